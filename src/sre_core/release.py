@@ -1,0 +1,44 @@
+"""The contract between packages that don't import one another: which programs a release runs, and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Service:
+    """One program of a release.
+
+    It is started as `python *command --socket PATH`, answers HTTP on that Unix socket, reads `environment` from its
+    environment and each of `credentials` from a file of that name in `$CREDENTIALS_DIRECTORY` (systemd's convention).
+    """
+
+    name: str
+    command: tuple[str, ...]
+    port: int | None
+    route: str
+    health_path: str
+    openapi: str | None
+    environment: tuple[str, ...]
+    credentials: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, object]) -> Service:
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in parts.items()}
+        return cls(**values)  # type: ignore[arg-type]  # the file ships with this code and a test reads it
+
+
+@cache
+def services() -> tuple[Service, ...]:
+    """The services of this release, backends first, in the order of their ports."""
+    document = json.loads(files("sre_core").joinpath("release.json").read_text(encoding="utf-8"))
+    return tuple(Service.from_json(parts) for parts in document["services"])
+
+
+def backends() -> tuple[Service, ...]:
+    """The services that the gateway has a target for: those with an OpenAPI document."""
+    return tuple(service for service in services() if service.openapi)
