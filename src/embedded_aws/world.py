@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from sre_core.secret import Secret
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,6 +45,16 @@ class Listener(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class TemporaryCredentials:
+    """What STS, or an instance's metadata service, hands out for a role; this start's signature check accepts them."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret
+    expiration: datetime
+
+
 class World(Protocol):
     """One account in one region. Everything here lives until the process ends."""
 
@@ -75,6 +88,9 @@ class World(Protocol):
         ...
 
     def role_exists(self, arn: str) -> bool: ...
+    def credentials_for_role(self, role_arn: str, session_name: str) -> TemporaryCredentials:
+        """Fresh credentials of a role, as an instance profile gives them (KeyError where the role is absent)."""
+        ...
 
     def resolve(self, host: str) -> str | None:
         """The address of a name: an IP address as it is, a name from this account's Route 53 zones, else None."""

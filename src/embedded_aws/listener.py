@@ -1,0 +1,108 @@
+"""HTTPS servers inside this process: one for AWS's endpoint, one for each gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from embedded_aws.world import AsgiApp, ServerCertificate
+
+_CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+_PATIENCE_AT_CLOSE = 3
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn that leaves signals to the process it runs in, and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answers = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answers.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpsListener:
+    """One HTTPS server; it answers from the moment it exists until `close`."""
+
+    def __init__(self, server: _Server, task: asyncio.Task[None], url: str) -> None:
+        self._server = server
+        self._task = task
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    async def close(self) -> None:
+        """Stop listening and let the requests in progress end, for a few seconds."""
+        self._server.should_exit = True
+        await asyncio.wait({self._task})
+
+
+async def serve(app: AsgiApp, certificate: ServerCertificate, listening: socket.socket, folder: Path) -> HttpsListener:
+    """Serve `app` over TLS on a socket that is already bound."""
+    context = tls_context(certificate, folder)
+    config = uvicorn.Config(
+        app,
+        ssl_context_factory=lambda _config, _default: context,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_PATIENCE_AT_CLOSE,
+        # AWS's signatures cover headers that some AWS clients make large (policies in presigned URLs).
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    answers = asyncio.create_task(server.answers.wait())
+    await asyncio.wait({task, answers}, return_when=asyncio.FIRST_COMPLETED)
+    if not server.answers.is_set():
+        answers.cancel()
+        task.result()  # raises what ended it
+    address, port = listening.getsockname()[:2]
+    return HttpsListener(server, task, f"https://{address}:{port}")
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError where the address is taken."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address, port))
+        # From here clients can connect: they wait until the server answers, and are not refused.
+        listening.listen(1024)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def tls_context(certificate: ServerCertificate, folder: Path) -> ssl.SSLContext:
+    """TLS 1.2 or newer, with Mozilla's intermediate ciphers for an ECDSA key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    # OpenSSL reads keys from files only; this one exists, readable by its owner alone, for that one call.
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="key-", suffix=".pem") as file:
+        file.write((certificate.key + certificate.chain).encode())
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
