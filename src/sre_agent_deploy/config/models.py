@@ -1,0 +1,80 @@
+"""config.yaml as a value: one frozen model per section, in AWS's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from sre_agent_deploy.config.aws import AWSConfig
+from sre_agent_deploy.config.credentials import CredentialConfig
+from sre_agent_deploy.config.deployment import DeploymentConfig
+from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.gateway import GatewayConfig
+from sre_agent_deploy.config.results import SetupResult, ValidationResult, VerificationReport
+from sre_agent_deploy.config.section import Section, described
+
+__all__ = [
+    "AWSConfig",
+    "AssistantConfig",
+    "Config",
+    "CredentialConfig",
+    "DeploymentConfig",
+    "GatewayConfig",
+    "ServicesConfig",
+    "SetupResult",
+    "TLSConfig",
+    "ValidationResult",
+    "VerificationReport",
+]
+
+
+class TLSConfig(Section):
+    """Where the certificate comes from."""
+
+    source: Literal["local_ca", "files", "acme"] = described(
+        "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or acme (Let's Encrypt).", example="files"
+    )
+
+
+class ServicesConfig(Section):
+    """What the four backend APIs answer from."""
+
+    source: Literal["recorded"] = described("recorded", "recorded: an incident that was recorded.", example="recorded")
+    recording: str = described("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
+
+
+class AssistantConfig(Section):
+    """What the assistant reasons with."""
+
+    reasoner: Literal["rules", "bedrock", "anthropic", "openai-compatible"] = described(
+        "rules", "rules: deterministic, needs no model and no credentials.", example="rules"
+    )
+
+
+class Config(Section):
+    """A whole config.yaml. `mode` is the one it was loaded for."""
+
+    version: Literal[1] = described(1, "The version of this format.", example="1")
+    mode: Mode = described("production", "production (AWS) or local (this machine); --mode overrides it.", example="production")
+    name: str = described("sre", "Name of the deployment: 1-20 lower-case letters, digits and hyphens.", example="sre")
+    aws: AWSConfig = AWSConfig()
+    credentials: CredentialConfig = CredentialConfig()
+    gateway: GatewayConfig = GatewayConfig()
+    deployment: DeploymentConfig = DeploymentConfig()
+    tls: TLSConfig = TLSConfig()
+    services: ServicesConfig = ServicesConfig()
+    assistant: AssistantConfig = AssistantConfig()
+    tags: Mapping[str, str] = described({}, "Tags that every resource gets besides the deployer's own.", example="{team: platform}")
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """Each section with its key in the file."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield name, value
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Each broken rule of any section, and of sections together."""
+        for name, section in self.sections():
+            for fault in section.faults(mode):
+                yield fault.under(name)

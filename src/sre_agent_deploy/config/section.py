@@ -1,0 +1,44 @@
+"""What every section of config.yaml has in common: described fields, faults, and a ValidationResult made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.results import ValidationResult
+
+
+def described(default: object, text: str, *, example: str = "", console: str = "") -> Any:  # Any, as pydantic's own Field
+    """A field with what the template, the JSON Schema and the messages say about it.
+
+    `console` is the path in the AWS Console where its value is found.
+    """
+    return Field(
+        default=default,
+        description=text,
+        examples=[example] if example else None,
+        json_schema_extra={"x-console": console} if console else None,
+    )
+
+
+class Section(BaseModel):
+    """A part of the configuration. A field left empty means: the deployer creates it, or AWS's default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Each broken rule of this section, all of them."""
+        yield from ()
+
+    def validate(self, mode: Mode = "production") -> ValidationResult:  # type: ignore[override]  # the mission's name; pydantic's own is deprecated
+        """Whether this section can be deployed in `mode`, with every error, warning and suggestion."""
+        found = tuple(self.faults(mode))
+        return ValidationResult(
+            is_valid=all(fault.warning for fault in found),
+            errors=tuple(f"{fault.what} {fault.why}" for fault in found if not fault.warning),
+            warnings=tuple(f"{fault.what} {fault.why}" for fault in found if fault.warning),
+            suggestions=tuple(fault.do[0] for fault in found),
+        )
