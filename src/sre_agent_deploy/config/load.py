@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sre_core.problem import Problem, Where
-
 from sre_agent_deploy.config.document import Tree, mark_of, plain
 from sre_agent_deploy.config.fault import Mode, dotted
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import Malformed, parse
+from sre_core.problem import Problem, Where
 
 
 def load(path: Path, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:

@@ -54,7 +54,7 @@ class AssistantConfig(Section):
 class Config(Section):
     """A whole config.yaml. `mode` is the one it was loaded for."""
 
-    version: Literal[1] = described(1, "The version of this format.", example="1")
+    version: int = described(1, "The version of this format.", example="1")
     mode: Mode = described("production", "production (AWS) or local (this machine); --mode overrides it.", example="production")
     name: str = described("sre", "Name of the deployment: 1-20 lower-case letters, digits and hyphens.", example="sre")
     aws: AWSConfig = AWSConfig()

@@ -54,9 +54,8 @@ def _tree(node: Node, depth: int) -> Tree:
         return Mapping(tuple(_entry(key, value, depth) for key, value in node.value), mark)
     if isinstance(node, SequenceNode):
         return Sequence(tuple(_tree(item, depth + 1) for item in node.value), mark)
-    if node.style is None and node.tag == _NULL:
-        return Scalar(None, mark)
-    return Scalar(str(node.value), mark, plain=node.style is None)
+    plain = getattr(node, "style", None) is None
+    return Scalar(None if plain and node.tag == _NULL else str(node.value), mark, plain)
 
 
 def _entry(key: Node, value: Node, depth: int) -> Entry:
