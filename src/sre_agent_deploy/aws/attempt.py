@@ -1,0 +1,174 @@
+"""The one place that catches AWS's errors: repeats what may be repeated, and turns the rest into Problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
+from sre_agent_deploy.resource import Failures
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A birth whose answer never came: AWS may have done it or not. The engine looks before it tries again."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long each kind of error is worth repeating. `repeatable` says that sending the call twice does no harm."""
+
+    repeatable: bool = True
+    throttled: timedelta = timedelta(minutes=3)
+    transient: timedelta = timedelta(seconds=30)
+    propagating: timedelta = timedelta(minutes=2)
+    first_wait: float = 0.2
+    longest_wait: float = 8.0
+
+
+def or_none[T](call: Callable[[], T], codes: Collection[str]) -> T | None:
+    """What a read answers, or None where AWS says with one of `codes` that there is nothing."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return call()
+    except ClientError as error:
+        if code_of(error) in codes:
+            return None
+        raise
+
+
+def attempt[T](
+    call: Callable[[], T],
+    *,
+    subject: Any = None,
+    failures: Failures | None = None,
+    propagates: frozenset[str] = frozenset(),
+    patience: Patience | None = None,
+) -> T | Problem | Lost:
+    """Make an AWS call and answer its result, a Problem, or Lost (only for a birth: `patience.repeatable` False).
+
+    Throttling and IAM propagation did not change anything, so every call is repeated after them, with exponential
+    backoff and full jitter; server errors and lost connections only where repeating is safe.
+    """
+    import tenacity
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    patience = patience or Patience()
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: _worth_repeating(error, patience, propagates)),
+        wait=tenacity.wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait),
+        stop=lambda state: _out_of_patience(state, patience, propagates),
+        reraise=True,
+    )
+    try:
+        return retrying(call)
+    except ClientError as error:
+        problem = _told(error, subject, failures or {})
+        return Lost(problem) if not patience.repeatable and _kind(error, propagates) == "transient" else problem
+    except BotoCoreError as error:
+        problem = _unreachable(error)
+        return Lost(problem) if not patience.repeatable and problem.code == "AWS-UNREACHABLE" else problem
+
+
+def _kind(error: BaseException, propagates: frozenset[str]) -> str:
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    if isinstance(error, ClientError):
+        return kind_of(code_of(error), status_of(error), propagates)
+    return "transient" if isinstance(error, HTTPClientError) else "final"
+
+
+def _worth_repeating(error: BaseException, patience: Patience, propagates: frozenset[str]) -> bool:
+    kind = _kind(error, propagates)
+    return kind in {"throttled", "propagating"} or (kind == "transient" and patience.repeatable)
+
+
+def _out_of_patience(state: Any, patience: Patience, propagates: frozenset[str]) -> bool:
+    kind = _kind(state.outcome.exception(), propagates)
+    limit = {"throttled": patience.throttled, "propagating": patience.propagating}.get(kind, patience.transient)
+    return bool(state.seconds_since_start >= limit.total_seconds())
+
+
+def _told(error: Any, subject: Any, failures: Failures) -> Problem:
+    operation, code, request_id = error.operation_name, code_of(error), request_id_of(error)
+    table = failures.get((operation, code))
+    problem = table(subject) if table else _general(operation, code, status_of(error), str(error.response["Error"].get("Message", "")))
+    return _with_request(problem, operation, code, request_id)
+
+
+def _with_request(problem: Problem, operation: str, code: str, request_id: str | None) -> Problem:
+    from dataclasses import replace
+
+    return replace(problem.with_context(operation=operation, aws_code=code), request_id=request_id)
+
+
+def _general(operation: str, code: str, status: int, message: str) -> Problem:
+    kind = kind_of(code, status)
+    if kind == "denied":
+        return Problem(
+            code="AWS-ACCESS-DENIED",
+            what=f"AWS refused {operation}: {message or code}",
+            why="The credentials in use lack the permission for this call, or a service control policy forbids it.",
+            do=(
+                f"Allow the action for {operation} in the policy of the identity you deploy with.",
+                "Run the same command again; it continues.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
+        )
+    if kind == "expired":
+        return no_credentials(f"{operation} answered {code}.")
+    if kind == "throttled":
+        return Problem(
+            code="AWS-THROTTLED",
+            what=f"AWS throttled {operation} for minutes.",
+            why="This account sends more requests of this kind than its quota allows.",
+            do=("Run the same command again in a few minutes; it continues where it stopped.",),
+        )
+    return Problem(
+        code="AWS-UNEXPECTED",
+        what=f"{operation} failed: {message or code}",
+        why=f"AWS answered {code} (HTTP {status}), which this tool has no specific advice for.",
+        do=("Run the same command again; it continues where it stopped.", "If it fails again, give AWS Support the request id below."),
+    )
+
+
+def no_credentials(detail: str) -> Problem:
+    """AWS does not accept who we say we are."""
+    return Problem(
+        code="AWS-CREDENTIALS",
+        what=f"There are no valid AWS credentials. {detail}",
+        why="The environment, the profile or the instance role gave none, or they have expired.",
+        do=("Run `aws sts get-caller-identity` and sign in until it answers (for example `aws sso login`).", "Run the same command again."),
+        aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
+    )
+
+
+def _unreachable(error: BaseException) -> Problem:
+    from botocore.exceptions import HTTPClientError
+
+    name = type(error).__name__
+    if "Credential" in name or "Token" in name or "Profile" in name:
+        return no_credentials(str(error))
+    if not isinstance(error, HTTPClientError):
+        return Problem(
+            code="AWS-CALL-INVALID",
+            what=f"A call to AWS could not be made: {error}",
+            why=f"botocore refused it before sending ({name}).",
+            do=("Check the values in the configuration that the message names.", "If they are right, report this as a fault of this tool."),
+        )
+    return Problem(
+        code="AWS-UNREACHABLE",
+        what=f"AWS could not be reached: {error}",
+        why="The name did not resolve, the connection was refused or cut, or TLS failed on the way.",
+        do=(
+            "Check the network: DNS, proxy (HTTPS_PROXY) and firewall must let this machine reach the endpoint above on 443.",
+            "Check that aws.region is spelled right.",
+            "Run the same command again; it continues where it stopped.",
+        ),
+    )

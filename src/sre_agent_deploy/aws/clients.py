@@ -1,0 +1,117 @@
+"""Typed clients for one account in one region, made when first used."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An AWS that is not Amazon's: where it is, which CA it shows, and credentials that only it accepts (or the usual ones)."""
+
+    url: str
+    ca_file: str = ""
+    access_key_id: str = ""
+    secret_access_key: Secret = Secret("")
+
+
+class Aws:
+    """One account in one region. Calls are made once: this tool retries by its own rules, because botocore also
+    repeats calls that are not idempotent (a second user pool of the same name succeeds).
+    """
+
+    def __init__(self, *, region: str, account_id: str = "", endpoint: Endpoint | None = None) -> None:
+        self.region = region
+        self.endpoint = endpoint
+        self._account_id = account_id
+        self._making = threading.Lock()
+        self._clients: dict[str, Any] = {}
+
+    @property
+    def account_id(self) -> str:
+        """The account that the credentials belong to, asked once."""
+        if not self._account_id:
+            self._account_id = self.sts.get_caller_identity()["Account"]
+        return self._account_id
+
+    @property
+    def partition(self) -> str:
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        if self.endpoint and self.endpoint.access_key_id:
+            return boto3.Session(self.endpoint.access_key_id, self.endpoint.secret_access_key.reveal(), region_name=self.region)
+        return boto3.Session(region_name=self.region)
+
+    def client(self, service: str) -> Any:
+        """A client, shared by all threads. botocore's clients are thread-safe; making one is not."""
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(service, **self._settings())
+            return self._clients[service]
+
+    def _settings(self) -> dict[str, Any]:
+        from botocore.config import Config
+
+        once: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 32, "connect_timeout": 10, "read_timeout": 60}
+        if not self.endpoint:
+            return {"config": Config(**once)}
+        addressed = Config(**once, s3={"addressing_style": "path"}, proxies={} if self.endpoint.access_key_id else None)
+        return {"endpoint_url": self.endpoint.url, "verify": self.endpoint.ca_file or None, "config": addressed}
+
+    @property
+    def sts(self) -> STSClient:
+        return self.client("sts")  # type: ignore[no-any-return]
+
+    @property
+    def s3(self) -> S3Client:
+        return self.client("s3")  # type: ignore[no-any-return]
+
+    @property
+    def ec2(self) -> EC2Client:
+        return self.client("ec2")  # type: ignore[no-any-return]
+
+    @property
+    def iam(self) -> IAMClient:
+        return self.client("iam")  # type: ignore[no-any-return]
+
+    @property
+    def ssm(self) -> SSMClient:
+        return self.client("ssm")  # type: ignore[no-any-return]
+
+    @property
+    def secrets(self) -> SecretsManagerClient:
+        return self.client("secretsmanager")  # type: ignore[no-any-return]
+
+    @property
+    def cognito(self) -> CognitoIdentityProviderClient:
+        return self.client("cognito-idp")  # type: ignore[no-any-return]
+
+    @property
+    def agentcore(self) -> BedrockAgentCoreControlClient:
+        return self.client("bedrock-agentcore-control")  # type: ignore[no-any-return]
+
+    @property
+    def route53(self) -> Route53Client:
+        return self.client("route53")  # type: ignore[no-any-return]

@@ -1,0 +1,280 @@
+"""The vocabulary of a deployment: what a resource is, how one is recognised again, and values that AWS will choose."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+
+from sre_core.problem import Problem
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+DEPLOYMENT_TAG = "sre-agent:deployment-id"
+NAME_TAG = "sre-agent:resource"
+GENERATION_TAG = "sre-agent:generation"
+
+type Outputs = Mapping[str, str | Secret]
+NO_OUTPUTS: Outputs = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value AWS will choose: `Ref("gateway", "gateway_id")` is the `gateway_id` output of the resource `gateway`."""
+
+    of: str
+    output: str
+
+    def __str__(self) -> str:
+        return f"<{self.of}.{self.output}>"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text with Refs inside, such as a policy that names an ARN not known yet."""
+
+    parts: tuple[str | Ref, ...]
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+
+type Later[T] = T | Ref
+type LaterText = str | Ref | Text
+
+
+def text(template: str, **values: LaterText) -> LaterText:
+    """`template` with each `{name}` replaced; plain text where all values are known. Other braces stay as they are."""
+    parts: list[str | Ref] = [template]
+    for name, value in values.items():
+        parts = [piece for part in parts for piece in (_spliced(part, "{" + name + "}", value) if isinstance(part, str) else (part,))]
+    return _joined(parts)
+
+
+def _spliced(part: str, marker: str, value: LaterText) -> Iterator[str | Ref]:
+    inside = value.parts if isinstance(value, Text) else (value,)
+    head, *rest = part.split(marker)
+    yield head
+    for tail in rest:
+        yield from inside
+        yield tail
+
+
+def _joined(parts: list[str | Ref]) -> LaterText:
+    merged: list[str | Ref] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        elif part != "":
+            merged.append(part)
+    if len(merged) == 1:
+        return merged[0]
+    return Text(tuple(merged)) if merged else ""
+
+
+def known(value: LaterText) -> str:
+    """The text of a value whose Refs are resolved. Raises TypeError on one that is still open: a bug in the walk's order."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{value} is not known yet")
+
+
+def refs(value: Any) -> frozenset[Ref]:
+    """Every Ref inside a resource, a mapping or a tuple: the edges of the dependency graph."""
+    if isinstance(value, Ref):
+        return frozenset({value})
+    if isinstance(value, Text):
+        return frozenset(part for part in value.parts if isinstance(part, Ref))
+    return frozenset().union(*map(refs, _children(value)))
+
+
+def _children(value: Any) -> tuple[Any, ...]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return tuple(getattr(value, f.name) for f in dataclasses.fields(value))
+    if isinstance(value, Mapping):
+        return tuple(value.values())
+    return tuple(value) if isinstance(value, tuple | frozenset) else ()
+
+
+def resolve[R](value: R, outputs: Mapping[str, Outputs]) -> R:
+    """The same value with every Ref replaced that `outputs` knows; the others stay."""
+    return _resolved(value, outputs)  # type: ignore[no-any-return]
+
+
+def _resolved(value: Any, outputs: Mapping[str, Outputs]) -> Any:
+    if isinstance(value, Ref):
+        return outputs.get(value.of, NO_OUTPUTS).get(value.output, value)
+    if isinstance(value, Text):
+        return _joined([part for piece in value.parts for part in _pieces(_resolved(piece, outputs))])
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **{f.name: _resolved(getattr(value, f.name), outputs) for f in dataclasses.fields(value)})
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _resolved(item, outputs) for key, item in value.items()})
+    return tuple(_resolved(item, outputs) for item in value) if isinstance(value, tuple) else value
+
+
+def _pieces(value: Any) -> tuple[str | Ref, ...]:
+    if isinstance(value, Secret):
+        raise TypeError("a secret can't be part of a text")
+    return value.parts if isinstance(value, Text) else (value,)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one birth is recognised again: by tags, by name, or by client token."""
+
+    deployment: str
+    name: str
+    generation: int
+    token: str
+    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def tags(self) -> dict[str, str]:
+        """The tags of a birth. The user's own come first and can't replace ours."""
+        ours = {DEPLOYMENT_TAG: self.deployment, NAME_TAG: self.name, GENERATION_TAG: str(self.generation)}
+        return {**self.extra, **ours}
+
+    def tag_list(self) -> list[Any]:
+        """The same in the shape most of AWS wants: `[{"Key": …, "Value": …}]`."""
+        return [{"Key": key, "Value": value} for key, value in self.tags().items()]
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One existing resource of a deployment, as listings reveal it."""
+
+    id: str
+    name: str
+    generation: int = 1
+
+    @classmethod
+    def tagged(cls, id: str, tags: Mapping[str, str]) -> Owned:
+        return cls(id, tags.get(NAME_TAG, ""), int(tags.get(GENERATION_TAG, "1")))
+
+
+@dataclass(frozen=True)
+class Found[R]:
+    """What AWS has: its id, its settings in the same terms as the declaration, and what others may refer to.
+
+    `tags` is None for what can't be tagged and belongs to whoever owns its parent.
+    """
+
+    id: str
+    seen: R
+    outputs: Outputs = NO_OUTPUTS
+    tags: Mapping[str, str] | None = None
+
+    def owner(self, deployment: str) -> Literal["us", "stranger"]:
+        return "us" if self.tags is None or self.tags.get(DEPLOYMENT_TAG) == deployment else "stranger"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """It does its work now."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not yet, for a reason a person can read: `gateway is CREATING`."""
+
+    for_: str
+
+
+type Steps = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CfnResource:
+    """One resource of a CloudFormation template; `Ref`s inside become `Fn::GetAtt` or `Ref` when rendered.
+
+    `type` None means CloudFormation can't make it: `note` says what to do instead. `attributes` says which GetAtt each of
+    our outputs is ("Ref": the logical id itself). `also` holds companions that AWS counts as resources of their own.
+    """
+
+    type: str | None
+    properties: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    note: str = ""
+    also: Mapping[str, CfnResource] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def cfn(type_: str, attributes: Mapping[str, str] | None = None, **properties: Any) -> CfnResource:
+    """A template resource, without the properties that are empty."""
+    return CfnResource(type_, {key: value for key, value in properties.items() if value not in (None, (), "")}, attributes or {})
+
+
+type Failures = Mapping[tuple[str, str], Callable[[Any], Problem]]
+
+
+class Resource(Protocol):
+    """One AWS resource type in AWS's own terms. Fields are what is wanted; the class knows how to find, read and delete any of its kind.
+
+    `create` makes exactly one call, the birth. Everything that can be said twice is said in `configure`.
+    AWS's errors propagate from all of these; `aws/attempt.py` turns them into Problems.
+    """
+
+    KIND: ClassVar[str]
+    """The CloudFormation type, also what a journal record says."""
+    FIXED: ClassVar[frozenset[str]]
+    """Fields that can't change in place: a difference means REPLACE."""
+    UNSEEN: ClassVar[Mapping[str, str]]
+    """Fields that AWS never shows, each with why comparing it is not needed."""
+    SETTLES: ClassVar[timedelta]
+    """How long AWS may hide what was just made."""
+    BESIDE: ClassVar[bool]
+    """Whether a replacement stands beside the old one until the end (else the old one goes first)."""
+    TOKEN: ClassVar[bool]
+    """Whether the birth carries a client token, so that sending it again is safe."""
+    LOSES: ClassVar[str]
+    """What a delete or replace loses: `data`, `address` or nothing."""
+    PARENT: ClassVar[str]
+    """For what has no tags: the KIND that the id's first part (before the `/`) names; ownership is the parent's."""
+    FAILURES: ClassVar[Failures]
+
+    @property
+    def name(self) -> str: ...
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        """Everything of this kind that carries the deployment's tag (or lies under what does)."""
+        ...
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        """The resource as AWS shows it now, or None when it is not there (or is going)."""
+        ...
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        """The birth: one call; answers the id."""
+        ...
+
+    def configure(self, aws: Aws, id: str) -> None: ...
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem: ...
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None: ...
+    def console(self) -> Steps: ...
+    def template(self) -> CfnResource: ...
+
+
+class Defaults:
+    """What most resource types answer; a type says only what differs."""
+
+    FIXED: ClassVar[frozenset[str]] = frozenset()
+    UNSEEN: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    SETTLES: ClassVar[timedelta] = timedelta(seconds=10)
+    BESIDE: ClassVar[bool] = False
+    TOKEN: ClassVar[bool] = False
+    LOSES: ClassVar[str] = ""
+    PARENT: ClassVar[str] = ""
+    FAILURES: ClassVar[Failures] = MappingProxyType({})
+
+    def configure(self, aws: Aws, id: str) -> None:
+        """Nothing is left to say after the birth."""
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        return Ready()

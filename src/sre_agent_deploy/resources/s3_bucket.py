@@ -1,0 +1,133 @@
+"""AWS::S3::Bucket"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_CLOSED: Any = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Bucket(Defaults):
+    """Keeps the OpenAPI files that gateway targets read, the releases, and what machines report. TLS only, never public."""
+
+    KIND: ClassVar[str] = "AWS::S3::Bucket"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
+    LOSES: ClassVar[str] = "data"
+
+    name: str
+    bucket_name: str
+    tls_only: bool = True
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # Our bucket names begin with the deployment id, so only those few are asked for their tags.
+        pages = aws.s3.get_paginator("list_buckets").paginate()
+        names = [bucket["Name"] for page in pages for bucket in page.get("Buckets", []) if bucket["Name"].startswith(deployment)]
+        tagged = [(name, _tags(aws, name)) for name in names]
+        return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        if or_none(lambda: aws.s3.head_bucket(Bucket=id), ("404", "NoSuchBucket")) is None:
+            return None
+        policy = or_none(lambda: aws.s3.get_bucket_policy(Bucket=id)["Policy"], ("NoSuchBucketPolicy",))
+        closed = or_none(
+            lambda: aws.s3.get_public_access_block(Bucket=id)["PublicAccessBlockConfiguration"], ("NoSuchPublicAccessBlockConfiguration",)
+        )
+        tls_only = policy is not None and json.loads(policy) == _tls_only(aws.partition, id) and closed == _CLOSED
+        outputs = {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}
+        return Found(id, cls(name=name, bucket_name=id, tls_only=tls_only), outputs, _tags(aws, id))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        # us-east-1 refuses its own name as LocationConstraint, so it gets none.
+        place: Any = {} if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
+        place["Tags"] = mark.tag_list()
+        aws.s3.create_bucket(Bucket=self.bucket_name, CreateBucketConfiguration=place)
+        return self.bucket_name
+
+    def configure(self, aws: Aws, id: str) -> None:
+        aws.s3.put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=_CLOSED)
+        aws.s3.put_bucket_policy(Bucket=id, Policy=json.dumps(_tls_only(aws.partition, id)))
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        for page in aws.s3.get_paginator("list_object_versions").paginate(Bucket=id):
+            versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if versions:
+                doomed: Any = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
+                aws.s3.delete_objects(Bucket=id, Delete={"Objects": doomed, "Quiet": True})
+        aws.s3.delete_bucket(Bucket=id)
+
+    def console(self) -> Steps:
+        return (
+            "S3 > Buckets > Create bucket",
+            f"Bucket name: {self.bucket_name}",
+            "Block Public Access settings: Block all public access",
+            "Default encryption: Server-side encryption with Amazon S3 managed keys (SSE-S3)",
+            "Create bucket; then Permissions > Bucket policy > Edit, and paste:",
+            json.dumps(_tls_only("aws", self.bucket_name), indent=2),
+        )
+
+    def template(self) -> CfnResource:
+        policy = cfn("AWS::S3::BucketPolicy", Bucket=self.bucket_name, PolicyDocument=_tls_only("aws", self.bucket_name))
+        bucket = cfn(
+            "AWS::S3::Bucket",
+            {"bucket_name": "Ref", "arn": "Arn"},
+            BucketName=self.bucket_name,
+            PublicAccessBlockConfiguration=_CLOSED,
+        )
+        return replace(bucket, also={"Policy": policy})
+
+    def alternatives(self) -> tuple[str, ...]:
+        """Free-sounding names for the same bucket."""
+        return tuple(f"{self.bucket_name[:58]}-{suffix}" for suffix in ("a", "2", "sre"))
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateBucket", "BucketAlreadyExists"): lambda bucket: Problem(
+            code="S3-NAME-TAKEN",
+            what=f"Bucket {bucket.bucket_name} was not created.",
+            why="Another AWS account owns this name; bucket names are shared by everybody.",
+            do=(
+                f"Create a bucket of your own, for example {bucket.alternatives()[0]}, and name it in gateway.s3_bucket.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+        ),
+        ("CreateBucket", "TooManyBuckets"): lambda bucket: Problem(
+            code="S3-QUOTA",
+            what=f"Bucket {bucket.bucket_name} was not created.",
+            why="This account has as many buckets as its quota allows.",
+            do=(
+                "Delete a bucket, or ask for more under Service Quotas > Amazon S3 > General purpose buckets.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _tags(aws: Aws, bucket: str) -> dict[str, str]:
+    answer = or_none(lambda: aws.s3.get_bucket_tagging(Bucket=bucket)["TagSet"], ("NoSuchTagSet", "NoSuchBucket"))
+    return {tag["Key"]: tag["Value"] for tag in answer or []}
+
+
+def _tls_only(partition: str, bucket: str) -> dict[str, Any]:
+    arn = f"arn:{partition}:s3:::{bucket}"
+    refuse_plain_http = {
+        "Sid": "RefusePlainHttp",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [refuse_plain_http]}
