@@ -28,7 +28,7 @@ class Endpoint:
     url: str
     ca_file: str = ""
     access_key_id: str = ""
-    secret_access_key: Secret = Secret("")
+    secret_access_key: Secret | None = None
 
 
 class Aws:
@@ -60,7 +60,7 @@ class Aws:
     def _session(self) -> Any:
         import boto3
 
-        if self.endpoint and self.endpoint.access_key_id:
+        if self.endpoint and self.endpoint.secret_access_key:
             return boto3.Session(self.endpoint.access_key_id, self.endpoint.secret_access_key.reveal(), region_name=self.region)
         return boto3.Session(region_name=self.region)
 
