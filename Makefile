@@ -1,0 +1,44 @@
+# Every target brings up its own environment from nothing; the second time costs nothing.
+.PHONY: demo test check coverage bench generate format clean help
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+help: ## what there is to type
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: ## deploy everything on this machine and let it solve an incident
+	@scripts/bring-up demo
+	@scripts/demo
+
+test: ## all tests, on two cores
+	@scripts/bring-up test
+	@scripts/system-packages
+	@$(BIN)/pytest -q -n 2 $(ARGS)
+
+coverage: ## the same, and at least the branch coverage that pyproject.toml asks for
+	@scripts/bring-up test
+	@scripts/system-packages
+	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+
+check: ## formatting, lint and types
+	@scripts/bring-up test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: ## put the code into the house's format
+	@scripts/bring-up test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: ## speed, as ratios against named peers in the same run
+	@scripts/bring-up test
+	@$(BIN)/python -m bench
+
+generate: ## what is derived from the code and committed: OpenAPI documents, tables
+	@scripts/bring-up test
+	@for script in scripts/generate_*.py; do $(BIN)/python $$script; done
+
+clean: ## back to a fresh clone: environment, tools, caches
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist .find-python-says
+	@find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
