@@ -8,14 +8,15 @@ import urllib.request
 from pathlib import Path
 
 INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
-NEWEST = "pip-25"
+# The last pip that runs on Python 3.8; it only has to install uv.
+WHEEL = "pip-25.0.1-py3-none-any.whl"
 
 
 def main(target: str) -> None:
     request = urllib.request.Request(INDEX + "/pip/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         files = json.load(answer)["files"]
-    wheel = [file for file in files if file["filename"].startswith(NEWEST) and file["filename"].endswith(".whl")][-1]
+    wheel = next(file for file in files if file["filename"] == WHEEL)
     with urllib.request.urlopen(wheel["url"], timeout=60) as answer:
         body = answer.read()
     if hashlib.sha256(body).hexdigest() != wheel["hashes"]["sha256"]:
