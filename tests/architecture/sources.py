@@ -1,0 +1,54 @@
+"""The syntax trees of src/ and tests/, read once, for tests about the shape of the code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = tuple(sorted(path.name for path in (ROOT / "src").iterdir() if (path / "__init__.py").exists()))
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Python file."""
+
+    path: Path
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        return self.path.relative_to(ROOT / "src").parts[0]
+
+    @property
+    def area(self) -> str:
+        """The module or folder directly below its package: `aws`, `plan`, `cli`."""
+        return Path(self.path.relative_to(ROOT / "src").parts[1]).stem
+
+    def __str__(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+
+@cache
+def sources(folder: str) -> tuple[Source, ...]:
+    """Every Python file below `folder` of the repository."""
+    return tuple(Source(path, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+def imports(source: Source) -> Iterator[tuple[int, str]]:
+    """The line and full name of everything a file imports when it runs; imports only for type checkers are left out."""
+    for node in _at_run_time(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module
+
+
+def _at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield from _at_run_time(child)

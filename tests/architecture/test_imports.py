@@ -1,0 +1,78 @@
+"""Who may import whom: the packages meet in contracts, not in one another's code."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from architecture.sources import PACKAGES, imports, sources
+
+AWS_LIBRARIES = {"boto3", "botocore"}
+# The deciding half: it takes values and returns values.
+PURE = {
+    "sre_agent_deploy": {"blueprint", "plan", "graph", "guide"},
+    "sre_agent": {"evidence", "finding", "reasoners"},
+}
+IO_LIBRARIES = {"aiohttp", "boto3", "botocore", "http", "requests", "socket", "ssl", "subprocess", "urllib", "tempfile"}
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_do_not_import_one_another(package: str) -> None:
+    """Everything may import sre_core; nothing else of ours is imported across packages."""
+    foreign = set(PACKAGES) - {package, "sre_core"}
+    crossing = [
+        f"{source}:{line} imports {module}"
+        for source in sources("src")
+        if source.package == package
+        for line, module in imports(source)
+        if top(module) in foreign
+    ]
+    assert not crossing
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_boto3_has_one_importer_per_package(package: str) -> None:
+    """One module or folder of a package imports boto3 or botocore, so AWS is reached from one place."""
+    importers = {
+        source.area
+        for source in sources("src")
+        if source.package == package and any(top(module) in AWS_LIBRARIES for _, module in imports(source))
+    }
+    assert len(importers) <= 1, importers
+
+
+def test_deciding_modules_do_no_io() -> None:
+    """Plan, blueprint, guide and reasoning import nothing that reaches a network, a process or AWS."""
+    reaching = [
+        f"{source}:{line} imports {module}"
+        for source in sources("src")
+        if source.area in PURE.get(source.package, ())
+        for line, module in imports(source)
+        if top(module) in IO_LIBRARIES
+    ]
+    assert not reaching
+
+
+def test_expiry_does_no_io() -> None:
+    """Whether a certificate expires soon is decided from values."""
+    expiry = [source for source in sources("src") if str(source).endswith("sre_agent_deploy/tls/expiry.py")]
+    assert not [module for source in expiry for _, module in imports(source) if top(module) in IO_LIBRARIES]
+
+
+def test_tests_do_not_patch_our_modules() -> None:
+    """Tests use real parts: no unittest.mock anywhere, and monkeypatch only for the environment and the working directory."""
+    allowed = {"setenv", "delenv", "chdir", "syspath_prepend"}
+    patching = [
+        f"{source}:{node.lineno} {ast.unparse(node.func)}"
+        for source in sources("tests")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if ast.unparse(node.func.value) in {"monkeypatch", "mocker"} and node.func.attr not in allowed
+    ]
+    mocking = [f"{source}:{line} {module}" for source in sources("tests") for line, module in imports(source) if module == "unittest.mock"]
+    assert not patching + mocking

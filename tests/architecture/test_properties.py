@@ -1,0 +1,69 @@
+"""The mission's eight properties: each has a test with its number, or stands in a list that may only shrink."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from architecture.sources import sources
+
+KNOWN = frozenset(range(1, 9))
+PENDING = frozenset({1, 2, 3, 4, 5, 6, 7, 8})
+LEAST_EXAMPLES = 100
+
+
+@dataclass(frozen=True)
+class PropertyTest:
+    """A test marked with a property's number."""
+
+    place: str
+    number: int
+    docstring: str
+    decorators: str
+
+
+def property_tests() -> Iterator[PropertyTest]:
+    for source in sources("tests"):
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                for number in numbers(node):
+                    decorators = "\n".join(map(ast.unparse, node.decorator_list))
+                    yield PropertyTest(f"{source}:{node.lineno}", number, ast.get_docstring(node) or "", decorators)
+
+
+def numbers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.property":
+            yield from (argument.value for argument in decorator.args if isinstance(argument, ast.Constant))
+
+
+def examples_asked_for(decorators: str) -> Iterator[int]:
+    for node in ast.walk(ast.parse(decorators)):
+        if isinstance(node, ast.keyword) and node.arg == "max_examples" and isinstance(node.value, ast.Constant):
+            yield int(node.value.value)
+
+
+def test_every_property_is_tested_or_pending() -> None:
+    """A property of the mission can't be forgotten, and one that is tested leaves the pending list for good."""
+    tested = {test.number for test in property_tests()}
+    assert tested <= KNOWN, f"unknown properties: {tested - KNOWN}"
+    assert tested | PENDING == KNOWN, f"neither tested nor pending: {KNOWN - tested - PENDING}"
+    assert not tested & PENDING, f"tested now: remove {tested & PENDING} from PENDING"
+
+
+def test_property_tests_carry_the_missions_tag() -> None:
+    """Each says which property it proves, in the words the mission asks for."""
+    untagged = [
+        test.place
+        for test in property_tests()
+        if f"**Feature: aws-ec2-production-deployment, Property {test.number}: " not in test.docstring
+    ]
+    assert not untagged
+
+
+def test_property_tests_run_at_least_a_hundred_examples() -> None:
+    """No property test asks for fewer than the mission's hundred examples, and each is a Hypothesis test."""
+    tests = list(property_tests())
+    assert not [test.place for test in tests if min(examples_asked_for(test.decorators), default=LEAST_EXAMPLES) < LEAST_EXAMPLES]
+    assert not [test.place for test in tests if "given(" not in test.decorators]
