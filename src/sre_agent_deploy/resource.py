@@ -230,6 +230,8 @@ class Resource(Protocol):
     """Whether a replacement stands beside the old one until the end (else the old one goes first)."""
     TOKEN: ClassVar[bool]
     """Whether the birth carries a client token, so that sending it again is safe."""
+    PROPAGATES: ClassVar[frozenset[str]]
+    """Error codes that a fresh IAM role or profile causes until AWS has spread it."""
     LOSES: ClassVar[str]
     """What a delete or replace loses: `data`, `address` or nothing."""
     PARENT: ClassVar[str]
@@ -238,6 +240,10 @@ class Resource(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def natural_id(self, aws: Aws) -> str:
+        """The id it would have by its name alone (a bucket, a role), so that a stranger of that name is seen; else empty."""
+        ...
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -269,9 +275,13 @@ class Defaults:
     SETTLES: ClassVar[timedelta] = timedelta(seconds=10)
     BESIDE: ClassVar[bool] = False
     TOKEN: ClassVar[bool] = False
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset()
     LOSES: ClassVar[str] = ""
     PARENT: ClassVar[str] = ""
     FAILURES: ClassVar[Failures] = MappingProxyType({})
+
+    def natural_id(self, aws: Aws) -> str:
+        return ""
 
     def configure(self, aws: Aws, id: str) -> None:
         """Nothing is left to say after the birth."""

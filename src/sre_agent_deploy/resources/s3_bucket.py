@@ -28,6 +28,9 @@ class S3Bucket(Defaults):
     bucket_name: str
     tls_only: bool = True
 
+    def natural_id(self, aws: Aws) -> str:
+        return self.bucket_name
+
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # Our bucket names begin with the deployment id, so only those few are asked for their tags.
@@ -93,16 +96,8 @@ class S3Bucket(Defaults):
         return tuple(f"{self.bucket_name[:58]}-{suffix}" for suffix in ("a", "2", "sre"))
 
     FAILURES: ClassVar[Failures] = {
-        ("CreateBucket", "BucketAlreadyExists"): lambda bucket: Problem(
-            code="S3-NAME-TAKEN",
-            what=f"Bucket {bucket.bucket_name} was not created.",
-            why="Another AWS account owns this name; bucket names are shared by everybody.",
-            do=(
-                f"Create a bucket of your own, for example {bucket.alternatives()[0]}, and name it in gateway.s3_bucket.",
-                "Run the same command again.",
-            ),
-            aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
-        ),
+        ("CreateBucket", "BucketAlreadyExists"): lambda bucket: _taken(bucket),
+        ("HeadBucket", "403"): lambda bucket: _taken(bucket),
         ("CreateBucket", "TooManyBuckets"): lambda bucket: Problem(
             code="S3-QUOTA",
             what=f"Bucket {bucket.bucket_name} was not created.",
@@ -113,6 +108,19 @@ class S3Bucket(Defaults):
             ),
         ),
     }
+
+
+def _taken(bucket: S3Bucket) -> Problem:
+    return Problem(
+        code="S3-NAME-TAKEN",
+        what=f"The bucket name {bucket.bucket_name} can't be used.",
+        why="Another AWS account owns it (bucket names are shared by everybody), or these credentials may not look at it.",
+        do=(
+            f"Create a bucket of your own, for example {bucket.alternatives()[0]}, and name it in gateway.s3_bucket.",
+            "Run the same command again.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+    )
 
 
 def _tags(aws: Aws, bucket: str) -> dict[str, str]:

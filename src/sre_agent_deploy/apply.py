@@ -1,0 +1,142 @@
+"""Carries out a plan: walks the dependency graph in parallel, and writes the journal before and after each birth."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.birth import birth
+from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.progress import Event, Observer, unobserved
+from sre_agent_deploy.remove import remove
+from sre_agent_deploy.resource import Mark, Outputs, Resource, resolve
+from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.settle import configured, made_ready, read_back
+from sre_agent_deploy.walk import walk
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What applying a plan came to: the outputs of what is ready, and what failed."""
+
+    outputs: Mapping[str, Outputs]
+    problems: tuple[Problem, ...]
+    seconds: float
+
+
+def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = unobserved) -> Outcome:
+    """Make AWS match the blueprint. What failed stops only what depends on it; everything else is finished and recorded."""
+    began = time.monotonic()
+    applying = _Apply(aws, blueprint, plan, journal, observe)
+    applying.clear_the_way()
+    if not applying.problems:
+        walk(blueprint.sorter(), applying.visit)
+    if not applying.problems:
+        applying.retire()
+    return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began)
+
+
+class _Apply:
+    def __init__(self, aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer) -> None:
+        self.aws, self.blueprint, self.plan, self.journal, self.observe = aws, blueprint, plan, journal, observe
+        self.outputs: dict[str, Outputs] = {}
+        self.problems: list[Problem] = []
+        self._reporting = threading.Lock()
+
+    def clear_the_way(self) -> None:
+        """Delete what must be gone before its replacement can be made, dependents first."""
+        for change in reversed(self.plan.changes):
+            if change.action is Action.REPLACE and not self._beside(change):
+                self._remove(change, change.generation)
+
+    def retire(self) -> None:
+        """Delete what the configuration no longer asks for, and what stood beside its replacement until now."""
+        for change in reversed(self.plan.changes):
+            if change.action is Action.DELETE or (change.action is Action.REPLACE and self._beside(change)):
+                self._remove(change, change.generation)
+
+    def visit(self, name: str) -> bool:
+        """Bring one resource to where it should be. Answers whether its dependents may go on."""
+        item, change = self.blueprint.item(name), self.plan.change(name)
+        wanted = resolve(item.resource, self.outputs)
+        if change.action is Action.KEEP and self._recorded_ready(change):
+            self.outputs[name] = change.outputs
+            return True
+        return self._report(change, lambda: self._settle(item, wanted, change))
+
+    def _settle(self, item: Item, wanted: Resource, change: Change) -> Problem | None:
+        if change.named:
+            self.journal.adopted(change.name, change.kind, change.id, change.outputs, named=True)
+            self.outputs[change.name] = change.outputs
+            return None
+        record = self._living(wanted, change)
+        if isinstance(record, Problem):
+            return record
+        problem = configured(self.aws, wanted, record.id) if change.action is not Action.KEEP else None
+        if problem:
+            return problem
+        record = self.journal.reached(record, "configured")
+        problem = made_ready(self.aws, wanted, record.id, lambda reason: self.observe(Event("waiting", item.name, reason)))
+        if problem:
+            return problem
+        found = read_back(self.aws, wanted, record.id)
+        if isinstance(found, Problem):
+            return found
+        self.journal.reached(record, "ready", outputs=found.outputs)
+        self.outputs[change.name] = found.outputs
+        return None
+
+    def _living(self, wanted: Resource, change: Change) -> Record | Problem:
+        """The record of a resource that exists in AWS: just born, or there already."""
+        if change.action in (Action.CREATE, Action.REPLACE):
+            generation = change.generation + (1 if change.action is Action.REPLACE and self._beside(change) else 0)
+            return birth(self.aws, wanted, self.journal, self._mark(change.name, generation))
+        record = self.journal.state.current(change.name)
+        if record and record.id == change.id:
+            return record
+        return self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation)
+
+    def _mark(self, name: str, generation: int) -> Callable[[Record], Mark]:
+        return lambda record: Mark(self.blueprint.deployment, name, generation, record.token, self.blueprint.tags)
+
+    def _recorded_ready(self, change: Change) -> bool:
+        record = self.journal.state.current(change.name)
+        return bool(record and record.phase == "ready" and record.id == change.id)
+
+    def _beside(self, change: Change) -> bool:
+        return kinds.by_kind(change.kind).BESIDE
+
+    def _remove(self, change: Change, generation: int) -> None:
+        record = self.journal.state.records.get(f"{change.name}-{generation}")
+        dying = record and self.journal.reached(record, "dying")
+
+        def gone() -> Problem | None:
+            problem = remove(self.aws, kinds.by_kind(change.kind), change.id, change.name, self.blueprint.deployment)
+            if not problem and dying:
+                self.journal.reached(dying, "gone")
+            return problem
+
+        self._report(change, gone, "delete")
+
+    def _report(self, change: Change, work: Callable[[], Problem | None], verb: str = "") -> bool:
+        what = f"{verb or change.action} {change.kind}"
+        self.observe(Event("started", change.name, what))
+        began = time.monotonic()
+        problem: Any = work()
+        seconds = time.monotonic() - began
+        if problem:
+            told = problem.with_context(resource=change.name)
+            with self._reporting:
+                self.problems.append(told)
+            self.observe(Event("failed", change.name, what, seconds, told))
+            return False
+        self.observe(Event("done", change.name, what, seconds))
+        return True

@@ -1,0 +1,57 @@
+"""The resources of a deployment and who waits for whom: derived from their Refs, kept by nobody (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from sre_agent_deploy.resource import Resource, refs
+
+
+@dataclass(frozen=True)
+class Item:
+    """One resource of a blueprint. `named` is the id of an existing one that the user named: it is used, never changed."""
+
+    resource: Resource
+    named: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a deployment consists of, in the order a person would make it."""
+
+    deployment: str
+    items: tuple[Item, ...]
+    tags: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def item(self, name: str) -> Item:
+        return next(item for item in self.items if item.name == name)
+
+    def sorter(self) -> TopologicalSorter[str]:
+        """Names, each after those it refers to; ready to be walked in parallel."""
+        sorter = TopologicalSorter(self.needs())
+        sorter.prepare()
+        return sorter
+
+    def needs(self) -> dict[str, frozenset[str]]:
+        """For each resource, the names of those it refers to. Raises LookupError on a Ref to nothing: a fault of the blueprint."""
+        names = {item.name for item in self.items}
+        edges = {item.name: frozenset(ref.of for ref in refs(item.resource)) for item in self.items}
+        if missing := {(name, other) for name, others in edges.items() for other in others - names}:
+            raise LookupError(f"refers to what is not in the blueprint: {sorted(missing)}")
+        return edges
+
+    def depth(self) -> int:
+        """How many resources the longest chain of Refs has."""
+        needs, depth = self.needs(), dict[str, int]()
+        for name in TopologicalSorter(needs).static_order():
+            depth[name] = 1 + max((depth[other] for other in needs[name]), default=0)
+        return max(depth.values(), default=0)

@@ -1,0 +1,1 @@
+"""Resumable state: what was intended, born, configured, made ready and deleted."""

@@ -1,0 +1,104 @@
+"""The state file: one JSON document, replaced atomically, never overwritten when it is damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from sre_agent_deploy.journal.record import SCHEMA, State
+from sre_core.problem import Problem, Refused
+
+
+class FileStore:
+    """Keeps a State in a local file of mode 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> State | Problem | None:
+        """The state in the file, None where there is no file, or a Problem; the file is never changed."""
+        try:
+            document = json.loads(self.path.read_bytes())
+            newer = isinstance(document, dict) and isinstance(document.get("schema"), int) and document["schema"] > SCHEMA
+            return _too_new(self.path, document["schema"]) if newer else State.from_json(document)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return _unreadable(self.path, error)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _damaged(self.path, error)
+
+    def save(self, state: State) -> None:
+        """Replace the file, durably. Raises Refused where that fails; the old file is then as it was."""
+        try:
+            self._replace(json.dumps(state.to_json(), indent=1).encode())
+        except OSError as error:
+            raise Refused(_unsaved(self.path, error)) from error
+
+    def _replace(self, document: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(document)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(self.path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is durable only when its folder is.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _too_new(path: Path, schema: int) -> Problem:
+    return Problem(
+        code="STATE-TOO-NEW",
+        what=f"The state file {path} has format {schema}; this version knows formats up to {SCHEMA}.",
+        why="A newer version of sre-agent-deploy wrote it.",
+        do=("Use that newer version, or upgrade this one.", "Nothing was changed."),
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    return Problem(
+        code="STATE-UNREADABLE",
+        what=f"The state file {path} could not be read.",
+        why=str(error),
+        do=(f"Make it readable for you (`ls -l {path}`), or name another with --state-file.", "Nothing was changed."),
+    )
+
+
+def _damaged(path: Path, error: Exception) -> Problem:
+    return Problem(
+        code="STATE-DAMAGED",
+        what=f"The state file {path} is not a deployment's state.",
+        why=f"It was cut off, edited, or is another kind of file ({type(error).__name__}: {error}).",
+        do=(
+            f"Put back a good copy; or move it away (`mv {path} {path}.damaged`) and run the same command again:"
+            " what exists is found by its tags and adopted.",
+            "Nothing was changed, the file included.",
+        ),
+    )
+
+
+def _unsaved(path: Path, error: OSError) -> Problem:
+    return Problem(
+        code="STATE-NOT-SAVED",
+        what=f"The state file {path} could not be written.",
+        why=str(error),
+        do=(
+            f"Make room and give yourself the right to write in {path.parent} (`df -h {path.parent}`).",
+            "Run the same command again; it continues, and nothing was made that is not recorded.",
+        ),
+    )

@@ -1,0 +1,74 @@
+"""Writes each step down before and after it happens; safe to call from many threads."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.lock import who
+from sre_agent_deploy.journal.record import Phase, Record, Run, State
+from sre_agent_deploy.resource import Outputs
+from sre_core import clock
+
+
+class Journal:
+    """The state of one deployment, saved at every step. Every method raises Refused when saving fails."""
+
+    def __init__(self, store: FileStore, state: State) -> None:
+        self._store = store
+        self._state = state
+        self._writing = threading.Lock()
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def intend(self, name: str, kind: str, generation: int) -> Record:
+        """Write down that a birth is about to happen; what was intended before and may have happened keeps its token."""
+        before = self._state.records.get(f"{name}-{generation}")
+        if before and before.phase == "intended":
+            return before
+        return self._put(Record(name, kind, generation, token=f"{uuid.uuid4()}", phase="intended", intended_at=clock.stamp()))
+
+    def reached(self, record: Record, phase: Phase, *, id: str | None = None, outputs: Outputs | None = None) -> Record:
+        """Write down that a record has reached a phase. Secrets among the outputs are left out."""
+        plain = record.outputs if outputs is None else public(outputs)
+        return self._put(dataclasses.replace(record, phase=phase, id=record.id if id is None else id, outputs=plain))
+
+    def adopted(self, name: str, kind: str, id: str, outputs: Outputs, *, generation: int = 1, named: bool = False) -> Record:
+        """Write down something that exists already: found by its tags, or named by the user."""
+        token = f"{uuid.uuid4()}"
+        return self._put(Record(name, kind, generation, token, "ready", clock.stamp(), id=id, outputs=public(outputs), named=named))
+
+    def began(self, command: str) -> None:
+        """Open an entry in the history of runs; the last 50 are kept."""
+        run = Run(command, who(), socket.gethostname(), clock.stamp())
+        self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[-49:], run)))
+
+    def ended(self, result: str) -> None:
+        """Close the newest entry."""
+        last = dataclasses.replace(self._state.runs[-1], ended=clock.stamp(), result=result)
+        self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[:-1], last)))
+
+    def verified(self) -> None:
+        """Write down that every required check passed just now."""
+        self._save(lambda state: dataclasses.replace(state, verified_at=clock.stamp()))
+
+    def _put(self, record: Record) -> Record:
+        self._save(lambda state: state.with_record(record))
+        return record
+
+    def _save(self, change: Callable[[State], State]) -> None:
+        with self._writing:
+            state = change(self._state)
+            self._store.save(state)
+            self._state = state
+
+
+def public(outputs: Outputs) -> Mapping[str, str]:
+    """The outputs that may be written down."""
+    return {key: value for key, value in outputs.items() if isinstance(value, str)}

@@ -1,0 +1,168 @@
+"""Wanted + found -> changes, each with its reason. Decides; looks at nothing (pure)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sre_agent_deploy.graph import Item
+from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.resource import Found, Outputs, Resource, refs
+from sre_core.problem import Problem
+
+
+class Action(StrEnum):
+    """What will happen to a resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that AWS has otherwise than wanted. Secrets show as `***`, values to come as `<gateway.gateway_id>`."""
+
+    field: str
+    seen: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.seen} -> {self.wanted}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What will happen to one resource, why, and what that loses."""
+
+    name: str
+    kind: str
+    action: Action
+    because: str
+    differences: tuple[Difference, ...] = ()
+    loses: str = ""
+    id: str = ""
+    generation: int = 1
+    outputs: Outputs = dataclasses.field(default_factory=dict)
+    named: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        changed = [dataclasses.asdict(difference) for difference in self.differences]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "action": str(self.action),
+            "because": self.because,
+            "differences": changed,
+            "loses": self.loses,
+            "id": self.id,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All changes of a deployment, in the order of its blueprint, and what stops it."""
+
+    deployment: str
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def change(self, name: str) -> Change:
+        return next(change for change in self.changes if change.name == name)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not self.problems and all(change.action is Action.KEEP for change in self.changes)
+
+    def count(self) -> Mapping[Action, int]:
+        return {action: sum(change.action is action for change in self.changes) for action in Action}
+
+
+def decide(item: Item, wanted: Resource, found: Found[Any] | None, record: Record | None, deployment: str) -> Change | Problem:
+    """What to do about one resource. `wanted` has its Refs resolved as far as they are known."""
+    name, kind = item.name, wanted.KIND
+    if item.named:
+        return _used(item, wanted, found)
+    if found is None:
+        return Change(name, kind, Action.CREATE, _why_absent(record), generation=record.generation if record else 1)
+    if found.owner(deployment) == "stranger":
+        return _not_ours(item, wanted, found)
+    return _compared(wanted, found, record)
+
+
+def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Change:
+    differences = difference(wanted, found.seen)
+    because = ", ".join(entry.field for entry in differences)
+    keep = Change(
+        wanted.name,
+        wanted.KIND,
+        Action.KEEP,
+        "AWS already matches the configuration",
+        differences,
+        id=found.id,
+        generation=record.generation if record else 1,
+        outputs=found.outputs,
+    )
+    if any(entry.field in wanted.FIXED for entry in differences):
+        return dataclasses.replace(keep, action=Action.REPLACE, because=f"{because} can't be changed in place", loses=wanted.LOSES)
+    if differences:
+        return dataclasses.replace(keep, action=Action.UPDATE, because=f"{because} differs")
+    if record and record.phase in ("intended", "born"):
+        return dataclasses.replace(keep, action=Action.UPDATE, because="its configuration was not finished")
+    return keep
+
+
+def difference(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
+    """The fields that AWS has otherwise. What AWS never shows (`UNSEEN`) is not compared."""
+    fields = [f.name for f in dataclasses.fields(wanted) if f.name != "name" and f.name not in wanted.UNSEEN]  # type: ignore[arg-type]
+    pairs = [(name, getattr(seen, name), getattr(wanted, name)) for name in fields]
+    return tuple(Difference(name, _shown(old), _shown(new)) for name, old, new in pairs if old != new)
+
+
+def _shown(value: Any) -> str:
+    if refs(value):
+        return "known after apply" if not isinstance(value, tuple | Mapping) else f"{_plain(value)} (known after apply)"
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    shown = str(value)
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."
+
+
+def _why_absent(record: Record | None) -> str:
+    if record is None:
+        return "nothing has this name yet"
+    if record.phase == "intended":
+        return f"its creation began at {record.intended_at} and was not confirmed"
+    return f"it was deleted outside of this tool ({record.id})"
+
+
+def _used(item: Item, wanted: Resource, found: Found[Any] | None) -> Change | Problem:
+    if found is None:
+        return Problem(
+            code="NAMED-NOT-FOUND",
+            what=f"{item.named}, which the configuration names, does not exist.",
+            why=f"AWS has no {wanted.KIND} with this id in this account and region.",
+            do=("Correct the id in the configuration, or leave it empty to have one created.", "Run the same command again."),
+        )
+    because = "named in the configuration: used as it is, never changed or deleted"
+    return Change(item.name, wanted.KIND, Action.KEEP, because, id=found.id, outputs=found.outputs, named=True)
+
+
+def _not_ours(item: Item, wanted: Resource, found: Found[Any]) -> Problem:
+    return Problem(
+        code="EXISTS-NOT-OURS",
+        what=f"{found.id} ({wanted.KIND}, wanted as {item.name}) exists already and does not belong to this deployment.",
+        why="It does not carry this deployment's tag; what somebody else made is never touched.",
+        do=(
+            "To use it, name it in the configuration; it is then verified and never changed.",
+            "To stand beside it, set another `name:` for this deployment.",
+            "If it is a leftover of yours, delete it yourself and run the same command again.",
+        ),
+    )

@@ -1,0 +1,38 @@
+"""What happens while AWS works, as events that a terminal, a plain log or `--json` can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from sre_core import clock
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of one resource or check. `seconds` is how long it took, where it has ended."""
+
+    step: Literal["started", "waiting", "done", "failed"]
+    name: str
+    what: str
+    seconds: float = 0.0
+    problem: Problem | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {"event": f"{self.step}", "time": clock.stamp(), "name": self.name, "what": self.what}
+        if self.step in ("done", "failed"):
+            parts["seconds"] = round(self.seconds, 3)
+        if self.problem:
+            parts["problem"] = self.problem.to_json()
+        return parts
+
+
+class Observer(Protocol):
+    """Whoever wants to see events; called from many threads."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+def unobserved(event: Event) -> None:
+    """Shows nothing."""
