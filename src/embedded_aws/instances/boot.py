@@ -1,0 +1,91 @@
+"""A boot, step by step: what the bootstrap does on a real machine, done on this one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_aws.instances.credentials import Credentials, write_credentials
+from embedded_aws.instances.environment import service_environment, write_trusted
+from embedded_aws.instances.front_door import OpenDoor, open_front_door
+from embedded_aws.instances.machine import Machine
+from embedded_aws.instances.progress import Progress
+from embedded_aws.instances.release import install_release
+from embedded_aws.instances.services import RunningServices, SupervisedService, program
+from embedded_aws.world import World
+
+# A Unix socket's path may have 104 bytes on macOS and 108 on Linux, its end included.
+_LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The folders of one instance."""
+
+    root: Path
+
+    @property
+    def release(self) -> Path:
+        return self.root / "release"
+
+    @property
+    def credentials(self) -> Path:
+        return self.root / "credentials"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+
+async def boot(world: World, machine: Machine, disk: Disk, address: str, running: AsyncExitStack) -> OpenDoor:
+    """Take an instance from nothing to ready. What it starts ends with `running`; StepFailed after the failure is reported."""
+    progress = Progress(world, machine.status_uri)
+    with progress.step("release"):
+        await install_release(world, machine, disk.release)
+    with progress.step("credentials"):
+        credentials = write_credentials(world, machine, disk.credentials)
+        progress.conceal(credentials.secrets)
+    with progress.step("services"):
+        sockets = _sockets(machine, disk, running)
+        supervised = _supervised(world, machine, disk, credentials, sockets)
+        await (await running.enter_async_context(RunningServices(supervised))).healthy()
+    with progress.step("front_door"):
+        door = await open_front_door(machine.front_door, address, sockets, credentials, running)
+    with progress.step("ready") as facts:
+        await door.leads_to(machine.services)
+        facts.values["listeners"] = door.report()
+    return door
+
+
+def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:
+    folder = disk.root / "run"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if any(len(str(folder / f"{service.name}.sock")) > _LONGEST_SOCKET_PATH for service in machine.services):
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ec2-", dir="/tmp")))  # 0700, and short
+    return {service.name: folder / f"{service.name}.sock" for service in machine.services}
+
+
+def _supervised(
+    world: World, machine: Machine, disk: Disk, credentials: Credentials, sockets: Mapping[str, Path]
+) -> tuple[SupervisedService, ...]:
+    disk.logs.mkdir(exist_ok=True)
+    trusted = write_trusted(world.authority.ca_file, disk.root / "trusted.pem")
+    return tuple(
+        SupervisedService(
+            service,
+            program(
+                service,
+                socket=sockets[service.name],
+                environment=service_environment(
+                    service, release=disk.release, credentials=credentials.of(service.name), trusted=trusted, home=disk.root
+                ),
+                folder=disk.root,
+                logs=disk.logs,
+            ),
+            sockets[service.name],
+        )
+        for service in machine.services
+    )

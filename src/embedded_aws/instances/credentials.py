@@ -1,0 +1,86 @@
+"""Secrets on their way from Secrets Manager to the one program that reads them: files 0600 in folders 0700."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embedded_aws.instances.failure import StepFailed
+from embedded_aws.instances.machine import Machine, SecretRef
+from embedded_aws.world import World
+from sre_core.secret import Secret
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where the files are, and the values that no output may show."""
+
+    folder: Path
+    certificate_file: Path
+    key_file: Path
+    secrets: tuple[Secret, ...]
+
+    def of(self, service: str) -> Path:
+        """What `$CREDENTIALS_DIRECTORY` is for one service; it holds that service's credentials only."""
+        return self.folder / service
+
+
+def write_credentials(world: World, machine: Machine, folder: Path) -> Credentials:
+    """Write every credential that machine.json refers to. StepFailed names the first secret that can't be used."""
+    secrets: list[Secret] = []
+    for service in machine.services:
+        _private_folder(folder / service.name)
+        for name, reference in service.credentials.items():
+            secrets.append(_value(world, reference, f"the credential {name} of {service.name}"))
+            _write(folder / service.name / name, secrets[-1])
+    certificate, key = _certificate(world, machine.front_door.certificate)
+    _private_folder(folder / "front-door")
+    written = Credentials(folder, folder / "front-door/certificate.pem", folder / "front-door/key.pem", (*secrets, key))
+    _write(written.certificate_file, certificate)
+    _write(written.key_file, key)
+    return written
+
+
+def _value(world: World, reference: SecretRef, purpose: str) -> Secret:
+    text = world.secret(reference.secret_arn)
+    if text is None:
+        raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) does not exist or has no value.")
+    if reference.json_key is None:
+        return Secret(text)
+    value = _json_object(text, reference, purpose).get(reference.json_key)
+    if not isinstance(value, str) or not value:
+        raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) has no text under the key {reference.json_key}.")
+    return Secret(value)
+
+
+def _certificate(world: World, reference: SecretRef) -> tuple[Secret, Secret]:
+    purpose = "the certificate"
+    document = _json_object(_value(world, SecretRef(reference.secret_arn), purpose).reveal(), reference, purpose)
+    certificate, key = document.get("certificate"), document.get("private_key")
+    if not isinstance(certificate, str) or not isinstance(key, str):
+        raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) must have the keys certificate and private_key.")
+    return Secret(certificate), Secret(key)
+
+
+def _json_object(text: str, reference: SecretRef, purpose: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        # The text itself is not shown: it may be the secret.
+        raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) is not a JSON object.")
+    return document
+
+
+def _private_folder(folder: Path) -> None:
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write(file: Path, secret: Secret) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.write(secret.reveal())

@@ -1,0 +1,78 @@
+"""How far a boot has come, as small objects in S3 that the deployer reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from embedded_aws.instances.failure import StepFailed
+from embedded_aws.world import World
+from sre_core import clock, log
+from sre_core.secret import Secret
+
+_LONGEST_OUTPUT = 4000
+# Shorter pieces of a secret say nothing, and removing them would eat ordinary words.
+_SHORTEST_PIECE = 8
+
+
+@dataclass
+class Facts:
+    """What a step adds to its status object."""
+
+    values: dict[str, object] = field(default_factory=dict)
+
+
+class Progress:
+    """Writes `<status uri><step>.json` when a step starts, ends and fails; no secret passes through."""
+
+    def __init__(self, world: World, status_uri: str) -> None:
+        self._world = world
+        self._status_uri = status_uri
+        self._secrets: tuple[Secret, ...] = ()
+        self._log = log.get(status_uri=status_uri)
+
+    def conceal(self, secrets: Sequence[Secret]) -> None:
+        """From now on these values are removed from whatever is written."""
+        self._secrets = (*self._secrets, *secrets)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Facts]:
+        """Say that the step runs, and how it ended. What it raised travels on."""
+        self._write(name, "running")
+        facts = Facts()
+        try:
+            yield facts
+        except StepFailed as failed:
+            self._write(name, "failed", failed.what, failed.output)
+            raise
+        except Exception as unexpected:
+            self._write(name, "failed", f"The host could not finish this step: {type(unexpected).__name__}: {unexpected}")
+            raise
+        self._write(name, "ok", facts=facts.values)
+
+    def _write(self, step: str, state: str, what: str = "", output: str = "", facts: Mapping[str, object] | None = None) -> None:
+        tail = redacted(output, self._secrets)[-_LONGEST_OUTPUT:]
+        status = {
+            "step": step,
+            "state": state,
+            "time": clock.stamp(),
+            "what": redacted(what, self._secrets),
+            "output": tail,
+            **(facts or {}),
+        }
+        self._log.info("instance.step", step=step, state=state, what=status["what"])
+        try:
+            self._world.put_s3_object(f"{self._status_uri}{step}.json", json.dumps(status, indent=1).encode())
+        except KeyError:
+            self._log.warning("instance.status_not_written", step=step, because="the status bucket does not exist")
+
+
+def redacted(text: str, secrets: Sequence[Secret]) -> str:
+    """The text with every secret, and every line of a longer one, replaced by `***`."""
+    pieces = {piece for secret in secrets for piece in (secret.reveal(), *secret.reveal().splitlines())}
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) >= _SHORTEST_PIECE:
+            text = text.replace(piece, "***")
+    return text

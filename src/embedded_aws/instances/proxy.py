@@ -1,0 +1,137 @@
+"""The front door's own work on one request: find the service, pass the request on, stream the answer back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from embedded_aws.instances import headers
+from embedded_aws.instances.machine import Route
+from embedded_aws.instances.routing import Destination, Refusal, destination
+from embedded_aws.world import AsgiApp, Receive, Scope, Send
+from sre_core import log
+
+# What AgentCore's gateway accepts as a payload.
+LARGEST_BODY = 6 * 1024 * 1024
+
+_TOO_LARGE = Refusal(413, "FRONT-DOOR-BODY-TOO-LARGE", f"A request body may have {LARGEST_BODY} bytes.")
+
+
+class _Stopped(Exception):
+    """Ends the stream that the service reads: the client left, or sent more than it may."""
+
+
+def proxy(routes: Mapping[int, Sequence[Route]], services: Mapping[str, aiohttp.ClientSession]) -> AsgiApp:
+    """The ASGI app behind all TLS ports; each port has its own routes."""
+    events = log.get()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path = scope["raw_path"].decode("latin-1")
+        where = destination(raw_path, routes[scope["server"][1]])
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if isinstance(where, Refusal):
+            return await _refuse(send, where)
+        if int(declared) > LARGEST_BODY:
+            return await _refuse(send, _TOO_LARGE)
+        exchange = _Exchange(scope, receive, send)
+        try:
+            await exchange.run(services[where.service], where)
+        except TimeoutError:
+            await exchange.give_up(_unavailable(504, where.service, "took too long"))
+        except (aiohttp.ClientError, OSError) as down:
+            events.warning("front_door.service_unavailable", service=where.service, because=type(down).__name__)
+            await exchange.give_up(_unavailable(502, where.service, "does not answer"))
+
+    return app
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._answered = False
+        self._too_large = False
+        self._body_read = asyncio.Event()
+
+    async def run(self, service: aiohttp.ClientSession, where: Destination) -> None:
+        """Pass the request on, and stop as soon as the client is gone: nobody reads what the service would still say."""
+        passing = asyncio.create_task(self._pass_on(service, where))
+        leaving = asyncio.create_task(self._client_leaves())
+        try:
+            await asyncio.wait((passing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            passing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await passing
+
+    async def give_up(self, refusal: Refusal) -> None:
+        """Say what failed. An answer that has begun is left unfinished, which the server shows by cutting the connection."""
+        if not self._answered:
+            await _refuse(self._send, _TOO_LARGE if self._too_large else refusal)
+
+    async def _pass_on(self, service: aiohttp.ClientSession, where: Destination) -> None:
+        query = self._scope["query_string"].decode("latin-1")
+        url = URL(f"http://service{where.path}" + (f"?{query}" if query else ""), encoded=True)
+        sent = headers.to_service(self._scope["headers"], self._scope["client"][0])
+        body = self._body() if self._has_body() else None
+        async with service.request(self._scope["method"], url, headers=sent, data=body, allow_redirects=False) as answer:
+            self._answered = True
+            received = headers.to_client(answer.raw_headers)
+            await self._send({"type": "http.response.start", "status": answer.status, "headers": received})
+            async for chunk in answer.content.iter_any():
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+
+    def _has_body(self) -> bool:
+        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self._scope["headers"])
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        total, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise _Stopped
+            total += len(message["body"])
+            self._too_large = total > LARGEST_BODY
+            if self._too_large:
+                raise _Stopped
+            more = message.get("more_body", False)
+            yield message["body"]
+        self._body_read.set()
+
+    async def _client_leaves(self) -> None:
+        if self._has_body():
+            # Until the body is read, its reader is the one that hears of a client that leaves.
+            await self._body_read.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _unavailable(status: int, service: str, how: str) -> Refusal:
+    return Refusal(status, "FRONT-DOOR-SERVICE-UNAVAILABLE", f"The service {service} {how}. Try again in a moment.")
+
+
+async def _refuse(send: Send, refusal: Refusal) -> None:
+    body = json.dumps({"error": {"code": refusal.code, "message": refusal.message}}).encode()
+    await answer(send, refusal.status, body, (b"content-type", b"application/json"))
+
+
+async def answer(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:
+    """A whole answer of the front door itself."""
+    start: dict[str, Any] = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [*extra, (b"content-length", str(len(body)).encode()), *headers.EVERY_ANSWER],
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
