@@ -15,12 +15,12 @@ def handlers(source: Source) -> Iterator[ast.ExceptHandler]:
 
 
 def caught(handler: ast.ExceptHandler) -> set[str]:
-    """The last part of each name that a handler catches; a bare `except:` catches BaseException."""
+    """Each name that a handler catches; a bare `except:` catches BaseException."""
     kind = handler.type
     if kind is None:
         return {"BaseException"}
     names = kind.elts if isinstance(kind, ast.Tuple) else [kind]
-    return {ast.unparse(name).rpartition(".")[2] for name in names}
+    return {ast.unparse(name).removeprefix("botocore.exceptions.") for name in names}
 
 
 def passes_on(handler: ast.ExceptHandler) -> bool:

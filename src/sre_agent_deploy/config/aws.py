@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from sre_agent_deploy.config.agreement import arn_faults, required
+from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.regions import known_regions, looks_like_a_region
 from sre_agent_deploy.config.section import Section, described
+from sre_agent_deploy.config.syntax_of_values import ACCOUNT_ID, ROLE, SUBNET_ID, VPC_ID
 
 
 class AWSConfig(Section):
@@ -25,4 +33,54 @@ class AWSConfig(Section):
         "A public subnet of that VPC; empty uses one of its default subnets.",
         example="subnet-0a1b2c3d4e5f60718",
         console="VPC > Subnets",
+    )
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Account, region and ids in AWS's syntax, and in agreement with one another."""
+        yield from ACCOUNT_ID.faults("account_id", self.account_id)
+        yield from ROLE.faults("role_name", self.role_name)
+        yield from VPC_ID.faults("vpc_id", self.vpc_id)
+        yield from SUBNET_ID.faults("subnet_id", self.subnet_id)
+        yield from region_faults(self.region)
+        yield from endpoint_faults(self.endpoint_url)
+        yield from arn_faults(("role_name",), self.role_name, account_id=self.account_id, region=self.region)
+        if mode == "production" and not self.account_id:
+            yield required("account_id", ACCOUNT_ID.example, "The deployer refuses to touch any account but the one named here.")
+        if self.vpc_id and not self.subnet_id:
+            yield required("subnet_id", SUBNET_ID.example, "A VPC of your own has no default subnets to choose from.")
+        if self.subnet_id and not self.vpc_id:
+            yield required("vpc_id", VPC_ID.example, "A subnet can only be used together with its VPC.")
+
+
+def region_faults(region: str) -> Iterator[Fault]:
+    """An unknown region is an error where it can only be a slip, and a warning where AWS may have opened it since."""
+    if region in known_regions():
+        return
+    meant = nearest(region, known_regions()) or "us-east-1"
+    possible = looks_like_a_region(region)
+    yield Fault(
+        code="CONFIG-REGION-UNKNOWN" if possible else "CONFIG-REGION",
+        path=("region",),
+        what="region is not a region that this version knows.",
+        why="AWS may have opened it since."
+        if possible
+        else "No AWS Region is named like this; an Availability Zone (us-east-1a) is not one.",
+        do=("Check its name in the Console's region menu.",) if possible else (f"Did you mean {meant}?",),
+        correction=None if possible else meant,
+        warning=possible,
+        aws_docs="https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html",
+    )
+
+
+def endpoint_faults(url: str) -> Iterator[Fault]:
+    """Credentials and tokens travel to the endpoint, so it is HTTPS, and it is a URL and nothing more."""
+    if not url or re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|https://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?/?", url):
+        return
+    yield Fault(
+        code="CONFIG-ENDPOINT",
+        path=("endpoint_url",),
+        what="endpoint_url can't be used.",
+        why="It must be https:// with a host and optionally a port: signatures and secrets are sent there.",
+        do=("Leave it empty for AWS itself, or write it like this: https://127.0.0.1:4566",),
+        correction="https://127.0.0.1:4566",
     )

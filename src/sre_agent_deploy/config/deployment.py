@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterator
 from typing import Literal
 
+from sre_agent_deploy.config.agreement import required
+from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.instance_types import LEAST_MEMORY_MIB, LEAST_VCPUS, smallest_that_suffices, table
+from sre_agent_deploy.config.nearest import nearest
 from sre_agent_deploy.config.section import Section, described
+from sre_agent_deploy.config.syntax_of_values import AMI_ID, DOMAIN_NAME, HOSTED_ZONE_ID, INSTANCE_TYPE, KEY_NAME, PEM_PATH
+
+LEAST_VOLUME_GIB = 50
+LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
 
 
 class DeploymentConfig(Section):
@@ -36,3 +46,99 @@ class DeploymentConfig(Section):
     )
     ssl_key_path: str = described("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
     ssl_ca_path: str = described("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """A machine that is large enough, and closed to all who were not named."""
+        yield from AMI_ID.faults("ami_id", self.ami_id)
+        yield from KEY_NAME.faults("key_name", self.key_name)
+        yield from DOMAIN_NAME.faults("domain_name", self.domain_name)
+        yield from HOSTED_ZONE_ID.faults("hosted_zone_id", self.hosted_zone_id)
+        for field in ("ssl_cert_path", "ssl_key_path", "ssl_ca_path"):
+            yield from PEM_PATH.faults(field, getattr(self, field))
+        yield from size_faults(self.instance_type)
+        yield from volume_faults(self.volume_gb)
+        for index, cidr in enumerate(self.ssh_cidrs):
+            yield from cidr_faults(index, cidr)
+        if mode == "production" and not self.domain_name:
+            yield required("domain_name", DOMAIN_NAME.example, "Certificates and the gateway's targets need a public DNS name.")
+
+
+def size_faults(instance_type: str) -> Iterator[Fault]:
+    """Requirement 1.1: at least 4 vCPU and 16 GiB. A type that the table doesn't know is a warning."""
+    malformed = list(INSTANCE_TYPE.faults("instance_type", instance_type))
+    yield from malformed
+    known = table().get(instance_type)
+    if malformed or (known and known.suffices):
+        return
+    if known:
+        enough = smallest_that_suffices(instance_type.partition(".")[0])
+        yield Fault(
+            code="CONFIG-INSTANCE-TOO-SMALL",
+            path=("instance_type",),
+            what=f"instance_type has {known.vcpus} vCPU and {known.memory_mib / 1024:g} GiB of memory, which is too small.",
+            why=f"The assistant and its four backends need {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB.",
+            do=(f"Use {enough} or larger.",),
+            correction=enough,
+            aws_docs="https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html",
+        )
+        return
+    meant = nearest(instance_type, (name for name, kind in table().items() if kind.suffices)) or "t3.xlarge"
+    yield Fault(
+        code="CONFIG-INSTANCE-UNKNOWN",
+        path=("instance_type",),
+        what="instance_type is no type that this version knows, so its size could not be checked.",
+        why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; AWS may have added it since, or it is a slip.",
+        do=(f"If it is a slip, did you mean {meant}?",),
+        warning=True,
+    )
+
+
+def volume_faults(size: int) -> Iterator[Fault]:
+    """Requirement 1.1: at least 50 GiB; and no more than a gp3 volume can have."""
+    if LEAST_VOLUME_GIB <= size <= LARGEST_VOLUME_GIB:
+        return
+    yield Fault(
+        code="CONFIG-VOLUME-SIZE",
+        path=("volume_gb",),
+        what="volume_gb is no size that the root volume can have.",
+        why=f"The system needs at least {LEAST_VOLUME_GIB} GiB, and a gp3 volume has at most {LARGEST_VOLUME_GIB}.",
+        do=("Write it like this: 50",),
+        correction=str(LEAST_VOLUME_GIB if size < LEAST_VOLUME_GIB else LARGEST_VOLUME_GIB),
+        aws_docs="https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html",
+    )
+
+
+def cidr_faults(index: int, text: str) -> Iterator[Fault]:
+    """An address range that names a network, and not the whole world."""
+    path = ("ssh_cidrs", index)
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        yield Fault(
+            code="CONFIG-CIDR",
+            path=path,
+            what=f"ssh_cidrs[{index}] is no address range.",
+            why="It must be an address, a slash and the number of fixed bits (0-32, or 0-128 for IPv6).",
+            do=("Write it like this: 203.0.113.0/24, or 203.0.113.7/32 for one address.",),
+            correction="203.0.113.0/24",
+        )
+        return
+    if network.prefixlen < (8 if network.version == 4 else 32):
+        yield Fault(
+            code="CONFIG-SSH-OPEN",
+            path=path,
+            what=f"ssh_cidrs[{index}] opens port 22 to {'everybody' if network.prefixlen == 0 else 'a large part of the internet'}.",
+            why="SSH is for named address ranges; Session Manager gives a shell with no open port at all.",
+            do=("Write your own range, like this: 203.0.113.0/24", "Or leave ssh_cidrs empty and use Session Manager."),
+            correction="203.0.113.0/24",
+            aws_docs="https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager.html",
+        )
+    elif "/" not in text or str(network) != text.lower():
+        yield Fault(
+            code="CONFIG-CIDR",
+            path=path,
+            what=f"ssh_cidrs[{index}] is an address, not a range that EC2 keeps as written.",
+            why="The bits after the slash's number must be zero, and the slash must be there.",
+            do=(f"Write it like this: {network}",),
+            correction=str(network),
+        )

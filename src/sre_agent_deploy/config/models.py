@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
+from sre_agent_deploy.config.across import faults_across, not_there_yet
 from sre_agent_deploy.config.aws import AWSConfig
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig
@@ -12,6 +14,7 @@ from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.results import SetupResult, ValidationResult, VerificationReport
 from sre_agent_deploy.config.section import Section, described
+from sre_agent_deploy.config.syntax_of_values import DEPLOYMENT_NAME, RECORDING
 
 __all__ = [
     "AWSConfig",
@@ -26,6 +29,8 @@ __all__ = [
     "ValidationResult",
     "VerificationReport",
 ]
+
+VERSION = 1
 
 
 class TLSConfig(Section):
@@ -42,6 +47,10 @@ class ServicesConfig(Section):
     source: Literal["recorded"] = described("recorded", "recorded: an incident that was recorded.", example="recorded")
     recording: str = described("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
 
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """A recording that ships, or a path."""
+        yield from RECORDING.faults("recording", self.recording)
+
 
 class AssistantConfig(Section):
     """What the assistant reasons with."""
@@ -49,6 +58,11 @@ class AssistantConfig(Section):
     reasoner: Literal["rules", "bedrock", "anthropic", "openai-compatible"] = described(
         "rules", "rules: deterministic, needs no model and no credentials.", example="rules"
     )
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """A reasoner that this version has."""
+        if self.reasoner != "rules":
+            yield replace(not_there_yet("assistant", "reasoner", "Language models", "rules"), path=("reasoner",))
 
 
 class Config(Section):
@@ -75,6 +89,23 @@ class Config(Section):
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Each broken rule of any section, and of sections together."""
+        yield from version_faults(self.version)
+        yield from DEPLOYMENT_NAME.faults("name", self.name)
         for name, section in self.sections():
             for fault in section.faults(mode):
                 yield fault.under(name)
+        yield from faults_across(self, mode)
+
+
+def version_faults(version: int) -> Iterator[Fault]:
+    """A file of a later format is refused, not half understood."""
+    if version == VERSION:
+        return
+    yield Fault(
+        code="CONFIG-VERSION",
+        path=("version",),
+        what="version is none that this program reads.",
+        why=f"This program reads version {VERSION}; a higher one was written for a newer program.",
+        do=("Install the newer sre-agent, or correct the number.",),
+        correction=str(VERSION),
+    )

@@ -1,0 +1,73 @@
+"""The AWS Regions that are known, and the partition each is in.
+
+botocore knows them too, but `--validate-only` must not pay for importing it; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+
+PARTITIONS: dict[str, tuple[str, ...]] = {
+    "aws": (
+        "af-south-1",
+        "ap-east-1",
+        "ap-east-2",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-south-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-6",
+        "ap-southeast-7",
+        "ca-central-1",
+        "ca-west-1",
+        "eu-central-1",
+        "eu-central-2",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "il-central-1",
+        "me-central-1",
+        "me-south-1",
+        "me-west-1",
+        "mx-central-1",
+        "sa-east-1",
+        "sa-west-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    ),
+    "aws-cn": ("cn-north-1", "cn-northwest-1"),
+    "aws-eusc": ("eusc-de-east-1",),
+    "aws-iso": ("us-iso-east-1", "us-iso-west-1"),
+    "aws-iso-b": ("us-isob-east-1", "us-isob-west-1"),
+    "aws-iso-e": ("eu-isoe-west-1",),
+    "aws-iso-f": ("us-isof-east-1", "us-isof-south-1"),
+    "aws-us-gov": ("us-gov-east-1", "us-gov-west-1"),
+}
+
+_DIRECTION = r"(central|(north|south)?(east|west)|north|south)"
+_SHAPE = re.compile(rf"(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[a-z]?|eu-isoe|eusc-de)-{_DIRECTION}-[1-9]")
+
+
+def looks_like_a_region(text: str) -> bool:
+    """Whether AWS could have a region of this name, so that one younger than this table is not refused."""
+    return _SHAPE.fullmatch(text) is not None
+
+
+def known_regions() -> tuple[str, ...]:
+    return tuple(region for regions in PARTITIONS.values() for region in regions)
+
+
+def partition_of(region: str) -> str:
+    """`aws`, `aws-cn`, `aws-us-gov` ...; an unknown region is taken to be in `aws`."""
+    return next((partition for partition, regions in PARTITIONS.items() if region in regions), "aws")

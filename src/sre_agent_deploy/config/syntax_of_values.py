@@ -1,0 +1,159 @@
+"""What AWS accepts in each kind of field: its pattern, how to say it, and an example that is valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Syntax:
+    """A pattern with the words that explain it."""
+
+    code: str
+    pattern: str
+    says: str  # completes "It must be ..."
+    example: str
+    found: str = ""  # where the right value is found
+    aws_docs: str | None = None
+
+    def faults(self, field: str | FieldPath, value: str) -> Iterator[Fault]:
+        """A fault where `value` was given and doesn't match."""
+        if not value or re.fullmatch(self.pattern, value):
+            return
+        path: FieldPath = (field,) if isinstance(field, str) else field
+        yield Fault(
+            code=self.code,
+            path=path,
+            what=f"{dotted(path)} has a value that AWS would refuse.",
+            why=f"It must be {self.says}.",
+            do=(f"Write it like this: {self.example}", *((f"Find yours in the AWS Console: {self.found}.",) if self.found else ())),
+            correction=self.example,
+            aws_docs=self.aws_docs,
+        )
+
+
+_PARTITION = r"aws[a-z0-9-]*"
+
+ACCOUNT_ID = Syntax(
+    code="CONFIG-ACCOUNT-ID",
+    pattern=r"[0-9]{12}",
+    says="exactly 12 digits, without spaces or hyphens",
+    example="123456789012",
+    found="account menu at the top right > Account ID",
+    aws_docs="https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html",
+)
+ROLE = Syntax(
+    code="CONFIG-ROLE",
+    pattern=rf"[\w+=,.@-]{{1,64}}|arn:{_PARTITION}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,576}}",
+    says="the name of an IAM role, or its ARN",
+    example="arn:aws:iam::123456789012:role/sre-gateway",
+    found="IAM > Roles > (role) > ARN",
+    aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
+)
+VPC_ID = Syntax(
+    code="CONFIG-VPC-ID",
+    pattern=r"vpc-([0-9a-f]{8}|[0-9a-f]{17})",
+    says="`vpc-` and 8 or 17 hexadecimal digits",
+    example="vpc-0a1b2c3d4e5f60718",
+    found="VPC > Your VPCs > VPC ID",
+)
+SUBNET_ID = Syntax(
+    code="CONFIG-SUBNET-ID",
+    pattern=r"subnet-([0-9a-f]{8}|[0-9a-f]{17})",
+    says="`subnet-` and 8 or 17 hexadecimal digits",
+    example="subnet-0a1b2c3d4e5f60718",
+    found="VPC > Subnets > Subnet ID",
+)
+AMI_ID = Syntax(
+    code="CONFIG-AMI-ID",
+    pattern=r"ami-([0-9a-f]{8}|[0-9a-f]{17})",
+    says="`ami-` and 8 or 17 hexadecimal digits",
+    example="ami-0a1b2c3d4e5f60718",
+    found="EC2 > AMIs > AMI ID",
+)
+HOSTED_ZONE_ID = Syntax(
+    code="CONFIG-HOSTED-ZONE-ID",
+    pattern=r"Z[0-9A-Z]{1,31}",
+    says="`Z` and capital letters and digits, without the `/hostedzone/` before it",
+    example="Z0123456789ABCDEFGHIJ",
+    found="Route 53 > Hosted zones > Hosted zone ID",
+)
+USER_POOL_ID = Syntax(
+    code="CONFIG-USER-POOL-ID",
+    pattern=r"[a-z0-9-]{5,30}_[0-9a-zA-Z]{1,24}",
+    says="a region, an underscore and letters or digits: the user pool's ID, not its name",
+    example="us-east-1_a1B2c3D4e",
+    found="Cognito > User pools > User pool ID",
+)
+CLIENT_ID = Syntax(
+    code="CONFIG-CLIENT-ID",
+    pattern=r"[\w+]{1,128}",
+    says="the letters and digits of an app client's ID, not its name",
+    example="1h57kf5cpq17m0eml12EXAMPLE",
+    found="Cognito > User pools > Applications > App clients > Client ID",
+)
+GATEWAY_NAME = Syntax(
+    code="CONFIG-GATEWAY-NAME",
+    pattern=r"([0-9a-zA-Z][-]?){1,48}",
+    says="1-48 letters, digits and single hyphens, beginning with a letter or digit",
+    example="sre-gateway",
+    aws_docs="https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_CreateGateway.html",
+)
+PROVIDER_ARN = Syntax(
+    code="CONFIG-PROVIDER-ARN",
+    pattern=rf"arn:{_PARTITION}:(bedrock-agentcore|acps):[a-z0-9-]+:[0-9]{{12}}:token-vault/[^/\s]+/apikeycredentialprovider/[a-zA-Z0-9_-]{{1,128}}",
+    says="the ARN of an API key credential provider",
+    example="arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/sre",
+    found="Bedrock AgentCore > Identity > (provider) > ARN",
+)
+DOMAIN_NAME = Syntax(
+    code="CONFIG-DOMAIN-NAME",
+    pattern=r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+    says="a full domain name in lower case, without https://, port or path",
+    example="sre.example.com",
+)
+KEY_NAME = Syntax(
+    code="CONFIG-KEY-NAME",
+    pattern=r"[\x20-\x7e]{1,255}",
+    says="the name of an EC2 key pair: up to 255 ASCII characters",
+    example="ops-key",
+    found="EC2 > Key pairs",
+)
+PEM_PATH = Syntax(
+    code="CONFIG-PATH",
+    pattern=r"(?!-----)[^\n\x00]{1,4096}",
+    says="the path of a PEM file, not its content",
+    example="/etc/letsencrypt/live/sre.example.com/fullchain.pem",
+)
+DEPLOYMENT_NAME = Syntax(
+    code="CONFIG-NAME",
+    pattern=r"(?=.{1,20}$)[a-z0-9]+(-[a-z0-9]+)*",
+    says="1-20 lower-case letters and digits, with single hyphens between them: AWS resources carry it in their names",
+    example="sre",
+)
+INSTANCE_TYPE = Syntax(
+    code="CONFIG-INSTANCE-TYPE",
+    pattern=r"[a-z][a-z0-9-]*\.[a-z0-9-]+",
+    says="an EC2 instance type: a family, a dot and a size",
+    example="t3.xlarge",
+    found="EC2 > Instance types",
+    aws_docs="https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html",
+)
+COGNITO_DOMAIN = Syntax(
+    code="CONFIG-COGNITO-DOMAIN",
+    pattern=r"(?!.*(aws|amazon|cognito))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+    says="a prefix of 1-63 lower-case letters, digits and hyphens, without the words aws, amazon and cognito; not the whole domain",
+    example="sre-login-4711",
+    found="Cognito > User pools > Branding > Domain",
+    aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html",
+)
+RECORDING = Syntax(
+    code="CONFIG-RECORDING",
+    pattern=r"crash-loop|memory-leak|healthy|[^\x00]*[/.][^\x00]*",
+    says="crash-loop, memory-leak or healthy, or the path of a folder (with a / in it)",
+    example="crash-loop",
+)
