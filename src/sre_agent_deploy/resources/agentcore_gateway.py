@@ -1,0 +1,240 @@
+"""AWS::BedrockAgentCore::Gateway"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Later,
+    LaterText,
+    Mark,
+    Owned,
+    Ready,
+    Steps,
+    Waiting,
+    cfn,
+    known,
+)
+from sre_agent_deploy.resources.carried import carried
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_ON_ITS_WAY = frozenset({"CREATING", "UPDATING"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway(Defaults):
+    """Offers the backends' operations as MCP tools, to the named clients of one identity provider."""
+
+    KIND: ClassVar[str] = "AWS::BedrockAgentCore::Gateway"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_name", "search"})
+    LOSES: ClassVar[str] = "address"
+    TOKEN: ClassVar[bool] = True
+    # AgentCore tries to assume the role while it creates the gateway; until IAM has spread a new role, it can't.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"AccessDeniedException", "ValidationException"})
+
+    name: str
+    gateway_name: str
+    description: str
+    role_arn: Later[str]
+    discovery_url: LaterText
+    allowed_clients: tuple[LaterText, ...]
+    allowed_scopes: tuple[LaterText, ...] = ()
+    search: bool = False
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        # Clients and scopes are sets that AWS may answer in an order of its own.
+        object.__setattr__(self, "allowed_clients", tuple(sorted(self.allowed_clients, key=str)))
+        object.__setattr__(self, "allowed_scopes", tuple(sorted(self.allowed_scopes, key=str)))
+
+    def natural_id(self, aws: Aws) -> str:
+        return next((gateway["gatewayId"] for gateway in _listed(aws) if gateway["name"] == self.gateway_name), "")
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # A listing shows no tags and no ARN; our names begin with the deployment id, so only those few are asked.
+        found = [cls.read(aws, gateway["gatewayId"], "") for gateway in _listed(aws) if gateway["name"].startswith(deployment)]
+        tagged = [(gateway.id, gateway.tags or {}) for gateway in found if gateway]
+        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        gateway = _got(aws, id)
+        if not gateway or gateway["status"] == "DELETING":
+            return None
+        jwt = gateway.get("authorizerConfiguration", {}).get("customJWTAuthorizer", {})
+        seen = cls(
+            name=name,
+            gateway_name=gateway["name"],
+            description=gateway.get("description", ""),
+            role_arn=gateway.get("roleArn", ""),
+            discovery_url=jwt.get("discoveryUrl", ""),
+            allowed_clients=tuple(jwt.get("allowedClients", [])),
+            allowed_scopes=tuple(jwt.get("allowedScopes", [])),
+            search=gateway.get("protocolConfiguration", {}).get("mcp", {}).get("searchType") == "SEMANTIC",
+            debug=gateway.get("exceptionLevel") == "DEBUG",
+        )
+        outputs = {"gateway_id": id, "gateway_url": gateway.get("gatewayUrl", ""), "arn": gateway["gatewayArn"]}
+        return Found(id, seen, outputs, aws.agentcore.list_tags_for_resource(resourceArn=gateway["gatewayArn"]).get("tags", {}))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        search: dict[str, Any] = {"protocolConfiguration": _SEMANTIC} if self.search else {}
+        answer = aws.agentcore.create_gateway(clientToken=mark.token, tags=mark.tags(), **self._wanted(), **search)
+        return answer["gatewayId"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        # An update makes the gateway UPDATING and is refused while it is CREATING: none where nothing differs.
+        found = self.read(aws, id, self.name)
+        if found is not None and found.seen == self:
+            return
+        seen = carried(aws.agentcore, "UpdateGateway", _got(aws, id))
+        kept = {key: value for key, value in seen.items() if key not in {"description", "exceptionLevel"}}
+        aws.agentcore.update_gateway(gatewayIdentifier=id, **(kept | self._wanted()))
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        gateway = aws.agentcore.get_gateway(gatewayIdentifier=id)
+        status = gateway["status"]
+        if status == "READY":
+            return Ready()
+        return Waiting(f"gateway {self.gateway_name} is {status}") if status in _ON_ITS_WAY else _failed(self, gateway)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        or_none(lambda: aws.agentcore.delete_gateway(gatewayIdentifier=id), ("ResourceNotFoundException",))
+
+    def console(self) -> Steps:
+        return (
+            "Amazon Bedrock AgentCore > Gateways > Create gateway",
+            f"Gateway name: {self.gateway_name}",
+            f"Additional configurations > Gateway description: {self.description}",
+            f"Additional configurations > Enable semantic search: {'Yes' if self.search else 'No'}",
+            f"Additional configurations > Exception level debug: {'Yes' if self.debug else 'No'}",
+            "Inbound Auth type: Use JSON Web Tokens (JWT) > Use existing identity provider configurations",
+            f"Discovery URL: {self.discovery_url}",
+            f"Allowed clients: {', '.join(map(str, self.allowed_clients))}",
+            f"Allowed scopes: {', '.join(map(str, self.allowed_scopes)) or '(none)'}",
+            f"Permissions > Use an existing service role: {self.role_arn}",
+            "Add the targets of the next steps, then: Create gateway",
+        )
+
+    def template(self) -> CfnResource:
+        jwt = {"DiscoveryUrl": self.discovery_url, "AllowedClients": self.allowed_clients, "AllowedScopes": self.allowed_scopes}
+        return cfn(
+            self.KIND,
+            {"gateway_id": "GatewayIdentifier", "gateway_url": "GatewayUrl", "arn": "GatewayArn"},
+            Name=self.gateway_name,
+            Description=self.description,
+            RoleArn=self.role_arn,
+            ProtocolType="MCP",
+            ProtocolConfiguration={"Mcp": {"SearchType": "SEMANTIC"}} if self.search else None,
+            AuthorizerType="CUSTOM_JWT",
+            AuthorizerConfiguration={"CustomJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
+            ExceptionLevel="DEBUG" if self.debug else None,
+        )
+
+    def _wanted(self) -> dict[str, Any]:
+        # Cognito's machine tokens carry client_id and no aud, so clients are named and audiences are not.
+        jwt = {
+            "discoveryUrl": known(self.discovery_url),
+            "allowedClients": [known(client) for client in self.allowed_clients],
+            "allowedScopes": [known(scope) for scope in self.allowed_scopes],
+        }
+        wanted = {
+            "name": self.gateway_name,
+            "description": self.description,
+            "roleArn": known(self.role_arn),
+            "protocolType": "MCP",
+            "authorizerType": "CUSTOM_JWT",
+            "authorizerConfiguration": {"customJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
+            "exceptionLevel": "DEBUG" if self.debug else "",
+        }
+        return {key: value for key, value in wanted.items() if value}
+
+    def _refused(self) -> Problem:
+        return Problem(
+            code="AGENTCORE-GATEWAY-REFUSED",
+            what=f"AgentCore does not accept gateway {self.gateway_name}.",
+            why=f"It can't assume the role {self.role_arn}, can't read the discovery URL, or one of the values breaks its rules.",
+            do=(
+                f"Check that {self.discovery_url} answers from the internet, and that the role's trust policy names "
+                "bedrock-agentcore.amazonaws.com and this gateway's name.",
+                "A name has at most 48 letters, digits and single hyphens; a description at most 200 characters.",
+                "Run the same command again; a role that is new may need minutes.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-prerequisites-permissions.html",
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateGateway", "ConflictException"): lambda gateway: Problem(
+            code="AGENTCORE-GATEWAY-EXISTS",
+            what=f"Gateway {gateway.gateway_name} was not created.",
+            why="A gateway of this name exists in this account and region, or one is still being deleted.",
+            do=(
+                "If you have just removed this deployment, wait a minute and run the same command again.",
+                "Otherwise delete that gateway under Amazon Bedrock AgentCore > Gateways, or set another `name:` for this deployment.",
+            ),
+        ),
+        ("CreateGateway", "ServiceQuotaExceededException"): lambda gateway: Problem(
+            code="AGENTCORE-GATEWAY-QUOTA",
+            what=f"Gateway {gateway.gateway_name} was not created.",
+            why="This account has as many gateways in this region as its quota allows, or its service-linked role is being made.",
+            do=(
+                "Run the same command again in a minute.",
+                "If it fails again, delete a gateway, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
+        ),
+        ("CreateGateway", "ValidationException"): _refused,
+        ("UpdateGateway", "ValidationException"): _refused,
+        ("UpdateGateway", "ConflictException"): lambda gateway: Problem(
+            code="AGENTCORE-GATEWAY-BUSY",
+            what=f"Gateway {gateway.gateway_name} was not updated.",
+            why="Another change of it is still under way.",
+            do=("Run the same command again in a minute; it continues where it stopped.",),
+        ),
+        ("DeleteGateway", "ConflictException"): lambda _: Problem(
+            code="AGENTCORE-GATEWAY-HAS-TARGETS",
+            what="The gateway was not deleted.",
+            why="It still has targets: theirs are deleted in the background, or somebody added one by hand.",
+            do=(
+                "Run the same command again in a minute.",
+                "If it fails again, delete the targets under Amazon Bedrock AgentCore > Gateways, and run the same command again.",
+            ),
+        ),
+    }
+
+
+_SEMANTIC: Any = {"mcp": {"searchType": "SEMANTIC"}}
+
+
+def _listed(aws: Aws) -> list[Any]:
+    return [gateway for page in aws.agentcore.get_paginator("list_gateways").paginate() for gateway in page["items"]]
+
+
+def _got(aws: Aws, id: str) -> dict[str, Any]:
+    gateway: Any = or_none(lambda: aws.agentcore.get_gateway(gatewayIdentifier=id), ("ResourceNotFoundException",))
+    return gateway or {}
+
+
+def _failed(wanted: Gateway, gateway: Mapping[str, Any]) -> Problem:
+    reasons = " ".join(gateway.get("statusReasons", [])) or "AgentCore gave no reason."
+    return Problem(
+        code="AGENTCORE-GATEWAY-FAILED",
+        what=f"Gateway {wanted.gateway_name} is {gateway['status']}.",
+        why=reasons,
+        do=(
+            "Correct what the reason names, then run the same command again.",
+            "If the gateway stays as it is, run cleanup for this deployment and deploy again.",
+        ),
+    )

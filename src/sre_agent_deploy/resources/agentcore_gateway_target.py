@@ -1,0 +1,241 @@
+"""AWS::BedrockAgentCore::GatewayTarget"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import (
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Later,
+    LaterText,
+    Mark,
+    Owned,
+    Ready,
+    Steps,
+    Waiting,
+    cfn,
+    known,
+)
+from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_agent_deploy.resources.carried import carried
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_ON_ITS_WAY = frozenset({"CREATING", "UPDATING", "SYNCHRONIZING"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayTarget(Defaults):
+    """Makes MCP tools of one backend: its OpenAPI document in S3, and the API key that the gateway sends it.
+
+    AgentCore reads the document when the target is made or updated, so a changed document needs a URI of its own.
+    """
+
+    KIND: ClassVar[str] = "AWS::BedrockAgentCore::GatewayTarget"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_id"})
+    TOKEN: ClassVar[bool] = True
+    PARENT: ClassVar[str] = Gateway.KIND
+
+    name: str
+    gateway_id: Later[str]
+    target_name: str
+    description: str
+    schema_uri: LaterText
+    provider_arn: Later[str]
+    header: str = "X-API-Key"
+    ca_uri: LaterText = ""
+
+    def natural_id(self, aws: Aws) -> str:
+        if not isinstance(self.gateway_id, str):
+            return ""
+        return next((target.id for target in _targets(aws, self.gateway_id) if target.name == self.target_name), "")
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        return tuple(target for gateway in Gateway.owned(aws, deployment) for target in _targets(aws, gateway.id))
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        # Also while it is DELETING: its gateway can't be deleted before it is really gone.
+        target = _got(aws, id)
+        if not target:
+            return None
+        key = _api_key(target)
+        seen = cls(
+            name=name,
+            gateway_id=id.partition("/")[0],
+            target_name=target["name"],
+            description=target.get("description", ""),
+            schema_uri=target["targetConfiguration"].get("mcp", {}).get("openApiSchema", {}).get("s3", {}).get("uri", ""),
+            provider_arn=key.get("providerArn", ""),
+            header=key.get("credentialParameterName", "") if key.get("credentialLocation") == "HEADER" else "",
+            ca_uri=next((entry["s3"]["uri"] for entry in target.get("certificateConfigurations", []) if "s3" in entry), ""),
+        )
+        return Found(id, seen, {"target_id": target["targetId"]})
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        gateway = known(self.gateway_id)
+        answer = aws.agentcore.create_gateway_target(gatewayIdentifier=gateway, clientToken=mark.token, **self._wanted())
+        return f"{gateway}/{answer['targetId']}"
+
+    def configure(self, aws: Aws, id: str) -> None:
+        # An update makes the target UPDATING and is refused while it is CREATING: none where nothing differs.
+        found = self.read(aws, id, self.name)
+        if found is not None and found.seen == self:
+            return
+        gateway, _, target = id.partition("/")
+        seen = carried(aws.agentcore, "UpdateGatewayTarget", _got(aws, id))
+        kept = {key: value for key, value in seen.items() if key not in {"description", "certificateConfigurations"}}
+        aws.agentcore.update_gateway_target(**(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._wanted()))
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        gateway, _, target = id.partition("/")
+        seen = aws.agentcore.get_gateway_target(gatewayIdentifier=gateway, targetId=target)
+        status = seen["status"]
+        if status == "READY":
+            return Ready()
+        return Waiting(f"target {self.target_name} is {status}") if status in _ON_ITS_WAY else _failed(self, seen)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        gateway, _, target = id.partition("/")
+        or_none(
+            lambda: aws.agentcore.delete_gateway_target(gatewayIdentifier=gateway, targetId=target),
+            ("ResourceNotFoundException",),
+        )
+
+    def console(self) -> Steps:
+        ca = (f"Private CA certificate > S3 URI: {self.ca_uri}",) if self.ca_uri else ()
+        return (
+            f"Amazon Bedrock AgentCore > Gateways > {self.gateway_id} > Targets > Add",
+            f"Target name: {self.target_name}",
+            f"Target description: {self.description}",
+            "Target type: REST API > OpenAPI schema > Define with an S3 resource",
+            f"S3 URI: {self.schema_uri}",
+            f"Outbound Auth configurations > API key: {self.provider_arn}",
+            f"Additional configuration > Location: Header; Parameter name: {self.header}",
+            *ca,
+            "Add target",
+        )
+
+    def template(self) -> CfnResource:
+        key = {"ProviderArn": self.provider_arn, "CredentialLocation": "HEADER", "CredentialParameterName": self.header}
+        target = cfn(
+            self.KIND,
+            {"target_id": "TargetId"},
+            GatewayIdentifier=self.gateway_id,
+            Name=self.target_name,
+            Description=self.description,
+            TargetConfiguration={"Mcp": {"OpenApiSchema": {"S3": {"Uri": self.schema_uri}}}},
+            CredentialProviderConfigurations=[
+                {"CredentialProviderType": "API_KEY", "CredentialProvider": {"ApiKeyCredentialProvider": key}}
+            ],
+        )
+        # CloudFormation's type has no property for it, unlike the API.
+        note = f"CloudFormation can't set a target's private CA: afterwards give it {self.ca_uri} with UpdateGatewayTarget."
+        return replace(target, note=note) if self.ca_uri else target
+
+    def _wanted(self) -> dict[str, Any]:
+        key = {"providerArn": known(self.provider_arn), "credentialLocation": "HEADER", "credentialParameterName": self.header}
+        wanted = {
+            "name": self.target_name,
+            "description": self.description,
+            "targetConfiguration": {"mcp": {"openApiSchema": {"s3": {"uri": known(self.schema_uri)}}}},
+            "credentialProviderConfigurations": [
+                {"credentialProviderType": "API_KEY", "credentialProvider": {"apiKeyCredentialProvider": key}}
+            ],
+            "certificateConfigurations": [{"s3": {"uri": known(self.ca_uri)}}] if self.ca_uri else [],
+        }
+        return {key: value for key, value in wanted.items() if value}
+
+    def _refused(self) -> Problem:
+        return Problem(
+            code="AGENTCORE-TARGET-REFUSED",
+            what=f"AgentCore does not accept target {self.target_name}.",
+            why=f"The OpenAPI document {self.schema_uri} is missing or is not one that AgentCore can make tools of.",
+            do=(
+                f"Run `aws s3 cp {self.schema_uri} -` to see that it is there, with the credentials you deploy with.",
+                "The document must be OpenAPI 3.0 or 3.1 with operationIds, one public HTTPS server, and no oneOf, anyOf or allOf.",
+                "A target's name has letters, digits and single hyphens, at most 100.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-schema-openapi.html",
+        )
+
+    def _unreadable(self) -> Problem:
+        return Problem(
+            code="AGENTCORE-TARGET-DENIED",
+            what=f"Target {self.target_name} may not be made.",
+            why="AgentCore reads the OpenAPI document as the identity you deploy with, not as the gateway's role, and needs both rights.",
+            do=(
+                f"Allow s3:GetObject on {self.schema_uri} and the gateway target actions of bedrock-agentcore to that identity.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-prerequisites-permissions.html",
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateGatewayTarget", "ValidationException"): _refused,
+        ("UpdateGatewayTarget", "ValidationException"): _refused,
+        ("CreateGatewayTarget", "AccessDeniedException"): _unreadable,
+        ("UpdateGatewayTarget", "AccessDeniedException"): _unreadable,
+        ("CreateGatewayTarget", "ConflictException"): lambda target: Problem(
+            code="AGENTCORE-TARGET-EXISTS",
+            what=f"Target {target.target_name} was not created.",
+            why="The gateway has a target of this name, one is still being deleted, or the gateway itself is being changed.",
+            do=(
+                "Run the same command again in a minute.",
+                f"If it fails again, delete the target under Amazon Bedrock AgentCore > Gateways > {target.gateway_id}.",
+            ),
+        ),
+        ("CreateGatewayTarget", "ServiceQuotaExceededException"): lambda target: Problem(
+            code="AGENTCORE-TARGET-QUOTA",
+            what=f"Target {target.target_name} was not created.",
+            why="The gateway has as many targets, or the target as many tools, as the quotas allow (100 and 1,000, unless raised).",
+            do=(
+                "Delete targets that nobody uses, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
+        ),
+    }
+
+
+def _targets(aws: Aws, gateway: str) -> tuple[Owned, ...]:
+    pages = aws.agentcore.get_paginator("list_gateway_targets").paginate(gatewayIdentifier=gateway)
+    return tuple(Owned(f"{gateway}/{target['targetId']}", target["name"]) for page in pages for target in page["items"])
+
+
+def _got(aws: Aws, id: str) -> dict[str, Any]:
+    gateway, _, target = id.partition("/")
+    answer: Any = or_none(
+        lambda: aws.agentcore.get_gateway_target(gatewayIdentifier=gateway, targetId=target), ("ResourceNotFoundException",)
+    )
+    return answer or {}
+
+
+def _api_key(target: Mapping[str, Any]) -> dict[str, str]:
+    """The API key settings of a target; none for one that sends other credentials."""
+    settings = [entry.get("credentialProvider", {}) for entry in target.get("credentialProviderConfigurations", [])]
+    return next((entry["apiKeyCredentialProvider"] for entry in settings if "apiKeyCredentialProvider" in entry), {})
+
+
+def _failed(wanted: GatewayTarget, target: Mapping[str, Any]) -> Problem:
+    reasons = " ".join(target.get("statusReasons", [])) or "AgentCore gave no reason."
+    return Problem(
+        code="AGENTCORE-TARGET-FAILED",
+        what=f"Target {wanted.target_name} is {target['status']}.",
+        why=reasons,
+        do=(
+            f"Correct what the reason names; it is often the OpenAPI document {wanted.schema_uri} or its server's address.",
+            "Run the same command again.",
+        ),
+    )

@@ -1,0 +1,143 @@
+"""AWS::BedrockAgentCore::ApiKeyCredentialProvider"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Later, Mark, Owned, Steps, cfn, known
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyCredentialProvider(Defaults):
+    """Hands the backends' API key to the gateway. The key itself stays in our own Secrets Manager secret (EXTERNAL)."""
+
+    KIND: ClassVar[str] = "AWS::BedrockAgentCore::ApiKeyCredentialProvider"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"provider_name"})
+
+    name: str
+    provider_name: str
+    secret_arn: Later[str]
+    json_key: str
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.provider_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
+        pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
+        providers = [provider for page in pages for provider in page["credentialProviders"] if provider["name"].startswith(deployment)]
+        tagged = [(provider["name"], _tags(aws, provider["credentialProviderArn"])) for provider in providers]
+        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        provider = or_none(lambda: aws.agentcore.get_api_key_credential_provider(name=id), ("ResourceNotFoundException",))
+        if provider is None:
+            return None
+        # A MANAGED provider keeps a copy of the key in a secret of its own: never the one wanted.
+        external = provider.get("apiKeySecretSource") == "EXTERNAL"
+        seen = cls(
+            name=name,
+            provider_name=id,
+            secret_arn=provider["apiKeySecretArn"]["secretArn"] if external else "",
+            json_key=provider.get("apiKeySecretJsonKey", ""),
+        )
+        arn = provider["credentialProviderArn"]
+        return Found(id, seen, {"provider_arn": arn, "provider_name": id}, _tags(aws, arn))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        return aws.agentcore.create_api_key_credential_provider(tags=mark.tags(), **self._wanted())["name"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        found = self.read(aws, id, self.name)
+        if found is None or found.seen != self:
+            aws.agentcore.update_api_key_credential_provider(**self._wanted())
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        or_none(lambda: aws.agentcore.delete_api_key_credential_provider(name=id), ("ResourceNotFoundException",))
+
+    def console(self) -> Steps:
+        return (
+            "Amazon Bedrock AgentCore > Identity > Outbound Auth > Add OAuth client / API key > Add API key",
+            f"Name: {self.provider_name}",
+            "API key source: Use an existing secret in AWS Secrets Manager",
+            f"Secret: {self.secret_arn}",
+            f"JSON key: {self.json_key}",
+            "Add",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"provider_arn": "CredentialProviderArn"},
+            Name=self.provider_name,
+            ApiKeySecretSource="EXTERNAL",
+            ApiKeySecretConfig={"SecretId": self.secret_arn, "JsonKey": self.json_key},
+        )
+
+    def _wanted(self) -> dict[str, Any]:
+        secret = {"secretId": known(self.secret_arn), "jsonKey": self.json_key}
+        return {"name": self.provider_name, "apiKeySecretSource": "EXTERNAL", "apiKeySecretConfig": secret}
+
+    def _secret_missing(self) -> Problem:
+        return Problem(
+            code="AGENTCORE-PROVIDER-SECRET",
+            what=f"Credential provider {self.provider_name} has no key to hand out.",
+            why=f"Secrets Manager has no secret {self.secret_arn} here, or it has no key {self.json_key!r}.",
+            do=(
+                f"Run `aws secretsmanager describe-secret --secret-id {self.secret_arn}`; restore it if it is scheduled for deletion.",
+                "Run the same command again.",
+            ),
+        )
+
+    def _too_many(self) -> Problem:
+        return Problem(
+            code="AGENTCORE-PROVIDER-QUOTA",
+            what=f"Credential provider {self.provider_name} was not created.",
+            why="This account has as many credential providers as its quota allows (50, unless raised).",
+            do=(
+                "List them with `aws bedrock-agentcore-control list-api-key-credential-providers` and delete those that nobody uses.",
+                "Or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateApiKeyCredentialProvider", "ConflictException"): lambda provider: Problem(
+            code="AGENTCORE-PROVIDER-EXISTS",
+            what=f"Credential provider {provider.provider_name} was not created.",
+            why="One of this name exists in this account and region; other tools often leave them behind.",
+            do=(
+                f"To use it, name it in the configuration; to be rid of it, run `aws bedrock-agentcore-control "
+                f"delete-api-key-credential-provider --name {provider.provider_name}`.",
+                "Run the same command again.",
+            ),
+        ),
+        ("CreateApiKeyCredentialProvider", "ResourceNotFoundException"): _secret_missing,
+        ("UpdateApiKeyCredentialProvider", "ResourceNotFoundException"): _secret_missing,
+        ("CreateApiKeyCredentialProvider", "ServiceQuotaExceededException"): _too_many,
+        ("CreateApiKeyCredentialProvider", "ResourceLimitExceededException"): _too_many,
+        ("CreateApiKeyCredentialProvider", "DecryptionFailure"): lambda provider: Problem(
+            code="AGENTCORE-PROVIDER-KMS",
+            what=f"Credential provider {provider.provider_name} was not created: its secret could not be decrypted.",
+            why="The secret is encrypted with a KMS key that the identity you deploy with may not use.",
+            do=(
+                f"Allow kms:Decrypt on the key of {provider.secret_arn} to that identity, or use the key aws/secretsmanager.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    answer = or_none(lambda: aws.agentcore.list_tags_for_resource(resourceArn=arn), ("ResourceNotFoundException",))
+    return dict(answer.get("tags", {})) if answer else {}

@@ -1,0 +1,163 @@
+"""AWS::Cognito::UserPoolClient"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Later, LaterText, Mark, Owned, Steps, cfn, known
+from sre_agent_deploy.resources.carried import carried
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_core.problem import Problem
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_MINUTES = {"seconds": 1 / 60, "minutes": 1, "hours": 60, "days": 24 * 60}
+# Left out, Cognito would also allow sign-in by password (SRP) and custom challenges.
+_MACHINE_ONLY: dict[str, Any] = {
+    "AllowedOAuthFlows": ["client_credentials"],
+    "AllowedOAuthFlowsUserPoolClient": True,
+    "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppClient(Defaults):
+    """Lets one program get tokens with its own id and secret (client_credentials), for its scopes and nothing else."""
+
+    KIND: ClassVar[str] = "AWS::Cognito::UserPoolClient"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id"})
+    LOSES: ClassVar[str] = "address"
+    PARENT: ClassVar[str] = UserPool.KIND
+
+    name: str
+    user_pool_id: Later[str]
+    client_name: str
+    scopes: tuple[LaterText, ...]
+    token_minutes: int = 60
+
+    def __post_init__(self) -> None:
+        # Scopes are a set that AWS answers in an order of its own.
+        object.__setattr__(self, "scopes", tuple(sorted(self.scopes, key=str)))
+
+    def natural_id(self, aws: Aws) -> str:
+        if not isinstance(self.user_pool_id, str):
+            return ""
+        return next((client.id for client in _clients(aws, self.user_pool_id) if client.name == self.client_name), "")
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        return tuple(client for pool in UserPool.owned(aws, deployment) for client in _clients(aws, pool.id))
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        client = _described(aws, id)
+        if not client:
+            return None
+        seen = cls(
+            name=name,
+            user_pool_id=client["UserPoolId"],
+            client_name=client["ClientName"],
+            # A client that can do more than ask for these scopes by its secret is another client.
+            scopes=tuple(client.get("AllowedOAuthScopes", [])) if client.items() >= _MACHINE_ONLY.items() else (),
+            token_minutes=_minutes(client),
+        )
+        return Found(id, seen, {"client_id": client["ClientId"], "client_secret": Secret(client.get("ClientSecret", ""))})
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        pool = known(self.user_pool_id)
+        settings = self._settings() | {"AllowedOAuthScopes": [known(scope) for scope in self.scopes]}
+        answer = aws.cognito.create_user_pool_client(UserPoolId=pool, GenerateSecret=True, **settings)
+        return f"{pool}/{answer['UserPoolClient']['ClientId']}"
+
+    def configure(self, aws: Aws, id: str) -> None:
+        found = self.read(aws, id, self.name)
+        if found is not None and found.seen == self:
+            return
+        seen = _described(aws, id)
+        settings = carried(aws.cognito, "UpdateUserPoolClient", seen) | self._settings()
+        settings["TokenValidityUnits"] = {**seen.get("TokenValidityUnits", {}), **settings["TokenValidityUnits"]}
+        aws.cognito.update_user_pool_client(**settings)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        pool, _, client = id.partition("/")
+        or_none(lambda: aws.cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client), ("ResourceNotFoundException",))
+
+    def console(self) -> Steps:
+        return (
+            f"Amazon Cognito > User pools > {self.user_pool_id} > Applications > App clients > Create app client",
+            "Application type: Machine-to-machine application",
+            f"Name your application: {self.client_name}",
+            "Create app client; then App client information > Edit:",
+            "Authentication flows: none but the refresh token's, which can't be taken away",
+            f"Access token expiration: {self.token_minutes} minutes",
+            "Save changes; then Login pages > Edit:",
+            "OAuth grant types: Client credentials",
+            f"Custom scopes: {', '.join(map(str, self.scopes))}",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"client_id": "ClientId", "client_secret": "ClientSecret"},
+            UserPoolId=self.user_pool_id,
+            GenerateSecret=True,
+            **self._settings(),
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "ClientName": self.client_name,
+            "AllowedOAuthScopes": list(self.scopes),
+            "AccessTokenValidity": self.token_minutes,
+            "TokenValidityUnits": {"AccessToken": "minutes"},
+            "EnableTokenRevocation": True,
+            "PreventUserExistenceErrors": "ENABLED",
+            **_MACHINE_ONLY,
+        }
+
+    FAILURES: ClassVar[Failures] = {
+        (operation, "ScopeDoesNotExistException"): lambda client: Problem(
+            code="COGNITO-SCOPE-MISSING",
+            what=f"App client {client.client_name} can't be given the scopes {', '.join(map(str, client.scopes))}.",
+            why="The user pool has no resource server with one of these scopes.",
+            do=(
+                "Run the same command again; the resource server is made before its clients.",
+                "If the pool is yours, add the scopes under Amazon Cognito > User pools > Branding > Domain > Resource servers.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html",
+        )
+        for operation in ("CreateUserPoolClient", "UpdateUserPoolClient")
+    } | {
+        ("CreateUserPoolClient", "LimitExceededException"): lambda client: Problem(
+            code="COGNITO-CLIENT-QUOTA",
+            what=f"App client {client.client_name} was not created.",
+            why="This user pool has as many app clients as its quota allows.",
+            do=("Delete an app client that nobody uses, or ask for more under Service Quotas.", "Run the same command again."),
+        ),
+    }
+
+
+def _clients(aws: Aws, pool: str) -> tuple[Owned, ...]:
+    pages = aws.cognito.get_paginator("list_user_pool_clients").paginate(UserPoolId=pool, PaginationConfig={"PageSize": 60})
+    return tuple(Owned(f"{pool}/{client['ClientId']}", client["ClientName"]) for page in pages for client in page["UserPoolClients"])
+
+
+def _described(aws: Aws, id: str) -> dict[str, Any]:
+    pool, _, client = id.partition("/")
+    answer: Any = or_none(
+        lambda: aws.cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"], ("ResourceNotFoundException",)
+    )
+    return answer or {}
+
+
+def _minutes(client: Mapping[str, Any]) -> int:
+    """How long an access token is valid. Cognito counts hours where no unit is set, and one hour where no number is."""
+    unit = client.get("TokenValidityUnits", {}).get("AccessToken", "hours")
+    number: float = client.get("AccessTokenValidity", 60 / _MINUTES[unit])
+    return round(number * _MINUTES[unit])

@@ -1,0 +1,115 @@
+"""AWS::Cognito::UserPoolDomain"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Later, Mark, Owned, Ready, Steps, Waiting, cfn, known
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_RESERVED = ("aws", "amazon", "cognito")
+_DOCS = "https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPoolDomain(Defaults):
+    """Gives a user pool its token endpoint. The prefix is shared by everybody in the region."""
+
+    KIND: ClassVar[str] = "AWS::Cognito::UserPoolDomain"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "domain"})
+    LOSES: ClassVar[str] = "address"
+    PARENT: ClassVar[str] = UserPool.KIND
+
+    name: str
+    user_pool_id: Later[str]
+    domain: str
+
+    def natural_id(self, aws: Aws) -> str:
+        return f"{self.user_pool_id}/{self.domain}" if isinstance(self.user_pool_id, str) else ""
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pools = [aws.cognito.describe_user_pool(UserPoolId=pool.id)["UserPool"] for pool in UserPool.owned(aws, deployment)]
+        return tuple(Owned(f"{pool['Id']}/{pool['Domain']}", pool["Domain"]) for pool in pools if pool.get("Domain"))
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        pool, _, domain = id.partition("/")
+        # AWS answers an unknown domain with an empty description, not with an error.
+        seen = or_none(lambda: aws.cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"], ("ResourceNotFoundException",))
+        if not seen or seen.get("UserPoolId") != pool or seen.get("Status") == "DELETING":
+            return None
+        return Found(id, cls(name=name, user_pool_id=pool, domain=domain), {"domain": domain})
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        pool = known(self.user_pool_id)
+        aws.cognito.create_user_pool_domain(UserPoolId=pool, Domain=self.domain)
+        return f"{pool}/{self.domain}"
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        status = aws.cognito.describe_user_pool_domain(Domain=self.domain)["DomainDescription"].get("Status", "ACTIVE")
+        if status == "FAILED":
+            return self._not_made()
+        return Ready() if status == "ACTIVE" else Waiting(f"domain {self.domain} is {status}")
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        pool, _, domain = id.partition("/")
+        or_none(lambda: aws.cognito.delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",))
+
+    def console(self) -> Steps:
+        return (
+            f"Amazon Cognito > User pools > {self.user_pool_id} > Branding > Domain",
+            "Actions > Create Cognito domain",
+            f"Cognito domain: {self.domain}",
+            "Create Cognito domain",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(self.KIND, {"domain": "Ref"}, UserPoolId=self.user_pool_id, Domain=self.domain)
+
+    def alternative(self) -> str:
+        """A free-sounding prefix that keeps AWS's rules."""
+        plain = re.sub("[^a-z0-9-]", "-", self.domain.lower())
+        for word in _RESERVED:
+            plain = plain.replace(word, "")
+        return f"{plain.strip('-')[:58] or 'sre-agent'}-auth"
+
+    def _not_made(self) -> Problem:
+        broken = broken_rule(self.domain)
+        return Problem(
+            code="COGNITO-DOMAIN-INVALID" if broken else "COGNITO-DOMAIN-TAKEN",
+            what=f"Domain {self.domain} was not created.",
+            why=broken or "Another user pool, perhaps of another account, has this prefix; prefixes are shared by everybody in a region.",
+            do=(f"Choose another prefix, for example {self.alternative()}.", "Run the same command again."),
+            aws_docs=_DOCS,
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        # AWS says InvalidParameterException for both a prefix against the rules and one that is taken; the rules are known.
+        ("CreateUserPoolDomain", "InvalidParameterException"): _not_made,
+        ("CreateUserPoolDomain", "LimitExceededException"): lambda domain: Problem(
+            code="COGNITO-DOMAIN-QUOTA",
+            what=f"Domain {domain.domain} was not created.",
+            why="This user pool has its one Cognito domain already, or the account has as many as its quota allows.",
+            do=(
+                "Open the pool under Amazon Cognito > User pools > Branding > Domain and delete the domain that is not needed.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def broken_rule(domain: str) -> str:
+    """The rule for domain prefixes that `domain` breaks, or nothing."""
+    if not re.fullmatch("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", domain):
+        return "A domain prefix has 1 to 63 lowercase letters, digits and hyphens, and no hyphen at its ends."
+    reserved = [word for word in _RESERVED if word in domain]
+    return f"A domain prefix can't contain {reserved[0]!r}." if reserved else ""

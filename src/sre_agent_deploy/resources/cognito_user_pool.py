@@ -1,0 +1,155 @@
+"""AWS::Cognito::UserPool"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resources.carried import carried
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_EVERY_KIND: dict[str, bool] = {"RequireUppercase": True, "RequireLowercase": True, "RequireNumbers": True, "RequireSymbols": True}
+_TEMPORARY_DAYS = 1
+_DISCOVERY = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPool(Defaults):
+    """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it."""
+
+    KIND: ClassVar[str] = "AWS::Cognito::UserPool"
+    # A second pool of the same name succeeds, so one that is not listed yet must not be made again too soon.
+    SETTLES: ClassVar[timedelta] = timedelta(seconds=60)
+    LOSES: ClassVar[str] = "data"
+
+    name: str
+    pool_name: str
+    mfa: str = "OPTIONAL"
+    password_length: int = 14
+    self_registration: bool = False
+    deletion_protection: bool = False
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # A listing shows no tags; our pool names begin with the deployment id, so only those few are asked for theirs.
+        pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
+        ids = [pool["Id"] for page in pages for pool in page["UserPools"] if pool["Name"].startswith(deployment)]
+        tagged = [(id, _described(aws, id).get("UserPoolTags", {})) for id in ids]
+        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        pool = _described(aws, id)
+        if not pool:
+            return None
+        issuer = f"{aws.cognito.meta.endpoint_url}/{id}"
+        seen = cls(
+            name=name,
+            pool_name=pool["Name"],
+            mfa=_mfa(aws, id),
+            password_length=_length(pool),
+            self_registration=not pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False),
+            deletion_protection=pool.get("DeletionProtection") == "ACTIVE",
+        )
+        outputs = {"user_pool_id": id, "arn": pool["Arn"], "issuer": issuer, "discovery_url": issuer + _DISCOVERY}
+        return Found(id, seen, outputs, pool.get("UserPoolTags", {}))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        # Closed from its first moment: between birth and configure nobody can sign up.
+        answer = aws.cognito.create_user_pool(PoolName=self.pool_name, UserPoolTags=mark.tags(), **self._settings())
+        return answer["UserPool"]["Id"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        # First, because UpdateUserPool accepts MFA without SMS only where software tokens are on already.
+        aws.cognito.set_user_pool_mfa_config(
+            UserPoolId=id, MfaConfiguration=self._mfa(), SoftwareTokenMfaConfiguration={"Enabled": self.mfa != "OFF"}
+        )
+        seen = _described(aws, id)
+        settings = carried(aws.cognito, "UpdateUserPool", seen) | self._settings()
+        settings["Policies"] = {**seen.get("Policies", {}), **settings["Policies"]}
+        aws.cognito.update_user_pool(UserPoolId=id, PoolName=self.pool_name, **settings)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        or_none(lambda: aws.cognito.delete_user_pool(UserPoolId=id), ("ResourceNotFoundException",))
+
+    def console(self) -> Steps:
+        return (
+            "Amazon Cognito > User pools > Create user pool",
+            "Application type: Machine-to-machine application (delete the app client it adds; a later step makes ours)",
+            f"Overview > Rename user pool: {self.pool_name}",
+            f"Authentication > Authentication methods > Password policy > Custom: minimum length {self.password_length}; numbers, special "
+            f"characters, uppercase and lowercase letters; temporary passwords expire in {_TEMPORARY_DAYS} day(s)",
+            f"Authentication > Sign-in > Multi-factor authentication: {self.mfa}, methods: Authenticator apps",
+            f"Authentication > Sign-up > Self-service sign-up: {'Enabled' if self.self_registration else 'Disabled'}",
+            f"Settings > Deletion protection: {'Active' if self.deletion_protection else 'Inactive'}",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"user_pool_id": "Ref", "arn": "Arn", "issuer": "ProviderURL", "discovery_url": "${ProviderURL}" + _DISCOVERY},
+            UserPoolName=self.pool_name,
+            MfaConfiguration=self.mfa,
+            EnabledMfas=[] if self.mfa == "OFF" else ["SOFTWARE_TOKEN_MFA"],
+            **self._settings(),
+        )
+
+    def _mfa(self) -> Any:
+        return self.mfa
+
+    def _settings(self) -> dict[str, Any]:
+        password = {"MinimumLength": self.password_length, "TemporaryPasswordValidityDays": _TEMPORARY_DAYS, **_EVERY_KIND}
+        return {
+            "Policies": {"PasswordPolicy": password},
+            "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not self.self_registration},
+            "DeletionProtection": "ACTIVE" if self.deletion_protection else "INACTIVE",
+        }
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateUserPool", "LimitExceededException"): lambda pool: Problem(
+            code="COGNITO-POOL-QUOTA",
+            what=f"User pool {pool.pool_name} was not created.",
+            why="This account has as many user pools in this region as its quota allows.",
+            do=(
+                "Delete a user pool that nobody uses, or ask for more under Service Quotas > Amazon Cognito User Pools.",
+                "Or use an existing pool: name it in gateway.user_pool_id.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html",
+        ),
+        ("DeleteUserPool", "InvalidParameterException"): lambda _: Problem(
+            code="COGNITO-POOL-PROTECTED",
+            what="The user pool was not deleted.",
+            why="Its deletion protection is active, or a domain still belongs to it.",
+            do=(
+                "In Amazon Cognito > User pools, open the pool and set Settings > Deletion protection to Inactive.",
+                "Under Branding > Domain, delete its domain if one is left.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _described(aws: Aws, id: str) -> dict[str, Any]:
+    pool: Any = or_none(lambda: aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"], ("ResourceNotFoundException",))
+    return pool or {}
+
+
+def _mfa(aws: Aws, id: str) -> str:
+    answer = aws.cognito.get_user_pool_mfa_config(UserPoolId=id)
+    mode = answer.get("MfaConfiguration", "OFF")
+    app = answer.get("SoftwareTokenMfaConfiguration", {}).get("Enabled", False)
+    return mode if app or mode == "OFF" else f"{mode} without authenticator apps"
+
+
+def _length(pool: dict[str, Any]) -> int:
+    """The minimum length; 0 for a policy that does not ask for every kind of character, so that it counts as different."""
+    policy = pool.get("Policies", {}).get("PasswordPolicy", {})
+    return int(policy.get("MinimumLength", 0)) if policy.items() >= _EVERY_KIND.items() else 0
