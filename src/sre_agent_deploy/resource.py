@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,6 +54,20 @@ def text(template: str, **values: LaterText) -> LaterText:
     parts: list[str | Ref] = [template]
     for name, value in values.items():
         parts = [piece for part in parts for piece in (_spliced(part, "{" + name + "}", value) if isinstance(part, str) else (part,))]
+    return _joined(parts)
+
+
+def spelled(ref: Ref) -> str:
+    """A Ref as it stands inside a larger document, until `unspelled` finds it again."""
+    return f"⟦{ref.of}.{ref.output}⟧"
+
+
+def unspelled(document: str) -> LaterText:
+    """A document with every spelled Ref turned into a Ref again."""
+    pieces = re.split("⟦([^.⟧]+)[.]([^⟧]+)⟧", document)
+    parts: list[str | Ref] = [pieces[0]]
+    for of, output, tail in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+        parts += [Ref(of, output), tail]
     return _joined(parts)
 
 

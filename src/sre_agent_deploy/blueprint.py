@@ -1,0 +1,289 @@
+"""START HERE: from a configuration to the resources of a deployment, in the order a person would make them (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.identity import deployment_id
+from sre_agent_deploy.instance.machine import machine
+from sre_agent_deploy.instance.user_data import user_data
+from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
+from sre_agent_deploy.resource import LaterText, Ref, Resource, spelled, text, unspelled
+from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
+from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
+from sre_agent_deploy.resources.certificate import Certificate, CertificateSource
+from sre_agent_deploy.resources.cognito_app_client import AppClient
+from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
+from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
+from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
+from sre_agent_deploy.resources.ec2_instance import Ec2Instance
+from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
+from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
+from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.route53_record import DnsRecord
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_object import Content, S3Object
+from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
+from sre_core import release
+
+RESOURCE_SERVER = "sre-agent"
+GATEWAY_SCOPE = "gateway.invoke"
+CALLER_SCOPE = "assistant.invoke"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a blueprint must know of the place it is for: looked up, never decided, by `site.py`."""
+
+    account_id: str
+    region: str
+    partition: str
+    vpc_id: str
+    vpc_cidr: str
+    subnet_id: str
+    image_id: str
+    release: bytes
+    release_sha256: str
+    openapi: Mapping[str, str]
+    certificate: CertificateSource
+    private_ca: str = ""
+    """The CA certificate, in PEM, when clients and the gateway don't know it already."""
+
+
+def blueprint(config: Config, site: Site) -> Blueprint:
+    """Every resource of this deployment. Its id is the deployment's name in AWS: in tags, names and paths."""
+    id = deployment_id(site.account_id, site.region, config.name)
+    return Blueprint(
+        id,
+        (
+            bucket(config, id),
+            backend_key(id),
+            *login(config, id),
+            *client_secrets(id),
+            gateway_role(config, site, id),
+            credential_provider(config, id),
+            gateway(config, id),
+            Item(ElasticIp(name="address")),
+            *certificate(config, site, id),
+            *targets(config, site, id),
+            release_object(config, site, id),
+            *instance_identity(config, site, id),
+            security_group(config, site, id),
+            instance(config, site, id),
+            Item(AddressAssociation(name="address_association", allocation_id=address("allocation_id"), instance_id=Ref("instance", "instance_id"))),
+            *dns(config),
+        ),
+        dict(config.tags),
+    )
+
+
+def bucket(config: Config, id: str) -> Item:
+    chosen = config.gateway.s3_bucket
+    return Item(S3Bucket(name="bucket", bucket_name=chosen or f"{id}-{config.name}"), named=chosen)
+
+
+def backend_key(id: str) -> Item:
+    description = "API key with which the gateway calls the backend APIs"
+    return Item(GeneratedSecret(name="backend_key", secret_name=f"{id}/backend-api-key", json_key="api_key", description=description))
+
+
+def login(config: Config, id: str) -> tuple[Item, ...]:
+    """The user pool, its token endpoint, and one app client for each door: the gateway's and the assistant's."""
+    pool, chosen = Ref("user_pool", "user_pool_id"), config.credentials
+    named_client = f"{chosen.user_pool_id}/{chosen.client_id}" if chosen.client_id else ""
+    named_domain = f"{chosen.user_pool_id}/{chosen.cognito_domain}" if chosen.user_pool_id and chosen.cognito_domain else ""
+    scopes = ((GATEWAY_SCOPE, "Call tools through the gateway"), (CALLER_SCOPE, "Ask the assistant"))
+    identifier = Ref("resource_server", "identifier")
+    return (
+        Item(UserPool(name="user_pool", pool_name=id), named=chosen.user_pool_id),
+        Item(UserPoolDomain(name="user_pool_domain", user_pool_id=pool, domain=chosen.cognito_domain or id), named=named_domain),
+        Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=RESOURCE_SERVER, scopes=scopes)),
+        Item(
+            AppClient(
+                name="gateway_client", user_pool_id=pool, client_name=f"{id}-gateway", scopes=(text("{id}/" + GATEWAY_SCOPE, id=identifier),)
+            ),
+            named=named_client,
+        ),
+        Item(
+            AppClient(
+                name="caller_client", user_pool_id=pool, client_name=f"{id}-caller", scopes=(text("{id}/" + CALLER_SCOPE, id=identifier),)
+            )
+        ),
+    )
+
+
+def client_secrets(id: str) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            StoredSecret(
+                name=f"{client}_secret",
+                secret_name=f"{id}/{client.replace('_', '-')}",
+                values=(("client_id", Ref(client, "client_id")), ("client_secret", Ref(client, "client_secret"))),
+            )
+        )
+        for client in ("gateway_client", "caller_client")
+    )
+
+
+def gateway_role(config: Config, site: Site, id: str) -> Item:
+    chosen = config.aws.role_name.rpartition("/")[2]
+    name = f"{id}-gateway"
+    return Item(
+        IamRole(
+            name="gateway_role",
+            role_name=chosen or name,
+            path=f"/sre-agent/{id}/",
+            service="bedrock-agentcore.amazonaws.com",
+            trust_conditions=gateway_trust(site.partition, site.region, site.account_id, gateway_name(config, id)),
+            statements=gateway_role_statements(site.partition, site.region, site.account_id, gateway_name(config, id)),
+        ),
+        named=chosen,
+    )
+
+
+def credential_provider(config: Config, id: str) -> Item:
+    provider = ApiKeyCredentialProvider(
+        name="credential_provider", provider_name=f"{id}-backends", secret_arn=Ref("backend_key", "secret_arn"), json_key="api_key"
+    )
+    return Item(provider, named=config.gateway.provider_arn.rpartition("/")[2])
+
+
+def gateway_name(config: Config, id: str) -> str:
+    return config.gateway.gateway_name or id
+
+
+def gateway(config: Config, id: str) -> Item:
+    """Only the gateway client's tokens pass. Cognito's machine tokens carry no audience, so the client is what is checked."""
+    return Item(
+        Gateway(
+            name="gateway",
+            gateway_name=gateway_name(config, id),
+            description=config.gateway.description,
+            role_arn=Ref("gateway_role", "role_arn"),
+            discovery_url=Ref("user_pool", "discovery_url"),
+            allowed_clients=(Ref("gateway_client", "client_id"),),
+            search=config.gateway.search,
+            debug=config.gateway.debug,
+        )
+    )
+
+
+def certificate(config: Config, site: Site, id: str) -> tuple[Item, ...]:
+    host: LaterText = config.deployment.domain_name or address("public_ip")
+    served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=site.certificate, hosts=(host,))
+    if not site.private_ca:
+        return (Item(served),)
+    return (Item(served), Item(s3_object(config, id, "private_ca", "private-ca.pem", site.private_ca, "application/x-pem-file")))
+
+
+def targets(config: Config, site: Site, id: str) -> tuple[Item, ...]:
+    """For each backend its OpenAPI document, with the address it will have, and the gateway target that reads it."""
+    return tuple(item for service in release.backends() for item in target(config, site, id, service))
+
+
+def target(config: Config, site: Site, id: str, service: release.Service) -> tuple[Item, Item]:
+    document, name = site.openapi[service.name], f"openapi_{service.name}"
+    located = text('{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config))
+    # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
+    key = text("openapi/{host}/" + f"{service.name}.json", host=config.deployment.domain_name or address("https_authority"))
+    return (
+        Item(s3_object(config, id, name, key, located, "application/json")),
+        Item(
+            GatewayTarget(
+                name=f"target_{service.name}",
+                gateway_id=Ref("gateway", "gateway_id"),
+                target_name=service.name,
+                description=f"The {service.name} API of {id}",
+                schema_uri=Ref(name, "uri"),
+                provider_arn=Ref("credential_provider", "provider_arn"),
+                ca_uri=Ref("private_ca", "uri") if site.private_ca else "",
+            )
+        ),
+    )
+
+
+def release_object(config: Config, site: Site, id: str) -> Item:
+    return Item(s3_object(config, id, "release", f"releases/{site.release_sha256}.zip", site.release, "application/zip"))
+
+
+def s3_object(config: Config, id: str, name: str, key: LaterText, body: LaterText | bytes, content_type: str) -> S3Object:
+    return S3Object(
+        name=name,
+        bucket_name=Ref("bucket", "bucket_name"),
+        key=text(f"{prefix(config, id)}/{{key}}", key=key),
+        content=Content(body),
+        content_type=content_type,
+    )
+
+
+def prefix(config: Config, id: str) -> str:
+    """Where in the bucket this deployment keeps its objects."""
+    return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
+
+
+def instance_identity(config: Config, site: Site, id: str) -> tuple[Item, ...]:
+    path = f"/sre-agent/{id}/"
+    role = IamRole(
+        name="instance_role",
+        role_name=f"{id}-instance",
+        path=path,
+        service="ec2.amazonaws.com",
+        statements=assistant_role_statements(prefix(config, id)),
+        managed_policies=(f"arn:{site.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
+    )
+    profile = InstanceProfile(name="instance_profile", profile_name=f"{id}-instance", path=path, role_name=Ref("instance_role", "role_name"))
+    return Item(role), Item(profile)
+
+
+def security_group(config: Config, site: Site, id: str) -> Item:
+    """443 for everyone, 80 for the redirect, the backends' own ports inside the VPC; 22 only for ranges that were named."""
+    anyone = "0.0.0.0/0"
+    ingress = (
+        Ingress(443, anyone, "HTTPS"),
+        Ingress(80, anyone, "redirect to HTTPS"),
+        *(Ingress(port, site.vpc_cidr, f"{service.name} inside the VPC") for service in release.backends() if (port := service.port)),
+        *(Ingress(22, cidr, "SSH") for cidr in config.deployment.ssh_cidrs),
+    )
+    description = f"sre-agent {id}: HTTPS in"
+    return Item(SecurityGroup(name="security_group", group_name=id, description=description, vpc_id=site.vpc_id, ingress=ingress))
+
+
+def instance(config: Config, site: Site, id: str) -> Item:
+    status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/status/", bucket=Ref("bucket", "bucket_name"))
+    return Item(
+        Ec2Instance(
+            name="instance",
+            image_id=site.image_id,
+            instance_type=config.deployment.instance_type,
+            subnet_id=site.subnet_id,
+            security_group_id=Ref("security_group", "security_group_id"),
+            profile_arn=Ref("instance_profile", "profile_arn"),
+            user_data=unspelled(user_data(described_machine(config, site, id))),
+            volume_gb=config.deployment.volume_gb,
+            key_name=config.deployment.key_name,
+            status_uri=status_uri,
+        )
+    )
+
+
+def dns(config: Config) -> tuple[Item, ...]:
+    chosen = config.deployment
+    if not (chosen.domain_name and chosen.hosted_zone_id):
+        return ()
+    record = DnsRecord(name="dns_record", hosted_zone_id=chosen.hosted_zone_id, domain=chosen.domain_name, address=address("public_ip"))
+    return (Item(record),)
+
+
+def address(output: str) -> Ref:
+    return Ref("address", output)
+
+
+def base_url(config: Config) -> LaterText:
+    """Where people and the gateway reach this deployment. Elsewhere than on port 443 only when AWS's answer says so."""
+    return text("https://{authority}", authority=config.deployment.domain_name or address("https_authority"))

@@ -1,0 +1,1 @@
+"""Verification: what is proven against the real endpoints after a deployment."""

@@ -1,0 +1,125 @@
+"""The deployment as its users meet it: addresses, clients, and the certificates to trust."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sre_core.problem import Problem
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer: status, body (at most 1 MB), headers with lower-case names."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def json(self) -> object:
+        """The body as JSON, or None where it is not."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Client:
+    """One app client of the user pool."""
+
+    id: str
+    secret: Secret
+    scope: str
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Where a deployment is reached. `public_ip` is connected to; the certificate is checked against `base_url`'s host."""
+
+    base_url: str
+    public_ip: str
+    gateway_url: str
+    discovery_url: str
+    gateway_client: Client
+    caller_client: Client
+    ca_files: tuple[str, ...] = ()
+    timeout: float = 15.0
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """The system's certificate authorities, and the private ones of this deployment."""
+        context = ssl.create_default_context()
+        for file in self.ca_files:
+            context.load_verify_locations(file)
+        return context
+
+    def http(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer | Problem:
+        """One request, never repeated and never redirected. A Problem names the hop that failed."""
+        import urllib3
+
+        parts = urlsplit(url)
+        try:
+            answer = self._pool(parts.scheme, parts.hostname or "", parts.port).urlopen(
+                method,
+                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+                body=body,
+                headers={"Host": parts.netloc, **(headers or {})},
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(self.timeout),
+            )
+            return _answer(answer)
+        except urllib3.exceptions.HTTPError as error:
+            return unreachable(url, error)
+
+    def _pool(self, scheme: str, host: str, port: int | None) -> HTTPConnectionPool:
+        import urllib3
+
+        # The domain's address is ours to know; DNS is a check of its own.
+        address = self.public_ip if host == urlsplit(self.base_url).hostname else host
+        if scheme == "http":
+            return urllib3.HTTPConnectionPool(address, port or 80)
+        return urllib3.HTTPSConnectionPool(address, port or 443, ssl_context=self.trust, server_hostname=host, assert_hostname=host)
+
+
+def _answer(answer: BaseHTTPResponse) -> Answer:
+    return Answer(answer.status, answer.data[:1_000_000], {key.lower(): value for key, value in answer.headers.items()})
+
+
+def unreachable(url: str, error: Exception) -> Problem:
+    """Why a request did not even get an answer, and what to look at (requirement 5.3)."""
+    from urllib3 import exceptions
+
+    host = urlsplit(url).netloc
+    cause = getattr(error, "reason", None) or error
+    if isinstance(error, exceptions.SSLError) or isinstance(cause, exceptions.SSLError | ssl.SSLError):
+        return Problem(
+            code="ENDPOINT-TLS",
+            what=f"The certificate of {host} was not accepted.",
+            why=str(cause),
+            do=(
+                "Check that the certificate names this host, is not expired, and comes with its whole chain.",
+                "For a private CA, set deployment.ssl_ca_path.",
+            ),
+            context={"url": url},
+        )
+    return Problem(
+        code="ENDPOINT-UNREACHABLE",
+        what=f"{host} did not answer.",
+        why=str(cause),
+        do=(
+            "`sre-agent-deploy status` says whether the instance runs and which step its boot reached.",
+            "Check that security group, network ACL and route table let you reach it, and that DNS names its Elastic IP.",
+        ),
+        context={"url": url},
+    )

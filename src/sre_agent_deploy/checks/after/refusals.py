@@ -1,0 +1,107 @@
+"""What must be refused is refused: one check per way in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sre_agent_deploy.checks.after import tokens
+from sre_agent_deploy.checks.after.deployed import Answer, Deployed
+from sre_agent_deploy.checks.check import Verdict
+from sre_core import release
+from sre_core.problem import Problem
+from sre_core.secret import Secret
+
+type Attempt = Callable[[Deployed], Answer | Problem]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One attempt without the right, which must be answered by one of `statuses` and nothing else."""
+
+    id: str
+    proves: str
+    attempt: Attempt
+    requirements: tuple[str, ...] = ("2.2", "2.3", "2.5", "4.4")
+    statuses: frozenset[int] = frozenset({401, 403})
+
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Deployed) -> Answer | Problem:
+        return self.attempt(world)
+
+    def judge(self, facts: Answer) -> Verdict:
+        if facts.status in self.statuses:
+            return Verdict(True, f"{self.proves} ({facts.status})")
+        return Verdict(False, f"it was answered {facts.status}", self._open(facts))
+
+    def _open(self, facts: Answer) -> Problem:
+        return Problem(
+            code="ACCESS-NOT-REFUSED",
+            what=f"Access that must be refused was answered {facts.status}: {self.proves}.",
+            why="The authorizer, the front door or a service lets through what it must not.",
+            do=(
+                "Take the deployment off the network: remove the rule for port 443 from its security group.",
+                "Run `sre-agent-deploy deploy`, which repairs what differs from the configuration; then `verify`.",
+            ),
+        )
+
+
+def gateway(world: Deployed, token: Secret | None) -> Answer | Problem:
+    """Ask the gateway for its tools, with this token or none."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    if token:
+        headers["Authorization"] = f"Bearer {token.reveal()}"
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    return world.http("POST", world.gateway_url, headers=headers, body=json.dumps(call).encode())
+
+
+def assistant(world: Deployed, token: Secret | None) -> Answer | Problem:
+    """Ask the assistant, with this token or none."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token.reveal()}"} if token else {})
+    return world.http("POST", f"{world.base_url}/invocations", headers=headers, body=b'{"input":{"prompt":"verify"}}')
+
+
+def with_token(ask: Callable[[Deployed, Secret], Answer | Problem], whose: str, *, expired: bool = False) -> Attempt:
+    """An attempt with a real token of a client (`gateway_client` or `caller_client`), or with one that has expired."""
+
+    def attempt(world: Deployed) -> Answer | Problem:
+        token = tokens.issued(world, getattr(world, whose))
+        if isinstance(token, Problem):
+            return token
+        return ask(world, tokens.redated(token, int(time.time()) - 3600) if expired else token)
+
+    return attempt
+
+
+def with_bad_key(service: release.Service) -> Attempt:
+    """Call a backend past the gateway with an API key that is not its own."""
+    return lambda world: world.http("GET", f"{world.base_url}{service.route}", headers={"X-API-Key": secrets.token_urlsafe(24)})
+
+
+def without_key(service: release.Service) -> Attempt:
+    return lambda world: world.http("GET", f"{world.base_url}{service.route}")
+
+
+def refusals() -> tuple[Refused, ...]:
+    """Every way in that must be closed. The expired tokens are real ones, redated: Cognito's shortest lifetime is five minutes."""
+    return (
+        Refused("gateway.no_token", "the gateway refuses a request without a token", lambda world: gateway(world, None)),
+        Refused("gateway.expired_token", "the gateway refuses an expired token", with_token(gateway, "gateway_client", expired=True)),
+        Refused("gateway.wrong_client", "the gateway refuses another client's token", with_token(gateway, "caller_client")),
+        Refused("assistant.no_token", "the assistant refuses a request without a token", lambda world: assistant(world, None)),
+        Refused("assistant.expired_token", "the assistant refuses an expired token", with_token(assistant, "caller_client", expired=True)),
+        Refused("assistant.wrong_client", "the assistant refuses another client's token", with_token(assistant, "gateway_client")),
+        *(
+            Refused(f"{service.name}.no_key", f"{service.name} refuses a request without a key", without_key(service))
+            for service in release.backends()
+        ),
+        *(
+            Refused(f"{service.name}.bad_key", f"{service.name} refuses a bad API key", with_bad_key(service))
+            for service in release.backends()
+        ),
+    )

@@ -1,0 +1,148 @@
+"""The gateway lists the tools, and really calls them: one of each target."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from sre_agent_deploy.checks.after import tokens
+from sre_agent_deploy.checks.after.deployed import Deployed
+from sre_agent_deploy.checks.check import Verdict
+from sre_core import release
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+EXPECTED = 20
+# One harmless reading tool of each target that needs no arguments.
+CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics": "get_error_rates", "runbooks": "search_runbooks"}
+
+
+@asynccontextmanager
+async def session(world: Deployed) -> AsyncGenerator[Client | Problem]:
+    """An MCP session with the gateway as the assistant has it: streamable HTTP, the gateway client's token."""
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    token = await asyncio.to_thread(tokens.issued, world, world.gateway_client)
+    if isinstance(token, Problem):
+        yield token
+        return
+    headers = {"Authorization": f"Bearer {token.reveal()}"}
+    async with (
+        httpx2.AsyncClient(verify=world.trust, headers=headers, timeout=world.timeout, trust_env=False) as http,
+        Client(streamable_http_client(world.gateway_url, http_client=http), read_timeout_seconds=world.timeout) as client,
+    ):
+        yield client
+
+
+async def _listed(world: Deployed) -> tuple[str, ...] | Problem:
+    async with session(world) as client:
+        if isinstance(client, Problem):
+            return client
+        names, cursor = [], None
+        while True:
+            page = await client.list_tools(cursor=cursor)
+            names += [tool.name for tool in page.tools]
+            cursor = page.next_cursor
+            if not cursor:
+                return tuple(names)
+
+
+async def _called(world: Deployed) -> dict[str, str] | Problem:
+    """For each target, what calling a tool of it failed with; empty where it worked."""
+    async with session(world) as client:
+        if isinstance(client, Problem):
+            return client
+        answers = {target: await client.call_tool(f"{target}___{operation}", {}) for target, operation in CALLED.items()}
+        return {target: str(answer.content[0])[:300] if answer.is_error else "" for target, answer in answers.items()}
+
+
+def _asked[T](world: Deployed, ask: Callable[[Deployed], Awaitable[T | Problem]]) -> T | Problem:
+    """Run one conversation; whatever breaks it is a Problem."""
+    import httpx2
+    from mcp import MCPError
+
+    broken: list[BaseException] = []
+
+    async def whole() -> T | Problem | None:
+        try:
+            return await ask(world)
+        except* (MCPError, httpx2.HTTPError, OSError) as group:
+            broken.extend(group.exceptions)
+        return None
+
+    answer = asyncio.run(whole())
+    return _no_session(world.gateway_url, broken) if answer is None else answer
+
+
+class ToolsListed:
+    """The gateway shows all the tools of the four targets to the one client that may see them."""
+
+    id: ClassVar[str] = "gateway.tools_listed"
+    proves: ClassVar[str] = f"the gateway lists {EXPECTED} tools"
+    requirements: ClassVar[tuple[str, ...]] = ("4.3",)
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Deployed) -> tuple[str, ...] | Problem:
+        return _asked(world, _listed)
+
+    def judge(self, facts: tuple[str, ...]) -> Verdict:
+        tools = [name for name in facts if "___" in name]
+        if len(tools) == EXPECTED:
+            return Verdict(True, f"the gateway lists {EXPECTED} tools")
+        return Verdict(False, f"the gateway lists {len(tools)} tools, not {EXPECTED}", _incomplete(tools))
+
+
+class ToolsCalled:
+    """One tool of each target is called through the gateway, with its API key, down to the backend and back."""
+
+    id: ClassVar[str] = "gateway.tools_called"
+    proves: ClassVar[str] = "a tool of each target can be called through the gateway"
+    requirements: ClassVar[tuple[str, ...]] = ("2.3", "4.3")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Deployed) -> dict[str, str] | Problem:
+        return _asked(world, _called)
+
+    def judge(self, facts: dict[str, str]) -> Verdict:
+        failed = {target: error for target, error in facts.items() if error}
+        if not failed:
+            return Verdict(True, f"called through the gateway: {', '.join(f'{target}.{CALLED[target]}' for target in facts)}")
+        return Verdict(False, f"calls failed for {', '.join(failed)}", _not_called(failed))
+
+
+def _incomplete(tools: list[str]) -> Problem:
+    absent = [service.name for service in release.backends() if not any(tool.startswith(f"{service.name}___") for tool in tools)]
+    return Problem(
+        code="GATEWAY-TOOLS-MISSING",
+        what=f"The gateway lists {len(tools)} tools, not {EXPECTED}.",
+        why=f"No tool comes from: {', '.join(absent)}." if absent else "A target read an OpenAPI document of another version.",
+        do=("Look at the targets' status reasons (Bedrock AgentCore > Gateways).", "Run `sre-agent-deploy deploy` again; it repairs them."),
+    )
+
+
+def _not_called(failed: dict[str, str]) -> Problem:
+    return Problem(
+        code="GATEWAY-CALL-FAILED",
+        what=f"Tools are listed but can't be called: {', '.join(failed)}.",
+        why=" | ".join(f"{target}: {error}" for target, error in failed.items()),
+        do=(
+            "If it says 'internal error': the gateway's role may lack GetResourceApiKey; set gateway.debug to see more.",
+            "Run `sre-agent-deploy deploy` again; it repairs what differs from the configuration.",
+        ),
+    )
+
+
+def _no_session(url: str, broken: list[BaseException]) -> Problem:
+    return Problem(
+        code="GATEWAY-UNREACHABLE",
+        what="No MCP session with the gateway could be held.",
+        why="; ".join(f"{type(error).__name__}: {error}" for error in broken)[:400],
+        do=("Check that this machine reaches the gateway's URL on 443.", "Run `sre-agent-deploy verify` again."),
+        context={"url": url},
+    )

@@ -1,0 +1,106 @@
+"""What a check is, and how many are run at once without one hiding another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from sre_agent_deploy.progress import Event, Observer, unobserved
+from sre_core.problem import Problem
+
+type Status = Literal["passed", "failed", "unknown"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check came to. `unknown` means that it could not look, which is never taken for `passed`."""
+
+    check: str
+    status: Status
+    what: str
+    requirements: tuple[str, ...] = ()
+    required: bool = True
+    problem: Problem | None = None
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            "check": self.check,
+            "status": self.status,
+            "what": self.what,
+            "requirements": list(self.requirements),
+            "required": self.required,
+            "seconds": round(self.seconds, 3),
+        }
+        return parts | ({"problem": self.problem.to_json()} if self.problem else {})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `judge` decides: whether it holds, what was seen in one sentence, and what to do where it does not hold."""
+
+    holds: bool
+    what: str
+    problem: Problem | None = None
+
+
+class Check[World, Facts](Protocol):
+    """One thing that must be true. `probe` looks and decides nothing; `judge` decides and looks at nothing."""
+
+    @property
+    def id(self) -> str:
+        """`gateway.tools_called`; stable, for reports."""
+        ...
+
+    @property
+    def proves(self) -> str:
+        """What holds when it passes, as a sentence."""
+        ...
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The mission's requirements it covers."""
+        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether a deployment is incomplete without it."""
+        ...
+
+    def probe(self, world: World) -> Facts | Problem:
+        """The facts, or why they could not be seen."""
+        ...
+
+    def judge(self, facts: Facts) -> Verdict: ...
+
+
+def run[World](checks: Sequence[Check[World, Any]], world: World, observe: Observer = unobserved) -> tuple[Finding, ...]:
+    """Run all checks at the same time and answer a finding for each, in the order of `checks`."""
+    with ThreadPoolExecutor(8, thread_name_prefix="check") as pool:
+        return tuple(pool.map(lambda check: _run_one(check, world, observe), checks))
+
+
+def _run_one[World](check: Check[World, Any], world: World, observe: Observer) -> Finding:
+    began = time.monotonic()
+    observe(Event("started", check.id, check.proves))
+    finding = replace(_found(check, world), seconds=time.monotonic() - began)
+    step: Literal["done", "failed"] = "done" if finding.status == "passed" else "failed"
+    observe(Event(step, check.id, finding.what, finding.seconds, finding.problem))
+    return finding
+
+
+def _found[World](check: Check[World, Any], world: World) -> Finding:
+    facts = check.probe(world)
+    if isinstance(facts, Problem):
+        return Finding(check.id, "unknown", facts.what, check.requirements, check.required, facts)
+    verdict = check.judge(facts)
+    status: Status = "passed" if verdict.holds else "failed"
+    return Finding(check.id, status, verdict.what, check.requirements, check.required, verdict.problem)
+
+
+def complete(findings: Sequence[Finding]) -> bool:
+    """Whether every required check passed (Property 4); a check that could not look did not pass."""
+    return bool(findings) and all(finding.status == "passed" for finding in findings if finding.required)

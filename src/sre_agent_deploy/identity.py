@@ -1,0 +1,10 @@
+"""The deployment's id: the same configuration is the same deployment on any machine (pure)."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def deployment_id(account_id: str, region: str, name: str) -> str:
+    """`sre-` and ten hexadecimal digits, from the account, the region and the configured name."""
+    return f"sre-{hashlib.sha256(f'{account_id}/{region}/{name}'.encode()).hexdigest()[:10]}"

@@ -1,0 +1,44 @@
+"""The exact permissions of the gateway and of the instance (requirement 3.2; pure).
+
+Sources: "AgentCore Gateway permissions" and "Identity and access for AgentCore" in AWS's developer guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sre_agent_deploy.resource import LaterText, Ref, text
+from sre_agent_deploy.resources.policy_document import Statement
+
+
+def gateway_trust(partition: str, region: str, account_id: str, gateway_name: str) -> Mapping[str, Mapping[str, LaterText]]:
+    """Only this account's gateway of this name may take the role (no confused deputy)."""
+    arn = f"arn:{partition}:bedrock-agentcore:{region}:{account_id}:gateway/{gateway_name.lower()}-*"
+    return {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": arn}}
+
+
+def gateway_role_statements(partition: str, region: str, account_id: str, gateway_name: str) -> tuple[Statement, ...]:
+    """What the gateway needs to put the backends' API key on a request: its own identity, the provider, the one secret."""
+    agentcore = f"arn:{partition}:bedrock-agentcore:{region}:{account_id}"
+    directory = f"{agentcore}:workload-identity-directory/default"
+    identity = f"{directory}/workload-identity/{gateway_name.lower()}-*"
+    return (
+        Statement("GetWorkloadAccessToken", ("bedrock-agentcore:GetWorkloadAccessToken",), (directory, identity)),
+        Statement(
+            "GetResourceApiKey",
+            ("bedrock-agentcore:GetResourceApiKey",),
+            (Ref("credential_provider", "provider_arn"), f"{agentcore}:token-vault/default", directory, identity),
+        ),
+        Statement("ReadApiKey", ("secretsmanager:GetSecretValue",), (Ref("backend_key", "secret_arn"),)),
+    )
+
+
+def assistant_role_statements(prefix: str) -> tuple[Statement, ...]:
+    """What the instance needs: its release, its own secrets, and a place to report to."""
+    bucket = Ref("bucket", "arn")
+    secrets = tuple(Ref(name, "secret_arn") for name in ("backend_key", "gateway_client_secret", "certificate"))
+    return (
+        Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
+        Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
+        Statement("ReadOwnSecrets", ("secretsmanager:GetSecretValue",), secrets),
+    )
