@@ -1,0 +1,1 @@
+"""Amazon Bedrock AgentCore on one machine: gateways, their targets, credential providers, and the gateways' MCP endpoints."""

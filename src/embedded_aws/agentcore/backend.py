@@ -1,0 +1,88 @@
+"""Sends a gateway's requests, within limits of size, time and destination, and never follows a redirect."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from embedded_aws.agentcore.egress import Egress
+
+_ANSWER_AT_MOST = 6 * 1024 * 1024
+_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
+_AGENT = "AmazonBedrockAgentCoreGateway"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the other side answered, whatever its status."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """Why there is no answer; for the gateway's owner to read."""
+
+    why: str
+
+
+class Backend:
+    """One pool of connections for all gateways; a connection is reused only under the same trust in certificates."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._open: aiohttp.ClientSession | None = None
+
+    async def send(
+        self, method: str, url: str, *, tls: ssl.SSLContext, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Reply | Unreachable:
+        """The answer to one request; the URL is sent as it is, percent signs and all."""
+        if refused := self._egress.refusal(url):
+            return Unreachable(f"The request was not sent: {refused}.")
+        try:
+            async with self._session().request(
+                method, URL(url, encoded=True), data=body, headers=headers, ssl=tls, allow_redirects=False
+            ) as response:
+                return await _read(response)
+        except aiohttp.ClientConnectorCertificateError as refused_certificate:
+            return Unreachable(f"The server's certificate was not accepted: {refused_certificate.certificate_error}")
+        except TimeoutError:
+            return Unreachable("The server did not answer in time.")
+        except aiohttp.ClientConnectorError as failure:
+            return Unreachable(f"The server can't be reached: {failure.os_error}")
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            # Without its text: that may quote the URL, and the URL may carry the API key.
+            return Unreachable(f"The request failed: {type(failure).__name__}")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._open is not None:
+            await self._open.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        # Made late: a session belongs to the event loop that it is made in.
+        if self._open is None:
+            connector = aiohttp.TCPConnector(resolver=self._egress, use_dns_cache=False, limit=200)
+            self._open = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=_TIMEOUT,
+                trust_env=False,
+                headers={"user-agent": _AGENT},
+            )
+        return self._open
+
+
+async def _read(response: aiohttp.ClientResponse) -> Reply | Unreachable:
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > _ANSWER_AT_MOST:
+            response.close()
+            return Unreachable("The answer is larger than 6 MB.")
+    return Reply(response.status, content.decode("utf-8", errors="replace"))

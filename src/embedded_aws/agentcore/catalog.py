@@ -1,0 +1,79 @@
+"""What one gateway offers now: its tools, each with how its target is reached."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from embedded_aws.agentcore.records import OutboundKey
+from embedded_aws.agentcore.tools import Tool
+
+
+@dataclass(frozen=True)
+class LiveTarget:
+    """A target that is ready: its tools, its key, and whose certificates its server may show."""
+
+    target_id: str
+    tools: tuple[Tool, ...]
+    key: OutboundKey
+    tls: ssl.SSLContext
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A tool and the target it belongs to."""
+
+    tool: Tool
+    target: LiveTarget
+
+
+class Catalog:
+    """The tools of a gateway in a fixed order; a change of targets makes another catalog."""
+
+    def __init__(self, targets: Iterable[LiveTarget] = ()) -> None:
+        self._offers = {tool.name: Offer(tool, target) for target in targets for tool in target.tools}
+
+    def find(self, name: str) -> Offer | None:
+        """The tool of this name."""
+        return self._offers.get(name)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return tuple(offer.tool for offer in self._offers.values())
+
+    @cached_property
+    def listing(self) -> tuple[Mapping[str, Any], ...]:
+        """Every tool as `tools/list` shows it."""
+        return tuple(tool.to_json() for tool in self.tools)
+
+
+class Catalogs:
+    """The catalog of each gateway, kept as its targets come and go."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, dict[str, LiveTarget]] = {}
+        self._catalogs: dict[str, Catalog] = {}
+
+    def of(self, gateway_id: str) -> Catalog:
+        """What a gateway offers now."""
+        return self._catalogs.get(gateway_id) or Catalog()
+
+    def offer(self, gateway_id: str, target: LiveTarget) -> None:
+        """From now on the gateway has this target's tools, in place of those it had before."""
+        live = self._live.setdefault(gateway_id, {})
+        live[target.target_id] = target
+        self._catalogs[gateway_id] = Catalog(live.values())
+
+    def withdraw(self, gateway_id: str, target_id: str) -> None:
+        """From now on the gateway has none of this target's tools."""
+        live = self._live.get(gateway_id, {})
+        live.pop(target_id, None)
+        self._catalogs[gateway_id] = Catalog(live.values())
+
+    def forget(self, gateway_id: str) -> None:
+        """The gateway is gone."""
+        self._live.pop(gateway_id, None)
+        self._catalogs.pop(gateway_id, None)

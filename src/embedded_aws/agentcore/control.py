@@ -1,0 +1,119 @@
+"""The control plane's front: from an HTTP request to one operation, and back to AWS's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from embedded_aws.agentcore import model, operations
+from embedded_aws.agentcore.asgi import json_response, read_body
+from embedded_aws.agentcore.catalog import Catalogs
+from embedded_aws.agentcore.client_tokens import ClientTokens
+from embedded_aws.agentcore.constraints import violations
+from embedded_aws.agentcore.data_plane import DataPlane
+from embedded_aws.agentcore.errors import ApiError, broken_constraints
+from embedded_aws.agentcore.gateways import Gateways
+from embedded_aws.agentcore.identities import Identities
+from embedded_aws.agentcore.lifecycle import Lifecycle
+from embedded_aws.agentcore.records import Registry
+from embedded_aws.agentcore.tags import Tags
+from embedded_aws.agentcore.target_schema import TargetSchemas
+from embedded_aws.agentcore.targets import Targets
+from embedded_aws.request import TooLarge
+from embedded_aws.response import Response
+from embedded_aws.world import Receive, Scope, Send, World
+
+type Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+_BODY_AT_MOST = 6 * 1024 * 1024
+
+
+class ControlPlane:
+    """The `bedrock-agentcore-control` API as an ASGI app; whoever calls it has verified the request's signature.
+
+    `settle` is how long a resource spends in CREATING, UPDATING or DELETING. `allowed_hosts` names hosts (`api.example.com`)
+    that gateways may send requests to although they are none of this AWS's own addresses.
+    """
+
+    def __init__(self, world: World, *, settle: float = 0.2, allowed_hosts: frozenset[str] = frozenset()) -> None:
+        self._one_at_a_time = asyncio.Lock()
+        self._lifecycle = Lifecycle(settle)
+        registry, catalogs, tokens = Registry(), Catalogs(), ClientTokens()
+        self._data_plane = DataPlane(world, registry, catalogs, allowed_hosts)
+        gateways = Gateways(world=world, registry=registry, endpoints=self._data_plane, tokens=tokens, lifecycle=self._lifecycle)
+        targets = Targets(
+            registry=registry,
+            gateways=gateways,
+            schemas=TargetSchemas(world),
+            catalogs=catalogs,
+            tokens=tokens,
+            lifecycle=self._lifecycle,
+        )
+        self._handlers = _handlers(gateways, targets, Identities(world, registry), Tags(registry))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            response = await self._respond(scope, receive)
+            await response.send(send)
+
+    async def close(self) -> None:
+        """Close every gateway's listener and drop what has not happened yet."""
+        await self._lifecycle.close()
+        await self._data_plane.close_all()
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        try:
+            status, body = await self._perform(scope, receive)
+            headers: tuple[tuple[str, str], ...] = ()
+        except ApiError as error:
+            status, body = error.status, error.to_json()
+            headers = (("x-amzn-errortype", error.type),)
+        headers = (*headers, ("x-amzn-requestid", str(uuid4())))
+        return Response(204, headers=headers) if status == 204 else json_response(status, json.dumps(body).encode(), *headers)
+
+    async def _perform(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any]]:
+        path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("ascii", "replace")
+        found = operations.operation_at(scope["method"], path)
+        handler = self._handlers.get(found[0].name) if found else None
+        if found is None or handler is None:
+            raise ApiError("UnknownOperationException", 404, f"No operation of AWS on one machine at {scope['method']} {path[:200]}")
+        operation, labels = found
+        try:
+            body = await read_body(receive, _BODY_AT_MOST)
+        except TooLarge:
+            raise ApiError("RequestEntityTooLargeException", 413, "The request is larger than 6 MB.") from None
+        request = operations.request_of(operation, labels, scope.get("query_string", b"").decode("latin-1"), body)
+        if broken := tuple(violations(operation.input_shape, request)):
+            raise broken_constraints(broken)
+        async with self._one_at_a_time:
+            answer = await handler(request)
+        return operation.status, model.project(operation.output_shape, answer) if operation.output_shape else {}
+
+
+def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags: Tags) -> Mapping[str, Handler]:
+    return {
+        "CreateGateway": gateways.create,
+        "GetGateway": gateways.get,
+        "UpdateGateway": gateways.update,
+        "ListGateways": gateways.list_all,
+        "DeleteGateway": gateways.delete,
+        "CreateGatewayTarget": targets.create,
+        "GetGatewayTarget": targets.get,
+        "UpdateGatewayTarget": targets.update,
+        "ListGatewayTargets": targets.list_all,
+        "DeleteGatewayTarget": targets.delete,
+        "SynchronizeGatewayTargets": targets.synchronize,
+        "CreateApiKeyCredentialProvider": identities.create,
+        "GetApiKeyCredentialProvider": identities.get,
+        "UpdateApiKeyCredentialProvider": identities.update,
+        "ListApiKeyCredentialProviders": identities.list_all,
+        "DeleteApiKeyCredentialProvider": identities.delete,
+        "GetWorkloadIdentity": identities.get_workload_identity,
+        "ListWorkloadIdentities": identities.list_workload_identities,
+        "TagResource": tags.tag,
+        "UntagResource": tags.untag,
+        "ListTagsForResource": tags.list_all,
+    }

@@ -1,0 +1,71 @@
+"""The API's modelled errors: what is raised while a request is worked on becomes the wire's answer in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One member of a request that breaks a constraint of AWS's model."""
+
+    name: str
+    message: str
+
+
+@dataclass(eq=False)  # not frozen: Python itself writes a raised exception's traceback
+class ApiError(Exception):
+    """An error as AWS sends it: its type in `x-amzn-ErrorType`, the rest as JSON."""
+
+    type: str
+    status: int
+    message: str
+    reason: str | None = None
+    violations: tuple[Violation, ...] = field(default=())
+
+    def to_json(self) -> dict[str, object]:
+        """The body that goes with the header."""
+        body: dict[str, object] = {"message": self.message}
+        if self.reason:
+            body["reason"] = self.reason
+        if self.violations:
+            body["fieldList"] = [{"name": each.name, "message": each.message} for each in self.violations]
+        return body
+
+
+def invalid(message: str, *violations: Violation, reason: str = "FieldValidationFailed") -> ApiError:
+    """A ValidationException (400)."""
+    return ApiError("ValidationException", 400, message, reason, violations)
+
+
+def broken_constraints(violations: tuple[Violation, ...]) -> ApiError:
+    """A ValidationException that lists every broken constraint, in the words that AWS's services use."""
+    noun = "error" if len(violations) == 1 else "errors"
+    listed = "; ".join(f"Value at '{each.name}' failed to satisfy constraint: {each.message}" for each in violations)
+    return invalid(f"{len(violations)} validation {noun} detected: {listed}", *violations)
+
+
+def unsupported(member: str, instead: str = "Leave it out.") -> ApiError:
+    """What this AWS can't enforce it refuses: accepting and ignoring it would prove nothing."""
+    message = f"{member} is not supported by AWS on one machine. {instead}"
+    return invalid(message, Violation(member, message))
+
+
+def unparsable(message: str) -> ApiError:
+    """The body is no JSON, or a member has the wrong JSON type."""
+    return ApiError("SerializationException", 400, message)
+
+
+def conflict(message: str) -> ApiError:
+    """A ConflictException (409)."""
+    return ApiError("ConflictException", 409, message)
+
+
+def not_found(message: str) -> ApiError:
+    """A ResourceNotFoundException (404)."""
+    return ApiError("ResourceNotFoundException", 404, message)
+
+
+def over_quota(message: str) -> ApiError:
+    """A ServiceQuotaExceededException; its status is 402, as in AWS's model."""
+    return ApiError("ServiceQuotaExceededException", 402, message)

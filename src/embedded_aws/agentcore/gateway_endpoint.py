@@ -1,0 +1,188 @@
+"""One gateway's own HTTPS endpoint: who may come in, and MCP over streamable HTTP for those who may."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from embedded_aws.agentcore import mcp
+from embedded_aws.agentcore.asgi import headers_of, json_response, read_body
+from embedded_aws.agentcore.catalog import Catalogs
+from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
+from embedded_aws.agentcore.mcp import Era, Message, RpcError
+from embedded_aws.agentcore.methods import Methods
+from embedded_aws.agentcore.records import Gateway, Registry
+from embedded_aws.agentcore.sessions import Sessions
+from embedded_aws.request import TooLarge
+from embedded_aws.response import Response
+from embedded_aws.world import Receive, Scope, Send
+from sre_core import security_event
+
+type Headers = Mapping[str, str]
+
+_BODY_AT_MOST = 6 * 1024 * 1024
+_MCP_PATH = "/mcp"
+_METADATA_PATH = "/.well-known/oauth-protected-resource"
+_SESSION_HEADER = "mcp-session-id"
+
+
+class GatewayEndpoint:
+    """An ASGI app; what it serves it looks up at each request, because a gateway's owner may change it at any time."""
+
+    def __init__(
+        self,
+        gateway_id: str,
+        registry: Registry,
+        catalogs: Catalogs,
+        methods: Methods,
+        checker_of: Callable[[str], TokenChecker],
+    ) -> None:
+        self._gateway_id = gateway_id
+        self._registry = registry
+        self._catalogs = catalogs
+        self._methods = methods
+        self._checker_of = checker_of
+        self._sessions = Sessions()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            response = await self._respond(scope, receive)
+            await response.send(send)
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        gateway = self._registry.gateways.get(self._gateway_id)
+        headers = headers_of(scope)
+        if gateway is None:
+            return Response(404)
+        if foreign := _foreign(headers, gateway):
+            self._report(scope, foreign.reason)
+            return json_response(foreign.status, _plain_error("The Host or Origin of the request is not this gateway's."))
+        if scope["path"] in (_METADATA_PATH, _METADATA_PATH + _MCP_PATH):
+            return _metadata(scope, headers, gateway)
+        if scope["path"].rstrip("/") != _MCP_PATH:
+            return json_response(404, _plain_error("Not found"))
+        return await self._mcp(scope, receive, headers, gateway)
+
+    async def _mcp(self, scope: Scope, receive: Receive, headers: Headers, gateway: Gateway) -> Response:
+        try:
+            # Read before the token is looked at: the refusal must carry the request's id.
+            message = mcp.decode(await read_body(receive, _BODY_AT_MOST)) if scope["method"] == "POST" else None
+        except TooLarge:
+            return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"))
+        if denied := await self._denied(headers, gateway):
+            self._report(scope, denied.reason)
+            return _refused(denied, headers, gateway, mcp.id_in(message))
+        return await self._serve(scope["method"], message, headers, gateway)
+
+    async def _denied(self, headers: Headers, gateway: Gateway) -> Denied | None:
+        authorizer = gateway.authorizer
+        if authorizer is None:
+            return None
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return Denied("missing_token")
+        return await self._checker_of(authorizer.discovery_url).check(token.strip(), authorizer)
+
+    def _report(self, scope: Scope, reason: str) -> None:
+        client = scope.get("client") or ("unknown",)
+        security_event.denied(
+            service="gateway",
+            reason=reason,
+            method=scope["method"],
+            path=scope["path"],
+            client=str(client[0]),
+            gateway_id=self._gateway_id,
+        )
+
+    async def _serve(self, method: str, message: Message | RpcError | None, headers: Headers, gateway: Gateway) -> Response:
+        if method == "DELETE":
+            return Response(200 if self._sessions.end(headers.get(_SESSION_HEADER, "")) else 404)
+        if method != "POST" or message is None:
+            # A gateway sends nothing unasked, so there is no stream to open with GET.
+            return Response(405, headers=(("allow", "POST, DELETE"),))
+        if refused := _unsuitable(headers):
+            return refused
+        if isinstance(message, RpcError):
+            return json_response(message.status, mcp.error(None, message))
+        era = mcp.era_of(message, headers, gateway.versions)
+        if isinstance(era, RpcError):
+            return json_response(era.status, mcp.error(message.id, era))
+        return await self._reply(message, era, headers, gateway)
+
+    async def _reply(self, message: Message, era: Era, headers: Headers, gateway: Gateway) -> Response:
+        timeout = _session_timeout(gateway) if era is Era.LEGACY else None
+        if timeout and message.method != "initialize" and (lost := self._lost_session(message, headers, timeout)):
+            return lost
+        if message.is_notification or message.is_answer:
+            return Response(202)
+        outcome = await self._methods.perform(message, era, gateway, self._catalogs.of(self._gateway_id))
+        if isinstance(outcome, RpcError):
+            return json_response(mcp.status_of(outcome, era), mcp.error(message.id, outcome))
+        begun = ((_SESSION_HEADER, self._sessions.begin(timeout)),) if timeout and message.method == "initialize" else ()
+        return json_response(200, mcp.result(message, outcome, era), *begun)
+
+    def _lost_session(self, message: Message, headers: Headers, timeout: timedelta) -> Response | None:
+        name = headers.get(_SESSION_HEADER)
+        if name is None:
+            return json_response(400, mcp.error(message.id, RpcError(mcp.INVALID_REQUEST, "Mcp-Session-Id is required")))
+        if not self._sessions.goes_on(name, timeout):
+            return json_response(404, mcp.error(message.id, RpcError(mcp.INVALID_REQUEST, "Session not found")))
+        return None
+
+
+def _session_timeout(gateway: Gateway) -> timedelta | None:
+    configured = gateway.mcp.get("sessionConfiguration")
+    return timedelta(seconds=configured.get("sessionTimeoutInSeconds", 3600)) if configured is not None else None
+
+
+def _foreign(headers: Headers, gateway: Gateway) -> Denied | None:
+    """A page on another site, or a name that was pointed at this machine, must not reach a gateway through a browser."""
+    own = urlsplit(gateway.url)
+    hosts = (own.netloc, f"localhost:{own.port}")
+    if headers.get("host", "").lower() not in hosts:
+        return Denied("foreign_host", 421)
+    origin = headers.get("origin")
+    if origin is not None and origin.lower() not in (f"https://{host}" for host in hosts):
+        return Denied("foreign_origin", 403)
+    return None
+
+
+def _unsuitable(headers: Headers) -> Response | None:
+    accepted = [each.partition(";")[0].strip().lower() for each in headers.get("accept", "*/*").split(",")]
+    if not {"application/json", "application/*", "*/*"} & set(accepted):
+        return json_response(406, _plain_error("The Accept header must allow application/json."))
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return json_response(415, _plain_error("The Content-Type must be application/json."))
+    return None
+
+
+def _refused(denied: Denied, headers: Headers, gateway: Gateway, request_id: str | int | None) -> Response:
+    error = "invalid_token" if denied.status == 401 else denied.reason
+    message = "Invalid Bearer token" if denied.status == 401 else "Insufficient scope"
+    scopes = gateway.authorizer.scopes if gateway.authorizer else ()
+    scope = f' scope="{" ".join(scopes)}",' if scopes else ""
+    metadata = f'resource_metadata="https://{headers["host"]}{_METADATA_PATH}"'
+    challenge = f'Bearer error="{error}",{scope} {metadata}'
+    body = mcp.error(request_id, RpcError(mcp.UNAUTHORIZED, message))
+    return json_response(denied.status, body, ("www-authenticate", challenge))
+
+
+def _metadata(scope: Scope, headers: Headers, gateway: Gateway) -> Response:
+    """RFC 9728: which authorization server's tokens this resource takes. Needs no token: it is how clients get one."""
+    if scope["method"] != "GET":
+        return Response(405, headers=(("allow", "GET"),))
+    if gateway.authorizer is None:
+        return json_response(404, _plain_error("Not found"))
+    issuer = gateway.authorizer.discovery_url.partition("/.well-known/")[0]
+    document = {
+        "authorization_servers": [issuer],
+        "resource": f"https://{headers['host']}{_MCP_PATH}",
+        "scopes_supported": list(gateway.authorizer.scopes),
+    }
+    return json_response(200, json.dumps(document).encode())
+
+
+def _plain_error(message: str) -> bytes:
+    return mcp.error(None, RpcError(mcp.INVALID_REQUEST, message))

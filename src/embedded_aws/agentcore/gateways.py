@@ -1,0 +1,223 @@
+"""The gateway operations of the control plane."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from embedded_aws.agentcore import neighbours, paging, permissions
+from embedded_aws.agentcore.client_tokens import ClientTokens
+from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported
+from embedded_aws.agentcore.lifecycle import Lifecycle
+from embedded_aws.agentcore.records import MCP_VERSIONS, Gateway, JwtAuthorizer, Registry, WorkloadIdentity
+from embedded_aws.world import World
+from sre_core import clock
+
+type Request = Mapping[str, Any]
+type Answer = dict[str, Any]
+
+_GATEWAYS_AT_MOST = 1000
+_ID_LETTERS = string.ascii_lowercase + string.digits
+_NOT_ENFORCED = (
+    "interceptorConfigurations",
+    "policyEngineConfiguration",
+    "wafConfiguration",
+    "customTransformConfiguration",
+    "domainOverride",
+)
+_JWT_NOT_ENFORCED = (
+    "customClaims",
+    "privateEndpoint",
+    "privateEndpointOverrides",
+    "allowedWorkloadConfiguration",
+    "certificateConfigurations",
+    "advertisedScopeMapping",
+)
+
+
+class Endpoints(Protocol):
+    """Where gateways answer MCP clients."""
+
+    async def open(self, gateway_id: str) -> str:
+        """Open a gateway's own HTTPS listener; its URL."""
+        ...
+
+    async def close(self, gateway_id: str) -> None: ...
+
+
+class Gateways:
+    """Makes, changes and removes gateways."""
+
+    def __init__(self, *, world: World, registry: Registry, endpoints: Endpoints, tokens: ClientTokens, lifecycle: Lifecycle) -> None:
+        self._world = world
+        self._registry = registry
+        self._endpoints = endpoints
+        self._tokens = tokens
+        self._lifecycle = lifecycle
+
+    async def create(self, request: Request) -> Answer:
+        """CreateGateway: CREATING at once, READY a moment later."""
+        if made := self._tokens.made_before("CreateGateway", request):
+            return self._registry.gateways[made].to_json()
+        self._refuse_duplicate(request["name"])
+        if len(self._registry.gateways) >= _GATEWAYS_AT_MOST:
+            raise over_quota(f"An account has at most {_GATEWAYS_AT_MOST} gateways.")
+        gateway_id = f"{request['name'].lower()}-{''.join(secrets.choice(_ID_LETTERS) for _ in range(10))}"
+        declared = self._accepted(request, gateway_id)
+        url = await self._endpoints.open(gateway_id)
+        gateway = self._born(gateway_id, f"{url}/mcp", declared)
+        self._registry.gateways[gateway_id] = gateway
+        self._registry.targets[gateway_id] = {}
+        self._registry.tags[gateway.arn] = dict(request.get("tags", {}))
+        self._registry.identities[gateway_id] = WorkloadIdentity(
+            name=gateway_id, arn=gateway.workload_identity_arn, created_at=gateway.created_at
+        )
+        self._tokens.remember("CreateGateway", request, gateway_id)
+        self._lifecycle.later(self._becomes_ready(gateway_id))
+        return gateway.to_json()
+
+    async def get(self, request: Request) -> Answer:
+        """GetGateway."""
+        return self.existing(request).to_json()
+
+    async def update(self, request: Request) -> Answer:
+        """UpdateGateway: replaces everything; what is left out is reset."""
+        before = self.existing(request)
+        if before.status in ("CREATING", "UPDATING", "DELETING"):
+            raise conflict(f"Gateway with ID: {before.gateway_id} is in status {before.status} and can't be updated.")
+        if request["name"] != before.name:
+            raise invalid("The name of a gateway can't be changed.", Violation("name", "can't be changed"))
+        declared = self._accepted(request, before.gateway_id)
+        self._refuse_late_search(before, declared)
+        after = replace(
+            before,
+            declared=declared,
+            authorizer=JwtAuthorizer.of(declared),
+            status="UPDATING",
+            status_reasons=(),
+            updated_at=clock.now(),
+        )
+        self._registry.gateways[before.gateway_id] = after
+        self._lifecycle.later(self._becomes_ready(before.gateway_id))
+        return after.to_json()
+
+    async def list_all(self, request: Request) -> Answer:
+        """ListGateways."""
+        found, following = paging.page(list(self._registry.gateways.values()), request)
+        return {"items": [gateway.to_json() for gateway in found], **following}
+
+    async def delete(self, request: Request) -> Answer:
+        """DeleteGateway: refused while it has targets; its endpoint stops answering when it is gone."""
+        gateway = self.existing(request)
+        if self._registry.targets[gateway.gateway_id]:
+            raise conflict(
+                f"Gateway with ID: {gateway.gateway_id} has targets associated with it. Delete all targets before deleting the gateway."
+            )
+        if gateway.status != "DELETING":
+            gateway = replace(gateway, status="DELETING", updated_at=clock.now())
+            self._registry.gateways[gateway.gateway_id] = gateway
+            self._lifecycle.later(self._is_gone(gateway))
+        return gateway.to_json()
+
+    def existing(self, request: Request) -> Gateway:
+        """The gateway that a request names. Raises ResourceNotFoundException."""
+        found = self._registry.gateways.get(request["gatewayIdentifier"])
+        if found is None:
+            raise not_found(f"Gateway not found: {request['gatewayIdentifier']}")
+        return found
+
+    def _born(self, gateway_id: str, url: str, declared: Mapping[str, Any]) -> Gateway:
+        moment = clock.now()
+        directory = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:workload-identity-directory"
+        return Gateway(
+            gateway_id=gateway_id,
+            arn=self._arn(gateway_id),
+            url=url,
+            declared=declared,
+            authorizer=JwtAuthorizer.of(declared),
+            workload_identity_arn=f"{directory}/default/workload-identity/{gateway_id}",
+            created_at=moment,
+            updated_at=moment,
+        )
+
+    def _arn(self, gateway_id: str) -> str:
+        return f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:gateway/{gateway_id}"
+
+    def _refuse_duplicate(self, name: str) -> None:
+        if any(gateway.name == name for gateway in self._registry.gateways.values()):
+            raise conflict(f"A gateway with name {name} already exists in this account.")
+
+    def _accepted(self, request: Request, gateway_id: str) -> dict[str, Any]:
+        """The declaration inside a request, after every check that AWS makes when it arrives."""
+        _refuse_unenforced(request)
+        _refuse_bad_authorizer(request)
+        unknown = set(request.get("protocolConfiguration", {}).get("mcp", {}).get("supportedVersions", ())) - set(MCP_VERSIONS)
+        if unknown:
+            message = f"Unsupported MCP versions: {', '.join(sorted(unknown))}. Supported: {', '.join(MCP_VERSIONS)}"
+            raise invalid(message, Violation("protocolConfiguration.mcp.supportedVersions", message))
+        self._dry_run_role(request["roleArn"], gateway_id)
+        return {"protocolType": "MCP", **{key: value for key, value in request.items() if key not in ("clientToken", "tags")}}
+
+    def _dry_run_role(self, role_arn: str, gateway_id: str) -> None:
+        trust = neighbours.trust_policy(self._world.account_id, role_arn)
+        context = {"aws:SourceAccount": self._world.account_id, "aws:SourceArn": self._arn(gateway_id)}
+        if trust is None or not permissions.trusts_gateway(trust, context):
+            message = (
+                f"AgentCore can't assume role {role_arn}. Verify that it exists and that its trust policy allows "
+                f"{permissions.GATEWAY_SERVICE} to perform sts:AssumeRole for this account and gateway."
+            )
+            raise invalid(message, Violation("roleArn", message))
+
+    def _becomes_ready(self, gateway_id: str) -> Callable[[], Awaitable[None]]:
+        async def step() -> None:
+            gateway = self._registry.gateways.get(gateway_id)
+            if gateway is not None and gateway.status in ("CREATING", "UPDATING"):
+                self._registry.gateways[gateway_id] = replace(gateway, status="READY", updated_at=clock.now())
+
+        return step
+
+    def _is_gone(self, gateway: Gateway) -> Callable[[], Awaitable[None]]:
+        async def step() -> None:
+            self._registry.gateways.pop(gateway.gateway_id, None)
+            self._registry.targets.pop(gateway.gateway_id, None)
+            self._registry.tags.pop(gateway.arn, None)
+            self._registry.identities.pop(gateway.gateway_id, None)
+            self._tokens.forget(gateway.gateway_id)
+            await self._endpoints.close(gateway.gateway_id)
+
+        return step
+
+    def _refuse_late_search(self, before: Gateway, declared: Mapping[str, Any]) -> None:
+        wanted = declared.get("protocolConfiguration", {}).get("mcp", {}).get("searchType")
+        if wanted == "SEMANTIC" and not before.searchable:
+            message = "Semantic search can be enabled only when a gateway is created."
+            raise invalid(message, Violation("protocolConfiguration.mcp.searchType", message))
+
+
+def _refuse_unenforced(request: Request) -> None:
+    for member in _NOT_ENFORCED:
+        if member in request:
+            raise unsupported(member)
+
+
+def _refuse_bad_authorizer(request: Request) -> None:
+    kind = request["authorizerType"]
+    jwt = request.get("authorizerConfiguration", {}).get("customJWTAuthorizer")
+    if kind in ("AWS_IAM", "AUTHENTICATE_ONLY"):
+        raise unsupported(f"authorizerType {kind}", "Use CUSTOM_JWT.")
+    if kind == "NONE":
+        if jwt is not None:
+            raise invalid("authorizerConfiguration is only for CUSTOM_JWT.", Violation("authorizerConfiguration", "must be absent"))
+        return
+    if jwt is None:
+        message = "authorizerConfiguration.customJWTAuthorizer is required for CUSTOM_JWT."
+        raise invalid(message, Violation("authorizerConfiguration", message))
+    for member in _JWT_NOT_ENFORCED:
+        if member in jwt:
+            raise unsupported(f"authorizerConfiguration.customJWTAuthorizer.{member}")
+    if not any(jwt.get(member) for member in ("allowedClients", "allowedAudience", "allowedScopes")):
+        message = "At least one of allowedAudience, allowedClients or allowedScopes is required."
+        raise invalid(message, Violation("authorizerConfiguration.customJWTAuthorizer", message))

@@ -1,0 +1,143 @@
+"""What a gateway does for each MCP method."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from embedded_aws.agentcore import mcp, search
+from embedded_aws.agentcore.backend import Backend, Unreachable
+from embedded_aws.agentcore.catalog import Catalog, Offer
+from embedded_aws.agentcore.mcp import Era, Message, RpcError
+from embedded_aws.agentcore.outbound_keys import KeyDenied, OutboundKeys, with_key
+from embedded_aws.agentcore.records import Gateway
+
+type Result = Mapping[str, Any]
+
+_TOOLS_A_PAGE = 50
+_OPAQUE = "An internal error occurred. Please retry later."
+_CAPABILITIES: Mapping[str, Any] = {"tools": {"listChanged": False}}
+_NOT_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
+
+
+class Methods:
+    """Answers MCP requests of clients that were let in."""
+
+    def __init__(self, backend: Backend, keys: OutboundKeys) -> None:
+        self._backend = backend
+        self._keys = keys
+
+    async def perform(self, message: Message, era: Era, gateway: Gateway, catalog: Catalog) -> Result | RpcError:
+        """The result of one request."""
+        if message.method == "tools/call":
+            return await self._call(message.params, gateway, catalog)
+        if message.method == "tools/list":
+            return _page(message.params, gateway, catalog, era)
+        if era is Era.LEGACY and message.method == "initialize":
+            return _initialize(message.params, gateway)
+        if era is Era.LEGACY and message.method == "ping":
+            return {}
+        if era is Era.STATELESS and message.method == "server/discover":
+            return _discover(gateway)
+        return RpcError(mcp.METHOD_NOT_FOUND, "Method not found")
+
+    async def _call(self, params: Mapping[str, Any], gateway: Gateway, catalog: Catalog) -> Result | RpcError:
+        name, arguments = params.get("name"), params.get("arguments") or {}
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            return RpcError(mcp.INVALID_PARAMS, "A tool call needs a name and an object of arguments")
+        if name == search.NAME and gateway.searchable:
+            query = arguments.get("query")
+            return search.find(catalog, query) if isinstance(query, str) else _failed(_no_query())
+        offer = catalog.find(name)
+        if offer is None:
+            return RpcError(mcp.INVALID_PARAMS, f"Unknown tool: {name[:200]}")
+        if refused := offer.tool.refusal(arguments):
+            return _failed(refused)
+        return await self._send(offer, arguments, gateway)
+
+    async def _send(self, offer: Offer, arguments: Mapping[str, Any], gateway: Gateway) -> Result:
+        target = offer.target
+        key = self._keys.key(gateway, target.key.provider_arn)
+        if isinstance(key, KeyDenied):
+            return _internal(key.why, gateway)
+        request = with_key(offer.tool.outbound(arguments), key, target.key)
+        headers = {"accept": "application/json", **request.headers}
+        if request.body is not None:
+            headers["content-type"] = "application/json"
+        reply = await self._backend.send(request.method, request.url, tls=target.tls, headers=headers, body=request.body)
+        if isinstance(reply, Unreachable):
+            return _internal(f"{_executing(target.target_id)}: {reply.why}", gateway)
+        if 200 <= reply.status < 300:
+            return {"isError": False, "content": [{"type": "text", "text": reply.text}]}
+        return _internal(f"{_executing(target.target_id)}: {_status(reply.status)} {reply.status} - {reply.text}", gateway)
+
+
+def _no_query() -> str:
+    return "ValidationException - Parameter validation failed: Invalid request parameters:\n- Missing required field(s): 'query'"
+
+
+def _executing(target_id: str) -> str:
+    return f"OpenAPIClientException - Error executing HTTP request for {target_id}"
+
+
+def _status(status: int) -> str:
+    if status < 400:
+        return "Redirects are not followed: API request was answered with status:"
+    return f"{'Client' if status < 500 else 'Server'} error: API request failed with status:"
+
+
+def _failed(text: str) -> Result:
+    return {"isError": True, "content": [{"type": "text", "text": text}]}
+
+
+def _internal(why: str, gateway: Gateway) -> Result:
+    """What went wrong behind the gateway; callers see it only where the owner set `exceptionLevel` to DEBUG."""
+    if not gateway.debug:
+        return _failed(_OPAQUE)
+    return {**_failed(why), "_meta": {"debug": {"type": "text", "text": why}}}
+
+
+def _initialize(params: Mapping[str, Any], gateway: Gateway) -> Result | RpcError:
+    version = mcp.negotiated(params.get("protocolVersion"), gateway.versions)
+    if version is None:
+        return RpcError(mcp.UNSUPPORTED_VERSION, "Unsupported protocol version", {"supported": list(gateway.versions), "requested": ""})
+    return {"protocolVersion": version, "capabilities": _CAPABILITIES, "serverInfo": _server(gateway), **_instructions(gateway)}
+
+
+def _discover(gateway: Gateway) -> Result:
+    return {
+        "supportedVersions": list(gateway.versions),
+        "capabilities": _CAPABILITIES,
+        "_meta": {"io.modelcontextprotocol/serverInfo": _server(gateway)},
+        **_NOT_CACHED,
+        **_instructions(gateway),
+    }
+
+
+def _server(gateway: Gateway) -> Result:
+    return {"name": gateway.name, "version": "1.0.0"}
+
+
+def _instructions(gateway: Gateway) -> Result:
+    text = gateway.mcp.get("instructions")
+    return {"instructions": text} if text else {}
+
+
+def _page(params: Mapping[str, Any], gateway: Gateway, catalog: Catalog, era: Era) -> Result | RpcError:
+    tools = (search.LISTING, *catalog.listing) if gateway.searchable else catalog.listing
+    start = _position(params["cursor"], len(tools)) if params.get("cursor") is not None else 0
+    if start is None:
+        return RpcError(mcp.INVALID_PARAMS, "Invalid cursor")
+    end = len(tools) if gateway.mcp.get("disableMcpListToolsPagination") else start + _TOOLS_A_PAGE
+    following = {"nextCursor": base64.urlsafe_b64encode(str(end).encode()).decode()} if end < len(tools) else {}
+    return {"tools": tools[start:end], **following, **(_NOT_CACHED if era is Era.STATELESS else {})}
+
+
+def _position(cursor: object, count: int) -> int | None:
+    try:
+        position = int(base64.urlsafe_b64decode(cursor)) if isinstance(cursor, str) else -1
+    except (binascii.Error, ValueError):
+        return None
+    return position if 0 <= position <= count else None

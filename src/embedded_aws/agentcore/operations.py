@@ -1,0 +1,104 @@
+"""Which operation an HTTP request asks for, and with which members."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from embedded_aws.agentcore import model
+from embedded_aws.agentcore.errors import unparsable
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the service and where it lives on the wire."""
+
+    name: str
+    method: str
+    segments: tuple[str, ...]
+    status: int
+    input_shape: str
+    output_shape: str | None
+
+    def labels(self, segments: tuple[str, ...]) -> dict[str, str] | None:
+        """The values of `{label}`s where this path is this operation's, else None."""
+        if len(segments) != len(self.segments):
+            return None
+        found: dict[str, str] = {}
+        for pattern, text in zip(self.segments, segments, strict=True):
+            if pattern.startswith("{"):
+                found[pattern.strip("{}")] = unquote(text)
+            elif pattern != text:
+                return None
+        return found
+
+
+@cache
+def _operations() -> tuple[Operation, ...]:
+    return tuple(
+        Operation(
+            name=name,
+            method=parts["http"]["method"],
+            segments=_segments(parts["http"]["requestUri"]),
+            status=parts["http"]["responseCode"],
+            input_shape=parts["input"]["shape"],
+            output_shape=parts["output"]["shape"] if "output" in parts else None,
+        )
+        for name, parts in model.service()["operations"].items()
+    )
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(path.strip("/").split("/"))
+
+
+def operation_at(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+    """The operation that a request line addresses, with its path's labels. `path` is still percent-encoded."""
+    segments = _segments(path)
+    for operation in _operations():
+        if operation.method == method and (labels := operation.labels(segments)) is not None:
+            return operation, labels
+    return None
+
+
+def request_of(operation: Operation, labels: Mapping[str, str], query: str, body: bytes) -> dict[str, Any]:
+    """The request's members, wherever they travelled; members that the model does not know are dropped, as AWS does."""
+    structure = model.shape(operation.input_shape)
+    in_query = parse_qs(query, keep_blank_values=True)
+    in_body = _json_object(body) if body else {}
+    request: dict[str, Any] = {}
+    for name, member_shape, location in model.members(structure):
+        if location == "uri":
+            request[name] = labels[name]
+        elif location == "querystring" and name in in_query:
+            request[name] = _from_query(member_shape, in_query[name])
+        elif location == "body" and in_body.get(name) is not None:
+            request[name] = in_body[name]
+    known: dict[str, Any] = model.project(operation.input_shape, request)
+    return known
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        raise unparsable("The request body is not valid JSON.") from None
+    if not isinstance(found, dict):
+        raise unparsable("The request body must be a JSON object.")
+    return found
+
+
+def _from_query(shape_name: str, values: list[str]) -> object:
+    kind = model.shape(shape_name)["type"]
+    if kind == "list":
+        return values
+    if kind == "integer":
+        try:
+            return int(values[0])
+        except ValueError:
+            raise unparsable(f"{values[0][:50]!r} can not be converted to an Integer") from None
+    return values[0]

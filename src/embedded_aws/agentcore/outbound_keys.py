@@ -1,0 +1,82 @@
+"""API keys as a gateway gets them: through its role, from the token vault, out of Secrets Manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from embedded_aws.agentcore import neighbours, permissions
+from embedded_aws.agentcore.identities import key_in
+from embedded_aws.agentcore.records import ApiKeyProvider, Gateway, OutboundKey, Registry
+from embedded_aws.agentcore.tools import Outbound
+from embedded_aws.world import World
+from sre_core import clock
+from sre_core.secret import Secret
+
+# As on AWS, a changed key or policy is seen after a moment and not by the very next call.
+_REMEMBERED = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class KeyDenied:
+    """Why the gateway does not get the key; for the gateway's owner to read."""
+
+    why: str
+
+
+class OutboundKeys:
+    """Fetches keys with the permissions of the gateway's role: a target can be READY and its calls fail for want of one."""
+
+    def __init__(self, world: World, registry: Registry) -> None:
+        self._world = world
+        self._registry = registry
+        self._remembered: dict[tuple[str, str], tuple[datetime, Secret | KeyDenied]] = {}
+
+    def key(self, gateway: Gateway, provider_arn: str) -> Secret | KeyDenied:
+        """The API key that a provider keeps, or why this gateway may not have it."""
+        now = clock.now()
+        place = (gateway.gateway_id, provider_arn)
+        moment, found = self._remembered.get(place, (None, None))
+        if found is None or moment is None or now - moment > _REMEMBERED:
+            found = self._fetch(gateway, provider_arn)
+            self._remembered[place] = (now, found)
+        return found
+
+    def _fetch(self, gateway: Gateway, provider_arn: str) -> Secret | KeyDenied:
+        provider = self._registry.provider_of(provider_arn)
+        if provider is None:
+            return KeyDenied(f"The credential provider {provider_arn} does not exist.")
+        if denied := self._denied(gateway, provider):
+            return denied
+        text = self._world.secret(provider.secret_arn)
+        key = key_in(text, provider.json_key) if text is not None else None
+        if key is None:
+            return KeyDenied(f"The secret {provider.secret_arn} has no text under the key {provider.json_key}.")
+        return Secret(key)
+
+    def _denied(self, gateway: Gateway, provider: ApiKeyProvider) -> KeyDenied | None:
+        account = self._world.account_id
+        context = {"aws:SourceAccount": account, "aws:SourceArn": gateway.arn}
+        trust = neighbours.trust_policy(account, gateway.role_arn)
+        if trust is None or not permissions.trusts_gateway(trust, context):
+            return KeyDenied(f"AgentCore can't assume the gateway's role {gateway.role_arn}.")
+        policies = neighbours.role_policies(account, gateway.role_arn)
+        for action, resource in (
+            ("bedrock-agentcore:GetWorkloadAccessToken", gateway.workload_identity_arn),
+            ("bedrock-agentcore:GetResourceApiKey", provider.arn),
+            ("secretsmanager:GetSecretValue", provider.secret_arn),
+        ):
+            if not permissions.allows(policies, action, resource, {"aws:SourceAccount": account}):
+                return KeyDenied(f"The gateway's role {gateway.role_arn} is not authorized to perform {action} on {resource}.")
+        return None
+
+
+def with_key(request: Outbound, key: Secret, place: OutboundKey) -> Outbound:
+    """The request with the key where the target wants it; a parameter of the same name never replaces it."""
+    text = f"{place.prefix} {key.reveal()}" if place.prefix else key.reveal()
+    if place.location == "QUERY_PARAMETER":
+        joint = "&" if "?" in request.url else "?"
+        return replace(request, url=f"{request.url}{joint}{quote(place.name, safe='')}={quote(text, safe='')}")
+    others = {name: value for name, value in request.headers.items() if name.lower() != place.name.lower()}
+    return replace(request, headers={**others, place.name: text})

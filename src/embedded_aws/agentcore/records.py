@@ -1,0 +1,214 @@
+"""What the control plane remembers: values that are replaced, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sre_core import clock
+
+LEGACY_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
+STATELESS_VERSIONS = ("2026-07-28",)
+MCP_VERSIONS = (*LEGACY_VERSIONS, *STATELESS_VERSIONS)
+
+
+@dataclass(frozen=True)
+class JwtAuthorizer:
+    """Whose tokens a gateway accepts."""
+
+    discovery_url: str
+    clients: frozenset[str]
+    audiences: frozenset[str]
+    scopes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, declared: Mapping[str, Any]) -> JwtAuthorizer | None:
+        """The authorizer of a gateway, or None where it has none."""
+        parts = declared.get("authorizerConfiguration", {}).get("customJWTAuthorizer")
+        if parts is None:
+            return None
+        return cls(
+            discovery_url=parts["discoveryUrl"],
+            clients=frozenset(parts.get("allowedClients", ())),
+            audiences=frozenset(parts.get("allowedAudience", ())),
+            scopes=tuple(parts.get("allowedScopes", ())),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """A gateway: what its owner declared, and what AWS added."""
+
+    gateway_id: str
+    arn: str
+    url: str
+    declared: Mapping[str, Any]
+    authorizer: JwtAuthorizer | None
+    workload_identity_arn: str
+    created_at: datetime
+    updated_at: datetime
+    status: str = "CREATING"
+    status_reasons: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(self.declared["name"])
+
+    @property
+    def role_arn(self) -> str:
+        return str(self.declared["roleArn"])
+
+    @property
+    def mcp(self) -> Mapping[str, Any]:
+        """The MCP protocol configuration; empty where nothing was configured."""
+        configured: Mapping[str, Any] = self.declared.get("protocolConfiguration", {}).get("mcp", {})
+        return configured
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The MCP versions that this gateway serves, oldest first."""
+        wanted = self.mcp.get("supportedVersions") or MCP_VERSIONS
+        return tuple(version for version in MCP_VERSIONS if version in wanted)
+
+    @property
+    def searchable(self) -> bool:
+        return self.mcp.get("searchType") == "SEMANTIC"
+
+    @property
+    def debug(self) -> bool:
+        return self.declared.get("exceptionLevel") == "DEBUG"
+
+    def to_json(self) -> dict[str, Any]:
+        """Every member that any answer about a gateway has; each answer takes those of its own shape."""
+        return {
+            **self.declared,
+            "gatewayId": self.gateway_id,
+            "gatewayArn": self.arn,
+            "gatewayUrl": self.url,
+            "createdAt": clock.stamp(self.created_at),
+            "updatedAt": clock.stamp(self.updated_at),
+            "status": self.status,
+            "statusReasons": list(self.status_reasons),
+            "workloadIdentityDetails": {"workloadIdentityArn": self.workload_identity_arn},
+        }
+
+
+@dataclass(frozen=True)
+class OutboundKey:
+    """Which API key a target's requests carry, and where."""
+
+    provider_arn: str
+    location: str
+    name: str
+    prefix: str
+
+    @classmethod
+    def of(cls, declared: Mapping[str, Any]) -> OutboundKey:
+        """The key of a target whose credential configuration was accepted."""
+        parts = declared["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
+        return cls(
+            provider_arn=parts["providerArn"],
+            location=parts.get("credentialLocation", "HEADER"),
+            name=parts.get("credentialParameterName", "Authorization"),
+            prefix=parts.get("credentialPrefix", ""),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One API behind a gateway."""
+
+    target_id: str
+    gateway_arn: str
+    declared: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    status: str = "CREATING"
+    status_reasons: tuple[str, ...] = ()
+    synchronized_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.declared["name"])
+
+    @property
+    def openapi_schema(self) -> Mapping[str, Any]:
+        """`{"s3": {"uri": …}}` or `{"inlinePayload": …}`."""
+        found: Mapping[str, Any] = self.declared["targetConfiguration"]["mcp"]["openApiSchema"]
+        return found
+
+    @property
+    def certificate_configurations(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(self.declared.get("certificateConfigurations", ()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Every member that any answer about a target has."""
+        answer = {
+            **self.declared,
+            "gatewayArn": self.gateway_arn,
+            "targetId": self.target_id,
+            "createdAt": clock.stamp(self.created_at),
+            "updatedAt": clock.stamp(self.updated_at),
+            "status": self.status,
+            "statusReasons": list(self.status_reasons),
+            "targetType": "OPEN_API_SCHEMA",
+        }
+        if self.synchronized_at:
+            answer["lastSynchronizedAt"] = clock.stamp(self.synchronized_at)
+        return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyProvider:
+    """Where an API key is kept; never the key itself."""
+
+    name: str
+    arn: str
+    secret_arn: str
+    json_key: str
+    source: str
+    created_at: datetime
+    updated_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Every member that any answer about a provider has."""
+        return {
+            "name": self.name,
+            "credentialProviderArn": self.arn,
+            "apiKeySecretArn": {"secretArn": self.secret_arn},
+            "apiKeySecretJsonKey": self.json_key,
+            "apiKeySecretSource": self.source,
+            "createdTime": self.created_at.timestamp(),
+            "lastUpdatedTime": self.updated_at.timestamp(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadIdentity:
+    """The identity that a gateway uses the token vault with; made and removed with it."""
+
+    name: str
+    arn: str
+    created_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Every member that any answer about a workload identity has."""
+        moment = self.created_at.timestamp()
+        return {"name": self.name, "workloadIdentityArn": self.arn, "createdTime": moment, "lastUpdatedTime": moment}
+
+
+@dataclass
+class Registry:
+    """All there is of AgentCore in this account and region; the one place that changes."""
+
+    gateways: dict[str, Gateway] = field(default_factory=dict)
+    targets: dict[str, dict[str, Target]] = field(default_factory=dict)
+    providers: dict[str, ApiKeyProvider] = field(default_factory=dict)
+    identities: dict[str, WorkloadIdentity] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def provider_of(self, arn: str) -> ApiKeyProvider | None:
+        """The credential provider of this ARN."""
+        return next((provider for provider in self.providers.values() if provider.arn == arn), None)
