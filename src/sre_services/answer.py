@@ -1,0 +1,112 @@
+"""What an operation answers: compact JSON that says when it is cut, what it left out and how to ask for the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from starlette.responses import Response
+
+from sre_services.timespan import Window
+
+# A model reads every byte of an answer: one that fills its context hides the evidence it holds.
+CAP_BYTES = 20_000
+LONGEST_TEXT = 1_500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Items in order of importance with their summary. What is cut is cut from the end.
+
+    `note` says what an empty answer means; `more` turns the items that were kept into the way to ask for the others.
+    """
+
+    as_of: datetime
+    items: Sequence[object]
+    summary: Mapping[str, object] = field(default_factory=dict)
+    window: Window | None = None
+    note: str = ""
+    more: Callable[[int], str] = lambda kept: "Ask for less at once: a shorter time or one name."
+
+
+class Camel:
+    """Marks a dataclass whose fields leave in camelCase, as the Kubernetes API spells them."""
+
+
+def response(answer: Answer) -> Response:
+    """The answer as JSON of at most CAP_BYTES."""
+    frame: dict[str, object] = {"as_of": answer.as_of}
+    if answer.window:
+        frame |= {"window": {"start": answer.window.start, "end": answer.window.end}}
+    frame |= {"summary": wire(answer.summary), "total": len(answer.items)}
+    kept = _fitting([wire(item) for item in answer.items], CAP_BYTES - len(_encoded(wire(frame))) - 800)
+    if len(kept) < len(answer.items):
+        frame |= {"truncated": True, "returned": len(kept), "more": answer.more(len(kept))}
+    if answer.note:
+        frame["note"] = answer.note
+    return Response(_encoded({**wire(frame), "truncated": len(kept) < len(answer.items), "items": kept}), media_type="application/json")
+
+
+def wire(value: Any) -> Any:
+    """A value as JSON has it: absent fields left out, times in UTC, long texts cut with the number of characters cut."""
+    if is_dataclass(value) and not isinstance(value, type):
+        spelled = _camel if isinstance(value, Camel) else str
+        parts = {spelled(part.name): getattr(value, part.name) for part in fields(value)}
+        return {name: wire(part) for name, part in parts.items() if not _absent(part)}
+    if isinstance(value, Mapping):
+        return {str(key): wire(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [wire(part) for part in value]
+    return _scalar(value)
+
+
+def instant(moment: datetime) -> str:
+    """ISO 8601 in UTC with a `Z`; milliseconds only where the source has them."""
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
+
+
+def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
+    """The text's beginning, and how much was cut."""
+    return text if len(text) <= longest else f"{text[:longest]}… [+{len(text) - longest} characters]"
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.title() for other in others)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return _rounded(value)
+    return clipped(value) if isinstance(value, str) else value
+
+
+def _rounded(number: float) -> float | int:
+    """Four significant digits below 1000 and whole numbers above: more digits are noise that costs context."""
+    return round(number) if abs(number) >= 1000 or number == round(number) else float(f"{number:.4g}")
+
+
+def _absent(part: object) -> bool:
+    return part is None or (isinstance(part, (str, list, tuple, Mapping)) and not part)
+
+
+def _fitting(items: list[Any], budget: int) -> list[Any]:
+    used = 0
+    for count, item in enumerate(items):
+        used += len(_encoded(item)) + 1
+        if used > budget:
+            return items[:count]
+    return items
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,61 @@
+"""Failures as the caller sees them: `{"error": {"code", "message", "do"}}`, all faults at once, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from sre_core import log
+
+_CODES = {404: "NOT-FOUND", 405: "METHOD-NOT-ALLOWED"}
+
+
+def error(status: int, code: str, message: str, do: Sequence[str], **facts: Any) -> JSONResponse:
+    """The one shape of a failure."""
+    return JSONResponse({"error": {"code": code, "message": message, "do": list(do), **facts}}, status_code=status)
+
+
+def install(app: FastAPI) -> None:
+    """Let every failure of `app` leave in that shape."""
+    app.add_exception_handler(RequestValidationError, _bad_arguments)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _broken)
+
+
+def bad_arguments(faults: Sequence[dict[str, str]]) -> JSONResponse:
+    """400 with every fault and, for each, what to do."""
+    message = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
+    return error(400, "BAD-ARGUMENTS", message, [fault["do"] for fault in faults], faults=list(faults))
+
+
+async def _bad_arguments(request: Request, failure: Exception) -> JSONResponse:
+    assert isinstance(failure, RequestValidationError)
+    return bad_arguments([_fault(found) for found in failure.errors()])
+
+
+def _fault(found: Any) -> dict[str, str]:
+    parameter = str(found["loc"][-1])
+    message = str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "missing":
+        return {"parameter": parameter, "message": "is required", "do": f"Give {parameter}."}
+    given = str(found.get("input", ""))[:80]
+    return {"parameter": parameter, "message": message, "given": given, "do": f"Correct {parameter}, or leave it out for its default."}
+
+
+async def _refused(request: Request, failure: Exception) -> JSONResponse:
+    assert isinstance(failure, HTTPException)
+    code = _CODES.get(failure.status_code, f"HTTP-{failure.status_code}")
+    do = ["Read /openapi.json for the operations and their paths. All are GET."]
+    return error(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do)
+
+
+async def _broken(request: Request, failure: Exception) -> JSONResponse:
+    log.get().error("request.failed", path=request.url.path, exc_info=failure)
+    return error(
+        500, "SERVICE-FAULT", "The service failed on this request; this is a fault of ours.", ["Read the service's log for request.failed."]
+    )

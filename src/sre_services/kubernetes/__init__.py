@@ -1,0 +1,1 @@
+"""The state of a cluster: pods, deployments, events, usage and nodes."""

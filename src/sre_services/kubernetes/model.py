@@ -1,0 +1,213 @@
+"""What a provider of cluster state must answer, in the Kubernetes API's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sre_services.answer import Camel
+from sre_services.timespan import Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition(Camel):
+    """A condition of a pod, deployment or node."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class State(Camel):
+    """A container's state: `type` is waiting, running or terminated."""
+
+    type: str
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources(Camel):
+    """Requests and limits as written: `500m`, `512Mi`."""
+
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container(Camel):
+    """A container of a pod, its declaration and its status together."""
+
+    name: str
+    image: str
+    ready: bool = False
+    restart_count: int = 0
+    state: State | None = None
+    last_state: State | None = None
+    resources: Resources | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pod(Camel):
+    """A pod and why it is, or isn't, ready."""
+
+    name: str
+    namespace: str
+    phase: str
+    reason: str = ""
+    message: str = ""
+    node: str = ""
+    owner: str = ""
+    service_account: str = ""
+    created_at: datetime | None = None
+    conditions: Sequence[Condition] = ()
+    init_containers: Sequence[Container] = ()
+    containers: Sequence[Container] = ()
+
+    @property
+    def ready(self) -> bool:
+        """A pod that has finished its work counts as ready: nothing is wrong with it."""
+        return self.phase == "Succeeded" or any(c.type == "Ready" and c.status == "True" for c in self.conditions)
+
+    @property
+    def restarts(self) -> int:
+        return sum(container.restart_count for container in (*self.init_containers, *self.containers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvVar(Camel):
+    """An environment variable: its value, or where it comes from. Values that look secret are hidden."""
+
+    name: str
+    value: str = ""
+    value_from: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template(Camel):
+    """What a deployment runs in one container."""
+
+    name: str
+    image: str
+    resources: Resources
+    env: Sequence[EnvVar] = ()
+    config_references: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference(Camel):
+    """One value that changed between two revisions; `before` or `after` is absent where there was none."""
+
+    path: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision(Camel):
+    """A ReplicaSet of a deployment and what changed since the revision before it, as far as recorded."""
+
+    revision: int
+    replica_set: str
+    created_at: datetime | None
+    replicas: int
+    ready_replicas: int
+    images: Sequence[str] = ()
+    change_cause: str = ""
+    compared_with: int | None = None
+    changes: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Camel):
+    """A deployment, how far its rollout is, and its revisions, newest first."""
+
+    name: str
+    namespace: str
+    created_at: datetime | None
+    strategy: str
+    desired: int
+    updated: int
+    ready: int
+    available: int
+    unavailable: int
+    conditions: Sequence[Condition] = ()
+    containers: Sequence[Template] = ()
+    unknown_hosts: Sequence[str] = ()
+    revisions: Sequence[Revision] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Camel):
+    """A cluster event; `count` occurrences between the first and the last."""
+
+    last_timestamp: datetime
+    type: str
+    reason: str
+    object: str
+    namespace: str
+    message: str
+    count: int = 1
+    first_timestamp: datetime | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage(Camel):
+    """What one container uses, beside what it asked for and may use."""
+
+    pod: str
+    container: str
+    namespace: str
+    node: str
+    measured_at: datetime | None = None
+    cpu_millicores: float | None = None
+    cpu_request_millicores: float | None = None
+    cpu_limit_millicores: float | None = None
+    cpu_percent_of_limit: float | None = None
+    memory_bytes: float | None = None
+    memory_request_bytes: float | None = None
+    memory_limit_bytes: float | None = None
+    memory_percent_of_limit: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(Camel):
+    """A node: its conditions, what it has and what it uses."""
+
+    name: str
+    ready: bool
+    unschedulable: bool
+    created_at: datetime | None
+    kubelet_version: str
+    conditions: Sequence[Condition] = ()
+    taints: Sequence[str] = ()
+    capacity: Mapping[str, str]
+    allocatable: Mapping[str, str]
+    pods: int = 0
+    cpu_millicores: float | None = None
+    memory_bytes: float | None = None
+
+
+class Cluster(Protocol):
+    """Answers about one cluster. A namespace of None means all of them."""
+
+    @property
+    def as_of(self) -> datetime: ...
+    @property
+    def default_namespace(self) -> str: ...
+    def namespaces(self) -> Sequence[str]: ...
+    def pods(self, namespace: str | None) -> Sequence[Pod]: ...
+    def deployments(self, namespace: str | None) -> Sequence[Deployment]: ...
+    def events(self, window: Window) -> Sequence[Event]: ...
+    def usage(self, namespace: str | None) -> Sequence[Usage]: ...
+    def nodes(self) -> Sequence[Node]: ...

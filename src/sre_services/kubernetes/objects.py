@@ -1,0 +1,149 @@
+"""Kubernetes API objects as JSON become the model's types; the same for a recording and a live API server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sre_core import clock
+from sre_services.kubernetes.model import Condition, Container, Event, Node, Pod, Resources, State
+
+type Json = Mapping[str, Any]
+
+
+def pod(document: Json) -> Pod:
+    """A `v1` Pod."""
+    metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})
+    return Pod(
+        name=metadata["name"],
+        namespace=metadata.get("namespace", "default"),
+        phase=status.get("phase", "Unknown"),
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        node=spec.get("nodeName", ""),
+        owner=owner(metadata),
+        service_account=spec.get("serviceAccountName", ""),
+        created_at=time(metadata.get("creationTimestamp")),
+        conditions=conditions(status),
+        init_containers=_containers(spec.get("initContainers", ()), status.get("initContainerStatuses", ())),
+        containers=_containers(spec.get("containers", ()), status.get("containerStatuses", ())),
+    )
+
+
+def event(document: Json) -> Event:
+    """A `v1` Event, or an `events.k8s.io/v1` one with its series."""
+    about = document.get("involvedObject") or document.get("regarding") or {}
+    series = document.get("series") or {}
+    created = document.get("metadata", {}).get("creationTimestamp")
+    last = document.get("lastTimestamp") or series.get("lastObservedTime") or document.get("eventTime") or created
+    return Event(
+        last_timestamp=clock.parse(last),
+        first_timestamp=time(document.get("firstTimestamp") or document.get("eventTime") or created),
+        type=document.get("type", "Normal"),
+        reason=document.get("reason", ""),
+        object=f"{about.get('kind', '')}/{about.get('name', '')}",
+        namespace=about.get("namespace", document.get("metadata", {}).get("namespace", "")),
+        message=document.get("message") or document.get("note") or "",
+        count=document.get("count") or series.get("count") or 1,
+        source=(document.get("source") or {}).get("component") or document.get("reportingComponent") or "",
+    )
+
+
+def node(document: Json, pods: int, usage: Json) -> Node:
+    """A `v1` Node, with the pods that run on it and what `metrics.k8s.io` says it uses."""
+    metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})
+    found = conditions(status)
+    return Node(
+        name=metadata["name"],
+        ready=any(c.type == "Ready" and c.status == "True" for c in found),
+        unschedulable=bool(spec.get("unschedulable", False)),
+        created_at=time(metadata.get("creationTimestamp")),
+        kubelet_version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
+        conditions=found,
+        taints=tuple(f"{t['key']}={t.get('value', '')}:{t['effect']}" for t in spec.get("taints", ())),
+        capacity=status.get("capacity", {}),
+        allocatable=status.get("allocatable", {}),
+        pods=pods,
+        cpu_millicores=_scaled(usage.get("cpu"), 1000),
+        memory_bytes=_scaled(usage.get("memory"), 1),
+    )
+
+
+def conditions(status: Json) -> tuple[Condition, ...]:
+    """The conditions of any object."""
+    return tuple(
+        Condition(
+            type=c["type"],
+            status=c["status"],
+            reason=c.get("reason") or "",
+            message=c.get("message") or "",
+            last_transition_time=time(c.get("lastTransitionTime")),
+        )
+        for c in status.get("conditions") or ()
+    )
+
+
+def resources(container: Json) -> Resources:
+    """Requests and limits of a container's declaration."""
+    found = container.get("resources") or {}
+    return Resources(requests=found.get("requests", {}), limits=found.get("limits", {}))
+
+
+def owner(metadata: Json) -> str:
+    """`ReplicaSet/name` of the controller, empty for an object that nobody owns."""
+    owners = metadata.get("ownerReferences") or [{}]
+    return f"{owners[0]['kind']}/{owners[0]['name']}" if owners[0] else ""
+
+
+def time(text: str | None) -> datetime | None:
+    """A time of the API, None where it has none."""
+    return clock.parse(text) if text else None
+
+
+def _containers(declared: Any, statuses: Any) -> tuple[Container, ...]:
+    by_name = {status["name"]: status for status in statuses or ()}
+    return tuple(_container(declaration, by_name.get(declaration["name"], {})) for declaration in declared or ())
+
+
+def _container(declaration: Json, status: Json) -> Container:
+    return Container(
+        name=declaration["name"],
+        image=declaration.get("image", ""),
+        ready=status.get("ready", False),
+        restart_count=status.get("restartCount", 0),
+        state=_state(status.get("state")),
+        last_state=_state(status.get("lastState")),
+        resources=resources(declaration),
+    )
+
+
+def _state(document: Json | None) -> State | None:
+    if not document:
+        return None
+    kind, about = next(iter(document.items()))
+    return State(
+        type=kind,
+        reason=about.get("reason", ""),
+        message=about.get("message", ""),
+        exit_code=about.get("exitCode"),
+        signal=about.get("signal"),
+        started_at=time(about.get("startedAt")),
+        finished_at=time(about.get("finishedAt")),
+    )
+
+
+_SUFFIXES = {
+    "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+
+
+def quantity(text: str) -> float:
+    """A Kubernetes quantity as a number: `500m` is 0.5, `512Mi` is 536870912."""
+    digits = text.rstrip("numkMGTi")
+    return float(digits) * _SUFFIXES.get(text[len(digits) :], 1)
+
+
+def _scaled(text: str | None, scale: int) -> float | None:
+    return quantity(text) * scale if text else None

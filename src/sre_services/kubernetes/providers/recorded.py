@@ -1,0 +1,80 @@
+"""A recorded cluster: the Kubernetes API's own Lists in the recording's `kubernetes/` folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sre_core.problem import Refused
+from sre_services.kubernetes import objects, rollouts
+from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Usage
+from sre_services.kubernetes.usage import usages
+from sre_services.recording import Recording, damaged
+from sre_services.timespan import Window
+
+
+class Recorded:
+    """Reads the whole recording once; a List that is absent is empty."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._pods = self._all("pods.json", objects.pod)
+        self._events = tuple(sorted(self._all("events.json", objects.event), key=lambda event: event.last_timestamp, reverse=True))
+        self._usage = self._all("podmetrics.json", dict)
+        self._nodes = self._read_nodes()
+        self._deployments = self._read_deployments()
+
+    @property
+    def as_of(self) -> datetime:
+        return self._recording.as_of
+
+    @property
+    def default_namespace(self) -> str:
+        return self._recording.namespace
+
+    def namespaces(self) -> tuple[str, ...]:
+        return tuple(sorted({pod.namespace for pod in self._pods} | {found.namespace for found in self._deployments}))
+
+    def pods(self, namespace: str | None) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self._pods if namespace in (None, pod.namespace))
+
+    def deployments(self, namespace: str | None) -> tuple[Deployment, ...]:
+        return tuple(found for found in self._deployments if namespace in (None, found.namespace))
+
+    def events(self, window: Window) -> tuple[Event, ...]:
+        return tuple(event for event in self._events if event.last_timestamp in window)
+
+    def usage(self, namespace: str | None) -> tuple[Usage, ...]:
+        return tuple(usages(self.pods(namespace), self._usage))
+
+    def nodes(self) -> tuple[Node, ...]:
+        return self._nodes
+
+    def _read_nodes(self) -> tuple[Node, ...]:
+        running = Counter(pod.node for pod in self._pods if pod.phase == "Running")
+        used: dict[str, Mapping[str, Any]] = dict(self._all("nodemetrics.json", lambda found: (found["metadata"]["name"], found["usage"])))
+        return self._all(
+            "nodes.json", lambda found: objects.node(found, running[found["metadata"]["name"]], used.get(found["metadata"]["name"], {}))
+        )
+
+    def _read_deployments(self) -> tuple[Deployment, ...]:
+        around = rollouts.Surroundings(
+            config_maps=dict(self._all("configmaps.json", lambda found: (_key(found), found.get("data", {})))),
+            services=frozenset(self._all("services.json", _key)),
+        )
+        replica_sets = self._all("replicasets.json", dict)
+        return self._all("deployments.json", lambda found: rollouts.deployment(found, replica_sets, around))
+
+    def _all[T](self, file: str, made: Callable[[Any], T]) -> tuple[T, ...]:
+        """Each object of a List as `made` has it. Raises Refused, naming the file, when one is not what it should be."""
+        try:
+            return tuple(made(document) for document in self._recording.kubernetes_list(file))
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            path = self._recording.folder / "kubernetes" / file
+            raise Refused(damaged(path, f"An object in it is not as the Kubernetes API writes it: {fault!r}.")) from None
+
+
+def _key(document: Any) -> tuple[str, str]:
+    return document["metadata"].get("namespace", "default"), document["metadata"]["name"]

@@ -1,0 +1,168 @@
+"""Deployments with their revisions: what changed, when, and what the configuration behind each revision says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from sre_services.kubernetes.model import Deployment, Difference, EnvVar, Revision, Template
+from sre_services.kubernetes.objects import Json, conditions, resources, time
+
+HIDDEN = "(hidden)"
+_REVISION = "deployment.kubernetes.io/revision"
+_CAUSE = "kubernetes.io/change-cause"
+_SECRET_NAME = re.compile(r"pass|secret|token|api_?key|private|credential", re.IGNORECASE)
+_USER_INFO = re.compile(r"(://[^/:@\s]*:)[^@/\s]+@")
+_CLUSTER_HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*)\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?\b")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a deployment refers to: ConfigMaps and Services by (namespace, name)."""
+
+    config_maps: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    services: frozenset[tuple[str, str]] = frozenset()
+
+
+def deployment(document: Json, replica_sets: tuple[Json, ...], around: Surroundings) -> Deployment:
+    """An `apps/v1` Deployment with the ReplicaSets that it owns as revisions, newest first."""
+    metadata, spec, status = document["metadata"], document["spec"], document.get("status", {})
+    namespace = metadata.get("namespace", "default")
+    containers = spec["template"]["spec"]["containers"]
+    return Deployment(
+        name=metadata["name"],
+        namespace=namespace,
+        created_at=time(metadata.get("creationTimestamp")),
+        strategy=spec.get("strategy", {}).get("type", "RollingUpdate"),
+        desired=spec.get("replicas", 1),
+        updated=status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        unavailable=status.get("unavailableReplicas", 0),
+        conditions=conditions(status),
+        containers=tuple(_template(container) for container in containers),
+        unknown_hosts=tuple(_unknown_hosts(spec["template"], namespace, around)),
+        revisions=_revisions(metadata["name"], namespace, replica_sets, around),
+    )
+
+
+def shown(name: str, value: str) -> str:
+    """A configuration value as a reader may see it: hidden when its name says secret, without passwords in URLs."""
+    return HIDDEN if _SECRET_NAME.search(name) and value else _USER_INFO.sub(r"\1***@", value)
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:
+    """The paths whose values differ, in order."""
+    changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
+    return tuple(
+        Difference(path=path, before=shown(path, before.get(path, "")), after=shown(path, after.get(path, ""))) for path in changed
+    )
+
+
+def settings(template: Json, namespace: str, around: Surroundings) -> dict[str, str]:
+    """A pod template as flat paths and values, with the ConfigMaps behind `envFrom` read out where they are known."""
+    flat: dict[str, str] = {}
+    for container in template["spec"]["containers"]:
+        flat.update(_container_settings(container, namespace, around))
+    for volume in template["spec"].get("volumes", ()):
+        flat[f"volumes.{volume['name']}"] = _compact({key: value for key, value in volume.items() if key != "name"})
+    flat["serviceAccountName"] = template["spec"].get("serviceAccountName", "")
+    return {path: value for path, value in flat.items() if value}
+
+
+def _container_settings(container: Json, namespace: str, around: Surroundings) -> Iterator[tuple[str, str]]:
+    prefix = f"containers.{container['name']}"
+    yield f"{prefix}.image", container.get("image", "")
+    for key in ("command", "args", "ports", "livenessProbe", "readinessProbe", "startupProbe"):
+        yield f"{prefix}.{key}", _compact(container[key]) if key in container else ""
+    for kind, amounts in (container.get("resources") or {}).items():
+        yield from ((f"{prefix}.resources.{kind}.{name}", str(amount)) for name, amount in amounts.items())
+    for reference in _env_from(container):
+        yield f"{prefix}.envFrom.{_stem(reference)}", reference
+        kind, _, name = reference.partition("/")
+        values = around.config_maps.get((namespace, name), {}) if kind == "configMap" else {}
+        yield from ((f"{prefix}.env.{key}", value) for key, value in values.items())
+    yield from ((f"{prefix}.env.{env['name']}", env.get("value") or _source(env)) for env in container.get("env", ()))
+
+
+def _revisions(name: str, namespace: str, replica_sets: tuple[Json, ...], around: Surroundings) -> tuple[Revision, ...]:
+    owned = [document for document in replica_sets if _owned_by(document, name, namespace)]
+    owned.sort(key=_number, reverse=True)
+    flat = [settings(document["spec"]["template"], namespace, around) for document in owned]
+    pairs = [(_number(older), differences(before, after)) for (_, after), (older, before) in pairwise(zip(owned, flat, strict=True))]
+    return tuple(_revision(document, *pair) for document, pair in zip(owned, [*pairs, (None, ())], strict=False))
+
+
+def _revision(document: Json, compared_with: int | None, changes: tuple[Difference, ...]) -> Revision:
+    metadata, status = document["metadata"], document.get("status", {})
+    return Revision(
+        revision=_number(document),
+        replica_set=metadata["name"],
+        created_at=time(metadata.get("creationTimestamp")),
+        replicas=document["spec"].get("replicas", 0),
+        ready_replicas=status.get("readyReplicas", 0),
+        images=tuple(container.get("image", "") for container in document["spec"]["template"]["spec"]["containers"]),
+        change_cause=metadata.get("annotations", {}).get(_CAUSE, ""),
+        compared_with=compared_with,
+        changes=changes,
+    )
+
+
+def _template(container: Json) -> Template:
+    return Template(
+        name=container["name"],
+        image=container.get("image", ""),
+        resources=resources(container),
+        env=tuple(
+            EnvVar(name=env["name"], value=shown(env["name"], env.get("value") or ""), value_from=_source(env))
+            for env in container.get("env", ())
+        ),
+        config_references=tuple(_env_from(container)),
+    )
+
+
+def _unknown_hosts(template: Json, namespace: str, around: Surroundings) -> Iterator[str]:
+    """Hosts of the cluster that the configuration names and no Service has; none when no Services are known."""
+    if not around.services:
+        return
+    for path, value in settings(template, namespace, around).items():
+        for service, where in _CLUSTER_HOST.findall(value):
+            if (where, service) not in around.services:
+                yield f"{path}: no Service {service} in namespace {where}"
+
+
+def _env_from(container: Json) -> Iterator[str]:
+    for source in container.get("envFrom", ()):
+        for kind, key in (("configMap", "configMapRef"), ("secret", "secretRef")):
+            if key in source:
+                yield f"{kind}/{source[key]['name']}"
+
+
+def _source(env: Json) -> str:
+    for kind, about in (env.get("valueFrom") or {}).items():
+        name = about.get("name") or about.get("fieldPath") or about.get("resource") or ""
+        return f"{kind.removesuffix('KeyRef').removesuffix('Ref')}/{name}" + (f":{about['key']}" if "key" in about else "")
+    return ""
+
+
+def _owned_by(replica_set: Json, name: str, namespace: str) -> bool:
+    metadata = replica_set["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    return metadata.get("namespace") == namespace and any(o["kind"] == "Deployment" and o["name"] == name for o in owners)
+
+
+def _number(replica_set: Json) -> int:
+    return int(replica_set["metadata"].get("annotations", {}).get(_REVISION, 0))
+
+
+def _stem(reference: str) -> str:
+    """A generated name without its content hash, so that a new generation is a change and not another setting."""
+    return re.sub(r"-[a-z0-9]{8,10}$", "", reference)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)

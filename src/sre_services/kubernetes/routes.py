@@ -1,0 +1,131 @@
+"""The five operations about the cluster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from sre_services.answer import Answer, response
+from sre_services.kubernetes import views
+from sre_services.kubernetes.model import Cluster
+from sre_services.operation import Operation
+from sre_services.parameters import Namespace, Since, folded
+from sre_services.timespan import Span
+
+
+async def _cluster(request: Request) -> Cluster:
+    found: Cluster = request.app.state.provider
+    return found
+
+
+Provider = Annotated[Cluster, Depends(_cluster)]
+PodName = Annotated[
+    str, Query(description="A pod's name or the beginning of it, for example 'payment-service'. Default: all pods.", max_length=253)
+]
+DeploymentName = Annotated[str, Query(description="A deployment's name or the beginning of it. Default: all deployments.", max_length=253)]
+NodeName = Annotated[str, Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253)]
+EventSeverity = Annotated[
+    Literal["all", "Warning", "Normal"],
+    folded("all", "Warning", "Normal"),
+    Query(description="The type of events: 'Warning' shows what goes wrong."),
+]
+ResourceType = Annotated[
+    Literal["all", "cpu", "memory"],
+    folded("all", "cpu", "memory"),
+    Query(description="Which resource to show, and to sort by use of the limit."),
+]
+
+router = APIRouter(route_class=Operation)
+
+
+@router.get("/pods/status", operation_id="get_pod_status", summary="Pods: phase, containers, restarts and why they end")
+def get_pod_status(cluster: Provider, namespace: Namespace = "", pod_name: PodName = "") -> Response:
+    """Pods as the Kubernetes API shows them, those that are not ready first: phase, node, owner, conditions, and for each
+    container image, state, lastState (reason, exitCode, message), restartCount, requests and limits. Healthy pods are
+    short unless pod_name is given."""
+    pods = views.named(cluster.pods(views.scope(cluster, namespace)), pod_name)
+    summary = {
+        "pods": len(pods),
+        "not_ready": [pod.name for pod in pods if not pod.ready],
+        "restarts": sum(pod.restarts for pod in pods),
+        "by_phase": Counter(pod.phase for pod in pods),
+    }
+    items = [pod if pod_name or not pod.ready or pod.restarts else views.short(pod) for pod in views.worst_first(pods)]
+    note = "" if pods else views.nothing(cluster, "pod", namespace, pod_name)
+    return response(
+        Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=lambda kept: "Give pod_name for one workload at a time.")
+    )
+
+
+@router.get(
+    "/deployments/status", operation_id="get_deployment_status", summary="Deployments: rollout, configuration and what changed when"
+)
+def get_deployment_status(cluster: Provider, namespace: Namespace = "", deployment_name: DeploymentName = "") -> Response:
+    """Deployments, the most recently changed first: desired, updated, ready and available replicas, image, environment names
+    and config references, conditions, and the revision history with times and the differences between revisions. Hosts
+    that the configuration names and no Service has are listed as unknownHosts. Without deployment_name only the latest
+    change of each is shown."""
+    found = views.named(cluster.deployments(views.scope(cluster, namespace)), deployment_name)
+    summary = {
+        "deployments": len(found),
+        "not_fully_available": [item.name for item in found if item.available < item.desired],
+        "changed_in_last_24h": [item.name for item in found if views.changed_recently(item, cluster.as_of)],
+    }
+    items = [item if deployment_name else views.latest_change(item) for item in views.newest_change_first(found)]
+    note = "" if found else views.nothing(cluster, "deployment", namespace, deployment_name)
+    more = lambda kept: "Give deployment_name for one deployment at a time."  # noqa: E731
+    return response(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
+
+
+@router.get("/events", operation_id="get_cluster_events", summary="Events of the cluster, newest first")
+def get_cluster_events(cluster: Provider, since: Since = Span("1h"), severity: EventSeverity = "all") -> Response:  # noqa: B008 - immutable
+    """Cluster events of all namespaces, newest first: scheduling, image pulls, probes, restarts, scaling and kills, each
+    with its object, message, count, first and last time."""
+    window = since.until(cluster.as_of)
+    events = [event for event in cluster.events(window) if severity in ("all", event.type)]
+    summary = {
+        "events": len(events),
+        "by_type": Counter(e.type for e in events),
+        "by_reason": dict(Counter(e.reason for e in events).most_common(30)),
+    }
+    note = "" if events else views.no_events(window)
+    return response(
+        Answer(
+            as_of=cluster.as_of,
+            items=events,
+            summary=summary,
+            window=window,
+            note=note,
+            more=lambda kept: views.earlier_events(events, kept, window),
+        )
+    )
+
+
+@router.get("/resources/usage", operation_id="get_resource_usage", summary="CPU and memory of containers against their limits")
+def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_type: ResourceType = "all") -> Response:
+    """What each container uses now, in millicores and bytes, beside its requests and limits; the closest to its limit first.
+    No limit means the field is absent."""
+    usage = views.by_pressure(cluster.usage(views.scope(cluster, namespace)), resource_type)
+    summary = {
+        "containers": len(usage),
+        "above_80_percent_of_limit": [item.pod for item in usage if views.pressure(item, resource_type) > 80],
+    }
+    note = "" if usage else views.nothing(cluster, "pod", namespace, "")
+    return response(Answer(as_of=cluster.as_of, items=[views.only(item, resource_type) for item in usage], summary=summary, note=note))
+
+
+@router.get("/nodes/status", operation_id="get_node_status", summary="Nodes: conditions, capacity and use")
+def get_node_status(cluster: Provider, node_name: NodeName = "") -> Response:
+    """Nodes: readiness and pressure conditions, taints, whether cordoned, capacity, allocatable, CPU and memory in use, and the number of running pods."""
+    nodes = [node for node in cluster.nodes() if node.name.startswith(node_name)]
+    summary = {
+        "nodes": len(nodes),
+        "not_ready": [n.name for n in nodes if not n.ready],
+        "unschedulable": [n.name for n in nodes if n.unschedulable],
+    }
+    known = ", ".join(node.name for node in cluster.nodes()) or "none"
+    note = "" if nodes else f"No node has a name that begins with {node_name!r}. Nodes: {known}."
+    return response(Answer(as_of=cluster.as_of, items=nodes, summary=summary, note=note))

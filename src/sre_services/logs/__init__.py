@@ -1,0 +1,1 @@
+"""What the services wrote: searched, counted and grouped into templates."""

@@ -1,0 +1,59 @@
+"""Templates of one window compared with those of the window before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sre_services.answer import clipped
+from sre_services.logs.model import LEVELS, Line
+from sre_services.logs.templates import Group, groups
+
+_EXAMPLE = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pattern:
+    """A template with how often it occurs now and before, and where to look it up."""
+
+    template: str
+    service: str
+    level: str
+    count: int
+    count_before: int
+    is_new: bool
+    first_seen: datetime
+    last_seen: datetime
+    pods: Sequence[str]
+    example_id: str
+    example: str
+
+
+def compared(now: Sequence[Line], before: Sequence[Line], min_occurrences: int) -> list[Pattern]:
+    """The patterns of `now`, errors first, then new ones, then the most frequent."""
+    # Both windows are grouped together, so that a template means the same in both.
+    start = now[0].time if now else None
+    found = [_pattern(group, start) for group in groups([*before, *now]) if start is not None]
+    kept = [pattern for pattern in found if pattern is not None and pattern.count >= min_occurrences]
+    return sorted(kept, key=lambda p: (LEVELS.index(p.level) > 1, not p.is_new, -p.count, p.template))
+
+
+def _pattern(group: Group, start: datetime) -> Pattern | None:
+    now = [line for line in group.lines if line.time >= start]
+    if not now:
+        return None
+    before = len(group.lines) - len(now)
+    return Pattern(
+        template=clipped(group.template, _EXAMPLE),
+        service=group.service,
+        level=group.level,
+        count=len(now),
+        count_before=before,
+        is_new=before == 0,
+        first_seen=now[0].time,
+        last_seen=now[-1].time,
+        pods=sorted({line.pod for line in now if line.pod})[:5],
+        example_id=now[-1].id,
+        example=clipped(now[-1].message, _EXAMPLE),
+    )

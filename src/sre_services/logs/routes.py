@@ -1,0 +1,112 @@
+"""The five operations about logs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from sre_services.answer import Answer, response
+from sre_services.logs import counting, kinds, patterns, views
+from sre_services.logs.model import LogStore
+from sre_services.logs.search import Pattern
+from sre_services.naming import matching
+from sre_services.operation import Operation
+from sre_services.parameters import EndTime, Service, Since, StartTime, TimeWindow, folded
+from sre_services.timespan import LONGEST, Moment, Span, Window
+
+
+async def _store(request: Request) -> LogStore:
+    found: LogStore = request.app.state.provider
+    return found
+
+
+Provider = Annotated[LogStore, Depends(_store)]
+Searched = Annotated[
+    Pattern,
+    Query(
+        description="Words or a simple regular expression, in any case: 'connection refused', 'timeout|deadline'. Default: every record."
+    ),
+]
+LogLevel = Annotated[
+    Literal["all", "FATAL", "ERROR", "WARN", "INFO", "DEBUG"],
+    folded("all", "FATAL", "ERROR", "WARN", "INFO", "DEBUG"),
+    Query(description="Records of exactly this level."),
+]
+MinOccurrences = Annotated[int, Query(ge=1, le=10_000, description="Patterns seen less often than this are left out.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="At most this many records.")]
+EventType = Annotated[kinds.Kind, folded(*kinds.NAMES), Query(description="The kind of records to count, told by level or words.")]
+GroupBy = Annotated[
+    Literal["service", "level", "pod", "time"],
+    folded("service", "level", "pod", "time"),
+    Query(description="What the counts are for; 'time' gives a histogram."),
+]
+
+router = APIRouter(route_class=Operation)
+
+
+@router.get("/logs/search", operation_id="search_logs", summary="Search the log records of all services")
+def search_logs(
+    store: Provider,
+    pattern: Searched = Pattern(""),  # noqa: B008 - immutable, here and below
+    start_time: StartTime = Moment("1h"),  # noqa: B008
+    end_time: EndTime = Moment("now"),  # noqa: B008
+    log_level: LogLevel = "all",
+) -> Response:
+    """Records that have the pattern in their message, pod or service, newest first, with counts by service and level over
+    all that were found."""
+    window = Window(*sorted((start_time.at(store.as_of), end_time.at(store.as_of))))
+    lines = [line for line in pattern.among(store.lines(window, store.services())) if log_level in ("all", line.level)]
+    note = "" if lines else "No record matches in this window."
+    return response(views.newest_first(store, lines, window, note, "end_time={end}"))
+
+
+@router.get("/logs/errors", operation_id="get_error_logs", summary="Errors that services logged, newest first")
+def get_error_logs(store: Provider, since: Since = Span("1h"), service: Service = "") -> Response:  # noqa: B008
+    """Records of level ERROR and FATAL, newest first, stack traces included, with counts by service."""
+    window = since.until(store.as_of)
+    services = matching(store.services(), service)
+    lines = [line for line in store.lines(window, services) if line.level in ("ERROR", "FATAL")]
+    note = views.nothing(store, service, lines, "No errors were logged in this window.")
+    return response(views.newest_first(store, lines, window, note, "since={start}/{end}"))
+
+
+@router.get("/logs/patterns", operation_id="analyze_log_patterns", summary="Log records grouped into templates")
+def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), min_occurrences: MinOccurrences = 2) -> Response:  # noqa: B008
+    """Records that differ only in numbers and names as one template with its count, the count in the equally long window
+    before (is_new: none there), level, service, first and last time, and an example. Errors first, then new ones, then by count."""
+    window = time_window.until(store.as_of)
+    now, before = (store.lines(part, store.services()) for part in (window, window.previous()))
+    found = patterns.compared(now, before, min_occurrences)
+    summary = {"records": len(now), "patterns": len(found), "new": sum(pattern.is_new for pattern in found)}
+    note = "" if found else f"No pattern occurs {min_occurrences} times in this window. Lower min_occurrences or widen time_window."
+    return response(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=views.fewer_patterns))
+
+
+@router.get("/logs/recent", operation_id="get_recent_logs", summary="The newest log records")
+def get_recent_logs(store: Provider, limit: Limit = 50, service: Service = "") -> Response:
+    """The last records, newest first, of one service or of all."""
+    window = Window(store.as_of - LONGEST, store.as_of)
+    lines = store.lines(window, matching(store.services(), service))
+    note = views.nothing(store, service, lines, "Nothing was logged.")
+    shown = lines[-limit:]
+    return response(views.newest_first(store, shown, Window(shown[0].time if shown else store.as_of, store.as_of), note, "limit={kept}"))
+
+
+@router.get("/logs/counts", operation_id="count_log_events", summary="How many log records of a kind there are")
+def count_log_events(
+    store: Provider,
+    event_type: EventType = "error",
+    time_window: TimeWindow = Span("1h"),  # noqa: B008
+    group_by: GroupBy = "service",
+) -> Response:
+    """Counts of records of one kind by service, level, pod or time, beside the count in the equally long window before."""
+    window = time_window.until(store.as_of)
+    now, before = (
+        [line for line in store.lines(part, store.services()) if kinds.is_of(event_type, line)] for part in (window, window.previous())
+    )
+    counts = counting.over_time(now, window) if group_by == "time" else counting.by(group_by, now, before)
+    summary = {"count": len(now), "count_before": len(before), "event_type": event_type, "group_by": group_by}
+    note = "" if now else f"No record of kind {event_type} in this window."
+    return response(Answer(as_of=store.as_of, items=counts, summary=summary, window=window, note=note))

@@ -1,0 +1,39 @@
+"""How records are ordered and summarised for an answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sre_services.answer import Answer, instant
+from sre_services.logs.model import Line, LogStore
+from sre_services.naming import matching, unknown_service
+from sre_services.timespan import Window
+
+
+def newest_first(store: LogStore, lines: Sequence[Line], window: Window, note: str, more: str) -> Answer:
+    """The records with counts over all of them. `more` is the argument that continues: {start}, {end}, {kept} are filled in."""
+    items = lines[::-1]
+    summary = {
+        "records": len(lines),
+        "by_service": dict(Counter(line.service for line in lines).most_common(30)),
+        "by_level": Counter(line.level for line in lines),
+    }
+
+    def continued(kept: int) -> str:
+        end = items[min(kept, len(items) - 1)].time
+        return f"Ask with {more.format(start=instant(window.start), end=instant(end), kept=kept)} for earlier ones, or narrow the question."
+
+    return Answer(as_of=store.as_of, items=items, summary=summary, window=window, note=note, more=continued)
+
+
+def nothing(store: LogStore, service: str, lines: Sequence[Line], otherwise: str) -> str:
+    """What an empty answer means: an unknown service, or silence."""
+    if lines:
+        return ""
+    return otherwise if not service or matching(store.services(), service) else unknown_service(store.services(), service)
+
+
+def fewer_patterns(kept: int) -> str:
+    """How the rarer patterns can be seen."""
+    return "Ask for a shorter time_window to see the patterns that were cut."

@@ -1,0 +1,1 @@
+"""What was measured: latency, errors, resources, availability and trends."""

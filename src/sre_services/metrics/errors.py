@@ -1,0 +1,92 @@
+"""How much of what was asked for failed: HTTP 5xx over all requests, and failed calls between services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sre_services.metrics.model import Measure, MetricStore, Series, at
+from sre_services.metrics.statistics import mean, total
+from sre_services.timespan import Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """Calls from this service to another, and how many of them failed."""
+
+    to: str
+    per_second: float
+    failed_percent: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRate:
+    """A service's share of answers with status 5xx, beside the equally long window before."""
+
+    service: str
+    requests_per_second: float
+    error_percent: float
+    error_percent_before: float | None
+    peak_percent: float
+    peak_at: datetime | None
+    per_second_by_code: Mapping[str, float]
+    calls: Sequence[Calls]
+
+
+def error_rates(store: MetricStore, window: Window, services: Sequence[str]) -> list[ErrorRate]:
+    """The services with requests in the window, the highest share of errors first."""
+    requests = store.series(Measure.REQUESTS_PER_SECOND, window, services)
+    before = store.series(Measure.REQUESTS_PER_SECOND, window.previous(), services)
+    rates = [_rate(name, requests, before, calls(store, window, name)) for name in services]
+    return sorted((rate for rate in rates if rate), key=lambda rate: (-rate.error_percent, rate.service))
+
+
+def calls(store: MetricStore, window: Window, service: str) -> list[Calls]:
+    """Whom the service calls, the most failing first."""
+    made = {series.labels["to"]: mean(series.values) for series in store.series(Measure.CALLS_PER_SECOND, window, [service])}
+    failed = {series.labels["to"]: mean(series.values) for series in store.series(Measure.FAILED_CALLS_PER_SECOND, window, [service])}
+    found = [Calls(to=name, per_second=rate, failed_percent=_percent(failed.get(name, 0.0), rate)) for name, rate in made.items()]
+    return sorted(found, key=lambda call: (-call.failed_percent, call.to))
+
+
+def failing(series: Sequence[Series], service: str) -> Series | None:
+    """The percentage of 5xx of one service at each time that has requests; None when there are none."""
+    own = [found for found in series if found.service == service]
+    everything, errors = total(own), total(found for found in own if is_error(found))
+    points = [(time, _percent(errors.get(time, 0.0), rate)) for time, rate in sorted(everything.items()) if rate > 0]
+    return Series(service=service, times=[time for time, _ in points], values=[value for _, value in points]) if points else None
+
+
+def is_error(series: Series) -> bool:
+    """True for answers with status 5xx: those are the service's fault, 4xx are the caller's."""
+    return series.labels.get("code", "").startswith("5")
+
+
+def percent_failed(series: Sequence[Series], service: str) -> float | None:
+    """Errors over requests in percent, weighted by requests; None without requests."""
+    own = [found for found in series if found.service == service]
+    everything = sum(sum(found.values) for found in own)
+    return _percent(sum(sum(found.values) for found in own if is_error(found)), everything) if everything else None
+
+
+def _rate(service: str, requests: Sequence[Series], before: Sequence[Series], made: Sequence[Calls]) -> ErrorRate | None:
+    course = failing(requests, service)
+    if course is None:
+        return None
+    peak = max(range(len(course.values)), key=course.values.__getitem__)
+    own = [series for series in requests if series.service == service]
+    return ErrorRate(
+        service=service,
+        requests_per_second=mean(list(total(own).values())),
+        error_percent=percent_failed(requests, service) or 0.0,
+        error_percent_before=percent_failed(before, service),
+        peak_percent=course.values[peak],
+        peak_at=at(course.times[peak]) if course.values[peak] else None,
+        per_second_by_code={series.labels["code"]: mean(series.values) for series in own},
+        calls=made,
+    )
+
+
+def _percent(part: float, whole: float) -> float:
+    return 100 * part / whole if whole else 0.0

@@ -1,0 +1,88 @@
+"""Prometheus `query_range` answers become measures: counters become rates, units become those of the measure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from sre_services.metrics.model import Measure, Series
+
+type Points = tuple[list[float], list[float]]
+
+# A pod's name without the hashes of its ReplicaSet and itself, or the number in its StatefulSet.
+_POD_SUFFIX = re.compile(r"(-[a-f0-9]{8,10})?-[a-z0-9]{5}$|-\d+$")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which Prometheus metric gives a measure, and how."""
+
+    metric: str
+    scale: float = 1
+    counter: bool = False
+    where: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None  # ours -> Prometheus'
+
+
+SOURCES: Mapping[Measure, Source] = {
+    Measure.REQUESTS_PER_SECOND: Source("http_requests_total", counter=True, labels={"code": "code"}),
+    Measure.LATENCY_MS: Source("http_request_duration_seconds", scale=1000, labels={"quantile": "quantile"}),
+    Measure.CPU_MILLICORES: Source("container_cpu_usage_seconds_total", scale=1000, counter=True),
+    Measure.MEMORY_BYTES: Source("container_memory_working_set_bytes"),
+    Measure.RESTARTS: Source("kube_pod_container_status_restarts_total"),
+    Measure.UP: Source("up"),
+    Measure.CPU_LIMIT_MILLICORES: Source("kube_pod_container_resource_limits", scale=1000, where={"resource": "cpu"}),
+    Measure.MEMORY_LIMIT_BYTES: Source("kube_pod_container_resource_limits", where={"resource": "memory"}),
+    Measure.CALLS_PER_SECOND: Source("traces_service_graph_request_total", counter=True, labels={"to": "server"}),
+    Measure.FAILED_CALLS_PER_SECOND: Source("traces_service_graph_request_failed_total", counter=True, labels={"to": "server"}),
+}
+
+
+def results(document: Any) -> Sequence[Mapping[str, Any]]:
+    """The matrix of an answer. Raises ValueError when it is not a successful one."""
+    if not isinstance(document, dict) or document.get("status") != "success" or document["data"]["resultType"] != "matrix":
+        raise ValueError('it is not {"status": "success", "data": {"resultType": "matrix", …}}')
+    found: Sequence[Mapping[str, Any]] = document["data"]["result"]
+    return found
+
+
+def series(result: Mapping[str, Any], measure: Measure, moved: Callable[[float], float]) -> Series | None:
+    """The result as a series of `measure`; None when it measures something else."""
+    metric, source = result["metric"], SOURCES[measure]
+    if metric.get("__name__") != source.metric or any(metric.get(key) != value for key, value in (source.where or {}).items()):
+        return None
+    points = [(moved(float(time)), float(value)) for time, value in result["values"]]
+    finite = [(time, value) for time, value in points if math.isfinite(value)]
+    times, values = rates(finite) if source.counter else ([time for time, _ in finite], [value for _, value in finite])
+    return Series(
+        service=service(metric),
+        pod=metric.get("pod", ""),
+        labels={ours: metric.get(theirs, "") for ours, theirs in (source.labels or {}).items()},
+        times=times,
+        values=[value * source.scale for value in values],
+    )
+
+
+def rates(points: Sequence[tuple[float, float]]) -> Points:
+    """The increase per second between points of a counter; one that falls was reset and starts from nothing."""
+    steps = [
+        (later, (value if value < before else value - before) / (later - time))
+        for (time, before), (later, value) in pairwise(points)
+        if later > time
+    ]
+    return [time for time, _ in steps], [rate for _, rate in steps]
+
+
+def service(metric: Mapping[str, str]) -> str:
+    """Whose metric it is: its label, else told from its pod's name."""
+    return (
+        metric.get("service")
+        or metric.get("client")
+        or metric.get("app")
+        or _POD_SUFFIX.sub("", metric.get("pod", ""))
+        or metric.get("job", "")
+    )

@@ -1,0 +1,57 @@
+"""What a provider of metrics must answer: named measures as series over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from sre_services.timespan import Window
+
+
+class Measure(StrEnum):
+    """What can be asked for, with its unit in the name."""
+
+    REQUESTS_PER_SECOND = "requests_per_second"  # one series per HTTP status: label `code`
+    LATENCY_MS = "latency_ms"  # one series per quantile: label `quantile`
+    CPU_MILLICORES = "cpu_millicores"  # one series per pod
+    MEMORY_BYTES = "memory_bytes"  # one series per pod
+    RESTARTS = "restarts"  # one series per pod, counted since the pod was made
+    UP = "up"  # one series per pod: 1 while it answers its scrape
+    CPU_LIMIT_MILLICORES = "cpu_limit_millicores"
+    MEMORY_LIMIT_BYTES = "memory_limit_bytes"
+    CALLS_PER_SECOND = "calls_per_second"  # from one service to another: label `to`
+    FAILED_CALLS_PER_SECOND = "failed_calls_per_second"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """A measure of one service (and pod) at growing times, in seconds since 1970."""
+
+    service: str
+    pod: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    times: Sequence[float]
+    values: Sequence[float]
+
+    def within(self, window: Window) -> Series:
+        """The part of the series that lies in the window."""
+        start, end = window.start.timestamp(), window.end.timestamp()
+        kept = [(time, value) for time, value in zip(self.times, self.values, strict=True) if start <= time <= end]
+        return replace(self, times=[time for time, _ in kept], values=[value for _, value in kept])
+
+
+class MetricStore(Protocol):
+    """Answers what was measured. Series without a point in the window are left out."""
+
+    @property
+    def as_of(self) -> datetime: ...
+    def services(self) -> Sequence[str]: ...
+    def series(self, measure: Measure, window: Window, services: Sequence[str]) -> Sequence[Series]: ...
+
+
+def at(seconds: float) -> datetime:
+    """A series' time as a datetime."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,46 @@
+"""Recorded metrics: Prometheus `query_range` answers in `metrics/*.json`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sre_core.problem import Refused
+from sre_services.metrics import matrix
+from sre_services.metrics.model import Measure, Series
+from sre_services.recording import Recording, damaged
+from sre_services.timespan import Window
+
+
+class Recorded:
+    """Reads the whole recording once."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._series: dict[Measure, list[Series]] = defaultdict(list)
+        for path in recording.files("metrics/*.json"):
+            self._read(path)
+
+    @property
+    def as_of(self) -> datetime:
+        return self._recording.as_of
+
+    def services(self) -> tuple[str, ...]:
+        return tuple(sorted({found.service for several in self._series.values() for found in several}))
+
+    def series(self, measure: Measure, window: Window, services: Sequence[str]) -> list[Series]:
+        wanted = frozenset(services)
+        parts = (found.within(window) for found in self._series[measure] if found.service in wanted)
+        return [part for part in parts if part.times]
+
+    def _read(self, path: Path) -> None:
+        shift = self._recording.shift.total_seconds()
+        try:
+            results = matrix.results(self._recording.json(f"metrics/{path.name}"))
+            for measure in Measure:
+                found = (matrix.series(result, measure, lambda time: time + shift) for result in results)
+                self._series[measure] += [series for series in found if series is not None]
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise Refused(damaged(path, f"It is not an answer of Prometheus' query_range: {fault}.")) from None

@@ -1,0 +1,72 @@
+"""What is said of a series: its spread, its last value, and its course in few points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sre_services.metrics.model import Series, at
+
+MOST_POINTS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """One measured series. `points` are [time, value]; they are there when one service was asked for."""
+
+    service: str
+    metric: str
+    unit: str
+    pod: str = ""
+    mean: float
+    min: float
+    max: float
+    max_at: datetime
+    first: float
+    last: float
+    limit: float | None = None
+    max_percent_of_limit: float | None = None
+    points: Sequence[tuple[datetime, float]] = ()
+
+
+def course(series: Series, metric: str, unit: str, *, limit: float | None = None, with_points: bool) -> Course:
+    """The series in numbers. It has at least one point."""
+    values = series.values
+    highest = max(range(len(values)), key=values.__getitem__)
+    return Course(
+        service=series.service,
+        metric=metric,
+        unit=unit,
+        pod=series.pod,
+        mean=mean(values),
+        min=min(values),
+        max=values[highest],
+        max_at=at(series.times[highest]),
+        first=values[0],
+        last=values[-1],
+        limit=limit,
+        max_percent_of_limit=100 * values[highest] / limit if limit else None,
+        points=thinned(series) if with_points else (),
+    )
+
+
+def mean(values: Sequence[float]) -> float:
+    """The arithmetic mean; 0 of nothing."""
+    return sum(values) / len(values) if values else 0.0
+
+
+def thinned(series: Series) -> list[tuple[datetime, float]]:
+    """At most MOST_POINTS points, each the mean of equally many measured ones, at the time of the last of them."""
+    size = max(1, -(-len(series.times) // MOST_POINTS))
+    starts = range(0, len(series.times), size)
+    return [(at(series.times[min(start + size, len(series.times)) - 1]), mean(series.values[start : start + size])) for start in starts]
+
+
+def total(several: Iterable[Series]) -> dict[float, float]:
+    """The sum of series at each time that any of them has."""
+    sums: dict[float, float] = {}
+    for series in several:
+        for time, value in zip(series.times, series.values, strict=True):
+            sums[time] = sums.get(time, 0.0) + value
+    return sums

@@ -1,0 +1,71 @@
+"""Markdown with YAML front matter becomes a runbook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from sre_services.runbooks.model import Contact, Runbook, Section, Step
+
+SEVERITIES = ("critical", "high", "medium", "low")
+_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
+_HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
+
+
+def runbook(file: str, text: str) -> Runbook:
+    """The runbook in a file's text. Raises ValueError with what is wrong."""
+    match = _FRONT_MATTER.match(text.replace("\r\n", "\n"))
+    if not match:
+        raise ValueError("it does not begin with front matter between two lines of ---")
+    about = _yaml(match[1])
+    if about.get("severity") not in SEVERITIES:
+        raise ValueError(f"its severity must be one of {', '.join(SEVERITIES)}")
+    return Runbook(
+        id=str(about["id"]),
+        file=file,
+        title=str(about["title"]),
+        severity=str(about["severity"]),
+        category=str(about.get("category", "")),
+        services=_texts(about, "services"),
+        incident_types=_texts(about, "incident_types"),
+        symptoms=_texts(about, "symptoms"),
+        steps=tuple(_step(step) for step in about.get("steps") or ()),
+        escalation=tuple(_contact(contact) for contact in about.get("escalation") or ()),
+        sections=tuple(_sections(match[2])),
+    )
+
+
+def _yaml(text: str) -> Mapping[str, Any]:
+    try:
+        found = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as fault:
+        raise ValueError(f"its front matter is not YAML: {' '.join(str(fault).split())[:200]}") from None
+    if not isinstance(found, dict):
+        raise ValueError("its front matter is not a mapping")
+    return found
+
+
+def _step(step: Mapping[str, Any]) -> Step:
+    """A step that does not say whether it changes anything is taken to do so: approval is the safe side."""
+    changes = step.get("changes") is not False
+    return Step(do=str(step["do"]), changes=changes, command=str(step.get("command", "")), tool=str(step.get("tool", "")))
+
+
+def _contact(contact: Mapping[str, Any]) -> Contact:
+    return Contact(role=str(contact["role"]), contact=str(contact["contact"]), after_minutes=int(contact.get("after_minutes", 0)))
+
+
+def _texts(about: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(text) for text in about.get(key) or ())
+
+
+def _sections(body: str) -> Iterator[Section]:
+    """The parts under second-level headings; what stands before the first is an introduction."""
+    introduction, *rest = _HEADING.split(body)
+    if introduction.strip():
+        yield Section(heading="Introduction", text=introduction.strip())
+    yield from (Section(heading=heading, text=text.strip()) for heading, text in zip(rest[::2], rest[1::2], strict=True))

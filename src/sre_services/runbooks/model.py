@@ -1,0 +1,60 @@
+"""What a provider of runbooks must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step. `changes` is true when it alters the system: it then needs a human's approval."""
+
+    do: str
+    changes: bool
+    command: str = ""
+    tool: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """Whom to tell, and after how many minutes without progress."""
+
+    role: str
+    contact: str
+    after_minutes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of a runbook under its heading."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runbook:
+    """A runbook: what its front matter says, and its text in sections."""
+
+    id: str
+    file: str
+    title: str
+    severity: str
+    category: str
+    services: Sequence[str]
+    incident_types: Sequence[str]
+    symptoms: Sequence[str]
+    steps: Sequence[Step]
+    escalation: Sequence[Contact]
+    sections: Sequence[Section]
+
+
+class Library(Protocol):
+    """Answers all runbooks, in a stable order."""
+
+    @property
+    def as_of(self) -> datetime: ...
+    def runbooks(self) -> Sequence[Runbook]: ...

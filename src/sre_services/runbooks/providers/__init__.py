@@ -1,0 +1,1 @@
+"""What real systems answer, one file per system."""

@@ -1,0 +1,33 @@
+"""Recorded runbooks: `runbooks/*.md` of the recording."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from sre_core.problem import Refused
+from sre_services.recording import Recording, damaged
+from sre_services.runbooks.markdown import runbook
+from sre_services.runbooks.model import Runbook
+
+
+class Recorded:
+    """Reads the whole recording once."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._runbooks = tuple(_read(path) for path in recording.files("runbooks/*.md"))
+
+    @property
+    def as_of(self) -> datetime:
+        return self._recording.as_of
+
+    def runbooks(self) -> tuple[Runbook, ...]:
+        return self._runbooks
+
+
+def _read(path: Path) -> Runbook:
+    try:
+        return runbook(f"runbooks/{path.name}", path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise Refused(damaged(path, f"It is not a runbook: {fault}.")) from None

@@ -1,0 +1,87 @@
+"""The five operations about runbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from sre_services.answer import Answer, response
+from sre_services.operation import Operation
+from sre_services.parameters import Service, folded
+from sre_services.runbooks import views
+from sre_services.runbooks.model import Library
+from sre_services.runbooks.scoring import ranked
+
+
+async def _library(request: Request) -> Library:
+    found: Library = request.app.state.provider
+    return found
+
+
+Provider = Annotated[Library, Depends(_library)]
+IncidentType = Annotated[
+    str,
+    Query(description="The kind of incident in a few words, for example 'crash loop', 'out of memory', 'high latency'.", max_length=200),
+]
+Keyword = Annotated[str, Query(description="Words to look for in titles, symptoms and text.", max_length=200)]
+Severity = Annotated[
+    Literal["all", "critical", "high", "medium", "low"],
+    folded("all", "critical", "high", "medium", "low"),
+    Query(description="Only runbooks of this severity."),
+]
+PlaybookId = Annotated[str, Query(description="The playbook_id that search_runbooks gave.", max_length=100)]
+Category = Annotated[
+    str, Query(description="An area such as 'kubernetes', 'database', 'network', 'performance' or 'deployment'.", max_length=100)
+]
+IssueType = Annotated[str, Query(description="The issue in a few words, for example 'container restarts'.", max_length=200)]
+Issue = Annotated[str, Query(description="What is wrong, in a few words or as an error message.", max_length=300)]
+
+router = APIRouter(route_class=Operation)
+
+
+@router.get("/runbooks/search", operation_id="search_runbooks", summary="Find runbooks for an incident")
+def search_runbooks(library: Provider, incident_type: IncidentType = "", keyword: Keyword = "", severity: Severity = "all") -> Response:
+    """Runbooks ranked by how well they fit, each with its playbook_id, file, the heading that fits best and an excerpt. Without
+    incident_type and keyword all are listed."""
+    hits = ranked(views.of_severity(library.runbooks(), severity), f"{incident_type} {keyword}")
+    return _answer(library, [views.found(hit) for hit in hits])
+
+
+@router.get("/runbooks/playbook", operation_id="get_incident_playbook", summary="The steps of one runbook")
+def get_incident_playbook(library: Provider, playbook_id: PlaybookId) -> Response:
+    """One runbook: symptoms, numbered steps and escalation. A step with changes=true alters the system and needs a human's
+    approval; the others only look."""
+    return _answer(library, [views.playbook(runbook) for runbook in library.runbooks() if runbook.id == playbook_id.strip()])
+
+
+@router.get("/runbooks/troubleshooting", operation_id="get_troubleshooting_guide", summary="How to find the cause of an issue")
+def get_troubleshooting_guide(library: Provider, category: Category = "", issue_type: IssueType = "") -> Response:
+    """The diagnosis sections of the runbooks that fit, the best first, with the steps that only look."""
+    chosen = views.of_category(library.runbooks(), category)
+    question = issue_type if chosen else f"{category} {issue_type}"
+    return _answer(library, [views.guide(hit.runbook) for hit in ranked(chosen or library.runbooks(), question)])
+
+
+@router.get("/runbooks/escalation", operation_id="get_escalation_procedures", summary="Whom to tell, and when")
+def get_escalation_procedures(library: Provider, severity: Severity = "all", incident_type: IncidentType = "") -> Response:
+    """Roles and contacts of the runbooks that fit, with the minutes without progress after which to tell them."""
+    hits = ranked(views.of_severity(library.runbooks(), severity), incident_type)
+    return _answer(library, [views.escalation(hit.runbook) for hit in hits if hit.runbook.escalation])
+
+
+@router.get("/runbooks/resolutions", operation_id="get_common_resolutions", summary="What usually resolves an issue")
+def get_common_resolutions(library: Provider, issue: Issue = "", service: Service = "") -> Response:
+    """The resolution sections of the runbooks that fit, the best first, with the steps that change something. Runbooks that
+    name no services are for every service."""
+    chosen = views.for_service(library.runbooks(), service)
+    return _answer(library, [views.resolution(hit.runbook) for hit in ranked(chosen, issue)])
+
+
+def _answer(library: Library, items: Sequence[object]) -> Response:
+    known = [runbook.id for runbook in library.runbooks()]
+    note = "" if items else f"No runbook fits. Runbooks: {', '.join(known) or 'none'}."
+    more = "Ask with more specific words, or get_incident_playbook for one."
+    return response(Answer(as_of=library.as_of, items=items, summary={"found": len(items)}, note=note, more=lambda kept: more))

@@ -1,0 +1,147 @@
+"""What of a runbook answers which question; every answer cites the file and its heading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sre_services.answer import clipped
+from sre_services.runbooks.model import Contact, Runbook, Section, Step
+from sre_services.runbooks.scoring import Hit
+
+_EXCERPT = 400
+_DIAGNOSIS, _RESOLUTION = "diagnosis", "resolution"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A runbook that fits, with enough to choose by."""
+
+    playbook_id: str
+    title: str
+    file: str
+    heading: str
+    score: float
+    severity: str
+    category: str
+    services: Sequence[str]
+    incident_types: Sequence[str]
+    symptoms: Sequence[str]
+    excerpt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """A step with its number in the runbook, by which it is cited and approved."""
+
+    number: int
+    do: str
+    changes: bool
+    command: str
+    tool: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Part of a runbook."""
+
+    playbook_id: str
+    title: str
+    file: str
+    heading: str
+    severity: str
+    symptoms: Sequence[str] = ()
+    text: str = ""
+    steps: Sequence[Numbered] = ()
+    escalation: Sequence[Contact] = ()
+
+
+def of_severity(runbooks: Sequence[Runbook], severity: str) -> list[Runbook]:
+    """Those of this severity."""
+    return [runbook for runbook in runbooks if severity in ("all", runbook.severity)]
+
+
+def of_category(runbooks: Sequence[Runbook], category: str) -> list[Runbook]:
+    """Those of this category, in any case; all without one."""
+    return [runbook for runbook in runbooks if category.strip().lower() in ("", runbook.category.lower())]
+
+
+def for_service(runbooks: Sequence[Runbook], service: str) -> list[Runbook]:
+    """Those for this service or for every service."""
+    return [runbook for runbook in runbooks if not service or not runbook.services or service in runbook.services]
+
+
+def found(hit: Hit) -> Found:
+    """The hit as an item of a list."""
+    runbook, section = hit.runbook, hit.section or next(iter(hit.runbook.sections), None)
+    return Found(
+        playbook_id=runbook.id,
+        title=runbook.title,
+        file=runbook.file,
+        heading=section.heading if section else "",
+        score=round(hit.score, 2),
+        severity=runbook.severity,
+        category=runbook.category,
+        services=runbook.services,
+        incident_types=runbook.incident_types,
+        symptoms=runbook.symptoms,
+        excerpt=clipped(section.text, _EXCERPT) if section else "",
+    )
+
+
+def playbook(runbook: Runbook) -> Extract:
+    """Everything that is to be done."""
+    return _extract(runbook, "Steps", symptoms=runbook.symptoms, steps=_numbered(runbook), escalation=runbook.escalation)
+
+
+def guide(runbook: Runbook) -> Extract:
+    """How to find the cause: the diagnosis and the steps that only look."""
+    section = _section(runbook, _DIAGNOSIS)
+    looking = [step for step in _numbered(runbook) if not step.changes]
+    return _extract(runbook, section.heading, symptoms=runbook.symptoms, text=section.text, steps=looking)
+
+
+def resolution(runbook: Runbook) -> Extract:
+    """How to end it: the resolution and the steps that change something."""
+    section = _section(runbook, _RESOLUTION)
+    return _extract(runbook, section.heading, text=section.text, steps=[step for step in _numbered(runbook) if step.changes])
+
+
+def escalation(runbook: Runbook) -> Extract:
+    """Whom to tell."""
+    return _extract(runbook, "Escalation", escalation=runbook.escalation)
+
+
+def _extract(
+    runbook: Runbook,
+    heading: str,
+    *,
+    symptoms: Sequence[str] = (),
+    text: str = "",
+    steps: Sequence[Numbered] = (),
+    escalation: Sequence[Contact] = (),
+) -> Extract:
+    return Extract(
+        playbook_id=runbook.id,
+        title=runbook.title,
+        file=runbook.file,
+        heading=heading,
+        severity=runbook.severity,
+        symptoms=symptoms,
+        text=text,
+        steps=steps,
+        escalation=escalation,
+    )
+
+
+def _section(runbook: Runbook, beginning: str) -> Section:
+    fitting = (section for section in runbook.sections if section.heading.lower().startswith(beginning))
+    return next(fitting, Section(heading="", text=""))
+
+
+def _numbered(runbook: Runbook) -> list[Numbered]:
+    return [_step(number, step) for number, step in enumerate(runbook.steps, start=1)]
+
+
+def _step(number: int, step: Step) -> Numbered:
+    return Numbered(number=number, do=step.do, changes=step.changes, command=step.command, tool=step.tool)

@@ -1,0 +1,40 @@
+"""One service as a process: an application on a Unix socket until SIGTERM."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from sre_core import clock
+
+# The bootstrap gives five seconds after SIGTERM; open requests get most of them.
+GRACE_SECONDS = 3
+
+
+class JsonLines(logging.Formatter):
+    """Uvicorn's own messages as JSON lines, like all others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {"event": "server.message", "level": record.levelname.lower(), "timestamp": clock.stamp(), "message": record.getMessage()}
+        return json.dumps(event)
+
+
+def serve(app: FastAPI, socket: Path) -> None:
+    """Answer on `socket` until the process is told to end."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    uvicorn.run(
+        app,
+        uds=str(socket),
+        loop="asyncio",  # these answers are small: uvloop's import costs a start more than it wins
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )

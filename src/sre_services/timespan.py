@@ -1,0 +1,76 @@
+"""Times as people and models write them, parsed once at the edge of the API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sre_core import clock
+from sre_services.written import Written
+
+_DURATION = re.compile(r"(?:-|last )?\s*(\d{1,6})\s*(s|m|h|d|w)[a-z]*", re.IGNORECASE)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LONGEST = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `start` to `end`, both included."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment <= self.end
+
+    def previous(self) -> Window:
+        """The equally long window that ends where this one starts: what things are compared with."""
+        return Window(self.start - self.length, self.start)
+
+    def __str__(self) -> str:
+        return f"{clock.stamp(self.start)}/{clock.stamp(self.end)}"
+
+
+class Moment(Written):
+    """A point in time: `2026-11-22T14:35:40Z`, `now`, or a duration before now such as `15m`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._point = _point(self.text)
+
+    def at(self, as_of: datetime) -> datetime:
+        """This moment, seen from `as_of`."""
+        return as_of - self._point if isinstance(self._point, timedelta) else self._point
+
+
+class Span(Written):
+    """A window: a duration until now (`15m`), a time until now, or `start/end` in ISO 8601."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        start, _, end = self.text.partition("/")
+        self._start, self._end = Moment(start), Moment(end or "now")
+
+    def until(self, as_of: datetime) -> Window:
+        """The window seen from `as_of`. One that was given backwards is turned round."""
+        start, end = sorted((self._start.at(as_of), self._end.at(as_of)))
+        return Window(start, end)
+
+
+def _point(text: str) -> datetime | timedelta:
+    if text.lower() == "now":
+        return timedelta(0)
+    if duration := _DURATION.fullmatch(text):
+        # One that is longer than any data is everything there is, not a fault.
+        return min(timedelta(**{_UNITS[duration[2].lower()]: int(duration[1])}), LONGEST)
+    try:
+        return clock.parse(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{text[:40]!r} is not a time: write a duration such as 15m or 2h, or ISO 8601 such as 2026-11-22T14:35:40Z"
+        ) from None

@@ -1,0 +1,27 @@
+"""Values that are written as text in a query and parsed once, at the edge of the API."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic_core import CoreSchema, core_schema
+
+
+class Written:
+    """Made from its text; a subclass raises ValueError with what would be right."""
+
+    LONGEST: ClassVar[int] = 80
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip()
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.text!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        text = core_schema.str_schema(max_length=cls.LONGEST)
+        return core_schema.no_info_after_validator_function(cls, text, serialization=core_schema.to_string_ser_schema())
