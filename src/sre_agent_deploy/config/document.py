@@ -9,24 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import FieldPath
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A place in the text; line and column count from 1."""
-
-    line: int
-    column: int
+from sre_agent_deploy.config.fault import FieldPath, Mark
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A text, or None where nothing was written (`key:`, `~`, `null`)."""
+    """A text; empty where nothing was written (`key:`, `~`, `null`, `""`)."""
 
-    text: str | None
+    text: str
     mark: Mark
-    plain: bool = True
+    origin: str = ""  # the environment variable that overrides the file here
+    variables: tuple[str, ...] = ()  # the environment variables that were put into it
 
 
 @dataclass(frozen=True)
@@ -58,38 +51,44 @@ def plain(tree: Tree) -> Plain | None:
     """The tree without its places; what was left empty is left out. The last of two equal keys wins."""
     match tree:
         case Scalar(text=text):
-            return text
+            return text or None
         case Sequence(items=items):
             return [value for value in map(plain, items) if value is not None]
         case Mapping(entries=entries):
             return {entry.key: value for entry in entries if (value := plain(entry.value)) is not None}
 
 
-def scalars(tree: Tree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Scalar]]:
-    """Every scalar with the path to it, in the order of the text."""
+def walk(tree: Tree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Tree]]:
+    """Every node with the path to it, in the order of the text."""
+    yield path, tree
     match tree:
-        case Scalar():
-            yield path, tree
         case Sequence(items=items):
             for index, item in enumerate(items):
-                yield from scalars(item, (*path, index))
+                yield from walk(item, (*path, index))
         case Mapping(entries=entries):
             for entry in entries:
-                yield from scalars(entry.value, (*path, entry.key))
+                yield from walk(entry.value, (*path, entry.key))
 
 
-def mark_of(tree: Tree, path: FieldPath, *, key: bool = False) -> Mark:
-    """Where the value at `path` stands (or its key); where it is absent, the nearest thing above it that is there."""
-    mark = tree.mark
-    for depth, step in enumerate(path):
+@dataclass(frozen=True)
+class Standing:
+    """Where a field stands: the marks of its key and its value, and the nearest thing above where it is absent."""
+
+    key: Mark
+    value: Mark
+    node: Tree | None
+
+
+def standing(tree: Tree, path: FieldPath) -> Standing:
+    """The place of the value at `path`."""
+    key = tree.mark
+    for step in path:
         found = _child(tree, step)
         if found is None:
-            return mark
-        key_mark, tree = found
-        last = depth == len(path) - 1
-        empty = isinstance(tree, Scalar) and tree.text is None
-        mark = key_mark if not last or key or empty else tree.mark
-    return mark
+            return Standing(key, key, None)
+        key, tree = found
+    empty = isinstance(tree, Scalar) and not tree.text
+    return Standing(key, key if empty else tree.mark, tree)
 
 
 def _child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:

@@ -1,44 +1,110 @@
-"""From a file to a Config, or to every fault in it at once."""
+"""START HERE: from a file to a Config, or to every fault in it at once, each at its line and column."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from sre_agent_deploy.config.document import Tree, mark_of, plain
-from sre_agent_deploy.config.fault import Mode, dotted
+from sre_agent_deploy.config import document
+from sre_agent_deploy.config.document import Tree, plain
+from sre_agent_deploy.config.document_faults import duplicates, plain_secrets
+from sre_agent_deploy.config.dotenv import read_dotenv
+from sre_agent_deploy.config.expand import Expansion
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode
+from sre_agent_deploy.config.json_text import json_fault
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.override import overridden
 from sre_agent_deploy.config.parse import Malformed, parse
-from sre_core.problem import Problem, Where
+from sre_agent_deploy.config.place import Page
+from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.shape import shape
+from sre_agent_deploy.config.syntax import explain
+from sre_core.problem import Problem
 
 
 def load(path: Path, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:
-    """The configuration in `path` for `mode` (None: the one the file names), or all that is wrong with it."""
-    from pydantic import ValidationError
+    """The configuration in `path` for `mode` (None: the one that the file names), or all that is wrong with it."""
+    text = read_text(path)
+    if isinstance(text, Problem):
+        return (text,)
+    page = Page(str(path), text)
+    tree = _tree(path, text)
+    if isinstance(tree, Fault):
+        return (page.problem(tree),)
+    dotenv, malformed = _dotenv(path.parent / ".env")
+    known = {**dotenv, **environ}
+    judged = judge(overridden(tree, known), environ=known, mode=mode)
+    problems = (*malformed, *page.problems(judged.tree, judged.faults))
+    return problems or judged.config
 
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = parse(text)
-    except OSError as error:
-        return (Problem(code="CONFIG-FILE-MISSING", what=f"{path} can't be read.", why=str(error.strerror), do=("Check the path.",)),)
-    except Malformed as error:
-        where = Where(str(path), error.mark.line, error.mark.column)
-        return (Problem(code="CONFIG-SYNTAX", what=f"{path} is not valid YAML.", why=error.what, do=("Correct this line.",), where=where),)
-    data = plain(tree)
-    if isinstance(data, dict) and mode:
+
+@dataclass(frozen=True)
+class Judged:
+    """A Config, and every fault (no warnings) that makes it unfit for use."""
+
+    config: Config
+    tree: Tree
+    faults: tuple[Fault, ...]
+
+
+def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | None) -> Judged:
+    """Everything that is wrong with a document, and the Config that the rest of it makes."""
+    expansion = Expansion(environ)
+    expanded = expansion.of(tree)
+    of_document = (*duplicates(tree), *plain_secrets(tree), *expansion.faults)
+    data = plain(expanded)
+    shaped = shape(_with_mode(data if isinstance(data, dict) else {}, mode))
+    # What is already known to be wrong or absent is not judged a second time.
+    unjudged = shaped.unjudged | {fault.path for fault in of_document if fault.code != "CONFIG-DUPLICATE-KEY"}
+    broken = [fault for fault in shaped.config.faults(shaped.config.mode) if not fault.warning and not _within(fault.path, unjudged)]
+    secret = {fault.path for fault in of_document if fault.code == "CONFIG-SECRET-IN-FILE"}
+    return Judged(shaped.config, expanded, (*of_document, *(fault for fault in shaped.faults if fault.path not in secret), *broken))
+
+
+def _with_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, document.Plain]:
+    """The data with the mode in force, and with the certificate source that is usual in it."""
+    if mode:
         data["mode"] = mode
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        return tuple(_problem(path, tree, fault["loc"], fault["msg"]) for fault in error.errors())
+    tls = data.setdefault("tls", {})
+    if isinstance(tls, dict):
+        tls.setdefault("source", "local_ca" if data.get("mode") == "local" else "files")
+    return data
 
 
-def _problem(path: Path, tree: Tree, loc: tuple[str | int, ...], why: str) -> Problem:
-    mark = mark_of(tree, loc)
-    return Problem(
-        code="CONFIG-VALUE",
-        what=f"{dotted(loc)} can't be used.",
-        why=why,
-        do=("Correct this value.",),
-        where=Where(str(path), mark.line, mark.column),
+def _within(path: FieldPath, paths: Iterable[FieldPath]) -> bool:
+    return any(path[: len(above)] == above for above in paths)
+
+
+def _tree(path: Path, text: str) -> document.Mapping | Fault:
+    is_json = path.suffix.lower() == ".json"
+    if is_json and (fault := json_fault(text)):
+        return fault
+    # Outside of its strings JSON may be indented with tabs, and inside them it has none.
+    tree = parse(text.replace("\t", " ") if is_json else text)
+    if isinstance(tree, Malformed):
+        return explain(tree, text)
+    return tree if isinstance(tree, document.Mapping) else _no_sections(tree.mark)
+
+
+def _no_sections(mark: Mark) -> Fault:
+    return Fault(
+        code="CONFIG-TYPE",
+        path=(),
+        what="This is no configuration.",
+        why="It must consist of sections: `aws:`, `gateway:` and so on, with `key: value` lines below them.",
+        do=("Compare it with a template: python -m sre_agent_deploy.config.template production",),
+        mark=mark,
     )
+
+
+def _dotenv(path: Path) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The variables of the .env file beside the configuration, if there is one."""
+    if not path.is_file():
+        return {}, ()
+    text = read_text(path)
+    if isinstance(text, Problem):
+        return {}, (text,)
+    variables, faults = read_dotenv(text)
+    # Without an excerpt: what stands in a .env file is mostly secret.
+    return variables, tuple(Page(str(path), "").problem(fault) for fault in faults)

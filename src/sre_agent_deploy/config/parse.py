@@ -2,64 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sre_agent_deploy.config.document import Entry, Mapping, Mark, Scalar, Sequence, Tree
+from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree
+from sre_agent_deploy.config.fault import Mark
 
 if TYPE_CHECKING:
+    from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.nodes import Node
 
 DEEPEST = 20
 _NULL = "tag:yaml.org,2002:null"
+_ORDINARY = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge", "map", "seq"))
 
 
-class Malformed(Exception):
-    """The text is no YAML; `what` says in a word or two what the parser stumbled over."""
+@dataclass(frozen=True)
+class Malformed:
+    """The text is no YAML that a configuration can use. `says` is the parser's own word; syntax.py explains it."""
 
-    def __init__(self, what: str, mark: Mark) -> None:
-        super().__init__(what)
-        self.what = what
-        self.mark = mark
+    says: str
+    mark: Mark
+    opened: Mark  # where the thing that went wrong began
 
 
-def parse(text: str) -> Tree:
-    """The tree of a YAML 1.2 text; JSON is YAML too. Raises Malformed at the first place that can't be read."""
+class _Stop(Exception):
+    def __init__(self, says: str, mark: Mark) -> None:
+        super().__init__(says)
+        self.malformed = Malformed(says, mark, mark)
+
+
+def parse(text: str) -> Tree | Malformed:
+    """The tree of a YAML 1.2 text, or the first place that can't be read. JSON is YAML too."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         root = YAML().compose(text)
+        return Mapping((), Mark(1, 1)) if root is None else _tree(root, depth=0)
+    except _Stop as stop:
+        return stop.malformed
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Malformed(str(error.problem or error.context), _mark(mark)) from None
+        return _malformed(error)
     except YAMLError as error:
-        raise Malformed(type(error).__name__, Mark(1, 1)) from None
-    return Mapping((), Mark(1, 1)) if root is None else _tree(root, depth=0)
+        # A character that YAML does not allow: its position is all that is known.
+        before = text[: getattr(error, "position", 0)]
+        mark = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return Malformed("special characters are not allowed", mark, mark)
+    except RecursionError:
+        return Malformed("nested too deeply", Mark(1, 1), Mark(1, 1))
 
 
-def _mark(mark: object) -> Mark:
+def _malformed(error: MarkedYAMLError) -> Malformed:
+    at = error.problem_mark or error.context_mark
+    return Malformed(f"{error.problem or ''} ({error.context or ''})", _point(at), _point(error.context_mark or at))
+
+
+def _point(mark: object) -> Mark:
     return Mark(getattr(mark, "line", 0) + 1, getattr(mark, "column", 0) + 1)
+
+
+def _mark(node: Node) -> Mark:
+    start, end = node.start_mark, node.end_mark
+    width = end.column - start.column if start.line == end.line else 1
+    return Mark(start.line + 1, start.column + 1, max(1, width))
 
 
 def _tree(node: Node, depth: int) -> Tree:
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    mark = _mark(node.start_mark)
+    mark = _mark(node)
     if depth > DEEPEST:
-        raise Malformed("nested too deeply", mark)
+        raise _Stop("nested too deeply", mark)
     if node.anchor:
         # Aliases can repeat one another until memory ends, and a configuration this small needs none.
-        raise Malformed("an anchor (&)", mark)
+        raise _Stop("anchor", mark)
+    if str(node.tag) not in _ORDINARY:
+        raise _Stop("tag", mark)
     if isinstance(node, MappingNode):
         return Mapping(tuple(_entry(key, value, depth) for key, value in node.value), mark)
     if isinstance(node, SequenceNode):
         return Sequence(tuple(_tree(item, depth + 1) for item in node.value), mark)
-    plain = getattr(node, "style", None) is None
-    return Scalar(None if plain and node.tag == _NULL else str(node.value), mark, plain)
+    unquoted = getattr(node, "style", None) is None
+    return Scalar("" if unquoted and node.tag == _NULL else _whole_characters(str(node.value)), mark)
 
 
 def _entry(key: Node, value: Node, depth: int) -> Entry:
     name = _tree(key, depth + 1)
-    if not isinstance(name, Scalar) or name.text is None:
-        raise Malformed("a key that is no text", _mark(key.start_mark))
+    if not isinstance(name, Scalar):
+        raise _Stop("a key that is no text", _mark(key))
     return Entry(name.text, _tree(value, depth + 1), name.mark)
+
+
+def _whole_characters(text: str) -> str:
+    """JSON writes some characters as two escapes, which YAML reads one by one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

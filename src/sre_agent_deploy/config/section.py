@@ -33,9 +33,9 @@ class Section(BaseModel):
         """Each broken rule of this section, all of them."""
         yield from ()
 
-    def validate(self, mode: Mode = "production") -> ValidationResult:  # type: ignore[override]  # the mission's name; pydantic's own is deprecated
-        """Whether this section can be deployed in `mode`, with every error, warning and suggestion."""
-        found = tuple(self.faults(mode))
+    def validate(self, mode: Mode | None = None) -> ValidationResult:  # type: ignore[override]  # the mission's name; pydantic's is deprecated
+        """Whether this can be deployed in `mode` (by default its own, else production): every error, warning and suggestion."""
+        found = tuple(self.faults(mode or getattr(self, "mode", "production")))
         return ValidationResult(
             is_valid=all(fault.warning for fault in found),
             errors=tuple(f"{fault.what} {fault.why}" for fault in found if not fault.warning),

@@ -1,0 +1,64 @@
+"""A file's text, or why there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sre_agent_deploy.config.nearest import nearest
+from sre_core.problem import Problem, Where
+
+LARGEST = 256 * 1024
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_text(path: Path) -> str | Problem:
+    """The text of a configuration file: UTF-8, without a byte order mark."""
+    try:
+        if path.is_dir():
+            return _unreadable(path, "It is a folder.", f"Name the file in it, for example {path / 'config.yaml'}")
+        with path.open("rb") as file:
+            body = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return _missing(path)
+    except (OSError, ValueError) as error:
+        return _unreadable(path, f"{getattr(error, 'strerror', None) or 'Its name is no path'}.", f"Make it readable: chmod u+r {path}")
+    if len(body) > LARGEST:
+        return _unreadable(path, "It is larger than 256 KiB, which no configuration is.", "Check the path.")
+    return _decoded(path, body)
+
+
+def _decoded(path: Path, body: bytes) -> str | Problem:
+    if body.startswith(_UTF16) or b"\x00" in body:
+        offset = 0 if body.startswith(_UTF16) else body.index(b"\x00")
+        why = "It is saved as UTF-16." if body.startswith(_UTF16) else "It has a zero byte in it, as programs and archives have."
+        return _no_text(path, body[:offset], why)
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _no_text(path, body[: error.start], "This byte is not UTF-8; the file is in another encoding, or no text.")
+
+
+def _missing(path: Path) -> Problem:
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    alike = nearest(path.name, (file.name for file in beside if file.suffix in {".yaml", ".yml", ".json"}))
+    return Problem(
+        code="CONFIG-FILE-MISSING",
+        what=f"There is no file {path}.",
+        why="A deployment is described by a configuration file.",
+        do=(
+            *((f"There is {path.parent / alike}: did you mean that?",) if alike else ()),
+            f"Begin with a commented template: python -m sre_agent_deploy.config.template production > {path}",
+            "Or name another file with --config.",
+        ),
+        where=Where(str(path)),
+    )
+
+
+def _unreadable(path: Path, why: str, do: str) -> Problem:
+    return Problem(code="CONFIG-FILE-UNREADABLE", what=f"{path} can't be read.", why=why, do=(do,), where=Where(str(path)))
+
+
+def _no_text(path: Path, before: bytes, why: str) -> Problem:
+    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    do = ("Save it as UTF-8 text (in most editors: Save with Encoding > UTF-8).", "Check that the path is the configuration's.")
+    return Problem(code="CONFIG-NOT-TEXT", what=f"{path} is not a text file.", why=why, do=do, where=Where(str(path), line, column))

@@ -1,0 +1,132 @@
+"""Data to Config: the types of fields, with a fault for each that doesn't fit, and the rest of the file still checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.redaction import redacted
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """The Config that the well-typed part of the data makes, the faults of the rest, and the paths no rule can judge."""
+
+    config: Config
+    faults: tuple[Fault, ...]
+    unjudged: frozenset[FieldPath]
+
+
+def shape(data: dict[str, Plain]) -> Shaped:
+    """Everything that fits becomes a Config; everything that doesn't, a fault."""
+    faults: list[Fault] = []
+    unjudged: set[FieldPath] = set()
+    while True:
+        try:
+            return Shaped(Config.model_validate(data), tuple(faults), frozenset(unjudged))
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                fault, meant = _fault(detail)
+                faults.append(fault)
+                unjudged.update({fault.path, meant})
+                _drop(data, fault.path)
+
+
+def _drop(data: Any, path: FieldPath) -> None:
+    """Remove what doesn't fit. A list goes as a whole, so that the numbers of its other items stay true."""
+    *parents, last = path[: next((i for i, step in enumerate(path) if isinstance(step, int)), len(path))]
+    for step in parents:
+        data = data.get(step, {})
+    data.pop(last, None)
+
+
+def _fault(detail: ErrorDetails) -> tuple[Fault, FieldPath]:
+    path: FieldPath = detail["loc"]
+    if detail["type"] == "extra_forbidden":
+        return _unknown(path)
+    why, example, correction = _expected(detail)
+    fault = Fault(
+        code="CONFIG-CHOICE" if detail["type"] == "literal_error" else "CONFIG-TYPE",
+        path=path,
+        what=f"{dotted(path)} has a value of another kind than this field takes.",
+        why=why,
+        do=(f"Write it like this: {path[-1]}: {example}" if isinstance(path[-1], str) else f"Write it like this: {example}",),
+        correction=correction,
+    )
+    return fault, path
+
+
+def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
+    """Why, an example, and the correction where one is sure to be meant."""
+    given = detail["input"]
+    match detail["type"]:
+        case "literal_error":
+            choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+            meant = nearest(given, choices) if isinstance(given, str) else None
+            return f"It must be {' or '.join(choices)}.", meant or choices[0], meant or choices[0]
+        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
+            digits = re.match(r"[0-9]{1,6}", given) if isinstance(given, str) else None
+            number = digits[0] if digits else "50"
+            return "It must be a whole number, without a unit.", number, number
+        case "bool_parsing" | "bool_type":
+            return "It must be true or false.", "false", "false"
+        case "string_type" | "string_unicode":
+            return "It must be one text, not a list or a section.", '"..."', None
+        case "tuple_type":
+            return "It must be a list.", "[203.0.113.0/24]", _listed(given)
+        case _:
+            return "It must be a section: `key: value` lines, indented below it.", "(a line for each field, indented)", None
+
+
+def _listed(given: object) -> str | None:
+    """`[value]`, where the value is certainly no secret and needs no quotes."""
+    safe = isinstance(given, str) and re.fullmatch(r"[\w.:/-]+", given) and redacted(given) == given
+    return f"[{given}]" if safe else None
+
+
+def _unknown(path: FieldPath) -> tuple[Fault, FieldPath]:
+    """An unknown key, with the key that was probably meant, here or in another section."""
+    key = str(path[-1])
+    siblings = list(_model(path[:-1]).model_fields)
+    meant = nearest(key, siblings)
+    homes = [section for section in Config.model_fields if key in _fields(section)]
+    do = f"Choose one of: {', '.join(siblings)}"
+    if meant:
+        do = f"Did you mean {meant}?"
+    elif homes:
+        do = f"It belongs under {homes[0]}: move it there."
+    fault = Fault(
+        code="CONFIG-UNKNOWN-KEY",
+        path=path,
+        what=f"{dotted((*path[:-1], redacted(key)))} is no setting.",
+        why="A setting that is silently ignored would be worse than this message.",
+        do=(do, "Remove it, if it is of no use."),
+        correction=meant,
+        at_key=True,
+    )
+    return fault, (*path[:-1], meant) if meant else path
+
+
+def _model(path: FieldPath) -> type[BaseModel]:
+    """The model that describes the section at `path`."""
+    model: type[BaseModel] = Config
+    for step in path:
+        annotation = model.model_fields[str(step)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return model
+
+
+def _fields(section: str) -> set[str]:
+    model = _model((section,))
+    return set() if model is Config else set(model.model_fields)

@@ -1,0 +1,122 @@
+"""Why a text can't be read, in the words of someone who has seen it before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.fault import Fault
+from sre_agent_deploy.config.parse import Malformed
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one kind of parser message means. `at_start` points to where the broken thing began."""
+
+    pattern: str
+    why: str
+    do: tuple[str, ...]
+    at_start: bool = False
+
+
+EXPLANATIONS = (
+    Explanation(r"character '\\t'", "YAML is indented with spaces; here is a tab.", ("Replace the tab by spaces.",)),
+    Explanation(
+        r"unexpected end of stream \(while scanning a quoted",
+        "The quote that opens here is never closed.",
+        ("Close it with the same quote at the end of the value.",),
+        at_start=True,
+    ),
+    Explanation(
+        r"character '[@`%]'",
+        "A value can't begin with this character unless it is quoted.",
+        ('Put the value in quotes: "..."',),
+    ),
+    Explanation(
+        r"but got '\{'|but got '\}'",
+        "Inside { } and [ ] a value with braces, such as ${NAME}, must be quoted.",
+        ('Put it in quotes: "${NAME}"',),
+    ),
+    Explanation(r"expected ',' or ']'", "The list that opens here with [ is not closed.", ("Close it with ]",), at_start=True),
+    Explanation(r"expected ',' or '}'", "The mapping that opens here with { is not closed.", ("Close it with }",), at_start=True),
+    Explanation(
+        r"unknown escape",
+        "Between double quotes a backslash begins an escape, and this is none that YAML knows.",
+        ("Use single quotes, or write the backslash twice.",),
+    ),
+    Explanation(
+        r"could not find expected ':'",
+        "This line has neither a colon after its key nor a place in what is above it.",
+        ("Write it as `key: value`, with a space after the colon.",),
+        at_start=True,
+    ),
+    Explanation(
+        r"expected <block end>, but found '<scalar>'",
+        "There is text after the closing quote.",
+        ("Quote the whole value once; a ' inside single quotes is written twice.",),
+    ),
+    Explanation(
+        r"expected <block end>, but found '-'",
+        "A list item stands where a key is expected.",
+        ("Indent all items of the list alike, below their key.",),
+    ),
+    Explanation(
+        r"expected <block end>, but found '\?'",
+        "A list and `key: value` pairs can't stand side by side.",
+        ("Remove the dash, or put the keys below one.",),
+    ),
+    Explanation(
+        r"expected <block end>",
+        "This line is indented less than the lines above it, yet more than the key they belong to.",
+        ("Indent every key of a section by the same number of spaces.",),
+    ),
+    Explanation(r"sequence entries", "A list item begins in the middle of a line.", ("Write it on a line of its own, or use [a, b].",)),
+    Explanation(
+        r"node content, but found", "A value is missing before this character.", ("Remove the character, or write the value before it.",)
+    ),
+    Explanation(
+        r"another document|single document",
+        "A second document begins here (`---` or text after `...`).",
+        ("Keep one document in the file.",),
+    ),
+    Explanation(
+        r"^anchor|alias", "Anchors (&) and aliases (*) are not used here.", ("Write the value out, or quote it if it begins with & or *.",)
+    ),
+    Explanation(r"^tag", "Tags (!) are not used here.", ("Write the value without the tag, or quote it if it begins with !.",)),
+    Explanation(r"no text|mapping keys", "A key must be a plain name.", ("Write `key: value`.",)),
+    Explanation(
+        r"special characters",
+        "Here is a control character, as in a file that is not plain text.",
+        ("Remove it; check that the file is really a configuration.",),
+    ),
+    Explanation(r"too deeply", "It is nested more deeply than any configuration.", ("Remove the inner levels.",)),
+)
+UNEXPLAINED = Explanation("", "YAML's rules are broken here.", ("Compare this line with the template.",))
+
+
+def explain(malformed: Malformed, text: str) -> Fault:
+    """The fault of a text that is no YAML."""
+    if "mapping values are not allowed" in malformed.says:
+        return _misplaced_colon(malformed, text)
+    found = next((known for known in EXPLANATIONS if re.search(known.pattern, malformed.says)), UNEXPLAINED)
+    mark = malformed.opened if found.at_start else malformed.mark
+    return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=found.why, do=found.do, mark=mark)
+
+
+def _misplaced_colon(malformed: Malformed, text: str) -> Fault:
+    """A colon where none may be: a second one in the line, a line above without one, or a line indented too far."""
+    lines = text.splitlines()
+    here = lines[malformed.mark.line - 1]
+    above = next((line for line in reversed(lines[: malformed.mark.line - 1]) if line.strip() and not line.strip().startswith("#")), "")
+    if re.match(r"\s*[\w-]+:\s", here[: malformed.mark.column - 1] + " "):
+        why, do = "A value with a colon and a space in it must be quoted.", ('Put the value in quotes: "a: b"',)
+    elif ":" not in above:
+        why, do = "The line above has no colon, so this one can't belong to it.", ("End the key in the line above with a colon.",)
+    elif not re.search(r":\s", above + " ") or re.match(r"\s*[\w-]+:\S", above):
+        why, do = "In the line above no space follows the colon.", ("Write it as `key: value`.",)
+    else:
+        why, do = (
+            "This line is indented more than the key above it, which already has a value.",
+            ("Indent it like the other keys of its section.",),
+        )
+    return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=why, do=do, mark=malformed.mark)
