@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from sre_core.secret import Secret
 
 type Scope = MutableMapping[str, Any]
-type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type MutableMessage = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMessage]]
+type Send = Callable[[MutableMessage], Awaitable[None]]
 type AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 

@@ -1,0 +1,140 @@
+"""`python -m embedded_aws start|status|stop|env|serve`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from embedded_aws import daemon, problems, registry
+from embedded_aws.daemon import State
+from embedded_aws.registry import Registry
+from sre_core.problem import Problem
+
+NOT_RUNNING = 3  # what init scripts answer: https://refspecs.linuxbase.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/iniscrptact.html
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the answer is its exit code."""
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    return command(parsed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m embedded_aws", description="An AWS on this machine, for this machine alone.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], promise: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=promise, description=promise)
+        added.add_argument("--state-dir", type=lambda text: Path(text).absolute(), required=True, metavar="DIR", help="where its files are")
+        added.set_defaults(command=command)
+        return added
+
+    add("start", _start, "start it in the background, or find the one that runs, and print its registry").add_argument("--region")
+    add("status", _status, "say whether it runs; exit code 0 when it does, 3 when it does not")
+    add("stop", _stop, "end it and every process it started")
+    add("env", _env, "print shell lines that point the AWS CLI and the SDKs at it")
+    serve = add("serve", _serve, "run it in the foreground until Ctrl+C")
+    serve.add_argument("--region", default="us-east-1")
+    serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def _start(parsed: argparse.Namespace) -> int:
+    outcome = daemon.start(parsed.state_dir, parsed.region)
+    if isinstance(outcome, Problem):
+        return _refuse(outcome)
+    print(json.dumps(outcome.to_json(), indent=2))
+    return 0
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    found = registry.read(parsed.state_dir)
+    state = daemon.state_of(found)
+    if found is None or state is not State.RUNNING:
+        print(state.value)
+        return _refuse(problems.not_running(parsed.state_dir, state.value), NOT_RUNNING)
+    print(f"{state.value}: {found.endpoint} (account {found.account_id}, {found.region}, process {found.process.pid})")
+    return 0
+
+
+def _stop(parsed: argparse.Namespace) -> int:
+    outcome = daemon.stop(parsed.state_dir)
+    if isinstance(outcome, Problem):
+        return _refuse(outcome)
+    print(State.STOPPED.value if outcome is State.RUNNING else f"nothing to stop: {outcome.value}")
+    return 0
+
+
+def _env(parsed: argparse.Namespace) -> int:
+    found = registry.read(parsed.state_dir)
+    state = daemon.state_of(found)
+    if found is None or state is not State.RUNNING:
+        return _refuse(problems.not_running(parsed.state_dir, state.value), NOT_RUNNING)
+    print("\n".join(_environment(found)))
+    return 0
+
+
+def _environment(found: Registry) -> list[str]:
+    variables = {
+        "AWS_ENDPOINT_URL": found.endpoint,
+        # A machine's own setting could make clients ignore the line above, and reach the real AWS.
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_CA_BUNDLE": str(found.ca_file),
+        "AWS_ACCESS_KEY_ID": found.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": found.secret_access_key.reveal(),
+        "AWS_REGION": found.region,
+        "AWS_DEFAULT_REGION": found.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return [*exports, "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE"]
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    parsed.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if parsed.ready_fd is not None:
+        daemon.detach()
+    with daemon.only_one(parsed.state_dir) as alone:
+        if not alone:
+            return _already(parsed)
+        return _run(parsed)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    import asyncio
+
+    from embedded_aws import server
+
+    def ready(started: Registry) -> None:
+        if parsed.ready_fd is None:
+            print(json.dumps(started.to_json(), indent=2), flush=True)
+        else:
+            _report(parsed.ready_fd, daemon.READY)
+
+    asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region), ready))
+    return 0
+
+
+def _already(parsed: argparse.Namespace) -> int:
+    if parsed.ready_fd is not None:
+        _report(parsed.ready_fd, daemon.BUSY)
+        return 0
+    found = registry.read(parsed.state_dir)
+    running = found is not None and found.running()
+    return _refuse(problems.already_running(found) if found and running else problems.being_started(parsed.state_dir))
+
+
+def _report(descriptor: int, word: bytes) -> None:
+    os.write(descriptor, word)
+    os.close(descriptor)
+
+
+def _refuse(problem: Problem, code: int = 1) -> int:
+    print(problem, file=sys.stderr)
+    return code

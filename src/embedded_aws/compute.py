@@ -1,0 +1,151 @@
+"""Tells the instance host what happened in EC2's API: machines that start, stop and end, addresses that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+from embedded_aws.account import Account
+from embedded_aws.instances.host import InstanceHost
+from embedded_aws.request import Request
+from embedded_aws.response import Response
+from embedded_aws.strict.replacing import replacing
+from embedded_aws.verifier import Caller
+
+PORT_TAG = "embedded-aws:port-443"
+
+type Happening = Callable[[InstanceHost], Awaitable[None]]
+_HAPPENED: ContextVar[list[Happening]] = ContextVar("happened")
+
+
+@contextlib.asynccontextmanager
+async def machines(account: Account) -> AsyncIterator[Machines]:
+    """The instance host of this start, connected to moto; all its processes end with the block."""
+    host = InstanceHost(account)
+    _watch_instances()
+    _watch_addresses()
+    try:
+        yield Machines(host)
+    finally:
+        await host.close()
+
+
+class Machines:
+    """Keeps the host in step with EC2's API."""
+
+    def __init__(self, host: InstanceHost) -> None:
+        self._host = host
+        # The host hears of events one by one and in their order.
+        self._telling = asyncio.Lock()
+
+    def told_after(self, app: Callable[[Request, Caller], Awaitable[Response]]) -> Callable[[Request, Caller], Awaitable[Response]]:
+        """The same app; its answer is sent once the host knows what the call did."""
+
+        async def call(request: Request, caller: Caller) -> Response:
+            happened: list[Happening] = []
+            _HAPPENED.set(happened)
+            answer = await app(request, caller)
+            if happened:
+                async with self._telling:
+                    for tell in happened:
+                        await tell(self._host)
+            return answer
+
+        return call
+
+
+def _happened(tell: Happening) -> None:
+    _HAPPENED.get([]).append(tell)
+
+
+def _watch_instances() -> None:
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.models.instances import Instance
+
+    @replacing(EC2Backend, "run_instances")
+    def run_instances(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        reservation = original(self, *args, **kwargs)
+        for instance in reservation.instances:
+            _happened(_launched(self, instance))
+        return reservation
+
+    @replacing(Instance, "terminate")
+    def terminate(original: Any, self: Any) -> Any:
+        before = original(self)
+        _happened(lambda host: host.terminated(self.id))
+        return before
+
+    @replacing(Instance, "stop")
+    def stop(original: Any, self: Any) -> Any:
+        before = original(self)
+        _happened(lambda host: host.stopped(self.id))
+        return before
+
+    @replacing(Instance, "start")
+    def start(original: Any, self: Any) -> Any:
+        before = original(self)
+        _happened(lambda host: host.started(self.id))
+        return before
+
+
+def _launched(ec2: Any, instance: Any) -> Happening:
+    async def tell(host: InstanceHost) -> None:
+        # Looked up now: moto attaches the instance profile after it made the instance.
+        association = ec2.iam_instance_profile_associations.get(instance.id)
+        profile_arn = association.instance_profile.arn if association else None
+        user_data = base64.b64decode(str(instance.user_data)) if instance.user_data else b""
+        await host.launched(instance.id, user_data, instance.private_ip, profile_arn)
+
+    return tell
+
+
+def _watch_addresses() -> None:
+    from moto.ec2.models import EC2Backend
+
+    @replacing(EC2Backend, "allocate_address")
+    def allocate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        address = original(self, *args, **kwargs)
+        _happened(_allocated(address))
+        return address
+
+    @replacing(EC2Backend, "associate_address")
+    def associate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        address = original(self, *args, **kwargs)
+        instance = address.instance or address.eni.instance
+        if instance:
+            _happened(lambda host: host.associated(address.id, instance.id))
+        return address
+
+    @replacing(EC2Backend, "disassociate_address")
+    def disassociate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        associated = {address.id for address in self.addresses if address.association_id}
+        original(self, *args, **kwargs)
+        for allocation_id in associated - {address.id for address in self.addresses if address.association_id}:
+            _happened(_disassociated(allocation_id))
+
+    @replacing(EC2Backend, "release_address")
+    def release_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        before = {address.id for address in self.addresses}
+        original(self, *args, **kwargs)
+        for allocation_id in before - {address.id for address in self.addresses}:
+            _happened(_released(allocation_id))
+
+
+def _allocated(address: Any) -> Happening:
+    async def tell(host: InstanceHost) -> None:
+        port = await host.address_allocated(address.id, address.public_ip)
+        address.add_tags({PORT_TAG: str(port)})
+
+    return tell
+
+
+def _disassociated(allocation_id: str) -> Happening:
+    return lambda host: host.disassociated(allocation_id)
+
+
+def _released(allocation_id: str) -> Happening:
+    return lambda host: host.address_released(allocation_id)

@@ -1,0 +1,116 @@
+"""Starting and ending the one AWS of a state folder, in the background."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from embedded_aws import problems, registry
+from embedded_aws.process import Fate
+from embedded_aws.registry import Registry
+from sre_core.problem import Problem
+
+READY = b"ready"
+BUSY = b"busy"
+_START_PATIENCE = 60.0
+_STOP_PATIENCE = 15.0
+
+
+class State(Enum):
+    """What `status` says."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DIED = "died"
+    REBOOTED = "gone with a reboot"
+
+
+def state_of(found: Registry | None) -> State:
+    """What became of the last start."""
+    if found is None:
+        return State.STOPPED
+    return {Fate.RUNNING: State.RUNNING, Fate.DIED: State.DIED, Fate.REBOOTED: State.REBOOTED}[found.process.fate()]
+
+
+def start(state_dir: Path, region: str | None) -> Registry | Problem:
+    """The AWS that runs there, started where none does. Two at once get the same one."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + _START_PATIENCE
+    while time.monotonic() < deadline:
+        found = registry.read(state_dir)
+        if found and found.running():
+            return found if region in (None, found.region) else problems.other_region(found, str(region))
+        outcome, output = _spawn(state_dir, region or "us-east-1", deadline)
+        if outcome == BUSY:
+            # Somebody else starts or ends one at this moment; soon there is one to find, or room for ours.
+            time.sleep(0.1)
+        elif outcome != READY:
+            return problems.died_at_start(state_dir / "embedded-aws.log", output)
+    return problems.start_took_too_long(state_dir / "embedded-aws.log", _START_PATIENCE)
+
+
+def stop(state_dir: Path) -> State | Problem:
+    """End it and every process it started; what it was before is the answer."""
+    found = registry.read(state_dir)
+    before = state_of(found)
+    if found is None:
+        return before
+    if not found.process.end(patience=_STOP_PATIENCE):
+        return problems.does_not_end(found)
+    left = registry.read(state_dir)
+    if left and left.start_id == found.start_id:
+        registry.path_in(state_dir).unlink(missing_ok=True)
+    shutil.rmtree(state_dir / f"start-{found.start_id}", ignore_errors=True)
+    return before
+
+
+@contextmanager
+def only_one(state_dir: Path) -> Iterator[bool]:
+    """Whether this process is the one of its state folder; the system lets go of it whichever way the process ends."""
+    with (state_dir / "embedded-aws.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        for left_over in state_dir.glob("start-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        yield True
+
+
+def detach() -> None:
+    """Leave the process that started us: the parent ends, the child is nobody's and can get no terminal."""
+    if os.fork():
+        os._exit(0)
+
+
+def _spawn(state_dir: Path, region: str, deadline: float) -> tuple[bytes, str]:
+    """Start `serve` in a session of its own; what it reported through a pipe, and what it wrote to its log."""
+    reading, writing = os.pipe()
+    log_file = state_dir / "embedded-aws.log"
+    with os.fdopen(os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+        before = log.tell()
+        command = [sys.executable, "-m", "embedded_aws", "serve", "--state-dir", str(state_dir), "--region", region]
+        process = subprocess.Popen(  # noqa: S603
+            [*command, "--ready-fd", str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    os.close(writing)
+    process.wait()  # ends as soon as it has detached the daemon
+    with os.fdopen(reading, "rb") as report:
+        in_time, _, _ = select.select([report], [], [], max(0.0, deadline - time.monotonic()))
+        outcome = report.read() if in_time else b""
+    return outcome, log_file.read_bytes()[before:].decode(errors="replace")

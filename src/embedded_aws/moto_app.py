@@ -1,0 +1,110 @@
+"""moto, in this process: requests whose sender is proven go in, AWS's answers come out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+from embedded_aws import refusals
+from embedded_aws.request import Request
+from embedded_aws.response import Response
+from embedded_aws.sigv4 import ALGORITHM
+from embedded_aws.strict.s3_bucket_policies import CALLER_ARN
+from embedded_aws.verifier import Caller
+
+# What belongs to one hop, and what moto's web server adds and AWS does not.
+_NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "server", "date"})
+
+
+class MotoApp:
+    """Answers for every service that nothing else here answers for."""
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+        self._app: Any = DomainDispatcherApplication(_service_app)
+        # One at a time: moto's state knows no locks, and two births with one client token must not race.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
+
+    async def __call__(self, request: Request, caller: Caller) -> Response:
+        """Run one request. What moto changes in this context's variables is seen by nobody else."""
+        CALLER_ARN.set(caller.key.arn)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._thread, copy_context().run, self._call, _as_moto_reads_it(request, caller), caller.signature.service
+        )
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _call(self, request: Request, service: str) -> Response:
+        from werkzeug.test import run_wsgi_app
+
+        body, status, headers = run_wsgi_app(self._app, _environ(request), buffered=True)
+        if status.startswith("500") and headers.get("content-type", "").startswith("text/html"):
+            return refusals.answer(
+                refusals.protocol_of(request, service), 500, "InternalFailure", "This AWS can't do that; its log says why."
+            )
+        kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON)
+        return Response(int(status.split(" ", 1)[0]), b"".join(body), kept)
+
+
+def _service_app(service: Any) -> Any:
+    """One service's app. What moto lacks ends as AWS's 500 and a traceback in the log, not as a cut connection."""
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    app = create_backend_app(service)
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return app
+
+
+def _as_moto_reads_it(request: Request, caller: Caller) -> Request:
+    """moto finds service, region and caller in the Authorization header alone, so presigned requests get one too."""
+    if request.header("authorization"):
+        return request
+    signature = caller.signature
+    credential = f"{signature.access_key_id}/{signature.scope}"
+    signed = ";".join(signature.signed_headers)
+    header = f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature.signature}"
+    return request.with_headers([("authorization", header)])
+
+
+def _environ(request: Request) -> dict[str, Any]:
+    target = request.raw_path + (f"?{request.query}" if request.query else "")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        # WSGI wants the decoded path's bytes, each as one character.
+        "PATH_INFO": request.path.encode().decode("latin-1"),
+        "RAW_URI": target,
+        "REQUEST_URI": target,
+        "QUERY_STRING": request.query,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": request.header("host").partition(":")[2],
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": request.client,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "https",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, _ in request.headers:
+        environ[_environ_name(name)] = request.header(name)
+    environ["CONTENT_LENGTH"] = str(len(request.body))
+    # The body has arrived whole: how it travelled is of no interest any more.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return environ
+
+
+def _environ_name(header: str) -> str:
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"

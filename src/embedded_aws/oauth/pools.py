@@ -1,0 +1,88 @@
+"""What the OAuth endpoints need to know of a user pool, read from moto's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from joserfc.jwk import RSAKey
+
+from sre_core.secret import Secret
+
+_UNITS = {"seconds": timedelta(seconds=1), "minutes": timedelta(minutes=1), "hours": timedelta(hours=1), "days": timedelta(days=1)}
+_DEFAULT_VALIDITY = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Client:
+    """An app client."""
+
+    client_id: str
+    secret: Secret | None
+    flows: frozenset[str]
+    scopes: tuple[str, ...]
+    access_token_validity: timedelta
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A user pool with its domain, the scopes of its resource servers and its app clients."""
+
+    pool_id: str
+    domain: str
+    scopes: frozenset[str]
+    clients: Mapping[str, Client]
+    key: RSAKey
+
+
+def find(account_id: str, pool_id: str) -> Pool | None:
+    """The pool of this id, or None; its region is the first part of its id."""
+    from moto.cognitoidp.models import cognitoidp_backends
+
+    regions = cognitoidp_backends[account_id]
+    region = pool_id.rpartition("_")[0]
+    known = region in regions and pool_id in regions[region].user_pools
+    return _pool(regions[region].user_pools[pool_id]) if known else None
+
+
+def find_by_domain(account_id: str, domain: str) -> Pool | None:
+    """The pool whose domain this is, in whichever region it lives."""
+    from moto.cognitoidp.models import cognitoidp_backends
+
+    for backend in cognitoidp_backends[account_id].values():
+        if domain in backend.user_pool_domains:
+            return find(account_id, backend.user_pool_domains[domain].user_pool_id)
+    return None
+
+
+def _pool(found: Any) -> Pool:
+    return Pool(
+        pool_id=found.id,
+        domain=found.domain.domain if found.domain else "",
+        scopes=frozenset(
+            f"{server.identifier}/{scope['ScopeName']}" for server in found.resource_servers.values() for scope in server.scopes or ()
+        ),
+        clients={client.id: _client(client) for client in found.clients.values()},
+        key=found.json_web_key,
+    )
+
+
+def _client(found: Any) -> Client:
+    settings = found.extended_config
+    # Without this switch Cognito ignores the OAuth settings of a client.
+    enabled = settings.get("AllowedOAuthFlowsUserPoolClient")
+    return Client(
+        client_id=found.id,
+        secret=Secret(found.secret) if found.generate_secret else None,
+        flows=frozenset(settings.get("AllowedOAuthFlows") or ()) if enabled else frozenset(),
+        scopes=tuple(settings.get("AllowedOAuthScopes") or ()) if enabled else (),
+        access_token_validity=_validity(settings),
+    )
+
+
+def _validity(settings: Mapping[str, Any]) -> timedelta:
+    amount = settings.get("AccessTokenValidity")
+    unit = (settings.get("TokenValidityUnits") or {}).get("AccessToken", "hours")
+    return int(amount) * _UNITS[unit] if amount else _DEFAULT_VALIDITY

@@ -1,0 +1,117 @@
+"""What a resource's policy says to one request: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+type Statement = Mapping[str, Any]
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "equals": operator.eq,
+    "lessthan": operator.lt,
+    "lessthanequals": operator.le,
+    "greaterthan": operator.gt,
+    "greaterthanequals": operator.ge,
+}
+
+
+class Verdict(Enum):
+    """An explicit deny wins; SILENT leaves the decision to others."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as a policy sees it; the names of condition keys are in lower case."""
+
+    principal: str
+    action: str
+    resource: str
+    keys: Mapping[str, str]
+
+
+def verdict(document: Mapping[str, Any], asked: Asked) -> Verdict:
+    """What the statements that apply add up to."""
+    effects = {statement["Effect"] for statement in _listed(document["Statement"]) if _applies(statement, asked)}
+    if "Deny" in effects:
+        return Verdict.DENIED
+    return Verdict.ALLOWED if "Allow" in effects else Verdict.SILENT
+
+
+def _applies(statement: Statement, asked: Asked) -> bool:
+    return (
+        _element(statement, "Principal", lambda value: _principal_is(value, asked.principal))
+        and _element(statement, "Action", lambda value: _any_like(value, asked.action.lower(), fold=True))
+        and _element(statement, "Resource", lambda value: _any_like(value, asked.resource))
+        and all(_condition_holds(*condition, asked.keys) for condition in _conditions(statement))
+    )
+
+
+def _element(statement: Statement, name: str, matches: Callable[[Any], bool]) -> bool:
+    """`Action` must match, `NotAction` must not; absent, it restricts nothing."""
+    if name in statement:
+        return matches(statement[name])
+    return not matches(statement[f"Not{name}"]) if f"Not{name}" in statement else True
+
+
+def _principal_is(value: Any, arn: str) -> bool:
+    named = _listed(value.get("AWS", ())) if isinstance(value, Mapping) else _listed(value)
+    account = arn.split(":")[4] if arn.count(":") >= 5 else ""
+    # An account's number or root stands for everyone in it.
+    return any(name in ("*", arn, account) or (name.endswith(":root") and name.split(":")[4] == account) for name in named)
+
+
+def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for kind, keys in statement.get("Condition", {}).items():
+        for key, values in keys.items():
+            yield kind.lower(), key.lower(), tuple(_text(value) for value in _listed(values))
+
+
+def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str]) -> bool:
+    if_exists = name.endswith("ifexists")
+    kind = name.removesuffix("ifexists")
+    actual = keys.get(key)
+    if kind == "null":
+        return (actual is None) == (values[0] == "true")
+    negated = "not" in kind
+    if actual is None:
+        # A key that the request does not have satisfies "IfExists" and the negated operators only.
+        return if_exists or negated
+    return _matches(kind.replace("not", ""), actual, values) is not negated
+
+
+def _matches(kind: str, actual: str, values: tuple[str, ...]) -> bool:
+    if kind.startswith("numeric"):
+        compare = _COMPARISONS[kind.removeprefix("numeric")]
+        return any(compare(float(actual), float(value)) for value in values)
+    match kind:
+        case "stringlike" | "arnlike" | "arnequals":
+            return _any_like(values, actual)
+        case "stringequalsignorecase":
+            return actual.lower() in [value.lower() for value in values]
+        case _:  # stringequals, bool
+            return actual in values
+
+
+def _any_like(patterns: Any, text: str, *, fold: bool = False) -> bool:
+    return any(_like(pattern.lower() if fold else pattern, text) for pattern in _listed(patterns))
+
+
+def _like(pattern: str, text: str) -> bool:
+    regex = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(regex, text, re.DOTALL) is not None
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,83 @@
+"""The registry file: how programs find the AWS that runs on this machine, and know whether it still does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_aws import atomic_file
+from embedded_aws.process import Fate, Identity
+from sre_core.secret import Secret
+
+SCHEMA = 1
+FILE_NAME = "embedded-aws.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """One start: where it answers, who may sign, and which process it is."""
+
+    start_id: str
+    process: Identity
+    started_at: str
+    endpoint: str
+    ca_file: Path
+    log_file: Path
+    account_id: str
+    region: str
+    access_key_id: str
+    secret_access_key: Secret
+
+    def to_json(self) -> dict[str, object]:
+        """The document of docs/concepts/contracts.md. It holds the secret key: for the 0600 file and its owner's terminal."""
+        return {
+            "schema": SCHEMA,
+            "start_id": self.start_id,
+            "pid": self.process.pid,
+            "process_started": self.process.process_started,
+            "boot_id": self.process.boot_id,
+            "started_at": self.started_at,
+            "endpoint": self.endpoint,
+            "ca_file": str(self.ca_file),
+            "log_file": str(self.log_file),
+            "account_id": self.account_id,
+            "region": self.region,
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key.reveal(),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, object]) -> Registry:
+        """Raises KeyError or ValueError on another schema."""
+        if document["schema"] != SCHEMA:
+            raise ValueError(f"schema {document['schema']}")
+        texts = {name: str(document[name]) for name in ("start_id", "started_at", "endpoint", "account_id", "region", "access_key_id")}
+        return cls(
+            process=Identity(int(str(document["pid"])), str(document["process_started"]), str(document["boot_id"])),
+            ca_file=Path(str(document["ca_file"])),
+            log_file=Path(str(document["log_file"])),
+            secret_access_key=Secret(str(document["secret_access_key"])),
+            **texts,
+        )
+
+    def running(self) -> bool:
+        return self.process.fate() is Fate.RUNNING
+
+
+def path_in(state_dir: Path) -> Path:
+    return state_dir / FILE_NAME
+
+
+def read(state_dir: Path) -> Registry | None:
+    """The registry of the last start, or None where it was stopped, never was, or can't be read."""
+    try:
+        return Registry.from_json(json.loads(path_in(state_dir).read_bytes()))
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def write(state_dir: Path, registry: Registry) -> None:
+    document = json.dumps(registry.to_json(), indent=2) + "\n"
+    atomic_file.write(path_in(state_dir), document.encode(), mode=0o600)

@@ -1,0 +1,84 @@
+"""An HTTP request that has arrived whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from urllib.parse import unquote
+
+from embedded_aws.world import Receive, Scope
+
+
+class TooLarge(Exception):
+    """The body is longer than this AWS takes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the client sent, byte for byte where a signature covers it; header names are in lower case."""
+
+    method: str
+    raw_path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    client: str
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        joined: dict[str, str] = {}
+        for name, value in self.headers:
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+        return joined
+
+    def header(self, name: str) -> str:
+        """A header's value ("" where absent); several of one name are joined by commas, as signatures see them."""
+        return self._by_name.get(name, "")
+
+    @property
+    def path(self) -> str:
+        return unquote(self.raw_path)
+
+    @cached_property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """The query's parameters, decoded, in the order they were sent."""
+        pairs = (part.partition("=") for part in self.query.split("&") if part)
+        return tuple((unquote(name), unquote(value)) for name, _, value in pairs)
+
+    def parameter(self, name: str) -> str:
+        return next((value for key, value in self.parameters if key == name), "")
+
+    def with_headers(self, added: Iterable[tuple[str, str]]) -> Request:
+        """The same request, with these headers in the place of any of their names."""
+        new = tuple(added)
+        names = {name for name, _ in new}
+        return replace(self, headers=(*(pair for pair in self.headers if pair[0] not in names), *new))
+
+
+async def read(scope: Scope, receive: Receive, *, limit: int) -> Request:
+    """The whole request. Raises TooLarge once the body passes `limit`, declared or counted."""
+    headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in scope["headers"])
+    declared = dict(headers).get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge
+    client = scope.get("client") or ("", 0)
+    return Request(
+        method=scope["method"],
+        raw_path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=await _body(receive, limit),
+        client=client[0],
+    )
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge
+        if not message.get("more_body", False):
+            return bytes(body)

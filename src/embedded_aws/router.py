@@ -1,0 +1,82 @@
+"""The one door of this AWS: guard, proof of sender, then the service that the request was signed for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from embedded_aws import guard, refusals
+from embedded_aws import request as http
+from embedded_aws.credentials import Keyring
+from embedded_aws.oauth.door import OAuthDoor
+from embedded_aws.request import Request
+from embedded_aws.response import Response
+from embedded_aws.verifier import Caller, Refusal, verify
+from embedded_aws.world import AsgiApp, MutableMessage, Receive, Scope, Send
+from sre_core import clock, security_event
+
+LARGEST_BODY = 256 * 1024 * 1024
+# moto's own control API would change or empty this AWS without being an AWS API.
+_CLOSED_PATHS = ("/moto-api", "/latest/meta-data", "/latest/api")
+type Answering = Callable[[Request, Caller], Awaitable[Response]]
+
+
+class Router:
+    """An ASGI app. `apps` answer for the services they are named after, `everything_else` for the rest."""
+
+    def __init__(self, *, port: int, keyring: Keyring, oauth: OAuthDoor, apps: Mapping[str, AsgiApp], everything_else: Answering) -> None:
+        self._port = port
+        self._keyring = keyring
+        self._oauth = oauth
+        self._apps = apps
+        self._everything_else = everything_else
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            request = await http.read(scope, receive, limit=LARGEST_BODY)
+        except http.TooLarge:
+            return await Response.of_json(413, {"message": "The request is too large."}).send(send)
+        if reason := guard.refusal_of(request, self._port):
+            _log_refusal(request, "embedded-aws", reason)
+            return await guard.answer(reason).send(send)
+        if document := self._oauth.answer(request):
+            return await document.send(send, without_body=request.method == "HEAD")
+        caller = verify(request, self._keyring, clock.now())
+        if isinstance(caller, Refusal):
+            service = _claimed_service(request)
+            _log_refusal(request, service, caller.value)
+            return await refusals.of_signature(request, service, caller).send(send)
+        return await self._dispatch(request, caller, scope, send)
+
+    async def _dispatch(self, request: Request, caller: Caller, scope: Scope, send: Send) -> None:
+        service = caller.signature.service
+        if request.path.startswith(_CLOSED_PATHS):
+            answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
+            return await answer.send(send)
+        if app := self._apps.get(service):
+            return await app(scope, _replay(request.body), send)
+        answer = await self._everything_else(request, caller)
+        return await answer.send(send, without_body=request.method == "HEAD")
+
+
+def _replay(body: bytes) -> Receive:
+    """A `receive` that gives a body which was already read, then waits as for a client that keeps its connection."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> MutableMessage:
+        return next(messages, {"type": "http.disconnect"})
+
+    return receive
+
+
+def _claimed_service(request: Request) -> str:
+    """The service that an unproven request names, only to answer in its protocol."""
+    credential = request.header("authorization").partition("Credential=")[2] or request.parameter("X-Amz-Credential")
+    parts = credential.partition(",")[0].split("/")
+    return parts[3] if len(parts) == 5 else ""
+
+
+def _log_refusal(request: Request, service: str, reason: str) -> None:
+    security_event.denied(
+        service=service[:64] or "unknown", reason=reason, method=request.method, path=request.raw_path, client=request.client
+    )

@@ -1,0 +1,117 @@
+"""One start, from nothing to answering and back: the order of this file is its story."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_aws import compute, listener, moto_settings, registry, strict
+from embedded_aws.account import ACCOUNT_ID, Account
+from embedded_aws.agentcore.control import ControlPlane
+from embedded_aws.credentials import AccessKey, Keyring, new_root_key
+from embedded_aws.moto_app import MotoApp
+from embedded_aws.oauth.door import OAuthDoor
+from embedded_aws.process import Identity
+from embedded_aws.registry import Registry
+from embedded_aws.router import Router
+from sre_core import clock
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a start is told."""
+
+    state_dir: Path
+    region: str
+
+    @property
+    def ca_file(self) -> Path:
+        return self.state_dir / "ca.pem"
+
+    @property
+    def log_file(self) -> Path:
+        return self.state_dir / "embedded-aws.log"
+
+
+async def serve(settings: Settings, ready: Callable[[Registry], None]) -> None:
+    """Run until SIGTERM or SIGINT; `ready` is called once everything answers."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings) as started:
+        registry.write(settings.state_dir, started)
+        ready(started)
+        await stop.wait()
+    registry.path_in(settings.state_dir).unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Registry]:
+    """This AWS, answering; everything it started is gone when the block ends."""
+    moto_settings.apply()
+    start_id = secrets.token_hex(8)
+    listening = listener.bind("127.0.0.1", 0)
+    key = new_root_key(ACCOUNT_ID)
+    with _folder(settings.state_dir, start_id) as folder:
+        account = Account(region=settings.region, folder=folder, ca_file=settings.ca_file, endpoint=_url(listening))
+        async with _answering(account, key, listening):
+            yield _registry(settings, start_id, account, key)
+
+
+@contextlib.asynccontextmanager
+async def _answering(account: Account, key: AccessKey, listening: socket.socket) -> AsyncIterator[None]:
+    strict.apply(account.addresses)
+    moto = MotoApp()
+    agentcore = ControlPlane(account)
+    async with compute.machines(account) as machines:
+        router = Router(
+            port=listening.getsockname()[1],
+            keyring=Keyring(account.account_id, key),
+            oauth=OAuthDoor(account.account_id, account.endpoint),
+            apps={"bedrock-agentcore": agentcore},
+            everything_else=machines.told_after(moto),
+        )
+        door = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
+        try:
+            yield
+        finally:
+            await door.close()
+            await agentcore.close()
+            moto.close()
+
+
+@contextlib.contextmanager
+def _folder(state_dir: Path, start_id: str) -> Iterator[Path]:
+    folder = state_dir / f"start-{start_id}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _url(listening: socket.socket) -> str:
+    address, port = listening.getsockname()[:2]
+    return f"https://{address}:{port}"
+
+
+def _registry(settings: Settings, start_id: str, account: Account, key: AccessKey) -> Registry:
+    return Registry(
+        start_id=start_id,
+        process=Identity.mine(),
+        started_at=clock.stamp(),
+        endpoint=account.endpoint,
+        ca_file=settings.ca_file,
+        log_file=settings.log_file,
+        account_id=account.account_id,
+        region=account.region,
+        access_key_id=key.access_key_id,
+        secret_access_key=key.secret_access_key,
+    )

@@ -1,0 +1,42 @@
+"""Where moto is kinder than AWS, it is made as strict: a lenient fake hides exactly the faults that hurt.
+
+One behaviour per function, each with AWS's own documentation. They replace methods of moto's classes, so they hold
+whichever way a request comes in.
+"""
+
+from __future__ import annotations
+
+from embedded_aws.addresses import LoopbackAddresses
+from embedded_aws.strict import (
+    cognito_clients,
+    cognito_pools,
+    cognito_resource_servers,
+    ec2_addresses,
+    ec2_client_tokens,
+    ec2_images,
+    ec2_network_interfaces,
+    ec2_security_groups,
+    randomness,
+    s3_bucket_policies,
+    sts_identity,
+)
+
+
+def apply(addresses: LoopbackAddresses) -> None:
+    """Replace what differs. Once per process: moto's state is the process's, so a process is one start."""
+    randomness.unpredictable()
+    sts_identity.the_account_itself()
+    sts_identity.session_tokens_are_real()
+    ec2_addresses.loopback_only(addresses)
+    ec2_client_tokens.honoured()
+    ec2_images.ubuntu_is_there()
+    ec2_network_interfaces.gone_with_their_instance()
+    ec2_network_interfaces.groups_must_exist()
+    ec2_security_groups.in_use_not_deletable()
+    cognito_pools.own_signing_key()
+    cognito_pools.protected_from_deletion()
+    cognito_pools.domains_are_unique()
+    cognito_clients.oauth_settings_are_checked()
+    cognito_clients.update_resets_what_it_omits()
+    cognito_resource_servers.complete()
+    s3_bucket_policies.conditions_evaluated()

@@ -1,0 +1,59 @@
+"""Cognito user pools and their domains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedded_aws.strict.replacing import replacing
+
+
+def own_signing_key() -> None:
+    """Each pool signs with a key of its own, made with it; moto's key is in its package, for everyone to sign with.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+    """
+    from joserfc.jwk import RSAKey
+    from moto.cognitoidp.models import CognitoIdpUserPool
+
+    @replacing(CognitoIdpUserPool, "__init__")
+    def __init__(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it is one
+        original(self, *args, **kwargs)
+        self.json_web_key = RSAKey.generate_key(2048, auto_kid=True)
+
+
+def protected_from_deletion() -> None:
+    """A pool with a domain is not deleted, nor one with DeletionProtection ACTIVE.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DeleteUserPool.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @replacing(CognitoIdpBackend, "delete_user_pool")
+    def delete_user_pool(original: Any, self: Any, user_pool_id: str) -> None:
+        pool = self.describe_user_pool(user_pool_id)
+        if pool.extended_config.get("DeletionProtection") == "ACTIVE":
+            raise InvalidParameterException(
+                "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first."
+            )
+        if pool.domain:
+            raise InvalidParameterException("User pool cannot be deleted. It has a domain configured that should be deleted first.")
+        original(self, user_pool_id)
+
+
+def domains_are_unique() -> None:
+    """A domain prefix belongs to one pool of its region, and a pool has one prefix domain.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @replacing(CognitoIdpBackend, "create_user_pool_domain")
+    def create_user_pool_domain(original: Any, self: Any, user_pool_id: str, domain: str, custom_domain_config: Any = None) -> Any:
+        pool = self.describe_user_pool(user_pool_id)
+        if domain in self.user_pool_domains:
+            raise InvalidParameterException("Domain already associated with another user pool.")
+        if pool.domain and not custom_domain_config:
+            raise InvalidParameterException("User pool already has a domain configured.")
+        return original(self, user_pool_id, domain, custom_domain_config)

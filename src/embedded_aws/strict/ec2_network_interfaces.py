@@ -1,0 +1,46 @@
+"""Network interfaces of instances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedded_aws.strict.replacing import replacing
+
+
+def gone_with_their_instance() -> None:
+    """An interface made by RunInstances goes when its instance does, and an Elastic IP is free again; moto leaves both.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html and …/API_TerminateInstances.html
+    """
+    from moto.ec2.models.instances import Instance
+
+    @replacing(Instance, "prep_nics")
+    def prep_nics(original: Any, self: Any, nic_spec: Any, *args: Any, **kwargs: Any) -> None:
+        kept = {int(nic["DeviceIndex"]) for nic in nic_spec if nic.get("NetworkInterfaceId") or nic.get("DeleteOnTermination") is False}
+        original(self, nic_spec, *args, **kwargs)
+        for index, nic in self.nics.items():
+            nic.delete_on_termination = index not in kept
+
+    @replacing(Instance, "terminate")
+    def terminate(original: Any, self: Any) -> Any:
+        for eip in [eip for eip in self.ec2_backend.addresses if eip.instance is self]:
+            self.ec2_backend.disassociate_address(association_id=eip.association_id)
+        return original(self)
+
+
+def groups_must_exist() -> None:
+    """RunInstances refuses security groups that don't exist on its network interfaces too; moto makes them up.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html: InvalidGroup.NotFound
+    """
+    from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError
+    from moto.ec2.models import EC2Backend
+
+    @replacing(EC2Backend, "create_network_interface")
+    def create_network_interface(
+        original: Any, self: Any, subnet: Any, private_ip_address: Any, *args: Any, group_ids: Any = None, **kwargs: Any
+    ) -> Any:
+        for group_id in group_ids or ():
+            if self.get_security_group_from_id(group_id) is None:
+                raise InvalidSecurityGroupNotFoundError(group_id)
+        return original(self, subnet, private_ip_address, *args, group_ids=group_ids, **kwargs)

@@ -1,0 +1,38 @@
+"""Who is calling, as STS sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedded_aws.strict.replacing import put, replacing
+
+
+def the_account_itself() -> None:
+    """GetCallerIdentity answers with the account's root for this start's own key; moto knows only a user of its own.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
+    from moto.iam.models import iam_backends
+    from moto.sts.models import STSBackend
+
+    @replacing(STSBackend, "get_caller_identity")
+    def get_caller_identity(original: Any, self: Any, access_key_id: str, region: str) -> Any:
+        a_user = iam_backends[self.account_id][self.partition].get_user_from_access_key_id(access_key_id)
+        if a_user or self.get_assumed_role_from_access_key(access_key_id):
+            return original(self, access_key_id, region)
+        return self.account_id, f"arn:{self.partition}:iam::{self.account_id}:root", self.account_id
+
+
+def session_tokens_are_real() -> None:
+    """GetSessionToken and GetFederationToken of moto hand out AWS's published example key, which must never sign here.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html
+    """
+    from moto.core.exceptions import ServiceException
+    from moto.sts.responses import TokenResponse
+
+    def refused(_self: Any) -> Any:
+        raise ServiceException("AccessDenied", "Session credentials cannot be called with the root account here: use AssumeRole.")
+
+    put(TokenResponse, "get_session_token", refused)
+    put(TokenResponse, "get_federation_token", refused)

@@ -1,0 +1,89 @@
+"""Decides whether a signed request is what it says: right key, right time, right bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from embedded_aws import chunked, sigv4
+from embedded_aws.credentials import AccessKey, Keyring
+from embedded_aws.request import Request
+
+_SKEW = timedelta(minutes=15)
+
+
+class Refusal(Enum):
+    """Why a signature was not accepted; the value is the word in the security event."""
+
+    UNSIGNED = "missing_signature"
+    INCOMPLETE = "incomplete_signature"
+    UNKNOWN_KEY = "unknown_access_key"
+    BAD_TOKEN = "bad_session_token"  # noqa: S105  # a word, not a token
+    EXPIRED_TOKEN = "expired_session_token"  # noqa: S105
+    SKEWED = "request_time_skewed"
+    EXPIRED_URL = "expired_presigned_url"
+    UNSIGNED_HEADER = "header_not_signed"
+    WRONG_SIGNATURE = "wrong_signature"
+    WRONG_PAYLOAD = "wrong_payload_hash"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A request's proven sender, and the service and region that it signed for."""
+
+    key: AccessKey
+    signature: sigv4.Signature
+
+
+def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusal:
+    """Who sent this request, or why that is not proven."""
+    try:
+        claim = sigv4.read(request)
+    except sigv4.Incomplete:
+        return Refusal.INCOMPLETE
+    if claim is None:
+        return Refusal.UNSIGNED
+    key = keyring.find(claim.access_key_id)
+    if key is None:
+        return Refusal.UNKNOWN_KEY
+    # The signature first: who can't sign learns nothing of tokens, times and headers.
+    computed = sigv4.expected(request, claim, key.secret_access_key.reveal())
+    if not hmac.compare_digest(computed.encode(), claim.signature.encode()):
+        return Refusal.WRONG_SIGNATURE
+    return _token(key, claim, now) or _time(claim, now) or _headers(request, claim) or _payload(request, claim, key) or Caller(key, claim)
+
+
+def _token(key: AccessKey, claim: sigv4.Signature, now: datetime) -> Refusal | None:
+    expected = key.session_token.reveal() if key.session_token else ""
+    if not hmac.compare_digest(expected.encode(), claim.session_token.encode()):
+        return Refusal.BAD_TOKEN
+    if key.expiration and now >= key.expiration:
+        return Refusal.EXPIRED_TOKEN
+    return None
+
+
+def _time(claim: sigv4.Signature, now: datetime) -> Refusal | None:
+    age = now - claim.signed_at
+    if claim.expires_seconds is not None:
+        in_time = -_SKEW <= age <= timedelta(seconds=claim.expires_seconds)
+        return None if in_time else Refusal.EXPIRED_URL
+    return None if abs(age) <= _SKEW else Refusal.SKEWED
+
+
+def _headers(request: Request, claim: sigv4.Signature) -> Refusal | None:
+    needed = {"host"} | {name for name, _ in request.headers if name.startswith("x-amz-")}
+    return None if needed <= set(claim.signed_headers) else Refusal.UNSIGNED_HEADER
+
+
+def _payload(request: Request, claim: sigv4.Signature, key: AccessKey) -> Refusal | None:
+    declared = sigv4.payload_hash(request, claim)
+    if declared.startswith(chunked.SIGNED):
+        signed = chunked.signed_correctly(request.body, claim, key.secret_access_key.reveal())
+        return None if signed else Refusal.WRONG_SIGNATURE
+    if declared in (sigv4.UNSIGNED_PAYLOAD, chunked.UNSIGNED_WITH_TRAILER):
+        return None
+    actual = hashlib.sha256(request.body).hexdigest()
+    return None if hmac.compare_digest(actual, declared.lower()) else Refusal.WRONG_PAYLOAD
