@@ -1,0 +1,143 @@
+"""The certificate of the front door, kept in AWS Secrets Manager"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, known
+from sre_agent_deploy.resources import secret_calls
+from sre_agent_deploy.tls import expiry
+from sre_agent_deploy.tls.chain import Chain
+from sre_agent_deploy.tls.source import CertificateSource, Issued
+from sre_core import clock
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The source of a certificate that AWS has: it says what it is, and can't give another."""
+
+    identity: str
+    renews: bool
+
+    def issue(self, hosts: tuple[str, ...]) -> Issued:
+        raise TypeError("a certificate that was read can't be issued again")
+
+    def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate(Defaults):
+    """The chain and key that the machine serves HTTPS with; it reads them by their ARN.
+
+    Wanted is: of this source, for these hosts, and with more than 30 days left. Where one of them is not so,
+    an update stores another certificate. Keys are never compared.
+    """
+
+    KIND: ClassVar[str] = secret_calls.KIND
+    FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
+    UNSEEN: ClassVar[Mapping[str, str]] = {"source": "what it issues is compared instead, as `issued_by` and `fresh`"}
+
+    name: str
+    secret_name: str
+    source: CertificateSource = field(compare=False)
+    hosts: tuple[LaterText, ...]
+    issued_by: str = ""
+    fresh: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hosts", tuple(sorted(self.hosts, key=str)))
+        object.__setattr__(self, "issued_by", self.source.identity)
+        # Files in their last days stay what they are: their owner is warned instead.
+        object.__setattr__(self, "fresh", self.source.renews)
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.secret_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        return secret_calls.owned(aws, deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        found = secret_calls.described(aws, id)
+        if found is None:
+            return None
+        parts = secret_calls.values(aws, id)
+        chain = _chain(parts)
+        fresh = chain is not None and not expiry.needs_renewal(chain.not_after, clock.now())
+        source = _Stored(_text(parts, "issued_by"), fresh)
+        seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_served(parts, chain))
+        outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
+        return Found(id, seen, outputs, secret_calls.tags(found))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        return secret_calls.create(aws, mark, self.secret_name, self._description(), self._issued())
+
+    def configure(self, aws: Aws, id: str) -> None:
+        found = type(self).read(aws, id, self.name)
+        if found is None or found.seen != self:
+            secret_calls.put(aws, id, self._issued(), description=self._description())
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        secret_calls.delete(aws, id)
+
+    def console(self) -> Steps:
+        return (
+            "Secrets Manager > Store a new secret > Other type of secret > Key/value",
+            *self.source.console(tuple(map(str, self.hosts))),
+            f"Secret name: {self.secret_name}",
+            f"Description: {self._description()}",
+            "Configure rotation: leave off",
+        )
+
+    def template(self) -> CfnResource:
+        note = (
+            f"A template must not hold a private key. After creation, put one for {self._names()} into {self.secret_name} as JSON: "
+            '{"certificate": "<PEM chain, leaf first>", "private_key": "<PEM>"}.'
+        )
+        return CfnResource(self.KIND, {"Name": self.secret_name}, {"secret_arn": "Ref"}, note=note)
+
+    def _names(self) -> str:
+        return ", ".join(map(str, self.hosts))
+
+    def _description(self) -> str:
+        return f"TLS certificate and key of {self._names()}"
+
+    def _issued(self) -> dict[str, Secret]:
+        hosts = tuple(map(known, self.hosts))
+        issued = self.source.issue(hosts)
+        return {
+            "certificate": Secret(issued.chain),
+            "private_key": issued.private_key,
+            "issued_by": Secret(self.issued_by),
+            "hosts": Secret(" ".join(hosts)),
+        }
+
+    FAILURES: ClassVar[Failures] = secret_calls.FAILURES
+
+
+def _text(parts: Mapping[str, Secret], key: str) -> str:
+    return parts[key].reveal() if key in parts else ""
+
+
+def _chain(parts: Mapping[str, Secret]) -> Chain | None:
+    try:
+        return Chain.parse(_text(parts, "certificate"))
+    except ValueError:
+        return None
+
+
+def _served(parts: Mapping[str, Secret], chain: Chain | None) -> tuple[str, ...]:
+    """The hosts it was issued for, where it really names them; else the names that it has."""
+    hosts = tuple(_text(parts, "hosts").split())
+    if chain is None:
+        return ()
+    return hosts if all(map(chain.covers, hosts)) else chain.names

@@ -1,0 +1,105 @@
+"""AWS::EC2::EIPAssociation"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, cfn, known
+from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resources.ec2_elastic_ip import GONE
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressAssociation(Defaults):
+    """Points the public address at the instance that serves; an update moves it there in one call.
+
+    An address has one association at most, whose AWS id changes with every move: our id is `<allocation id>/association`.
+    """
+
+    KIND: ClassVar[str] = "AWS::EC2::EIPAssociation"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"allocation_id"})
+    # Associating once more what is associated already changes nothing.
+    TOKEN: ClassVar[bool] = True
+    PARENT: ClassVar[str] = "AWS::EC2::EIP"
+
+    name: str
+    allocation_id: LaterText
+    instance_id: LaterText
+
+    def natural_id(self, aws: Aws) -> str:
+        return _id(self.allocation_id) if isinstance(self.allocation_id, str) else ""
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        addresses = aws.ec2.describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
+        return tuple(Owned(_id(address["AllocationId"]), "") for address in addresses if address.get("AssociationId"))
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        address = _address(aws, id)
+        if not address.get("AssociationId"):
+            return None
+        seen = cls(name=name, allocation_id=address["AllocationId"], instance_id=address.get("InstanceId", ""))
+        return Found(id, seen, {"association_id": address["AssociationId"]})
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        allocation_id = known(self.allocation_id)
+        aws.ec2.associate_address(AllocationId=allocation_id, InstanceId=known(self.instance_id), AllowReassociation=True)
+        return _id(allocation_id)
+
+    def configure(self, aws: Aws, id: str) -> None:
+        if _address(aws, id).get("InstanceId") != self.instance_id:
+            aws.ec2.associate_address(AllocationId=_allocation(id), InstanceId=known(self.instance_id), AllowReassociation=True)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        if association_id := _address(aws, id).get("AssociationId"):
+            aws.ec2.disassociate_address(AssociationId=association_id)
+
+    def console(self) -> Steps:
+        return (
+            f"EC2 > Elastic IPs > select {self.allocation_id} > Actions > Associate Elastic IP address",
+            f"Resource type: Instance; Instance: {self.instance_id}",
+            "Reassociation: Allow this Elastic IP address to be reassociated",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(self.KIND, {"association_id": "Ref"}, AllocationId=self.allocation_id, InstanceId=self.instance_id)
+
+    FAILURES: ClassVar[Failures] = {
+        ("AssociateAddress", "InvalidInstanceID"): lambda association: Problem(
+            code="INSTANCE-NOT-ADDRESSABLE",
+            what=f"The Elastic IP was not associated with {association.instance_id}.",
+            why="The instance is not running yet, or is going.",
+            do=("Run the same command again in a minute; it continues.",),
+        ),
+        ("AssociateAddress", "Gateway.NotAttached"): lambda association: Problem(
+            code="SUBNET-NOT-PUBLIC",
+            what=f"The Elastic IP was not associated with {association.instance_id}.",
+            why="The VPC of its subnet has no internet gateway, so nothing can reach it from outside.",
+            do=(
+                "Attach an internet gateway to the VPC (VPC > Internet gateways) and route 0.0.0.0/0 to it, "
+                "or name a public subnet in aws.subnet_id.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _id(allocation_id: str) -> str:
+    return f"{allocation_id}/association"
+
+
+def _allocation(id: str) -> str:
+    return id.partition("/")[0]
+
+
+def _address(aws: Aws, id: str) -> Any:
+    answer = or_none(lambda: aws.ec2.describe_addresses(AllocationIds=[_allocation(id)]), GONE)
+    return answer["Addresses"][0] if answer and answer["Addresses"] else {}

@@ -1,0 +1,87 @@
+"""AWS::EC2::EIP"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resources import tag_list
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+GONE = ("InvalidAllocationID.NotFound",)
+# AWS on one machine can't give an unprivileged process port 443, and says with this tag which one it gave instead.
+PORT_TAG = "embedded-aws:port-443"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElasticIp(Defaults):
+    """The public address that stays when instances come and go."""
+
+    KIND: ClassVar[str] = "AWS::EC2::EIP"
+    LOSES: ClassVar[str] = "address"
+
+    name: str
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        addresses = aws.ec2.describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
+        return tuple(Owned.tagged(address["AllocationId"], tag_list.as_dict(address.get("Tags"))) for address in addresses)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        answer = or_none(lambda: aws.ec2.describe_addresses(AllocationIds=[id]), GONE)
+        if answer is None or not answer["Addresses"]:
+            return None
+        tags = tag_list.as_dict(answer["Addresses"][0].get("Tags"))
+        return Found(id, cls(name=name), _outputs(id, answer["Addresses"][0]["PublicIp"], tags.get(PORT_TAG, "443")), tags)
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        made = aws.ec2.allocate_address(Domain="vpc", TagSpecifications=tag_list.specification("elastic-ip", mark))
+        return made["AllocationId"]
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        addresses: list[Any] = [*aws.ec2.describe_addresses(AllocationIds=[id])["Addresses"]]
+        for association_id in filter(None, (address.get("AssociationId") for address in addresses)):
+            aws.ec2.disassociate_address(AssociationId=association_id)
+        aws.ec2.release_address(AllocationId=id)
+
+    def console(self) -> Steps:
+        return (
+            "EC2 > Elastic IPs > Allocate Elastic IP address",
+            "Public IPv4 address pool: Amazon's pool of IPv4 addresses",
+            "Allocate; note the allocation ID and the address",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(self.KIND, {"allocation_id": "AllocationId", "public_ip": "PublicIp", "https_authority": "PublicIp"}, Domain="vpc")
+
+    FAILURES: ClassVar[Failures] = {
+        ("AllocateAddress", "AddressLimitExceeded"): lambda _: Problem(
+            code="ELASTIC-IP-QUOTA",
+            what="No Elastic IP address was allocated.",
+            why="This region has as many Elastic IPs as its quota allows (5 unless raised).",
+            do=(
+                "Release one that is not associated (EC2 > Elastic IPs), or ask for more under "
+                "Service Quotas > Amazon EC2 > EC2-VPC Elastic IPs.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html",
+        ),
+        ("AllocateAddress", "InsufficientAddressCapacity"): lambda _: Problem(
+            code="ELASTIC-IP-CAPACITY",
+            what="No Elastic IP address was allocated.",
+            why="AWS has no free address of its pool in this region at the moment.",
+            do=("Run the same command again in some minutes; it continues.",),
+        ),
+    }
+
+
+def _outputs(allocation_id: str, public_ip: str, port: str) -> dict[str, str]:
+    authority = public_ip if port == "443" else f"{public_ip}:{port}"
+    return {"allocation_id": allocation_id, "public_ip": public_ip, "https_port": port, "https_authority": authority}

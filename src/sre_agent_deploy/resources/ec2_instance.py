@@ -1,0 +1,299 @@
+"""AWS::EC2::Instance"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import (
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    LaterText,
+    Mark,
+    Owned,
+    Ready,
+    Ref,
+    Steps,
+    Waiting,
+    cfn,
+    known,
+)
+from sre_agent_deploy.resources import ec2_boot, tag_list
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+STATUS_TAG = "sre-agent:status-uri"
+_GONE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
+_USUAL_ROOT = "/dev/xvda"  # Amazon Linux; Ubuntu calls it /dev/sda1
+_METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ec2Instance(Defaults):
+    """The machine that serves. It is never changed: another configuration is another machine, beside this one."""
+
+    KIND: ClassVar[str] = "AWS::EC2::Instance"
+    FIXED: ClassVar[frozenset[str]] = frozenset(
+        {
+            "image_id",
+            "instance_type",
+            "subnet_id",
+            "security_group_id",
+            "profile_arn",
+            "user_data",
+            "volume_gb",
+            "key_name",
+            "status_uri",
+        }
+    )
+    UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
+    BESIDE: ClassVar[bool] = True
+    TOKEN: ClassVar[bool] = True
+    # EC2 calls a fresh instance profile invalid until IAM has spread it.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue"})
+
+    name: str
+    image_id: str
+    instance_type: str
+    subnet_id: LaterText
+    security_group_id: LaterText
+    profile_arn: LaterText
+    user_data: LaterText
+    volume_gb: int
+    key_name: str = ""
+    status_uri: LaterText = ""
+    root_device_name: str = ""
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.ec2.get_paginator("describe_instances").paginate(Filters=tag_list.of_deployment(deployment))
+        instances = [instance for page in pages for reservation in page["Reservations"] for instance in reservation["Instances"]]
+        alive = [instance for instance in instances if instance["State"]["Name"] != "terminated"]
+        return tuple(Owned.tagged(instance["InstanceId"], tag_list.as_dict(instance.get("Tags"))) for instance in alive)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        # While it is shutting down it still holds its network interface and security group, so it is still there.
+        instance = _described(aws, id)
+        if instance is None or instance["State"]["Name"] == "terminated":
+            return None
+        tags = tag_list.as_dict(instance.get("Tags"))
+        seen = cls(
+            name=name,
+            image_id=instance["ImageId"],
+            instance_type=instance["InstanceType"],
+            subnet_id=instance.get("SubnetId", ""),
+            security_group_id=",".join(group["GroupId"] for group in instance.get("SecurityGroups", [])),
+            profile_arn=instance.get("IamInstanceProfile", {}).get("Arn", ""),
+            user_data=_user_data(aws, id),
+            volume_gb=_volume_gb(aws, instance),
+            key_name=instance.get("KeyName", ""),
+            status_uri=tags.get(STATUS_TAG, ""),
+        )
+        return Found(id, seen, _outputs(aws, instance, tags.get(STATUS_TAG, "")), tags)
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        # A volume under any other name than the image's own would be a second one.
+        root_device_name = self.root_device_name or _root_device_name(aws, self.image_id)
+        made = aws.ec2.run_instances(**self._asked(root_device_name), **_birth(mark, known(self.status_uri)))
+        return made["Instances"][0]["InstanceId"]
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        instance = _described(aws, id)
+        state = instance["State"]["Name"] if instance else "pending"
+        if instance is None or state == "pending":
+            return Waiting("instance is pending")
+        if state != "running":
+            return _not_running(id, state, instance.get("StateReason", {}).get("Message", ""))
+        if not self.status_uri:
+            return Ready()
+        return ec2_boot.judged(id, ec2_boot.reported(aws, known(self.status_uri), instance["LaunchTime"]))
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        aws.ec2.terminate_instances(InstanceIds=[id])
+
+    def console(self) -> Steps:
+        return (
+            "EC2 > Instances > Launch instances",
+            f"Add tag: {STATUS_TAG} = {self.status_uri}",
+            f"Application and OS Images: {self.image_id}",
+            f"Instance type: {self.instance_type}",
+            f"Key pair: {self.key_name or 'Proceed without a key pair'}",
+            f"Network settings > Edit > Subnet: {self.subnet_id}; Auto-assign public IP: Enable",
+            f"Firewall: Select existing security group: {self.security_group_id}",
+            f"Configure storage: root volume ({self.root_device_name or _USUAL_ROOT}) {self.volume_gb} GiB gp3, Encrypted",
+            f"Advanced details > IAM instance profile: {self.profile_arn}",
+            "Advanced details > Metadata version: V2 only (token required); Metadata response hop limit: 1",
+            "Advanced details > User data, paste:",
+            str(self.user_data),
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"instance_id": "Ref", "private_ip": "PrivateIp"},
+            ImageId=self.image_id,
+            InstanceType=self.instance_type,
+            SubnetId=self.subnet_id,
+            SecurityGroupIds=(self.security_group_id,),
+            IamInstanceProfile=_profile_name(self.profile_arn),
+            KeyName=self.key_name,
+            UserData={"Fn::Base64": self.user_data},
+            MetadataOptions=_METADATA,
+            BlockDeviceMappings=(_root_volume(self.root_device_name or _USUAL_ROOT, self.volume_gb),),
+            Tags=({"Key": STATUS_TAG, "Value": self.status_uri},) if self.status_uri else (),
+        )
+
+    def _asked(self, root_device_name: str) -> dict[str, Any]:
+        key_pair = {"KeyName": self.key_name} if self.key_name else {}
+        return key_pair | {
+            "ImageId": self.image_id,
+            "InstanceType": self.instance_type,
+            "SubnetId": known(self.subnet_id),
+            "SecurityGroupIds": [known(self.security_group_id)],
+            "IamInstanceProfile": {"Arn": known(self.profile_arn)},
+            "UserData": known(self.user_data),
+            "MetadataOptions": _METADATA,
+            "BlockDeviceMappings": [_root_volume(root_device_name, self.volume_gb)],
+        }
+
+    FAILURES: ClassVar[Failures] = {
+        ("RunInstances", "InsufficientInstanceCapacity"): lambda instance: Problem(
+            code="INSTANCE-CAPACITY",
+            what=f"No {instance.instance_type} was started.",
+            why="AWS has no free machine of this type in the subnet's Availability Zone at the moment.",
+            do=(
+                "Run the same command again in some minutes; or name a subnet of another Availability Zone in aws.subnet_id, "
+                "or another deployment.instance_type (for example m6i.xlarge).",
+            ),
+            aws_docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html",
+        ),
+        ("RunInstances", "VcpuLimitExceeded"): lambda instance: Problem(
+            code="INSTANCE-QUOTA",
+            what=f"No {instance.instance_type} was started.",
+            why="It would exceed this account's quota of vCPUs for running On-Demand instances of this family.",
+            do=(
+                "Ask for more under Service Quotas > Amazon EC2 > Running On-Demand Standard instances, or stop other instances.",
+                "Run the same command again; it continues.",
+            ),
+        ),
+        ("RunInstances", "Unsupported"): lambda instance: Problem(
+            code="INSTANCE-TYPE-UNSUPPORTED",
+            what=f"No {instance.instance_type} was started.",
+            why="The subnet's Availability Zone does not offer this instance type, or the image does not run on it.",
+            do=(
+                "Name a subnet of another Availability Zone in aws.subnet_id, or another deployment.instance_type.",
+                "Run the same command again; it continues.",
+            ),
+        ),
+        ("RunInstances", "InvalidAMIID.NotFound"): lambda instance: Problem(
+            code="INSTANCE-IMAGE-NOT-FOUND",
+            what=f"No instance was started from {instance.image_id}.",
+            why="This region has no such image, or it is not shared with this account. Image ids differ from region to region.",
+            do=("Correct deployment.ami_id, or leave it empty to use the newest official image.", "Run the same command again."),
+        ),
+        ("RunInstances", "InvalidKeyPair.NotFound"): lambda instance: Problem(
+            code="INSTANCE-KEY-PAIR-NOT-FOUND",
+            what=f"No instance was started with key pair {instance.key_name}.",
+            why="This region has no such key pair.",
+            do=(
+                "Correct deployment.key_name (EC2 > Key Pairs), or leave it empty: Session Manager needs none.",
+                "Run the same command again.",
+            ),
+        ),
+        ("RunInstances", "InvalidSubnetID.NotFound"): lambda instance: Problem(
+            code="SUBNET-NOT-FOUND",
+            what=f"No instance was started in {instance.subnet_id}.",
+            why="There is no such subnet in this account and region.",
+            do=("Correct aws.subnet_id (VPC > Subnets), or leave it empty to use a default subnet.", "Run the same command again."),
+        ),
+        ("RunInstances", "InsufficientFreeAddressesInSubnet"): lambda instance: Problem(
+            code="SUBNET-FULL",
+            what=f"No instance was started in {instance.subnet_id}.",
+            why="The subnet has no free private address.",
+            do=("Name another subnet in aws.subnet_id.", "Run the same command again."),
+        ),
+        ("RunInstances", "InvalidParameterValue"): lambda instance: Problem(
+            code="INSTANCE-PROFILE-NOT-SPREAD",
+            what=f"No instance was started with instance profile {instance.profile_arn}.",
+            why="EC2 did not accept a value; usually IAM has not spread a fresh instance profile yet.",
+            do=("Run the same command again in a minute; it continues.",),
+        ),
+        ("TerminateInstances", "OperationNotPermitted"): lambda _: Problem(
+            code="INSTANCE-PROTECTED",
+            what="The instance was not terminated.",
+            why="Somebody switched on termination protection for it.",
+            do=(
+                "Switch it off: EC2 > Instances > Actions > Instance settings > Change termination protection.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _birth(mark: Mark, status_uri: str) -> dict[str, Any]:
+    """What makes one birth this one: its token, and its tags on the instance and on its volume."""
+    instance, volume = tag_list.specification("instance", mark), tag_list.specification("volume", mark)
+    if status_uri:
+        instance[0]["Tags"].append({"Key": STATUS_TAG, "Value": status_uri})
+    return {"ClientToken": mark.token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}
+
+
+def _root_device_name(aws: Aws, image_id: str) -> str:
+    images = aws.ec2.describe_images(ImageIds=[image_id])["Images"]
+    return images[0].get("RootDeviceName", _USUAL_ROOT) if images else _USUAL_ROOT
+
+
+def _root_volume(root_device_name: str, volume_gb: int) -> Any:
+    ebs = {"VolumeSize": volume_gb, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
+    return {"DeviceName": root_device_name, "Ebs": ebs}
+
+
+def _described(aws: Aws, instance_id: str) -> Any:
+    answer = or_none(lambda: aws.ec2.describe_instances(InstanceIds=[instance_id]), _GONE)
+    return answer["Reservations"][0]["Instances"][0] if answer and answer["Reservations"] else None
+
+
+def _user_data(aws: Aws, instance_id: str) -> str:
+    answer = aws.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+    return base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode()
+
+
+def _volume_gb(aws: Aws, instance: Any) -> int:
+    root = [m["Ebs"]["VolumeId"] for m in instance.get("BlockDeviceMappings", []) if m["DeviceName"] == instance.get("RootDeviceName")]
+    volumes = aws.ec2.describe_volumes(VolumeIds=root)["Volumes"] if root else []
+    return volumes[0]["Size"] if volumes else 0
+
+
+def _outputs(aws: Aws, instance: Any, status_uri: str) -> dict[str, str]:
+    outputs = {"instance_id": instance["InstanceId"], "private_ip": instance.get("PrivateIpAddress", "")}
+    statuses = ec2_boot.reported(aws, status_uri, instance["LaunchTime"]) if status_uri else ()
+    url = ec2_boot.private_url(statuses)
+    return outputs | ({"private_url": url} if url else {})
+
+
+def _profile_name(profile_arn: LaterText) -> LaterText:
+    """CloudFormation takes the profile's name where the API takes its ARN."""
+    if isinstance(profile_arn, Ref):
+        return Ref(profile_arn.of, "profile_name")
+    return profile_arn.rpartition("/")[2] if isinstance(profile_arn, str) else profile_arn
+
+
+def _not_running(instance_id: str, state: str, reason: str) -> Problem:
+    return Problem(
+        code="INSTANCE-NOT-RUNNING",
+        what=f"{instance_id} is {state}.",
+        why=reason or "Somebody stopped or terminated it, or it could not start.",
+        do=(
+            f"Start it (EC2 > Instances > {instance_id} > Instance state > Start), or terminate it to have a new one made.",
+            "Run the same command again.",
+        ),
+    )

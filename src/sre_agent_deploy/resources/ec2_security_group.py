@@ -1,0 +1,185 @@
+"""AWS::EC2::SecurityGroup"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, cfn, known
+from sre_agent_deploy.resources import tag_list
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+
+@dataclass(frozen=True)
+class Ingress:
+    """One TCP port that one address range may reach."""
+
+    port: int
+    cidr: LaterText
+    description: str
+
+    def permission(self) -> Any:
+        """The rule as EC2's `IpPermissions` take it."""
+        cidr = known(self.cidr)
+        ranges, key = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")
+        return {
+            "IpProtocol": "tcp",
+            "FromPort": self.port,
+            "ToPort": self.port,
+            ranges: [{key: cidr, "Description": self.description}],
+        }
+
+    def template(self) -> dict[str, Any]:
+        """The rule as CloudFormation takes it."""
+        key = "CidrIpv6" if ":" in str(self.cidr) else "CidrIp"
+        return {"IpProtocol": "tcp", "FromPort": self.port, "ToPort": self.port, key: self.cidr, "Description": self.description}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityGroup(Defaults):
+    """Who may reach the instance: the ports named here and no others."""
+
+    KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
+
+    name: str
+    group_name: str
+    description: str
+    vpc_id: LaterText
+    ingress: tuple[Ingress, ...]
+
+    def __post_init__(self) -> None:
+        # AWS lists rules in no particular order.
+        object.__setattr__(self, "ingress", tuple(sorted(self.ingress, key=lambda rule: (rule.port, str(rule.cidr)))))
+
+    def natural_id(self, aws: Aws) -> str:
+        if not isinstance(self.vpc_id, str):
+            return ""
+        same: Any = [{"Name": "group-name", "Values": [self.group_name]}, {"Name": "vpc-id", "Values": [self.vpc_id]}]
+        return next((group["GroupId"] for group in aws.ec2.describe_security_groups(Filters=same)["SecurityGroups"]), "")
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=tag_list.of_deployment(deployment))
+        groups = [group for page in pages for group in page["SecurityGroups"]]
+        return tuple(Owned.tagged(group["GroupId"], tag_list.as_dict(group.get("Tags"))) for group in groups)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        answer = or_none(lambda: aws.ec2.describe_security_groups(GroupIds=[id]), ("InvalidGroup.NotFound",))
+        if answer is None:
+            return None
+        group = answer["SecurityGroups"][0]
+        seen = cls(
+            name=name,
+            group_name=group["GroupName"],
+            description=group["Description"],
+            vpc_id=group["VpcId"],
+            ingress=tuple(map(_ingress, _rules(aws, id))),
+        )
+        return Found(id, seen, {"security_group_id": id}, tag_list.as_dict(group.get("Tags")))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        made = aws.ec2.create_security_group(
+            GroupName=self.group_name,
+            Description=self.description,
+            VpcId=known(self.vpc_id),
+            TagSpecifications=tag_list.specification("security-group", mark),
+        )
+        return made["GroupId"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        rules = {_ingress(rule): rule["SecurityGroupRuleId"] for rule in _rules(aws, id)}
+        # EC2 takes two rules that differ only in their description for one, so the old one goes before the new one comes.
+        if extra := [rule_id for rule, rule_id in rules.items() if rule not in self.ingress]:
+            aws.ec2.revoke_security_group_ingress(GroupId=id, SecurityGroupRuleIds=extra)
+        if missing := [rule.permission() for rule in self.ingress if rule not in rules]:
+            aws.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=missing)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        aws.ec2.delete_security_group(GroupId=id)
+
+    def console(self) -> Steps:
+        rules = (
+            f"Add rule: Type Custom TCP, Port range {rule.port}, Source {rule.cidr}, Description {rule.description}"
+            for rule in self.ingress
+        )
+        return (
+            "EC2 > Security Groups > Create security group",
+            f"Security group name: {self.group_name}",
+            f"Description: {self.description}",
+            f"VPC: {self.vpc_id}",
+            "Inbound rules:",
+            *rules,
+            "Outbound rules: leave All traffic to 0.0.0.0/0",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"security_group_id": "GroupId"},
+            GroupName=self.group_name,
+            GroupDescription=self.description,
+            VpcId=self.vpc_id,
+            SecurityGroupIngress=tuple(rule.template() for rule in self.ingress),
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateSecurityGroup", "InvalidGroup.Duplicate"): lambda group: Problem(
+            code="SECURITY-GROUP-NAME-TAKEN",
+            what=f"Security group {group.group_name} was not created.",
+            why=f"VPC {group.vpc_id} has a security group of that name already.",
+            do=(
+                "Set another `name:` for this deployment, or delete that group if it is a leftover (EC2 > Security Groups).",
+                "Run the same command again.",
+            ),
+        ),
+        ("CreateSecurityGroup", "SecurityGroupLimitExceeded"): lambda group: Problem(
+            code="SECURITY-GROUP-QUOTA",
+            what=f"Security group {group.group_name} was not created.",
+            why="This region has as many security groups as its quota allows.",
+            do=(
+                "Delete unused groups, or ask for more under Service Quotas > Amazon VPC > VPC security groups per Region.",
+                "Run the same command again.",
+            ),
+        ),
+        ("CreateSecurityGroup", "InvalidVpcID.NotFound"): lambda group: Problem(
+            code="VPC-NOT-FOUND",
+            what=f"Security group {group.group_name} was not created.",
+            why=f"There is no VPC {group.vpc_id} in this account and region.",
+            do=("Correct aws.vpc_id (VPC > Your VPCs), or leave it empty to use the default VPC.", "Run the same command again."),
+        ),
+        ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded"): lambda group: Problem(
+            code="SECURITY-GROUP-QUOTA",
+            what=f"Security group {group.group_name} did not get all its rules.",
+            why=f"{len(group.ingress)} rules are more than the quota of rules per security group.",
+            do=("Name fewer address ranges in deployment.ssh_cidrs.", "Run the same command again."),
+        ),
+        ("DeleteSecurityGroup", "DependencyViolation"): lambda _: Problem(
+            code="SECURITY-GROUP-IN-USE",
+            what="The security group was not deleted.",
+            why="A network interface still uses it, or a rule of another security group names it.",
+            do=(
+                "Run the same command again in a minute: an instance that was just terminated lets go of it.",
+                "If it is still refused, see EC2 > Network Interfaces, filter by this security group, who uses it.",
+            ),
+        ),
+    }
+
+
+def _rules(aws: Aws, group_id: str) -> list[Any]:
+    pages = aws.ec2.get_paginator("describe_security_group_rules").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    return [rule for page in pages for rule in page["SecurityGroupRules"] if not rule["IsEgress"]]
+
+
+def _ingress(rule: Any) -> Ingress:
+    """A rule as we declare it; one of another kind says in `cidr` what it is, and so differs from any of ours."""
+    source = rule.get("CidrIpv4") or rule.get("CidrIpv6") or rule.get("PrefixListId") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
+    protocol, first, last = rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1)
+    plain = protocol == "tcp" and first == last
+    return Ingress(first, str(source) if plain else f"{source} ({protocol} {first}-{last})", rule.get("Description", ""))

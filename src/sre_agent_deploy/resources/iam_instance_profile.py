@@ -1,0 +1,112 @@
+"""AWS::IAM::InstanceProfile"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, cfn, known
+from sre_agent_deploy.resources import tag_list
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("NoSuchEntity",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceProfile(Defaults):
+    """Hands the credentials of one role to the instance."""
+
+    KIND: ClassVar[str] = "AWS::IAM::InstanceProfile"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"profile_name", "path"})
+    SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+    # A role made a moment ago is not known to every part of IAM yet.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
+
+    name: str
+    profile_name: str
+    path: str
+    role_name: LaterText
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.profile_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
+        names = [profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]]
+        tagged = [(name, tag_list.as_dict(aws.iam.list_instance_profile_tags(InstanceProfileName=name)["Tags"])) for name in names]
+        return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        answer = or_none(lambda: aws.iam.get_instance_profile(InstanceProfileName=id), _GONE)
+        if answer is None:
+            return None
+        profile = answer["InstanceProfile"]
+        role_name = next((role["RoleName"] for role in profile["Roles"]), "")
+        seen = cls(name=name, profile_name=id, path=profile["Path"], role_name=role_name)
+        return Found(id, seen, {"profile_arn": profile["Arn"], "profile_name": id}, tag_list.as_dict(profile.get("Tags")))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        made = aws.iam.create_instance_profile(InstanceProfileName=self.profile_name, Path=self.path, Tags=mark.tag_list())
+        return made["InstanceProfile"]["InstanceProfileName"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        # A profile holds one role at most, so another one goes first.
+        members = _members(aws, id)
+        for other in members - {self.role_name}:
+            aws.iam.remove_role_from_instance_profile(InstanceProfileName=id, RoleName=other)
+        if self.role_name not in members:
+            aws.iam.add_role_to_instance_profile(InstanceProfileName=id, RoleName=known(self.role_name))
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        for role_name in _members(aws, id):
+            aws.iam.remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role_name)
+        aws.iam.delete_instance_profile(InstanceProfileName=id)
+
+    def console(self) -> Steps:
+        return (
+            "The Console has no page for instance profiles of their own; in CloudShell, run:",
+            f"aws iam create-instance-profile --instance-profile-name {self.profile_name} --path {self.path}",
+            f"aws iam add-role-to-instance-profile --instance-profile-name {self.profile_name} --role-name {self.role_name}",
+        )
+
+    def template(self) -> CfnResource:
+        attributes = {"profile_arn": "Arn", "profile_name": "Ref"}
+        return cfn(self.KIND, attributes, InstanceProfileName=self.profile_name, Path=self.path, Roles=(self.role_name,))
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateInstanceProfile", "EntityAlreadyExists"): lambda profile: Problem(
+            code="IAM-NAME-TAKEN",
+            what=f"Instance profile {profile.profile_name} was not created.",
+            why="This account has an instance profile of that name already.",
+            do=(
+                "Set another `name:` for this deployment, or delete that profile if it is a leftover "
+                f"(aws iam delete-instance-profile --instance-profile-name {profile.profile_name}).",
+                "Run the same command again.",
+            ),
+        ),
+        ("CreateInstanceProfile", "LimitExceeded"): lambda profile: Problem(
+            code="IAM-QUOTA",
+            what=f"Instance profile {profile.profile_name} was not created.",
+            why="This account has as many instance profiles as its quota allows.",
+            do=("Ask for more under Service Quotas > IAM > Instance profiles per account.", "Run the same command again."),
+        ),
+        ("AddRoleToInstanceProfile", "NoSuchEntity"): lambda profile: Problem(
+            code="IAM-ROLE-NOT-FOUND",
+            what=f"Role {profile.role_name} was not added to instance profile {profile.profile_name}.",
+            why="IAM does not know the role: it was deleted meanwhile, or IAM has not spread it yet.",
+            do=("Run the same command again; it makes what is missing.",),
+        ),
+    }
+
+
+def _members(aws: Aws, profile_name: str) -> set[str]:
+    profile = aws.iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
+    return {role["RoleName"] for role in profile["Roles"]}

@@ -1,0 +1,189 @@
+"""AWS::IAM::Role"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resources import policy_document, tag_list
+from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("NoSuchEntity",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IamRole(Defaults):
+    """What one AWS service may do for this deployment: a trust policy, one inline policy, and AWS's managed ones named here."""
+
+    KIND: ClassVar[str] = "AWS::IAM::Role"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
+    SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+
+    name: str
+    role_name: str
+    path: str
+    service: str
+    trust_conditions: Conditions = NO_CONDITIONS
+    statements: tuple[Statement, ...] = ()
+    managed_policies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # AWS lists them in an order of its own.
+        object.__setattr__(self, "managed_policies", tuple(sorted(self.managed_policies)))
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.role_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
+        names = [role["RoleName"] for page in pages for role in page["Roles"]]
+        tagged = [(name, tag_list.as_dict(aws.iam.list_role_tags(RoleName=name)["Tags"])) for name in names]
+        return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        answer = or_none(lambda: aws.iam.get_role(RoleName=id), _GONE)
+        if answer is None:
+            return None
+        role: Any = answer["Role"]
+        service, conditions = policy_document.trusted_by(role["AssumeRolePolicyDocument"])
+        seen = cls(
+            name=name,
+            role_name=id,
+            path=role["Path"],
+            service=service,
+            trust_conditions=conditions,
+            statements=_statements(aws, id),
+            managed_policies=_attached(aws, id),
+        )
+        return Found(id, seen, {"role_arn": role["Arn"], "role_name": id}, tag_list.as_dict(role.get("Tags")))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        trust = policy_document.rendered(self._trust())
+        made = aws.iam.create_role(RoleName=self.role_name, Path=self.path, AssumeRolePolicyDocument=trust, Tags=mark.tag_list())
+        return made["Role"]["RoleName"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        aws.iam.update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.rendered(self._trust()))
+        if self.statements:
+            permissions = policy_document.rendered(policy_document.allowing(self.statements))
+            aws.iam.put_role_policy(RoleName=id, PolicyName=id, PolicyDocument=permissions)
+        for other in set(_inline(aws, id)) - ({id} if self.statements else set()):
+            aws.iam.delete_role_policy(RoleName=id, PolicyName=other)
+        attached, wanted = set(_attached(aws, id)), set(self.managed_policies)
+        for arn in sorted(wanted - attached):
+            aws.iam.attach_role_policy(RoleName=id, PolicyArn=arn)
+        for arn in sorted(attached - wanted):
+            aws.iam.detach_role_policy(RoleName=id, PolicyArn=arn)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        # IAM refuses to delete a role that still has policies or sits in an instance profile.
+        for page in aws.iam.get_paginator("list_instance_profiles_for_role").paginate(RoleName=id):
+            for profile in page["InstanceProfiles"]:
+                aws.iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=id)
+        for arn in _attached(aws, id):
+            aws.iam.detach_role_policy(RoleName=id, PolicyArn=arn)
+        for policy in _inline(aws, id):
+            aws.iam.delete_role_policy(RoleName=id, PolicyName=policy)
+        aws.iam.delete_role(RoleName=id)
+
+    def console(self) -> Steps:
+        attach = tuple(f"Add permissions > Attach policies: {arn.rpartition('/')[2]} ({arn})" for arn in self.managed_policies)
+        return (
+            "IAM > Roles > Create role > Custom trust policy, and paste:",
+            policy_document.shown(self._trust()),
+            f"Role name: {self.role_name}",
+            f"The Console makes roles under the path /; the path {self.path} needs the AWS CLI: "
+            f"aws iam create-role --role-name {self.role_name} --path {self.path} --assume-role-policy-document file://trust.json",
+            *attach,
+            *self._inline_steps(),
+        )
+
+    def template(self) -> CfnResource:
+        permissions = {"PolicyName": self.role_name, "PolicyDocument": policy_document.allowing(self.statements)}
+        return cfn(
+            self.KIND,
+            {"role_arn": "Arn", "role_name": "Ref"},
+            RoleName=self.role_name,
+            Path=self.path,
+            AssumeRolePolicyDocument=self._trust(),
+            ManagedPolicyArns=self.managed_policies,
+            Policies=(permissions,) if self.statements else (),
+        )
+
+    def _trust(self) -> dict[str, Any]:
+        return policy_document.trusting(self.service, self.trust_conditions)
+
+    def _inline_steps(self) -> Steps:
+        if not self.statements:
+            return ()
+        reasons = (s for s in self.statements if s.any_resource_because)
+        return (
+            "Add permissions > Create inline policy > JSON, and paste:",
+            policy_document.shown(policy_document.allowing(self.statements)),
+            f"Policy name: {self.role_name}",
+            *(f"{statement.sid} allows any resource: {statement.any_resource_because}" for statement in reasons),
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateRole", "EntityAlreadyExists"): lambda role: Problem(
+            code="IAM-NAME-TAKEN",
+            what=f"Role {role.role_name} was not created.",
+            why="This account has a role of that name already; role names are unique in an account, whatever their path.",
+            do=(
+                "Set another `name:` for this deployment, or delete that role if it is a leftover (IAM > Roles).",
+                "Run the same command again.",
+            ),
+        ),
+        ("CreateRole", "LimitExceeded"): lambda role: Problem(
+            code="IAM-QUOTA",
+            what=f"Role {role.role_name} was not created.",
+            why="This account has as many roles as its quota allows.",
+            do=("Delete unused roles, or ask for more under Service Quotas > IAM > Roles per account.", "Run the same command again."),
+        ),
+        ("PutRolePolicy", "LimitExceeded"): lambda role: Problem(
+            code="IAM-POLICY-TOO-LARGE",
+            what=f"The inline policy of role {role.role_name} was not stored.",
+            why="The inline policies of a role may have 10,240 characters together.",
+            do=("Name fewer models or resources in the configuration.", "Run the same command again."),
+            aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+        ),
+        ("AttachRolePolicy", "NoSuchEntity"): lambda role: Problem(
+            code="IAM-POLICY-NOT-FOUND",
+            what=f"A managed policy could not be attached to role {role.role_name}.",
+            why=f"One of {', '.join(role.managed_policies)} does not exist in this partition.",
+            do=("Check under IAM > Policies how it is called in this partition, and correct the ARN.", "Run the same command again."),
+        ),
+        ("AttachRolePolicy", "LimitExceeded"): lambda role: Problem(
+            code="IAM-QUOTA",
+            what=f"A managed policy could not be attached to role {role.role_name}.",
+            why="The role has as many managed policies as its quota allows.",
+            do=("Detach policies that somebody added to this role (IAM > Roles > Permissions).", "Run the same command again."),
+        ),
+    }
+
+
+def _statements(aws: Aws, role_name: str) -> tuple[Statement, ...]:
+    documents: list[Any] = [
+        aws.iam.get_role_policy(RoleName=role_name, PolicyName=policy)["PolicyDocument"] for policy in _inline(aws, role_name)
+    ]
+    return tuple(statement for document in documents for statement in policy_document.statements_of(document))
+
+
+def _inline(aws: Aws, role_name: str) -> list[str]:
+    pages = aws.iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
+    return [policy for page in pages for policy in page["PolicyNames"]]
+
+
+def _attached(aws: Aws, role_name: str) -> tuple[str, ...]:
+    pages = aws.iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
+    return tuple(policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"])

@@ -1,0 +1,107 @@
+"""IAM policy documents, from statements that name what they allow (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sre_agent_deploy.resource import LaterText
+
+type Conditions = Mapping[str, Mapping[str, LaterText]]
+NO_CONDITIONS: Conditions = MappingProxyType({})
+VERSION = "2012-10-17"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Allows `actions` on `resources`, and on nothing else.
+
+    `"*"` as a resource needs `any_resource_because`: the reason why AWS allows nothing narrower for these actions.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[LaterText, ...]
+    conditions: Conditions = NO_CONDITIONS
+    any_resource_because: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if "*" in self.resources and not self.any_resource_because:
+            raise ValueError(f'{self.sid} allows "*" and does not say why nothing narrower will do')
+        if _too_wide(self.actions):
+            raise ValueError(f"{self.sid} allows every action of a service")
+
+
+def allowing(statements: tuple[Statement, ...]) -> dict[str, Any]:
+    """The permissions policy of these statements. Refs stay inside until they are resolved."""
+    return {"Version": VERSION, "Statement": [_allow(statement) for statement in statements]}
+
+
+def trusting(service: str, conditions: Conditions = NO_CONDITIONS) -> dict[str, Any]:
+    """The trust policy that lets an AWS service, and nobody else, assume a role."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": VERSION, "Statement": [statement | _conditioned(conditions)]}
+
+
+def rendered(document: Mapping[str, Any]) -> str:
+    """The JSON that AWS gets. Raises TypeError while a Ref inside is still open."""
+    return json.dumps(document)
+
+
+def shown(document: Mapping[str, Any]) -> str:
+    """The JSON that a person pastes; values that are not known yet stand as `<gateway.gateway_id>`."""
+    return json.dumps(document, indent=2, default=str)
+
+
+def statements_of(document: Mapping[str, Any]) -> tuple[Statement, ...]:
+    """What `allowing` was given, from what AWS shows. A statement that is not ours keeps its difference in its `sid`."""
+    return tuple(_statement(part) for part in _listed(document.get("Statement")))
+
+
+def trusted_by(document: Mapping[str, Any]) -> tuple[str, Conditions]:
+    """The service and conditions that `trusting` was given; any other shape shows as its JSON, and so as a difference."""
+    parts = _listed(document.get("Statement"))
+    if len(parts) == 1:
+        principal, conditions = parts[0].get("Principal"), parts[0].get("Condition", {})
+        service = principal.get("Service") if isinstance(principal, Mapping) else None
+        if isinstance(service, str) and _same(trusting(service, conditions), document):
+            return service, conditions
+    return json.dumps(parts), NO_CONDITIONS
+
+
+def _allow(statement: Statement) -> dict[str, Any]:
+    parts: dict[str, Any] = {"Sid": statement.sid, "Effect": "Allow", "Action": list(statement.actions)}
+    return parts | {"Resource": list(statement.resources)} | _conditioned(statement.conditions)
+
+
+def _conditioned(conditions: Conditions) -> dict[str, Any]:
+    if not conditions:
+        return {}
+    return {"Condition": {operator: dict(keys) for operator, keys in conditions.items()}}
+
+
+def _statement(part: Mapping[str, Any]) -> Statement:
+    actions = tuple(_listed(part.get("Action")))
+    if not _too_wide(actions):
+        resources, conditions = tuple(_listed(part.get("Resource"))), part.get("Condition", {})
+        statement = Statement(part.get("Sid", ""), actions, resources, conditions, any_resource_because="AWS shows it")
+        if _same(_allow(statement), part):
+            return statement
+    return Statement(f"changed: {json.dumps(part)}", (), ())
+
+
+def _too_wide(actions: tuple[str, ...]) -> bool:
+    return any(action == "*" or action.endswith(":*") for action in actions)
+
+
+def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    return json.dumps(ours, sort_keys=True) == json.dumps(theirs, sort_keys=True)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,161 @@
+"""AWS::Route53::RecordSet"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import parse_qsl, urlencode
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, cfn, known
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_TTL = 60
+_HERITAGE = "heritage=sre-agent&"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DnsRecord(Defaults):
+    """The domain's address, and beside it a TXT record that says whose it is: DNS records have no tags.
+
+    Both are written in one change, so there is never one without the other.
+    """
+
+    KIND: ClassVar[str] = "AWS::Route53::RecordSet"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
+
+    name: str
+    hosted_zone_id: str
+    domain: str
+    address: LaterText
+
+    def natural_id(self, aws: Aws) -> str:
+        return f"{self.hosted_zone_id}/{self.domain}"
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.route53.get_paginator("list_hosted_zones").paginate()
+        zones = [zone["Id"].removeprefix("/hostedzone/") for page in pages for zone in page["HostedZones"]]
+        found = [(f"{zone}/{domain}", tags) for zone in zones for domain, tags in _heritages(aws, zone)]
+        return tuple(Owned.tagged(id, tags) for id, tags in found if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        zone, domain = _split(id)
+        record = _record(aws, zone, domain, "A") or _record(aws, zone, domain, "CNAME")
+        heritage = _record(aws, zone, _beside(domain), "TXT")
+        if record is None and heritage is None:
+            return None
+        address = ",".join(value["Value"] for value in (record or {}).get("ResourceRecords", []))
+        seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address)
+        return Found(id, seen, {"domain": domain}, _tags(heritage))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        # CREATE, not UPSERT: where somebody else has a record, the whole change is refused.
+        heritage = _set(_beside(self.domain), "TXT", _heritage(mark.tags()))
+        _change(aws, self.hosted_zone_id, ("CREATE", self._address()), ("CREATE", heritage))
+        return f"{self.hosted_zone_id}/{self.domain}"
+
+    def configure(self, aws: Aws, id: str) -> None:
+        zone, domain = _split(id)
+        record = _record(aws, zone, domain, "A")
+        if record is None or record["ResourceRecords"] != [{"Value": known(self.address)}]:
+            _change(aws, zone, ("UPSERT", self._address()))
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        zone, domain = _split(id)
+        records = (_record(aws, zone, domain, "A"), _record(aws, zone, _beside(domain), "TXT"))
+        if doomed := [("DELETE", record) for record in records if record]:
+            _change(aws, zone, *doomed)
+
+    def console(self) -> Steps:
+        return (
+            f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record",
+            f"Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {_TTL}",
+        )
+
+    def template(self) -> CfnResource:
+        record = cfn(
+            self.KIND,
+            {"domain": "Ref"},
+            HostedZoneId=self.hosted_zone_id,
+            Name=self.domain,
+            Type="A",
+            TTL=str(_TTL),
+            ResourceRecords=(self.address,),
+        )
+        return replace(record)
+
+    def _address(self) -> Any:
+        return _set(self.domain, "A", known(self.address))
+
+    FAILURES: ClassVar[Failures] = {
+        ("ChangeResourceRecordSets", "InvalidChangeBatch"): lambda record: Problem(
+            code="DNS-RECORD-TAKEN",
+            what=f"The DNS record of {record.domain} was not made.",
+            why=f"Hosted zone {record.hosted_zone_id} has a record of that name already, or is not a zone of that domain.",
+            do=(
+                f"Check Route 53 > Hosted zones > {record.hosted_zone_id}: delete the old record if nobody needs it, "
+                "or set another deployment.domain_name.",
+                "Run the same command again.",
+            ),
+        ),
+        ("ChangeResourceRecordSets", "NoSuchHostedZone"): lambda record: Problem(
+            code="DNS-ZONE-NOT-FOUND",
+            what=f"The DNS record of {record.domain} was not made.",
+            why=f"This account has no hosted zone {record.hosted_zone_id}.",
+            do=(
+                "Correct deployment.hosted_zone_id (Route 53 > Hosted zones), "
+                "or leave it empty and make the record where the domain's DNS is.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _split(id: str) -> tuple[str, str]:
+    zone, _, domain = id.partition("/")
+    return zone, domain
+
+
+def _beside(domain: str) -> str:
+    return f"_sre-agent.{domain}"
+
+
+def _set(name: str, record_type: str, value: str) -> Any:
+    return {"Name": name, "Type": record_type, "TTL": _TTL, "ResourceRecords": [{"Value": value}]}
+
+
+def _change(aws: Aws, zone: str, *changes: tuple[str, Any]) -> None:
+    batch: Any = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
+    aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+
+def _record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
+    answer = or_none(
+        lambda: aws.route53.list_resource_record_sets(HostedZoneId=zone, StartRecordName=domain, StartRecordType=record_type, MaxItems="1"),
+        ("NoSuchHostedZone",),
+    )
+    records = answer["ResourceRecordSets"] if answer else []
+    return next((record for record in records if record["Name"].rstrip(".") == domain and record["Type"] == record_type), None)
+
+
+def _heritages(aws: Aws, zone: str) -> list[tuple[str, dict[str, str]]]:
+    pages = aws.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+    texts = [record for page in pages for record in page["ResourceRecordSets"] if record["Type"] == "TXT"]
+    ours = [record for record in texts if record["Name"].startswith(_beside(""))]
+    return [(record["Name"].removeprefix(_beside("")).rstrip("."), _tags(record)) for record in ours]
+
+
+def _heritage(tags: dict[str, str]) -> str:
+    return f'"{_HERITAGE}{urlencode(tags)}"'
+
+
+def _tags(record: Any) -> dict[str, str]:
+    """The tags of a heritage record; a record without one belongs to somebody else."""
+    value = record["ResourceRecords"][0]["Value"].strip('"') if record else ""
+    return dict(parse_qsl(value.removeprefix(_HERITAGE))) if value.startswith(_HERITAGE) else {}

@@ -1,0 +1,162 @@
+"""An object in Amazon S3 (CloudFormation has no type for it)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlencode
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, known
+from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("404", "NoSuchKey", "NoSuchBucket")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an object holds. Two contents are the same when their SHA-256 is, so nothing is downloaded to compare.
+
+    Text with Refs inside has no digest until they are resolved.
+    """
+
+    body: bytes | LaterText = field(compare=False, repr=False)
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.body, bytes | str) and self.body:
+            object.__setattr__(self, "sha256", hashlib.sha256(self.bytes()).hexdigest())
+
+    @classmethod
+    def digest(cls, sha256: str) -> Content:
+        """Content of which only the digest is known."""
+        return cls(b"", sha256)
+
+    def bytes(self) -> bytes:
+        """The bytes to store. Raises TypeError while a Ref inside is still open."""
+        return self.body if isinstance(self.body, bytes) else known(self.body).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Object(Defaults):
+    """One file that machines or gateway targets read: a release, or an OpenAPI document."""
+
+    KIND: ClassVar[str] = "AWS::S3::Object"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
+    # Storing the same object again changes nothing.
+    TOKEN: ClassVar[bool] = True
+
+    name: str
+    bucket_name: LaterText
+    key: LaterText
+    content: Content
+    content_type: str
+
+    def natural_id(self, aws: Aws) -> str:
+        return f"{self.bucket_name}/{self.key}" if isinstance(self.bucket_name, str) and isinstance(self.key, str) else ""
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # Objects can't be searched by tag, so those of the deployment's own buckets are asked one by one.
+        ids = [f"{bucket.id}/{key}" for bucket in S3Bucket.owned(aws, deployment) for key in _keys(aws, bucket.id)]
+        tagged = [(id, _tags(aws, id)) for id in ids]
+        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        bucket_name, key = _split(id)
+        answer = or_none(lambda: aws.s3.head_object(Bucket=bucket_name, Key=key), _GONE)
+        if answer is None:
+            return None
+        sha256 = answer["Metadata"].get("sha256", "")
+        seen = cls(name=name, bucket_name=bucket_name, key=key, content=Content.digest(sha256), content_type=answer["ContentType"])
+        return Found(id, seen, {"uri": f"s3://{id}", "key": key, "sha256": sha256}, _tags(aws, id))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        id = f"{known(self.bucket_name)}/{known(self.key)}"
+        self._put(aws, id, mark.tags())
+        return id
+
+    def configure(self, aws: Aws, id: str) -> None:
+        found = type(self).read(aws, id, self.name)
+        if found and found.seen != self:
+            # Storing it anew would drop the tags by which it is known as ours.
+            self._put(aws, id, dict(found.tags or {}))
+
+    def _put(self, aws: Aws, id: str, tags: dict[str, str]) -> None:
+        bucket_name, key = _split(id)
+        aws.s3.put_object(
+            Bucket=bucket_name,
+            Key=key,
+            Body=self.content.bytes(),
+            ContentType=self.content_type,
+            Metadata={"sha256": self.content.sha256},
+            Tagging=urlencode(tags),
+        )
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        bucket_name, key = _split(id)
+        aws.s3.delete_object(Bucket=bucket_name, Key=key)
+
+    def console(self) -> Steps:
+        return (
+            f"S3 > Buckets > {self.bucket_name} > Upload",
+            f"Object key: {self.key}",
+            f"Properties > Metadata: System defined, Content-Type = {self.content_type}; "
+            f"User defined, x-amz-meta-sha256 = {self.content.sha256 or '(the SHA-256 of the file)'}",
+            f"or, in CloudShell: aws s3 cp FILE s3://{self.bucket_name}/{self.key} --content-type {self.content_type}",
+        )
+
+    def template(self) -> CfnResource:
+        note = (
+            f"CloudFormation can't store objects. Upload s3://{self.bucket_name}/{self.key} (Content-Type {self.content_type}, "
+            f"SHA-256 {self.content.sha256 or 'of the final text'}) before the resources that read it are made."
+        )
+        return CfnResource(None, note=note)
+
+    FAILURES: ClassVar[Failures] = {
+        ("PutObject", "NoSuchBucket"): lambda item: Problem(
+            code="S3-BUCKET-NOT-FOUND",
+            what=f"{item.key} was not stored.",
+            why=f"Bucket {item.bucket_name} does not exist: it was deleted meanwhile, or its name is misspelled in gateway.s3_bucket.",
+            do=("Correct gateway.s3_bucket, or leave it empty to have a bucket created.", "Run the same command again."),
+        ),
+        ("PutObject", "AccessDenied"): lambda item: Problem(
+            code="S3-WRITE-DENIED",
+            what=f"{item.key} was not stored in {item.bucket_name}.",
+            why="The identity you deploy with, or the bucket's policy, does not allow s3:PutObject and s3:PutObjectTagging there.",
+            do=(
+                f"Allow s3:PutObject and s3:PutObjectTagging on arn:aws:s3:::{item.bucket_name}/*.",
+                "Run the same command again.",
+            ),
+        ),
+        ("HeadObject", "403"): lambda item: Problem(
+            code="S3-READ-DENIED",
+            what=f"{item.bucket_name}/{item.key} could not be looked at.",
+            why="The bucket belongs to another account, or the identity you deploy with lacks s3:GetObject or s3:ListBucket on it.",
+            do=(f"Allow s3:GetObject and s3:ListBucket on bucket {item.bucket_name}.", "Run the same command again."),
+        ),
+    }
+
+
+def _split(id: str) -> tuple[str, str]:
+    bucket_name, _, key = id.partition("/")
+    return bucket_name, key
+
+
+def _keys(aws: Aws, bucket_name: str) -> list[str]:
+    pages: Any = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def _tags(aws: Aws, id: str) -> dict[str, str]:
+    bucket_name, key = _split(id)
+    answer = or_none(lambda: aws.s3.get_object_tagging(Bucket=bucket_name, Key=key), _GONE)
+    return tag_list.as_dict(answer["TagSet"] if answer else None)

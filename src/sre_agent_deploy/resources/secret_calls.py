@@ -1,0 +1,107 @@
+"""What every secret in Secrets Manager has in common, whoever chose its value: the calls, and how they fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Failures, Mark, Owned
+from sre_agent_deploy.resources import tag_list
+from sre_core.problem import Problem
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+KIND = "AWS::SecretsManager::Secret"
+_GONE = ("ResourceNotFoundException",)
+
+
+def owned(aws: Aws, deployment: str) -> tuple[Owned, ...]:
+    """The deployment's secrets: their names begin with its id, and they carry its tag."""
+    filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
+    pages = aws.secrets.get_paginator("list_secrets").paginate(Filters=filters)
+    listed = [(secret["Name"], tag_list.as_dict(secret.get("Tags"))) for page in pages for secret in page["SecretList"]]
+    return tuple(Owned.tagged(name, tags) for name, tags in listed if tags.get(DEPLOYMENT_TAG) == deployment)
+
+
+def described(aws: Aws, name: str) -> Any:
+    """The secret without its value, or None where it is absent or scheduled for deletion."""
+    answer = or_none(lambda: aws.secrets.describe_secret(SecretId=name), _GONE)
+    return None if answer is None or answer.get("DeletedDate") else answer
+
+
+def tags(found: Any) -> dict[str, str]:
+    return tag_list.as_dict(found.get("Tags"))
+
+
+def values(aws: Aws, name: str) -> dict[str, Secret]:
+    """The values of the secret's JSON object; a secret without a value, or with another kind of text, has none."""
+    answer = or_none(lambda: aws.secrets.get_secret_value(SecretId=name), _GONE)
+    try:
+        parts = json.loads(answer.get("SecretString", "") if answer else "")
+    except ValueError:
+        return {}
+    return {key: Secret(str(value)) for key, value in parts.items()} if isinstance(parts, dict) else {}
+
+
+def create(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str, Secret]) -> str:
+    """The birth. The name is the id: it is unique, and asking for it shows a secret that lists may still hide."""
+    said: Any = {"Description": description} if description else {}
+    made = aws.secrets.create_secret(Name=name, SecretString=_text(parts), ClientRequestToken=mark.token, Tags=mark.tag_list(), **said)
+    return made["Name"]
+
+
+def put(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
+    """Make the value and the description these; a new version of the value only where it differs."""
+    if values(aws, name) != dict(parts):
+        aws.secrets.put_secret_value(SecretId=name, SecretString=_text(parts))
+    if description and described(aws, name).get("Description", "") != description:
+        aws.secrets.update_secret(SecretId=name, Description=description)
+
+
+def delete(aws: Aws, name: str) -> None:
+    # With a recovery window the name would stay taken for days.
+    aws.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def _text(parts: Mapping[str, Secret]) -> str:
+    return json.dumps({key: value.reveal() for key, value in parts.items()})
+
+
+FAILURES: Failures = {
+    ("CreateSecret", "ResourceExistsException"): lambda secret: Problem(
+        code="SECRET-NAME-TAKEN",
+        what=f"Secret {secret.secret_name} was not created.",
+        why="This account has a secret of that name in this region already.",
+        do=(
+            "Set another `name:` for this deployment, or delete that secret if it is a leftover "
+            f"(aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery).",
+            "Run the same command again.",
+        ),
+    ),
+    ("CreateSecret", "InvalidRequestException"): lambda secret: Problem(
+        code="SECRET-BEING-DELETED",
+        what=f"Secret {secret.secret_name} was not created.",
+        why="A secret of that name is scheduled for deletion, and keeps the name until then.",
+        do=(
+            f"Wait a minute if it was just deleted; else run: aws secretsmanager restore-secret --secret-id {secret.secret_name}, "
+            "and delete it with --force-delete-without-recovery.",
+            "Run the same command again.",
+        ),
+    ),
+    ("CreateSecret", "LimitExceededException"): lambda secret: Problem(
+        code="SECRET-QUOTA",
+        what=f"Secret {secret.secret_name} was not created.",
+        why="This region has as many secrets as its quota allows.",
+        do=("Delete unused secrets (Secrets Manager > Secrets).", "Run the same command again."),
+    ),
+    ("GetSecretValue", "DecryptionFailure"): lambda secret: Problem(
+        code="SECRET-NOT-DECRYPTED",
+        what=f"The value of secret {secret.secret_name} could not be read.",
+        why="The KMS key that encrypts it is disabled, or its policy does not allow this identity to use it.",
+        do=("Allow kms:Decrypt on that key for the identity you deploy with (KMS > Customer managed keys).", "Run the same command again."),
+    ),
+}

@@ -1,0 +1,1 @@
+"""Certificates: where they come from, whether they fit, and when they end."""

@@ -1,0 +1,134 @@
+"""What a PEM chain says, and whether it fits its key and its names (pure)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Parsed certificates, leaf first."""
+
+    certificates: tuple[x509.Certificate, ...]
+
+    @classmethod
+    def parse(cls, pem: str) -> Chain:
+        """The chain of a PEM text. Raises ValueError where there is no certificate, or a damaged one."""
+        return cls(tuple(x509.load_pem_x509_certificates(pem.encode())))
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        return self.certificates[0]
+
+    @property
+    def not_after(self) -> datetime:
+        """When the first of its certificates ends: from then on the chain is worth nothing."""
+        return min(certificate.not_valid_after_utc for certificate in self.certificates)
+
+    @property
+    def not_before(self) -> datetime:
+        return max(certificate.not_valid_before_utc for certificate in self.certificates)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The DNS names and IP addresses of the leaf, sorted. The common name does not count, as for every browser."""
+        try:
+            names = self.leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return ()
+        addresses = map(str, names.get_values_for_type(x509.IPAddress))
+        return tuple(sorted({*names.get_values_for_type(x509.DNSName), *addresses}))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the leaf, in hex."""
+        return self.leaf.fingerprint(hashes.SHA256()).hex()
+
+    def covers(self, host: str) -> bool:
+        """Whether the leaf is valid for a DNS name or IP address; a wildcard stands for exactly one label."""
+        try:
+            return str(ipaddress.ip_address(host)) in self.names
+        except ValueError:
+            host = host.rstrip(".").lower()
+        own = {name.lower() for name in self.names}
+        _, _, parent = host.partition(".")
+        return host in own or f"*.{parent}" in own
+
+    def pem(self) -> str:
+        return "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in self.certificates)
+
+
+def faults(chain: Chain, public_key: PublicKeyTypes | None, hosts: Iterable[str]) -> tuple[Problem, ...]:
+    """Everything that keeps this chain from serving `hosts` with that key: key, names and order, all at once."""
+    found = [_key_mismatch() if public_key and not _same_key(chain.leaf, public_key) else None]
+    found += [None if chain.covers(host) else _name_missing(host, chain.names) for host in hosts]
+    found += [_broken_at(index, chain) for index in range(len(chain.certificates) - 1)]
+    return tuple(problem for problem in found if problem)
+
+
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed `certificate`."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _same_key(leaf: x509.Certificate, public_key: PublicKeyTypes) -> bool:
+    return _der(leaf.public_key()) == _der(public_key)
+
+
+def _der(public_key: PublicKeyTypes) -> bytes:
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _broken_at(index: int, chain: Chain) -> Problem | None:
+    certificate, issuer = chain.certificates[index], chain.certificates[index + 1]
+    if issued_by(certificate, issuer):
+        return None
+    subject, next_subject = certificate.subject.rfc4514_string(), issuer.subject.rfc4514_string()
+    return Problem(
+        code="TLS-CHAIN-BROKEN",
+        what=f"Certificate {index + 1} of the chain ({subject}) is not signed by the one after it ({next_subject}).",
+        why="A chain goes from the leaf upwards, each certificate followed by its issuer; clients give up at the first gap.",
+        do=(
+            "Put the certificates in that order: leaf, then intermediates (certbot's fullchain.pem is right).",
+            "Run the same command again.",
+        ),
+    )
+
+
+def _key_mismatch() -> Problem:
+    return Problem(
+        code="TLS-KEY-MISMATCH",
+        what="The private key does not belong to the certificate.",
+        why="The certificate carries another public key: the files are of different renewals, or the chain does not begin with its leaf.",
+        do=(
+            "Name the key and the chain of the same renewal (deployment.ssl_key_path, deployment.ssl_cert_path).",
+            "Run the same command again.",
+        ),
+    )
+
+
+def _name_missing(host: str, names: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="TLS-NAME-MISSING",
+        what=f"The certificate is not valid for {host}.",
+        why=f"It names {', '.join(names) or 'nothing (it has no subject alternative names)'}.",
+        do=(
+            f"Get a certificate that names {host}, or set deployment.domain_name to a name that it has.",
+            "Run the same command again.",
+        ),
+    )

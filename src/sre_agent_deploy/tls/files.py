@@ -1,0 +1,156 @@
+"""A certificate that the user has: PEM files, read once and judged before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from sre_agent_deploy.tls import expiry
+from sre_agent_deploy.tls.chain import Chain, faults, issued_by
+from sre_agent_deploy.tls.source import Issued
+from sre_core.problem import Problem, Where
+from sre_core.secret import Secret
+
+
+@dataclass(frozen=True)
+class CertificateFiles:
+    """A chain and its key, as they stood in their files when they were read."""
+
+    certificate_path: str
+    key_path: str
+    chain: str
+    private_key: Secret
+    fingerprint: str
+    not_before: datetime
+    not_after: datetime
+    renews: bool
+
+    @property
+    def identity(self) -> str:
+        return f"file {self.fingerprint}"
+
+    def issue(self, hosts: tuple[str, ...]) -> Issued:
+        """The files' own certificate; `loaded` has proven that it names what it must."""
+        return Issued(self.chain, self.private_key)
+
+    def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return (f"key certificate, value: the text of {self.certificate_path}", f"key private_key, value: the text of {self.key_path}")
+
+
+@dataclass(frozen=True)
+class _Key:
+    pem: Secret
+    public_key: PublicKeyTypes
+
+
+def loaded(
+    certificate_path: str, key_path: str, *, ca_path: str = "", hosts: tuple[str, ...], now: datetime
+) -> CertificateFiles | tuple[Problem, ...]:
+    """The certificate of these files, or everything that is wrong with them for `hosts` at `now`, all at once.
+
+    `ca_path` names the certificate of a private authority: the chain must lead to it.
+    A certificate that only expires soon is taken; `expiry.judged` warns of it.
+    """
+    chain = _chain(certificate_path, "deployment.ssl_cert_path")
+    key = _key(key_path)
+    authority = _chain(ca_path, "deployment.ssl_ca_path") if ca_path else None
+    found = [part for part in (chain, key, authority) if isinstance(part, Problem)]
+    if isinstance(chain, Chain):
+        found += faults(chain, key.public_key if isinstance(key, _Key) else None, hosts)
+        found += _out_of_time(chain, now)
+        if isinstance(authority, Chain) and not _leads_to(chain, authority):
+            found.append(_other_authority(certificate_path, ca_path))
+    if found or not isinstance(chain, Chain) or not isinstance(key, _Key):
+        return tuple(found)
+    return CertificateFiles(
+        certificate_path=certificate_path,
+        key_path=key_path,
+        chain=chain.pem(),
+        private_key=key.pem,
+        fingerprint=chain.fingerprint,
+        not_before=chain.not_before,
+        not_after=chain.not_after,
+        renews=not expiry.needs_renewal(chain.not_after, now),
+    )
+
+
+def _chain(path: str, field: str) -> Chain | Problem:
+    text = _text(path, field)
+    if isinstance(text, Problem):
+        return text
+    try:
+        return Chain.parse(text)
+    except ValueError as error:
+        return Problem(
+            code="TLS-FILE-DAMAGED",
+            what=f"{field} holds no certificate that can be read.",
+            why=f"{error}",
+            do=(f"Put a chain in PEM form there (-----BEGIN CERTIFICATE-----), or correct {field}.", "Run the same command again."),
+            where=Where(path),
+        )
+
+
+def _key(path: str) -> _Key | Problem:
+    text = _text(path, "deployment.ssl_key_path")
+    if isinstance(text, Problem):
+        return text
+    try:
+        return _Key(Secret(text), load_pem_private_key(text.encode(), password=None).public_key())
+    except TypeError:
+        return _unusable_key(path, "It is encrypted, and a service that starts by itself has nobody to ask for the passphrase.")
+    except ValueError:
+        return _unusable_key(path, "It is no private key in PEM form, or a damaged one.")
+
+
+def _text(path: str, field: str) -> str | Problem:
+    try:
+        return Path(path).expanduser().read_text(encoding="ascii")
+    except UnicodeDecodeError:
+        why = "It is not PEM text; perhaps it is DER or PKCS#12."
+    except OSError as error:
+        why = f"{error.strerror}."
+    return Problem(
+        code="TLS-FILE-UNREADABLE",
+        what=f"The file that {field} names could not be read.",
+        why=why,
+        do=(f"Correct {field}, or let the user who runs this command read the file.", "Run the same command again."),
+        where=Where(path),
+    )
+
+
+def _unusable_key(path: str, why: str) -> Problem:
+    return Problem(
+        code="TLS-KEY-UNUSABLE",
+        what="The private key can't be used.",
+        why=why,
+        do=(
+            "Write it as plain PEM: openssl pkey -in KEY -out plain.pem, and name that file in deployment.ssl_key_path.",
+            "Run the same command again.",
+        ),
+        where=Where(path),
+    )
+
+
+def _out_of_time(chain: Chain, now: datetime) -> list[Problem]:
+    subject = ", ".join(chain.names) or chain.leaf.subject.rfc4514_string()
+    problem = expiry.judged(subject, chain.not_before, chain.not_after, now)
+    return [problem] if problem and problem.code != "TLS-EXPIRES-SOON" else []
+
+
+def _leads_to(chain: Chain, authority: Chain) -> bool:
+    last = chain.certificates[-1]
+    return any(last == root or issued_by(last, root) for root in authority.certificates)
+
+
+def _other_authority(certificate_path: str, ca_path: str) -> Problem:
+    return Problem(
+        code="TLS-CHAIN-BROKEN",
+        what="The certificate chain does not lead to the certificate authority in deployment.ssl_ca_path.",
+        why=f"No certificate in {ca_path} signed the last one of the chain: an intermediate is missing, or it is another authority.",
+        do=("Append the missing intermediate to the chain, or name the authority that issued it.", "Run the same command again."),
+        where=Where(certificate_path),
+    )
