@@ -80,6 +80,10 @@ class Config(Section):
     assistant: AssistantConfig = AssistantConfig()
     tags: Mapping[str, str] = described({}, "Tags that every resource gets besides the deployer's own.", example="{team: platform}")
 
+    def usual_mode(self) -> Mode:
+        """The one that this configuration was loaded for."""
+        return self.mode
+
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Each section with its key in the file."""
         for name in type(self).model_fields:

@@ -11,7 +11,8 @@ def nearest(text: str, choices: Iterable[str]) -> str | None:
 
     by_spelling = {_spelling(choice): choice for choice in choices}
     wanted = _spelling(text)
-    close = difflib.get_close_matches(wanted, by_spelling, n=5, cutoff=0.7)
+    beginning = [choice for choice in by_spelling if len(wanted) > 2 and choice.startswith(wanted)]
+    close = beginning or difflib.get_close_matches(wanted, by_spelling, n=5, cutoff=0.7)
     # Letters in the wrong order are the commonest slip: the same letters win over the same order.
     close.sort(key=lambda choice: sorted(choice) != sorted(wanted))
     return by_spelling[close[0]] if close else None

@@ -33,9 +33,13 @@ class Section(BaseModel):
         """Each broken rule of this section, all of them."""
         yield from ()
 
+    def usual_mode(self) -> Mode:
+        """The mode that rules are for when nobody names one."""
+        return "production"
+
     def validate(self, mode: Mode | None = None) -> ValidationResult:  # type: ignore[override]  # the mission's name; pydantic's is deprecated
         """Whether this can be deployed in `mode` (by default its own, else production): every error, warning and suggestion."""
-        found = tuple(self.faults(mode or getattr(self, "mode", "production")))
+        found = tuple(self.faults(mode or self.usual_mode()))
         return ValidationResult(
             is_valid=all(fault.warning for fault in found),
             errors=tuple(f"{fault.what} {fault.why}" for fault in found if not fault.warning),

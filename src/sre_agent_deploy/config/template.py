@@ -1,0 +1,100 @@
+"""A commented config.yaml to begin with, made from the models themselves: `python -m sre_agent_deploy.config.template production`."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator
+
+from pydantic.fields import FieldInfo
+
+from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.section import Section
+
+WIDTH = 110
+
+# What a template writes instead of the default: the values that differ from one user to the next.
+PRODUCTION = {
+    "mode": "production",
+    "aws.account_id": "${AWS_ACCOUNT_ID}",
+    "aws.region": "${AWS_REGION:-us-east-1}",
+    "aws.endpoint_url": "${AWS_ENDPOINT_URL:-}",
+    "deployment.domain_name": "${SRE_DOMAIN_NAME:-sre.example.com}",
+    "deployment.ssl_cert_path": "${SRE_SSL_CERT_PATH:-/etc/letsencrypt/live/sre.example.com/fullchain.pem}",
+    "deployment.ssl_key_path": "${SRE_SSL_KEY_PATH:-/etc/letsencrypt/live/sre.example.com/privkey.pem}",
+    "deployment.ssl_ca_path": "${SRE_SSL_CA_PATH:-}",
+    "tls.source": "files",
+}
+LOCAL = {"mode": "local", "name": "demo"}
+LOCAL_FIELDS = ("version", "mode", "name", "services")
+
+
+def template(mode: Mode, *, schema: str = "") -> str:
+    """A configuration for `mode` with a comment on every field; `schema` is where editors find the JSON Schema."""
+    return "\n".join([*_head(mode, schema), *(line for name in _names(mode) for line in _top(name, mode))]) + "\n"
+
+
+def _head(mode: Mode, schema: str) -> Iterator[str]:
+    if schema:
+        yield f"# yaml-language-server: $schema={schema}"
+    yield "# The SRE assistant on AWS EC2." if mode == "production" else "# The SRE assistant on this machine, without an AWS account."
+    yield "#   sre-agent-deploy --validate-only --config THIS_FILE"
+    yield f"#   sre-agent-deploy --config THIS_FILE --mode {mode}"
+    yield "# A field left empty is created by the deployer, or has AWS's default. ${NAME} and ${NAME:-default} come from the"
+    yield "# environment or from a .env file beside this one; SRE_AGENT__SECTION__FIELD overrides a field. No secrets here."
+
+
+def _names(mode: Mode) -> Iterator[str]:
+    return (name for name in Config.model_fields if mode == "production" or name in LOCAL_FIELDS)
+
+
+def _top(name: str, mode: Mode) -> Iterator[str]:
+    field = Config.model_fields[name]
+    yield ""
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+        yield from _comment(field.annotation.__doc__ or "", "")
+        yield f"{name}:"
+        for key, below in field.annotation.model_fields.items():
+            yield from _field(key, below, _value(f"{name}.{key}", below, mode), "  ")
+    else:
+        yield from _field(name, field, _value(name, field, mode), "")
+
+
+def _field(name: str, field: FieldInfo, value: str, indent: str) -> Iterator[str]:
+    yield from _comment(field.description or "", indent)
+    if field.examples and not value:
+        yield f"{indent}#   example: {field.examples[0]}"
+    if isinstance(field.json_schema_extra, dict):
+        yield f"{indent}#   in the Console: {field.json_schema_extra['x-console']}"
+    yield f"{indent}{name}: {value}".rstrip()
+
+
+def _comment(text: str, indent: str) -> Iterator[str]:
+    lines = textwrap.wrap(text, WIDTH - len(indent) - 2, break_long_words=False, break_on_hyphens=False)
+    return (f"{indent}# {line}" for line in lines)
+
+
+def _value(path: str, field: FieldInfo, mode: Mode) -> str:
+    written = (PRODUCTION if mode == "production" else LOCAL).get(path)
+    if written is not None:
+        return written
+    match field.default:
+        case bool(flag):
+            return str(flag).lower()
+        case () | []:
+            return "[]"
+        case {}:
+            return "{}"
+        case value:
+            return str(value)
+
+
+def main() -> None:
+    """Print the template for the mode named on the command line."""
+    mode: Mode = "local" if sys.argv[1:] == ["local"] else "production"
+    sys.stdout.write(template(mode))
+
+
+if __name__ == "__main__":
+    main()
