@@ -96,7 +96,7 @@ def _launched(ec2: Any, instance: Any) -> Happening:
     async def tell(host: InstanceHost) -> None:
         # Looked up now: moto attaches the instance profile after it made the instance.
         association = ec2.iam_instance_profile_associations.get(instance.id)
-        profile_arn = association.instance_profile.arn if association else None
+        profile_arn = association.iam_instance_profile.arn if association else None
         user_data = base64.b64decode(str(instance.user_data)) if instance.user_data else b""
         await host.launched(instance.id, user_data, instance.private_ip, profile_arn)
 

@@ -18,6 +18,7 @@ from embedded_aws.strict import (
     ec2_security_groups,
     randomness,
     s3_bucket_policies,
+    secretsmanager_names,
     sts_identity,
 )
 
@@ -25,6 +26,7 @@ from embedded_aws.strict import (
 def apply(addresses: LoopbackAddresses) -> None:
     """Replace what differs. Once per process: moto's state is the process's, so a process is one start."""
     randomness.unpredictable()
+    randomness.request_ids()
     sts_identity.the_account_itself()
     sts_identity.session_tokens_are_real()
     ec2_addresses.loopback_only(addresses)
@@ -40,3 +42,4 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_clients.update_resets_what_it_omits()
     cognito_resource_servers.complete()
     s3_bucket_policies.conditions_evaluated()
+    secretsmanager_names.kept_during_recovery()

@@ -12,15 +12,11 @@ def in_use_not_deletable() -> None:
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
     """
+    from moto.ec2.exceptions import DependencyViolationError
     from moto.ec2.models import EC2Backend
-    from moto.ec2.models.security_groups import SecurityGroupBackend
-
-    assert issubclass(EC2Backend, SecurityGroupBackend)
 
     @replacing(EC2Backend, "_delete_security_group")
     def delete(original: Any, self: Any, vpc_id: str | None, group_id: str) -> Any:
-        from moto.ec2.exceptions import DependencyViolationError
-
         if _has_interface(self, group_id) or _is_named_elsewhere(self, group_id):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         return original(self, vpc_id, group_id)
@@ -38,9 +34,4 @@ def _has_interface(ec2: Any, group_id: str) -> bool:
 
 def _is_named_elsewhere(ec2: Any, group_id: str) -> bool:
     others = (group for groups in ec2.groups.values() for group in groups.values() if group.id != group_id)
-    return any(
-        source.get("GroupId") == group_id
-        for group in others
-        for rule in (*group.ingress_rules, *group.egress_rules)
-        for source in rule.source_groups
-    )
+    return any(rule.source_group.get("GroupId") == group_id for group in others for rule in (*group.ingress_rules, *group.egress_rules))
