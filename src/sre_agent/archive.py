@@ -1,0 +1,108 @@
+"""Reports that were kept, so that evidence can be looked at after the answer has scrolled away."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from sre_agent.ask import Reply
+from sre_agent.evidence import Evidence, investigation_of
+from sre_agent.render import evidence_lines
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+_EVIDENCE_ID = re.compile(r"inv-[0-9a-f]{4,32}-e[0-9]{1,6}")
+_INVESTIGATION_ID = re.compile(r"inv-[0-9a-f]{4,32}")
+
+
+def save(folder: Path, reply: Reply) -> Path:
+    """Keep the report as JSON and Markdown, readable by its owner only; gives the Markdown file."""
+    if not _INVESTIGATION_ID.fullmatch(reply.investigation_id):
+        raise Refused(_unknown(reply.investigation_id, folder))
+    markdown = folder / f"{reply.investigation_id}.md"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path, text in ((markdown.with_suffix(".json"), as_json(reply)), (markdown, reply.markdown)):
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(_unwritable(folder, str(error))) from error
+    return markdown
+
+
+def as_json(reply: Reply) -> str:
+    """The report for programs."""
+    return json.dumps(reply.report, indent=2, ensure_ascii=False) + "\n"
+
+
+def find(folder: Path, evidence_id: str) -> Evidence:
+    """The evidence of that id from the reports in `folder`. Raises Refused when it is not there."""
+    if not _EVIDENCE_ID.fullmatch(evidence_id):
+        raise Refused(_not_an_id(evidence_id))
+    try:
+        report = json.loads((folder / f"{investigation_of(evidence_id)}.json").read_text(encoding="utf-8"))
+        return next(_evidence(record) for record in report["evidence"] if record["id"] == evidence_id)
+    except FileNotFoundError as error:
+        raise Refused(_unknown(evidence_id, folder)) from error
+    except StopIteration as error:
+        raise Refused(_unknown(evidence_id, folder)) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(_damaged(folder, evidence_id)) from error
+
+
+def shown(record: Evidence, *, as_json: bool) -> str:
+    """One record for the terminal."""
+    if as_json:
+        return json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n"
+    return "\n".join(evidence_lines(record)) + "\n"
+
+
+def _evidence(record: Mapping[str, object]) -> Evidence:
+    arguments = record["arguments"]
+    return Evidence(
+        id=str(record["id"]),
+        tool=str(record["tool"]),
+        arguments=dict(arguments) if isinstance(arguments, dict) else {},
+        at=clock.parse(str(record["time"])),
+        excerpt=str(record["excerpt"]),
+        sha256=str(record["sha256"]),
+        happened=clock.parse(str(record["happened"])) if record.get("happened") else None,
+    )
+
+
+def _unknown(evidence_id: str, folder: Path) -> Problem:
+    return Problem(
+        code="EVIDENCE-UNKNOWN",
+        what=f"{evidence_id} is in no report that was kept here.",
+        why=f"{folder} holds the reports of questions that were asked from this account.",
+        do=("Take an id from a report that sre-agent --prompt printed.", "If it was asked with --output-dir, give the same one again."),
+    )
+
+
+def _not_an_id(text: str) -> Problem:
+    return Problem(
+        code="EVIDENCE-ID-INVALID",
+        what=f"{text!r} is not an evidence id.",
+        why="An evidence id looks like inv-7c2f91ab-e12.",
+        do=("Copy one from a report: every claim there ends with its ids in brackets.",),
+    )
+
+
+def _damaged(folder: Path, evidence_id: str) -> Problem:
+    return Problem(
+        code="REPORT-DAMAGED",
+        what=f"The report that holds {evidence_id} can't be read.",
+        why=f"{folder / investigation_of(evidence_id)}.json is not a report that this version wrote.",
+        do=("Ask again: sre-agent --prompt …",),
+    )
+
+
+def _unwritable(folder: Path, reason: str) -> Problem:
+    return Problem(
+        code="REPORT-NOT-KEPT",
+        what="The report could not be kept.",
+        why=reason,
+        do=(f"Make {folder} writable, or name another folder with --output-dir.",),
+    )

@@ -1,0 +1,115 @@
+"""Asks a deployed assistant: a caller's token, one POST over verified TLS, its answer or the Problem."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx2
+
+from sre_agent import aws, transport
+from sre_agent.connection import Connection
+from sre_agent.oidc import Discovery
+from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_core.problem import Problem, Refused
+
+ANSWER_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the assistant answered."""
+
+    markdown: str
+    report: Mapping[str, object]
+
+    @property
+    def investigation_id(self) -> str:
+        return str(self.report["investigation_id"])
+
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """Evidence ids, those of the root cause first."""
+        cause, records = self.report.get("root_cause"), self.report.get("evidence")
+        cited = [str(cited) for cited in cause["evidence"]] if isinstance(cause, dict) else []
+        return tuple(cited or ([str(record["id"]) for record in records] if isinstance(records, list) else []))
+
+
+def ask(connection: Connection, prompt: str) -> Reply:
+    """The assistant's answer. Raises Refused with what went wrong at which hop."""
+    secret = aws.client_secret(connection.client_secret, connection.registry)
+    return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), prompt))
+
+
+async def _ask(connection: Connection, client: Client, prompt: str) -> Reply:
+    proxies = not connection.on_this_machine
+    async with transport.client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
+        tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
+        body = {"input": {"prompt": prompt, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
+        try:
+            response = await http.post(f"{connection.assistant_url}/invocations", json=body, auth=BearerAuth(tokens))
+        except httpx2.HTTPError as error:
+            raise Refused(_unreachable(connection, error)) from error
+    return _read(connection, response)
+
+
+def _read(connection: Connection, response: httpx2.Response) -> Reply:
+    try:
+        answer = response.json()
+        if response.status_code == 200:
+            output = answer["output"]
+            return Reply(str(output["message"]), dict(output["report"]))
+        error = answer["error"]
+        raise Refused(_failed(connection, response.status_code, error))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(_not_the_assistant(connection, response.status_code)) from error
+
+
+def _failed(connection: Connection, status: int, error: Mapping[str, object]) -> Problem:
+    """The assistant's own problem where it sent one; a refused token as ours."""
+    if status in {401, 403}:
+        return Problem(
+            code="ASSISTANT-REFUSED-TOKEN",
+            what=f"The assistant at {connection.assistant_url} refused the token.",
+            why=f"{error.get('code')}: {error.get('message')}",
+            do=("Deploy again so that assistant and connection agree.", "Check both sides: sre-agent-deploy verify"),
+        )
+    advice = error.get("do")
+    return Problem(
+        code=str(error.get("code", "ASSISTANT-FAILED")),
+        what=str(error.get("what", "The assistant could not answer.")),
+        why=str(error.get("why", error.get("message", f"It answered {status}."))),
+        do=tuple(str(step) for step in advice) if isinstance(advice, list) and advice else ("Check it: sre-agent-deploy verify",),
+    )
+
+
+def _unreachable(connection: Connection, error: httpx2.HTTPError) -> Problem:
+    if transport.is_certificate_error(error):
+        return Problem(
+            code="ASSISTANT-TLS-NOT-VERIFIED",
+            what=f"The certificate of {connection.assistant_url} is not trusted, so nothing was sent.",
+            why=str(error),
+            do=("Correct ca_file in the connection file, or deploy again.", "Never turn verification off."),
+        )
+    if isinstance(error, httpx2.ReadTimeout):
+        why = f"It did not answer within {ANSWER_SECONDS:.0f} s."
+    else:
+        why = f"{urlsplit(connection.assistant_url).netloc}: {error or type(error).__name__}"
+    return Problem(
+        code="ASSISTANT-DOWN",
+        what=f"The assistant at {connection.assistant_url} does not answer.",
+        why=why,
+        do=("See what runs: sre-agent-deploy status", "If the deployment is gone, deploy again."),
+    )
+
+
+def _not_the_assistant(connection: Connection, status: int) -> Problem:
+    return Problem(
+        code="ASSISTANT-ANSWER-UNREADABLE",
+        what=f"{connection.assistant_url} answered {status} with something that is not an assistant's answer.",
+        why="Another program listens there, or the front door answered in the assistant's place.",
+        do=("Check the deployment: sre-agent-deploy verify",),
+    )

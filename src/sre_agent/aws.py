@@ -1,0 +1,126 @@
+"""The one place of this package that speaks to AWS: it fetches the caller's client secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sre_agent.connection import SecretReference
+from sre_core.problem import Problem, Refused, Where
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+AWS_VARIABLES = "AWS_"  # every variable of this prefix could aim a client at a real account
+
+
+@dataclass(frozen=True)
+class Registry:
+    """AWS on one machine: its endpoint, its authority and its credentials of this start."""
+
+    endpoint: str
+    ca_file: str
+    region: str
+    access_key_id: str
+    secret_access_key: Secret
+
+
+def client_secret(reference: SecretReference, registry_file: str) -> Secret:
+    """The secret that `reference` names. Raises Refused when AWS does not give it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = _on_this_machine(_registry(Path(registry_file))) if registry_file else _in_the_account(reference.region)
+        answer = client.get_secret_value(SecretId=reference.secret_arn)
+        return Secret(str(json.loads(answer["SecretString"])[reference.json_key]))
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise Refused(_refused(reference, code, error.response["ResponseMetadata"].get("RequestId"))) from error
+    except BotoCoreError as error:
+        raise Refused(_unreachable(registry_file, str(error))) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(_refused(reference, f"it holds no {reference.json_key}", None)) from error
+
+
+def _registry(path: Path) -> Registry:
+    try:
+        document: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        return Registry(
+            endpoint=document["endpoint"],
+            ca_file=document["ca_file"],
+            region=document["region"],
+            access_key_id=document["access_key_id"],
+            secret_access_key=Secret(document["secret_access_key"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(_gone(path)) from error
+
+
+def _on_this_machine(registry: Registry) -> SecretsManagerClient:
+    """A client that can't reach a real account: no variable, profile or proxy of the user is looked at."""
+    _forget_aws_settings()
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "secretsmanager",
+        region_name=registry.region,
+        endpoint_url=registry.endpoint,
+        verify=registry.ca_file,
+        aws_access_key_id=registry.access_key_id,
+        aws_secret_access_key=registry.secret_access_key.reveal(),
+        config=Config(proxies={}, connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}),
+    )
+
+
+def _forget_aws_settings() -> None:
+    """Take AWS's variables out of this process: any of them could aim botocore elsewhere or make it fail."""
+    for name in [name for name in os.environ if name.startswith(AWS_VARIABLES)]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def _in_the_account(region: str) -> SecretsManagerClient:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("secretsmanager", region_name=region, config=Config(connect_timeout=5, read_timeout=10))
+
+
+def _refused(reference: SecretReference, reason: str, request_id: str | None) -> Problem:
+    return Problem(
+        code="CALLER-SECRET-REFUSED",
+        what="The caller client's secret was not given.",
+        why=f"Secrets Manager: {reason}.",
+        do=(
+            f"Allow your AWS identity secretsmanager:GetSecretValue on {reference.secret_arn}.",
+            "If the deployment was removed, its connection file is old: deploy again.",
+        ),
+        request_id=request_id,
+    )
+
+
+def _unreachable(registry_file: str, reason: str) -> Problem:
+    if registry_file:
+        return _gone(Path(registry_file))
+    return Problem(
+        code="AWS-UNREACHABLE",
+        what="AWS could not be asked for the caller client's secret.",
+        why=reason,
+        do=("Check that AWS credentials are at hand: aws sts get-caller-identity", "Check the network to Secrets Manager."),
+    )
+
+
+def _gone(registry: Path) -> Problem:
+    return Problem(
+        code="LOCAL-AWS-GONE",
+        what="The AWS on this machine does not run any more, and the deployment in it is gone.",
+        why="It keeps its state in memory: it was stopped, it died, or the machine was restarted.",
+        do=("See what is left: sre-agent-deploy status", "Deploy again: sre-agent-deploy --config examples/local.yaml --mode local"),
+        where=Where(str(registry)),
+    )

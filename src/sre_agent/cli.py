@@ -1,0 +1,126 @@
+"""The command `sre-agent`: ask the deployed assistant, look at evidence, or be the assistant.
+
+Imports of more than the standard library and click are late: `--help` must not pay for them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from sre_core.problem import Problem, Refused
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the root options said; commands share them."""
+
+    deployment: str | None
+    connection: str | None
+    output_dir: Path | None
+    as_json: bool
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why does checkout fail?")
+@click.option("--deployment", metavar="ID", help="Which deployment to ask. Default: the newest.")
+@click.option("--connection", metavar="FILE", help="Ask by this connection file instead.")
+@click.option(
+    "--output-dir", type=click.Path(file_okay=False, path_type=Path), help="Where reports are kept. Default: <state dir>/reports."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
+@click.pass_context
+def command(
+    context: click.Context, *, prompt: str | None, deployment: str | None, connection: str | None, output_dir: Path | None, as_json: bool
+) -> None:
+    """Find out what broke, with evidence.
+
+    \b
+    sre-agent --prompt "Why does checkout fail?"   ask, and print the report
+    sre-agent evidence inv-7c2f91ab-e12            show one observation that the report cites
+    """
+    context.obj = Options(deployment, connection, output_dir, as_json)
+    if context.invoked_subcommand and prompt is not None:
+        raise click.UsageError(f"--prompt asks a question; it can't be used with the command {context.invoked_subcommand}.")
+    if context.invoked_subcommand:
+        return
+    if prompt is None:
+        click.echo(context.get_help())
+        return
+    with _problems_shown(as_json):
+        _ask(prompt, context.obj)
+
+
+@command.command()
+@click.argument("evidence_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
+@click.pass_obj
+def evidence(options: Options, evidence_id: str, as_json: bool) -> None:
+    """Show one observation: tool, arguments, time and excerpt."""
+    from sre_agent import archive
+
+    with _problems_shown(as_json or options.as_json):
+        record = archive.find(_reports(options), evidence_id)
+        click.echo(archive.shown(record, as_json=as_json or options.as_json), nl=False)
+
+
+@command.command()
+@click.option("--socket", required=True, metavar="PATH", help="The Unix socket to answer on.")
+def serve(socket: str) -> None:
+    """Be the assistant (this is what runs on the instance)."""
+    with _problems_shown(as_json=False):
+        from sre_agent.serve import serve as run
+
+        run(socket)
+
+
+def main() -> None:
+    """The entry point of the `sre-agent` script."""
+    command(prog_name="sre-agent")
+
+
+def _ask(prompt: str, options: Options) -> None:
+    from sre_agent import archive, connection
+    from sre_agent.ask import ask
+
+    chosen = connection.choose(file=options.connection, deployment=options.deployment, state=connection.state_dir())
+    click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
+    answer = ask(chosen, prompt)
+    saved = archive.save(_reports(options), answer)
+    click.echo(archive.as_json(answer) if options.as_json else answer.markdown, nl=False)
+    click.echo(f"\nKept in {saved}", err=True)
+    if answer.citations:
+        flag = f" --output-dir {options.output_dir}" if options.output_dir else ""
+        click.echo(f"Next: sre-agent{flag} evidence {answer.citations[0]}", err=options.as_json)
+
+
+def _reports(options: Options) -> Path:
+    from sre_agent.connection import state_dir
+
+    return options.output_dir or state_dir() / "reports"
+
+
+@contextmanager
+def _problems_shown(as_json: bool) -> Iterator[None]:
+    """Problems end the command with status 1, and as text or JSON; never as a traceback."""
+    try:
+        yield
+    except Refused as refused:
+        _show(refused.problems, as_json)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _show(problems: tuple[Problem, ...], as_json: bool) -> None:
+    import json
+
+    if as_json:
+        click.echo(json.dumps({"problems": [problem.to_json() for problem in problems]}, indent=2))
+        return
+    click.echo("\n\n".join(map(str, problems)), err=True)

@@ -1,0 +1,122 @@
+"""How to reach a deployed assistant: the connection file that `sre-agent-deploy` wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_core.problem import Problem, Refused, Where
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """Where a secret lies; never the secret."""
+
+    secret_arn: str
+    json_key: str
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One deployment's assistant, its certificate authority, and the client that may ask it."""
+
+    deployment_id: str
+    assistant_url: str
+    ca_file: str
+    oidc_discovery_url: str
+    client_id: str
+    scope: str
+    client_secret: SecretReference
+    registry: str
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether its AWS is the one on this machine, so that nothing may go anywhere else."""
+        return bool(self.registry)
+
+
+def state_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where deployments of this user leave their files."""
+    if named := environment.get("SRE_AGENT_STATE_DIR"):
+        return Path(named)
+    if shared := environment.get("XDG_STATE_HOME"):
+        return Path(shared) / "sre-agent"
+    return Path.home() / ".local" / "state" / "sre-agent"
+
+
+def choose(*, file: str | None, deployment: str | None, state: Path) -> Connection:
+    """The connection that was named, else the newest. Raises Refused when there is none."""
+    if file:
+        return load(Path(file))
+    folder = state / "connections"
+    if deployment:
+        path = folder / f"{deployment}.json"
+        if path.name != f"{deployment}.json" or not path.is_file():
+            raise Refused(_unknown(deployment, folder))
+        return load(path)
+    known = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    if not known:
+        raise Refused(_no_deployment(folder))
+    return load(known[-1])
+
+
+def load(path: Path) -> Connection:
+    """The connection in `path`. Raises Refused when it is missing, damaged or of a newer kind."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema"] != 1:
+            raise Refused(_unreadable(path, f"schema {document['schema']} is not one that this version reads"))
+        secret = document["client_secret"]
+        connection = Connection(
+            deployment_id=str(document["deployment_id"]),
+            assistant_url=str(document["assistant_url"]).rstrip("/"),
+            ca_file=str(document.get("ca_file", "")),
+            oidc_discovery_url=str(document["oidc_discovery_url"]),
+            client_id=str(document["client_id"]),
+            scope=str(document["scope"]),
+            client_secret=SecretReference(str(secret["secret_arn"]), str(secret["json_key"]), str(secret["region"])),
+            registry=str(document.get("aws", {}).get("registry", "")),
+        )
+    except (OSError, ValueError) as error:
+        raise Refused(_unreadable(path, str(error))) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Refused(_unreadable(path, f"it lacks {error}")) from error
+    if not connection.assistant_url.startswith("https://"):
+        raise Refused(_unreadable(path, "assistant_url is not https"))
+    return connection
+
+
+def _no_deployment(folder: Path) -> Problem:
+    return Problem(
+        code="NO-DEPLOYMENT",
+        what="There is no deployment to ask.",
+        why=f"{folder} holds no connection file.",
+        do=(
+            "Deploy one on this machine: sre-agent-deploy --config examples/local.yaml --mode local",
+            "Or name a connection file with --connection FILE.",
+        ),
+    )
+
+
+def _unknown(deployment: str, folder: Path) -> Problem:
+    known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
+    return Problem(
+        code="DEPLOYMENT-UNKNOWN",
+        what=f"Deployment {deployment} is not known here.",
+        why=f"{folder} has connections of: {known}.",
+        do=("Name one of these with --deployment, or leave it out for the newest.",),
+    )
+
+
+def _unreadable(path: Path, reason: str) -> Problem:
+    return Problem(
+        code="CONNECTION-UNREADABLE",
+        what="The connection file can't be used.",
+        why=reason,
+        do=("Run the deployment again: it writes the file anew.", "Or name another with --connection FILE."),
+        where=Where(str(path)),
+    )

@@ -1,0 +1,116 @@
+"""What was seen, and where: every claim of a report points at records made here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sre_core import clock
+
+EXCERPT_LIMIT = 1_200  # characters: enough for a stack trace's head, small enough for a report with fifty of them
+
+type Argument = str | int | float | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one tool said. `data` is parsed and redacted; `sha256` and `size` are of the full text as it came."""
+
+    tool: str
+    arguments: Mapping[str, Argument]
+    at: datetime
+    data: object = None
+    sha256: str = ""
+    size: int = 0
+    failure: str = ""
+    truncated: bool = False
+
+    @property
+    def call(self) -> str:
+        """The call as a person would write it: `kubernetes___get_pod_status(namespace=shop)`."""
+        return f"{self.tool}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The part of an answer that matters, and when what it tells happened."""
+
+    answer: Answer = field(repr=False)
+    text: str
+    happened: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One observation, with an id that findings cite."""
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Argument]
+    at: datetime
+    excerpt: str
+    sha256: str
+    happened: datetime | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """The form that reports keep and `sre-agent evidence ID` shows."""
+        return {
+            "id": self.id,
+            "tool": self.tool,
+            "arguments": dict(self.arguments),
+            "time": clock.stamp(self.at),
+            "happened": clock.stamp(self.happened) if self.happened else None,
+            "excerpt": self.excerpt,
+            "sha256": self.sha256,
+        }
+
+
+class EvidenceLog:
+    """Gives each observation of one investigation an id; the same observation keeps its id."""
+
+    def __init__(self, investigation_id: str) -> None:
+        self.investigation_id = investigation_id
+        self._records: dict[str, Evidence] = {}
+        self._ids: dict[tuple[str, str, str], str] = {}
+
+    def record(self, excerpt: Excerpt) -> str:
+        """The id under which `excerpt` can be cited."""
+        answer = excerpt.answer
+        text = excerpt.text if len(excerpt.text) <= EXCERPT_LIMIT else f"{excerpt.text[: EXCERPT_LIMIT - 2]} …"
+        key = (answer.call, answer.sha256, text)
+        if key not in self._ids:
+            self._ids[key] = f"{self.investigation_id}-e{len(self._records) + 1}"
+            self._records[self._ids[key]] = Evidence(
+                id=self._ids[key],
+                tool=answer.tool,
+                arguments=answer.arguments,
+                at=answer.at,
+                excerpt=text,
+                sha256=answer.sha256,
+                happened=excerpt.happened,
+            )
+        return self._ids[key]
+
+    def __contains__(self, evidence_id: str) -> bool:
+        return evidence_id in self._records
+
+    def __getitem__(self, evidence_id: str) -> Evidence:
+        return self._records[evidence_id]
+
+    def __iter__(self) -> Iterator[Evidence]:
+        return iter(self._records.values())
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+def new_investigation_id() -> str:
+    """An id that two investigations don't share: `inv-7c2f91ab`."""
+    return f"inv-{secrets.token_hex(4)}"
+
+
+def investigation_of(evidence_id: str) -> str:
+    """The investigation in which an evidence id was given."""
+    return evidence_id.rpartition("-e")[0]

@@ -1,0 +1,41 @@
+"""A claim with its proof: one that cites what nobody saw is rejected before anyone reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sre_agent.evidence import EvidenceLog
+
+CONCLUSION_NEEDS = 3  # citations below which a root cause is a guess
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One claim and the ids of the evidence it rests on."""
+
+    claim: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A finding that was kept from the report, and why."""
+
+    finding: Finding
+    because: str
+
+
+def accept(finding: Finding, log: EvidenceLog) -> Finding | Rejected:
+    """The finding itself if it cites evidence and all that it cites exists."""
+    if not finding.evidence:
+        return Rejected(finding, "it cites no evidence")
+    unknown = [cited for cited in finding.evidence if cited not in log]
+    if unknown:
+        return Rejected(finding, f"it cites evidence that does not exist: {', '.join(unknown)}")
+    return finding
+
+
+def accepted(findings: Iterable[Finding], log: EvidenceLog) -> tuple[Finding, ...]:
+    """Those findings that may be shown."""
+    return tuple(finding for finding in findings if isinstance(accept(finding, log), Finding))

@@ -1,0 +1,133 @@
+"""The only way to tools: MCP over streamable HTTP, through the AgentCore Gateway, with a Cognito token."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+from mcp import MCPError
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult, TextContent
+
+from sre_agent.evidence import Answer, Argument
+from sre_agent.redaction import redact, redact_tree
+from sre_agent.transport import is_certificate_error
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+CALL_SECONDS = 10.0
+AT_ONCE = 8  # calls in flight: more only wait inside the gateway
+PAGES = 20  # a gateway that never stops paging is not followed for ever
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool that the gateway offers: its full name, and the arguments it takes."""
+
+    name: str
+    parameters: frozenset[str]
+
+
+class Tools:
+    """The tools of one open session, called by operation: `get_pod_status`, whatever target it is behind."""
+
+    def __init__(self, client: Client, offered: Mapping[str, Tool]) -> None:
+        self._client = client
+        self._offered = offered
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def call(self, operation: str, **arguments: Argument) -> Answer:
+        """What the tool said, or an answer that carries its failure: this never raises for one tool."""
+        tool = self._offered.get(operation)
+        if tool is None:
+            return Answer(tool=operation, arguments=arguments, at=clock.now(), failure="the gateway offers no such tool")
+        known = {name: value for name, value in arguments.items() if name in tool.parameters}
+        async with self._slots:
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    result = await self._client.call_tool(tool.name, known)
+            except TimeoutError:
+                return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=f"no answer within {CALL_SECONDS:.0f} s")
+            except (MCPError, httpx2.HTTPError, Refused) as error:
+                return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=redact(str(error)) or type(error).__name__)
+        return read(tool.name, known, result)
+
+
+def read(tool: str, arguments: Mapping[str, Argument], result: CallToolResult) -> Answer:
+    """A tool's result as an answer: JSON where it is JSON, redacted, its size and hash those of the original."""
+    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if result.is_error:
+        return Answer(tool=tool, arguments=arguments, at=clock.now(), sha256=sha256, size=len(text), failure=redact(text[:400]))
+    try:
+        data = redact_tree(json.loads(text))
+    except ValueError:
+        data = redact(text)
+    truncated = isinstance(data, dict) and data.get("truncated") is True
+    return Answer(tool=tool, arguments=arguments, at=clock.now(), data=data, sha256=sha256, size=len(text), truncated=truncated)
+
+
+@asynccontextmanager
+async def open_tools(url: str, http: httpx2.AsyncClient) -> AsyncGenerator[Tools]:
+    """One MCP session for one investigation. Raises Refused when the gateway can't be used at all."""
+    try:
+        async with Client(streamable_http_client(url, http_client=http), read_timeout_seconds=CALL_SECONDS) as client:
+            yield Tools(client, await _offered(client))
+    except* Refused as refused:
+        raise Refused(*_problems(refused)) from refused
+    except* (MCPError, httpx2.HTTPError, OSError, TimeoutError) as failed:
+        raise Refused(_unusable(url, failed)) from failed
+
+
+async def _offered(client: Client) -> dict[str, Tool]:
+    """Operation to tool. The gateway names tools `<target>___<operationId>`."""
+    tools: dict[str, Tool] = {}
+    cursor: str | None = None
+    for _ in range(PAGES):
+        page = await client.list_tools(cursor=cursor)
+        for tool in page.tools:
+            properties = tool.input_schema.get("properties", {})
+            tools[tool.name.rpartition("___")[2]] = Tool(tool.name, frozenset(properties))
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    return tools
+
+
+def _problems(group: BaseExceptionGroup[Refused]) -> list[Problem]:
+    found: list[Problem] = []
+    for error in group.exceptions:
+        found.extend(error.problems if isinstance(error, Refused) else _problems(error))
+    return found
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _unusable(url: str, failed: BaseException) -> Problem:
+    cause = _first(failed)
+    if is_certificate_error(cause):
+        return Problem(
+            code="GATEWAY-TLS-NOT-VERIFIED",
+            what=f"The certificate of the gateway at {url} is not trusted.",
+            why=redact(str(cause)),
+            do=("Point SSL_CERT_FILE at the authority that signed it.", "Never turn verification off."),
+        )
+    return Problem(
+        code="GATEWAY-UNUSABLE",
+        what=f"The gateway at {url} could not be used.",
+        why=redact(str(cause)) or type(cause).__name__,
+        do=(
+            "Check gateway, targets and tokens: sre-agent-deploy verify",
+            "A refused token means that the assistant's client is not among the gateway's allowed clients.",
+        ),
+    )

@@ -1,0 +1,139 @@
+"""Who may ask the assistant: access tokens of one client with one scope, checked against the issuer's keys."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx2
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from sre_agent.oidc import Discovery, unreachable
+from sre_core.problem import Refused
+
+REFETCH_AFTER = 10.0  # seconds: an unknown key id may ask the issuer again, but a flood of them may not
+LEEWAY = 5  # seconds that clocks may differ
+
+type Reason = Literal["missing_token", "invalid_token", "expired_token", "wrong_client", "insufficient_scope"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A caller whose token was checked."""
+
+    client_id: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Why a request is refused, in a fixed word."""
+
+    reason: Reason
+
+    @property
+    def status(self) -> int:
+        """403 for a good token that may not do this, 401 for everything else (RFC 6750)."""
+        return 403 if self.reason == "insufficient_scope" else 401
+
+    @property
+    def challenge(self) -> str:
+        """The `www-authenticate` header: no error code where no token was sent (RFC 6750, 3.1)."""
+        if self.reason == "missing_token":
+            return "Bearer"
+        error = "insufficient_scope" if self.reason == "insufficient_scope" else "invalid_token"
+        return f'Bearer error="{error}"'
+
+
+class Keys:
+    """The issuer's signing keys, read again when a token names one that is not known yet."""
+
+    def __init__(self, http: httpx2.AsyncClient, discovery: Discovery) -> None:
+        self._http = http
+        self._discovery = discovery
+        self._keys: KeySet | None = None
+        self._read_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def holding(self, key_id: str) -> KeySet:
+        """The key set, fresh if it did not hold `key_id`. Raises Refused when the issuer does not answer."""
+        async with self._lock:
+            known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
+            if self._keys is None or (not known and time.monotonic() - self._read_at > REFETCH_AFTER):
+                self._keys = await self._read()
+                self._read_at = time.monotonic()
+            return self._keys
+
+    async def _read(self) -> KeySet:
+        url = (await self._discovery.issuer()).jwks_uri
+        try:
+            response = await self._http.get(url, auth=None)
+            response.raise_for_status()
+            return KeySet.import_key_set(response.json())
+        except (httpx2.HTTPError, ValueError, JoseError) as error:
+            cause = error if isinstance(error, httpx2.HTTPError) else httpx2.HTTPError(f"not a key set: {error}")
+            raise Refused(unreachable(url, cause)) from error
+
+
+class Verifier:
+    """Decides about one `Authorization` header: a Caller, or a Denial."""
+
+    def __init__(self, keys: Keys, discovery: Discovery, *, client_id: str, scope: str) -> None:
+        self._keys = keys
+        self._discovery = discovery
+        self._client_id = client_id
+        self._scope = scope
+
+    async def check(self, authorization: str | None) -> Caller | Denial:
+        """Signature (RS256 only), issuer, expiry, kind, client and scope, in this order."""
+        scheme, _, token = (authorization or "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return Denial("missing_token")
+        claims = await self._claims(token.strip())
+        if claims is None:
+            return Denial("invalid_token")
+        return judge(claims, (await self._discovery.issuer()).issuer, self._client_id, self._scope, time.time())
+
+    async def _claims(self, token: str) -> Mapping[str, object] | None:
+        key_id = _key_id(token)
+        if key_id is None:
+            return None
+        try:
+            return jwt.decode(token, await self._keys.holding(key_id), algorithms=["RS256"]).claims
+        except (JoseError, ValueError):
+            return None
+
+
+def judge(claims: Mapping[str, object], issuer: str, client_id: str, scope: str, now: float) -> Caller | Denial:
+    """What a correctly signed token's claims allow."""
+    expires, begins = claims.get("exp"), claims.get("nbf", 0)
+    if claims.get("iss") != issuer or claims.get("token_use") != "access" or not _is_time(expires) or not _is_time(begins):
+        return Denial("invalid_token")
+    if float(str(expires)) + LEEWAY < now:
+        return Denial("expired_token")
+    if float(str(begins)) - LEEWAY > now:
+        return Denial("invalid_token")
+    if claims.get("client_id") != client_id:
+        return Denial("wrong_client")
+    if scope not in str(claims.get("scope", "")).split():
+        return Denial("insufficient_scope")
+    return Caller(client_id=client_id, subject=str(claims.get("sub", "")))
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _key_id(token: str) -> str | None:
+    """The key id in the header, read before anything is trusted; None for what is no signed token with one."""
+    from joserfc.jws import extract_compact
+
+    try:
+        return str(extract_compact(token.encode()).headers()["kid"])
+    except (JoseError, ValueError, KeyError):
+        return None

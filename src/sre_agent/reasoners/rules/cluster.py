@@ -1,0 +1,69 @@
+"""What deployments, events and nodes say: changes, failures to start, missing replicas, sick nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sre_agent.reasoners.rules.signals import Kind, Signal
+from sre_agent.scene import Change, Event, Node, Workload
+from sre_core import clock
+
+# How long before the time that is looked at a change may have been made and still be the trigger.
+CHANGE_MATTERS = timedelta(hours=24)
+_EVENTS = {
+    "OOMKilling": Kind.OOM_KILL,
+    "OOMKilled": Kind.OOM_KILL,
+    "SystemOOM": Kind.NODE_PROBLEM,
+    "FailedScheduling": Kind.UNSCHEDULABLE,
+    "FailedMount": Kind.CANNOT_START,
+    "FailedCreate": Kind.UNAVAILABLE,
+    "Unhealthy": Kind.PROBE_FAILING,
+    "NodeNotReady": Kind.NODE_PROBLEM,
+    "Evicted": Kind.NODE_PROBLEM,
+}
+
+
+def detect_workloads(workloads: tuple[Workload, ...]) -> Iterator[Signal]:
+    """Deployments that lack replicas, were scaled to nothing, or name hosts that don't exist."""
+    for workload in workloads:
+        if workload.desired == 0:
+            what = f"deployment {workload.service} is scaled to 0 replicas"
+            yield Signal(kind=Kind.SCALED_TO_ZERO, service=workload.service, what=what, sources=(workload.source,))
+        elif workload.available < workload.desired:
+            what = f"deployment {workload.service} has {workload.available} of {workload.desired} replicas available"
+            yield Signal(kind=Kind.UNAVAILABLE, service=workload.service, what=what, sources=(workload.source,))
+        for complaint in workload.complaints:
+            if ": no Service " in complaint:
+                what = f"the configuration of {workload.service} names a host that no Service has: {complaint}"
+                subject = complaint.partition(": no Service ")[0].rpartition(".env.")[2]
+                yield Signal(kind=Kind.UNKNOWN_HOST, service=workload.service, what=what, sources=(workload.source,), subject=subject)
+
+
+def detect_changes(changes: tuple[Change, ...], since: datetime) -> Iterator[Signal]:
+    """New revisions that are young enough to matter."""
+    for change in changes:
+        if change.at >= since - CHANGE_MATTERS:
+            differences = "; ".join(change.differences) or "nothing that is recorded"
+            what = f"{change.service} was changed to revision {change.revision} at {clock.stamp(change.at)}: {differences}"
+            yield Signal(kind=Kind.CHANGED, service=change.service, what=what, sources=(change.source,), at=change.at)
+
+
+def detect_events(events: tuple[Event, ...], since: datetime) -> Iterator[Signal]:
+    """Warnings of the cluster that name a failure; those from before the incident's time are left out."""
+    for event in events:
+        kind = _EVENTS.get(event.reason)
+        if kind is None or not event.warning or (event.at is not None and event.at < since - CHANGE_MATTERS):
+            continue
+        times = f" ({event.count} times)" if event.count > 1 else ""
+        what = f"{event.kind} {event.name}: {event.reason}{times}: {event.message}"
+        yield Signal(kind=kind, service=event.service or event.name, what=what, sources=(event.source,), at=event.at)
+
+
+def detect_nodes(nodes: tuple[Node, ...]) -> Iterator[Signal]:
+    """Nodes that are not ready or under pressure."""
+    for node in nodes:
+        if not node.ready or node.complaints:
+            state = "under pressure" if node.ready else "not ready"
+            what = f"node {node.name} is {state}: {'; '.join(node.complaints) or 'no reason is given'}"
+            yield Signal(kind=Kind.NODE_PROBLEM, service=node.name, what=what, sources=(node.source,))

@@ -1,0 +1,169 @@
+"""From signals to a judgement: which candidate explains most, what follows from it, and what has nothing to do with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sre_agent.reasoners.rules import cluster, logs, metrics, peers, pods
+from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, Signs, candidates
+from sre_agent.reasoners.rules.peers import Graph
+from sre_agent.reasoners.rules.signals import SYMPTOMS, Kind, Signal
+from sre_agent.report import Verdict
+from sre_agent.scene import Scene
+from sre_agent.scope import Scope
+from sre_core import clock
+
+CONCLUDES = 0.6  # the score from which a candidate is called the root cause
+OUT_OF_SCOPE = 0.1  # what a candidate loses when the question was about a service that does not depend on it
+
+
+@dataclass(frozen=True)
+class RuledOut:
+    """Something that looked like a cause, and why it is none."""
+
+    what: str
+    why: str
+    signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the rules make of a scene."""
+
+    verdict: Verdict
+    cause: Candidate | None
+    suspicion: Candidate | None
+    affected: tuple[str, ...]
+    symptoms: tuple[Signal, ...]
+    signals: tuple[Signal, ...]
+    ruled_out: tuple[RuledOut, ...]
+
+
+def signals_of(scene: Scene, scope: Scope) -> tuple[Signal, ...]:
+    """Everything that the detectors notice."""
+    since = scope.since(scene.as_of or clock.now())
+    return (
+        *pods.detect(scene.pods, since),
+        *cluster.detect_workloads(scene.workloads),
+        *cluster.detect_changes(scene.changes, since),
+        *cluster.detect_events(scene.events, since),
+        *cluster.detect_nodes(scene.nodes),
+        *logs.detect(scene.logs, peers.of_scene(scene)),
+        *metrics.detect(scene),
+    )
+
+
+def judge(scene: Scene, scope: Scope) -> Judgement:
+    """The verdict over a scene, with its best candidate and everything that was ruled out."""
+    signals = signals_of(scene, scope)
+    graph = peers.graph(scene, [(signal.service, signal.peer) for signal in signals if signal.peer])
+    ranked = _ranked(signals, graph, scope)
+    best = ranked[0] if ranked else None
+    concluded = best if best and best.decisive and best.score >= CONCLUDES else None
+    symptoms = tuple(signal for signal in signals if signal.kind in SYMPTOMS)
+    return Judgement(
+        verdict=_verdict(scene, concluded, symptoms),
+        cause=concluded,
+        suspicion=None if concluded or not symptoms else best,
+        affected=_affected(concluded, graph, signals) if concluded else (),
+        symptoms=symptoms,
+        signals=signals,
+        ruled_out=tuple(_ruled_out(signals, ranked, concluded, graph)),
+    )
+
+
+def _ranked(signals: Sequence[Signal], graph: Graph, scope: Scope) -> list[Candidate]:
+    """All candidates, the one that explains most first: conclusions before suspicions, then by score and by who failed first."""
+    by_service: dict[str, list[Signal]] = defaultdict(list)
+    for signal in signals:
+        by_service[signal.service].append(signal)
+    found = [
+        _weighed(candidate, signals, graph, scope)
+        for service, own in sorted(by_service.items())
+        for candidate in candidates(Signs(service, tuple(own)))
+    ]
+    found = [candidate for candidate in found if candidate.kind != "scaled_to_zero" or _complaints(candidate, signals)]
+    return sorted(found, key=lambda c: (not c.decisive, bool(_source_of(c, found, graph)), -c.score, c.began or clock.now(), c.service))
+
+
+def _weighed(candidate: Candidate, signals: Sequence[Signal], graph: Graph, scope: Scope) -> Candidate:
+    """A candidate with what the rest of the system says for or against it."""
+    reasons = list(candidate.reasons)
+    cited = set(candidate.signals)
+    own = tuple(signal for signal in signals if signal.service == candidate.service and signal.kind in SYMPTOMS and signal not in cited)
+    if own:
+        reasons.append(Reason(0.03, "other signs at the same service fit", own))
+    if complaints := _complaints(candidate, signals):
+        reasons.append(Reason(0.07, f"others say that it fails them: {', '.join(sorted({c.service for c in complaints}))}", complaints))
+    if scope.service and scope.service != candidate.service and candidate.service not in graph.behind(scope.service):
+        reasons.append(Reason(-OUT_OF_SCOPE, f"{scope.service}, which was asked about, is not known to depend on it", ()))
+    return replace(candidate, reasons=tuple(reasons))
+
+
+def _complaints(candidate: Candidate, signals: Sequence[Signal]) -> tuple[Signal, ...]:
+    return tuple(signal for signal in signals if signal.peer == candidate.service)
+
+
+def _source_of(candidate: Candidate, others: Sequence[Candidate], graph: Graph) -> Candidate | None:
+    """A stronger candidate behind this one's service that failed no later: then this one only follows from it."""
+    behind = graph.behind(candidate.service)
+    for other in others:
+        if other.service in behind and other.decisive and other.score >= CONCLUDES and candidate.service not in graph.behind(other.service):
+            earlier = other.began is None or candidate.began is None or other.began <= candidate.began
+            if earlier:
+                return other
+    return None
+
+
+def _affected(cause: Candidate, graph: Graph, signals: Sequence[Signal]) -> tuple[str, ...]:
+    """Services that depend on the cause and show symptoms or say that they can't reach it."""
+    suffering = {signal.service for signal in signals if signal.kind in SYMPTOMS or signal.kind is Kind.PEER_ERROR}
+    return tuple(sorted((graph.depend_on(cause.service) & suffering) - {cause.service}))
+
+
+def _verdict(scene: Scene, cause: Candidate | None, symptoms: tuple[Signal, ...]) -> Verdict:
+    if cause:
+        return "root_cause_found"
+    # Nothing wrong can only be said by one who has looked at what runs and at how it does.
+    looked = scene.pods and (scene.error_rates or scene.usages) and scene.logs
+    return "nothing_wrong" if looked and not symptoms else "not_enough_evidence"
+
+
+def _ruled_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Candidate | None, graph: Graph) -> Iterator[RuledOut]:
+    yield from _restarts(signals)
+    yield from _changes(signals, cause)
+    for candidate in ranked:
+        if cause is None or candidate.service == cause.service:
+            continue
+        source = _source_of(candidate, ranked, graph)
+        if source:
+            why = f"it depends on {source.service}, which failed no later"
+        elif not candidate.decisive:
+            why = candidate.missing
+        else:
+            why = f"it explains less (score {candidate.score:.2f} against {cause.score:.2f})"
+        yield RuledOut(candidate.summary, why, candidate.signals[:3])
+
+
+def _restarts(signals: Sequence[Signal]) -> Iterator[RuledOut]:
+    for signal in signals:
+        if signal.kind is Kind.OLD_RESTARTS:
+            yield RuledOut(f"Restarts of {signal.service}", f"the last one is older than the incident: {signal.what}", (signal,))
+        elif signal.kind is Kind.RESTARTED:
+            yield RuledOut(f"Restarts of {signal.service}", f"they are no loop: {signal.what}", (signal,))
+        elif signal.kind is Kind.SCALED_TO_ZERO and not any(other.peer == signal.service for other in signals):
+            yield RuledOut(f"No replicas of {signal.service}", "nothing misses it", (signal,))
+
+
+def _changes(signals: Sequence[Signal], cause: Candidate | None) -> Iterator[RuledOut]:
+    """Changes of services that are well since."""
+    sick = {signal.service for signal in signals if signal.kind in SYMPTOMS}
+    for signal in signals:
+        if signal.kind is not Kind.CHANGED or (cause and signal in cause.signals):
+            continue
+        if signal.service not in sick:
+            yield RuledOut(f"The change of {signal.service}", f"{signal.service} shows no failure since: {signal.what}", (signal,))
+        elif cause and signal.service == cause.service:
+            yield RuledOut(f"An earlier change of {signal.service}", f"a later one fits better: {signal.what}", (signal,))

@@ -1,0 +1,71 @@
+"""What log lines say: faulty configuration, peers that don't answer, memory that runs out, errors that became many."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from sre_agent.reasoners.rules import words
+from sre_agent.reasoners.rules.peers import Peers
+from sre_agent.reasoners.rules.signals import Kind, Signal
+from sre_agent.scene import LogLine
+
+BURST = 10  # errors below which a service has had a hiccup
+GREW = 3  # times more than in the window before
+_LATE = datetime.max.replace(tzinfo=UTC)
+_BAD = frozenset({"ERROR", "FATAL"})
+
+
+def detect(lines: tuple[LogLine, ...], peers: Peers) -> Iterator[Signal]:
+    """Signals of all lines at WARN and above; lines without a level count by their words."""
+    loud = [line for line in lines if line.level not in {"INFO", "DEBUG"}]
+    yield from _first_of_each(_about(line, peers) for line in loud)
+    yield from _bursts(loud)
+
+
+def _about(line: LogLine, peers: Peers) -> Signal | None:
+    """What one line complains of. A peer that is named and can't be reached is the peer's matter, not the line's author's."""
+    configured, unreachable = words.configuration(line.message), words.connection(line.message)
+    named = (configured or unreachable or words.About("", "")).name
+    peer = peers.named_by(named, but=line.service) or (peers.mentioned_in(line.message, but=line.service) if not configured else "")
+    if words.memory(line.message) and not configured:
+        return _signal(Kind.MEMORY_WORDS, line)
+    if configured and configured.what == "host" and peer:
+        return _signal(Kind.PEER_ERROR, line, subject=configured.name, peer=peer)
+    if configured:
+        return _signal(Kind.CONFIG_ERROR, line, subject=configured.name)
+    if peer and line.level in {*_BAD, "WARN"}:
+        return _signal(Kind.PEER_ERROR, line, subject=named, peer=peer)
+    return _signal(Kind.CONNECTION_ERROR, line, subject=named) if unreachable else None
+
+
+def _first_of_each(signals: Iterable[Signal | None]) -> Iterator[Signal]:
+    """One signal for each thing a service says, with its first time."""
+    groups: dict[tuple[Kind, str, str, str], list[Signal]] = defaultdict(list)
+    for signal in signals:
+        if signal is not None:
+            groups[signal.kind, signal.service, signal.subject, signal.peer].append(signal)
+    for group in groups.values():
+        yield min(group, key=lambda signal: signal.at or _LATE)
+
+
+def _bursts(lines: list[LogLine]) -> Iterator[Signal]:
+    """Services whose errors are many, and more than before. Only templates know what was before."""
+    templates: dict[str, list[LogLine]] = defaultdict(list)
+    for line in lines:
+        if line.level in _BAD and line.count_before is not None:
+            templates[line.service].append(line)
+    for service, found in templates.items():
+        count, before = sum(line.count for line in found), sum(line.count_before or 0 for line in found)
+        if count >= BURST and count >= GREW * max(before, 1):
+            grown = sorted(found, key=lambda line: -line.count)[:3]
+            what = f"{service} logged {count} errors, {before} in the equally long time before"
+            at = min((line.at for line in found if line.at), default=None)
+            yield Signal(kind=Kind.ERROR_BURST, service=service, what=what, sources=tuple(line.source for line in grown), at=at)
+
+
+def _signal(kind: Kind, line: LogLine, *, subject: str = "", peer: str = "") -> Signal:
+    message = " ".join(line.message.split())
+    what = f"{line.service} logged: {message if len(message) <= 300 else message[:299] + '…'}"
+    return Signal(kind=kind, service=line.service, what=what, sources=(line.source,), at=line.at, subject=subject, peer=peer)

@@ -1,0 +1,70 @@
+"""What the state of pods says: loops, kills, and restarts that are too old to matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sre_agent.reasoners.rules.signals import Kind, Signal
+from sre_agent.scene import Container, Pod
+from sre_core import clock
+
+SIGKILL = 137
+_CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
+_IMAGE_PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_ENDED_ON_PURPOSE = frozenset({0, 143})  # finished, or ended by SIGTERM as every rollout and node drain does
+
+
+def detect(pods: tuple[Pod, ...], since: datetime) -> Iterator[Signal]:
+    """Signals of all containers; `since` is where the incident's time begins."""
+    for pod in pods:
+        if pod.phase == "Pending" and pod.reason == "Unschedulable":
+            yield _signal(Kind.UNSCHEDULABLE, pod, f"pod {pod.name} can't be scheduled: {pod.message}", pod.created)
+        for container in pod.containers:
+            yield from _container(pod, container, since)
+
+
+def _container(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
+    where = f"container {container.name} of pod {pod.name}"
+    if container.reason in _IMAGE_PULL:
+        yield _signal(Kind.IMAGE_PULL, pod, f"{where} can't pull its image ({container.reason}): {container.message}", pod.created)
+    elif container.reason in _CANNOT_START or container.last_reason in _CANNOT_START:
+        words = container.message or container.last_message
+        yield _signal(Kind.CANNOT_START, pod, f"{where} can't start ({container.reason or container.last_reason}): {words}", pod.created)
+    elif container.restarts or container.reason == "CrashLoopBackOff":
+        yield _restarted(pod, container, where, since)
+
+
+def _restarted(pod: Pod, container: Container, where: str, since: datetime) -> Signal:
+    ended = container.last_finished
+    how = f"{where} restarted {container.restarts} times; it ended last {_when(ended)} with {_exit(container)}"
+    looping = container.reason == "CrashLoopBackOff"
+    if not looping and ended is not None and ended < since:
+        return _signal(Kind.OLD_RESTARTS, pod, how, ended)
+    if container.last_reason == "OOMKilled":
+        return _signal(Kind.OOM_KILL, pod, how, ended)
+    if looping and container.last_exit_code not in _ENDED_ON_PURPOSE:
+        return _signal(Kind.CRASH_LOOP, pod, f"{how}, and waits in CrashLoopBackOff", _first_failure(pod, container, since))
+    if ended is not None and container.last_exit_code not in _ENDED_ON_PURPOSE and not container.ready and container.restarts > 1:
+        # Between two crashes of a loop a container runs for a moment.
+        return _signal(Kind.CRASH_LOOP, pod, how, _first_failure(pod, container, since))
+    return _signal(Kind.RESTARTED, pod, how, ended)
+
+
+def _first_failure(pod: Pod, container: Container, since: datetime) -> datetime | None:
+    """A pod that was made within the incident has failed from its beginning; an older one at the latest when it ended last."""
+    return pod.created if pod.created and pod.created >= since else container.last_finished
+
+
+def _exit(container: Container) -> str:
+    code = "an unknown exit code" if container.last_exit_code is None else f"exit code {container.last_exit_code}"
+    reason = f" ({container.last_reason})" if container.last_reason else ""
+    return f"{code}{reason}{f': {container.last_message}' if container.last_message else ''}"
+
+
+def _when(moment: datetime | None) -> str:
+    return f"at {clock.stamp(moment)}" if moment else "at an unknown time"
+
+
+def _signal(kind: Kind, pod: Pod, what: str, at: datetime | None) -> Signal:
+    return Signal(kind=kind, service=pod.service, what=what, sources=(pod.source,), at=at)

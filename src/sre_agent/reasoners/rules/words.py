@@ -1,0 +1,120 @@
+"""What an error message is about: a setting, a host, a file. Only the wording of runtimes and libraries is known here, no names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_HOST = r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*(?::\d{1,5})?)"
+_QUOTE = r"[\"'`“]?"
+
+# "lookup db.shop.svc: no such host", "could not translate host name "db" to address", "getaddrinfo ENOTFOUND db", …
+_NAME_RESOLUTION = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        rf"lookup\s+{_QUOTE}{_HOST}",
+        rf"could not (?:translate|resolve)(?: host(?:name)?)?(?: name)?:?\s+{_QUOTE}{_HOST}",
+        rf"(?:ENOTFOUND|EAI_AGAIN|NXDOMAIN|UnknownHostException:?|unknown host:?|nodename nor servname)\s+{_QUOTE}{_HOST}",
+        rf"{_QUOTE}{_HOST}{_QUOTE}:?\s+(?:NXDOMAIN|name or service not known|no such host|could not be resolved|does not resolve)",
+        rf"(?:no such host|name or service not known|name resolution|(?:cannot|can't|failed to) resolve)\b.{{0,20}}?[:\s]{_QUOTE}{_HOST}",
+        rf"(?:host|address|server)[=:\s]+{_QUOTE}{_HOST}.{{0,60}}(?:no such host|not known|not resolve|resolution)",
+    )
+)
+_RESOLUTION_WORDS = re.compile(
+    r"no such host|name or service not known|name resolution|ENOTFOUND|EAI_AGAIN|NXDOMAIN|UnknownHost|unknown host|"
+    r"(?:translate|resolve)\w* (?:the )?host|(?:can(?:no|')t|could not|failed to|unable to|does not|did not) (?:be )?resolve|"
+    r"not be resolved|nodename nor servname",
+    re.I,
+)
+_SETTING_NAME = r"(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][\w-]*(?:\.[a-z][\w-]*)+|--[a-z][\w-]+)"
+_FAULT = (
+    r"(?:missing|required|not set|unset|undefined|not defined|must be (?:set|defined|provided|one of|an?\b)|not found|empty|invalid|"
+    r"malformed|unparsable|illegal|unsupported|unknown|unrecogni[sz]ed|can(?:no|')t (?:be )?pars\w+|could not (?:be )?pars\w+|failed to pars\w+|"
+    r"unable to pars\w+|out of range|wrong|bad value|KeyError|no value|mismatch\w*|refers to|points (?:at|to))"
+)
+_KIND_OF_SETTING = (
+    r"(?:env(?:ironment)?(?: ?var(?:iable)?)?s?|config(?:uration)?|settings?|variable|property|parameter|option|key|flag|dsn|ur[li]|"
+    r"connection string|field|value)"
+)
+_SETTING = (
+    re.compile(rf"{_FAULT}\W.{{0,60}}?{_SETTING_NAME}\b"),
+    re.compile(rf"\b{_SETTING_NAME}\b.{{0,80}}?{_FAULT}"),
+)
+_CONFIG_WORDS = re.compile(rf"(?:{_FAULT}\W.{{0,40}}?\b{_KIND_OF_SETTING}\b|\b{_KIND_OF_SETTING}\b.{{0,40}}?{_FAULT})", re.I)
+_QUOTED = re.compile(r"[\"'`“](?P<name>[\w.:/@-]{2,80})[\"'`”]")
+_FILE = re.compile(
+    r"(?:no such file or directory|FileNotFoundError|ENOENT|cannot (?:open|find|read))\b.{0,40}?(?P<name>/[\w./-]{2,120})|"
+    r"(?P<before>/[\w./-]{2,120}):? no such file",
+    re.I,
+)
+_CREDENTIAL = re.compile(
+    r"(?:(?:password )?authentication failed|access denied|login failed|invalid credentials|permission denied) "
+    r"for (?:user|role)\s+[\"'`]?(?P<name>[\w.@-]{1,60})",
+    re.I,
+)
+_CONNECTION = re.compile(
+    r"connection refused|ECONNREFUSED|connect(?:ion)? (?:to .{1,80} )?(?:timed? ?out|failed|reset)|ECONNRESET|ETIMEDOUT|i/o timeout|"
+    r"unreachable|broken pipe|deadline exceeded|connection error|(?:could not|failed to|unable to) connect|"
+    r"upstream (?:connect error|timed out|unavailable)|\b50[234]\b|service unavailable|bad gateway|gateway time-?out|"
+    r"circuit (?:breaker )?(?:is )?open",
+    re.I,
+)
+_TARGET = re.compile(
+    rf"(?:dial tcp|connect(?:ing|ion)? to|connect|ECONNREFUSED|host|server|at|://)\s*{_QUOTE}(?:[a-z][a-z0-9+.-]*://)?(?:[^\s/@]*@)?{_HOST}",
+    re.I,
+)
+_MEMORY = re.compile(
+    r"out of memory|OutOfMemory|cannot allocate memory|heap (?:limit|out of memory|space|usage|size)|GC overhead|MemoryError|"
+    r"memory (?:usage|pressure|limit|high|growing)|(?:high|low|growing|rising) memory|memory.{0,30}(?:\d{2,3} ?%|exceed)|"
+    r"(?:cache|queue|buffer|pool|map|session)s?.{0,40}(?:(?:without|never|not) evict|unbounded|growing|entries)|gc pause|long gc|leak",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a message complains of: `what` is host, setting, file, credential, and `name` which."""
+
+    what: str
+    name: str
+
+
+def configuration(message: str) -> About | None:
+    """What is wrong in the configuration, if the message says that something is."""
+    head = message[:2_000]
+    if _RESOLUTION_WORDS.search(head):
+        return About(
+            "host", next((found["host"].rstrip(".") for pattern in _NAME_RESOLUTION if (found := pattern.search(head))), "") or _named(head)
+        )
+    for pattern in _SETTING:
+        if found := pattern.search(head):
+            return About("setting", found["name"])
+    if found := _CREDENTIAL.search(head):
+        return About("credential", found["name"])
+    if found := _FILE.search(head):
+        return About("file", found["name"] or found["before"])
+    return About("setting", _named(head)) if _CONFIG_WORDS.search(head) else None
+
+
+def connection(message: str) -> About | None:
+    """What could not be reached, if the message says that something could not."""
+    head = message[:2_000]
+    if not _CONNECTION.search(head):
+        return None
+    found = _TARGET.search(head)
+    return About("host", found["host"] if found else "")
+
+
+def memory(message: str) -> bool:
+    """Whether the message speaks of memory running out or of something that only grows."""
+    return bool(_MEMORY.search(message[:2_000]))
+
+
+def settings(message: str) -> frozenset[str]:
+    """All names of settings that the message has in it."""
+    return frozenset(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", message[:2_000]))
+
+
+def _named(text: str) -> str:
+    found = _QUOTED.search(text)
+    return found["name"] if found else ""

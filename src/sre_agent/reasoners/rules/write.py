@@ -1,0 +1,140 @@
+"""From a judgement to a report: every claim is recorded with its evidence, or not made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sre_agent.evidence import Answer, EvidenceLog, Excerpt
+from sre_agent.finding import CONCLUSION_NEEDS, Finding, Rejected, accept
+from sre_agent.reading import part, text
+from sre_agent.reasoners.rules.judge import Judgement, RuledOut
+from sre_agent.reasoners.rules.signals import Kind, Signal
+from sre_agent.report import Claim, Confidence, Gap, Report, RootCause, Step
+from sre_agent.scene import Runbook, Scene
+from sre_agent.scope import Scope
+from sre_core import clock
+
+MOST_FINDINGS = 12
+MOST_MOMENTS = 25
+MOST_CITATIONS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """What was asked, and when."""
+
+    prompt: str
+    scope: Scope
+    started_at: datetime
+
+
+def report(inquiry: Inquiry, scene: Scene, judgement: Judgement, log: EvidenceLog) -> Report:
+    """The report of one investigation. A root cause without enough evidence becomes "not enough evidence" here at the latest."""
+    cause = _root_cause(judgement, log)
+    verdict = "not_enough_evidence" if judgement.cause and not cause else judgement.verdict
+    findings = _accepted(_findings(judgement, log), log)
+    return Report(
+        investigation_id=log.investigation_id,
+        prompt=inquiry.prompt,
+        scope=inquiry.scope.to_json(),
+        started_at=inquiry.started_at,
+        finished_at=clock.now(),
+        reasoner="rules",
+        verdict=verdict,
+        root_cause=cause,
+        findings=findings,
+        timeline=_accepted(_timeline(judgement, log), log),
+        ruled_out=_accepted((_excluded(found, log) for found in judgement.ruled_out), log),
+        gaps=(*scene.gaps, *_gap_of_suspicion(judgement)),
+        checked=_accepted((_checked(answer, log) for answer in scene.answers if not answer.failure), log),
+        next_steps=_steps(scene.runbooks, log) if verdict != "nothing_wrong" else (),
+        evidence=tuple(log),
+    )
+
+
+def _root_cause(judgement: Judgement, log: EvidenceLog) -> RootCause | None:
+    cause = judgement.cause
+    if cause is None:
+        return None
+    cited = _cite(cause.signals, log)[:MOST_CITATIONS]
+    if len(cited) < CONCLUSION_NEEDS or isinstance(accept(Finding(claim=cause.summary, evidence=cited), log), Rejected):
+        return None
+    return RootCause(
+        kind=cause.kind,
+        service=cause.service,
+        summary=cause.summary,
+        confidence=Confidence(cause.score),
+        reasons=tuple(f"{reason.because} ({reason.points:+.2f})" for reason in cause.reasons),
+        affected=judgement.affected,
+        evidence=cited,
+    )
+
+
+def _findings(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
+    """What the cause rests on, then other symptoms; without a cause the symptoms and what is suspected."""
+    cause = judgement.cause
+    found = [*cause.signals, *judgement.symptoms] if cause else list(judgement.symptoms)
+    claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in dict.fromkeys(found)]
+    if judgement.suspicion:
+        suspicion = judgement.suspicion
+        what = f"Suspected, not concluded: {suspicion.summary} (confidence {Confidence(suspicion.score).word}, {suspicion.score:.2f})"
+        claims.insert(0, Claim(what=what, why=suspicion.missing, evidence=_cite(suspicion.signals, log)))
+    return claims[:MOST_FINDINGS]
+
+
+def _timeline(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
+    """What happened when, oldest first: changes, failures and complaints, without what was ruled out as old."""
+    apart = {Kind.OLD_RESTARTS}
+    concerned = {judgement.cause.service, *judgement.affected} if judgement.cause else {signal.service for signal in judgement.symptoms}
+    dated = [signal for signal in judgement.signals if signal.at and signal.kind not in apart and signal.service in concerned]
+    dated.sort(key=lambda signal: (signal.at or clock.now(), signal.kind != Kind.CHANGED))
+    return [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in dated[:MOST_MOMENTS]]
+
+
+def _excluded(found: RuledOut, log: EvidenceLog) -> Claim:
+    return Claim(what=found.what, why=found.why, evidence=_cite(found.signals, log))
+
+
+def _checked(answer: Answer, log: EvidenceLog) -> Claim:
+    """A call that was made, with what it said in sum."""
+    summary = part(answer.data, "summary")
+    told = ", ".join(f"{name}: {_brief(value)}" for name, value in summary.items()) if isinstance(summary, dict) else ""
+    told = told or text(answer.data, "note") or "answered"
+    return Claim(what=answer.call, why=told[:300], evidence=(log.record(Excerpt(answer, told)),))
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={count}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def _gap_of_suspicion(judgement: Judgement) -> tuple[Gap, ...]:
+    suspicion = judgement.suspicion
+    return (Gap(f"What would decide whether {suspicion.summary}", suspicion.missing),) if suspicion and suspicion.missing else ()
+
+
+def _steps(runbooks: Sequence[Runbook], log: EvidenceLog) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            text=step.text,
+            runbook=runbook.id,
+            title=runbook.title,
+            needs_approval=step.changes_something,
+            evidence=(log.record(runbook.source),),
+        )
+        for runbook in runbooks
+        for step in runbook.steps
+    )
+
+
+def _cite(signals: Iterable[Signal], log: EvidenceLog) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(log.record(source) for signal in signals for source in signal.sources))
+
+
+def _accepted(claims: Iterable[Claim], log: EvidenceLog) -> tuple[Claim, ...]:
+    return tuple(claim for claim in claims if isinstance(accept(Finding(claim=claim.what, evidence=claim.evidence), log), Finding))

@@ -1,0 +1,139 @@
+"""A report as Markdown: root cause first, every claim with the ids that prove it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sre_agent.evidence import Evidence
+from sre_agent.report import Claim, Report, RootCause, Step
+from sre_core import clock
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~])")
+_HEADLINES = {
+    "nothing_wrong": "Nothing wrong was found",
+    "not_enough_evidence": "Not enough evidence for a root cause",
+}
+
+
+def markdown(report: Report) -> str:
+    """The whole report, for people."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text from outside as one line of Markdown that formats, links and structures nothing."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def fenced(text: str) -> list[str]:
+    """Text from outside as a code block that it can't close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}text", *(line for line in text.splitlines() or [""]), fence]
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from _conclusion(report)
+    yield from _claims("What was seen", report.findings)
+    yield from _timeline(report.timeline)
+    yield from _claims("Ruled out", report.ruled_out)
+    yield from _gaps(report)
+    yield from _steps(report.next_steps)
+    yield from _claims("What was checked", report.checked)
+    yield from _evidence(report)
+    yield from _footer(report)
+
+
+def _conclusion(report: Report) -> Iterator[str]:
+    cause = report.root_cause
+    if cause is None:
+        yield f"# {_HEADLINES[report.verdict]}"
+        yield ""
+        yield f"Asked: {plain(report.prompt)}"
+        return
+    yield f"# Root cause: {plain(cause.summary)}"
+    yield ""
+    yield f"Confidence: {cause.confidence.word} ({cause.confidence.score:.2f}) · evidence: {', '.join(cause.evidence)}"
+    yield ""
+    yield f"Asked: {plain(report.prompt)}"
+    yield from _reasons(cause)
+
+
+def _reasons(cause: RootCause) -> Iterator[str]:
+    yield ""
+    yield "Why this and not something else:"
+    yield ""
+    yield from (f"- {plain(reason)}" for reason in cause.reasons)
+    if cause.affected:
+        yield ""
+        yield f"Affected by it: {', '.join(plain(service) for service in cause.affected)}"
+
+
+def _claims(title: str, claims: tuple[Claim, ...]) -> Iterator[str]:
+    if not claims:
+        return
+    yield from ("", f"## {title}", "")
+    for claim in claims:
+        why = f": {plain(claim.why)}" if claim.why else ""
+        yield f"- {plain(claim.what)}{why}{_cited(claim.evidence)}"
+
+
+def _timeline(moments: tuple[Claim, ...]) -> Iterator[str]:
+    if not moments:
+        return
+    yield from ("", "## Timeline", "")
+    for moment in moments:
+        yield f"- {clock.stamp(moment.at) if moment.at else '?'} {plain(moment.what)}{_cited(moment.evidence)}"
+
+
+def _gaps(report: Report) -> Iterator[str]:
+    if not report.gaps:
+        return
+    yield from ("", "## What could not be seen", "")
+    yield from (f"- {plain(gap.what)}: {plain(gap.why)}" for gap in report.gaps)
+
+
+def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
+    if not steps:
+        return
+    yield from ("", "## Next steps", "")
+    title = ""
+    for number, step in enumerate(steps, 1):
+        if step.title != title:
+            title = step.title
+            yield f"From runbook {plain(step.runbook)}, {plain(title)}{_cited(step.evidence)}:"
+            yield ""
+        yield f"{number}. {plain(step.text)}{' **(needs approval: it changes something)**' if step.needs_approval else ''}"
+
+
+def _evidence(report: Report) -> Iterator[str]:
+    if not report.evidence:
+        return
+    yield from ("", "## Evidence")
+    for record in report.evidence:
+        yield from ("", *evidence_lines(record))
+
+
+def evidence_lines(record: Evidence) -> list[str]:
+    """One record: its id, the call that was made, when, and what it said."""
+    arguments = ", ".join(f"{name}={plain(str(value))}" for name, value in record.arguments.items()) or "none"
+    happened = f" · happened {clock.stamp(record.happened)}" if record.happened else ""
+    return [
+        f"### {record.id}",
+        "",
+        f"tool: {plain(record.tool)} · arguments: {arguments} · time: {clock.stamp(record.at)}{happened}",
+        "",
+        *fenced(record.excerpt),
+        "",
+        f"sha256 of the full answer: {record.sha256}",
+    ]
+
+
+def _footer(report: Report) -> Iterator[str]:
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    yield from ("", "---", "", f"Investigation {report.investigation_id} · reasoner: {plain(report.reasoner)} · {seconds:.2f} s")
+
+
+def _cited(ids: tuple[str, ...]) -> str:
+    return f" \\[{', '.join(ids)}\\]" if ids else ""

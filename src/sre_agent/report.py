@@ -1,0 +1,145 @@
+"""What an investigation says: its model, and the JSON that is kept. Rendering for people is in `render.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sre_agent.evidence import Evidence
+from sre_core import clock
+
+type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence"]
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure the reasoner is: a number between 0 and 1, and the word for it."""
+
+    score: float
+
+    @property
+    def word(self) -> str:
+        """`high` needs several independent kinds of evidence; below `low` nothing is concluded."""
+        if self.score >= 0.8:
+            return "high"
+        return "medium" if self.score >= 0.6 else "low"
+
+    def to_json(self) -> dict[str, object]:
+        return {"score": round(self.score, 2), "word": self.word}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootCause:
+    """What broke first, and why the others followed."""
+
+    kind: str
+    service: str
+    summary: str
+    confidence: Confidence
+    reasons: tuple[str, ...]
+    affected: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "kind": self.kind,
+            "service": self.service,
+            "summary": self.summary,
+            "confidence": self.confidence.to_json(),
+            "reasons": list(self.reasons),
+            "affected": list(self.affected),
+            "evidence": list(self.evidence),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A sentence with its citations: an observation, a moment of the timeline, or something ruled out."""
+
+    what: str
+    evidence: tuple[str, ...]
+    why: str = ""
+    at: datetime | None = None
+
+    def to_json(self) -> dict[str, object]:
+        parts: dict[str, object] = {"what": self.what, "evidence": list(self.evidence)}
+        if self.why:
+            parts["why"] = self.why
+        if self.at:
+            parts["time"] = clock.stamp(self.at)
+        return parts
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that could not be seen, and what that means."""
+
+    what: str
+    why: str
+
+    def to_json(self) -> dict[str, object]:
+        return {"what": self.what, "why": self.why}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What to do next, from a runbook. The assistant never executes one; one that changes something needs approval."""
+
+    text: str
+    runbook: str
+    title: str
+    needs_approval: bool
+    evidence: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "text": self.text,
+            "runbook": self.runbook,
+            "title": self.title,
+            "needs_approval": self.needs_approval,
+            "evidence": list(self.evidence),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that an investigation found, checked, ruled out and could not see."""
+
+    investigation_id: str
+    prompt: str
+    scope: Mapping[str, str]
+    started_at: datetime
+    finished_at: datetime
+    reasoner: str
+    verdict: Verdict
+    root_cause: RootCause | None
+    findings: tuple[Claim, ...]
+    timeline: tuple[Claim, ...]
+    ruled_out: tuple[Claim, ...]
+    gaps: tuple[Gap, ...]
+    checked: tuple[Claim, ...]
+    next_steps: tuple[Step, ...]
+    evidence: tuple[Evidence, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The form that `--json`, saved reports and other programs read."""
+        return {
+            "schema": 1,
+            "investigation_id": self.investigation_id,
+            "prompt": self.prompt,
+            "scope": dict(self.scope),
+            "started_at": clock.stamp(self.started_at),
+            "finished_at": clock.stamp(self.finished_at),
+            "reasoner": self.reasoner,
+            "verdict": self.verdict,
+            "root_cause": self.root_cause.to_json() if self.root_cause else None,
+            "findings": [claim.to_json() for claim in self.findings],
+            "timeline": [claim.to_json() for claim in self.timeline],
+            "ruled_out": [claim.to_json() for claim in self.ruled_out],
+            "gaps": [gap.to_json() for gap in self.gaps],
+            "checked": [claim.to_json() for claim in self.checked],
+            "next_steps": [step.to_json() for step in self.next_steps],
+            "evidence": [record.to_json() for record in self.evidence],
+        }

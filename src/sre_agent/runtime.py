@@ -1,0 +1,139 @@
+"""The assistant over HTTP, by the contract of AgentCore Runtime: `POST /invocations` for callers with a token, `GET /ping` for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from sre_agent.assistant import Assistant
+from sre_agent.jwt import Denial, Verifier
+from sre_agent.render import markdown
+from sre_core import clock, log, security_event
+from sre_core.problem import Problem, Refused
+
+BODY_LIMIT = 65_536
+PROMPT_LIMIT = 8_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a caller asked."""
+
+    prompt: str
+    session_id: str
+    user_id: str
+
+    @classmethod
+    def parse(cls, body: bytes) -> Question | Problem:
+        """The question in `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required."""
+        try:
+            given: object = json.loads(body)["input"]
+        except (ValueError, KeyError, TypeError):
+            return _bad_request("The body is not JSON with an `input`.")
+        prompt = given.get("prompt") if isinstance(given, dict) else None
+        if not isinstance(given, dict) or not isinstance(prompt, str) or not prompt.strip():
+            return _bad_request("`input.prompt` is missing or is not a text.")
+        if len(prompt) > PROMPT_LIMIT:
+            return _bad_request(f"`input.prompt` is longer than {PROMPT_LIMIT} characters.")
+        return cls(prompt, str(given.get("session_id", ""))[:128], str(given.get("user_id", ""))[:128])
+
+
+def app(assistant: Assistant, verifier: Verifier) -> Starlette:
+    """The ASGI application around one assistant."""
+
+    async def invocations(request: Request) -> JSONResponse:
+        try:
+            caller = await verifier.check(request.headers.get("authorization"))
+        except Refused as refused:
+            return _failure(503, refused.problems)
+        if isinstance(caller, Denial):
+            return _denied(request, caller)
+        question = Question.parse(await _body(request))
+        if isinstance(question, Problem):
+            return _failure(400, (question,))
+        return await _answer(assistant, question)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        yield
+        await assistant.close()
+
+    routes = [Route("/invocations", invocations, methods=["POST"]), Route("/ping", _ping, methods=["GET"])]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _ping(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok", "health": "Healthy", "time_of_last_update": int(clock.now().timestamp())})
+
+
+async def _body(request: Request) -> bytes:
+    """The body, but never more than a little over the limit: the rest is not read."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            return b""
+    return body
+
+
+async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
+    events = log.get(session=question.session_id)
+    try:
+        report = await assistant.investigate(question.prompt)
+    except Refused as refused:
+        events.warning("investigation.failed", codes=[problem.code for problem in refused.problems])
+        return _failure(502, refused.problems)
+    seconds = (report.finished_at - report.started_at).total_seconds()
+    events.info("investigation.finished", investigation=report.investigation_id, verdict=report.verdict, seconds=seconds)
+    output = {
+        "message": markdown(report),
+        "timestamp": clock.stamp(report.finished_at),
+        "model": report.reasoner,
+        "report": report.to_json(),
+    }
+    return JSONResponse({"output": output})
+
+
+def _denied(request: Request, denial: Denial) -> JSONResponse:
+    security_event.denied(
+        service="assistant", reason=denial.reason, method=request.method, path=request.url.path, client=_client(request.headers, request)
+    )
+    body = {"error": {"code": denial.reason, "message": _MESSAGES[denial.reason]}}
+    return JSONResponse(body, status_code=denial.status, headers={"www-authenticate": denial.challenge})
+
+
+def _client(headers: Mapping[str, str], request: Request) -> str:
+    """Who asked: on a Unix socket only the front door can say, and it drops what callers claim themselves."""
+    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return forwarded[:64] or (request.client.host if request.client else "unknown")
+
+
+_MESSAGES = {
+    "missing_token": "Send an access token: Authorization: Bearer <token>.",
+    "invalid_token": "The token was not issued for this, or was changed.",
+    "expired_token": "The token has expired: ask the issuer for a new one.",
+    "wrong_client": "This client may not ask the assistant.",
+    "insufficient_scope": "The token lacks the scope that asking needs.",
+}
+
+
+def _failure(status: int, problems: tuple[Problem, ...]) -> JSONResponse:
+    first = problems[0]
+    error = {**first.to_json(), "message": f"{first.what} {first.why}"}
+    return JSONResponse({"error": error, "problems": [problem.to_json() for problem in problems]}, status_code=status)
+
+
+def _bad_request(why: str) -> Problem:
+    return Problem(
+        code="INVOCATION-INVALID",
+        what="The invocation can't be read.",
+        why=why,
+        do=('Send {"input": {"prompt": "…", "session_id": "…", "user_id": "…"}}.',),
+    )

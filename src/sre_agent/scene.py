@@ -1,0 +1,238 @@
+"""What the specialists saw, as typed records: the one thing that a reasoner looks at. Each record knows where it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sre_agent.evidence import Answer, Excerpt
+from sre_agent.report import Gap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """One container of a pod: what it does now, and how it ended last."""
+
+    name: str
+    ready: bool
+    restarts: int
+    reason: str = ""
+    message: str = ""
+    last_reason: str = ""
+    last_message: str = ""
+    last_exit_code: int | None = None
+    last_finished: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """A pod and its containers."""
+
+    namespace: str
+    name: str
+    service: str
+    phase: str
+    ready: bool
+    created: datetime | None
+    containers: tuple[Container, ...]
+    node: str = ""
+    reason: str = ""
+    message: str = ""
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A new revision of a workload: when, and what differs from the one before."""
+
+    service: str
+    at: datetime
+    revision: str
+    differences: tuple[str, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """A deployment: what it should be, and what it is."""
+
+    namespace: str
+    service: str
+    desired: int
+    available: int
+    settings: Mapping[str, str]
+    complaints: tuple[str, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A Kubernetes event; `service` is the workload that its object belongs to."""
+
+    at: datetime | None
+    warning: bool
+    reason: str
+    kind: str
+    name: str
+    service: str
+    message: str
+    count: int
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A node, and what is wrong with it."""
+
+    name: str
+    ready: bool
+    complaints: tuple[str, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """A line, or a template that stands for `count` lines."""
+
+    at: datetime | None
+    service: str
+    level: str
+    message: str
+    count: int = 1
+    count_before: int | None = None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """How one metric of one service or pod went; `changed_at` is where its level changed, if it did."""
+
+    metric: str
+    service: str
+    pod: str
+    unit: str
+    direction: str
+    first: float
+    last: float
+    lowest: float
+    highest: float
+    slope_per_hour: float
+    fit: float
+    drops: int = 0
+    changed_at: datetime | None = None
+    before: float | None = None
+    after: float | None = None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """How close one pod's resource came to its limit."""
+
+    metric: str
+    service: str
+    pod: str
+    last: float
+    highest: float
+    limit: float | None
+    percent_of_limit: float | None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRate:
+    """The share of failing answers of a service, now and in the window before."""
+
+    service: str
+    percent: float
+    percent_before: float | None
+    peak_at: datetime | None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """That one service calls another, and how much of that fails."""
+
+    service: str
+    peer: str
+    failed_percent: float
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Availability:
+    """How much of the time a service answered, and its replicas that are up."""
+
+    service: str
+    success_percent: float | None
+    up_percent: float | None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunbookStep:
+    """One step of a runbook."""
+
+    text: str
+    changes_something: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runbook:
+    """A runbook that might apply."""
+
+    id: str
+    title: str
+    words: frozenset[str]
+    steps: tuple[RunbookStep, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """All that one or more specialists saw, with the calls they made and what they could not see."""
+
+    as_of: datetime | None = None
+    pods: tuple[Pod, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    changes: tuple[Change, ...] = ()
+    events: tuple[Event, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    logs: tuple[LogLine, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    usages: tuple[Usage, ...] = ()
+    error_rates: tuple[ErrorRate, ...] = ()
+    calls: tuple[Call, ...] = ()
+    availabilities: tuple[Availability, ...] = ()
+    runbooks: tuple[Runbook, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def __add__(self, other: Scene) -> Scene:
+        """Both views together."""
+        return Scene(
+            as_of=max((moment for moment in (self.as_of, other.as_of) if moment), default=None),
+            pods=self.pods + other.pods,
+            workloads=self.workloads + other.workloads,
+            changes=self.changes + other.changes,
+            events=self.events + other.events,
+            nodes=self.nodes + other.nodes,
+            logs=self.logs + other.logs,
+            trends=self.trends + other.trends,
+            usages=self.usages + other.usages,
+            error_rates=self.error_rates + other.error_rates,
+            calls=self.calls + other.calls,
+            availabilities=self.availabilities + other.availabilities,
+            runbooks=self.runbooks + other.runbooks,
+            answers=self.answers + other.answers,
+            gaps=self.gaps + other.gaps,
+        )
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Every service that was seen anywhere."""
+        seen = [record.service for kind in (self.pods, self.workloads) for record in kind]
+        seen += [record.service for kind in (self.logs, self.error_rates, self.usages) for record in kind]
+        return frozenset(name for name in seen if name)

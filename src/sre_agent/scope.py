@@ -1,0 +1,124 @@
+"""What a question is about: namespace, service and time, where its text names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sre_core import clock
+
+DEFAULT_LOOKBACK = timedelta(hours=2)
+LONGEST_LOOKBACK = timedelta(days=7)
+BEFORE = timedelta(minutes=30)  # what led to a moment that is named lies before it
+
+_NAMESPACE = re.compile(
+    r"\bnamespace[s]?\s*[:=]?\s*[`'\"]?(?P<after>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)|[`'\"]?\b(?P<before>[a-z0-9][a-z0-9-]{0,61})[`'\"]?\s+namespace\b",
+    re.I,
+)
+_NOT_NAMES = {
+    "the",
+    "this",
+    "that",
+    "a",
+    "an",
+    "in",
+    "our",
+    "my",
+    "its",
+    "and",
+    "or",
+    "is",
+    "which",
+    "what",
+    "any",
+    "all",
+    "every",
+    "each",
+    "whole",
+    "same",
+    "for",
+    "with",
+}
+_AGO = re.compile(r"\b(?:last|past|within|since)\s+(?P<count>\d{1,4})?\s*(?P<unit>m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)\b", re.I)
+_EARLIER = re.compile(r"\b(?P<count>\d{1,4})\s*(?P<unit>m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)\s+ago\b", re.I)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_CLOCK = re.compile(r"\b(?:since|after|from|around|at)\s+(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s*(?:UTC|Z))?\b", re.I)
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where and when to look. Empty text means everywhere; `until` None means now."""
+
+    lookback: timedelta = DEFAULT_LOOKBACK
+    until: datetime | None = None
+    namespace: str = ""
+    service: str = ""
+
+    def since(self, as_of: datetime) -> datetime:
+        """Where the time to look at begins, seen from the tools' own now."""
+        return (self.until or as_of) - self.lookback
+
+    @property
+    def start(self) -> str:
+        """The beginning as tools take it: a duration before their own now, so that clocks need not agree."""
+        return clock.stamp(self.until - self.lookback) if self.until else f"{max(1, round(self.lookback.total_seconds() / 60))}m"
+
+    @property
+    def end(self) -> str:
+        """The end as tools take it."""
+        return clock.stamp(self.until) if self.until else "now"
+
+    @property
+    def window(self) -> str:
+        """Both in one, as tools take it."""
+        return f"{self.start}/{self.end}" if self.until else self.start
+
+    def to_json(self) -> Mapping[str, str]:
+        return {"namespace": self.namespace or "default", "service": self.service or "all", "since": self.start, "until": self.end}
+
+
+def of_prompt(prompt: str, now: datetime) -> Scope:
+    """Namespace and time of the question. Its service is known once services have been seen: `service_in`."""
+    lookback, until = _time(prompt, now)
+    return Scope(lookback=lookback, until=until, namespace=_namespace(prompt))
+
+
+def service_in(prompt: str, services: Iterable[str]) -> str:
+    """The service that the text names, the longest name first; words like `checkout` find `checkout-service`."""
+    text = f" {prompt.lower()} "
+    for name in sorted(services, key=lambda name: (-len(name), name)):
+        if re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w]|-\w)", text):
+            return name
+    stems = {re.sub(r"[-_]?(?:service|svc|api|app|server)$", "", name.lower()): name for name in sorted(services)}
+    return next((name for stem, name in stems.items() if len(stem) > 2 and re.search(rf"(?<![\w-]){re.escape(stem)}(?![\w-])", text)), "")
+
+
+def _namespace(prompt: str) -> str:
+    for found in _NAMESPACE.finditer(prompt):
+        name = (found["after"] or found["before"] or "").lower()
+        if name and name not in _NOT_NAMES:
+            return name
+    return ""
+
+
+def _time(prompt: str, now: datetime) -> tuple[timedelta, datetime | None]:
+    instants = [clock.parse(text).astimezone(UTC) for text in _INSTANT.findall(prompt)][:2]
+    if len(instants) == 2:
+        return _bounded(abs(instants[1] - instants[0])), max(instants)
+    if instants:
+        return _bounded(now - instants[0] + BEFORE), None
+    for pattern in (_AGO, _EARLIER):
+        if found := pattern.search(prompt):
+            return _bounded(int(found["count"] or 1) * _UNITS[found["unit"][0].lower()]), None
+    if found := _CLOCK.search(prompt):
+        moment = now.replace(hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0)
+        moment -= timedelta(days=1) if moment > now else timedelta()
+        return _bounded(now - moment + BEFORE), None
+    return DEFAULT_LOOKBACK, None
+
+
+def _bounded(length: timedelta) -> timedelta:
+    return min(max(length, timedelta(minutes=15)), LONGEST_LOOKBACK)

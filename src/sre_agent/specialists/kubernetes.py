@@ -1,0 +1,43 @@
+"""The Kubernetes specialist: what runs, what restarts and why, and what was changed when."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sre_agent.gateway import Tools
+from sre_agent.scene import Scene
+from sre_agent.scope import Scope
+from sre_agent.specialists import cluster_records as records
+from sre_agent.specialists.asking import seen, unique
+
+DETAILS = 12  # deployments that are looked at one by one
+
+
+async def look(tools: Tools, scope: Scope) -> Scene:
+    """Pods, deployments, events and nodes, then each deployment with its configuration and revisions."""
+    pods, deployments, warnings, normal, nodes = await asyncio.gather(
+        tools.call("get_pod_status", namespace=scope.namespace),
+        tools.call("get_deployment_status", namespace=scope.namespace),
+        tools.call("get_cluster_events", since=scope.window, severity="Warning"),
+        tools.call("get_cluster_events", since=scope.window, severity="Normal"),
+        tools.call("get_node_status"),
+    )
+    names = [workload.service for workload in records.workloads(deployments)][:DETAILS]
+    details = await asyncio.gather(
+        *(tools.call("get_deployment_status", namespace=scope.namespace, deployment_name=name) for name in names)
+    )
+    known = tuple(records.pods(pods))
+    service_of_pod = {pod.name: pod.service for pod in known}
+    namespaces = frozenset(pod.namespace for pod in known)
+    return seen(pods, deployments, nodes, *details, searches=(warnings, normal)) + Scene(
+        pods=known,
+        # The overview names every deployment, the details of one replace it.
+        workloads=tuple(
+            unique((w for answer in (*details, deployments) for w in records.workloads(answer)), key=lambda w: (w.namespace, w.service))
+        ),
+        changes=tuple(
+            unique((c for answer in (*details, deployments) for c in records.changes(answer)), key=lambda c: (c.service, c.revision))
+        ),
+        events=tuple(event for answer in (warnings, normal) for event in records.events(answer, service_of_pod, namespaces)),
+        nodes=tuple(records.nodes(nodes)),
+    )

@@ -1,0 +1,106 @@
+"""The Metrics specialist: what got slower, failed more or grew, since when, and who calls whom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sre_agent.evidence import Answer
+from sre_agent.gateway import Tools
+from sre_agent.reading import items, moment, number, objects, part, text, whole
+from sre_agent.scene import Availability, Call, ErrorRate, Scene, Trend, Usage
+from sre_agent.scope import Scope
+from sre_agent.specialists.asking import seen
+
+
+async def look(tools: Tools, scope: Scope) -> Scene:
+    """Error rates with the calls behind them, availability, latency, memory and CPU, and every series that is not steady."""
+    errors, up, memory, cpu, changes, performance = await asyncio.gather(
+        tools.call("get_error_rates", time_window=scope.window),
+        tools.call("get_availability_metrics", time_window=scope.window),
+        tools.call("get_resource_metrics", resource_type="memory", time_window=scope.window),
+        tools.call("get_resource_metrics", resource_type="cpu", time_window=scope.window),
+        tools.call("analyze_trends", metric_name="all", time_window=scope.window),
+        tools.call("get_performance_metrics", metric_type="latency", start_time=scope.start, end_time=scope.end),
+    )
+    return seen(errors, up, memory, cpu, performance, searches=(changes,)) + Scene(
+        trends=tuple(trends(changes)),
+        usages=(*usages(memory), *usages(cpu)),
+        error_rates=tuple(error_rates(errors)),
+        calls=tuple(calls(errors)),
+        availabilities=tuple(availabilities(up)),
+    )
+
+
+def trends(answer: Answer) -> Iterator[Trend]:
+    """The series of `analyze_trends`."""
+    for item, source in items(answer):
+        change = part(item, "change_point")
+        at = moment(change, "time")
+        yield Trend(
+            metric=text(item, "metric"),
+            service=text(item, "service"),
+            pod=text(item, "pod"),
+            unit=text(item, "unit"),
+            direction=text(item, "direction"),
+            first=number(item, "first") or 0.0,
+            last=number(item, "last") or 0.0,
+            lowest=number(item, "min") or 0.0,
+            highest=number(item, "max") or 0.0,
+            slope_per_hour=number(item, "slope_per_hour_between_drops") or number(item, "slope_per_hour") or 0.0,
+            fit=number(item, "r_squared") or 0.0,
+            drops=whole(item, "drops") or 0,
+            changed_at=at,
+            before=number(change, "before"),
+            after=number(change, "after"),
+            source=replace(source, happened=at),
+        )
+
+
+def usages(answer: Answer) -> Iterator[Usage]:
+    """The pods of `get_resource_metrics`."""
+    for item, source in items(answer):
+        yield Usage(
+            metric=text(item, "metric"),
+            service=text(item, "service"),
+            pod=text(item, "pod"),
+            last=number(item, "last") or 0.0,
+            highest=number(item, "max") or 0.0,
+            limit=number(item, "limit"),
+            percent_of_limit=number(item, "max_percent_of_limit"),
+            source=source,
+        )
+
+
+def error_rates(answer: Answer) -> Iterator[ErrorRate]:
+    """The services of `get_error_rates`."""
+    for item, source in items(answer):
+        at = moment(item, "peak_at")
+        yield ErrorRate(
+            service=text(item, "service"),
+            percent=number(item, "error_percent") or 0.0,
+            percent_before=number(item, "error_percent_before"),
+            peak_at=at,
+            source=replace(source, happened=at),
+        )
+
+
+def calls(answer: Answer) -> Iterator[Call]:
+    """Who calls whom, from `get_error_rates`."""
+    for item, source in items(answer):
+        for call in objects(item, "calls"):
+            yield Call(
+                service=text(item, "service"), peer=text(call, "to"), failed_percent=number(call, "failed_percent") or 0.0, source=source
+            )
+
+
+def availabilities(answer: Answer) -> Iterator[Availability]:
+    """The services of `get_availability_metrics`."""
+    for item, source in items(answer):
+        yield Availability(
+            service=text(item, "service"),
+            success_percent=number(item, "success_percent"),
+            up_percent=number(item, "up_percent"),
+            source=source,
+        )

@@ -1,0 +1,50 @@
+"""The Runbooks specialist: what to do next, as written by the people who run the system. It only reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from sre_agent.evidence import Answer
+from sre_agent.gateway import Tools
+from sre_agent.reading import items, number, objects, part, text, texts
+from sre_agent.scene import Runbook, RunbookStep, Scene
+from sre_agent.specialists.asking import seen
+
+ALMOST_AS_GOOD = 0.75  # of the best hit's score: below, a second runbook only distracts
+
+
+async def look(tools: Tools) -> Scene:
+    """Which runbooks there are; which one fits is known after the others have looked."""
+    return seen(await tools.call("search_runbooks"))
+
+
+async def choose(tools: Tools, incident: str, words: str) -> Scene:
+    """The steps of the runbooks that fit an incident, the best first."""
+    hits = await tools.call("search_runbooks", incident_type=incident, keyword=words)
+    playbooks = await asyncio.gather(*(tools.call("get_incident_playbook", playbook_id=found) for found in _best(hits)))
+    return seen(hits, *playbooks) + Scene(runbooks=tuple(runbook for playbook in playbooks for runbook in runbooks(playbook)))
+
+
+def runbooks(answer: Answer) -> Iterator[Runbook]:
+    """The runbook of `get_incident_playbook`. A step that does not say that it only looks is taken to change something."""
+    for item, source in items(answer):
+        yield Runbook(
+            id=text(item, "playbook_id"),
+            title=text(item, "title"),
+            words=frozenset(" ".join((text(item, "title"), *texts(item, "symptoms"))).lower().split()),
+            steps=tuple(
+                RunbookStep(text=_told(text(step, "do"), text(step, "command")), changes_something=part(step, "changes") is not False)
+                for step in objects(item, "steps")
+            ),
+            source=source,
+        )
+
+
+def _best(hits: Answer) -> list[str]:
+    found = [(number(item, "score") or 0.0, text(item, "playbook_id")) for item, _ in items(hits)][:2]
+    return [playbook for score, playbook in found if playbook and score >= ALMOST_AS_GOOD * found[0][0]]
+
+
+def _told(do: str, command: str) -> str:
+    return f"{do} ({command})" if command else do

@@ -1,0 +1,51 @@
+"""HTTPS as this package speaks it: certificates always verified, every request with a time limit."""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+
+import httpx2
+
+from sre_core.problem import Problem, Refused
+
+
+@cache
+def trust(ca_file: str = "") -> ssl.SSLContext:
+    """The system's certificate authorities, the one in SSL_CERT_FILE, and `ca_file`; made once, because loading takes 20 ms."""
+    try:
+        context = ssl.create_default_context()
+        if ca_file:
+            context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise Refused(_unreadable(ca_file, str(error))) from error
+    return context
+
+
+def client(*, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, proxies: bool = True) -> httpx2.AsyncClient:
+    """An HTTP client with connections that are kept; `proxies=False` ignores proxy settings of the environment."""
+    return httpx2.AsyncClient(
+        auth=auth,
+        verify=trust(ca_file),
+        timeout=httpx2.Timeout(seconds, connect=min(seconds, 5.0)),
+        limits=httpx2.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30.0),
+        trust_env=proxies,
+    )
+
+
+def is_certificate_error(error: BaseException | None) -> bool:
+    """Whether a failed connection failed because the certificate was not trusted."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _unreadable(ca_file: str, reason: str) -> Problem:
+    return Problem(
+        code="ASSISTANT-CA-UNREADABLE",
+        what=f"The certificate authority file {ca_file or '(SSL_CERT_FILE)'} can't be used.",
+        why=reason,
+        do=("Deploy again so that the file is written anew.", "Or correct ca_file in the connection file, or SSL_CERT_FILE."),
+    )
