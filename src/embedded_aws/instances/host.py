@@ -57,7 +57,7 @@ class InstanceHost:
 
     async def address_allocated(self, allocation_id: str, address: str) -> int:
         """Listen on 443 of this address, or on a free port where this machine can't give that one; the answer is the port."""
-        elastic_ip = ElasticIp(address, self._door)
+        elastic_ip = ElasticIp(address, self.door_of)
         port = await elastic_ip.open()
         self._addresses[allocation_id] = elastic_ip
         return port
@@ -82,7 +82,8 @@ class InstanceHost:
         for instance_id in list(self._instances):
             await self.terminated(instance_id)
 
-    def _door(self, instance_id: str, port: int) -> tuple[str, int] | None:
+    def door_of(self, instance_id: str, port: int) -> tuple[str, int] | None:
+        """Where a ready instance really listens for what comes from outside its VPC to `port`."""
         instance = self._instances.get(instance_id)
         door = instance.door if instance else None
         actual = door.public_port(port) if door else None

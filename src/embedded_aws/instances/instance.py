@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -32,13 +31,13 @@ class Instance:
         """Begin to boot and return at once; a running instance stays as it is."""
         if self._life is None or self._life.done():
             self._life = asyncio.create_task(self._live())
+            self._life.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """End every process and listener of this instance; what is on its disk stays."""
         if self._life is not None:
             self._life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._life
+            await asyncio.wait([self._life])
 
     async def terminate(self) -> None:
         """Stop, and leave nothing on disk."""
@@ -56,3 +55,7 @@ class Instance:
             self._log.warning("instance.boot_failed", because=failed.what)
         finally:
             self.door = None
+
+    def _ended(self, life: asyncio.Task[None]) -> None:
+        if not life.cancelled() and (bug := life.exception()):
+            self._log.error("instance.host_failed", exc_info=bug)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from embedded_aws.instances import supervisor, upstream
+from embedded_aws.instances.child import child
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.instances.machine import Service
 from embedded_aws.instances.supervisor import Program
@@ -53,28 +54,24 @@ class RunningServices:
         self._exits = {each.service.name: 0 for each in services}
         self._last_code: dict[str, int] = {}
         self._log = log.get()
+        self._child = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         # By file and isolated: it needs nothing but the standard library and starts in a fraction of the time.
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", supervisor.__file__, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, env={}, start_new_session=True,
-        )  # fmt: skip
+        self._process = await self._child.enter_async_context(child(sys.executable, "-I", "-S", supervisor.__file__))
         wanted = {"services": [asdict(each.program) for each in self._services]}
-        self._process.stdin.write(json.dumps(wanted).encode() + b"\n")  # type: ignore[union-attr]  # it is a pipe
+        _pipe(self._process.stdin).write(json.dumps(wanted).encode() + b"\n")
         self._events = asyncio.create_task(self._read_events())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-        try:
-            await asyncio.wait_for(self._process.wait(), _END_WITHIN)
-        except TimeoutError:
+        _pipe(self._process.stdin).close()
+        # The supervisor's output ends when it does, which is after the last of its services.
+        done, _ = await asyncio.wait([self._events], timeout=_END_WITHIN)
+        if not done:
             self._process.kill()
-            await self._process.wait()
-        self._events.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
             await self._events
+        await self._child.aclose()
 
     async def healthy(self) -> None:
         """Wait until each health path answers on its socket; StepFailed names the first service that won't, with its output."""
@@ -104,14 +101,27 @@ class RunningServices:
                 await asyncio.sleep(_LOOK_EVERY)
 
     async def _read_events(self) -> None:
-        events = self._process.stdout
-        assert events is not None
+        events = _pipe(self._process.stdout)
         while line := await events.readline():
+            self._note(line)
+
+    def _note(self, line: bytes) -> None:
+        try:
             event = json.loads(line)
-            if event["event"] == "exited":
-                self._exits[event["service"]] += 1
-                self._last_code[event["service"]] = event["code"]
-                self._log.warning("service.exited", service=event["service"], code=event["code"])
+        except ValueError:
+            # A traceback of the supervisor itself.
+            self._log.error("supervisor.said", text=line.decode("utf-8", "replace").rstrip())
+            return
+        if event["event"] == "exited":
+            self._exits[event["service"]] += 1
+            self._last_code[event["service"]] = event["code"]
+            self._log.warning("service.exited", service=event["service"], code=event["code"])
+
+
+def _pipe[P](end: P | None) -> P:
+    """A pipe that the child was started with."""
+    assert end is not None
+    return end
 
 
 def _tail(each: SupervisedService) -> str:

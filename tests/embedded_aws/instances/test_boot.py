@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import stat
+from pathlib import Path
 
 import aiohttp
 import psutil
@@ -21,6 +24,10 @@ def processes_of(world) -> list[psutil.Process]:
         if any(str(world.folder) in part for part in process.info["cmdline"] or ()):
             found.append(process)
     return found
+
+
+def text_of(file: str) -> str:
+    return Path(file).read_text()
 
 
 async def test_boot_to_ready(world, machine, browser: aiohttp.ClientSession) -> None:
@@ -46,7 +53,7 @@ async def test_environment_of_a_service(world, machine, browser, monkeypatch: py
     assert set(environment) - {"LC_CTYPE"} == {
         "PATH", "LANG", "HOME", "SRE_RECORDING", "PYTHONPATH", "CREDENTIALS_DIRECTORY", "SSL_CERT_FILE",
     }  # fmt: skip
-    assert world.authority.ca_file.read_text().strip() in open(environment["SSL_CERT_FILE"]).read()
+    assert world.authority.ca_file.read_text().strip() in text_of(environment["SSL_CERT_FILE"])
 
 
 async def test_credentials_are_private_files(world, machine, browser) -> None:
@@ -84,8 +91,7 @@ async def test_a_damaged_release(world, machine) -> None:
     """Bytes that are no zip fail the release step, though their hash is right."""
     launch = machine()
     world.objects["s3://bucket/release.zip"] = b"PK no zip"
-    launch.machine["release"]["sha256"] = "b6ff2a4a1d6a2ae4ca0e5dd3f6a1f1f5a9ad55c2a9b0ab5ce8d9b2c8f9dbcb2b"
-    launch.machine["release"]["sha256"] = __import__("hashlib").sha256(b"PK no zip").hexdigest()
+    launch.machine["release"]["sha256"] = hashlib.sha256(b"PK no zip").hexdigest()
     await launch()
     assert "not a zip" in (await world.settled())["what"]
 
@@ -166,7 +172,7 @@ async def test_a_crashed_service_comes_back(world, machine, browser, eventually)
     for _ in range(400):
         if (after := await pid()) is not None:
             break
-        await __import__("asyncio").sleep(0.02)
+        await asyncio.sleep(0.02)
     assert after not in (None, before)
 
 

@@ -3,9 +3,15 @@
 import http.server
 import json
 import os
+import socket
 import socketserver
 import sys
 import time
+from pathlib import Path
+
+
+def credential(name: str) -> Path:
+    return Path(os.environ["CREDENTIALS_DIRECTORY"]) / name
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,10 +24,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == "/health":
             return self.say({"status": "ok", "service": self.name, "pid": os.getpid()})
         if path == "/environment":
-            return self.say({"environment": dict(os.environ), "cwd": os.getcwd()})
+            return self.say({"environment": dict(os.environ), "cwd": str(Path.cwd())})
         if path.startswith("/credential/"):
-            with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], os.path.basename(path))) as file:
-                return self.say({"credential": file.read(), "mode": os.stat(file.name).st_mode & 0o777})
+            file = credential(Path(path).name)
+            return self.say({"credential": file.read_text(), "mode": file.stat().st_mode & 0o777})
         if path == "/stream":
             return self.stream()
         if path == "/die":
@@ -32,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"only this")
             self.wfile.flush()
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
             return None
         return self.say({"service": self.name, "method": self.command, "path": self.path, "headers": self.headers.items()})
 
@@ -47,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.say({"service": self.name, "method": self.command, "path": self.path, "length": len(body), "headers": self.headers.items()})
 
-    do_DELETE = do_PUT = do_POST
+    do_DELETE = do_PUT = do_POST  # noqa: N815  # the names that http.server calls
 
     def do_HEAD(self) -> None:
         self.say({"a": "body that HEAD leaves out"})
@@ -89,9 +95,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 if __name__ == "__main__":
     socket_path = sys.argv[sys.argv.index("--socket") + 1]
     if Handler.name == "broken":
-        with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], "api-key")) as file:
-            print("could not start with", file.read(), file=sys.stderr)
+        print("could not start with", credential("api-key").read_text(), file=sys.stderr)
         sys.exit(7)
-    if os.path.exists(socket_path):
-        os.unlink(socket_path)
+    Path(socket_path).unlink(missing_ok=True)
     Server(socket_path, Handler).serve_forever()
