@@ -1,0 +1,123 @@
+"""The story as `kubectl logs --timestamps --prefix` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_services.scenario import chatter
+from sre_services.scenario.shop import RECORDED_SECONDS, SERVICES, Service, chance, moment
+from sre_services.scenario.stories import CATALOG_ROLLOUT, PAYMENT_ROLLOUT, CrashLoop, MemoryLeak, PodRun, Story
+
+# Services are configured to log one request in many.
+_SAMPLED_EVERY = 21.0
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """One line at its time."""
+
+    at: float
+    pod: str
+    text: str
+
+
+def files(story: Story) -> dict[str, str]:
+    """File name to text: a service's pods in the order of time, those that are gone included."""
+    shop = {f"logs/{service.name}.log": _text(service, _entries(story, service)) for service in SERVICES}
+    return {**shop, "logs/payments-db.log": _database("payments-db"), "logs/catalog-db.log": _database("catalog-db")}
+
+
+def _entries(story: Story, service: Service) -> list[Entry]:
+    pods = [pod for pod in story.pods if pod.service is service]
+    found = [entry for pod in pods for run in pod.runs for entry in _start(pod, run.started)]
+    found += [entry for pod in pods if pod.removed is not None for entry in _stop(pod, pod.removed)]
+    found += _requests(story, service, pods)
+    if isinstance(story, CrashLoop):
+        found += _failing_payments(service, pods)
+    if isinstance(story, MemoryLeak) and service.name == "catalog-service":
+        found += _full_heaps(story, pods)
+    return sorted(entry for entry in found if -RECORDED_SECONDS <= entry.at <= 0)
+
+
+def _requests(story: Story, service: Service, pods: list[PodRun]) -> Iterator[Entry]:
+    """Sampled requests, and what the service mutters while all is well; failures where the story has them."""
+    random, t = chance("log", service.name), float(-RECORDED_SECONDS)
+    while (t := t + random.expovariate(1 / _SAMPLED_EVERY)) < 0:
+        serving = [pod for pod in pods if (pod.removed is None or t < pod.removed) and (run := pod.run_at(t)) and t - run.started > 9]
+        roll, kind = random.random(), random.random()
+        if not serving:
+            continue
+        pod = serving[int(roll * 1000) % len(serving)]
+        if kind < 0.16:
+            yield Entry(t, pod.name, chatter.aside(service, random))
+        elif kind < 0.22 + story.error_ratio(service.name, t) * 0.7 and story.error_ratio(service.name, t) > 0.01:
+            yield from (Entry(t + n / 1000, pod.name, text) for n, text in enumerate(chatter.failure(story, service, random, t)))
+        else:
+            yield Entry(t, pod.name, chatter.request(service, random, story.latency_factor(service.name, t)))
+
+
+def _start(pod: PodRun, at: float) -> Iterator[Entry]:
+    version = f"{pod.service.name} {pod.revision.version}"
+    yield Entry(at + 0.4, pod.name, f"INFO  main: starting {version} ({pod.service.runtime})")
+    yield Entry(at + 0.6, pod.name, f"INFO  config: {len(pod.revision.config)} values from environment, log level info")
+    if pod.run_at(at + 6) is None:
+        return
+    if pod.service.database:
+        yield Entry(at + 1.3, pod.name, f"INFO  db: pool of 20 open to {pod.revision.config['DB_HOST']}:5432")
+    yield Entry(at + 2.1, pod.name, "INFO  main: listening on :8080")
+
+
+def _stop(pod: PodRun, at: float) -> Iterator[Entry]:
+    yield Entry(at + 0.2, pod.name, "INFO  main: SIGTERM received, shutting down")
+    yield Entry(at + 2.9, pod.name, "INFO  main: open requests finished, exiting")
+
+
+def _failing_payments(service: Service, pods: list[PodRun]) -> Iterator[Entry]:
+    if service.name == "payment-service":
+        for pod in pods:
+            for run in pod.runs if pod.created >= PAYMENT_ROLLOUT else ():
+                for attempt in (1, 2, 3):
+                    name = pod.revision.config["DB_HOST"]
+                    text = f"ERROR db: connect attempt {attempt}/3 failed: dial tcp: lookup {name} on 10.100.0.10:53: no such host"
+                    yield Entry(run.started + 0.6 + attempt, pod.name, text)
+                yield Entry(run.started + 3.9, pod.name, run.message)
+
+
+def _full_heaps(story: MemoryLeak, pods: list[PodRun]) -> Iterator[Entry]:
+    """Collections take longer and free less as the heap fills."""
+    for pod in pods:
+        random, number = chance("gc", pod.name), 0
+        for t in range(int(max(pod.created, CATALOG_ROLLOUT)), 0, 40) if pod.removed is None else ():
+            run, number = pod.run_at(t), number + 1
+            share = story.memory_share(pod, t) * pod.service.memory_mib / pod.service.memory_limit_mib
+            if run is None or share < 0.55:
+                continue
+            used, pause = share * 512, 30 + 900 * max(0.0, share - 0.6) ** 2 * 6 * random.uniform(0.8, 1.2)
+            freed = used * (0.97 - 0.1 * (1 - share))
+            level = "WARN " if pause > 200 else "INFO "
+            yield Entry(t + random.random(), pod.name, f"{level} gc: GC({number}) Pause Full {used:.0f}M->{freed:.0f}M(512M) {pause:.1f}ms")
+            if number % 6 == 0:
+                yield Entry(t + 1.5, pod.name, f"INFO  cache: product-images holds {int(share * 210_000)} entries, 0 evicted")
+
+
+def _database(name: str) -> str:
+    """The databases have nothing to say."""
+    random, t, lines = chance("log", name), float(-RECORDED_SECONDS), []
+    while (t := t + random.uniform(140, 320)) < 0:
+        seconds = random.uniform(2, 27)
+        lines.append(Entry(t, f"{name}-0", f"INFO  checkpoint complete: wrote {random.randrange(40, 900)} buffers in {seconds:.1f}s"))
+    return _lines(name, lines)
+
+
+def _text(service: Service, entries: list[Entry]) -> str:
+    return _lines(service.name.removesuffix("-service"), entries)
+
+
+def _lines(container: str, entries: list[Entry]) -> str:
+    return "".join(f"[pod/{entry.pod}/{container}] {_nanoseconds(entry.at)} {entry.text}\n" for entry in entries)
+
+
+def _nanoseconds(at: float) -> str:
+    nanoseconds = chance("ns", at).randrange(1000)
+    return f"{moment(at).strftime('%Y-%m-%dT%H:%M:%S.%f')}{nanoseconds:03d}Z"
