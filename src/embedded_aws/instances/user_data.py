@@ -36,7 +36,7 @@ def _content(file: dict[str, Any]) -> str:
     if "b64" not in encoding and "base64" not in encoding:
         return content
     try:
-        return _unzipped(base64.b64decode(content)).decode("utf-8")
+        return _unzipped(base64.b64decode("".join(content.split()), validate=True)).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError) as wrong:
         raise ValueError(f"the content of {file.get('path')} is not {encoding}") from wrong
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def test_a_body_that_is_too_large(base: str, browser, declared: bool) -> N
             yield b"x" * 65536
 
     try:
-        async with browser.post(base + "/echo", data=b"x" * (LARGEST_BODY + 1) if declared else chunks()) as answer:
+        async with browser.post(base + "/echo", data=io.BytesIO(b"x" * (LARGEST_BODY + 1)) if declared else chunks()) as answer:
             assert answer.status == 413
             assert (await answer.json())["error"]["code"] == "FRONT-DOOR-BODY-TOO-LARGE"
     except aiohttp.ClientConnectionError:

@@ -20,7 +20,8 @@ from embedded_aws.instances import supervisor
 STUBBORN = "import signal,subprocess,sys,time; signal.signal(15, signal.SIG_IGN); subprocess.Popen(['sleep','600']); time.sleep(600)"
 PARENT = """
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+command = [sys.executable, "-I", "-S", sys.argv[1]]
+child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
 child.stdin.write(sys.argv[2].encode() + b"\\n")
 child.stdin.flush()
 time.sleep(600)

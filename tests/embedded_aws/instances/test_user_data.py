@@ -56,7 +56,8 @@ def test_damaged_user_data(user_data: bytes) -> None:
         ({"services": []}, "which is no service"),
     ],
 )
-def test_a_machine_that_cannot_be(machine, change: dict[str, object], said: str) -> None:
+@pytest.mark.anyio
+async def test_a_machine_that_cannot_be(machine, change: dict[str, object], said: str) -> None:
     """The message says which part of machine.json is wrong."""
     with pytest.raises(ValueError, match=said):
         Machine.parse(json.dumps(machine("alpha").machine | change))
