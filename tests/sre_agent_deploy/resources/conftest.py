@@ -1,0 +1,43 @@
+"""The account in which resources are born, and marks for their births."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Protocol
+
+import pytest
+from fixtures.embedded import EmbeddedAws, embedded
+
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.resource import Mark
+from sre_core.secret import Secret
+
+__all__ = ["embedded"]
+
+
+class Marked(Protocol):
+    """Makes the mark of a birth in this test's deployment."""
+
+    def __call__(self, name: str, generation: int = 1) -> Mark: ...
+
+
+@pytest.fixture
+def aws(embedded: EmbeddedAws) -> Aws:
+    """The embedded AWS, through the deployer's own clients."""
+    secret = Secret(embedded.registry["secret_access_key"])
+    endpoint = Endpoint(embedded.endpoint, embedded.ca_file, embedded.registry["access_key_id"], secret)
+    return Aws(region=embedded.region, endpoint=endpoint)
+
+
+@pytest.fixture
+def deployment() -> str:
+    """A deployment id that no other test has."""
+    return f"sre-{secrets.token_hex(5)}"
+
+
+@pytest.fixture
+def marked(deployment: str) -> Marked:
+    def mark(name: str, generation: int = 1) -> Mark:
+        return Mark(deployment, name, generation, f"{deployment}-{secrets.token_hex(12)}")
+
+    return mark

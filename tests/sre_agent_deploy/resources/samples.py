@@ -1,0 +1,146 @@
+"""One valid declaration of every resource type, and each declaration that differs from it in one value."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sre_agent_deploy import resources
+from sre_agent_deploy.resource import Defaults, Later, LaterText, Resource
+from sre_agent_deploy.resources.s3_object import Content
+from sre_agent_deploy.tls.source import Issued
+from sre_core.secret import Secret
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleSource:
+    """A source of certificates that says whose they are."""
+
+    identity: str
+    renews: bool = True
+
+    def issue(self, hosts: tuple[str, ...]) -> Issued:
+        return Issued(f"chain of {self.identity} for {hosts}", Secret("a key for tests"))
+
+    def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return (f"have {self.identity} issue a certificate for {hosts}",)
+
+
+# Values that AWS or cfn-lint accept, by the field's name; other fields get a text made of their name.
+VALID: Mapping[str, Any] = {
+    "address": "192.0.2.10",
+    "allocation_id": "eipalloc-0123456789abcdef0",
+    "bucket_name": "sre-0000000000-files",
+    "ca_uri": "s3://sre-0000000000-files/ca.pem",
+    "content": Content(b"openapi: 3.1.0"),
+    "content_type": "application/yaml",
+    "cidr": "192.0.2.0/24",
+    "discovery_url": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab1/.well-known/openid-configuration",
+    "domain": "sre-0000000000",
+    "gateway_id": "sre-0000000000-gateway-abcdefghij",
+    "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
+    "hosts": ("sre.example.com",),
+    "image_id": "ami-0123456789abcdef0",
+    "instance_id": "i-0123456789abcdef0",
+    "instance_type": "t3.medium",
+    "managed_policies": ("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",),
+    "mfa": "OPTIONAL",
+    "path": "/sre-agent/sre-0000000000/",
+    "port": 443,
+    "profile_arn": "arn:aws:iam::123456789012:instance-profile/sre-agent/sre-0000000000/instance",
+    "provider_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/sre",
+    "role_arn": "arn:aws:iam::123456789012:role/sre-agent/sre-0000000000/gateway",
+    "schema_uri": "s3://sre-0000000000-files/openapi/kubernetes.json",
+    "secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:sre-0000000000/backend-AbCdEf",
+    "source": SampleSource("a certificate authority"),
+    "security_group_id": "sg-0123456789abcdef0",
+    "service": "ec2.amazonaws.com",
+    "status_uri": "s3://sre-0000000000-files/status/instance-1/",
+    "subnet_id": "subnet-0123456789abcdef0",
+    "trust_conditions": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+    "conditions": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+    "actions": ("s3:GetObject",),
+    "resources": ("arn:aws:s3:::sre-0000000000-files/*",),
+    "sid": "ReadFiles",
+    "values": (("api_key", Secret("a value for tests")),),
+    "user_pool_id": "us-east-1_Ab1cd2Ef3",
+    "vpc_id": "vpc-0123456789abcdef0",
+}
+OTHER: Mapping[str, Any] = {
+    "mfa": "ON",
+    "instance_type": "t3.large",
+    "image_id": "ami-0fedcba9876543210",
+    "content": Content(b"openapi: 3.0.0"),
+    "source": SampleSource("another"),
+}
+
+
+def kinds() -> tuple[type[Any], ...]:
+    """Every resource class of the package, found by looking."""
+    modules = [importlib.import_module(f"{resources.__name__}.{module.name}") for module in pkgutil.iter_modules(resources.__path__)]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, type) and issubclass(value, Defaults)}
+    return tuple(sorted((kind for kind in found if kind is not Defaults), key=lambda kind: kind.__name__))
+
+
+def sample(kind: type[Any]) -> Any:
+    """A declaration with a value in each of its fields."""
+    hints = typing.get_type_hints(kind)
+    return kind(**{field.name: _value(field.name, hints[field.name]) for field in dataclasses.fields(kind)})
+
+
+def variants(declared: Resource, *, secrets: bool = False) -> Iterator[tuple[str, Any]]:
+    """For each value inside a declaration but its name: the field it is in, and the declaration with that value changed."""
+    for field in dataclasses.fields(declared):  # type: ignore[arg-type]
+        if field.name != "name":
+            for value in _others(field.name, getattr(declared, field.name), secrets):
+                other = dataclasses.replace(declared, **{field.name: value})  # type: ignore[type-var]
+                # A field that follows from another one can't be changed alone.
+                if other != declared:
+                    yield field.name, other
+
+
+def _value(name: str, hint: Any) -> Any:
+    if name in VALID:
+        return VALID[name]
+    if hint is str or hint is LaterText or typing.get_origin(hint) is Later:
+        return name.replace("_", "-")
+    if hint in (bool, int):
+        return hint(True) if hint is bool else 21
+    if dataclasses.is_dataclass(hint):
+        return sample(hint)  # type: ignore[arg-type]
+    if typing.get_origin(hint) is tuple:
+        parts = [part for part in typing.get_args(hint) if part is not ...]
+        return tuple(_value(name, part) for part in parts)
+    if getattr(hint, "__name__", "") in ("Mapping", "dict") or typing.get_origin(hint) in (Mapping, dict):
+        return {"key": "value"}
+    raise TypeError(f"give {name} ({hint}) a value in VALID")
+
+
+def _others(name: str, value: Any, secrets: bool) -> Iterator[Any]:
+    if name in OTHER:
+        yield OTHER[name]
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield value + 1
+    elif isinstance(value, str):
+        yield f"{value}x"
+    elif isinstance(value, Secret):
+        yield from (Secret(f"{value.reveal()}x"),) if secrets else ()
+    else:
+        yield from _with_one_part_changed(value, secrets)
+
+
+def _with_one_part_changed(value: Any, secrets: bool) -> Iterator[Any]:
+    if isinstance(value, tuple):
+        for index, part in enumerate(value):
+            yield from ((*value[:index], other, *value[index + 1 :]) for other in _others("", part, secrets))
+    elif isinstance(value, Mapping):
+        yield from ({**value, key: other} for key, part in value.items() for other in _others("", part, secrets))
+    else:
+        for field in (field for field in dataclasses.fields(value) if field.compare):
+            yield from (dataclasses.replace(value, **{field.name: other}) for other in _others("", getattr(value, field.name), secrets))

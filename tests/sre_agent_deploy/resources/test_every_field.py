@@ -1,0 +1,65 @@
+"""One declaration, four uses: no field is forgotten by the calls, the Console guide or the template."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.resources.certificate import Certificate
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+
+from .samples import kinds, sample, variants
+from .wire import Recorder, Sent
+
+# A type says with `EXEMPT` which of its fields need not show everywhere, and why.
+EXEMPT: dict[tuple[type[Any], str], str] = {
+    (Certificate, "source"): "what it issues holds a private key, and a template must not",
+    (S3Bucket, "tls_only"): "always wanted; only what AWS has can be otherwise, and configure then repairs it",
+}
+EVERY_KIND = pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+
+
+def _reason(kind: type[Any], field: str) -> str:
+    return str(getattr(kind, "EXEMPT", {}).get(field) or EXEMPT.get((kind, field), ""))
+
+
+def _without(sent: Sent, places: Container[object]) -> Sent:
+    return {place: value for place, value in sent.items() if place not in places}
+
+
+@EVERY_KIND
+def test_changing_a_field_changes_the_console_steps(kind: type[Any]) -> None:
+    """A person who follows the guide makes what the declaration says, in every value."""
+    declared = sample(kind)
+    forgotten = {field for field, other in variants(declared) if other.console() == declared.console()}
+    assert {field for field in forgotten if not _reason(kind, field)} == set()
+
+
+@EVERY_KIND
+def test_changing_a_field_changes_the_template(kind: type[Any]) -> None:
+    """CloudFormation makes what the declaration says, in every value."""
+    declared = sample(kind)
+    forgotten = {field for field, other in variants(declared) if other.template() == declared.template()}
+    assert {field for field in forgotten if not _reason(kind, field)} == set()
+
+
+@EVERY_KIND
+def test_changing_a_field_changes_what_is_sent_to_aws(kind: type[Any]) -> None:
+    """Birth and configuration tell AWS every value of the declaration, secrets too."""
+    declared, recorder = sample(kind), Recorder()
+    first, again = recorder.requests(declared), recorder.requests(declared)
+    random = {place for place in first if first[place] != again.get(place)}
+    sent = _without(first, random)
+    forgotten = {field for field, other in variants(declared, secrets=True) if _without(recorder.requests(other), random) == sent}
+    assert {field for field in forgotten if not _reason(kind, field)} == set()
+
+
+@EVERY_KIND
+def test_the_name_that_the_deployment_gives_stays_inside(kind: type[Any]) -> None:
+    """Every declaration has a kind in CloudFormation's terms, steps to follow, and fixed fields that exist."""
+    declared = sample(kind)
+    assert declared.KIND.startswith("AWS::") or declared.template().type is None
+    assert all(declared.console())
+    assert set(declared.FIXED) | set(declared.UNSEEN) <= set(kind.__dataclass_fields__)
