@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 _PARTITION = "aws"
 
@@ -76,7 +77,7 @@ def update_secret(account_id: str, region: str, arn: str, text: str) -> None:
     """Replace the text of a secret that AgentCore manages."""
     from moto.secretsmanager.models import secretsmanager_backends
 
-    secretsmanager_backends[account_id][region].update_secret(secret_id=arn, secret_string=text)
+    secretsmanager_backends[account_id][region].update_secret(secret_id=arn, secret_string=text, client_request_token=str(uuid4()))
 
 
 def delete_secret(account_id: str, region: str, arn: str) -> None:

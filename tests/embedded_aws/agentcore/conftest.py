@@ -64,9 +64,9 @@ class Aws:
     session: boto3.Session
 
     def client(self, service: str) -> Any:
-        return self.session.client(
-            service, endpoint_url=self.account.endpoint, verify=str(self.account.authority.ca_file), config=Config(retries={"total_max_attempts": 1})
-        )
+        # AWS's refusals are what is tested here, not botocore's.
+        config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
+        return self.session.client(service, endpoint_url=self.account.endpoint, verify=str(self.account.authority.ca_file), config=config)
 
     @contextlib.contextmanager
     def https(self, app: Any, authority: LocalAuthority | None = None, *names: str) -> Iterator[str]:
@@ -91,11 +91,10 @@ class Aws:
         raise AssertionError(f"still {seen[field_name]}")
 
 
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+@contextlib.contextmanager
+def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
     """This AWS, answering on loopback, with keys of its own."""
     moto_settings.apply()
-    folder = tmp_path_factory.mktemp("aws")
     loop = Loop()
     listening = listener.bind("127.0.0.1", 0)
     endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}"
@@ -103,7 +102,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     key = new_root_key(ACCOUNT_ID)
 
     async def start() -> tuple[ControlPlane, MotoApp, HttpsListener]:
-        control, moto = ControlPlane(account, settle=0.02), MotoApp()
+        control, moto = ControlPlane(account, settle=settle), MotoApp()
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(ACCOUNT_ID, key),
@@ -116,11 +115,27 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
     control, moto, door = loop.run(start())
     session = boto3.Session(key.access_key_id, key.secret_access_key.reveal(), region_name=REGION)
-    yield Aws(account, loop, session)
-    loop.run(control.close())
-    loop.run(door.close())
-    moto.close()
-    loop.stop()
+    try:
+        yield Aws(account, loop, session)
+    finally:
+        loop.run(control.close())
+        loop.run(door.close())
+        moto.close()
+        loop.stop()
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """An AWS where things settle almost at once."""
+    with running_aws(tmp_path_factory.mktemp("aws"), settle=0.02) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def slow_control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of another AWS, over the same roles and buckets, where nothing settles while a test looks."""
+    with running_aws(tmp_path_factory.mktemp("slow-aws"), settle=600) as running:
+        yield running.client("bedrock-agentcore-control")
 
 
 @pytest.fixture(scope="session")
@@ -236,7 +251,7 @@ def make_gateway(aws: Aws, control: Any, role_arn: str, issuer: Issuer) -> Itera
 
     def make(**changes: Any) -> Json:
         request = {"name": unique("gw"), "roleArn": role_arn, "protocolType": "MCP", **jwt_authorizer(issuer), **changes}
-        gateway_id = control.create_gateway(**request)["gatewayId"]
+        gateway_id = control.create_gateway(**{name: value for name, value in request.items() if value is not None})["gatewayId"]
         made.append(gateway_id)
         return aws.settled(lambda: control.get_gateway(gatewayIdentifier=gateway_id))
 
