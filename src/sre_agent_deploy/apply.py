@@ -104,8 +104,8 @@ class _Apply:
             return record
         return self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation)
 
-    def _mark(self, name: str, generation: int) -> Callable[[Record], Mark]:
-        return lambda record: Mark(self.blueprint.deployment, name, generation, record.token, self.blueprint.tags)
+    def _mark(self, name: str, generation: int) -> Mark:
+        return Mark(self.blueprint.deployment, name, generation, token="", extra=self.blueprint.tags)
 
     def _recorded_ready(self, change: Change) -> bool:
         record = self.journal.state.current(change.name)

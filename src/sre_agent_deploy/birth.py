@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from sre_agent_deploy.aws import Aws
@@ -18,45 +18,50 @@ from sre_core.problem import Problem
 TRIES = 4
 
 
-def birth(aws: Aws, wanted: Resource, journal: Journal, mark_of: Callable[[Record], Mark]) -> Record | Problem:
-    """Create a resource exactly once, or adopt the one that an interrupted attempt made.
+def birth(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem:
+    """Create a resource exactly once, or adopt the one that an interrupted attempt made. `mark` gets its token here.
 
     The intent is saved first. An attempt whose answer never came is looked up until AWS can no longer be hiding it
     (`SETTLES`), and only then made again.
     """
-    provisional = mark_of(Record("", "", 1, "", "intended", ""))
-    before = journal.state.records.get(f"{provisional.name}-{provisional.generation}")
-    uncertain = bool(before and before.phase == "intended")
-    record = journal.intend(provisional.name, wanted.KIND, provisional.generation)
-    mark = mark_of(record)
-    for _ in range(TRIES):
+    before = journal.state.records.get(f"{mark.name}-{mark.generation}")
+    record = journal.intend(mark.name, wanted.KIND, mark.generation)
+    mark = replace(mark, token=record.token)
+    uncertain = before is record
+    for left in reversed(range(TRIES)):
         if uncertain and (id := _earlier(aws, wanted, mark, record)):
             return journal.reached(record, "born", id=id)
-        made = attempt(
-            lambda: wanted.create(aws, mark),
-            subject=wanted,
-            failures=wanted.FAILURES,
-            propagates=wanted.PROPAGATES,
-            patience=Patience(repeatable=wanted.TOKEN),
-        )
+        made = _made(aws, wanted, mark)
         if isinstance(made, str):
             return journal.reached(record, "born", id=made)
         if isinstance(made, Problem):
             # A name that is taken may be taken by ourselves: by an attempt whose answer was lost. Anything else made nothing.
-            id = _owned_id(aws, wanted, mark)
-            journal.reached(record, "born" if id else "gone", id=id)
-            return journal.state.records[record.key] if id else made
+            id = _ours(aws, wanted, mark)
+            record = journal.reached(record, "born" if id else "gone", id=id)
+            return record if id else made
+        if not left:
+            return made.problem
         uncertain = True
-    return made.problem if isinstance(made, Lost) else made
+    raise AssertionError("the last try returned")
+
+
+def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
+    return attempt(
+        lambda: wanted.create(aws, mark),
+        subject=wanted,
+        failures=wanted.FAILURES,
+        propagates=wanted.PROPAGATES,
+        patience=Patience(repeatable=wanted.TOKEN),
+    )
 
 
 def _earlier(aws: Aws, wanted: Resource, mark: Mark, record: Record) -> str | None:
     """The id of what an earlier attempt made; None once AWS can't be hiding it any more."""
     # With a client token, or a name that only one can have, sending it again is itself the question.
-    patience = timedelta(0) if wanted.TOKEN or wanted.natural_id(aws) else wanted.SETTLES
+    patience = timedelta(0) if wanted.TOKEN or wanted.UNIQUE else wanted.SETTLES
     until = clock.parse(record.intended_at) + patience
     for pause in pauses():
-        if id := _owned_id(aws, wanted, mark):
+        if id := _ours(aws, wanted, mark):
             return id
         if clock.now() > until:
             return None
@@ -64,9 +69,17 @@ def _earlier(aws: Aws, wanted: Resource, mark: Mark, record: Record) -> str | No
     raise AssertionError("pauses() never ends")
 
 
-def _owned_id(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
-    listed = attempt(lambda: type(wanted).owned(aws, mark.deployment))
-    if isinstance(listed, Problem | Lost):
-        return None
-    mine = (owned.id for owned in listed if owned.name == mark.name and owned.generation == mark.generation)
-    return next((id for id in mine if type(wanted).read(aws, id, mark.name)), None)
+def _ours(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
+    """The id of what exists with this mark or under this name, if it is this deployment's."""
+    looked = attempt(lambda: _look(aws, wanted, mark))
+    return looked if isinstance(looked, str) else None
+
+
+def _look(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
+    kind = type(wanted)
+    ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
+    for id in filter(None, (*ids, wanted.natural_id(aws))):
+        found = kind.read(aws, id, mark.name)
+        if found and found.owner(mark.deployment) == "us":
+            return id
+    return None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
-from sre_agent_deploy.instance.machine import machine
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
-from sre_agent_deploy.resource import LaterText, Ref, Resource, spelled, text, unspelled
+from sre_agent_deploy.resource import LaterText, Ref, spelled, text, unspelled
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
-from sre_agent_deploy.resources.certificate import Certificate, CertificateSource
+from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
@@ -30,6 +30,7 @@ from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
+from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import release
 
 RESOURCE_SERVER = "sre-agent"
@@ -76,7 +77,11 @@ def blueprint(config: Config, site: Site) -> Blueprint:
             *instance_identity(config, site, id),
             security_group(config, site, id),
             instance(config, site, id),
-            Item(AddressAssociation(name="address_association", allocation_id=address("allocation_id"), instance_id=Ref("instance", "instance_id"))),
+            Item(
+                AddressAssociation(
+                    name="address_association", allocation_id=address("allocation_id"), instance_id=Ref("instance", "instance_id")
+                )
+            ),
             *dns(config),
         ),
         dict(config.tags),
@@ -106,7 +111,10 @@ def login(config: Config, id: str) -> tuple[Item, ...]:
         Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=RESOURCE_SERVER, scopes=scopes)),
         Item(
             AppClient(
-                name="gateway_client", user_pool_id=pool, client_name=f"{id}-gateway", scopes=(text("{id}/" + GATEWAY_SCOPE, id=identifier),)
+                name="gateway_client",
+                user_pool_id=pool,
+                client_name=f"{id}-gateway",
+                scopes=(text("{id}/" + GATEWAY_SCOPE, id=identifier),),
             ),
             named=named_client,
         ),
@@ -179,7 +187,10 @@ def certificate(config: Config, site: Site, id: str) -> tuple[Item, ...]:
     served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=site.certificate, hosts=(host,))
     if not site.private_ca:
         return (Item(served),)
-    return (Item(served), Item(s3_object(config, id, "private_ca", "private-ca.pem", site.private_ca, "application/x-pem-file")))
+    return (
+        Item(served),
+        Item(s3_object(config, id, "private_ca", key="private-ca.pem", body=site.private_ca, content_type="application/x-pem-file")),
+    )
 
 
 def targets(config: Config, site: Site, id: str) -> tuple[Item, ...]:
@@ -193,7 +204,7 @@ def target(config: Config, site: Site, id: str, service: release.Service) -> tup
     # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
     key = text("openapi/{host}/" + f"{service.name}.json", host=config.deployment.domain_name or address("https_authority"))
     return (
-        Item(s3_object(config, id, name, key, located, "application/json")),
+        Item(s3_object(config, id, name, key=key, body=located, content_type="application/json")),
         Item(
             GatewayTarget(
                 name=f"target_{service.name}",
@@ -209,10 +220,12 @@ def target(config: Config, site: Site, id: str, service: release.Service) -> tup
 
 
 def release_object(config: Config, site: Site, id: str) -> Item:
-    return Item(s3_object(config, id, "release", f"releases/{site.release_sha256}.zip", site.release, "application/zip"))
+    return Item(
+        s3_object(config, id, "release", key=f"releases/{site.release_sha256}.zip", body=site.release, content_type="application/zip")
+    )
 
 
-def s3_object(config: Config, id: str, name: str, key: LaterText, body: LaterText | bytes, content_type: str) -> S3Object:
+def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: LaterText | bytes, content_type: str) -> S3Object:
     return S3Object(
         name=name,
         bucket_name=Ref("bucket", "bucket_name"),
@@ -237,7 +250,9 @@ def instance_identity(config: Config, site: Site, id: str) -> tuple[Item, ...]:
         statements=assistant_role_statements(prefix(config, id)),
         managed_policies=(f"arn:{site.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )
-    profile = InstanceProfile(name="instance_profile", profile_name=f"{id}-instance", path=path, role_name=Ref("instance_role", "role_name"))
+    profile = InstanceProfile(
+        name="instance_profile", profile_name=f"{id}-instance", path=path, role_name=Ref("instance_role", "role_name")
+    )
     return Item(role), Item(profile)
 
 
@@ -264,11 +279,40 @@ def instance(config: Config, site: Site, id: str) -> Item:
             subnet_id=site.subnet_id,
             security_group_id=Ref("security_group", "security_group_id"),
             profile_arn=Ref("instance_profile", "profile_arn"),
-            user_data=unspelled(user_data(described_machine(config, site, id))),
+            user_data=unspelled(user_data(machine(config, site, id))),
             volume_gb=config.deployment.volume_gb,
             key_name=config.deployment.key_name,
             status_uri=status_uri,
         )
+    )
+
+
+def machine(config: Config, site: Site, id: str) -> Machine:
+    """What runs on the instance. Values that AWS has yet to choose stand in it as spelled Refs."""
+    identifier = spelled(Ref("resource_server", "identifier"))
+    own_recording = Path(config.services.recording).is_dir()
+    return Machine(
+        deployment_id=id,
+        name="instance",
+        region=site.region,
+        release_uri=spelled(Ref("release", "uri")),
+        release_sha256=site.release_sha256,
+        status_uri=f"s3://{spelled(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
+        environment={
+            "SRE_RECORDING": "recording" if own_recording else config.services.recording,
+            "GATEWAY_URL": spelled(Ref("gateway", "gateway_url")),
+            "OIDC_DISCOVERY_URL": spelled(Ref("user_pool", "discovery_url")),
+            "GATEWAY_CLIENT_ID": spelled(Ref("gateway_client", "client_id")),
+            "GATEWAY_SCOPE": f"{identifier}/{GATEWAY_SCOPE}",
+            "CALLER_CLIENT_ID": spelled(Ref("caller_client", "client_id")),
+            "CALLER_SCOPE": f"{identifier}/{CALLER_SCOPE}",
+        },
+        credentials={
+            "backend-api-key": SecretRef(spelled(Ref("backend_key", "secret_arn")), "api_key"),
+            "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
+        },
+        certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),
+        domain=config.deployment.domain_name,
     )
 
 

@@ -245,6 +245,8 @@ class Resource(Protocol):
     """Whether a replacement stands beside the old one until the end (else the old one goes first)."""
     TOKEN: ClassVar[bool]
     """Whether the birth carries a client token, so that sending it again is safe."""
+    UNIQUE: ClassVar[bool]
+    """Whether AWS refuses a second one of the same name, so that asking again is safe and answers whether there is one."""
     PROPAGATES: ClassVar[frozenset[str]]
     """Error codes that a fresh IAM role or profile causes until AWS has spread it."""
     LOSES: ClassVar[str]
@@ -257,7 +259,7 @@ class Resource(Protocol):
     def name(self) -> str: ...
 
     def natural_id(self, aws: Aws) -> str:
-        """The id it would have by its name alone (a bucket, a role), so that a stranger of that name is seen; else empty."""
+        """The id of whatever has its name now, ours or not, or the id it would have; empty where names say nothing."""
         ...
 
     @classmethod
@@ -290,6 +292,7 @@ class Defaults:
     SETTLES: ClassVar[timedelta] = timedelta(seconds=10)
     BESIDE: ClassVar[bool] = False
     TOKEN: ClassVar[bool] = False
+    UNIQUE: ClassVar[bool] = False
     PROPAGATES: ClassVar[frozenset[str]] = frozenset()
     LOSES: ClassVar[str] = ""
     PARENT: ClassVar[str] = ""

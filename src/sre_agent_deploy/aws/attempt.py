@@ -14,7 +14,7 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class Lost:
-    """A birth whose answer never came: AWS may have done it or not. The engine looks before it tries again."""
+    """A call whose answer never came: AWS may have done it or not. Before a birth is tried again, the engine looks."""
 
     problem: Problem
 
@@ -51,7 +51,7 @@ def attempt[T](
     propagates: frozenset[str] = frozenset(),
     patience: Patience | None = None,
 ) -> T | Problem | Lost:
-    """Make an AWS call and answer its result, a Problem, or Lost (only for a birth: `patience.repeatable` False).
+    """Make an AWS call and answer its result, a Problem, or Lost where it is not known what came of it.
 
     Throttling and IAM propagation did not change anything, so every call is repeated after them, with exponential
     backoff and full jitter; server errors and lost connections only where repeating is safe.
@@ -70,10 +70,10 @@ def attempt[T](
         return retrying(call)
     except ClientError as error:
         problem = _told(error, subject, failures or {})
-        return Lost(problem) if not patience.repeatable and _kind(error, propagates) == "transient" else problem
+        return Lost(problem) if _kind(error, propagates) == "transient" else problem
     except BotoCoreError as error:
         problem = _unreachable(error)
-        return Lost(problem) if not patience.repeatable and problem.code == "AWS-UNREACHABLE" else problem
+        return Lost(problem) if problem.code == "AWS-UNREACHABLE" else problem
 
 
 def _kind(error: BaseException, propagates: frozenset[str]) -> str:

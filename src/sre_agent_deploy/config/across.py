@@ -48,7 +48,7 @@ def _prefixed(reference: SecretReference, account_id: str, region: str) -> Itera
 
 def _certificate(config: Config, mode: Mode) -> Iterator[Fault]:
     if config.tls.source == "acme":
-        yield not_there_yet("tls", "source", "Certificates from Let's Encrypt", "files")
+        yield not_there_yet("source", "Certificates from Let's Encrypt", "files").under("tls")
     if mode == "production" and config.tls.source == "local_ca":
         yield Fault(
             code="CONFIG-TLS-SOURCE",
@@ -65,12 +65,12 @@ def _certificate(config: Config, mode: Mode) -> Iterator[Fault]:
                 yield required(field, example, "tls.source is files, so the certificate comes from there.").under("deployment")
 
 
-def not_there_yet(section: str, field: str, subject: str, instead: str) -> Fault:
+def not_there_yet(field: str, subject: str, instead: str) -> Fault:
     """The fault of something that the format knows and this version can't do."""
     return Fault(
         code="CONFIG-NOT-YET",
-        path=(section, field),
-        what=f"{section}.{field} asks for something this version does not have.",
+        path=(field,),
+        what=f"{field} asks for something this version does not have.",
         why=f"{subject}: not there yet.",
         do=(f"Use {instead}.",),
         correction=instead,

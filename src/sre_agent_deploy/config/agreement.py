@@ -15,7 +15,7 @@ def required(field: str, example: str, why: str) -> Fault:
         path=(field,),
         what=f"{field} is required and empty.",
         why=why,
-        do=(f"Write it like this: {field}: {example}",),
+        do=(f"Add it, like this: {field}: {example}",),
         at_key=True,
     )
 

@@ -12,19 +12,19 @@ RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def bucket_faults(field: str, name: str) -> Iterator[Fault]:
-    """One fault for each rule that `name` breaks; none where it is empty."""
+    """A fault that lists the rules that `name` breaks; none where it is empty."""
     broken = list(_broken_rules(name)) if name else []
-    for why in broken:
+    if broken:
         yield Fault(
             code="CONFIG-BUCKET-NAME",
             path=(field,),
-            what=f"{field} is no name that S3 accepts.",
-            why=why,
+            what=f"{field} is not a name that S3 accepts.",
+            why=" ".join(broken),
             do=(f"Use a name such as {corrected(name)}", f"Or leave {field} empty: the deployer then creates a bucket with a free name."),
             correction=corrected(name),
             aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
         )
-    if name and not broken and "." in name:
+    elif "." in name:
         yield Fault(
             code="CONFIG-BUCKET-DOTS",
             path=(field,),

@@ -86,7 +86,7 @@ def size_faults(instance_type: str) -> Iterator[Fault]:
     yield Fault(
         code="CONFIG-INSTANCE-UNKNOWN",
         path=("instance_type",),
-        what="instance_type is no type that this version knows, so its size could not be checked.",
+        what="instance_type is not a type that this version knows, so its size could not be checked.",
         why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; AWS may have added it since, or it is a slip.",
         do=(f"If it is a slip, did you mean {meant}?",),
         warning=True,
@@ -100,7 +100,7 @@ def volume_faults(size: int) -> Iterator[Fault]:
     yield Fault(
         code="CONFIG-VOLUME-SIZE",
         path=("volume_gb",),
-        what="volume_gb is no size that the root volume can have.",
+        what="volume_gb is not a size that the root volume can have.",
         why=f"The system needs at least {LEAST_VOLUME_GIB} GiB, and a gp3 volume has at most {LARGEST_VOLUME_GIB}.",
         do=("Write it like this: 50",),
         correction=str(LEAST_VOLUME_GIB if size < LEAST_VOLUME_GIB else LARGEST_VOLUME_GIB),
@@ -117,7 +117,7 @@ def cidr_faults(index: int, text: str) -> Iterator[Fault]:
         yield Fault(
             code="CONFIG-CIDR",
             path=path,
-            what=f"ssh_cidrs[{index}] is no address range.",
+            what=f"ssh_cidrs[{index}] is not an address range.",
             why="It must be an address, a slash and the number of fixed bits (0-32, or 0-128 for IPv6).",
             do=("Write it like this: 203.0.113.0/24, or 203.0.113.7/32 for one address.",),
             correction="203.0.113.0/24",

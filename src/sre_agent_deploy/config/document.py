@@ -88,7 +88,8 @@ def standing(tree: Tree, path: FieldPath) -> Standing:
             return Standing(key, key, None)
         key, tree = found
     empty = isinstance(tree, Scalar) and not tree.text
-    return Standing(key, key if empty else tree.mark, tree)
+    elsewhere = tree.mark.line != key.line
+    return Standing(key, key if empty or elsewhere else tree.mark, tree)
 
 
 def _child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:

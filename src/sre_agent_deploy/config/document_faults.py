@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from sre_agent_deploy.config.credentials import plain_secret
 from sre_agent_deploy.config.document import Mapping, Scalar, Tree, walk
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
 from sre_agent_deploy.config.redaction import CERTAIN, is_secret_key, redacted
@@ -27,7 +25,7 @@ def _duplicate(path: FieldPath, first: Mark, mark: Mark) -> Fault:
     return Fault(
         code="CONFIG-DUPLICATE-KEY",
         path=path,
-        what=f"{dotted((*path[:-1], redacted(str(path[-1]))))} stands twice.",
+        what=f"{dotted((*path[:-1], redacted(str(path[-1]))))} is written twice.",
         why=f"It is already in line {first.line}; of two values only one would count.",
         do=("Remove one of them.",),
         mark=mark,
@@ -41,6 +39,19 @@ def plain_secrets(tree: Tree) -> Iterator[Fault]:
             continue
         named = is_secret_key(str(path[-1])) and node.text and not SecretReference.parse(node.text)
         if named or CERTAIN.search(node.text):
-            field = str(path[-1]) if isinstance(path[-1], str) else str(path[0])
-            fault = replace(plain_secret(redacted(field)), path=(path[-1],), correction=None)
-            yield fault.under(*map(str, path[:-1]))
+            yield _secret(path)
+
+
+def _secret(path: FieldPath) -> Fault:
+    return Fault(
+        code="CONFIG-SECRET-IN-FILE",
+        path=path,
+        what=f"{redacted(dotted(path))} holds a secret.",
+        why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
+        do=(
+            "Remove it from this file. Keep it in AWS Secrets Manager, or in the environment of the program that needs it.",
+            "The only field for a secret is credentials.client_secret, and it takes a reference: env:NAME",
+            "If this file was ever shared or committed, replace the secret.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/create_secret.html",
+    )

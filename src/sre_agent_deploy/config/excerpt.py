@@ -14,10 +14,13 @@ def excerpt(lines: list[str], mark: Mark) -> str:
     """The marked line under its number, and carets below the marked stretch."""
     if not 1 <= mark.line <= len(lines):
         return ""
-    source = lines[mark.line - 1]
-    shown = HIDDEN if _continues_a_secret(lines, mark.line) else redacted(_printable(source))
-    start = min(mark.column - 1, len(shown))
-    width = mark.width if shown.startswith(source[: start + mark.width]) else len(HIDDEN)
+    source = _printable(lines[mark.line - 1])
+    if not source.strip():
+        return ""
+    shown = HIDDEN if _continues_a_secret(lines, mark.line) else redacted(source)
+    # What was hidden before the place moves it to the left.
+    start = min(len(redacted(source[: mark.column - 1])), len(shown))
+    width = mark.width if source[mark.column - 1 :][: mark.width] == shown[start:][: mark.width] else len(HIDDEN)
     if start >= WIDEST:
         cut = start - WIDEST // 2
         shown, start = "…" + shown[cut:], start - cut + 1

@@ -18,7 +18,10 @@ EXPLANATIONS = {
         'Write it in double quotes: "..."',
     ),
     "Unterminated string starting at": ("The quote that opens here is never closed.", 'Close it with "'),
-    "Invalid control character at": ("A line break or tab stands inside a text.", r"Write it as \n or \t"),
+    "Invalid control character at": (
+        "The quote is not closed before the line ends, or a tab stands inside a text.",
+        r"Close it with a quote, or write \n or \t",
+    ),
     "Invalid \\escape": ("This backslash begins an escape that JSON does not know.", r"Write the backslash twice: \\"),
     "Extra data": ("The JSON ends before this.", "Remove what follows the last }"),
 }

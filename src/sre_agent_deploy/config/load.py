@@ -57,7 +57,9 @@ def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | No
     shaped = shape(_with_mode(data if isinstance(data, dict) else {}, mode))
     # What is already known to be wrong or absent is not judged a second time.
     unjudged = shaped.unjudged | {fault.path for fault in of_document if fault.code != "CONFIG-DUPLICATE-KEY"}
-    broken = [fault for fault in shaped.config.faults(shaped.config.mode) if not fault.warning and not _within(fault.path, unjudged)]
+    # Where even the mode is unclear, nothing is asked for that only production needs.
+    rules = "local" if ("mode",) in unjudged else shaped.config.mode
+    broken = [fault for fault in shaped.config.faults(rules) if not fault.warning and not _within(fault.path, unjudged)]
     secret = {fault.path for fault in of_document if fault.code == "CONFIG-SECRET-IN-FILE"}
     return Judged(shaped.config, expanded, (*of_document, *(fault for fault in shaped.faults if fault.path not in secret), *broken))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Literal
 
 from sre_agent_deploy.config.across import faults_across, not_there_yet
@@ -62,7 +61,7 @@ class AssistantConfig(Section):
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """A reasoner that this version has."""
         if self.reasoner != "rules":
-            yield replace(not_there_yet("assistant", "reasoner", "Language models", "rules"), path=("reasoner",))
+            yield not_there_yet("reasoner", "Language models", "rules")
 
 
 class Config(Section):
@@ -108,7 +107,7 @@ def version_faults(version: int) -> Iterator[Fault]:
     yield Fault(
         code="CONFIG-VERSION",
         path=("version",),
-        what="version is none that this program reads.",
+        what="version is not one that this program reads.",
         why=f"This program reads version {VERSION}; a higher one was written for a newer program.",
         do=("Install the newer sre-agent, or correct the number.",),
         correction=str(VERSION),

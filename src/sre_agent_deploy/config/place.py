@@ -38,8 +38,10 @@ class Page:
         place = standing(tree, fault.path)
         if origin := _origin(place.node):
             return _problem(fault, Where(f"environment variable {origin}"))
+        if not fault.mark and place.node is None and place.key == tree.mark:
+            return _problem(fault, Where(self.name, START.line, START.column))  # it stands nowhere: no line to show
         problem = _problem(fault, self._where(fault.mark or (place.key if fault.at_key else place.value)))
-        if isinstance(place.node, Scalar) and place.node.variables:
+        if isinstance(place.node, Scalar) and place.node.variables and not fault.mark:
             return problem.with_context(value_from=", ".join(f"${{{name}}}" for name in place.node.variables))
         return problem
 

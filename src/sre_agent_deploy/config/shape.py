@@ -58,7 +58,7 @@ def _fault(detail: ErrorDetails) -> tuple[Fault, FieldPath]:
     fault = Fault(
         code="CONFIG-CHOICE" if detail["type"] == "literal_error" else "CONFIG-TYPE",
         path=path,
-        what=f"{dotted(path)} has a value of another kind than this field takes.",
+        what=f"{dotted(path)} can't have this value.",
         why=why,
         do=(f"Write it like this: {path[-1]}: {example}" if isinstance(path[-1], str) else f"Write it like this: {example}",),
         correction=correction,
@@ -76,16 +76,22 @@ def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
             return f"It must be {' or '.join(choices)}.", meant or choices[0], meant or choices[0]
         case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
             digits = re.match(r"[0-9]{1,6}", given) if isinstance(given, str) else None
-            number = digits[0] if digits else "50"
+            number = digits[0] if digits else _default(detail["loc"])
             return "It must be a whole number, without a unit.", number, number
         case "bool_parsing" | "bool_type":
-            return "It must be true or false.", "false", "false"
+            flag = "true" if str(given).lower() in {"enabled", "enable", "active", "always"} else "false"
+            return "It must be true or false.", flag, flag
         case "string_type" | "string_unicode":
             return "It must be one text, not a list or a section.", '"..."', None
         case "tuple_type":
             return "It must be a list.", "[203.0.113.0/24]", _listed(given)
         case _:
             return "It must be a section: `key: value` lines, indented below it.", "(a line for each field, indented)", None
+
+
+def _default(path: FieldPath) -> str:
+    """What the field has when nobody sets it."""
+    return str(_model(path[:-1]).model_fields[str(path[-1])].default)
 
 
 def _listed(given: object) -> str | None:
@@ -98,22 +104,22 @@ def _unknown(path: FieldPath) -> tuple[Fault, FieldPath]:
     """An unknown key, with the key that was probably meant, here or in another section."""
     key = str(path[-1])
     siblings = list(_model(path[:-1]).model_fields)
-    meant = nearest(key, siblings)
-    homes = [section for section in Config.model_fields if key in _fields(section)]
-    do = f"Choose one of: {', '.join(siblings)}"
+    home = next((section for section in Config.model_fields if key in _fields(section)), None)
+    meant = None if home else nearest(key, siblings)
+    do = f"It belongs under {home}: move it there." if home else f"Choose one of: {', '.join(siblings)}"
     if meant:
         do = f"Did you mean {meant}?"
-    elif homes:
-        do = f"It belongs under {homes[0]}: move it there."
     fault = Fault(
         code="CONFIG-UNKNOWN-KEY",
         path=path,
-        what=f"{dotted((*path[:-1], redacted(key)))} is no setting.",
+        what=f"{dotted((*path[:-1], redacted(key)))} is not a setting.",
         why="A setting that is silently ignored would be worse than this message.",
         do=(do, "Remove it, if it is of no use."),
         correction=meant,
         at_key=True,
     )
+    if home:
+        return fault, (home, key)
     return fault, (*path[:-1], meant) if meant else path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import Fault
+from sre_agent_deploy.config.fault import Fault, Mark
 from sre_agent_deploy.config.parse import Malformed
 
 
@@ -107,16 +107,20 @@ def _misplaced_colon(malformed: Malformed, text: str) -> Fault:
     """A colon where none may be: a second one in the line, a line above without one, or a line indented too far."""
     lines = text.splitlines()
     here = lines[malformed.mark.line - 1]
-    above = next((line for line in reversed(lines[: malformed.mark.line - 1]) if line.strip() and not line.strip().startswith("#")), "")
+    before = list(enumerate(lines[: malformed.mark.line - 1], start=1))
+    number, above = next((row for row in reversed(before) if row[1].strip() and not row[1].strip().startswith("#")), (1, ""))
+    mark = Mark(number, len(above) - len(above.lstrip()) + 1, len(above.strip()))
     if re.match(r"\s*[\w-]+:\s", here[: malformed.mark.column - 1] + " "):
         why, do = "A value with a colon and a space in it must be quoted.", ('Put the value in quotes: "a: b"',)
+        mark = malformed.mark
     elif ":" not in above:
-        why, do = "The line above has no colon, so this one can't belong to it.", ("End the key in the line above with a colon.",)
+        why, do = "This line has no colon, so the one below can't belong to it.", ("Write it as `key:` or `key: value`.",)
     elif not re.search(r":\s", above + " ") or re.match(r"\s*[\w-]+:\S", above):
-        why, do = "In the line above no space follows the colon.", ("Write it as `key: value`.",)
+        why, do = "No space follows the colon, so this is one word and not a key.", ("Write it as `key: value`.",)
     else:
         why, do = (
             "This line is indented more than the key above it, which already has a value.",
             ("Indent it like the other keys of its section.",),
         )
-    return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=why, do=do, mark=malformed.mark)
+        mark = malformed.mark
+    return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=why, do=do, mark=mark)

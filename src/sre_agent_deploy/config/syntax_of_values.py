@@ -28,7 +28,7 @@ class Syntax:
         yield Fault(
             code=self.code,
             path=path,
-            what=f"{dotted(path)} has a value that AWS would refuse.",
+            what=f"{dotted(path)} can't have this value.",
             why=f"It must be {self.says}.",
             do=(f"Write it like this: {self.example}", *((f"Find yours in the AWS Console: {self.found}.",) if self.found else ())),
             correction=self.example,

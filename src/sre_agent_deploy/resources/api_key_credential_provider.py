@@ -18,6 +18,7 @@ class ApiKeyCredentialProvider(Defaults):
     """Hands the backends' API key to the gateway. The key itself stays in our own Secrets Manager secret (EXTERNAL)."""
 
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::ApiKeyCredentialProvider"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"provider_name"})
 
     name: str

@@ -41,6 +41,7 @@ class Certificate(Defaults):
     """
 
     KIND: ClassVar[str] = secret_calls.KIND
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     UNSEEN: ClassVar[Mapping[str, str]] = {"source": "what it issues is compared instead, as `issued_by` and `fresh`"}
 

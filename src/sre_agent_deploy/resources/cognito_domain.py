@@ -23,6 +23,7 @@ class UserPoolDomain(Defaults):
     """Gives a user pool its token endpoint. The prefix is shared by everybody in the region."""
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolDomain"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "domain"})
     LOSES: ClassVar[str] = "address"
     PARENT: ClassVar[str] = UserPool.KIND

@@ -19,6 +19,7 @@ class ResourceServer(Defaults):
     """Names the scopes that a token can carry: `identifier/scope`. Scopes are (name, description)."""
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolResourceServer"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "identifier"})
     PARENT: ClassVar[str] = UserPool.KIND
 

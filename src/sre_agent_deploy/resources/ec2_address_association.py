@@ -23,6 +23,7 @@ class AddressAssociation(Defaults):
     """
 
     KIND: ClassVar[str] = "AWS::EC2::EIPAssociation"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"allocation_id"})
     # Associating once more what is associated already changes nothing.
     TOKEN: ClassVar[bool] = True

@@ -44,6 +44,7 @@ class SecurityGroup(Defaults):
     """Who may reach the instance: the ports named here and no others."""
 
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
 
     name: str

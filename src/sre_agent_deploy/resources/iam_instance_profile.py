@@ -12,6 +12,8 @@ from sre_agent_deploy.resources import tag_list
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam.type_defs import InstanceProfileTypeDef
+
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("NoSuchEntity",)
@@ -22,6 +24,7 @@ class InstanceProfile(Defaults):
     """Hands the credentials of one role to the instance."""
 
     KIND: ClassVar[str] = "AWS::IAM::InstanceProfile"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"profile_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
     # A role made a moment ago is not known to every part of IAM yet.
@@ -39,7 +42,7 @@ class InstanceProfile(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
         names = [profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]]
-        tagged = [(name, tag_list.as_dict(aws.iam.list_instance_profile_tags(InstanceProfileName=name)["Tags"])) for name in names]
+        tagged = [(name, tag_list.as_dict(_profile(aws, name).get("Tags"))) for name in names]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -107,6 +110,9 @@ class InstanceProfile(Defaults):
     }
 
 
+def _profile(aws: Aws, profile_name: str) -> InstanceProfileTypeDef:
+    return aws.iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
+
+
 def _members(aws: Aws, profile_name: str) -> set[str]:
-    profile = aws.iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
-    return {role["RoleName"] for role in profile["Roles"]}
+    return {role["RoleName"] for role in _profile(aws, profile_name)["Roles"]}

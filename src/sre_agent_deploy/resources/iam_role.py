@@ -23,6 +23,7 @@ class IamRole(Defaults):
     """What one AWS service may do for this deployment: a trust policy, one inline policy, and AWS's managed ones named here."""
 
     KIND: ClassVar[str] = "AWS::IAM::Role"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
 

@@ -25,6 +25,7 @@ class DnsRecord(Defaults):
     """
 
     KIND: ClassVar[str] = "AWS::Route53::RecordSet"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
 
     name: str

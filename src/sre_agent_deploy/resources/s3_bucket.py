@@ -21,6 +21,7 @@ class S3Bucket(Defaults):
     """Keeps the OpenAPI files that gateway targets read, the releases, and what machines report. TLS only, never public."""
 
     KIND: ClassVar[str] = "AWS::S3::Bucket"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
     LOSES: ClassVar[str] = "data"
 

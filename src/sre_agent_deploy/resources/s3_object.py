@@ -48,6 +48,7 @@ class S3Object(Defaults):
     """One file that machines or gateway targets read: a release, or an OpenAPI document."""
 
     KIND: ClassVar[str] = "AWS::S3::Object"
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
     # Storing the same object again changes nothing.
     TOKEN: ClassVar[bool] = True

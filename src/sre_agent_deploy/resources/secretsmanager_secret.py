@@ -23,6 +23,7 @@ class GeneratedSecret(Defaults):
     """A random value that is made once and that nobody needs to know; programs read it by its ARN."""
 
     KIND: ClassVar[str] = KIND
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     LOSES: ClassVar[str] = "data"
 
@@ -86,6 +87,7 @@ class StoredSecret(Defaults):
     """Values that AWS or the user chose, kept together as one JSON object."""
 
     KIND: ClassVar[str] = KIND
+    UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     # The values are there to be sent again: a second birth with the same token answers the first.
     TOKEN: ClassVar[bool] = True

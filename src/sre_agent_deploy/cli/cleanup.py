@@ -1,0 +1,152 @@
+"""`cleanup`: back to nothing, from the state file, or from tags and listings where there is none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sre_agent_deploy.cli.opening import configured, gone, remembered, still_there
+from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.render import observing, show_problems
+from sre_agent_deploy.journal.record import State
+from sre_core.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.cleanup import Cleaned
+    from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.place import Place
+
+
+@click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
+@click.option("--deployment-id", help="Which deployment; needed where the state file is lost.")
+@config_option
+@mode_option
+@state_option
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
+@yes_option
+@json_option
+def command(
+    *,
+    deployment_id: str | None,
+    config_file: Path | None,
+    mode: str | None,
+    state_file: Path | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from sre_agent_deploy import cleanup
+    from sre_agent_deploy.journal.journal import Journal
+    from sre_agent_deploy.journal.lock import held
+
+    store, state = remembered(state_file)
+    deployment = deployment_id or (state.deployment if state else "")
+    if not deployment:
+        raise Refused(_which(state_file or STATE))
+    state = state if state and state.deployment == deployment else None
+    place = _place(_config(config_file, mode, state), state)
+    if place is None:
+        raise Refused(gone(state))
+    _same_account(place, state)
+    state = still_there(state, place)
+    doomed = cleanup.find_all(place.aws, deployment, state)
+    if isinstance(doomed, Problem):
+        raise Refused(doomed)
+    if dry_run:
+        for each in doomed:
+            click.echo(f"  - {each.kind.KIND:45} {each.name:26} {each.id}")
+        sys.exit(0)
+    if doomed and not yes and not as_json and sys.stdin.isatty():
+        click.confirm(f"Delete {len(doomed)} resources of deployment {deployment}?", abort=True)
+    journal = Journal(store, state) if state else None
+    with held(store.path, "cleanup") if journal else nullcontext(), observing(as_json=as_json) as observe:
+        if journal:
+            journal.began("cleanup")
+        cleaned = cleanup.cleanup(place.aws, deployment, journal, observe)
+        if journal:
+            journal.ended("failed" if cleaned.problems else "cleaned up")
+    sys.exit(_told(deployment, cleaned, place, state, as_json=as_json))
+
+
+def _told(deployment: str, cleaned: Cleaned, place: Place, state: State | None, *, as_json: bool) -> int:
+    from sre_agent_deploy import connection
+
+    show_problems(cleaned.problems, as_json=as_json)
+    if cleaned.problems:
+        click.echo(f"{len(cleaned.removed)} deleted, {len(cleaned.problems)} remain: run the same command again.", err=True)
+        return 1
+    connection.remove(deployment)
+    stopped = _stopped_aws(deployment, place, state)
+    if as_json:
+        click.echo(json.dumps({"cleaned_up": deployment, "deleted": len(cleaned.removed), "aws_stopped": stopped}))
+    else:
+        click.echo(f"\nDeployment {deployment} is gone: {len(cleaned.removed)} resources deleted.")
+        if stopped:
+            click.echo("The AWS of this machine, which the deployment had started, is stopped.")
+    return 0
+
+
+def _stopped_aws(deployment: str, place: Place, state: State | None) -> bool:
+    """Stop the AWS of this machine, if this deployment started it and no other uses it."""
+    from sre_agent_deploy import connection, local
+
+    if not (place.registry and state and state.aws.get("started") == "by this deployment"):
+        return False
+    return not connection.others(deployment, place.registry.path) and local.stopped()
+
+
+def _config(config_file: Path | None, mode: str | None, state: State | None) -> Config:
+    """Which AWS to look in: the one of the state file where there is one; deleting needs nothing else of the configuration."""
+    from sre_agent_deploy.config.models import AWSConfig, Config
+
+    if config_file or (state is None and CONFIG.exists()):
+        return configured(config_file, mode)
+    if state is None:
+        return Config.model_validate({"mode": mode or "production"})
+    aws = AWSConfig(
+        account_id=state.account, region=state.region, endpoint_url="" if state.mode == "local" else state.aws.get("endpoint", "")
+    )
+    return Config.model_validate({"mode": mode or state.mode, "aws": aws.model_dump()})
+
+
+def _place(config: Config, state: State | None) -> Place | None:
+    from sre_agent_deploy.place import local_place, production_place
+
+    place = local_place(config, start=False) if config.mode == "local" else production_place(config)
+    if isinstance(place, Problem):
+        raise Refused(place)
+    return place
+
+
+def _same_account(place: Place, state: State | None) -> None:
+    from sre_agent_deploy.aws.attempt import Lost, attempt
+
+    account = attempt(lambda: place.aws.account_id)
+    if isinstance(account, Problem | Lost):
+        raise Refused(account.problem if isinstance(account, Lost) else account)
+    if state and account != state.account:
+        raise Refused(
+            Problem(
+                code="AWS-OTHER-ACCOUNT",
+                what=f"The credentials belong to account {account}; this deployment is in account {state.account}.",
+                why="Another profile or role is active, or the state file was edited.",
+                do=(f"Sign in to account {state.account} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
+            )
+        )
+
+
+def _which(path: Path) -> Problem:
+    return Problem(
+        code="CLEANUP-WHICH",
+        what="It is not clear which deployment to clean up.",
+        why=f"There is no state file {path}, and no --deployment-id was given.",
+        do=(
+            "Give the id: `sre-agent-deploy cleanup --deployment-id sre-…`; it is the value of the tag sre-agent:deployment-id.",
+            "Or name the state file: --state-file PATH.",
+        ),
+    )

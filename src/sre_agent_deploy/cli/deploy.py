@@ -1,0 +1,119 @@
+"""`deploy`: from a configuration to a verified deployment; running it again continues, repairs, or finds nothing to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sre_agent_deploy.cli.opening import Opened, opened, remembered, still_there
+from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
+from sre_core.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.apply import Outcome
+    from sre_agent_deploy.journal.journal import Journal
+    from sre_agent_deploy.plan import Plan
+
+
+@click.command("deploy", help="Take a configuration to a verified, running deployment.")
+@config_option
+@mode_option
+@state_option
+@yes_option
+@json_option
+def command(config_file: Path | None, mode: str | None, state_file: Path | None, yes: bool, as_json: bool) -> None:
+    sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="deploy"))
+
+
+def deploy(config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, said: str) -> int:
+    """Deploy and answer the exit code."""
+    from sre_agent_deploy import run
+    from sre_agent_deploy.journal.lock import held
+
+    here = opened(config_file, mode, state_file, start=True)
+    with held(here.store.path, said):
+        # What another process finished while this one waited for its turn counts.
+        state = still_there(remembered(state_file)[1], here.place)
+        wanted = run.drawn(here.config, here.place, state)
+        file = config_file or _config_of(state)
+        journal = run.journal_for(wanted.deployment, config=here.config, config_file=file, place=here.place, store=here.store, state=state)
+        _say(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)", as_json)
+        plan = run.planned(here.place, wanted, state)
+        if plan.problems:
+            show_problems(plan.problems, as_json=as_json)
+            return 1
+        _agree(plan, yes=yes, as_json=as_json)
+        journal.began(said)
+        with observing(as_json=as_json) as observe:
+            outcome = run.applied(here.place, wanted, plan, journal, observe)
+        if outcome.problems:
+            show_problems(outcome.problems, as_json=as_json)
+            _say("\nNot deployed. What was made is recorded: `sre-agent-deploy resume` goes on, `cleanup` takes it back.", as_json)
+            return 1
+        return _verify(here, journal, plan, outcome, as_json=as_json)
+
+
+def _config_of(state: object) -> Path:
+    return Path(getattr(state, "config_file", "") or CONFIG)
+
+
+def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
+    """A change that loses something is made only with an explicit word."""
+    losing = [change for change in plan.changes if change.loses and change.action in ("replace", "delete")]
+    if not losing or yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise Refused(_loses(", ".join(f"{change.name} ({change.loses})" for change in losing)))
+    show_plan(plan)
+    click.confirm(f"This loses {', '.join(f'{change.loses} of {change.name}' for change in losing)}. Go on?", abort=True)
+
+
+def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_json: bool) -> int:
+    from sre_agent_deploy import connection, run
+    from sre_agent_deploy.report import files
+
+    world = run.reached(here.config, here.place, outcome.outputs)
+    connection.write(plan.deployment, world, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.place)
+    _say("Verifying:", as_json)
+    with observing(as_json=as_json) as observe:
+        report = run.verified(here.config, run.settled(plan, journal), world, observe)
+    paths = files.write(report)
+    show_report(report, as_json=as_json)
+    if not report.verified:
+        _say(f"The report is in {paths.markdown}. `sre-agent-deploy verify` looks again.", as_json)
+        return 1
+    journal.verified()
+    _next_steps(plan, outcome.seconds, world.base_url, str(paths.markdown), as_json)
+    return 0
+
+
+def _next_steps(plan: Plan, seconds: float, url: str, report: str, as_json: bool) -> None:
+    count = {action: number for action, number in plan.count().items() if number}
+    if as_json:
+        click.echo(json.dumps({"deployed": plan.deployment, "assistant_url": url, "report": report, "seconds": round(seconds, 1)}))
+        return
+    told = {"create": "created", "update": "updated", "replace": "replaced", "keep": "already there", "delete": "deleted"}
+    click.echo(f"Resources: {', '.join(f'{number} {told[action]}' for action, number in count.items())} ({seconds:.1f} s).")
+    click.echo(f"Assistant: {url}")
+    click.echo(f"Report:    {report}")
+    click.echo('\nNext: sre-agent --prompt "What is wrong right now?"')
+    click.echo("      sre-agent-deploy status | plan | verify | cleanup")
+
+
+def _say(line: str, as_json: bool) -> None:
+    if not as_json:
+        click.echo(line)
+
+
+def _loses(what: str) -> Problem:
+    return Problem(
+        code="PLAN-LOSES",
+        what=f"This deployment would lose {what}.",
+        why="Nobody can be asked: there is no terminal.",
+        do=("Look at it first: `sre-agent-deploy plan`.", "If that is wanted, say so: add --yes."),
+    )

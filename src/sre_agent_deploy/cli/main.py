@@ -1,0 +1,122 @@
+"""The root command. The mission's flags are the same commands, spelled otherwise.
+
+Exit codes: 0 done (or nothing to do), 1 an error that was told, 2 `plan` found changes, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+# Name -> one line of help. The module is imported only when its command is used, so that --help stays quick.
+COMMANDS = {
+    "deploy": "Take a configuration to a verified, running deployment.",
+    "validate": "Check a configuration and show every fault in it; changes nothing.",
+    "plan": "Show what a deployment would change, and why; changes nothing.",
+    "resume": "Go on with an interrupted deployment.",
+    "verify": "Prove again that a deployment works, and write the report.",
+    "status": "Show what exists and whether it runs.",
+    "cleanup": "Delete everything of a deployment.",
+    "guide": "Print the steps to make the same deployment in the AWS Console.",
+    "export": "Print the same deployment as a CloudFormation template.",
+}
+
+
+class Commands(click.Group):
+    """Loads a command's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"sre_agent_deploy.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file; with no other flag: deploy it.")
+@click.option("--mode", type=click.Choice(["production", "local"]), help="Where to; overrides the mode in the configuration.")
+@click.option("--validate-only", is_flag=True, help="Same as `validate`.")
+@click.option("--resume", "resume_flag", is_flag=True, help="Same as `resume`.")
+@click.option("--state-file", type=click.Path(path_type=Path), help="The state file (default: .deployment_state).")
+@click.option("--cleanup", "cleanup_flag", is_flag=True, help="Same as `cleanup`.")
+@click.option("--deployment-id", help="Which deployment to clean up.")
+@click.option("--yes", is_flag=True, help="Don't ask before deleting.")
+@click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines.")
+@click.version_option(package_name="sre-agent", prog_name="sre-agent-deploy")
+@click.pass_context
+def root(ctx: click.Context, /, **flags: Any) -> None:
+    """Take a config.yaml to a verified, running, HTTPS-only SRE assistant on AWS EC2 - or, with --mode local, on this machine."""
+    given = {name for name, value in flags.items() if value}
+    if ctx.invoked_subcommand:
+        if given:
+            spelled = ", ".join(_spelling(name) for name in sorted(given))
+            raise click.UsageError(f"{spelled} stands before `{ctx.invoked_subcommand}` and would be ignored; put it behind the command.")
+        return
+    name, options = _meant(flags, given)
+    if name is None:
+        click.echo(ctx.get_help())
+        return
+    command = ctx.command.get_command(ctx, name)  # type: ignore[attr-defined]  # the group above
+    ctx.invoke(command, **{parameter.name: options.get(parameter.name, parameter.get_default(ctx)) for parameter in command.params})
+
+
+_FLAGS = {"validate_only": "validate", "resume_flag": "resume", "cleanup_flag": "cleanup"}
+_TAKES = {
+    "deploy": {"config_file", "mode", "state_file", "yes", "as_json"},
+    "validate": {"config_file", "mode", "as_json"},
+    "resume": {"config_file", "mode", "state_file", "yes", "as_json"},
+    "cleanup": {"config_file", "mode", "state_file", "deployment_id", "yes", "as_json"},
+}
+
+
+def _meant(flags: dict[str, Any], given: set[str]) -> tuple[str | None, dict[str, Any]]:
+    """The command that the flags spell, with its options. Flags that it would ignore are refused."""
+    verbs = [command for flag, command in _FLAGS.items() if flag in given]
+    if len(verbs) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{verb}' for verb in verbs)} are different commands; give one.")
+    if not verbs and not given:
+        return None, {}
+    verb = verbs[0] if verbs else "deploy"
+    options = {name: value for name, value in flags.items() if name in given and name not in _FLAGS}
+    if ignored := options.keys() - _TAKES[verb]:
+        raise click.UsageError(f"{', '.join(map(_spelling, sorted(ignored)))} means nothing to `{verb}` and would be ignored.")
+    if verb == "deploy" and "config_file" not in given:
+        raise click.UsageError("say what to deploy: --config config.yaml; or a command, see --help.")
+    return verb, options
+
+
+def _spelling(name: str) -> str:
+    return "--" + name.removesuffix("_flag").removesuffix("_file" if name == "config_file" else "").removeprefix("as_").replace("_", "-")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command. What a user can meet is shown as a Problem; anything else is our bug and keeps its traceback."""
+    from sre_core.problem import Refused
+
+    try:
+        root.main(arguments, prog_name="sre-agent-deploy", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except Refused as refused:
+        from sre_agent_deploy.cli.render import show_problems
+
+        show_problems(refused.problems)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. What was made is recorded; `sre-agent-deploy resume` goes on, `cleanup` takes it back.", err=True)
+        sys.exit(130)

@@ -1,0 +1,91 @@
+"""From the options of a command to what it works on: the configuration, the place, the state."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from sre_agent_deploy.cli.options import CONFIG, STATE
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.record import State
+from sre_core.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.place import Place
+
+type Mode = Literal["production", "local"]
+
+
+def configured(config_file: Path | None, mode: str | None) -> Config:
+    """The configuration, or Refused with every fault in it."""
+    from sre_agent_deploy.config.load import load
+
+    config = load(config_file or CONFIG, environ=os.environ, mode=cast("Mode | None", mode))
+    if isinstance(config, tuple):
+        raise Refused(*config)
+    return config
+
+
+def remembered(state_file: Path | None) -> tuple[FileStore, State | None]:
+    """The state file and what is in it. Raises Refused where it can't be used; it is then left as it is."""
+    store = FileStore((state_file or STATE).absolute())
+    state = store.load()
+    if isinstance(state, Problem):
+        raise Refused(state)
+    return store, state
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open deployment: where it is, what is wanted, what is remembered."""
+
+    config: Config
+    place: Place
+    store: FileStore
+    state: State | None
+
+
+def opened(config_file: Path | None, mode: str | None, state_file: Path | None, *, start: bool) -> Opened:
+    """Everything a command about AWS needs. `start` starts the AWS of this machine where local mode has none yet."""
+    from sre_agent_deploy.place import local_place, production_place
+
+    store, state = remembered(state_file)
+    if config_file is None and state and not CONFIG.exists():
+        config_file, mode = Path(state.config_file), mode or state.mode
+    config = configured(config_file, mode)
+    place = local_place(config, start=start) if config.mode == "local" else production_place(config)
+    if isinstance(place, Problem):
+        raise Refused(place)
+    if place is None:
+        raise Refused(gone(state))
+    if config.mode == "production":
+        _say_which(place)
+    return Opened(config, place, store, still_there(state, place))
+
+
+def still_there(state: State | None, place: Place) -> State | None:
+    """The state, unless it tells of an AWS of this machine that is no more: its records are worth nothing then."""
+    if state and state.aws.get("start_id") and state.aws.get("start_id") != place.origin()["start_id"]:
+        return None
+    return state
+
+
+def gone(state: State | None) -> Problem:
+    """Local mode has nothing running."""
+    name = f"Deployment {state.deployment}" if state else "A local deployment"
+    return Problem(
+        code="LOCAL-DEPLOYMENT-GONE",
+        what=f"{name} is not there: the AWS of this machine is not running.",
+        why="It lives in memory; it was stopped, was killed, or the machine was restarted.",
+        do=("Deploy again: `sre-agent-deploy deploy --config examples/local.yaml --mode local`.", "Nothing is left to clean up."),
+    )
+
+
+def _say_which(place: Place) -> None:
+    import click
+
+    if place.aws.endpoint:
+        click.secho(f"NOT Amazon's AWS: every call goes to {place.aws.endpoint.url}", fg="yellow", err=True)

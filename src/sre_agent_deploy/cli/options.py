@@ -1,0 +1,18 @@
+"""Options that several commands share, spelled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+CONFIG = Path("config.yaml")
+STATE = Path(".deployment_state")
+
+config_option = click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="The configuration file (default: config.yaml)."
+)
+mode_option = click.option("--mode", type=click.Choice(["production", "local"]), help="Overrides the mode in the configuration.")
+state_option = click.option("--state-file", type=click.Path(path_type=Path), help="The state file (default: .deployment_state).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on stdout.")
+yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")

@@ -1,0 +1,111 @@
+"""How changes, events, findings and problems look: on a terminal, in a plain log, as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from sre_agent_deploy.progress import Event, Observer
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.plan import Plan
+    from sre_agent_deploy.report.report import Report
+
+_COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red", "keep": None}
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": "="}
+
+
+def show_problems(problems: Iterable[Problem], *, as_json: bool = False) -> None:
+    """Problems go to stderr for people, and to stdout as JSON for programs; each one once."""
+    for text in dict.fromkeys(json.dumps({"problem": problem.to_json()}) if as_json else str(problem) for problem in problems):
+        click.echo(text if as_json else f"\n{text}", err=not as_json)
+
+
+def show_plan(plan: Plan, *, as_json: bool = False) -> None:
+    """Every change with its reason, doing nothing included."""
+    if as_json:
+        click.echo(json.dumps({"deployment": plan.deployment, "changes": [change.to_json() for change in plan.changes]}))
+        return
+    click.echo(f"Plan for deployment {plan.deployment}:")
+    for change in plan.changes:
+        lost = f"  (loses {change.loses})" if change.loses and change.action in ("replace", "delete") else ""
+        sign = click.style(f"{_SIGNS[change.action]} {change.action:8}", fg=_COLOURS[change.action])
+        click.echo(f"  {sign}{change.name:26} {change.because}{lost}")
+        for difference in change.differences:
+            click.echo(f"      {difference}")
+    count = plan.count()
+    click.echo("  " + ", ".join(f"{number} to {action}" for action, number in count.items() if number))
+
+
+def show_report(report: Report, *, as_json: bool = False) -> None:
+    """The verdict, and what failed; the whole report is in its files."""
+    if as_json:
+        click.echo(json.dumps({"report": report.to_json()}))
+        return
+    passed = sum(finding.status == "passed" for finding in report.findings)
+    verdict = click.style("verified", fg="green") if report.verified else click.style("NOT verified", fg="red")
+    click.echo(f"\nDeployment {report.deployment} is {verdict}: {passed} of {len(report.findings)} checks passed.")
+    show_problems(finding.problem for finding in report.findings if finding.problem and finding.status != "passed")
+
+
+@contextmanager
+def observing(*, as_json: bool) -> Iterator[Observer]:
+    """An observer for this output: live on a terminal, plain lines without one, JSON lines when asked."""
+    if as_json:
+        yield _json_lines
+    elif sys.stderr.isatty():
+        with _live() as observer:
+            yield observer
+    else:
+        yield _plain_lines
+
+
+_writing = threading.Lock()
+
+
+def _json_lines(event: Event) -> None:
+    with _writing:
+        click.echo(json.dumps(event.to_json()))
+
+
+def _plain_lines(event: Event) -> None:
+    if event.step == "started":
+        return
+    with _writing:
+        click.echo(_line(event), err=True)
+
+
+def _line(event: Event) -> str:
+    sign = {"done": "ok  ", "failed": "FAIL", "waiting": "... ", "started": "    "}[event.step]
+    took = f"  ({event.seconds:.1f} s)" if event.step in ("done", "failed") else ""
+    return f"  {sign} {event.name:28} {event.what}{took}"
+
+
+@contextmanager
+def _live() -> Iterator[Observer]:
+    """Finished steps scroll by; those under way stand below with what they wait for."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    under_way: dict[str, str] = {}
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+
+        def observe(event: Event) -> None:
+            with _writing:
+                if event.step in ("done", "failed"):
+                    under_way.pop(event.name, None)
+                    live.console.print(Text(_line(event), style="" if event.step == "done" else "red"))
+                else:
+                    under_way[event.name] = event.what
+                live.update(Text("\n".join(f"  ...  {name:28} {what}" for name, what in under_way.items()), style="dim"))
+
+        yield observe

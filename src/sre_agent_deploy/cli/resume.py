@@ -1,0 +1,38 @@
+"""`resume`: go on with an interrupted deployment, from what its state file remembers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from sre_agent_deploy.cli.deploy import deploy
+from sre_agent_deploy.cli.opening import remembered
+from sre_agent_deploy.cli.options import STATE, config_option, json_option, mode_option, state_option, yes_option
+from sre_core.problem import Problem, Refused
+
+
+@click.command("resume", help="Go on with an interrupted deployment.")
+@config_option
+@mode_option
+@state_option
+@yes_option
+@json_option
+def command(config_file: Path | None, mode: str | None, state_file: Path | None, yes: bool, as_json: bool) -> None:
+    _, state = remembered(state_file)
+    if state is None:
+        raise Refused(_nothing(state_file or STATE))
+    sys.exit(deploy(config_file or Path(state.config_file), mode or state.mode, state_file, yes=yes, as_json=as_json, said="resume"))
+
+
+def _nothing(path: Path) -> Problem:
+    return Problem(
+        code="RESUME-NOTHING",
+        what=f"There is no state file {path} to go on from.",
+        why="No deployment was begun in this folder, or its state file has another name.",
+        do=(
+            "Name the state file: `sre-agent-deploy resume --state-file PATH`.",
+            "Or run `sre-agent-deploy deploy --config config.yaml`: what exists already is found by its tags and adopted.",
+        ),
+    )

@@ -1,0 +1,72 @@
+"""`status`: what exists, in which phase, and whether it runs; asks AWS nothing that the state file knows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from sre_agent_deploy.cli.opening import gone, remembered
+from sre_agent_deploy.cli.options import STATE, json_option, state_option
+from sre_agent_deploy.journal.record import State
+from sre_core.problem import Problem, Refused
+
+
+@click.command("status", help="Show what exists and whether it runs.")
+@state_option
+@json_option
+def command(state_file: Path | None, as_json: bool) -> None:
+    store, state = remembered(state_file)
+    if state is None:
+        raise Refused(_none(state_file or STATE))
+    if state.mode == "local" and state.alive() and not _runs(state):
+        raise Refused(gone(state))
+    if as_json:
+        click.echo(json.dumps(state.to_json()))
+    else:
+        _show(state, store.path)
+    sys.exit(0)
+
+
+def _runs(state: State) -> bool:
+    from sre_agent_deploy import local
+
+    registry = local.running()
+    return registry is not None and registry.start_id == state.aws.get("start_id")
+
+
+def _show(state: State, path: Path) -> None:
+    from sre_agent_deploy import connection
+
+    alive = state.alive()
+    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {path}")
+    if not alive:
+        click.echo("Nothing exists: it was cleaned up. Next: sre-agent-deploy deploy")
+        return
+    for record in alive:
+        click.echo(f"  {record.phase:11} {record.name:26} {record.id or '(no id yet)'}{'  (named by you)' if record.named else ''}")
+    unfinished = [record for record in alive if record.phase != "ready"]
+    last = state.runs[-1] if state.runs else None
+    if last:
+        click.echo(
+            f"Last run: {last.command} by {last.who} on {last.host}, {last.started} - {last.ended or 'not ended'} {last.result}".rstrip()
+        )
+    if unfinished:
+        click.echo("Not finished. Next: sre-agent-deploy resume   (or: cleanup)")
+        return
+    click.echo(f"Verified: {state.verified_at or 'not yet; run sre-agent-deploy verify'}")
+    file = connection.path_of(state.deployment)
+    if file.exists():
+        click.echo(f"Assistant: {json.loads(file.read_text(encoding='utf-8'))['assistant_url']}")
+    click.echo('Next: sre-agent --prompt "What is wrong right now?"   (or: verify, plan, cleanup)')
+
+
+def _none(path: Path) -> Problem:
+    return Problem(
+        code="STATUS-NOTHING",
+        what=f"There is no state file {path}.",
+        why="No deployment was begun in this folder, or its state file has another name.",
+        do=("Deploy: `sre-agent-deploy deploy --config config.yaml`.", "Or name the state file: --state-file PATH."),
+    )

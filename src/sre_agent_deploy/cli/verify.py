@@ -1,0 +1,48 @@
+"""`verify`: prove again, against the real endpoints, that a deployment works."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from sre_agent_deploy.cli.opening import opened
+from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
+from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
+from sre_core.problem import Problem, Refused
+
+
+@click.command("verify", help="Prove again that a deployment works, and write the report.")
+@config_option
+@mode_option
+@state_option
+@json_option
+def command(config_file: Path | None, mode: str | None, state_file: Path | None, as_json: bool) -> None:
+    from sre_agent_deploy import run
+    from sre_agent_deploy.report import files
+
+    here = opened(config_file, mode, state_file, start=False)
+    plan = run.planned(here.place, run.drawn(here.config, here.place, here.state), here.state)
+    absent = [change.name for change in plan.changes if not change.outputs]
+    if plan.problems or absent:
+        show_problems(plan.problems, as_json=as_json)
+        show_plan(plan, as_json=as_json)
+        raise Refused(_incomplete(absent))
+    world = run.reached(here.config, here.place, {change.name: change.outputs for change in plan.changes})
+    with observing(as_json=as_json) as observe:
+        report = run.verified(here.config, plan, world, observe)
+    paths = files.write(report)
+    show_report(report, as_json=as_json)
+    if not as_json:
+        click.echo(f"Report: {paths.markdown}")
+    sys.exit(0 if report.verified else 1)
+
+
+def _incomplete(absent: list[str]) -> Problem:
+    return Problem(
+        code="VERIFY-INCOMPLETE",
+        what="The deployment is not complete, so it can't be verified.",
+        why=f"AWS does not have: {', '.join(absent)}." if absent else "The plan has problems; they are above.",
+        do=("Finish it: `sre-agent-deploy resume`, or `deploy`.", "Then run `sre-agent-deploy verify` again."),
+    )

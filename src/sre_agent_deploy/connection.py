@@ -1,0 +1,97 @@
+"""The file by which `sre-agent` finds a deployment; it holds no secret (docs/concepts/contracts.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from sre_agent_deploy import local
+from sre_agent_deploy.checks.after.deployed import Client, Deployed
+from sre_agent_deploy.place import Place
+from sre_agent_deploy.resource import Outputs
+from sre_core import clock
+from sre_core.secret import Secret
+
+
+def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, private_ca: str) -> Deployed:
+    """How a deployment is reached, from what AWS answered. `private_ca` is the file of a CA that is not public."""
+
+    def plain(name: str, output: str) -> str:
+        return str(outputs[name][output])
+
+    def client(name: str, scope: str) -> Client:
+        secret = outputs[name]["client_secret"]
+        return Client(plain(name, "client_id"), secret if isinstance(secret, Secret) else Secret(secret), scope)
+
+    return Deployed(
+        base_url=f"https://{domain or plain('address', 'https_authority')}",
+        public_ip=plain("address", "public_ip"),
+        gateway_url=plain("gateway", "gateway_url"),
+        discovery_url=plain("user_pool", "discovery_url"),
+        gateway_client=client("gateway_client", f"{plain('resource_server', 'identifier')}/gateway.invoke"),
+        caller_client=client("caller_client", f"{plain('resource_server', 'identifier')}/assistant.invoke"),
+        ca_files=tuple(filter(None, (private_ca, *place.ca_files()))),
+    )
+
+
+def write(deployment: str, world: Deployed, secret_arn: str, place: Place) -> Path:
+    """Write the connection file and answer its path."""
+    path = path_of(deployment)
+    document = {
+        "schema": 1,
+        "deployment_id": deployment,
+        "written_at": clock.stamp(),
+        "assistant_url": world.base_url,
+        "ca_file": _bundle(path, world.ca_files),
+        "oidc_discovery_url": world.discovery_url,
+        "client_id": world.caller_client.id,
+        "scope": world.caller_client.scope,
+        "client_secret": {"secret_arn": secret_arn, "json_key": "client_secret", "region": place.aws.region},
+        "aws": {"registry": str(place.registry.path)} if place.registry else {},
+    }
+    _private(path, json.dumps(document, indent=1))
+    return path
+
+
+def path_of(deployment: str) -> Path:
+    return local.state_folder() / "connections" / f"{deployment}.json"
+
+
+def remove(deployment: str) -> None:
+    """A deployment that is gone can't be asked."""
+    for path in (path_of(deployment), _bundle_path(path_of(deployment))):
+        path.unlink(missing_ok=True)
+
+
+def others(deployment: str, registry: Path) -> list[str]:
+    """The other deployments that are connected to the same AWS of this machine."""
+    found = []
+    for path in sorted(path_of("x").parent.glob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document.get("aws", {}).get("registry") == str(registry) and document.get("deployment_id") != deployment:
+            found.append(document["deployment_id"])
+    return found
+
+
+def _bundle(path: Path, ca_files: tuple[str, ...]) -> str:
+    """One file with every private CA certificate: they are public, but only this deployment's clients need them."""
+    if not ca_files:
+        return ""
+    bundle = _bundle_path(path)
+    _private(bundle, "\n".join(Path(file).read_text(encoding="ascii").strip() for file in ca_files) + "\n")
+    return str(bundle)
+
+
+def _bundle_path(path: Path) -> Path:
+    return path.with_suffix(".ca.pem")
+
+
+def _private(path: Path, content: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(content)
+    temporary.replace(path)

@@ -1,0 +1,1 @@
+"""Other ways to the same deployment: the Console, by hand, and CloudFormation. Renderers; they decide nothing."""

@@ -1,0 +1,152 @@
+"""Where a deployment goes: which AWS, and what must be known of it before a blueprint can be drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from sre_agent_deploy import local
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.blueprint import Site
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.instance.release_archive import build
+from sre_agent_deploy.resources.ec2_image import latest_image
+from sre_agent_deploy.tls import files, local_ca
+from sre_agent_deploy.tls.source import CertificateSource
+from sre_core import clock, release
+from sre_core.problem import Problem, Refused
+
+
+@dataclass(frozen=True)
+class Place:
+    """An AWS that can be called. `registry` is set where it is the one on this machine."""
+
+    aws: Aws
+    registry: local.Registry | None = None
+
+    def origin(self) -> dict[str, str]:
+        """What the state remembers of the AWS, to notice another one; both empty for Amazon's own."""
+        endpoint = self.aws.endpoint.url if self.aws.endpoint else ""
+        started = "by this deployment" if self.registry and self.registry.fresh else ""
+        return {"endpoint": endpoint, "start_id": self.registry.start_id if self.registry else "", "started": started}
+
+    def ca_files(self) -> tuple[str, ...]:
+        """The certificate authority of an AWS that is not Amazon's."""
+        return (self.aws.endpoint.ca_file,) if self.aws.endpoint and self.aws.endpoint.ca_file else ()
+
+
+def local_place(config: Config, *, start: bool) -> Place | Problem | None:
+    """The AWS of this machine; started if `start`, else None when it does not run."""
+    local.scrub()
+    registry = local.started(config.aws.region) if start else local.running()
+    if registry is None or isinstance(registry, Problem):
+        return registry
+    return Place(registry.aws(config.aws.region), registry)
+
+
+def production_place(config: Config, environ: Mapping[str, str] = os.environ) -> Place:
+    """Amazon's AWS, or the one that the configuration or AWS_ENDPOINT_URL names."""
+    url = config.aws.endpoint_url or environ.get("AWS_ENDPOINT_URL", "")
+    endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
+    return Place(Aws(region=config.aws.region, endpoint=endpoint))
+
+
+def survey_site(config: Config, place: Place, image_in_use: str = "") -> Site:
+    """Look up what the blueprint needs: the account, its network, an image, a certificate, and the release to run.
+
+    Raises Refused with everything that stands in the way.
+    """
+    answer = attempt(lambda: _site(config, place, image_in_use))
+    if isinstance(answer, Problem | Lost):
+        raise Refused(answer.problem if isinstance(answer, Lost) else answer)
+    return answer
+
+
+def _site(config: Config, place: Place, image_in_use: str) -> Site:
+    aws = place.aws
+    if config.aws.account_id and aws.account_id != config.aws.account_id:
+        raise Refused(_other_account(config.aws.account_id, aws.account_id))
+    vpc_id, vpc_cidr = _vpc(aws, config.aws.vpc_id)
+    archive = build(_recording(config))
+    certificate, private_ca = _certificate(config)
+    return Site(
+        account_id=aws.account_id,
+        region=aws.region,
+        partition=aws.partition,
+        vpc_id=vpc_id,
+        vpc_cidr=vpc_cidr,
+        subnet_id=config.aws.subnet_id or _subnet(aws, vpc_id),
+        image_id=config.deployment.ami_id or image_in_use or latest_image(aws, config.deployment.operating_system),
+        release=archive.bytes,
+        release_sha256=archive.sha256,
+        openapi={service.name: _document(service) for service in release.backends()},
+        certificate=certificate,
+        private_ca=private_ca,
+    )
+
+
+def _certificate(config: Config) -> tuple[CertificateSource, str]:
+    if config.tls.source == "local_ca":
+        authority = local_ca.opened(local.state_folder())
+        return authority, authority.certificate
+    chosen = config.deployment
+    hosts = (chosen.domain_name,) if chosen.domain_name else ()
+    loaded = files.loaded(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=clock.now())
+    if isinstance(loaded, tuple):
+        raise Refused(*loaded)
+    return loaded, Path(chosen.ssl_ca_path).read_text(encoding="ascii") if chosen.ssl_ca_path else ""
+
+
+def _recording(config: Config) -> Path | None:
+    """A recording of the user's own travels with the release; one that ships is in it already."""
+    chosen = Path(config.services.recording)
+    return chosen if chosen.is_dir() else None
+
+
+def _document(service: release.Service) -> str:
+    package, _, rest = str(service.openapi).partition("/")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise LookupError(f"{package} is not installed beside sre_agent_deploy")
+    return (Path(spec.submodule_search_locations[0]) / rest).read_text(encoding="utf-8")
+
+
+def _vpc(aws: Aws, chosen: str) -> tuple[str, str]:
+    if chosen:
+        vpcs = aws.ec2.describe_vpcs(VpcIds=[chosen])["Vpcs"]
+    else:
+        vpcs = aws.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    if not vpcs:
+        raise Refused(_no_network("VPC", f"Region {aws.region} has no default VPC.", "aws.vpc_id and aws.subnet_id"))
+    return vpcs[0]["VpcId"], vpcs[0]["CidrBlock"]
+
+
+def _subnet(aws: Aws, vpc_id: str) -> str:
+    subnets = aws.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["Subnets"]
+    public = sorted((subnet for subnet in subnets if subnet.get("MapPublicIpOnLaunch")), key=lambda subnet: subnet["AvailabilityZone"])
+    if not public:
+        raise Refused(_no_network("subnet", f"{vpc_id} has no subnet that gives public addresses.", "aws.subnet_id"))
+    return public[0]["SubnetId"]
+
+
+def _no_network(what: str, why: str, field: str) -> Problem:
+    return Problem(
+        code="EC2-NO-NETWORK",
+        what=f"There is no {what} to put the instance into.",
+        why=why,
+        do=(f"Set {field} in the configuration to a public one of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
+        aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html",
+    )
+
+
+def _other_account(wanted: str, actual: str) -> Problem:
+    return Problem(
+        code="AWS-OTHER-ACCOUNT",
+        what=f"The credentials belong to account {actual}; the configuration is for {wanted}.",
+        why="Another profile or role is active than the one this configuration was written for.",
+        do=(f"Sign in to account {wanted} (check with `aws sts get-caller-identity`), or correct aws.account_id.", "Nothing was changed."),
+    )

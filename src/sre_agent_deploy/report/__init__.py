@@ -1,0 +1,1 @@
+"""The verification report: one model, several renderings."""

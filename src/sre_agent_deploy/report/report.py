@@ -1,0 +1,89 @@
+"""What was deployed and what was proven about it: one model; JSON and Markdown (requirement 4.5; pure)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sre_agent_deploy.checks.check import Finding, complete
+from sre_core import clock
+
+
+@dataclass(frozen=True)
+class Made:
+    """One resource of the deployment, as the journal has it."""
+
+    name: str
+    kind: str
+    id: str
+    how: str
+    """`created`, `updated`, `replaced`, `kept`, or `used` for what the user named."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verification report of a deployment at one moment."""
+
+    deployment: str
+    region: str
+    mode: str
+    assistant_url: str
+    resources: tuple[Made, ...]
+    findings: tuple[Finding, ...]
+    timestamp: str = ""
+
+    @property
+    def verified(self) -> bool:
+        return complete(self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "deployment": self.deployment,
+            "region": self.region,
+            "mode": self.mode,
+            "timestamp": self.timestamp or clock.stamp(),
+            "overall_status": "verified" if self.verified else "not verified",
+            "assistant_url": self.assistant_url,
+            "resources": [vars(made) for made in self.resources],
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+    def json(self) -> str:
+        return json.dumps(self.to_json(), indent=2) + "\n"
+
+    def markdown(self) -> str:
+        """For people: verdict first, then what failed, then everything that was looked at."""
+        passed = sum(finding.status == "passed" for finding in self.findings)
+        head = [
+            f"# Deployment {self.deployment}: {'verified' if self.verified else 'NOT verified'}",
+            "",
+            f"{self.mode} mode, region {self.region}, {self.timestamp or clock.stamp()}. "
+            f"{passed} of {len(self.findings)} checks passed. Assistant: <{self.assistant_url}>",
+            "",
+        ]
+        return "\n".join([*head, *self._failures(), *self._checks(), *self._resources()]) + "\n"
+
+    def _failures(self) -> list[str]:
+        failed = [finding for finding in self.findings if finding.problem and finding.status != "passed"]
+        if not failed:
+            return []
+        lines = ["## What failed", ""]
+        for finding in failed:
+            lines += [f"### {finding.check}", "", "```", str(finding.problem), "```", ""]
+        return lines
+
+    def _checks(self) -> list[str]:
+        rows = [
+            f"| {finding.check} | {finding.status} | {_cell(finding.what)} | {', '.join(finding.requirements)} | {finding.seconds:.2f} s |"
+            for finding in self.findings
+        ]
+        return ["## Checks", "", "| check | status | seen | requirements | took |", "| --- | --- | --- | --- | --- |", *rows, ""]
+
+    def _resources(self) -> list[str]:
+        rows = [f"| {made.name} | {made.kind} | `{made.id}` | {made.how} |" for made in self.resources]
+        return ["## Resources", "", "| resource | type | id | |", "| --- | --- | --- | --- |", *rows]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,93 @@
+"""A deployment from end to end, as the commands tell it: drawn, planned, applied, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sre_agent_deploy import connection
+from sre_agent_deploy.apply import Outcome, apply
+from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.checks.after.deployed import Deployed
+from sre_agent_deploy.checks.after.suite import suite
+from sre_agent_deploy.checks.check import run
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.local import state_folder
+from sre_agent_deploy.place import Place, survey_site
+from sre_agent_deploy.plan import Plan
+from sre_agent_deploy.progress import Observer
+from sre_agent_deploy.report.report import Made, Report
+from sre_agent_deploy.resource import Outputs
+from sre_agent_deploy.survey import survey
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+_DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
+
+
+def drawn(config: Config, place: Place, state: State | None) -> Blueprint:
+    """The blueprint for this place. Raises Refused where the place can't be used."""
+    return blueprint(config, survey_site(config, place, _image_in_use(state)))
+
+
+def _image_in_use(state: State | None) -> str:
+    """The image of the instance that runs: a newer official image alone is no reason to replace a machine."""
+    record = state.current("instance") if state else None
+    return record.outputs.get("image_id", "") if record else ""
+
+
+def planned(place: Place, wanted: Blueprint, state: State | None) -> Plan:
+    """What would change. Makes no mutating call."""
+    return survey(place.aws, wanted, state)
+
+
+def journal_for(deployment: str, *, config: Config, config_file: Path, place: Place, store: FileStore, state: State | None) -> Journal:
+    """The journal of this deployment: the one that is there, or a new one. Raises Refused on another deployment's state."""
+    if state and state.deployment != deployment and state.alive():
+        raise Refused(_other_deployment(state, deployment, store.path))
+    fresh = State(deployment, place.aws.account_id, place.aws.region, config.mode, str(config_file.absolute()), place.origin())
+    return Journal(store, state if state and state.deployment == deployment else fresh)
+
+
+def applied(place: Place, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer) -> Outcome:
+    """Carry out a plan and write down how it ended."""
+    outcome = apply(place.aws, wanted, plan, journal, observe)
+    journal.ended("failed" if outcome.problems else "applied")
+    return outcome
+
+
+def settled(plan: Plan, journal: Journal) -> Plan:
+    """The same plan with the ids that its births brought, for the report."""
+    records = {change.name: journal.state.current(change.name) for change in plan.changes}
+    changes = tuple(replace(change, id=record.id) if (record := records[change.name]) else change for change in plan.changes)
+    return replace(plan, changes=changes)
+
+
+def reached(config: Config, place: Place, outputs: Mapping[str, Outputs]) -> Deployed:
+    """How the deployment is reached by its users."""
+    local_ca = str(state_folder() / "local-ca" / "ca.pem") if config.tls.source == "local_ca" else ""
+    return connection.deployed(outputs, place, domain=config.deployment.domain_name, private_ca=local_ca or config.deployment.ssl_ca_path)
+
+
+def verified(config: Config, plan: Plan, world: Deployed, observe: Observer) -> Report:
+    """Run every check after deployment and answer the report."""
+    findings = run(suite(), world, observe)
+    made = tuple(Made(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes)
+    return Report(plan.deployment, config.aws.region, config.mode, world.base_url, made, findings, clock.stamp())
+
+
+def _other_deployment(state: State, deployment: str, path: Path) -> Problem:
+    return Problem(
+        code="STATE-OTHER-DEPLOYMENT",
+        what=f"{path} is the state of deployment {state.deployment}; this configuration is deployment {deployment}.",
+        why="A deployment's id follows from account, region and name; one of them is another now.",
+        do=(
+            "Use another state file for this one: --state-file .deployment_state.other",
+            f"Or remove the old one first: `sre-agent-deploy cleanup --deployment-id {state.deployment} --state-file {path}`.",
+        ),
+    )
