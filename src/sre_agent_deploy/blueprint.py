@@ -9,6 +9,7 @@ from pathlib import Path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
+from sre_agent_deploy.instance.machine import Machine, SecretRef
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resource import LaterText, Ref, spelled, text, unspelled
