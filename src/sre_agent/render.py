@@ -9,7 +9,9 @@ from sre_agent.evidence import Evidence
 from sre_agent.report import Claim, Report, RootCause, Step
 from sre_core import clock
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~])")
+# What formats, links or embeds inside a line; underscores within words, as in names of tools, do not.
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//))")
+_STARTS_BLOCK = re.compile(r"^(#*)([#+.)-])(?=\s)|^(\d+)([.)])(?=\s)")
 _HEADLINES = {
     "nothing_wrong": "Nothing wrong was found",
     "not_enough_evidence": "Not enough evidence for a root cause",
@@ -23,7 +25,7 @@ def markdown(report: Report) -> str:
 
 def plain(text: str) -> str:
     """Text from outside as one line of Markdown that formats, links and structures nothing."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _STARTS_BLOCK.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
 
 
 def fenced(text: str) -> list[str]:
@@ -108,10 +110,14 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
 
 
 def _evidence(report: Report) -> Iterator[str]:
-    if not report.evidence:
+    """What the conclusion rests on. All other records are kept with the report: `sre-agent evidence ID` shows each."""
+    cited = {evidence for claim in (*report.findings, *report.timeline) for evidence in claim.evidence}
+    cited |= set(report.root_cause.evidence) if report.root_cause else set()
+    records = [record for record in report.evidence if record.id in cited]
+    if not records:
         return
     yield from ("", "## Evidence")
-    for record in report.evidence:
+    for record in records:
         yield from ("", *evidence_lines(record))
 
 
@@ -136,4 +142,4 @@ def _footer(report: Report) -> Iterator[str]:
 
 
 def _cited(ids: tuple[str, ...]) -> str:
-    return f" \\[{', '.join(ids)}\\]" if ids else ""
+    return f" ({', '.join(ids)})" if ids else ""

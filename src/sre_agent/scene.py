@@ -100,7 +100,17 @@ class LogLine:
     level: str
     message: str
     count: int = 1
-    count_before: int | None = None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorCount:
+    """How many errors a service logged lately, and in the equally long time before."""
+
+    service: str
+    count: int
+    count_before: int
+    first_seen: datetime | None
     source: Excerpt = field(repr=False)
 
 
@@ -201,6 +211,7 @@ class Scene:
     events: tuple[Event, ...] = ()
     nodes: tuple[Node, ...] = ()
     logs: tuple[LogLine, ...] = ()
+    error_counts: tuple[ErrorCount, ...] = ()
     trends: tuple[Trend, ...] = ()
     usages: tuple[Usage, ...] = ()
     error_rates: tuple[ErrorRate, ...] = ()
@@ -220,6 +231,7 @@ class Scene:
             events=self.events + other.events,
             nodes=self.nodes + other.nodes,
             logs=self.logs + other.logs,
+            error_counts=self.error_counts + other.error_counts,
             trends=self.trends + other.trends,
             usages=self.usages + other.usages,
             error_rates=self.error_rates + other.error_rates,

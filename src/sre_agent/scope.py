@@ -13,10 +13,8 @@ DEFAULT_LOOKBACK = timedelta(hours=2)
 LONGEST_LOOKBACK = timedelta(days=7)
 BEFORE = timedelta(minutes=30)  # what led to a moment that is named lies before it
 
-_NAMESPACE = re.compile(
-    r"\bnamespace[s]?\s*[:=]?\s*[`'\"]?(?P<after>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)|[`'\"]?\b(?P<before>[a-z0-9][a-z0-9-]{0,61})[`'\"]?\s+namespace\b",
-    re.I,
-)
+_NAME = r"[`'\"]?\b(?P<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
+_NAMESPACE = (re.compile(rf"\bnamespaces?\s*[:=]?\s*{_NAME}", re.I), re.compile(rf"{_NAME}[`'\"]?\s+namespace\b", re.I))
 _NOT_NAMES = {
     "the",
     "this",
@@ -76,6 +74,14 @@ class Scope:
         """Both in one, as tools take it."""
         return f"{self.start}/{self.end}" if self.until else self.start
 
+    @property
+    def recent(self) -> str:
+        """The last quarter of the time: what is compared with an equally long time before it, for which data must exist too."""
+        quarter = max(self.lookback / 4, timedelta(minutes=10))
+        if self.until:
+            return f"{clock.stamp(self.until - quarter)}/{self.end}"
+        return f"{round(quarter.total_seconds() / 60)}m"
+
     def to_json(self) -> Mapping[str, str]:
         return {"namespace": self.namespace or "default", "service": self.service or "all", "since": self.start, "until": self.end}
 
@@ -97,10 +103,10 @@ def service_in(prompt: str, services: Iterable[str]) -> str:
 
 
 def _namespace(prompt: str) -> str:
-    for found in _NAMESPACE.finditer(prompt):
-        name = (found["after"] or found["before"] or "").lower()
-        if name and name not in _NOT_NAMES:
-            return name
+    for pattern in _NAMESPACE:
+        for found in pattern.finditer(prompt):
+            if found["name"].lower() not in _NOT_NAMES:
+                return found["name"].lower()
     return ""
 
 

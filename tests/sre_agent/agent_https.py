@@ -66,7 +66,7 @@ def https(app: Any, authority: Authority) -> Iterator[str]:
     try:
         yield f"https://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
         thread.join(10)
         listener.close()
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from sre_agent.evidence import Answer
 from sre_agent.gateway import Tools
 from sre_agent.reading import items, moment, text, whole
-from sre_agent.scene import LogLine, Scene
+from sre_agent.scene import ErrorCount, LogLine, Scene
 from sre_agent.scope import Scope
 from sre_agent.specialists.asking import seen
 
@@ -20,10 +20,10 @@ async def look(tools: Tools, scope: Scope) -> Scene:
         tools.call("analyze_log_patterns", time_window=scope.window, min_occurrences=1),
         tools.call("get_error_logs", since=scope.window),
         tools.call("search_logs", start_time=scope.start, end_time=scope.end, log_level="WARN"),
-        tools.call("count_log_events", event_type="error", time_window=scope.window, group_by="service"),
+        tools.call("count_log_events", event_type="error", time_window=scope.recent, group_by="service"),
     )
     lines = (*templates(patterns), *records(errors), *records(warnings))
-    return seen(patterns, searches=(errors, warnings, counts)) + Scene(logs=lines)
+    return seen(patterns, searches=(errors, warnings, counts)) + Scene(logs=lines, error_counts=tuple(error_counts(counts)))
 
 
 async def look_closer(tools: Tools, scope: Scope, services: tuple[str, ...]) -> Scene:
@@ -42,7 +42,6 @@ def templates(answer: Answer) -> Iterator[LogLine]:
             level=text(item, "level"),
             message=text(item, "example") or text(item, "template"),
             count=whole(item, "count") or 1,
-            count_before=whole(item, "count_before"),
             source=replace(source, happened=at),
         )
 
@@ -58,4 +57,16 @@ def records(answer: Answer) -> Iterator[LogLine]:
             level=text(item, "level"),
             message=text(item, "message"),
             source=replace(source, text=line, happened=at),
+        )
+
+
+def error_counts(answer: Answer) -> Iterator[ErrorCount]:
+    """The services of `count_log_events`."""
+    for item, source in items(answer):
+        yield ErrorCount(
+            service=text(item, "group"),
+            count=whole(item, "count") or 0,
+            count_before=whole(item, "count_before") or 0,
+            first_seen=moment(item, "first_seen"),
+            source=source,
         )

@@ -17,7 +17,7 @@ from sre_agent.specialists.asking import seen
 async def look(tools: Tools, scope: Scope) -> Scene:
     """Error rates with the calls behind them, availability, latency, memory and CPU, and every series that is not steady."""
     errors, up, memory, cpu, changes, performance = await asyncio.gather(
-        tools.call("get_error_rates", time_window=scope.window),
+        tools.call("get_error_rates", time_window=scope.recent),
         tools.call("get_availability_metrics", time_window=scope.window),
         tools.call("get_resource_metrics", resource_type="memory", time_window=scope.window),
         tools.call("get_resource_metrics", resource_type="cpu", time_window=scope.window),

@@ -124,10 +124,11 @@ def memory_leak(signs: Signs) -> Candidate | None:
         reasons.append(Reason(0.08, "its own log speaks of memory", words))
     if change:
         reasons.append(Reason(0.07, "it was changed shortly before", change))
+    end = "and is killed at its limit (OOMKilled, exit code 137)" if killed else "towards its limit"
     return Candidate(
         kind="memory_leak",
         service=signs.service,
-        summary=f"{signs.service} leaks memory {'and is killed at its limit (OOMKilled, exit code 137)' if killed else 'towards its limit'}",
+        summary=f"{signs.service} leaks memory {end}",
         search="memory leak out of memory OOMKilled",
         decisive=bool(rising and killed),
         missing="growth over time was not seen" if killed else "no kill for memory was seen",

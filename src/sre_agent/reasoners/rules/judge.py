@@ -51,6 +51,7 @@ def signals_of(scene: Scene, scope: Scope) -> tuple[Signal, ...]:
         *cluster.detect_events(scene.events, since),
         *cluster.detect_nodes(scene.nodes),
         *logs.detect(scene.logs, peers.of_scene(scene)),
+        *logs.detect_bursts(scene.error_counts),
         *metrics.detect(scene),
     )
 

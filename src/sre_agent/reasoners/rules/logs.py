@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sre_agent.reasoners.rules import words
 from sre_agent.reasoners.rules.peers import Peers
 from sre_agent.reasoners.rules.signals import Kind, Signal
-from sre_agent.scene import LogLine
+from sre_agent.scene import ErrorCount, LogLine
 
 BURST = 10  # errors below which a service has had a hiccup
 GREW = 3  # times more than in the window before
@@ -21,7 +21,6 @@ def detect(lines: tuple[LogLine, ...], peers: Peers) -> Iterator[Signal]:
     """Signals of all lines at WARN and above; lines without a level count by their words."""
     loud = [line for line in lines if line.level not in {"INFO", "DEBUG"}]
     yield from _first_of_each(_about(line, peers) for line in loud)
-    yield from _bursts(loud)
 
 
 def _about(line: LogLine, peers: Peers) -> Signal | None:
@@ -50,19 +49,12 @@ def _first_of_each(signals: Iterable[Signal | None]) -> Iterator[Signal]:
         yield min(group, key=lambda signal: signal.at or _LATE)
 
 
-def _bursts(lines: list[LogLine]) -> Iterator[Signal]:
-    """Services whose errors are many, and more than before. Only templates know what was before."""
-    templates: dict[str, list[LogLine]] = defaultdict(list)
-    for line in lines:
-        if line.level in _BAD and line.count_before is not None:
-            templates[line.service].append(line)
-    for service, found in templates.items():
-        count, before = sum(line.count for line in found), sum(line.count_before or 0 for line in found)
-        if count >= BURST and count >= GREW * max(before, 1):
-            grown = sorted(found, key=lambda line: -line.count)[:3]
-            what = f"{service} logged {count} errors, {before} in the equally long time before"
-            at = min((line.at for line in found if line.at), default=None)
-            yield Signal(kind=Kind.ERROR_BURST, service=service, what=what, sources=tuple(line.source for line in grown), at=at)
+def detect_bursts(counts: tuple[ErrorCount, ...]) -> Iterator[Signal]:
+    """Services whose errors are many, and more than before."""
+    for found in counts:
+        if found.count >= BURST and found.count >= GREW * max(found.count_before, 1):
+            what = f"{found.service} logged {found.count} errors lately, {found.count_before} in the equally long time before"
+            yield Signal(kind=Kind.ERROR_BURST, service=found.service, what=what, sources=(found.source,), at=found.first_seen)
 
 
 def _signal(kind: Kind, line: LogLine, *, subject: str = "", peer: str = "") -> Signal:

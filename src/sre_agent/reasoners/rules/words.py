@@ -29,7 +29,8 @@ _RESOLUTION_WORDS = re.compile(
 _SETTING_NAME = r"(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][\w-]*(?:\.[a-z][\w-]*)+|--[a-z][\w-]+)"
 _FAULT = (
     r"(?:missing|required|not set|unset|undefined|not defined|must be (?:set|defined|provided|one of|an?\b)|not found|empty|invalid|"
-    r"malformed|unparsable|illegal|unsupported|unknown|unrecogni[sz]ed|can(?:no|')t (?:be )?pars\w+|could not (?:be )?pars\w+|failed to pars\w+|"
+    r"malformed|"
+    r"unparsable|illegal|unsupported|unknown|unrecogni[sz]ed|can(?:no|')t (?:be )?pars\w+|could not (?:be )?pars\w+|failed to pars\w+|"
     r"unable to pars\w+|out of range|wrong|bad value|KeyError|no value|mismatch\w*|refers to|points (?:at|to))"
 )
 _KIND_OF_SETTING = (
