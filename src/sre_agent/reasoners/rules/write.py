@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +49,7 @@ def report(inquiry: Inquiry, scene: Scene, judgement: Judgement, log: EvidenceLo
         timeline=_accepted(_timeline(judgement, log), log),
         ruled_out=_accepted((_excluded(found, log) for found in judgement.ruled_out), log),
         gaps=(*scene.gaps, *_gap_of_suspicion(judgement)),
-        checked=_accepted((_checked(answer, log) for answer in scene.answers if not answer.failure), log),
+        checked=_accepted(_checked(scene.answers, log), log),
         next_steps=_steps(scene.runbooks, log) if verdict != "nothing_wrong" else (),
         evidence=tuple(log),
     )
@@ -97,12 +98,24 @@ def _excluded(found: RuledOut, log: EvidenceLog) -> Claim:
     return Claim(what=found.what, why=found.why, evidence=_cite(found.signals, log))
 
 
-def _checked(answer: Answer, log: EvidenceLog) -> Claim:
-    """A call that was made, with what it said in sum."""
+def _checked(answers: Iterable[Answer], log: EvidenceLog) -> list[Claim]:
+    """The tools that answered, with what they said in sum; further calls of the same tool are only counted and cited."""
+    by_tool: dict[str, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        if not answer.failure:
+            by_tool[answer.tool].append(answer)
+    claims = []
+    for first, *others in by_tool.values():
+        evidence = tuple(log.record(Excerpt(answer, _summed(answer))) for answer in (first, *others))
+        more = f" (and {len(others)} more calls)" if others else ""
+        claims.append(Claim(what=f"{first.call}{more}", why=_summed(first), evidence=evidence))
+    return claims
+
+
+def _summed(answer: Answer) -> str:
     summary = part(answer.data, "summary")
     told = ", ".join(f"{name}: {_brief(value)}" for name, value in summary.items()) if isinstance(summary, dict) else ""
-    told = told or text(answer.data, "note") or "answered"
-    return Claim(what=answer.call, why=told[:300], evidence=(log.record(Excerpt(answer, told)),))
+    return (told or text(answer.data, "note") or "answered")[:300]
 
 
 def _brief(value: object) -> str:
