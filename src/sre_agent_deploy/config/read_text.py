@@ -33,7 +33,8 @@ def _decoded(path: Path, body: bytes) -> str | Problem:
         why = "It is saved as UTF-16." if body.startswith(_UTF16) else "It has a zero byte in it, as programs and archives have."
         return _no_text(path, body[:offset], why)
     try:
-        return body.decode("utf-8-sig")
+        # Whatever ends a line, the parser and the excerpts count the same lines.
+        return body.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         return _no_text(path, body[: error.start], "This byte is not UTF-8; the file is in another encoding, or no text.")
 

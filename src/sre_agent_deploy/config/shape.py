@@ -84,7 +84,7 @@ def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
         case "string_type" | "string_unicode":
             return "It must be one text, not a list or a section.", '"..."', None
         case "tuple_type":
-            return "It must be a list.", "[203.0.113.0/24]", _listed(given)
+            return "It must be a list.", '["203.0.113.0/24"]', _listed(given)
         case _:
             return "It must be a section: `key: value` lines, indented below it.", "(a line for each field, indented)", None
 
@@ -95,9 +95,9 @@ def _default(path: FieldPath) -> str:
 
 
 def _listed(given: object) -> str | None:
-    """`[value]`, where the value is certainly no secret and needs no quotes."""
+    """`["value"]`, where the value is certainly no secret."""
     safe = isinstance(given, str) and re.fullmatch(r"[\w.:/-]+", given) and redacted(given) == given
-    return f"[{given}]" if safe else None
+    return f'["{given}"]' if safe else None
 
 
 def _unknown(path: FieldPath) -> tuple[Fault, FieldPath]:

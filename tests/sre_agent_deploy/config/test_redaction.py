@@ -1,0 +1,78 @@
+"""What may be a secret is shown to nobody."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy.config.excerpt import excerpt
+from sre_agent_deploy.config.fault import Mark
+from sre_agent_deploy.config.redaction import redacted
+from sre_agent_deploy.config.secret_reference import SecretReference
+
+words = st.text(alphabet="abcdefghijkmnopqrstuvwxyz0123456789_-", min_size=6, max_size=40)
+
+
+@given(key=st.sampled_from(["password", "client_secret", "API-KEY", "token", "aws_secret_access_key", "private_key"]), secret=words)
+def test_values_of_keys_that_hold_secrets(key: str, secret: str) -> None:
+    """Written as YAML, JSON, shell or in braces, the value is hidden and the key stays."""
+    for line in (f"{key}: {secret}Q", f'"{key}": "{secret}Q"', f"{key}={secret}Q", f"{{ {key}: {secret}Q, region: x}}"):
+        assert f"{secret}Q" not in redacted(line)
+        assert key in redacted(line)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1",
+        "sk-ant-api03-abcdefghijklmnopqrstuvwxyz",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+        "1h57kf5cpq17m0eml1234567890abcdefghijklmnopqrstuvwx",
+    ],
+)
+def test_secrets_in_the_wrong_place(secret: str) -> None:
+    """A value with a secret's shape is hidden in any field."""
+    assert secret not in redacted(f"  region: {secret}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  client_secret: env:COGNITO_CLIENT_SECRET",
+        "  client_secret: ${COGNITO_CLIENT_SECRET}",
+        "  provider_arn: arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/sre",
+        "  ssl_key_path: /etc/letsencrypt/live/sre.example.com/privkey.pem",
+        "  key_name: ops-key",
+    ],
+)
+def test_what_is_no_secret_stays(line: str) -> None:
+    """References, ARNs and paths can be read in an excerpt."""
+    assert redacted(line) == line
+
+
+def test_a_secret_over_several_lines() -> None:
+    """A line of a block is hidden when the key above it holds a secret."""
+    lines = ["credentials:", "  client_secret: |", "    first", "    second", "  client_id: x"]
+    assert "second" not in excerpt(lines, Mark(4, 5))
+    assert "client_id: x" in excerpt(lines, Mark(5, 3))
+
+
+def test_the_caret_stays_below_its_place() -> None:
+    """Behind a hidden value, in a long line, and behind a tab."""
+    hidden = excerpt(["{password: planted-secret, regoin: x}"], Mark(1, 28, 6))
+    assert hidden.split("\n")[1].index("^") == hidden.split("\n")[0].index("regoin")
+    long = excerpt(["x" * 300 + "HERE" + "y" * 300], Mark(1, 301, 4))
+    assert long.split("\n")[1].index("^") == long.split("\n")[0].index("HERE")
+    tab = excerpt(["\tregoin: x"], Mark(1, 2, 6))
+    assert tab.split("\n")[1].count("^") == 6
+
+
+def test_secret_references() -> None:
+    """The three stores, and ${NAME} as people write it; anything else may be the secret itself."""
+    assert str(SecretReference.parse("${COGNITO}")) == "env:COGNITO"
+    assert SecretReference.parse("aws-secretsmanager:sre/client") == SecretReference("aws-secretsmanager", "sre/client")
+    assert SecretReference.parse("file:/run/secret") == SecretReference("file", "/run/secret")
+    assert not any(map(SecretReference.parse, ("plain", "env:", "env:a b", "${A:-b}", "vault:x", "", "file:")))
