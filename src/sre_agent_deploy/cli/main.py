@@ -69,7 +69,7 @@ def root(ctx: click.Context, /, **flags: Any) -> None:
         click.echo(ctx.get_help())
         return
     command = ctx.command.get_command(ctx, name)  # type: ignore[attr-defined]  # the group above
-    ctx.invoke(command, **{parameter.name: options.get(parameter.name, parameter.get_default(ctx)) for parameter in command.params})
+    ctx.invoke(command, **options)
 
 
 _FLAGS = {"validate_only": "validate", "resume_flag": "resume", "cleanup_flag": "cleanup"}
