@@ -6,8 +6,8 @@ import secrets
 from typing import Protocol
 
 import pytest
-from fixtures.embedded import EmbeddedAws, embedded
 
+from fixtures.embedded import EmbeddedAws, embedded
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.resource import Mark
 from sre_core.secret import Secret
@@ -21,7 +21,7 @@ class Marked(Protocol):
     def __call__(self, name: str, generation: int = 1) -> Mark: ...
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def aws(embedded: EmbeddedAws) -> Aws:
     """The embedded AWS, through the deployer's own clients."""
     secret = Secret(embedded.registry["secret_access_key"])

@@ -1,0 +1,102 @@
+"""User pools: known by their tag alone, closed from their first moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import attempt
+from sre_agent_deploy.resource import Owned
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_core.problem import Problem
+
+from .conftest import Marked
+from .life import born, drift, lives_and_dies, read, repairs
+
+
+@pytest.fixture
+def pool(deployment: str) -> UserPool:
+    return UserPool(name="user_pool", pool_name=f"{deployment}-users")
+
+
+def test_a_pool_from_birth_to_death(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """It is made as declared, found by its tags, and goes without a trace."""
+    lives_and_dies(aws, pool, marked("user_pool"))
+
+
+def test_a_pool_before_it_is_configured(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """Nobody can register, not even for a moment."""
+    described = aws.cognito.describe_user_pool(UserPoolId=pool.create(aws, marked("user_pool")))["UserPool"]
+    assert described["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+
+
+def test_the_outputs_of_a_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """The issuer is where this AWS's Cognito answers, and the discovery document is under it."""
+    id = born(aws, pool, marked("user_pool"))
+    outputs = read(aws, pool, id).outputs
+    assert outputs["issuer"] == f"{aws.cognito.meta.endpoint_url}/{id}"
+    assert outputs["discovery_url"] == f"{outputs['issuer']}/.well-known/openid-configuration"
+    assert str(outputs["arn"]).endswith(f":userpool/{outputs['user_pool_id']}")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"mfa": "ON"}, {"mfa": "OFF"}, {"password_length": 20}, {"self_registration": True}, {"deletion_protection": True}],
+    ids=str,
+)
+def test_a_pool_that_differs(aws: Aws, marked: Marked, pool: UserPool, changed: dict[str, Any]) -> None:
+    """MFA, password policy, registration and protection become what is declared, in place."""
+    repairs(aws, pool, born(aws, pool, marked("user_pool")), **changed)
+
+
+def test_a_weakened_password_policy(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """A policy that is long enough and asks for lowercase letters only counts as different."""
+    id = born(aws, pool, marked("user_pool"))
+    aws.cognito.update_user_pool(UserPoolId=id, Policies={"PasswordPolicy": {"MinimumLength": 14, "RequireLowercase": True}})
+    assert "password_length" in {entry.field for entry in drift(aws, pool, id)}
+    pool.configure(aws, id)
+    assert drift(aws, pool, id) == ()
+
+
+def test_mfa_without_authenticator_apps(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """Codes by SMS are not the second factor that was declared."""
+    id = born(aws, pool, marked("user_pool"))
+    sms: Any = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{aws.account_id}:role/sms"}}
+    aws.cognito.set_user_pool_mfa_config(UserPoolId=id, MfaConfiguration="OPTIONAL", SmsMfaConfiguration=sms)
+    assert [str(entry) for entry in drift(aws, pool, id)] == ["mfa: OPTIONAL without authenticator apps -> OPTIONAL"]
+
+
+def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """Configuring keeps what somebody else set, and the tags: UpdateUserPool alone would reset them."""
+    mark = marked("user_pool")
+    id = born(aws, pool, mark)
+    aws.cognito.update_user_pool(UserPoolId=id, EmailVerificationSubject="Welcome", UserPoolTags=mark.tags())
+    pool.configure(aws, id)
+    assert aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"]["EmailVerificationSubject"] == "Welcome"
+    assert UserPool.owned(aws, mark.deployment) == (Owned(id, "user_pool"),)
+
+
+def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deployment: str) -> None:
+    """A pool is ours by its tag; one that only has our name is not."""
+    id = born(aws, pool, marked("user_pool"))
+    aws.cognito.create_user_pool(PoolName=pool.pool_name)
+    assert UserPool.owned(aws, deployment) == (Owned(id, "user_pool"),)
+
+
+def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """Deleting does not switch protection off by itself; it says where to."""
+    id = born(aws, replace(pool, deletion_protection=True), marked("user_pool"))
+    problem = attempt(lambda: UserPool.delete(aws, id), failures=UserPool.FAILURES)
+    assert isinstance(problem, Problem)
+    assert problem.code == "COGNITO-POOL-PROTECTED"
+
+
+def test_deleting_a_pool_twice(aws: Aws, marked: Marked, pool: UserPool) -> None:
+    """What is gone needs no deleting."""
+    id = born(aws, pool, marked("user_pool"))
+    UserPool.delete(aws, id)
+    UserPool.delete(aws, id)
+    assert UserPool.read(aws, id, "user_pool") is None
