@@ -82,9 +82,9 @@ def _openapi(arguments: argparse.Namespace) -> int:
 
 
 def _recordings(arguments: argparse.Namespace) -> int:
-    from sre_services.scenario import write
+    from sre_services.scenario.write import files
 
-    return _generated(write.files(), check=arguments.check)
+    return _generated(files(), check=arguments.check)
 
 
 def _generated(wanted: Mapping[Path, str], *, check: bool) -> int:

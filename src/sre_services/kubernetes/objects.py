@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -133,16 +134,17 @@ def _state(document: Json | None) -> State | None:
     )
 
 
-_SUFFIXES = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
-}  # fmt: skip
+_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|k|Ki|[MGTPE]i?)?")
+_DECIMAL = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_BINARY = {f"{letter}i": 2.0 ** (10 * power) for power, letter in enumerate("KMGTPE", start=1)}
 
 
 def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number: `500m` is 0.5, `512Mi` is 536870912."""
-    digits = text.rstrip("numkMGTi")
-    return float(digits) * _SUFFIXES.get(text[len(digits) :], 1)
+    """A Kubernetes quantity as a number: `500m` is 0.5, `512Mi` is 536870912. Raises ValueError on anything else."""
+    match = _QUANTITY.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a Kubernetes quantity")
+    return float(match[1]) * {**_DECIMAL, **_BINARY}.get(match[2] or "", 1)
 
 
 def _scaled(text: str | None, scale: int) -> float | None:

@@ -15,14 +15,17 @@ _EXAMPLE = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """A template with how often it occurs now and before, and where to look it up."""
+    """A template with how often it occurs now and before, and where to look it up.
+
+    `is_new` is None when nothing is known of the time before: then everything would look new.
+    """
 
     template: str
     service: str
     level: str
     count: int
     count_before: int
-    is_new: bool
+    is_new: bool | None
     first_seen: datetime
     last_seen: datetime
     pods: Sequence[str]
@@ -32,14 +35,16 @@ class Pattern:
 
 def compared(now: Sequence[Line], before: Sequence[Line], min_occurrences: int) -> list[Pattern]:
     """The patterns of `now`, errors first, then new ones, then the most frequent."""
+    if not now:
+        return []
     # Both windows are grouped together, so that a template means the same in both.
-    start = now[0].time if now else None
-    found = [_pattern(group, start) for group in groups([*before, *now]) if start is not None]
+    grouped = groups([*before, *now])
+    found = [_pattern(group, now[0].time, comparable=bool(before)) for group in grouped]
     kept = [pattern for pattern in found if pattern is not None and pattern.count >= min_occurrences]
     return sorted(kept, key=lambda p: (LEVELS.index(p.level) > 1, not p.is_new, -p.count, p.template))
 
 
-def _pattern(group: Group, start: datetime) -> Pattern | None:
+def _pattern(group: Group, start: datetime, *, comparable: bool) -> Pattern | None:
     now = [line for line in group.lines if line.time >= start]
     if not now:
         return None
@@ -50,7 +55,7 @@ def _pattern(group: Group, start: datetime) -> Pattern | None:
         level=group.level,
         count=len(now),
         count_before=before,
-        is_new=before == 0,
+        is_new=before == 0 if comparable else None,
         first_seen=now[0].time,
         last_seen=now[-1].time,
         pods=sorted({line.pod for line in now if line.pod})[:5],

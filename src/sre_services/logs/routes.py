@@ -75,12 +75,17 @@ def get_error_logs(store: Provider, since: Since = Span("1h"), service: Service 
 @router.get("/logs/patterns", operation_id="analyze_log_patterns", summary="Log records grouped into templates")
 def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), min_occurrences: MinOccurrences = 2) -> Response:  # noqa: B008
     """Records that differ only in numbers and names as one template with its count, the count in the equally long window
-    before (is_new: none there), level, service, first and last time, and an example. Errors first, then new ones, then by count."""
+    before (is_new: none there; absent if nothing is known of that time), level, service, first and last time, and an example. Errors first, then new ones, then by count."""
     window = time_window.until(store.as_of)
     now, before = (store.lines(part, store.services()) for part in (window, window.previous()))
     found = patterns.compared(now, before, min_occurrences)
-    summary = {"records": len(now), "patterns": len(found), "new": sum(pattern.is_new for pattern in found)}
-    note = "" if found else f"No pattern occurs {min_occurrences} times in this window. Lower min_occurrences or widen time_window."
+    summary = {
+        "records": len(now),
+        "records_before": len(before),
+        "patterns": len(found),
+        "new": sum(1 for pattern in found if pattern.is_new),
+    }
+    note = "" if found else views.no_patterns(min_occurrences)
     return response(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=views.fewer_patterns))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -108,7 +109,8 @@ def analyze_trends(
     found = views.trends(store, window, matching(store.services(), service), metric_name, anomaly_threshold)
     notable = [trend for trend in found if service or trend.notable]
     summary = {"series": len(found), "steady": sum(not trend.notable for trend in found)}
-    return response(_answer(store, window, notable, service, summary))
+    answer = _answer(store, window, notable, service, summary)
+    return response(replace(answer, note="Every series is steady.") if found and not notable else answer)
 
 
 def _answer(

@@ -18,7 +18,12 @@ _FEWEST = 8
 _DROP = 0.4
 # Levels that differ by less than this share are the same level to anyone who operates a service.
 _NOTICEABLE = 0.1
+# And so are those that differ by less than this, in the metric's own unit: 0.02 % of errors is not twice 0.01 %.
+_FLOORS = {"percent": 1.0, "ms": 5.0, "requests_per_second": 0.5, "millicores": 10.0, "bytes": 8 * 2.0**20, "restarts": 0.5}
 _FITS = 0.5
+_STRAIGHT = 0.8
+# One point alone is noise; this many in a row are an event.
+_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,35 +70,37 @@ class Trend:
     @property
     def notable(self) -> float:
         """How much it deserves to be looked at; 0 for a steady series."""
+        course = {"sawtooth": 40.0, "rising": 15.0, "falling": 15.0}.get(self.direction, 0.0)
         jump = self.change_point.score if self.change_point else 0.0
-        steady_rise = 10 * self.r_squared if self.direction in ("rising", "falling", "sawtooth") else 0.0
-        return max(jump, steady_rise, self.anomalies.worst_score if self.anomalies else 0.0)
+        return max(jump, course, self.anomalies.worst_score if self.anomalies else 0.0)
 
 
 def trend(series: Series, metric: str, unit: str, threshold: float) -> Trend | None:
     """The trend of a series; None when it has too few points for one."""
     if len(series.times) < _FEWEST:
         return None
-    times, values = np.asarray(series.times), np.asarray(series.values)
+    times, values, floor = np.asarray(series.times), np.asarray(series.values), _FLOORS.get(unit, 0.0)
     slope, fit = line(times, values)
-    cuts = drops(values)
-    between = _between(times, values, cuts)
+    cuts = drops(values, floor)
+    between, straight = _between(times, values, cuts)
+    course = direction(values, slope, fit, floor)
+    sawtooth = bool(cuts) and between > 0 and straight >= _STRAIGHT
     return Trend(
         service=series.service,
         metric=metric,
         unit=unit,
         pod=series.pod,
-        direction=direction(values, slope, fit, len(cuts), between),
+        direction="sawtooth" if sawtooth else course,
         first=float(values[0]),
         last=float(values[-1]),
         min=float(values.min()),
         max=float(values.max()),
         slope_per_hour=slope * 3600,
         r_squared=fit,
-        drops=len(cuts) or None,
-        slope_per_hour_between_drops=between * 3600 if len(cuts) else None,
-        change_point=change_point(times, values, threshold),
-        anomalies=anomalies(times, values, threshold),
+        drops=len(cuts) if sawtooth else None,
+        slope_per_hour_between_drops=between * 3600 if sawtooth else None,
+        change_point=change_point(times, values, threshold, floor),
+        anomalies=anomalies(times, values, threshold, floor),
     )
 
 
@@ -107,36 +114,37 @@ def line(times: Numbers, values: Numbers) -> tuple[float, float]:
     return covariance / spread, covariance**2 / (spread * variance)
 
 
-def drops(values: Numbers) -> list[int]:
+def drops(values: Numbers, floor: float) -> list[int]:
     """Indexes at which the series falls by a large part of its range at once."""
     reach = float(values.max() - values.min())
-    if reach <= _NOTICEABLE * abs(float(values.max())):
-        return []
-    return [int(index) + 1 for index in np.flatnonzero(np.diff(values) < -_DROP * reach)]
+    return (
+        [] if _same(reach, float(values.max()), floor) else [int(index) + 1 for index in np.flatnonzero(np.diff(values) < -_DROP * reach)]
+    )
 
 
-def change_point(times: Numbers, values: Numbers, threshold: float) -> ChangePoint | None:
+def change_point(times: Numbers, values: Numbers, threshold: float, floor: float) -> ChangePoint | None:
     """The split into two levels that explains most, where the levels differ noticeably and by `threshold` deviations."""
     sizes = np.arange(1, len(values))
     sums = np.cumsum(values)[:-1]
     left, right = sums / sizes, (values.sum() - sums) / (len(values) - sizes)
     gain = sizes * (len(values) - sizes) * (left - right) ** 2
-    inner = slice(2, len(gain) - 2)
-    split = int(np.argmax(gain[inner])) + 3
+    # Two points at either end are no level.
+    split = int(np.argmax(gain[2:-2])) + 3
     before, after = values[:split], values[split:]
     low, high = float(before.mean()), float(after.mean())
-    if abs(high - low) <= _NOTICEABLE * max(abs(low), abs(high)):
+    if _same(high - low, max(abs(low), abs(high)), floor):
         return None
-    score = abs(high - low) / _noise(np.concatenate([before - low, after - high]), high - low)
+    score = abs(high - low) / _noise(np.concatenate([before - low, after - high]), high - low, floor)
     return ChangePoint(time=at(float(times[split])), before=low, after=high, score=score) if score >= threshold else None
 
 
-def anomalies(times: Numbers, values: Numbers, threshold: float) -> Anomalies | None:
-    """Points far from the median, measured by the median deviation, which outliers don't move."""
-    deviations = np.abs(values - np.median(values))
-    scores = deviations / _noise(values - np.median(values), float(np.median(np.abs(values))))
-    found = np.flatnonzero(scores >= threshold)
-    found = found[deviations[found] > _NOTICEABLE * max(abs(float(np.median(values))), 1e-9)]
+def anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -> Anomalies | None:
+    """Points far from the median, several in a row, measured by the median deviation, which outliers don't move."""
+    middle = float(np.median(values))
+    deviations = np.abs(values - middle)
+    scores = deviations / _noise(deviations, float(values.max() - values.min()), floor)
+    far = (scores >= threshold) & (deviations > max(_NOTICEABLE * abs(middle), floor))
+    found = np.flatnonzero(far & _repeated(far))
     if not len(found):
         return None
     worst = int(found[np.argmax(scores[found])])
@@ -149,23 +157,32 @@ def anomalies(times: Numbers, values: Numbers, threshold: float) -> Anomalies | 
     )
 
 
-def direction(values: Numbers, slope: float, fit: float, cuts: int, between: float) -> str:
-    """rising, falling, sawtooth (rises, falls at once, rises again), or steady."""
-    reach = float(values.max() - values.min())
-    if reach <= _NOTICEABLE * abs(float(values.max())):
+def direction(values: Numbers, slope: float, fit: float, floor: float) -> str:
+    """rising, falling or steady, by the line through all points."""
+    if _same(float(values.max() - values.min()), float(values.max()), floor) or fit < _FITS:
         return "steady"
-    if cuts >= 1 and between > 0 and cuts < len(values) / 10:
-        return "sawtooth"
-    return "steady" if fit < _FITS else "rising" if slope > 0 else "falling"
+    return "rising" if slope > 0 else "falling"
 
 
-def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> float:
-    """The median slope of the parts between drops, where most of them are straight."""
-    parts = list(zip(np.split(times, cuts), np.split(values, cuts), strict=True)) if cuts else []
-    slopes = [found for found in (line(part, its) for part, its in parts if len(part) >= _FEWEST) if found[1] >= _FITS]
-    return float(np.median([slope for slope, _ in slopes])) if slopes else 0.0
+def _same(difference: float, level: float, floor: float) -> bool:
+    return abs(difference) <= max(_NOTICEABLE * abs(level), floor)
 
 
-def _noise(deviations: Numbers, scale: float) -> float:
+def _repeated(far: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True where a point and its neighbour are both far."""
+    beside = np.convolve(far.astype(int), np.ones(2 * _IN_A_ROW - 1, dtype=int), mode="same")
+    return np.asarray(beside >= _IN_A_ROW)
+
+
+def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[float, float]:
+    """The median slope of the parts between drops, and how straight they are; short parts don't count."""
+    parts = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
+    lines = [line(part, its) for part, its in parts if len(part) >= _FEWEST]
+    if not lines:
+        return 0.0, 0.0
+    return float(np.median([slope for slope, _ in lines])), float(np.median([fit for _, fit in lines]))
+
+
+def _noise(deviations: Numbers, scale: float, floor: float) -> float:
     """The robust standard deviation, at least a small share of the scale: a flat series has no noise to divide by."""
-    return max(1.4826 * float(np.median(np.abs(deviations))), 0.02 * abs(scale), 1e-9)
+    return max(1.4826 * float(np.median(np.abs(deviations))), 0.02 * abs(scale), floor / 3, 1e-9)

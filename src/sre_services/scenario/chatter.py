@@ -61,7 +61,8 @@ def failure(story: Story, service: Service, random: Random, t: float) -> Iterato
 
 def _without_payments(service: Service, random: Random, trace: str) -> Iterator[str]:
     if service.name == "checkout-service":
-        yield f"ERROR client: POST http://{host('payment-service')}:8080/charges: dial tcp 10.100.44.17:8080: connect: connection refused trace={trace}"
+        refused = "dial tcp 10.100.44.17:8080: connect: connection refused"
+        yield f"ERROR client: POST http://{host('payment-service')}:8080/charges: {refused} trace={trace}"
         yield f"ERROR saga: order {random.randrange(10_000, 99_999)} not placed: payment unavailable after 3 attempts trace={trace}"
     else:
         yield f"ERROR client: POST http://{host('checkout-service')}:8080/orders: status 503 trace={trace}"

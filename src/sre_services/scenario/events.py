@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
-from sre_services.scenario import workloads
+from sre_services.scenario import pods, workloads
 from sre_services.scenario.shop import NAMESPACE, NODES, suffix
 from sre_services.scenario.shop import stamp as written
 from sre_services.scenario.stories import PodRun, Revision, Story
@@ -59,19 +58,21 @@ def _life(pod: PodRun) -> Iterator[tuple[float, Json]]:
     yield _event(last, "Normal", "Created", name, f"Created container: {container}", "kubelet", lives, first)
     yield _event(last, "Normal", "Started", name, f"Started container {container}", "kubelet", lives, first)
     if pod.waiting:
-        message = workloads.back_off(pod).replace("back-off 5m0s", "Back-off")
+        message = pods.back_off(pod).replace("back-off 5m0s", "Back-off")
         yield _event(-22 + pod.number, "Warning", "BackOff", name, message, "kubelet", 58 - 3 * pod.number, first + 16)
-    for run, _ in pairwise(pod.runs):
-        if run.reason == "OOMKilled" and run.ended:
-            yield from _out_of_memory(pod, run.ended)
+    yield from _out_of_memory(pod)
 
 
-def _out_of_memory(pod: PodRun, at: float) -> Iterator[tuple[float, Json]]:
-    number = 20_000 + int(-at) % 9_000
-    message = f"Memory cgroup out of memory: Killed process {number} ({pod.service.runtime}) total-vm:3180764kB, anon-rss:509120kB, file-rss:11264kB"
-    yield _event(at, "Warning", "OOMKilling", f"Node/{pod.node}", message, "kernel-monitor")
-    probe = 'Readiness probe failed: Get "http://10.0.3.141:8080/healthz": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
-    yield _event(at - 21, "Warning", "Unhealthy", f"Pod/{pod.name}", probe, "kubelet", 4, at - 84)
+def _out_of_memory(pod: PodRun) -> Iterator[tuple[float, Json]]:
+    """The kernel tells of each kill; the kubelet counts failed probes, and tells of a kill only by the next start."""
+    kills = [run.ended for run in pod.runs if run.reason == "OOMKilled" and run.ended]
+    for at in kills:
+        process = f"Killed process {20_000 + int(-at) % 9_000} ({pod.service.runtime})"
+        message = f"Memory cgroup out of memory: {process} total-vm:3180764kB, anon-rss:509120kB, file-rss:11264kB"
+        yield _event(at, "Warning", "OOMKilling", f"Node/{pod.node}", message, "kernel-monitor", namespace="default")
+    if kills:
+        probe = 'Readiness probe failed: Get "http://10.0.3.141:8080/healthz": context deadline exceeded'
+        yield _event(kills[-1] - 21, "Warning", "Unhealthy", f"Pod/{pod.name}", probe, "kubelet", 4 * len(kills), kills[0] - 84)
 
 
 def _noise(story: Story) -> Iterator[tuple[float, Json]]:
@@ -88,7 +89,7 @@ def _noise(story: Story) -> Iterator[tuple[float, Json]]:
     yield _event(shipping.created + 6, "Warning", "Unhealthy", f"Pod/{shipping.name}", probe, "kubelet")
 
 
-def _event(
+def _event(  # noqa: PLR0917 - in the order of kubectl's columns
     last: float,
     kind: str,
     reason: str,
@@ -100,14 +101,11 @@ def _event(
     namespace: str = NAMESPACE,
 ) -> tuple[float, Json]:
     object_kind, _, name = about.partition("/")
+    identity = suffix(f"{about}{reason}{last}{message}", 12)
     event = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {
-            "name": f"{name}.{suffix(f'{about}{reason}{last}{message}', 12)}",
-            "namespace": namespace,
-            "creationTimestamp": written(first or last),
-        },
+        "metadata": {"name": f"{name}.{identity}", "namespace": namespace, "creationTimestamp": written(first or last)},
         "involvedObject": {"kind": object_kind, "name": name} | ({} if object_kind == "Node" else {"namespace": namespace}),
         "type": kind,
         "reason": reason,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sre_services.scenario import events, workloads
+from sre_services.scenario import events, pods, workloads
 from sre_services.scenario.shop import DATABASES, DAY, NAMESPACE, NODES, SERVICES, chance, stamp
 from sre_services.scenario.stories import PodRun, Story
 
@@ -15,12 +15,12 @@ type Json = dict[str, Any]
 
 def files(story: Story) -> dict[str, str]:
     """File name to text, each a List."""
-    pods = [pod for pod in story.pods if pod.removed is None]
+    present = [pod for pod in story.pods if pod.removed is None]
     lists = {
-        "pods": [*(workloads.pod(pod) for pod in pods), *workloads.database_pods(), *workloads.platform_pods()],
-        "deployments": [workloads.deployment(story.revisions[service.name][-1], pods) for service in SERVICES],
+        "pods": [*map(pods.pod, present), *pods.neighbours()],
+        "deployments": [workloads.deployment(story.revisions[service.name][-1], present) for service in SERVICES],
         "replicasets": [
-            workloads.replica_set(revision, pods, current=revision is revisions[-1])
+            workloads.replica_set(revision, present, current=revision is revisions[-1])
             for revisions in story.revisions.values()
             for revision in revisions
         ],
@@ -28,7 +28,7 @@ def files(story: Story) -> dict[str, str]:
         "services": [_service(name, 8080) for name in sorted(story.revisions)] + [_service(name, 5432) for name in DATABASES],
         "nodes": [_node(name) for name in NODES],
         "events": events.events(story),
-        "podmetrics": [*(_pod_metrics(story, pod) for pod in pods if not pod.waiting), *_database_metrics()],
+        "podmetrics": [*(_pod_metrics(story, pod) for pod in present if not pod.waiting), *_database_metrics()],
         "nodemetrics": [_node_metrics(name) for name in NODES],
     }
     return {f"kubernetes/{name}.json": _list(items) for name, items in lists.items()}

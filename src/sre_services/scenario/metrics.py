@@ -36,11 +36,11 @@ def requests(story: Story) -> Iterator[Row]:
     """Requests by status, counted."""
     for service in SERVICES:
         for code in ("200", "404", "500", "503"):
-            labels = _labels("http_requests_total", service.name) | {"code": code}
-            yield (
-                labels,
-                _counted(("http", service.name, code), lambda t, s=service, c=code: _rate(story, s, t) * _share(story, s.name, c, t)),
-            )
+
+            def answered(t: int, service: Service = service, code: str = code) -> float:
+                return _rate(story, service, t) * _share(story, service.name, code, t)
+
+            yield _labels("http_requests_total", service.name) | {"code": code}, _counted(("http", service.name, code), answered)
 
 
 def latency(story: Story) -> Iterator[Row]:
@@ -61,37 +61,43 @@ def calls(story: Story) -> Iterator[Row]:
     """Calls between services, as tracing sees them."""
     for client in SERVICES:
         for server in client.calls:
-            rate = min(client.requests_per_second * 0.8, BY_NAME[server].requests_per_second * 0.7)
             labels = {"client": client.name, "server": server, "namespace": NAMESPACE}
+            rate = min(client.requests_per_second * 0.8, BY_NAME[server].requests_per_second * 0.7)
+
+            def called(t: int, rate: float = rate) -> float:
+                return rate
+
+            def failed(t: int, rate: float = rate, client: str = client.name, server: str = server) -> float:
+                return rate * story.call_failure(client, server, t)
+
             key = ("calls", client.name, server)
-            yield {"__name__": "traces_service_graph_request_total", **labels}, _counted(key, lambda t, r=rate: r)
-            failed = _counted((*key, "failed"), lambda t, r=rate, c=client.name, s=server: r * story.call_failure(c, s, t))
-            yield {"__name__": "traces_service_graph_request_failed_total", **labels}, failed
+            yield {"__name__": "traces_service_graph_request_total", **labels}, _counted(key, called)
+            yield {"__name__": "traces_service_graph_request_failed_total", **labels}, _counted((*key, "failed"), failed)
 
 
 def memory(story: Story) -> Iterator[Row]:
     """Memory of each pod's container while it runs."""
     for pod in _seen(story):
         noise = chance(story.name, "memory", pod.name)
-        level = pod.service.memory_mib * 2**20
-        points = [
-            (t, str(round(level * story.memory_share(pod, t) * noise.gauss(1, 0.012))))
-            for t in _times()
-            if _there(pod, t) and pod.run_at(t)
-        ]
+        level, limit = pod.service.memory_mib * 2**20, pod.service.memory_limit_mib * 2**20
+        running = [t for t in _times() if _there(pod, t) and pod.run_at(t)]
+        points = [(t, str(min(limit, round(level * story.memory_share(pod, t) * noise.gauss(1, 0.012))))) for t in running]
         yield _pod_labels("container_memory_working_set_bytes", pod), points
 
 
 def cpu(story: Story) -> Iterator[Row]:
-    """CPU seconds of each pod's container, counted from its first start."""
+    """CPU seconds of each pod's container while it runs."""
     for pod in _seen(story):
         usual = pod.service.cpu_millicores / 1000
 
         def used(t: int, pod: PodRun = pod, usual: float = usual) -> float:
-            return usual * (0.25 + 0.75 * math.sqrt(story.latency_factor(pod.service.name, t))) if pod.run_at(t) else 0.0
+            return usual * story.work_factor(pod.service.name, t) if pod.run_at(t) else 0.0
 
         points = _counted(("cpu", pod.name), used, digits=2)
-        yield _pod_labels("container_cpu_usage_seconds_total", pod), [point for point in points if _there(pod, point[0])]
+        yield (
+            _pod_labels("container_cpu_usage_seconds_total", pod),
+            [point for point in points if _there(pod, point[0]) and pod.run_at(point[0])],
+        )
 
 
 def restarts(story: Story) -> Iterator[Row]:

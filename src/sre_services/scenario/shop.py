@@ -17,52 +17,155 @@ NODES = ("ip-10-0-1-17.ec2.internal", "ip-10-0-2-42.ec2.internal", "ip-10-0-3-88
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """A deployment of the shop at rest; `calls` are other services."""
 
     name: str
     version: str
     revision: int
+    runtime: str
     requests_per_second: float
     p50_ms: float
     memory_mib: int
     memory_limit_mib: int
     cpu_millicores: int
-    runtime: str
     paths: tuple[str, ...]
     calls: tuple[str, ...] = ()
     database: str = ""
     replicas: int = 2
-    age_days: float = 9
+    age_days: float
     strategy: str = "RollingUpdate"
 
 
 SERVICES = (
     Service(
-        "frontend", "5.31.0", 44, 42, 38, 190, 512, 160, "node", ("GET /", "GET /product/{id}", "GET /cart", "POST /checkout"),
-        ("catalog-service", "cart-service", "checkout-service", "recommendation-service"), replicas=3, age_days=4,
+        name="frontend",
+        version="5.31.0",
+        revision=44,
+        runtime="node",
+        requests_per_second=42,
+        p50_ms=38,
+        memory_mib=190,
+        memory_limit_mib=512,
+        cpu_millicores=160,
+        paths=("GET /", "GET /product/{id}", "GET /cart", "POST /checkout"),
+        calls=("catalog-service", "cart-service", "checkout-service", "recommendation-service"),
+        replicas=3,
+        age_days=4,
     ),
     Service(
-        "catalog-service", "2.14.3", 27, 30, 14, 236, 512, 120, "java", ("GET /products/{id}", "GET /products", "GET /categories"),
-        ("inventory-service",), database="catalog-db", age_days=12,
+        name="catalog-service",
+        version="2.14.3",
+        revision=27,
+        runtime="java",
+        requests_per_second=30,
+        p50_ms=14,
+        memory_mib=236,
+        memory_limit_mib=512,
+        cpu_millicores=120,
+        paths=("GET /products/{id}", "GET /products", "GET /categories"),
+        calls=("inventory-service",),
+        database="catalog-db",
+        age_days=12,
     ),
-    Service("cart-service", "1.19.2", 18, 18, 6, 96, 256, 55, "go", ("GET /carts/{id}", "POST /carts/{id}/items"), age_days=21),
     Service(
-        "checkout-service", "3.8.1", 33, 7, 85, 148, 384, 70, "go", ("POST /orders", "GET /orders/{id}"),
-        ("cart-service", "payment-service", "shipping-service", "inventory-service", "notification-service"), age_days=6,
+        name="cart-service",
+        version="1.19.2",
+        revision=18,
+        runtime="go",
+        requests_per_second=18,
+        p50_ms=6,
+        memory_mib=96,
+        memory_limit_mib=256,
+        cpu_millicores=55,
+        paths=("GET /carts/{id}", "POST /carts/{id}/items"),
+        age_days=21,
     ),
     Service(
-        "payment-service", "4.2.0", 11, 6, 46, 132, 384, 48, "go", ("POST /charges", "GET /charges/{id}"),
-        database="payments-db", age_days=15, strategy="Recreate",
+        name="checkout-service",
+        version="3.8.1",
+        revision=33,
+        runtime="go",
+        requests_per_second=7,
+        p50_ms=85,
+        memory_mib=148,
+        memory_limit_mib=384,
+        cpu_millicores=70,
+        paths=("POST /orders", "GET /orders/{id}"),
+        calls=("cart-service", "payment-service", "shipping-service", "inventory-service", "notification-service"),
+        age_days=6,
     ),
-    Service("inventory-service", "2.6.5", 21, 22, 9, 158, 384, 80, "java", ("GET /stock/{id}", "POST /reservations"), database="catalog-db", age_days=18),
-    Service("shipping-service", "1.12.4", 16, 6, 30, 104, 256, 35, "go", ("POST /quotes", "GET /shipments/{id}"), age_days=30),
     Service(
-        "recommendation-service", "0.24.0", 52, 12, 52, 288, 640, 140, "python", ("GET /recommendations/{id}",), ("catalog-service",), age_days=0.125,
+        name="payment-service",
+        version="4.2.0",
+        revision=11,
+        runtime="go",
+        requests_per_second=6,
+        p50_ms=46,
+        memory_mib=132,
+        memory_limit_mib=384,
+        cpu_millicores=48,
+        paths=("POST /charges", "GET /charges/{id}"),
+        database="payments-db",
+        age_days=15,
+        strategy="Recreate",
     ),
-    Service("notification-service", "1.7.9", 14, 5, 11, 88, 256, 25, "python", ("POST /mails",), age_days=40),
-)  # fmt: skip
+    Service(
+        name="inventory-service",
+        version="2.6.5",
+        revision=21,
+        runtime="java",
+        requests_per_second=22,
+        p50_ms=9,
+        memory_mib=158,
+        memory_limit_mib=384,
+        cpu_millicores=80,
+        paths=("GET /stock/{id}", "POST /reservations"),
+        database="catalog-db",
+        age_days=18,
+    ),
+    Service(
+        name="shipping-service",
+        version="1.12.4",
+        revision=16,
+        runtime="go",
+        requests_per_second=6,
+        p50_ms=30,
+        memory_mib=104,
+        memory_limit_mib=256,
+        cpu_millicores=35,
+        paths=("POST /quotes", "GET /shipments/{id}"),
+        age_days=30,
+    ),
+    Service(
+        name="recommendation-service",
+        version="0.24.0",
+        revision=52,
+        runtime="python",
+        requests_per_second=12,
+        p50_ms=52,
+        memory_mib=288,
+        memory_limit_mib=640,
+        cpu_millicores=140,
+        paths=("GET /recommendations/{id}",),
+        calls=("catalog-service",),
+        age_days=0.125,
+    ),
+    Service(
+        name="notification-service",
+        version="1.7.9",
+        revision=14,
+        runtime="python",
+        requests_per_second=5,
+        p50_ms=11,
+        memory_mib=88,
+        memory_limit_mib=256,
+        cpu_millicores=25,
+        paths=("POST /mails",),
+        age_days=40,
+    ),
+)
 BY_NAME = {service.name: service for service in SERVICES}
 DATABASES = ("payments-db", "catalog-db", "redis")
 

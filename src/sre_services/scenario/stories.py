@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sre_services.scenario.shop import DAY, NODES, SERVICES, Service, host, suffix
+from sre_services.scenario.shop import BY_NAME, DAY, NODES, SERVICES, Service, host, suffix
 
 SHIPPING_ROLLOUT = -41 * 60.0
 PAYMENT_ROLLOUT = -14 * 60.0
@@ -107,6 +107,10 @@ class Story:
         """How much slower than usual a service answers."""
         return 1.0
 
+    def work_factor(self, service: str, t: float) -> float:
+        """How much more CPU a service uses than usual; waiting costs none."""
+        return 1.0
+
     def traffic_factor(self, service: str, t: float) -> float:
         """How much of the usual traffic reaches a service."""
         return 1.0
@@ -134,6 +138,10 @@ class CrashLoop(Story):
             return 1.0
         return {"checkout-service": 11.0, "frontend": 2.3}.get(service, 1.0)
 
+    def work_factor(self, service: str, t: float) -> float:
+        # It tries each charge three times.
+        return 1.4 if service == "checkout-service" and t >= PAYMENT_ROLLOUT else 1.0
+
     def traffic_factor(self, service: str, t: float) -> float:
         return 0.0 if service == "payment-service" and t >= PAYMENT_ROLLOUT else 1.0
 
@@ -150,8 +158,9 @@ class MemoryLeak(Story):
 
     def pressure(self, t: float) -> float:
         """How close the fuller of the catalog's pods is to its limit."""
+        catalog = BY_NAME["catalog-service"]
         shares = [self.memory_share(pod, t) for pod in self.pods if pod.service.name == "catalog-service" and pod.created <= t]
-        return max((share * 236 / 512 for share in shares), default=0.0)
+        return max((share * catalog.memory_mib / catalog.memory_limit_mib for share in shares), default=0.0)
 
     def gap(self, t: float) -> bool:
         """True shortly after a kill, while one pod is missing."""
@@ -162,6 +171,10 @@ class MemoryLeak(Story):
         slow = 1 + 9 * max(0.0, self.pressure(t) - 0.7) / 0.3 if t > CATALOG_ROLLOUT else 1.0
         share = {"catalog-service": 1.0, "recommendation-service": 0.6, "frontend": 0.45}.get(service, 0.0)
         return 1 + (slow - 1) * share
+
+    def work_factor(self, service: str, t: float) -> float:
+        # Collecting garbage is work.
+        return math.sqrt(self.latency_factor(service, t)) if service == "catalog-service" else 1.0
 
     def error_ratio(self, service: str, t: float) -> float:
         if not self.gap(t):
@@ -200,7 +213,8 @@ def _at_rest(revision: Revision, number: int, removed: float | None) -> PodRun:
     runs: tuple[Run, ...] = (Run(started),)
     if revision.service.name == "cart-service" and number == 0:
         # Restarts of six days ago, when its node was patched: they mean nothing today.
-        runs = tuple(Run(started + day * DAY, started + (day + 1) * DAY, "Unknown", 255) for day in (0, 7, 14)) + (Run(started + 15 * DAY),)
+        earlier = (Run(started + day * DAY, started + (day + 1) * DAY, "Unknown", 255) for day in (0, 7, 14))
+        runs = (*earlier, Run(started + 15 * DAY))
     return PodRun(revision, number, revision.created + 9 * number, runs, removed)
 
 
@@ -213,7 +227,7 @@ def _harmless(service: Service) -> tuple[Revision, tuple[PodRun, ...]] | None:
 
 
 def _broken_payments() -> dict[str, tuple[Revision, tuple[PodRun, ...]]]:
-    service = next(service for service in SERVICES if service.name == "payment-service")
+    service = BY_NAME["payment-service"]
     values = {**config(service), "DB_HOST": host("payments-db-primary")}
     revision = Revision(service, service.revision + 1, service.version, values, PAYMENT_ROLLOUT)
     message = f"FATAL startup: cannot open connection pool: lookup {values['DB_HOST']} on 10.100.0.10:53: no such host (3 attempts)"
@@ -229,7 +243,7 @@ def _broken_payments() -> dict[str, tuple[Revision, tuple[PodRun, ...]]]:
 
 
 def _leaking_catalog() -> dict[str, tuple[Revision, tuple[PodRun, ...]]]:
-    service = next(service for service in SERVICES if service.name == "catalog-service")
+    service = BY_NAME["catalog-service"]
     revision = Revision(service, service.revision + 1, "2.15.0", config(service), CATALOG_ROLLOUT)
     pods = []
     for number in range(service.replicas):
