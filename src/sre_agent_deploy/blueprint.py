@@ -9,7 +9,7 @@ from pathlib import Path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
-from sre_agent_deploy.instance.machine import Machine, SecretRef
+from sre_agent_deploy.instance.machine import Machine, SecretRef, machine
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resource import LaterText, Ref, spelled, text, unspelled
@@ -280,7 +280,7 @@ def instance(config: Config, site: Site, id: str) -> Item:
             subnet_id=site.subnet_id,
             security_group_id=Ref("security_group", "security_group_id"),
             profile_arn=Ref("instance_profile", "profile_arn"),
-            user_data=unspelled(user_data(machine(config, site, id))),
+            user_data=unspelled(user_data(described(config, site, id))),
             volume_gb=config.deployment.volume_gb,
             key_name=config.deployment.key_name,
             status_uri=status_uri,
@@ -288,13 +288,12 @@ def instance(config: Config, site: Site, id: str) -> Item:
     )
 
 
-def machine(config: Config, site: Site, id: str) -> Machine:
+def described(config: Config, site: Site, id: str) -> Machine:
     """What runs on the instance. Values that AWS has yet to choose stand in it as spelled Refs."""
     identifier = spelled(Ref("resource_server", "identifier"))
     own_recording = Path(config.services.recording).is_dir()
-    return Machine(
+    return machine(
         deployment_id=id,
-        name="instance",
         region=site.region,
         release_uri=spelled(Ref("release", "uri")),
         release_sha256=site.release_sha256,
@@ -312,7 +311,7 @@ def machine(config: Config, site: Site, id: str) -> Machine:
             "backend-api-key": SecretRef(spelled(Ref("backend_key", "secret_arn")), "api_key"),
             "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
         },
-        certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),
+        certificate_arn=spelled(Ref("certificate", "secret_arn")),
         domain=config.deployment.domain_name,
     )
 
