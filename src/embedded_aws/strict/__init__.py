@@ -18,6 +18,7 @@ from embedded_aws.strict import (
     ec2_security_groups,
     randomness,
     s3_bucket_policies,
+    s3_creation_tags,
     secretsmanager_names,
     sts_identity,
 )
@@ -31,6 +32,7 @@ def apply(addresses: LoopbackAddresses) -> None:
     sts_identity.session_tokens_are_real()
     ec2_addresses.loopback_only(addresses)
     ec2_client_tokens.honoured()
+    ec2_client_tokens.found_again()
     ec2_images.ubuntu_is_there()
     ec2_network_interfaces.gone_with_their_instance()
     ec2_network_interfaces.groups_must_exist()
@@ -42,4 +44,5 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_clients.update_resets_what_it_omits()
     cognito_resource_servers.complete()
     s3_bucket_policies.conditions_evaluated()
+    s3_creation_tags.kept()
     secretsmanager_names.kept_during_recovery()

@@ -37,3 +37,13 @@ def _fingerprint(response: Any) -> str:
     """All parameters that say what to launch."""
     sent = {name: values for name, values in response.data.items() if name not in ("ClientToken", "DryRun")}
     return repr(sorted(sent.items()))
+
+
+def found_again() -> None:
+    """DescribeInstances filters by client token, which is how a launch whose answer was lost is found.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+    """
+    from moto.ec2.utils import filter_dict_attribute_mapping
+
+    filter_dict_attribute_mapping["client-token"] = "client_token"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from embedded_aws.strict.replacing import replacing
@@ -23,6 +24,8 @@ def gone_with_their_instance() -> None:
 
     @replacing(Instance, "terminate")
     def terminate(original: Any, self: Any) -> Any:
+        if self.state == "terminated":
+            return copy.copy(self.instance_state)  # saying it twice is no error
         for eip in [eip for eip in self.ec2_backend.addresses if eip.instance is self]:
             self.ec2_backend.disassociate_address(association_id=eip.association_id)
         return original(self)

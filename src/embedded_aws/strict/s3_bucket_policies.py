@@ -31,7 +31,7 @@ def conditions_evaluated() -> None:
     def get_permission(_original: Any, self: Any, action: str, resource: str) -> Any:
         if self.policy is None:
             return PermissionResult.NEUTRAL
-        asked = policy.Asked(
-            principal=CALLER_ARN.get(), action=action, resource=resource, keys={"aws:securetransport": "true", "s3:tlsversion": "1.3"}
-        )
+        caller = CALLER_ARN.get()
+        keys = {"aws:securetransport": "true", "s3:tlsversion": "1.3", "aws:principalarn": caller}
+        asked = policy.Asked(principal=caller, action=action, resource=resource, keys=keys)
         return answers[policy.verdict(json.loads(self.policy), asked)]

@@ -28,11 +28,11 @@ def session_tokens_are_real() -> None:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html
     """
-    from moto.core.exceptions import ServiceException
+    from moto.sts.exceptions import STSClientError
     from moto.sts.responses import TokenResponse
 
     def refused(_self: Any) -> Any:
-        raise ServiceException("AccessDenied", "Session credentials cannot be called with the root account here: use AssumeRole.")
+        raise STSClientError("AccessDenied", "Session credentials cannot be called with the root account here: use AssumeRole.")
 
     put(TokenResponse, "get_session_token", refused)
     put(TokenResponse, "get_federation_token", refused)

@@ -1,0 +1,114 @@
+"""Cognito as strict as AWS: each row of what moto lets pass, over the wire."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fixtures.embedded import EmbeddedAws
+
+
+@pytest.fixture
+def cognito(embedded: EmbeddedAws) -> Any:
+    return embedded.client("cognito-idp")
+
+
+@pytest.fixture
+def pool_id(cognito: Any) -> str:
+    return str(cognito.create_user_pool(PoolName="pool")["UserPool"]["Id"])
+
+
+def prefix() -> str:
+    return f"domain-{uuid.uuid4().hex[:10]}"
+
+
+def test_a_pool_with_a_domain_stays(cognito: Any, pool_id: str) -> None:
+    """The domain goes first."""
+    domain = prefix()
+    cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    with pytest.raises(ClientError, match=r"InvalidParameterException.*domain"):
+        cognito.delete_user_pool(UserPoolId=pool_id)
+
+    cognito.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    cognito.delete_user_pool(UserPoolId=pool_id)
+
+
+def test_a_protected_pool_stays(cognito: Any) -> None:
+    """DeletionProtection is honoured until it is taken off."""
+    pool_id = cognito.create_user_pool(PoolName="protected", DeletionProtection="ACTIVE")["UserPool"]["Id"]
+    with pytest.raises(ClientError, match=r"InvalidParameterException.*protection"):
+        cognito.delete_user_pool(UserPoolId=pool_id)
+
+    cognito.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
+    cognito.delete_user_pool(UserPoolId=pool_id)
+
+
+def test_a_domain_belongs_to_one_pool(cognito: Any, pool_id: str) -> None:
+    """A prefix that is taken is refused, for another pool and for the same one."""
+    domain, other = prefix(), cognito.create_user_pool(PoolName="other")["UserPool"]["Id"]
+    cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    for taker in (other, pool_id):
+        with pytest.raises(ClientError, match="InvalidParameterException"):
+            cognito.create_user_pool_domain(UserPoolId=taker, Domain=domain)
+
+
+def test_a_pool_has_one_prefix_domain(cognito: Any, pool_id: str) -> None:
+    """A second one is refused."""
+    cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=prefix())
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=prefix())
+
+
+def test_a_client_can_only_have_scopes_that_exist(cognito: Any, pool_id: str) -> None:
+    """The resource server comes before the client."""
+    with pytest.raises(ClientError, match="ScopeDoesNotExistException"):
+        cognito.create_user_pool_client(UserPoolId=pool_id, ClientName="c", GenerateSecret=True, AllowedOAuthScopes=["api/read"])
+
+
+def test_client_credentials_need_a_secret(cognito: Any, pool_id: str) -> None:
+    """A machine that has no secret can prove nothing."""
+    with pytest.raises(ClientError, match="InvalidOAuthFlowException"):
+        cognito.create_user_pool_client(UserPoolId=pool_id, ClientName="c", AllowedOAuthFlows=["client_credentials"])
+
+
+def test_an_update_of_a_client_resets_what_it_omits(cognito: Any, pool_id: str) -> None:
+    """Who updates one setting must name them all."""
+    cognito.create_resource_server(
+        UserPoolId=pool_id, Identifier="api", Name="api", Scopes=[{"ScopeName": "read", "ScopeDescription": "r"}]
+    )
+    created = cognito.create_user_pool_client(
+        UserPoolId=pool_id,
+        ClientName="c",
+        GenerateSecret=True,
+        AllowedOAuthFlows=["client_credentials"],
+        AllowedOAuthScopes=["api/read"],
+        AllowedOAuthFlowsUserPoolClient=True,
+    )["UserPoolClient"]
+    cognito.update_user_pool_client(UserPoolId=pool_id, ClientId=created["ClientId"], AccessTokenValidity=2)
+    client = cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=created["ClientId"])["UserPoolClient"]
+
+    assert not client.get("AllowedOAuthScopes")
+    assert client["AllowedOAuthFlowsUserPoolClient"] is False
+    assert client["ClientName"] == "c"
+    assert client["ClientSecret"] == created["ClientSecret"]
+    assert client["AccessTokenValidity"] == 2
+
+
+def test_resource_servers_are_updated_and_deleted(cognito: Any, pool_id: str) -> None:
+    """The two operations that moto lacks."""
+    scopes = [{"ScopeName": "read", "ScopeDescription": "r"}, {"ScopeName": "write", "ScopeDescription": "w"}]
+    cognito.create_resource_server(UserPoolId=pool_id, Identifier="api", Name="api", Scopes=scopes[:1])
+    cognito.update_resource_server(UserPoolId=pool_id, Identifier="api", Name="renamed", Scopes=scopes)
+    described = cognito.describe_resource_server(UserPoolId=pool_id, Identifier="api")["ResourceServer"]
+
+    assert (described["Name"], described["Scopes"]) == ("renamed", scopes)
+    cognito.delete_resource_server(UserPoolId=pool_id, Identifier="api")
+    assert cognito.list_resource_servers(UserPoolId=pool_id, MaxResults=10)["ResourceServers"] == []
+
+
+def test_two_pools_of_one_name(cognito: Any, pool_id: str) -> None:
+    """As on AWS a second pool of the same name succeeds: only its tag tells it apart."""
+    assert cognito.create_user_pool(PoolName="pool")["UserPool"]["Id"] != pool_id

@@ -1,0 +1,77 @@
+"""Secrets Manager and S3 as strict as AWS."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fixtures.embedded import EmbeddedAws
+
+
+def test_a_secrets_name_is_taken_during_recovery(embedded: EmbeddedAws) -> None:
+    """It can be restored, or deleted at once; only then is the name free."""
+    secrets, name = embedded.client("secretsmanager"), f"secret-{uuid.uuid4().hex[:8]}"
+    secrets.create_secret(Name=name, SecretString="one")
+    secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+    with pytest.raises(ClientError, match=r"InvalidRequestException.*scheduled for deletion"):
+        secrets.create_secret(Name=name, SecretString="two")
+
+    secrets.restore_secret(SecretId=name)
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    secrets.create_secret(Name=name, SecretString="two")
+
+
+@pytest.fixture
+def s3(embedded: EmbeddedAws) -> Any:
+    return embedded.client("s3")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    name = f"bucket-{uuid.uuid4().hex[:10]}"
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="key", Body=b"value")
+    return name
+
+
+def deny(bucket: str, **more: Any) -> str:
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        **more,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_policy_that_demands_tls_lets_tls_pass(s3: Any, bucket: str) -> None:
+    """Requests here come over TLS, and a policy can see it."""
+    s3.put_bucket_policy(Bucket=bucket, Policy=deny(bucket, Condition={"Bool": {"aws:SecureTransport": "false"}}))
+
+    s3.put_object(Bucket=bucket, Key="key", Body=b"new")
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"new"
+
+
+def test_a_policy_that_forbids_tls_is_obeyed(s3: Any, bucket: str) -> None:
+    """The condition is evaluated, and not passed over."""
+    s3.put_bucket_policy(Bucket=bucket, Policy=deny(bucket, Condition={"Bool": {"aws:SecureTransport": "true"}}))
+    with pytest.raises(ClientError) as refused:
+        s3.get_object(Bucket=bucket, Key="key")
+
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_a_denied_caller_is_denied(embedded: EmbeddedAws, s3: Any, bucket: str) -> None:
+    """A policy sees who asks."""
+    account = f"arn:aws:iam::{embedded.account_id}:root"
+    s3.put_bucket_policy(Bucket=bucket, Policy=deny(bucket, Condition={"StringNotLike": {"aws:PrincipalArn": account}}))
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"value"
+
+    s3.put_bucket_policy(Bucket=bucket, Policy=deny(bucket, Principal={"AWS": account}))
+    with pytest.raises(ClientError):
+        s3.get_object(Bucket=bucket, Key="key")

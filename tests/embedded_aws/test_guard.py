@@ -1,0 +1,131 @@
+"""A web page can't make this AWS do anything: the attacks, over the wire."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import warnings
+from urllib.parse import urlsplit
+
+import pytest
+
+from fixtures.embedded import EmbeddedAws
+
+FORM = "Action=GetCallerIdentity&Version=2011-06-15"
+
+
+def answer(aws: EmbeddedAws, method: str, path: str = "/", body: str = "", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Send exactly these headers; `Host` is the endpoint's own unless it is given."""
+    url = urlsplit(aws.endpoint)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=aws.ca_file), timeout=10
+    )
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {"Host": url.netloc, **named})
+    response = connection.getresponse()
+    found = response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    connection.close()
+    return found
+
+
+def allows_nothing(headers: dict[str, str]) -> bool:
+    return not any(name.startswith("access-control-") for name in headers)
+
+
+def test_a_preflight_is_refused(embedded: EmbeddedAws) -> None:
+    """A browser that asks whether a page may call gets no permission."""
+    status, headers, _ = answer(
+        embedded,
+        "OPTIONS",
+        Origin="https://evil.example",
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="authorization",
+    )
+
+    assert status == 403
+    assert allows_nothing(headers)
+
+
+def test_options_without_an_origin_is_refused(embedded: EmbeddedAws) -> None:
+    """No program of AWS's sends OPTIONS."""
+    assert answer(embedded, "OPTIONS")[0] == 403
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_simple_post_of_a_page_is_refused(embedded: EmbeddedAws, content_type: str) -> None:
+    """The requests that browsers send without asking first are refused by their Origin."""
+    status, headers, _ = answer(embedded, "POST", body=FORM, Origin="https://evil.example", Content_Type=content_type)
+
+    assert status == 403
+    assert allows_nothing(headers)
+
+
+def test_a_request_of_another_site_without_origin_is_refused(embedded: EmbeddedAws) -> None:
+    """An image or a form of another site says where it comes from in Sec-Fetch-Site."""
+    assert answer(embedded, "GET", Sec_Fetch_Site="cross-site")[0] == 403
+    assert answer(embedded, "GET", Origin="null")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:443", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}", "[::1]:{port}", ""]
+)
+def test_another_host_name_is_refused(embedded: EmbeddedAws, host: str) -> None:
+    """A page whose own name resolves to 127.0.0.1 is still told apart by that name."""
+    port = urlsplit(embedded.endpoint).port
+
+    assert answer(embedded, "GET", Host=host.format(port=port))[0] in (400, 421)
+
+
+def test_two_host_headers_are_refused(embedded: EmbeddedAws) -> None:
+    """A good name beside a bad one helps nobody."""
+    url = urlsplit(embedded.endpoint)
+    connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file))
+    connection.putrequest("GET", "/", skip_host=True)
+    connection.putheader("Host", url.netloc)
+    connection.putheader("Host", "evil.example")
+    connection.endheaders()
+    assert connection.getresponse().status in (400, 421)
+    connection.close()
+
+
+def test_an_unsigned_request_is_refused(embedded: EmbeddedAws) -> None:
+    """Being on this machine is no permission."""
+    status, headers, body = answer(embedded, "POST", body=FORM, Content_Type="application/x-www-form-urlencoded")
+
+    assert status == 403
+    assert b"<Code>MissingAuthenticationToken</Code>" in body
+    assert allows_nothing(headers)
+
+
+@pytest.mark.parametrize("path", ["/moto-api/", "/moto-api/data.json", "/moto-api/reset", "/latest/meta-data/iam/", "//moto-api/reset"])
+def test_motos_own_api_is_closed(embedded: EmbeddedAws, path: str) -> None:
+    """Without a signature nothing of moto's control API answers."""
+    assert answer(embedded, "POST", path)[0] == 403
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(embedded: EmbeddedAws) -> None:
+    """Nobody can fill this machine's memory."""
+    url = urlsplit(embedded.endpoint)
+    connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file))
+    connection.putrequest("PUT", "/bucket/key")
+    connection.putheader("Content-Length", str(10**12))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_plain_http_and_old_tls_get_no_answer(embedded: EmbeddedAws) -> None:
+    """TLS 1.2 is the oldest that is spoken, and nothing is spoken in the clear."""
+    url = urlsplit(embedded.endpoint)
+    plain = http.client.HTTPConnection("127.0.0.1", url.port or 443, timeout=5)
+    with pytest.raises((http.client.HTTPException, OSError)):
+        plain.request("GET", "/")
+        plain.getresponse()
+    old = ssl.create_default_context(cafile=embedded.ca_file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python too finds these versions too old
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=old, timeout=5)
+    with pytest.raises(OSError):
+        connection.request("GET", "/")
