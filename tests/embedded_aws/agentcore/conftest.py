@@ -315,7 +315,12 @@ def openapi(server: str, **changes: Any) -> Json:
         "servers": [{"url": server}],
         "paths": {
             "/pods/{pod_name}": {
-                "get": {"operationId": "get_pod_status", "summary": "Status of a pod", "parameters": [pod_name, namespace, limit], "responses": ok}
+                "get": {
+                    "operationId": "get_pod_status",
+                    "summary": "Status of a pod",
+                    "parameters": [pod_name, namespace, limit],
+                    "responses": ok,
+                }
             },
             "/notes": {
                 "post": {
@@ -377,7 +382,9 @@ def make_target(aws: Aws, control: Any, provider: Json, bucket: str, api: Api) -
     """Make a target for the backend out of a schema in S3 and wait until it has settled."""
     s3 = aws.client("s3")
 
-    def make(gateway: Json, *, document: Any = None, until: str = "READY", name: str = "pods", key: Json | None = None, **changes: Any) -> Json:
+    def make(
+        gateway: Json, *, document: Any = None, until: str = "READY", name: str = "pods", key: Json | None = None, **changes: Any
+    ) -> Json:
         body = document if isinstance(document, (bytes, str)) else json.dumps(document or openapi(api.url))
         s3.put_object(Bucket=bucket, Key="openapi.json", Body=body)
         s3.put_object(Bucket=bucket, Key="ca.pem", Body=api.ca_file.read_bytes())
@@ -389,10 +396,8 @@ def make_target(aws: Aws, control: Any, provider: Json, bucket: str, api: Api) -
             "certificateConfigurations": [{"s3": {"uri": f"s3://{bucket}/ca.pem"}}],
             **changes,
         }
-        target_id = control.create_gateway_target(**request)["targetId"]
-        return aws.settled(
-            lambda: control.get_gateway_target(gatewayIdentifier=gateway["gatewayId"], targetId=target_id), until=until
-        )
+        target_id = control.create_gateway_target(**{name: value for name, value in request.items() if value is not None})["targetId"]
+        return aws.settled(lambda: control.get_gateway_target(gatewayIdentifier=gateway["gatewayId"], targetId=target_id), until=until)
 
     return make
 

@@ -77,7 +77,9 @@ def young_gateway(slow_control: Any, role_arn: str, issuer: Any) -> Any:
 
 def test_a_gateway_that_is_not_ready(slow_control: Any, young_gateway: Any, request_for: Any) -> None:
     """Targets wait for their gateway."""
-    assert code_of(slow_control, "create_gateway_target", **request_for(gatewayIdentifier=young_gateway["gatewayId"])) == "ConflictException"
+    assert (
+        code_of(slow_control, "create_gateway_target", **request_for(gatewayIdentifier=young_gateway["gatewayId"])) == "ConflictException"
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,10 @@ def test_a_gateway_that_is_not_ready(slow_control: Any, young_gateway: Any, requ
         ({"credentialProviderConfigurations": None}, "ValidationException"),
         ({"credentialProviderConfigurations": [{"credentialProviderType": "GATEWAY_IAM_ROLE"}]}, "ValidationException"),
         ({"credentialProviderConfigurations": [{"credentialProviderType": "OAUTH"}]}, "ValidationException"),
-        ({"credentialProviderConfigurations": credentials("arn:aws:bedrock-agentcore:us-east-1:123456789012:none")}, "ResourceNotFoundException"),
+        (
+            {"credentialProviderConfigurations": credentials("arn:aws:bedrock-agentcore:us-east-1:123456789012:none")},
+            "ResourceNotFoundException",
+        ),
         ({"targetConfiguration": {"mcp": {"mcpServer": {"endpoint": "https://x"}}}}, "ValidationException"),
         ({"metadataConfiguration": {"allowedRequestHeaders": ["x-a"]}}, "ValidationException"),
     ],
@@ -158,7 +163,9 @@ def test_an_update_reads_the_schema_again(aws: Any, control: Any, gateway: Any, 
     assert len(caller_of(gateway).rpc("tools/list")["result"]["tools"]) == 2
 
 
-def test_synchronizing_reads_what_s3_has_now(aws: Any, control: Any, gateway: Any, make_target: Any, bucket: str, caller_of: Any, api: Any) -> None:
+def test_synchronizing_reads_what_s3_has_now(
+    aws: Any, control: Any, gateway: Any, make_target: Any, bucket: str, caller_of: Any, api: Any
+) -> None:
     """A changed document is seen after SynchronizeGatewayTargets, not before."""
     target = make_target(gateway)
     document = openapi(api.url)
