@@ -1,4 +1,4 @@
-"""The release: what a machine runs, as one archive that is the same, byte for byte, from the same files."""
+"""The release: what a machine runs, as one zip that is the same, byte for byte, wherever it is built from the same files."""
 
 from __future__ import annotations
 
@@ -10,47 +10,58 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("sre_core", "sre_services", "sre_agent")
-_WHEN = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say; a real time would make every build another release
+# In the form `package[/folder]`; of the deployer only what a machine's bootstrap needs.
+_PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance")
+_LEFT_OUT = frozenset(("__pycache__", "tests"))
+# The first moment that a zip can tell.
+_MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A release and its name."""
+    """A release and the name that its content gives it."""
 
     bytes: bytes
     sha256: str
 
 
 def build(recording: Path | None = None) -> Archive:
-    """The release archive; `recording` is a folder of the user's own that travels with it as `recording/`."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, path in sorted(_files(recording)):
-            entry = zipfile.ZipInfo(name, _WHEN)
-            entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
-    content = buffer.getvalue()
-    return Archive(content, hashlib.sha256(content).hexdigest())
+    """Pack the release; `recording` is a folder of the user's own that travels as `recording/`."""
+    out = io.BytesIO()
+    # Stored, not compressed: zlib's output differs between versions, and the hash is the release's name.
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in sorted(_files(recording)):
+            archive.writestr(_entry(name), file.read_bytes())
+    body = out.getvalue()
+    return Archive(body, hashlib.sha256(body).hexdigest())
 
 
 def _files(recording: Path | None) -> Iterator[tuple[str, Path]]:
-    for package in PACKAGES:
-        yield from _below(_folder(package), package)
-    yield "bootstrap.py", Path(__file__).with_name("bootstrap.py")
-    if recording:
-        yield from _below(recording, "recording")
+    for package in _PACKAGES:
+        top, _, below = package.partition("/")
+        yield from _below(package, _folder(top) / below)
+    yield "sre_agent_deploy/__init__.py", _folder("sre_agent_deploy") / "__init__.py"
+    if recording is not None:
+        yield from _below("recording", recording)
+
+
+def _below(prefix: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    for file in folder.rglob("*"):
+        parts = file.relative_to(folder).parts
+        if file.is_file() and not _LEFT_OUT & set(parts) and not any(part.startswith(".") for part in parts):
+            yield "/".join((prefix, *parts)), file
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _MOMENT)
+    entry.create_system = 3  # Unix, wherever it is built
+    entry.external_attr = 0o644 << 16
+    return entry
 
 
 def _folder(package: str) -> Path:
-    """Where a package's files are. It is found without being imported: its dependencies may not be installed here."""
+    """Where a package is installed, without importing it."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise LookupError(f"{package} is not installed beside sre_agent_deploy")
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _below(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-    for path in folder.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield f"{prefix}/{path.relative_to(folder).as_posix()}", path
+    return Path(spec.submodule_search_locations[0])

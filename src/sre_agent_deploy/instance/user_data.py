@@ -1,37 +1,33 @@
-"""User data: cloud-init writes machine.json and runs one bootstrap out of the hashed release (pure)."""
+"""What an instance is launched with: machine.json, and one small program that fetches the release that it names (pure)."""
 
 from __future__ import annotations
 
-import shlex
+from importlib.resources import files
+from textwrap import indent
 
 from sre_agent_deploy.instance.machine import Machine
 
 MACHINE_FILE = "/etc/sre-agent/machine.json"
+FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
+# EC2's limit, before base64.
+LARGEST = 16 * 1024
 
 
 def user_data(machine: Machine) -> str:
-    """`#cloud-config` for Amazon Linux 2023 and Ubuntu 22.04; holds no secret, and fits into EC2's 16 KB."""
-    uri, sha256 = machine.release_uri, machine.release_sha256
-    fetch = (
-        "set -eu; umask 077; mkdir -p /opt/sre-agent; cd /opt/sre-agent; "
-        "command -v aws >/dev/null || snap install aws-cli --classic; "
-        f"aws s3 cp {shlex.quote(uri)} release.zip --region {machine.region} --only-show-errors; "
-        f"echo '{sha256}  release.zip' | sha256sum --check --status; "
-        f'exec python3 -c \'import runpy, sys; sys.path.insert(0, "release.zip"); runpy.run_module("bootstrap", run_name="__main__")\''
-    )
+    """`#cloud-config` text; the same machine gives the same text, and it holds no secret."""
+    first_stage = files("sre_agent_deploy.instance").joinpath("first_stage.py").read_text(encoding="utf-8")
     return "\n".join(
         (
             "#cloud-config",
             "write_files:",
-            f"  - path: {MACHINE_FILE}",
-            "    permissions: '0600'",
-            "    content: |",
-            f"      {machine.text()}",
+            _file(MACHINE_FILE, "0600", machine.text()),
+            _file(FIRST_STAGE_FILE, "0755", first_stage),
             "runcmd:",
-            "  - - sh",
-            "    - -c",
-            "    - |",
-            f"      {fetch}",
+            f" - [python3, {FIRST_STAGE_FILE}]",
             "",
         )
     )
+
+
+def _file(path: str, permissions: str, content: str) -> str:
+    return f" - path: {path}\n   permissions: '{permissions}'\n   content: |\n{indent(content.rstrip(), '    ')}"

@@ -1,0 +1,126 @@
+"""Take a fresh machine to where the release's own bootstrap can run: Python 3.12, AWS CLI, the release, verified.
+
+It is part of the user data and runs on the image's own Python (3.9 and later), with the standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+MACHINE_FILE = "/etc/sre-agent/machine.json"
+OS_RELEASE = "/etc/os-release"
+ROOT = Path("/opt/sre-agent")
+
+# By the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
+PACKAGES = {
+    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "awscli-2", "docker"),),
+    "ubuntu": (
+        ("apt-get", "update", "-q"),
+        ("apt-get", "install", "-y", "-q", "nginx", "python3-venv", "docker.io", "docker-compose-v2"),
+        ("snap", "install", "aws-cli", "--classic"),
+        ("python3", "-m", "venv", "/opt/sre-agent/uv"),
+        ("/opt/sre-agent/uv/bin/pip", "install", "-q", "uv"),
+        ("/opt/sre-agent/uv/bin/uv", "python", "install", "-q", "--install-dir", "/opt/sre-agent/python", "3.12"),
+    ),
+}
+
+
+class Failed(Exception):
+    """This machine can't be prepared: what happened, and the end of the output."""
+
+    def __init__(self, what: str, output: str = "") -> None:
+        super().__init__(what)
+        self.output = output
+
+
+def run(*command: str) -> str:
+    """Run a program and give its output; Failed with the output where it fails."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ.get("PATH", os.defpath) + ":/snap/bin"}
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=environment)  # noqa: S603  # our own words
+    except OSError as absent:
+        raise Failed(f"`{command[0]}` could not be started: {absent.strerror}.") from absent
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode:
+        raise Failed(f"`{' '.join(command[:4])}` ended with exit code {done.returncode}.", output)
+    return output
+
+
+def persistently(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
+    """Like run, again after a while: package mirrors and a fresh role's permissions may need a minute."""
+    for seconds in waits:
+        try:
+            return run(*command)
+        except Failed:
+            time.sleep(seconds)
+    return run(*command)
+
+
+def report(machine: dict[str, Any], state: str, what: str = "", output: str = "") -> None:
+    """Write the status object of the step `release`, which the bootstrap finishes."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    file = ROOT / "release.status.json"
+    file.write_text(json.dumps({"step": "release", "state": state, "time": now, "what": what, "output": output[-4000:]}))
+    run("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", str(file), machine["status"]["uri"] + "release.json")
+
+
+def fetch(machine: dict[str, Any]) -> Path:
+    """Download the release, prove that it is the one that was named, and unpack it into a folder of its hash."""
+    uri, wanted = machine["release"]["uri"], machine["release"]["sha256"]
+    archive, folder = ROOT / f"{wanted}.zip", ROOT / "releases" / wanted
+    persistently("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive))
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != wanted:
+        raise Failed(f"The release {uri} has SHA-256 {found}, but machine.json asks for {wanted}.")
+    with zipfile.ZipFile(archive) as release:
+        release.extractall(folder)
+    return folder
+
+
+def python() -> str:
+    """The Python 3.12 that runs the release."""
+    installed = sorted(ROOT.glob("python/cpython-3.12*/bin/python3.12"))
+    found = str(installed[-1]) if installed else shutil.which("python3.12")
+    if not found:
+        raise Failed("Python 3.12 was not installed.")
+    return found
+
+
+def packages() -> None:
+    """Install what the image lacks."""
+    lines = (line.strip().partition("=") for line in Path(OS_RELEASE).read_text().splitlines())
+    system = {key: value.strip('"') for key, _, value in lines}.get("ID", "")
+    if system not in PACKAGES:
+        raise Failed(f"The image runs {system or 'an unknown system'}; Amazon Linux 2023 and Ubuntu 22.04 are supported.")
+    for command in PACKAGES[system]:
+        persistently(*command)
+
+
+def main() -> int:
+    """Prepare the machine, then run the bootstrap of the release."""
+    machine = json.loads(Path(MACHINE_FILE).read_text())
+    ROOT.mkdir(parents=True, exist_ok=True)
+    try:
+        packages()
+        report(machine, "running")
+        folder, interpreter = fetch(machine), python()
+    except (Failed, OSError, zipfile.BadZipFile) as failed:
+        output = getattr(failed, "output", "")
+        print(failed, output, file=sys.stderr, sep="\n")
+        report(machine, "failed", str(failed), output)
+        return 1
+    bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", MACHINE_FILE, str(folder)]
+    return subprocess.run(bootstrap, check=False, env={**os.environ, "PYTHONPATH": str(folder)}).returncode  # noqa: S603  # our own words
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Where things are on a machine that runs the release: one place for every path that units, nginx and bootstrap share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+USER = "sre-agent"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one machine; tests choose others than the defaults."""
+
+    release: Path
+    root: Path = Path("/opt/sre-agent")
+    secrets: Path = Path("/etc/sre-agent")
+    run: Path = Path("/run/sre-agent")
+
+    @property
+    def venv(self) -> Path:
+        """The libraries of this release; another release has another one beside it."""
+        return self.root / "venvs" / self.release.name
+
+    @property
+    def python(self) -> Path:
+        return self.venv / "bin" / "python"
+
+    @property
+    def certificate(self) -> Path:
+        return self.secrets / "tls" / "certificate.pem"
+
+    @property
+    def key(self) -> Path:
+        return self.secrets / "tls" / "key.pem"
+
+    def credential(self, service: str, name: str) -> Path:
+        """A file that only root reads; systemd hands it to the one service that may see it."""
+        return self.secrets / "credentials" / service / name
+
+    def socket(self, service: str) -> Path:
+        return self.run / service / "http.sock"

@@ -1,0 +1,169 @@
+"""nginx.conf: the front door of a machine (pure). It answers as the contract says, and as the built-in one does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.machine import FrontDoor, Listener, Route
+
+# What AgentCore's gateway accepts as a payload.
+LARGEST_BODY = 6 * 1024 * 1024
+
+# A path that two readers could understand differently is refused: an encoded slash, backslash or NUL, a plain backslash,
+# an empty segment, and the segments `.` and `..` in any spelling. The query is not part of it.
+_AMBIGUOUS = r"^[^?]*(?:%2f|%5c|%00|\\|//|/(?:\.|%2e){1,2}(?=/|\?|$))"
+
+# A service believes what the front door says of a request, so a client can't say it.
+_CLAIMS = (
+    "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Ssl",
+    "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "Proxy", "Expect", "TE", "Upgrade",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """What depends on the machine and not on its description."""
+
+    pid_file: Path = Path("/run/nginx.pid")
+    logs: Path = Path("/var/log/nginx")
+    temporary: Path = Path("/var/lib/nginx/tmp")
+    user: str = "user nginx;"
+    address: str = ""
+
+
+def nginx_conf(door: FrontDoor, layout: Layout, place: Place) -> str:
+    """The whole configuration file. The same machine gives the same text."""
+    services = dict.fromkeys(route.service for listener in door.listeners for route in listener.routes)
+    return "\n".join(
+        (
+            place.user,
+            "worker_processes auto;",
+            f"pid {place.pid_file};",
+            f"error_log {place.logs}/error.log warn;",
+            "events { worker_connections 4096; }",
+            "http {",
+            *_indented(_http(layout, place)),
+            *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
+            *(line for listener in door.listeners for line in _indented(_server(listener, place.address))),
+            *_indented(_redirect(door.redirect_port, place.address)),
+            "}",
+            "",
+        )
+    )
+
+
+def _http(layout: Layout, place: Place) -> tuple[str, ...]:
+    return (
+        "default_type application/octet-stream;",
+        "server_tokens off;",
+        # Without the query: it may hold what the caller would not want in a log.
+        """log_format events escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","path":"$uri",'
+    '"status":"$status","seconds":"$request_time","service":"$proxy_host"}';""",
+        f"access_log {place.logs}/access.log events;",
+        *(f"{kind}_temp_path {place.temporary}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
+        f"client_max_body_size {LARGEST_BODY};",
+        "client_header_timeout 15s;",
+        "client_body_timeout 60s;",
+        "keepalive_timeout 60s;",
+        "large_client_header_buffers 8 32k;",
+        "merge_slashes off;",
+        f"ssl_certificate {layout.certificate};",
+        f"ssl_certificate_key {layout.key};",
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+        "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305;",
+        "ssl_ecdh_curve X25519:prime256v1:secp384r1;",
+        "ssl_prefer_server_ciphers off;",
+        "ssl_session_cache shared:TLS:10m;",
+        "ssl_session_timeout 1d;",
+        "ssl_session_tickets off;",
+        *_proxying(),
+    )
+
+
+def _proxying() -> tuple[str, ...]:
+    return (
+        "proxy_http_version 1.1;",
+        "proxy_connect_timeout 5s;",
+        # A gateway's tool call may take fifteen minutes, and so may an investigation.
+        "proxy_read_timeout 900s;",
+        "proxy_send_timeout 900s;",
+        # Events and bodies pass as they come.
+        "proxy_buffering off;",
+        "proxy_request_buffering off;",
+        "proxy_next_upstream off;",
+        "proxy_redirect off;",
+        'proxy_set_header Connection "";',
+        "proxy_set_header Host $http_host;",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "proxy_set_header X-Forwarded-Proto https;",
+        *(f'proxy_set_header {name} "";' for name in _CLAIMS),
+        *(f"proxy_hide_header {name};" for name in ("Strict-Transport-Security", "X-Content-Type-Options")),
+    )
+
+
+def _server(listener: Listener, address: str) -> tuple[str, ...]:
+    return (
+        "server {",
+        f"  listen {_at(address, listener.port)} ssl default_server;",
+        "  default_type application/json;",
+        '  add_header Strict-Transport-Security "max-age=63072000" always;',
+        "  add_header X-Content-Type-Options nosniff always;",
+        # nginx would answer plain HTTP on a TLS port with a page; closing says no more than needed.
+        "  error_page 497 @plain; location @plain { return 444; }",
+        f"  error_page 413 @large; location @large {{ {_says(413, 'FRONT-DOOR-BODY-TOO-LARGE', f'A request body may have {LARGEST_BODY} bytes.')} }}",
+        f"  error_page 502 @down; location @down {{ {_unavailable(502, 'does not answer')} }}",
+        f"  error_page 504 @slow; location @slow {{ {_unavailable(504, 'took too long')} }}",
+        '  set $service "";',
+        f'  if ($request_uri ~* "{_AMBIGUOUS}") {{ {_says(400, "FRONT-DOOR-PATH-AMBIGUOUS", _PLAINLY)} }}',
+        *(f"  {line}" for line in _locations(listener.routes)),
+        "}",
+    )
+
+
+_PLAINLY = "The path has empty, dot or encoded-slash segments. Send it in its plain form."
+
+
+def _locations(routes: tuple[Route, ...]) -> tuple[str, ...]:
+    by_path = {route.path: f"set $service {route.service}; proxy_pass http://{route.service}/;" for route in routes}
+    nothing = _says(404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
+    prefixes = {"/": nothing, **by_path}
+    # nginx would redirect `/api/logs` to `/api/logs/` by itself; by the contract it belongs to the next shorter route.
+    exact = {path.rstrip("/"): _next_shorter(path, routes, nothing) for path in by_path if path != "/"}
+    return (
+        *(f"location = {path} {{ {does} }}" for path, does in exact.items()),
+        *(f"location {path} {{ {does} }}" for path, does in prefixes.items()),
+    )
+
+
+def _next_shorter(path: str, routes: tuple[Route, ...], nothing: str) -> str:
+    bare = path.rstrip("/")
+    shorter = [route for route in routes if bare.startswith(route.path)]
+    if not shorter:
+        return nothing
+    longest = max(shorter, key=lambda route: len(route.path))
+    return f"set $service {longest.service}; proxy_pass http://{longest.service}/{bare[len(longest.path) :].lstrip('/')};"
+
+
+def _redirect(port: int, address: str) -> tuple[str, ...]:
+    return ("server {", f"  listen {_at(address, port)} default_server;", "  return 308 https://$host$request_uri;", "}")
+
+
+def _at(address: str, port: int) -> str:
+    return f"{address}:{port}" if address else str(port)
+
+
+def _unavailable(status: int, how: str) -> str:
+    return _says(status, "FRONT-DOOR-SERVICE-UNAVAILABLE", f"The service $service {how}. Try again in a moment.")
+
+
+def _says(status: int, code: str, message: str) -> str:
+    return f"return {status} '{json.dumps({'error': {'code': code, 'message': message}})}';"
+
+
+def _indented(lines: Iterable[str]) -> Iterable[str]:
+    return (f"  {line}" for line in lines)

@@ -1,0 +1,96 @@
+"""systemd units: each service of a machine as a hardened one that restarts when it fails (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sre_agent_deploy.instance.layout import USER, Layout
+from sre_agent_deploy.instance.machine import MachineService
+
+# A service talks over its socket and over the network, and reads its release and credentials. Nothing else is needed.
+_HARDENING = (
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "AmbientCapabilities=",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "PrivateUsers=yes",
+    "ProtectHostname=yes",
+    "ProtectClock=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "ProtectProc=invisible",
+    "ProcSubset=pid",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "RemoveIPC=yes",
+    "LockPersonality=yes",
+    "MemoryDenyWriteExecute=yes",
+    "KeyringMode=private",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+    "SystemCallErrorNumber=EPERM",
+    "UMask=0007",
+)
+
+
+def unit_name(service: str) -> str:
+    """The unit of a service."""
+    return f"sre-agent-{service}.service"
+
+
+def unit(service: MachineService, layout: Layout, region: str) -> str:
+    """The unit file of one service."""
+    command = (str(layout.python), *service.command, "--socket", str(layout.socket(service.name)))
+    environment = {"PYTHONPATH": str(layout.release), "AWS_REGION": region, **service.environment}
+    return _file(
+        (
+            "Unit",
+            (
+                f"Description=sre-agent {service.name}",
+                "Wants=network-online.target",
+                "After=network-online.target",
+                "StartLimitIntervalSec=0",
+            ),
+        ),
+        (
+            "Service",
+            (
+                "Type=exec",
+                f"User={USER}",
+                f"Group={USER}",
+                f"ExecStart={' '.join(map(_quoted_argument, command))}",
+                *(f"Environment={_quoted(f'{name}={value}')}" for name, value in environment.items()),
+                *(f"LoadCredential={name}:{layout.credential(service.name, name)}" for name in service.credentials),
+                f"RuntimeDirectory={layout.run.name}/{service.name}",
+                "RuntimeDirectoryMode=0750",
+                "Restart=on-failure",
+                "RestartSec=2",
+                "TimeoutStopSec=10",
+                *_HARDENING,
+            ),
+        ),
+        ("Install", ("WantedBy=multi-user.target",)),
+    )
+
+
+def _file(*sections: tuple[str, Iterable[str]]) -> str:
+    return "\n".join("\n".join((f"[{name}]", *lines, "")) for name, lines in sections)
+
+
+def _quoted(text: str) -> str:
+    """One word, whatever it holds: `%` starts a specifier, and quotes, backslashes and line ends have meanings."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
+    return f'"{escaped}"'
+
+
+def _quoted_argument(text: str) -> str:
+    # Only in command lines a dollar sign names a variable.
+    return _quoted(text).replace("$", "$$")
