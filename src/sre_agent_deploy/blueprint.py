@@ -9,7 +9,7 @@ from pathlib import Path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
-from sre_agent_deploy.instance.machine import Machine, SecretRef, machine
+from sre_agent_deploy.instance.machine import Machine, SecretRef
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resource import LaterText, Ref, spelled, text, unspelled
@@ -292,8 +292,9 @@ def described(config: Config, site: Site, id: str) -> Machine:
     """What runs on the instance. Values that AWS has yet to choose stand in it as spelled Refs."""
     identifier = spelled(Ref("resource_server", "identifier"))
     own_recording = Path(config.services.recording).is_dir()
-    return machine(
+    return Machine(
         deployment_id=id,
+        name="instance",
         region=site.region,
         release_uri=spelled(Ref("release", "uri")),
         release_sha256=site.release_sha256,
@@ -311,7 +312,7 @@ def described(config: Config, site: Site, id: str) -> Machine:
             "backend-api-key": SecretRef(spelled(Ref("backend_key", "secret_arn")), "api_key"),
             "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
         },
-        certificate_arn=spelled(Ref("certificate", "secret_arn")),
+        certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),
         domain=config.deployment.domain_name,
     )
 
