@@ -7,10 +7,11 @@ from typing import Literal, get_args
 
 from sre_services.logs.model import Line
 
-type Kind = Literal[
+# Not a `type` statement: pydantic would refer to it as a schema of its own, which AgentCore need not find.
+Kind = Literal[
     "all", "error", "warning", "timeout", "connection", "out_of_memory", "startup", "shutdown", "http_5xx", "dns", "garbage_collection"
 ]
-NAMES: tuple[str, ...] = get_args(Kind.__value__)
+NAMES: tuple[str, ...] = get_args(Kind)
 
 _WORDS = {
     "timeout": r"time[d-]?\s?-?out|deadline exceeded",
