@@ -91,7 +91,7 @@ def _site(config: Config, place: Place, image_in_use: str) -> Site:
 
 def _certificate(config: Config) -> tuple[CertificateSource, str]:
     if config.tls.source == "local_ca":
-        authority = local_ca.opened(local.state_folder())
+        authority = local_ca.opened(local.state_folder() / "local-ca")
         return authority, authority.certificate
     chosen = config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
