@@ -16,7 +16,10 @@ type Argument = str | int | float | bool
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """What one tool said at one time; two answers are never the same one. `data` is parsed and redacted; `sha256` and `size` are of the full text as it came."""
+    """What one tool said at one time; two answers are never the same one.
+
+    `data` is parsed and redacted; `sha256` and `size` are of the full text as it came.
+    """
 
     tool: str
     arguments: Mapping[str, Argument]

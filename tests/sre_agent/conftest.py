@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the parts beside this file, which are no tests
 
+from agent_backends import tools_and_backend
+from agent_gateway import Gateway
 from agent_https import Authority
-from agent_issuer import Issuer
+from agent_issuer import GATEWAY_CLIENT, SCOPES, Issuer
+
+from sre_agent import transport
+from sre_agent.assistant import Assistant
+from sre_agent.oidc import Discovery
+from sre_agent.report import Report
+from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_core.secret import Secret
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +36,35 @@ def issuer(authority: Authority) -> Iterator[Issuer]:
     """A token issuer as Cognito is one, with keys of this test run."""
     with Issuer.running(authority) as running:
         yield running
+
+
+class Investigate(Protocol):
+    """Asks a real assistant about a recording, through a real gateway over TLS."""
+
+    def __call__(self, recording: str, prompt: str = "What is wrong?", *, broken: Collection[str] = ()) -> Report: ...
+
+
+@pytest.fixture
+def investigate(authority: Authority, issuer: Issuer) -> Investigate:
+    """`broken` names targets whose backend answers 500."""
+
+    def ask(recording: str, prompt: str = "What is wrong?", *, broken: Collection[str] = ()) -> Report:
+        tools, backend = tools_and_backend(recording)
+
+        async def some(tool: str, arguments: Mapping[str, Any]) -> tuple[int, str]:
+            return (500, "broken") if tool.partition("___")[0] in broken else await backend(tool, arguments)
+
+        async def run(gateway: Gateway) -> Report:
+            http = transport.client(ca_file=str(authority.ca_file))
+            client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), SCOPES[GATEWAY_CLIENT])
+            auth = BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client))
+            assistant = Assistant(gateway.url, transport.client(ca_file=str(authority.ca_file), auth=auth), http)
+            try:
+                return await assistant.investigate(prompt)
+            finally:
+                await assistant.close()
+
+        with Gateway.running(tools, some, issuer, authority) as gateway:
+            return asyncio.run(run(gateway))
+
+    return ask

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sre_agent.reasoners.rules.signals import Kind, Signal
-from sre_agent.scene import Change, Event, Node, Workload
+from sre_agent.scene import Change, Event, Node, Pod, Workload
 from sre_core import clock
 
 # How long before the time that is looked at a change may have been made and still be the trigger.
 CHANGE_MATTERS = timedelta(hours=24)
+SAME_MOMENT = timedelta(seconds=20)
 _EVENTS = {
     "OOMKilling": Kind.OOM_KILL,
     "OOMKilled": Kind.OOM_KILL,
@@ -46,18 +47,39 @@ def detect_changes(changes: tuple[Change, ...], since: datetime) -> Iterator[Sig
         if change.at >= since - CHANGE_MATTERS:
             differences = "; ".join(change.differences) or "nothing that is recorded"
             what = f"{change.service} was changed to revision {change.revision} at {clock.stamp(change.at)}: {differences}"
-            yield Signal(kind=Kind.CHANGED, service=change.service, what=what, sources=(change.source,), at=change.at)
+            yield Signal(
+                kind=Kind.CHANGED,
+                service=change.service,
+                what=what,
+                sources=(change.source,),
+                at=change.at,
+                subject=change.revision,
+                moment=f"{change.service} was changed to revision {change.revision}: {differences}",
+                details=change.differences,
+            )
 
 
-def detect_events(events: tuple[Event, ...], since: datetime) -> Iterator[Signal]:
+def detect_events(events: tuple[Event, ...], pods: tuple[Pod, ...], since: datetime) -> Iterator[Signal]:
     """Warnings of the cluster that name a failure; those from before the incident's time are left out."""
     for event in events:
         kind = _EVENTS.get(event.reason)
         if kind is None or not event.warning or (event.at is not None and event.at < since - CHANGE_MATTERS):
             continue
+        service = event.service or event.name
+        if kind is Kind.OOM_KILL and event.kind == "Node":
+            kind, service = _killed_on(event, pods)
         times = f" ({event.count} times)" if event.count > 1 else ""
         what = f"{event.kind} {event.name}: {event.reason}{times}: {event.message}"
-        yield Signal(kind=kind, service=event.service or event.name, what=what, sources=(event.source,), at=event.at)
+        yield Signal(kind=kind, service=service, what=what, sources=(event.source,), at=event.at)
+
+
+def _killed_on(event: Event, pods: tuple[Pod, ...]) -> tuple[Kind, str]:
+    """Whose process the kernel killed on a node: the pod there whose container ended at that moment; else only the node is known."""
+    for pod in pods:
+        ends = [container.last_finished for container in pod.containers if container.last_finished]
+        if pod.node == event.name and event.at and any(abs(end - event.at) <= SAME_MOMENT for end in ends):
+            return Kind.OOM_KILL, pod.service
+    return Kind.NODE_OOM, event.name
 
 
 def detect_nodes(nodes: tuple[Node, ...]) -> Iterator[Signal]:

@@ -78,27 +78,29 @@ def bad_configuration(signs: Signs) -> Candidate | None:
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START)
     if not failing:
         return None
-    told, unknown = signs.of(Kind.CONFIG_ERROR), signs.of(Kind.UNKNOWN_HOST)
+    logged, last, unknown = signs.of(Kind.CONFIG_ERROR), signs.of(Kind.LAST_WORDS), signs.of(Kind.UNKNOWN_HOST)
+    told = (*logged, *last)
     refused = () if told else signs.of(Kind.CONNECTION_ERROR)
     change = signs.changes_before(signs.first(Kind.CRASH_LOOP, Kind.CANNOT_START))
     named = next((signal.subject for signal in (*told, *unknown, *refused) if signal.subject), "")
     touched = tuple(found for found in change if _touches(found, (*told, *unknown, *refused)))
     reasons = [Reason(0.3, "it ends by itself again and again", failing)]
-    if told:
-        reasons.append(Reason(0.35, f"its own log says what it can't use{f': {named}' if named else ''}", told))
+    if logged:
+        reasons.append(Reason(0.25, f"its own log says what it can't use{f': {named}' if named else ''}", logged))
+    if last:
+        reasons.append(Reason(0.05 if logged else 0.23, "so do its last words before it ended, which Kubernetes kept", last))
     if unknown:
-        reasons.append(Reason(0.15, "its configuration names a host that does not exist", unknown))
+        reasons.append(Reason(0.1, "its configuration names a host that does not exist", unknown))
     if refused and touched:
-        reasons.append(Reason(0.15, f"its own log says what it can't reach{f': {named}' if named else ''}", refused))
+        reasons.append(Reason(0.1, f"it says itself what it can't reach{f': {named}' if named else ''}", refused))
     if change:
-        reasons.append(Reason(0.15, "it was changed shortly before the first failure", change))
+        reasons.append(Reason(0.1, "it was changed shortly before the first failure", change))
     if touched:
-        reasons.append(Reason(0.15, "the change touched exactly what the failure is about", touched))
-    changed = f", changed by revision {_revision(change[0])}" if change else ""
+        reasons.append(Reason(0.1, "the change touched exactly what the failure is about", touched))
     return Candidate(
         kind="bad_configuration",
         service=signs.service,
-        summary=f"{signs.service} fails at start because of a bad configuration{f' ({named})' if named else ''}{changed}",
+        summary=f"{signs.service} fails at start because of a bad configuration{_blamed(named, change, bool(touched))}",
         search="crash loop bad configuration",
         decisive=bool(told or (touched and (unknown or refused))),
         missing="no record says what it can't use: its log's error and the change behind it were not seen",
@@ -119,16 +121,17 @@ def memory_leak(signs: Signs) -> Candidate | None:
     if killed:
         reasons.append(Reason(0.35, "it was killed for using more memory than its limit", killed))
     if near:
-        reasons.append(Reason(0.1, "its memory came close to its limit", near))
+        reasons.append(Reason(0.08, "its memory came close to its limit", near))
     if words:
-        reasons.append(Reason(0.08, "its own log speaks of memory", words))
+        reasons.append(Reason(0.05, "its own log speaks of memory", words))
     if change:
-        reasons.append(Reason(0.07, "it was changed shortly before", change))
+        reasons.append(Reason(0.06, "it was changed shortly before", change))
     end = "and is killed at its limit (OOMKilled, exit code 137)" if killed else "towards its limit"
+    since = f", since revision {change[0].subject} ({'; '.join(change[0].details)})" if change else ""
     return Candidate(
         kind="memory_leak",
         service=signs.service,
-        summary=f"{signs.service} leaks memory {end}",
+        summary=f"{signs.service} leaks memory {end}{since}",
         search="memory leak out of memory OOMKilled",
         decisive=bool(rising and killed),
         missing="growth over time was not seen" if killed else "no kill for memory was seen",
@@ -192,7 +195,7 @@ def failing_after_change(signs: Signs) -> Candidate | None:
     return Candidate(
         kind="failing_after_change",
         service=signs.service,
-        summary=f"{signs.service} fails since revision {_revision(change[0])}",
+        summary=f"{signs.service} fails since revision {change[0].subject}",
         search="rollback failed deployment",
         decisive=False,
         missing="no record shows how the change leads to the failure",
@@ -235,12 +238,19 @@ def _direct(signs: Signs, kind: Kind, name: str, what: str, search: str) -> Cand
 
 
 def _touches(change: Signal, told: tuple[Signal, ...]) -> bool:
-    """Whether the change's differences name what the failure is about: the setting itself, or a part of the host or file."""
-    text = change.what.lower()
-    subjects = {signal.subject.lower() for signal in told if signal.subject}
-    hosts = {subject.partition(":")[0].partition(".")[0] for subject in subjects}
-    return any(len(part) > 2 and part in text for part in subjects | hosts)
+    """Whether the change's differences name what the failure is about."""
+    return bool(_differences_about(change, [signal.subject for signal in told if signal.subject]))
 
 
-def _revision(change: Signal) -> str:
-    return change.what.partition(" to revision ")[2].partition(" ")[0] or "unknown"
+def _differences_about(change: Signal, subjects: list[str]) -> list[str]:
+    """The differences that name a setting, or the first part of a host or file."""
+    parts = {subject.lower() for subject in subjects} | {subject.lower().partition(":")[0].partition(".")[0] for subject in subjects}
+    return [found for found in change.details if any(len(part) > 2 and part in found.lower() for part in parts)]
+
+
+def _blamed(named: str, change: tuple[Signal, ...], touched: bool) -> str:
+    """What is to blame, as far as it is known: the very difference, else the name and the revision."""
+    if change and touched and (differences := _differences_about(change[0], [named])):
+        return f": {differences[0]} (revision {change[0].subject})"
+    since = f", since revision {change[0].subject}" if change else ""
+    return f"{f': {named}' if named else ''}{since}"

@@ -48,7 +48,7 @@ def signals_of(scene: Scene, scope: Scope) -> tuple[Signal, ...]:
         *pods.detect(scene.pods, since),
         *cluster.detect_workloads(scene.workloads),
         *cluster.detect_changes(scene.changes, since),
-        *cluster.detect_events(scene.events, since),
+        *cluster.detect_events(scene.events, scene.pods, since),
         *cluster.detect_nodes(scene.nodes),
         *logs.detect(scene.logs, peers.of_scene(scene)),
         *logs.detect_bursts(scene.error_counts),
@@ -97,7 +97,7 @@ def _weighed(candidate: Candidate, signals: Sequence[Signal], graph: Graph, scop
     if own:
         reasons.append(Reason(0.03, "other signs at the same service fit", own))
     if complaints := _complaints(candidate, signals):
-        reasons.append(Reason(0.07, f"others say that it fails them: {', '.join(sorted({c.service for c in complaints}))}", complaints))
+        reasons.append(Reason(0.05, f"others say that it fails them: {', '.join(sorted({c.service for c in complaints}))}", complaints))
     if scope.service and scope.service != candidate.service and candidate.service not in graph.behind(scope.service):
         reasons.append(Reason(-OUT_OF_SCOPE, f"{scope.service}, which was asked about, is not known to depend on it", ()))
     return replace(candidate, reasons=tuple(reasons))

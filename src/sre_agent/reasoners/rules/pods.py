@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from sre_agent.reasoners.rules import words
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.scene import Container, Pod
 from sre_core import clock
@@ -22,6 +23,7 @@ def detect(pods: tuple[Pod, ...], since: datetime) -> Iterator[Signal]:
             yield _signal(Kind.UNSCHEDULABLE, pod, f"pod {pod.name} can't be scheduled: {pod.message}", pod.created)
         for container in pod.containers:
             yield from _container(pod, container, since)
+            yield from _last_words(pod, container, since)
 
 
 def _container(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
@@ -42,13 +44,25 @@ def _restarted(pod: Pod, container: Container, where: str, since: datetime) -> S
     if not looping and ended is not None and ended < since:
         return _signal(Kind.OLD_RESTARTS, pod, how, ended)
     if container.last_reason == "OOMKilled":
-        return _signal(Kind.OOM_KILL, pod, how, ended)
-    if looping and container.last_exit_code not in _ENDED_ON_PURPOSE:
-        return _signal(Kind.CRASH_LOOP, pod, f"{how}, and waits in CrashLoopBackOff", _first_failure(pod, container, since))
-    if ended is not None and container.last_exit_code not in _ENDED_ON_PURPOSE and not container.ready and container.restarts > 1:
-        # Between two crashes of a loop a container runs for a moment.
-        return _signal(Kind.CRASH_LOOP, pod, how, _first_failure(pod, container, since))
+        return _signal(Kind.OOM_KILL, pod, how, ended, f"{where} was killed for memory, for the last time so far")
+    on_purpose = container.last_exit_code in _ENDED_ON_PURPOSE
+    # Between two crashes of a loop a container runs for a moment.
+    if not on_purpose and (looping or (ended is not None and not container.ready and container.restarts > 1)):
+        waits = ", and waits in CrashLoopBackOff" if looping else ""
+        began = _first_failure(pod, container, since)
+        return _signal(Kind.CRASH_LOOP, pod, f"{how}{waits}", began, f"{where} fails from here on, {container.restarts} restarts so far")
     return _signal(Kind.RESTARTED, pod, how, ended)
+
+
+def _last_words(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
+    """What a container wrote as it ended, where Kubernetes kept it, is as good as a line of its log."""
+    message = container.last_message or container.message
+    found = words.configuration(message) if container.restarts else None
+    if found and (container.last_finished is None or container.last_finished >= since):
+        what = f"{pod.service} said as it ended: {message[:300]}"
+        yield Signal(
+            kind=Kind.LAST_WORDS, service=pod.service, what=what, sources=(pod.source,), at=container.last_finished, subject=found.name
+        )
 
 
 def _first_failure(pod: Pod, container: Container, since: datetime) -> datetime | None:
@@ -66,5 +80,5 @@ def _when(moment: datetime | None) -> str:
     return f"at {clock.stamp(moment)}" if moment else "at an unknown time"
 
 
-def _signal(kind: Kind, pod: Pod, what: str, at: datetime | None) -> Signal:
-    return Signal(kind=kind, service=pod.service, what=what, sources=(pod.source,), at=at)
+def _signal(kind: Kind, pod: Pod, what: str, at: datetime | None, moment: str = "") -> Signal:
+    return Signal(kind=kind, service=pod.service, what=what, sources=(pod.source,), at=at, moment=moment)

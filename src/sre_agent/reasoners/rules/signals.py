@@ -21,11 +21,13 @@ class Kind(StrEnum):
     UNSCHEDULABLE = "unschedulable"
     PROBE_FAILING = "probe_failing"
     UNAVAILABLE = "unavailable"
+    NODE_OOM = "node_oom"
     SCALED_TO_ZERO = "scaled_to_zero"
     NODE_PROBLEM = "node_problem"
     CHANGED = "changed"
     UNKNOWN_HOST = "unknown_host"
     CONFIG_ERROR = "config_error"
+    LAST_WORDS = "last_words"
     CONNECTION_ERROR = "connection_error"
     PEER_ERROR = "peer_error"
     MEMORY_WORDS = "memory_words"
@@ -55,7 +57,10 @@ SYMPTOMS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """`subject` is what it is about (a setting, a host, a resource); `peer` the other service that it points at."""
+    """`subject` is what it is about (a setting, a host, a resource); `peer` the other service that it points at.
+
+    `moment` is the same for a timeline: what happened at `at`, where `what` tells more than that.
+    """
 
     kind: Kind
     service: str
@@ -64,3 +69,5 @@ class Signal:
     at: datetime | None = None
     subject: str = ""
     peer: str = ""
+    moment: str = ""
+    details: tuple[str, ...] = ()

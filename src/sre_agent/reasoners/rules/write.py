@@ -20,6 +20,8 @@ from sre_core import clock
 MOST_FINDINGS = 12
 MOST_MOMENTS = 25
 MOST_CITATIONS = 12
+OF_ONE_KIND = 2
+_NOT_NOW = frozenset({Kind.OLD_RESTARTS, Kind.RESTARTED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ def report(inquiry: Inquiry, scene: Scene, judgement: Judgement, log: EvidenceLo
     """The report of one investigation. A root cause without enough evidence becomes "not enough evidence" here at the latest."""
     cause = _root_cause(judgement, log)
     verdict = "not_enough_evidence" if judgement.cause and not cause else judgement.verdict
-    findings = _accepted(_findings(judgement, log), log)
+    findings = _accepted((*_asked_about(inquiry.scope, scene, judgement, log), *_findings(judgement, log)), log)
     return Report(
         investigation_id=log.investigation_id,
         prompt=inquiry.prompt,
@@ -73,11 +75,21 @@ def _root_cause(judgement: Judgement, log: EvidenceLog) -> RootCause | None:
     )
 
 
+def _asked_about(scope: Scope, scene: Scene, judgement: Judgement, log: EvidenceLog) -> list[Claim]:
+    """The service that the question names gets an answer of its own, also when it is well."""
+    if not scope.service or any(signal.service == scope.service for signal in judgement.symptoms):
+        return []
+    records = [*scene.error_rates, *scene.availabilities, *scene.workloads]
+    sources = [record.source for record in records if record.service == scope.service]
+    what = f"{scope.service} itself shows no sign of trouble"
+    return [Claim(what=what, evidence=tuple(log.record(source) for source in sources))]
+
+
 def _findings(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
     """What the cause rests on, then other symptoms; without a cause the symptoms and what is suspected."""
     cause = judgement.cause
     found = [*cause.signals, *judgement.symptoms] if cause else list(judgement.symptoms)
-    claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in dict.fromkeys(found)]
+    claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in _few_of_each(found)]
     if judgement.suspicion:
         suspicion = judgement.suspicion
         what = f"Suspected, not concluded: {suspicion.summary} (confidence {Confidence(suspicion.score).word}, {suspicion.score:.2f})"
@@ -85,13 +97,27 @@ def _findings(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
     return claims[:MOST_FINDINGS]
 
 
+def _few_of_each(signals: Iterable[Signal]) -> list[Signal]:
+    """At most OF_ONE_KIND of the same kind at the same service: a fifth killed pod proves no more than the second."""
+    groups: dict[tuple[Kind, str], list[Signal]] = defaultdict(list)
+    for signal in dict.fromkeys(signals):
+        groups[signal.kind, signal.service].append(signal)
+    return [signal for group in groups.values() for signal in group[:OF_ONE_KIND]]
+
+
 def _timeline(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
-    """What happened when, oldest first: changes, failures and complaints, without what was ruled out as old."""
-    apart = {Kind.OLD_RESTARTS}
-    concerned = {judgement.cause.service, *judgement.affected} if judgement.cause else {signal.service for signal in judgement.symptoms}
-    dated = [signal for signal in judgement.signals if signal.at and signal.kind not in apart and signal.service in concerned]
-    dated.sort(key=lambda signal: (signal.at or clock.now(), signal.kind != Kind.CHANGED))
-    return [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in dated[:MOST_MOMENTS]]
+    """What happened when, oldest first: the change, failures and complaints, without what was ruled out."""
+    cause = judgement.cause
+    concerned = {cause.service, *judgement.affected} if cause else {signal.service for signal in judgement.symptoms}
+    dated = [
+        signal
+        for signal in judgement.signals
+        if signal.at and signal.service in concerned and signal.kind not in _NOT_NOW and (not cause or signal.kind is not Kind.CHANGED)
+    ]
+    dated += [signal for signal in cause.signals if signal.kind is Kind.CHANGED] if cause else []
+    dated.sort(key=lambda signal: (signal.at or clock.now(), signal.kind is not Kind.CHANGED))
+    first = sorted(_few_of_each(dated)[:MOST_MOMENTS], key=lambda signal: signal.at or clock.now())
+    return [Claim(what=signal.moment or signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in first]
 
 
 def _excluded(found: RuledOut, log: EvidenceLog) -> Claim:
