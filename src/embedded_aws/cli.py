@@ -98,6 +98,7 @@ def _environment(found: Registry) -> list[str]:
 
 def _serve(parsed: argparse.Namespace) -> int:
     parsed.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.umask(0o077)
     if parsed.ready_fd is not None:
         daemon.detach()
     with daemon.only_one(parsed.state_dir) as alone:
