@@ -1,6 +1,146 @@
-"""Runs once on a new machine, out of its release (standard library only)."""
+"""Runs once on a new machine, out of its verified release: from machine.json to services behind nginx.
 
+Python 3.12 and its standard library only. Needs root, systemd, nginx and the AWS CLI, which the first stage installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
 import sys
+from functools import partial
+from pathlib import Path
+
+from sre_agent_deploy.instance import health
+from sre_agent_deploy.instance.aws_cli import AwsCli
+from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.layout import USER, Layout
+from sre_agent_deploy.instance.machine import Listener, MachineFile, MachineService, SecretRef
+from sre_agent_deploy.instance.nginx import Place, nginx_conf
+from sre_agent_deploy.instance.progress import Progress
+from sre_agent_deploy.instance.systemd import unit, unit_name
+
+_HEALTHY_WITHIN = 120.0
+_UNITS = Path("/etc/systemd/system")
+_NGINX_CONF = Path("/etc/nginx/nginx.conf")
+_NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
+
+
+def bootstrap(machine: MachineFile, layout: Layout) -> None:
+    """Take the machine to ready, telling each step. StepFailed after the failure is told."""
+    aws = AwsCli(machine.region)
+    progress = Progress(aws, machine.status_uri)
+    with progress.step("release"):
+        install_libraries(layout)
+    with progress.step("credentials"):
+        progress.conceal(*write_credentials(aws, machine, layout))
+    with progress.step("services"):
+        start_services(machine, layout)
+    with progress.step("front_door"):
+        start_front_door(machine, layout)
+    with progress.step("ready") as facts:
+        facts["listeners"] = check_front_door(machine, layout)
+
+
+def install_libraries(layout: Layout) -> None:
+    """Exactly the locked libraries, each proven by its hash, in an environment of this release's own."""
+    if not _user_exists(USER):
+        run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
+    run(sys.executable, "-m", "venv", str(layout.venv))
+    requirements = layout.release / "sre_agent_deploy" / "instance" / "requirements.txt"
+    run(str(layout.python), "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
+    run(str(layout.python), "-m", "compileall", "-q", str(layout.release))
+
+
+def write_credentials(aws: AwsCli, machine: MachineFile, layout: Layout) -> tuple[str, ...]:
+    """Write every credential as a file that only root reads; the answer is what no output may show."""
+    shown: list[str] = []
+    for service in machine.services:
+        for name, reference in service.credentials.items():
+            shown.append(aws.secret(reference))
+            write_private(layout.credential(service.name, name), shown[-1])
+    arn = machine.front_door.certificate.secret_arn
+    write_private(layout.certificate, aws.secret(SecretRef(arn, "certificate")))
+    shown.append(aws.secret(SecretRef(arn, "private_key")))
+    write_private(layout.key, shown[-1])
+    return tuple(shown)
+
+
+def start_services(machine: MachineFile, layout: Layout) -> None:
+    """Start each service and wait until it is well; StepFailed has the end of the journal of the one that is not."""
+    names = [unit_name(service.name) for service in machine.services]
+    for service, name in zip(machine.services, names, strict=True):
+        (_UNITS / name).write_text(unit(service, layout, machine.region), encoding="utf-8")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "enable", *names)
+    run("systemctl", "restart", *names)
+    for service in machine.services:
+        if not health.eventually(partial(_well, service, layout), _HEALTHY_WITHIN):
+            journal = run("journalctl", "--no-pager", "--output=cat", "--lines=40", f"--unit={unit_name(service.name)}")
+            raise StepFailed(f"The service {service.name} did not answer {service.health_path} within {_HEALTHY_WITHIN:.0f} s.", journal)
+
+
+def start_front_door(machine: MachineFile, layout: Layout) -> None:
+    """Let nginx own the ports. It is checked before it is started, so that a bad configuration says where it is bad."""
+    user = "nginx" if _user_exists("nginx") else "www-data"
+    # The services' sockets are for their own group.
+    run("usermod", "--append", "--groups", USER, user)
+    _NGINX_TEMPORARY.mkdir(parents=True, exist_ok=True)
+    _NGINX_CONF.write_text(nginx_conf(machine.front_door, layout, Place(user=f"user {user};")), encoding="utf-8")
+    run("nginx", "-t")
+    run("systemctl", "enable", "nginx")
+    run("systemctl", "restart", "nginx")
+
+
+def check_front_door(machine: MachineFile, layout: Layout) -> list[dict[str, object]]:
+    """Every health path answers through nginx with this machine's certificate; the answer is where it listens."""
+    public = machine.front_door.listeners[0]
+    for service in machine.services:
+        path = _published(service, public)
+        through = partial(health.well_through_door, "127.0.0.1", public.port, path, layout.certificate)
+        if path and not health.eventually(through, 15):
+            raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {path}.")
+    address = socket.gethostbyname(socket.gethostname())
+    return [{"port": each.port, "address": address, "actual_port": each.port} for each in machine.front_door.listeners]
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read, from its first moment."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def _published(service: MachineService, listener: Listener) -> str:
+    """The path at which a listener publishes a service's health; empty where it does not."""
+    routes = (route.path for route in listener.routes if route.service == service.name)
+    return next((path + service.health_path.lstrip("/") for path in routes), "")
+
+
+def _user_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _well(service: MachineService, layout: Layout) -> bool:
+    return health.well_on_socket(layout.socket(service.name), service.health_path)
+
+
+def main(machine_file: str, release: str) -> int:
+    """The program: 0 when the machine is ready."""
+    machine = MachineFile.from_json(json.loads(Path(machine_file).read_text(encoding="utf-8")))
+    try:
+        bootstrap(machine, Layout(Path(release)))
+    except StepFailed as failed:
+        print(failed.what, failed.output, file=sys.stderr, sep="\n")
+        return 1
+    return 0
+
 
 if __name__ == "__main__":
-    sys.exit("SRE-BOOTSTRAP-NOT-YET: this release can't set up a real machine yet; use --mode local.")
+    sys.exit(main(*sys.argv[1:3]))

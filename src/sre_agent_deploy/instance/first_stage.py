@@ -75,7 +75,8 @@ def report(machine: dict[str, Any], state: str, what: str = "", output: str = ""
 
 def fetch(machine: dict[str, Any]) -> Path:
     """Download the release, prove that it is the one that was named, and unpack it into a folder of its hash."""
-    uri, wanted = machine["release"]["uri"], machine["release"]["sha256"]
+    uri: str = machine["release"]["uri"]
+    wanted: str = machine["release"]["sha256"]
     archive, folder = ROOT / f"{wanted}.zip", ROOT / "releases" / wanted
     persistently("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive))
     found = hashlib.sha256(archive.read_bytes()).hexdigest()

@@ -14,14 +14,17 @@ from sre_agent_deploy.instance.machine import FrontDoor, Listener, Route
 LARGEST_BODY = 6 * 1024 * 1024
 
 # A path that two readers could understand differently is refused: an encoded slash, backslash or NUL, a plain backslash,
-# an empty segment, and the segments `.` and `..` in any spelling. The query is not part of it.
-_AMBIGUOUS = r"^[^?]*(?:%2f|%5c|%00|\\|//|/(?:\.|%2e){1,2}(?=/|\?|$))"
+# (`\x5c`, since nginx unescapes strings), an empty segment, and the segments `.` and `..` in any spelling. The query is not part of it.
+_AMBIGUOUS = r"^[^?]*(?:%2f|%5c|%00|\x5c|//|/(?:\.|%2e){1,2}(?=/|\?|$))"
 
 # A service believes what the front door says of a request, so a client can't say it.
 _CLAIMS = (
     "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Ssl",
     "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "Proxy", "Expect", "TE", "Upgrade",
 )  # fmt: skip
+
+_TOO_LARGE = f"A request body may have {LARGEST_BODY} bytes."
+_PLAINLY = "The path has empty, dot or encoded-slash segments. Send it in its plain form."
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
         "  add_header X-Content-Type-Options nosniff always;",
         # nginx would answer plain HTTP on a TLS port with a page; closing says no more than needed.
         "  error_page 497 @plain; location @plain { return 444; }",
-        f"  error_page 413 @large; location @large {{ {_says(413, 'FRONT-DOOR-BODY-TOO-LARGE', f'A request body may have {LARGEST_BODY} bytes.')} }}",
+        f"  error_page 413 @large; location @large {{ {_says(413, 'FRONT-DOOR-BODY-TOO-LARGE', _TOO_LARGE)} }}",
         f"  error_page 502 @down; location @down {{ {_unavailable(502, 'does not answer')} }}",
         f"  error_page 504 @slow; location @slow {{ {_unavailable(504, 'took too long')} }}",
         '  set $service "";',
@@ -123,9 +126,6 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
         *(f"  {line}" for line in _locations(listener.routes)),
         "}",
     )
-
-
-_PLAINLY = "The path has empty, dot or encoded-slash segments. Send it in its plain form."
 
 
 def _locations(routes: tuple[Route, ...]) -> tuple[str, ...]:

@@ -1,0 +1,55 @@
+"""How far a boot has come, as small objects in S3 that the deployer reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sre_agent_deploy.instance.aws_cli import AwsCli
+from sre_agent_deploy.instance.commands import StepFailed
+from sre_core import clock
+
+_LONGEST_OUTPUT = 4000
+# Shorter pieces of a secret say nothing, and removing them would eat ordinary words.
+_SHORTEST_PIECE = 8
+
+
+class Progress:
+    """Writes `<status uri><step>.json` when a step starts, ends and fails; no secret passes through."""
+
+    def __init__(self, aws: AwsCli, status_uri: str) -> None:
+        self._aws = aws
+        self._status_uri = status_uri
+        self._secrets: set[str] = set()
+
+    def conceal(self, *secrets: str) -> None:
+        """From now on these values, and the lines of longer ones, are removed from whatever is written."""
+        self._secrets.update(piece for secret in secrets for piece in (secret, *secret.splitlines()) if len(piece) >= _SHORTEST_PIECE)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, object]]:
+        """Say that the step runs, and how it ended; what the body puts into the dictionary is added. Failures travel on."""
+        self._write(name, "running")
+        facts: dict[str, object] = {}
+        try:
+            yield facts
+        except StepFailed as failed:
+            self._write(name, "failed", failed.what, failed.output)
+            raise
+        except Exception as unexpected:
+            self._write(name, "failed", f"The bootstrap could not finish this step: {type(unexpected).__name__}: {unexpected}")
+            raise
+        self._write(name, "ok", facts=facts)
+
+    def _write(self, step: str, state: str, what: str = "", output: str = "", facts: Mapping[str, object] | None = None) -> None:
+        status = {"step": step, "state": state, "time": clock.stamp(), "what": self._clean(what)}
+        status["output"] = self._clean(output)[-_LONGEST_OUTPUT:]
+        print(json.dumps(status), file=sys.stderr, flush=True)
+        self._aws.put_object(f"{self._status_uri}{step}.json", json.dumps({**status, **(facts or {})}))
+
+    def _clean(self, text: str) -> str:
+        for piece in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(piece, "***")
+        return text
