@@ -37,8 +37,6 @@ class Registry:
     region: str
     access_key_id: str
     secret_access_key: Secret
-    fresh: bool = False
-    """Whether it was started just now."""
 
     def aws(self, region: str) -> Aws:
         endpoint = Endpoint(self.endpoint, self.ca_file, self.access_key_id, self.secret_access_key)
@@ -74,7 +72,9 @@ def started(region: str) -> Registry | Problem:
     if answer.returncode != 0:
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
     registry = _read(_registry_path(), json.loads(answer.stdout))
-    return registry if registry.start_id == before else _fresh(registry)
+    if registry.start_id != before:
+        _ours().write_text(registry.start_id, encoding="ascii")
+    return registry
 
 
 def running() -> Registry | None:
@@ -85,19 +85,22 @@ def running() -> Registry | None:
     return _read(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def stopped() -> bool:
-    """Stop the AWS of this machine, with everything it runs."""
+def stopped(registry: Registry) -> bool:
+    """Stop the AWS of this machine with everything it runs, if it was started by this tool; one that the user started stays."""
+    marker = _ours()
+    if not marker.exists() or marker.read_text(encoding="ascii") != registry.start_id:
+        return False
+    marker.unlink()
     return _ask("stop").returncode == 0
-
-
-def _fresh(registry: Registry) -> Registry:
-    from dataclasses import replace
-
-    return replace(registry, fresh=True)
 
 
 def _registry_path() -> Path:
     return state_folder() / "embedded-aws.json"
+
+
+def _ours() -> Path:
+    """Says which start of the AWS of this machine was this tool's doing."""
+    return state_folder() / "started-here"
 
 
 def _start_id(path: Path) -> str:

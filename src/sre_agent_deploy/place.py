@@ -31,8 +31,7 @@ class Place:
     def origin(self) -> dict[str, str]:
         """What the state remembers of the AWS, to notice another one; both empty for Amazon's own."""
         endpoint = self.aws.endpoint.url if self.aws.endpoint else ""
-        started = "by this deployment" if self.registry and self.registry.fresh else ""
-        return {"endpoint": endpoint, "start_id": self.registry.start_id if self.registry else "", "started": started}
+        return {"endpoint": endpoint, "start_id": self.registry.start_id if self.registry else ""}
 
     def ca_files(self) -> tuple[str, ...]:
         """The certificate authority of an AWS that is not Amazon's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,6 +133,8 @@ def _shown(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     shown = str(value)
+    if "\n" in shown:
+        return f"{len(shown)} characters with SHA-256 {hashlib.sha256(shown.encode()).hexdigest()[:12]}"
     return shown if len(shown) <= 120 else f"{shown[:117]}..."
 
 

@@ -70,10 +70,10 @@ def command(
         cleaned = cleanup.cleanup(place.aws, deployment, journal, observe)
         if journal:
             journal.ended("failed" if cleaned.problems else "cleaned up")
-    sys.exit(_told(deployment, cleaned, place, state, as_json=as_json))
+    sys.exit(_told(deployment, cleaned, place, as_json=as_json))
 
 
-def _told(deployment: str, cleaned: Cleaned, place: Place, state: State | None, *, as_json: bool) -> int:
+def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> int:
     from sre_agent_deploy import connection
 
     show_problems(cleaned.problems, as_json=as_json)
@@ -81,23 +81,23 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, state: State | None, 
         click.echo(f"{len(cleaned.removed)} deleted, {len(cleaned.problems)} remain: run the same command again.", err=True)
         return 1
     connection.remove(deployment)
-    stopped = _stopped_aws(deployment, place, state)
+    stopped = _stopped_aws(deployment, place)
     if as_json:
         click.echo(json.dumps({"cleaned_up": deployment, "deleted": len(cleaned.removed), "aws_stopped": stopped}))
     else:
         click.echo(f"\nDeployment {deployment} is gone: {len(cleaned.removed)} resources deleted.")
         if stopped:
-            click.echo("The AWS of this machine, which the deployment had started, is stopped.")
+            click.echo("The AWS of this machine, which was started for it, is stopped.")
     return 0
 
 
-def _stopped_aws(deployment: str, place: Place, state: State | None) -> bool:
-    """Stop the AWS of this machine, if this deployment started it and no other uses it."""
+def _stopped_aws(deployment: str, place: Place) -> bool:
+    """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
     from sre_agent_deploy import connection, local
 
-    if not (place.registry and state and state.aws.get("started") == "by this deployment"):
+    if not place.registry or connection.others(deployment, place.registry.path):
         return False
-    return not connection.others(deployment, place.registry.path) and local.stopped()
+    return local.stopped(place.registry)
 
 
 def _config(config_file: Path | None, mode: str | None, state: State | None) -> Config:

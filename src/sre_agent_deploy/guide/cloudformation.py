@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Ref, Text
+from sre_agent_deploy.resource import CfnResource, Ref, Text
 
 
 def template(blueprint: Blueprint) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def template(blueprint: Blueprint) -> dict[str, Any]:
     for item in blueprint:
         if not item.named and made[item.name].type:
             resources |= rendering.resources(item.name, made[item.name])
-    parameters = rendering.parameters(blueprint.items)
+    parameters = dict(sorted(rendering.asked.items()))
     document: dict[str, Any] = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"sre-agent deployment {blueprint.deployment}",
@@ -59,6 +59,8 @@ class _Rendering:
         attribute = target.attributes.get(ref.output)
         if item.named or not target.type or attribute is None:
             return {"Ref": self._parameter(ref, item, target)}
+        if "${" in attribute:
+            return {"Fn::Sub": attribute.replace("${", f"${{{logical(ref.of)}.")}
         return {"Ref": logical(ref.of)} if attribute == "Ref" else {"Fn::GetAtt": [logical(ref.of), attribute]}
 
     def _parameter(self, ref: Ref, item: Item, target: CfnResource) -> str:
@@ -67,14 +69,7 @@ class _Rendering:
         self.asked[name] = {"Type": "String", "Description": why[:4000]} | ({"NoEcho": True} if "secret" in ref.output else {})
         return name
 
-    def parameters(self, items: tuple[Item, ...]) -> dict[str, Any]:
-        return dict(sorted(self.asked.items()))
-
 
 def logical(name: str) -> str:
     """`gateway_role` -> `GatewayRole`: CloudFormation's logical ids have no underscores."""
     return "".join(part.capitalize() for part in name.split("_"))
-
-
-def tags(deployment: str) -> list[dict[str, str]]:
-    return [{"Key": DEPLOYMENT_TAG, "Value": deployment}]
