@@ -38,7 +38,7 @@ def parse(text: str) -> Tree | Malformed:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        root = YAML().compose(text)
+        root = YAML(typ="safe", pure=True).compose(text)
         return Mapping((), Mark(1, 1)) if root is None else _tree(root, depth=0)
     except _Stop as stop:
         return stop.malformed

@@ -1,0 +1,1 @@
+"""Speed: ratios in one run, never asserted in a test."""
