@@ -54,7 +54,7 @@ def test_a_body(gateway: Any, make_target: Any, caller_of: Any, api: Any) -> Non
         ({"credentialLocation": "QUERY_PARAMETER", "credentialParameterName": "api key"}, ("", "", f"limit=5&api%20key={API_KEY}")),
     ],
 )
-def test_where_the_key_goes(gateway: Any, make_target: Any, caller_of: Any, api: Any, key: Any, seen: Any) -> None:
+def test_where_the_key_goes(*, gateway: Any, make_target: Any, caller_of: Any, api: Any, key: Any, seen: Any) -> None:
     """A header or a query parameter of any name, with or without a prefix."""
     make_target(gateway, key=key)
     assert caller_of(gateway).call("pods___search_logs", limit=5)["isError"] is False
@@ -75,7 +75,7 @@ def test_where_the_key_goes(gateway: Any, make_target: Any, caller_of: Any, api:
         ({"pod_name": ""}, "Field 'pod_name': not a path segment"),
     ],
 )
-def test_arguments_that_do_not_fit(gateway: Any, make_target: Any, caller_of: Any, api: Any, arguments: Any, says: str) -> None:
+def test_arguments_that_do_not_fit(*, gateway: Any, make_target: Any, caller_of: Any, api: Any, arguments: Any, says: str) -> None:
     """They are refused in AgentCore's words, for any caller to see, and nothing is sent."""
     make_target(gateway)
     result = caller_of(gateway).call("pods___get_pod_status", **arguments)
@@ -93,7 +93,7 @@ def test_a_tool_that_does_not_exist(gateway: Any, make_target: Any, caller_of: A
 
 
 @pytest.mark.parametrize(("status", "says"), [(400, "Client error"), (404, "Client error"), (500, "Server error"), (302, "Redirects")])
-def test_a_backend_that_fails(debugging: Any, make_target: Any, caller_of: Any, api: Any, status: int, says: str) -> None:
+def test_a_backend_that_fails(*, debugging: Any, make_target: Any, caller_of: Any, api: Any, status: int, says: str) -> None:
     """With DEBUG the caller sees the status and the body, twice; redirects count as failures and are not followed."""
     target = make_target(debugging)
     api.status, api.body, api.headers = status, b'{"error": "no"}', [(b"location", b"https://127.0.0.1/elsewhere")]
@@ -133,7 +133,7 @@ def test_a_certificate_that_nobody_vouches_for(debugging: Any, make_target: Any,
 
 
 def test_a_certificate_for_another_name(
-    aws: Any, debugging: Any, make_target: Any, caller_of: Any, api: Any, private_ca: LocalAuthority
+    *, aws: Any, debugging: Any, make_target: Any, caller_of: Any, api: Any, private_ca: LocalAuthority
 ) -> None:
     """The name in the URL must be in the certificate, although the connection goes to the address that it has here."""
     zone = unique("zone") + ".example"
@@ -147,7 +147,7 @@ def test_a_certificate_for_another_name(
     assert api.requests == []
 
 
-def test_a_name_of_this_aws(aws: Any, debugging: Any, make_target: Any, caller_of: Any, api: Any, private_ca: LocalAuthority) -> None:
+def test_a_name_of_this_aws(*, aws: Any, debugging: Any, make_target: Any, caller_of: Any, api: Any, private_ca: LocalAuthority) -> None:
     """A name from Route 53 is called at its address, with the name in SNI, Host and certificate."""
     zone = unique("zone") + ".example"
     route53 = aws.client("route53")
@@ -184,7 +184,7 @@ def test_where_a_gateway_must_not_go(debugging: Any, make_target: Any, caller_of
     "missing", ["bedrock-agentcore:GetResourceApiKey", "bedrock-agentcore:GetWorkloadAccessToken", "secretsmanager:GetSecretValue"]
 )
 def test_a_role_that_may_not_get_the_key(
-    make_gateway: Any, make_role: Any, make_target: Any, caller_of: Any, api: Any, missing: str
+    *, make_gateway: Any, make_role: Any, make_target: Any, caller_of: Any, api: Any, missing: str
 ) -> None:
     """The target is READY and listed, and every call fails: as on AWS, only a call shows it."""
     statement = PERMISSIONS["Statement"][0]

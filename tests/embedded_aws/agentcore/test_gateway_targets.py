@@ -117,7 +117,7 @@ def test_what_is_refused_at_once(control: Any, request_for: Any, changes: Any, c
         ({"security": [{"key": []}]}, "Security requirements"),
     ],
 )
-def test_a_schema_that_makes_no_tools(aws: Any, control: Any, gateway: Any, request_for: Any, changes: Any, says: str) -> None:
+def test_a_schema_that_makes_no_tools(*, aws: Any, control: Any, gateway: Any, request_for: Any, changes: Any, says: str) -> None:
     """The target is created and becomes FAILED; its statusReasons say why."""
     made = control.create_gateway_target(**request_for(targetConfiguration=inline(openapi(SERVER, **changes))))
     failed = settled(aws, control, gateway, made["targetId"], until="FAILED")
@@ -146,7 +146,7 @@ def test_a_private_ca_from_secrets_manager(aws: Any, gateway: Any, make_target: 
     assert caller_of(gateway).call("pods___search_logs")["isError"] is False
 
 
-def test_an_update_reads_the_schema_again(aws: Any, control: Any, gateway: Any, make_target: Any, caller_of: Any, api: Any) -> None:
+def test_an_update_reads_the_schema_again(*, aws: Any, control: Any, gateway: Any, make_target: Any, caller_of: Any, api: Any) -> None:
     """UPDATING, then READY with the new tools; an update that fails leaves the tools that worked."""
     target = make_target(gateway)
     names = {"gatewayIdentifier": gateway["gatewayId"], "targetId": target["targetId"]}
@@ -164,7 +164,7 @@ def test_an_update_reads_the_schema_again(aws: Any, control: Any, gateway: Any, 
 
 
 def test_synchronizing_reads_what_s3_has_now(
-    aws: Any, control: Any, gateway: Any, make_target: Any, bucket: str, caller_of: Any, api: Any
+    *, aws: Any, control: Any, gateway: Any, make_target: Any, bucket: str, caller_of: Any, api: Any
 ) -> None:
     """A changed document is seen after SynchronizeGatewayTargets, not before."""
     target = make_target(gateway)

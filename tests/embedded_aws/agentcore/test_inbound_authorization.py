@@ -129,7 +129,7 @@ def test_the_metadata_needs_no_token(make_gateway: Any, issuer: Any, http: Any) 
     }
 
 
-def test_another_clients_after_an_update(aws: Any, control: Any, gateway: Any, role_arn: str, issuer: Any, caller_of: Any) -> None:
+def test_another_clients_after_an_update(*, aws: Any, control: Any, gateway: Any, role_arn: str, issuer: Any, caller_of: Any) -> None:
     """Whom a gateway allows is looked up at each request, not remembered with the token."""
     caller = caller_of(gateway)
     assert caller.post(LIST).status_code == 200
@@ -155,7 +155,7 @@ def test_an_open_gateway(make_gateway: Any, caller_of: Any) -> None:
         ({"origin": "null"}, 403, "foreign_origin"),
     ],
 )
-def test_a_page_on_another_site(gateway: Any, caller_of: Any, denials: Any, headers: Any, status: int, reason: str) -> None:
+def test_a_page_on_another_site(*, gateway: Any, caller_of: Any, denials: Any, headers: Any, status: int, reason: str) -> None:
     """Neither a page of another origin nor a name that was pointed here reaches a gateway, even with a good token."""
     denials()
     answer = caller_of(gateway).post(LIST, headers=headers)
