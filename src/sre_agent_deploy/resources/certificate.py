@@ -17,6 +17,8 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
+__all__ = ["Certificate", "CertificateSource"]
+
 
 @dataclass(frozen=True)
 class _Stored:

@@ -79,6 +79,14 @@ def reported(aws: Aws, status_uri: str, since: datetime) -> tuple[Status, ...]:
     return tuple(Status.parse(step, text) for step, text in texts.items())
 
 
+def forget(aws: Aws, status_uri: str) -> None:
+    """Delete the reports under an `s3://bucket/prefix/`, which nobody but the machine has written."""
+    bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
+    answer = or_none(lambda: aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
+    for entry in answer.get("Contents", []) if answer else []:
+        aws.s3.delete_object(Bucket=bucket, Key=entry["Key"])
+
+
 def _text(aws: Aws, bucket: str, key: str) -> str:
     answer = or_none(lambda: aws.s3.get_object(Bucket=bucket, Key=key), ("NoSuchKey",))
     return answer["Body"].read().decode(errors="replace") if answer else ""
@@ -90,8 +98,9 @@ def _failed(instance_id: str, status: Status) -> Problem:
         what=f"The bootstrap of {instance_id} failed at {status.step}: {status.what}",
         why=f"Its last output was:\n{status.output}" if status.output else "The step gave no output.",
         do=(
-            "Correct what the message above names, and run the same command again: a new instance takes the place of this one.",
-            f"To look around: aws ssm start-session --target {instance_id}, then sudo journalctl -b -u 'sre-agent*'.",
+            f"Correct what the message names; then `aws ec2 terminate-instances --instance-ids {instance_id}` "
+            "and run the same command again: it starts a new instance.",
+            f"To look around first: aws ssm start-session --target {instance_id}, then sudo journalctl -b -u 'sre-agent*'.",
         ),
         context={"step": status.step},
     )

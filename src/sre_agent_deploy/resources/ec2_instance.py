@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.resource import (
     CfnResource,
     Defaults,
@@ -23,15 +21,13 @@ from sre_agent_deploy.resource import (
     cfn,
     known,
 )
-from sre_agent_deploy.resources import ec2_boot, tag_list
+from sre_agent_deploy.resources import ec2_boot, ec2_describe, tag_list
+from sre_agent_deploy.resources.ec2_describe import STATUS_TAG, USUAL_ROOT
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
-STATUS_TAG = "sre-agent:status-uri"
-_GONE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
-_USUAL_ROOT = "/dev/xvda"  # Amazon Linux; Ubuntu calls it /dev/sda1
 _METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
 
 
@@ -81,7 +77,7 @@ class Ec2Instance(Defaults):
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         # While it is shutting down it still holds its network interface and security group, so it is still there.
-        instance = _described(aws, id)
+        instance = ec2_describe.described(aws, id)
         if instance is None or instance["State"]["Name"] == "terminated":
             return None
         tags = tag_list.as_dict(instance.get("Tags"))
@@ -92,8 +88,8 @@ class Ec2Instance(Defaults):
             subnet_id=instance.get("SubnetId", ""),
             security_group_id=",".join(group["GroupId"] for group in instance.get("SecurityGroups", [])),
             profile_arn=instance.get("IamInstanceProfile", {}).get("Arn", ""),
-            user_data=_user_data(aws, id),
-            volume_gb=_volume_gb(aws, instance),
+            user_data=ec2_describe.user_data(aws, id),
+            volume_gb=ec2_describe.volume_gb(aws, instance),
             key_name=instance.get("KeyName", ""),
             status_uri=tags.get(STATUS_TAG, ""),
         )
@@ -101,12 +97,12 @@ class Ec2Instance(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
-        root_device_name = self.root_device_name or _root_device_name(aws, self.image_id)
+        root_device_name = self.root_device_name or ec2_describe.root_device_name(aws, self.image_id)
         made = aws.ec2.run_instances(**self._asked(root_device_name), **_birth(mark, known(self.status_uri)))
         return made["Instances"][0]["InstanceId"]
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
-        instance = _described(aws, id)
+        instance = ec2_describe.described(aws, id)
         state = instance["State"]["Name"] if instance else "pending"
         if instance is None or state == "pending":
             return Waiting("instance is pending")
@@ -119,6 +115,10 @@ class Ec2Instance(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         aws.ec2.terminate_instances(InstanceIds=[id])
+        status_uri = tag_list.as_dict((ec2_describe.described(aws, id) or {}).get("Tags")).get(STATUS_TAG, "")
+        # The machine beside it may report to the same place; who goes last tidies up.
+        if status_uri and not ec2_describe.serving(aws, status_uri):
+            ec2_boot.forget(aws, status_uri)
 
     def console(self) -> Steps:
         return (
@@ -129,7 +129,7 @@ class Ec2Instance(Defaults):
             f"Key pair: {self.key_name or 'Proceed without a key pair'}",
             f"Network settings > Edit > Subnet: {self.subnet_id}; Auto-assign public IP: Enable",
             f"Firewall: Select existing security group: {self.security_group_id}",
-            f"Configure storage: root volume ({self.root_device_name or _USUAL_ROOT}) {self.volume_gb} GiB gp3, Encrypted",
+            f"Configure storage: root volume ({self.root_device_name or USUAL_ROOT}) {self.volume_gb} GiB gp3, Encrypted",
             f"Advanced details > IAM instance profile: {self.profile_arn}",
             "Advanced details > Metadata version: V2 only (token required); Metadata response hop limit: 1",
             "Advanced details > User data, paste:",
@@ -148,7 +148,7 @@ class Ec2Instance(Defaults):
             KeyName=self.key_name,
             UserData={"Fn::Base64": self.user_data},
             MetadataOptions=_METADATA,
-            BlockDeviceMappings=(_root_volume(self.root_device_name or _USUAL_ROOT, self.volume_gb),),
+            BlockDeviceMappings=(_root_volume(self.root_device_name or USUAL_ROOT, self.volume_gb),),
             Tags=({"Key": STATUS_TAG, "Value": self.status_uri},) if self.status_uri else (),
         )
 
@@ -247,30 +247,9 @@ def _birth(mark: Mark, status_uri: str) -> dict[str, Any]:
     return {"ClientToken": mark.token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}
 
 
-def _root_device_name(aws: Aws, image_id: str) -> str:
-    images = aws.ec2.describe_images(ImageIds=[image_id])["Images"]
-    return images[0].get("RootDeviceName", _USUAL_ROOT) if images else _USUAL_ROOT
-
-
 def _root_volume(root_device_name: str, volume_gb: int) -> Any:
     ebs = {"VolumeSize": volume_gb, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
     return {"DeviceName": root_device_name, "Ebs": ebs}
-
-
-def _described(aws: Aws, instance_id: str) -> Any:
-    answer = or_none(lambda: aws.ec2.describe_instances(InstanceIds=[instance_id]), _GONE)
-    return answer["Reservations"][0]["Instances"][0] if answer and answer["Reservations"] else None
-
-
-def _user_data(aws: Aws, instance_id: str) -> str:
-    answer = aws.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
-    return base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode()
-
-
-def _volume_gb(aws: Aws, instance: Any) -> int:
-    root = [m["Ebs"]["VolumeId"] for m in instance.get("BlockDeviceMappings", []) if m["DeviceName"] == instance.get("RootDeviceName")]
-    volumes = aws.ec2.describe_volumes(VolumeIds=root)["Volumes"] if root else []
-    return volumes[0]["Size"] if volumes else 0
 
 
 def _outputs(aws: Aws, instance: Any, status_uri: str) -> dict[str, str]:

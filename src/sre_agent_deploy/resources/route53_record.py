@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, cfn, known
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    GENERATION_TAG,
+    NAME_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    LaterText,
+    Mark,
+    Owned,
+    Steps,
+    cfn,
+    known,
+)
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -74,9 +88,10 @@ class DnsRecord(Defaults):
             _change(aws, zone, *doomed)
 
     def console(self) -> Steps:
+        zone = f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record"
         return (
-            f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record",
-            f"Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {_TTL}",
+            f"{zone}; Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {_TTL}",
+            f"{zone}; Record name: {_beside(self.domain)}; Record type: TXT; Value: {self._mark_by_hand()}; TTL: {_TTL}",
         )
 
     def template(self) -> CfnResource:
@@ -89,7 +104,11 @@ class DnsRecord(Defaults):
             TTL=str(_TTL),
             ResourceRecords=(self.address,),
         )
-        return replace(record)
+        note = f"So that the record is known as this deployment's, add a TXT record {_beside(self.domain)}: {self._mark_by_hand()}"
+        return replace(record, note=note)
+
+    def _mark_by_hand(self) -> str:
+        return _heritage({DEPLOYMENT_TAG: "DEPLOYMENT-ID", NAME_TAG: self.name, GENERATION_TAG: "1"})
 
     def _address(self) -> Any:
         return _set(self.domain, "A", known(self.address))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, known
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, Text, known
 from sre_agent_deploy.resources import tag_list
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
@@ -26,21 +26,21 @@ class Content:
     Text with Refs inside has no digest until they are resolved.
     """
 
-    body: bytes | LaterText = field(compare=False, repr=False)
+    body: bytes | LaterText | None = field(compare=False, repr=False)
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.body, bytes | str) and self.body:
+        if isinstance(self.body, bytes | str):
             object.__setattr__(self, "sha256", hashlib.sha256(self.bytes()).hexdigest())
 
     @classmethod
     def digest(cls, sha256: str) -> Content:
         """Content of which only the digest is known."""
-        return cls(b"", sha256)
+        return cls(None, sha256)
 
     def bytes(self) -> bytes:
-        """The bytes to store. Raises TypeError while a Ref inside is still open."""
-        return self.body if isinstance(self.body, bytes) else known(self.body).encode()
+        """The bytes to store. Raises TypeError where only the digest is known, or a Ref inside is still open."""
+        return self.body if isinstance(self.body, bytes) else known(self.body or Text(())).encode()
 
 
 @dataclass(frozen=True, kw_only=True)

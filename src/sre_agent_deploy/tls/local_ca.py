@@ -51,9 +51,8 @@ class LocalCa:
         return (f"A certificate for {', '.join(hosts)}, issued by your own certificate authority ({self.ca_file})",)
 
 
-def opened(state_dir: Path) -> LocalCa:
-    """The authority of a state directory, made at its first use. Two processes that start at once get the same one."""
-    folder = state_dir / "local-ca"
+def opened(folder: Path) -> LocalCa:
+    """The authority that is kept in `folder`, made at its first use. Two processes that start at once get the same one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate_file, key_file = folder / "ca.pem", folder / "ca.key"
     with (folder / "lock").open("w") as lock:

@@ -1,0 +1,90 @@
+"""What every resource type does in its life, whatever it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import attempt
+from sre_agent_deploy.plan import Difference, difference
+from sre_agent_deploy.resource import Found, Mark, Ready, Waiting
+from sre_core.problem import Problem
+
+
+def born(aws: Aws, wanted: Any, mark: Mark) -> str:
+    """Make it, wait for it, and say everything that can be said twice; its id."""
+    id = wanted.create(aws, mark)
+    settled(lambda: wanted.ready(aws, id))
+    configured(aws, wanted, id)
+    return str(id)
+
+
+def configured(aws: Aws, wanted: Any, id: str) -> None:
+    wanted.configure(aws, id)
+    settled(lambda: wanted.ready(aws, id))
+
+
+def read(aws: Aws, wanted: Any, id: str) -> Found[Any]:
+    """What AWS shows of it; it must be there."""
+    found = type(wanted).read(aws, id, wanted.name)
+    assert found is not None
+    return found  # type: ignore[no-any-return]
+
+
+def drift(aws: Aws, wanted: Any, id: str) -> tuple[Difference, ...]:
+    """How AWS differs from the declaration, in the words of a plan."""
+    return difference(wanted, read(aws, wanted, id).seen)
+
+
+def lives_and_dies(aws: Aws, wanted: Any, mark: Mark) -> None:
+    """It is made as declared, found by its deployment, changes nothing when configured again, and goes without a trace."""
+    kind, id = type(wanted), born(aws, wanted, mark)
+    assert drift(aws, wanted, id) == ()
+    assert read(aws, wanted, id).owner(mark.deployment) == "us"
+    assert id in [owned.id for owned in kind.owned(aws, mark.deployment)]
+    assert kind.owned(aws, "sre-of-somebody-else") == ()
+    configured(aws, wanted, id)
+    assert drift(aws, wanted, id) == ()
+    dies(aws, wanted, id, mark.deployment)
+
+
+def dies(aws: Aws, wanted: Any, id: str, deployment: str) -> None:
+    """Delete it and wait until AWS shows it no longer, neither by its id nor in a listing."""
+    kind = type(wanted)
+    kind.delete(aws, id)
+    assert until(lambda: kind.read(aws, id, wanted.name) is None)
+    assert id not in [owned.id for owned in kind.owned(aws, deployment)]
+
+
+def repairs(aws: Aws, wanted: Any, id: str, **changed: Any) -> None:
+    """Where AWS has another value, configuring puts the declared one there; and back."""
+    other = dataclasses.replace(wanted, **changed)
+    assert {entry.field for entry in drift(aws, other, id)} == set(changed)
+    configured(aws, other, id)
+    assert drift(aws, other, id) == ()
+    configured(aws, wanted, id)
+    assert drift(aws, wanted, id) == ()
+
+
+def refused(aws: Aws, wanted: Any, mark: Mark) -> Problem:
+    """The Problem that a birth ends in."""
+    answer = attempt(lambda: wanted.create(aws, mark), subject=wanted, failures=wanted.FAILURES)
+    assert isinstance(answer, Problem), answer
+    return answer
+
+
+def until(happened: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether something happens within a time that is ample on a busy machine."""
+    end = time.monotonic() + seconds
+    while not (done := happened()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return done
+
+
+def settled(ask: Callable[[], Any]) -> None:
+    """Wait while AWS says that it is still at work; anything but Ready then is a failure."""
+    assert until(lambda: not isinstance(ask(), Waiting))
+    assert ask() == Ready()

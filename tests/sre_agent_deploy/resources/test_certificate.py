@@ -1,0 +1,154 @@
+"""The front door's certificate: of its source, for its hosts, and renewed in time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resource import Ref
+from sre_agent_deploy.resources.certificate import Certificate
+from sre_agent_deploy.tls import local_ca
+from sre_agent_deploy.tls.chain import Chain, faults
+from sre_agent_deploy.tls.source import CertificateSource, Issued
+from sre_core import clock
+
+from .conftest import Marked
+from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+
+
+@dataclass(frozen=True)
+class OfAge:
+    """An authority whose certificates have been around for a while."""
+
+    authority: local_ca.LocalCa
+    age: timedelta
+    renews: bool = True
+
+    @property
+    def identity(self) -> str:
+        return self.authority.identity
+
+    def issue(self, hosts: tuple[str, ...]) -> Issued:
+        return self.authority.issue(hosts, clock.now() - self.age)
+
+    def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return ()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> local_ca.LocalCa:
+    return local_ca.opened(tmp_path / "local-ca")
+
+
+def certificate(deployment: str, source: CertificateSource) -> Certificate:
+    return Certificate(name="certificate", secret_name=f"{deployment}/certificate", source=source, hosts=("sre.example.com", "192.0.2.7"))
+
+
+def stored(aws: Aws, id: str) -> dict[str, str]:
+    parts: dict[str, str] = json.loads(aws.secrets.get_secret_value(SecretId=id)["SecretString"])
+    return parts
+
+
+def test_a_certificate_from_birth_to_death(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """It is issued, stored and deleted."""
+    lives_and_dies(aws, certificate(deployment, authority), marked("certificate"))
+
+
+def test_what_a_machine_finds(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """The secret has the chain, leaf first, and the leaf's key; the output says when it ends."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    parts = stored(aws, id)
+    chain = Chain.parse(parts["certificate"])
+    assert faults(chain, None, declared_hosts(declared)) == ()
+    assert parts["private_key"].startswith("-----BEGIN PRIVATE KEY-----")
+    assert read(aws, declared, id).outputs["not_after"] == clock.stamp(chain.not_after)
+    assert parts["private_key"] not in repr(read(aws, declared, id))
+    dies(aws, declared, id, deployment)
+
+
+def declared_hosts(declared: Certificate) -> tuple[str, ...]:
+    return tuple(map(str, declared.hosts))
+
+
+def test_other_hosts_or_another_authority(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, tmp_path: Path) -> None:
+    """Each is a difference, and gets another certificate."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    repairs(aws, declared, id, hosts=("198.51.100.4",))
+    other = certificate(deployment, local_ca.opened(tmp_path / "another"))
+    assert [entry.field for entry in drift(aws, other, id)] == ["issued_by"]
+    configured(aws, other, id)
+    assert drift(aws, other, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+@pytest.mark.parametrize(("days_left", "renewed"), [(31, False), (29, True), (-1, True)])
+def test_a_certificate_of_some_age(
+    aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, days_left: int, renewed: bool
+) -> None:
+    """From 30 days before its end a plan says so, and configuring stores a fresh one; before, nothing is touched."""
+    aged = OfAge(authority, local_ca.LEAF_LIFE - timedelta(days=days_left, minutes=-1))
+    id = certificate(deployment, aged).create(aws, marked("certificate"))
+    declared, before = certificate(deployment, authority), stored(aws, id)
+    assert [entry.field for entry in drift(aws, declared, id)] == (["fresh"] if renewed else [])
+    configured(aws, declared, id)
+    assert (stored(aws, id) != before) is renewed
+    assert drift(aws, declared, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def test_files_in_their_last_days(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """What does not get fresher by storing it again is not stored again at every run."""
+    last_days = certificate(deployment, OfAge(authority, local_ca.LEAF_LIFE - timedelta(days=5), renews=False))
+    id = born(aws, last_days, marked("certificate"))
+    assert drift(aws, last_days, id) == ()
+    dies(aws, last_days, id, deployment)
+
+
+@pytest.mark.parametrize("damage", ["{}", "no JSON", '{"certificate": "-----BEGIN CERTIFICATE-----"}'])
+def test_a_certificate_that_somebody_damaged(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, damage: str) -> None:
+    """It differs in everything, and is replaced."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    aws.secrets.put_secret_value(SecretId=id, SecretString=damage)
+    assert {entry.field for entry in drift(aws, declared, id)} == {"hosts", "issued_by", "fresh"}
+    configured(aws, declared, id)
+    assert drift(aws, declared, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def test_a_certificate_that_somebody_replaced(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """A chain that does not name the hosts shows the names that it has, whatever else the secret says."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    other = authority.issue(("elsewhere.example.com",))
+    parts = stored(aws, id) | {"certificate": other.chain}
+    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(parts))
+    (difference,) = drift(aws, declared, id)
+    assert "elsewhere.example.com" in difference.seen
+    dies(aws, declared, id, deployment)
+
+
+def test_a_secret_name_that_is_taken(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """The secret that has the name stays as it is."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    before = stored(aws, id)
+    assert refused(aws, declared, marked("certificate")).code == "SECRET-NAME-TAKEN"
+    assert stored(aws, id) == before
+    dies(aws, declared, id, deployment)
+
+
+def test_guide_and_template(authority: local_ca.LocalCa) -> None:
+    """They name the hosts, also those that AWS will choose, and hold no key."""
+    declared = Certificate(name="certificate", secret_name="s", source=authority, hosts=(Ref("address", "public_ip"),))
+    told = f"{declared.console()} {declared.template()} {declared}"
+    assert "<address.public_ip>" in told
+    assert "BEGIN" not in told.replace("-----BEGIN CERTIFICATE-----", "")
+    assert "BEGIN PRIVATE KEY" not in told

@@ -1,0 +1,65 @@
+"""Security groups: the declared ports and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
+
+from .conftest import Marked
+from .life import born, configured, dies, drift, lives_and_dies, refused, repairs
+
+HTTPS = Ingress(443, "0.0.0.0/0", "HTTPS")
+
+
+def group(aws: Aws, deployment: str, *ingress: Ingress) -> SecurityGroup:
+    vpcs = aws.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    return SecurityGroup(
+        name="security_group", group_name=deployment, description="for tests", vpc_id=vpcs[0]["VpcId"], ingress=(*ingress, HTTPS)
+    )
+
+
+def test_a_group_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+    """Rules for IPv4 and IPv6 are made as declared, in whatever order AWS lists them."""
+    anyone_v6 = Ingress(443, "::/0", "HTTPS over IPv6")
+    lives_and_dies(aws, group(aws, deployment, anyone_v6, Ingress(80, "0.0.0.0/0", "redirect")), marked("security_group"))
+
+
+def test_rules_that_differ(aws: Aws, marked: Marked, deployment: str) -> None:
+    """Rules come, go and change their description; each time exactly the declared ones are there."""
+    declared = group(aws, deployment, Ingress(22, "203.0.113.0/24", "SSH"))
+    id = born(aws, declared, marked("security_group"))
+    repairs(aws, declared, id, ingress=(HTTPS,))
+    repairs(aws, declared, id, ingress=(Ingress(443, "0.0.0.0/0", "the web"), Ingress(22, "198.51.100.0/24", "SSH")))
+    dies(aws, declared, id, deployment)
+
+
+def test_rules_that_somebody_added(aws: Aws, marked: Marked, deployment: str) -> None:
+    """A range of ports, all protocols, or another group as source: each shows, and is revoked."""
+    declared = group(aws, deployment)
+    id = born(aws, declared, marked("security_group"))
+    anyone: Any = [{"CidrIp": "0.0.0.0/0"}]
+    added: Any = [
+        {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 9000, "IpRanges": anyone},
+        {"IpProtocol": "-1", "IpRanges": anyone},
+        {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": id}]},
+    ]
+    for permission in added:
+        aws.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=[permission])
+    (difference,) = drift(aws, declared, id)
+    assert difference.field == "ingress"
+    assert "tcp 8000-9000" in str(SecurityGroup.read(aws, id, "security_group"))
+    configured(aws, declared, id)
+    assert drift(aws, declared, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def test_a_group_name_that_is_taken(aws: Aws, marked: Marked, deployment: str) -> None:
+    """The group that has the name is found by it, so that its owner is seen before anything is made."""
+    declared = group(aws, deployment)
+    assert declared.natural_id(aws) == ""
+    id = born(aws, declared, marked("security_group"))
+    assert declared.natural_id(aws) == id
+    assert refused(aws, declared, marked("security_group")).code == "SECURITY-GROUP-NAME-TAKEN"
+    dies(aws, declared, id, deployment)

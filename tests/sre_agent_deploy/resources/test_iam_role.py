@@ -1,0 +1,131 @@
+"""IAM roles: exactly the permissions that are declared, for exactly one service."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resource import Text
+from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
+from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.policy_document import Statement
+
+from .conftest import Marked
+from .life import born, configured, dies, drift, lives_and_dies, refused, repairs
+
+MANAGED = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+
+
+def role(deployment: str, **changed: Any) -> IamRole:
+    declared: dict[str, Any] = {
+        "name": "gateway_role",
+        "role_name": f"{deployment}-gateway",
+        "path": f"/sre-agent/{deployment}/",
+        "service": "bedrock-agentcore.amazonaws.com",
+        "trust_conditions": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        "statements": (
+            Statement("ReadFiles", ("s3:GetObject",), ("arn:aws:s3:::files/*",)),
+            Statement("WriteLogs", ("logs:PutLogEvents",), ("arn:aws:logs:*:*:log-group:sre",), {"Bool": {"aws:SecureTransport": "true"}}),
+        ),
+        "managed_policies": (MANAGED,),
+    }
+    return IamRole(**declared | changed)
+
+
+def profile(deployment: str, role_name: str) -> InstanceProfile:
+    return InstanceProfile(name="profile", profile_name=f"{deployment}-instance", path=f"/sre-agent/{deployment}/", role_name=role_name)
+
+
+def test_a_role_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+    """It is made as declared, found under the deployment's path, and goes with its policies."""
+    lives_and_dies(aws, role(deployment), marked("gateway_role"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"service": "ec2.amazonaws.com", "trust_conditions": {}},
+        {
+            "statements": (Statement("ReadFiles", ("s3:GetObject",), ("arn:aws:s3:::others/*",)),),
+            "managed_policies": ("arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy", MANAGED),
+        },
+        {"statements": (), "managed_policies": ()},
+    ],
+    ids=["trust", "more", "nothing"],
+)
+def test_a_role_that_differs(aws: Aws, marked: Marked, deployment: str, changed: dict[str, Any]) -> None:
+    """Trust, inline policy and managed policies become what is declared, more or less than before."""
+    declared = role(deployment)
+    id = born(aws, declared, marked(declared.name))
+    repairs(aws, declared, id, **changed)
+    dies(aws, declared, id, deployment)
+
+
+def test_a_policy_that_somebody_added(aws: Aws, marked: Marked, deployment: str) -> None:
+    """An inline policy that nobody declared shows as a difference, and is taken away."""
+    declared = role(deployment)
+    id = born(aws, declared, marked(declared.name))
+    wide = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    aws.iam.put_role_policy(RoleName=id, PolicyName="added-by-hand", PolicyDocument=json.dumps(wide))
+    assert [entry.field for entry in drift(aws, declared, id)] == ["statements"]
+    configured(aws, declared, id)
+    assert drift(aws, declared, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def test_a_trust_policy_that_somebody_widened(aws: Aws, marked: Marked, deployment: str) -> None:
+    """A second principal in the trust policy is a difference, though the first is still there."""
+    declared = role(deployment)
+    id = born(aws, declared, marked(declared.name))
+    trust: Any = aws.iam.get_role(RoleName=id)["Role"]["AssumeRolePolicyDocument"]
+    trust["Statement"].append({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, "Action": "sts:AssumeRole"})
+    aws.iam.update_assume_role_policy(RoleName=id, PolicyDocument=json.dumps(trust))
+    assert {entry.field for entry in drift(aws, declared, id)} == {"service", "trust_conditions"}
+    configured(aws, declared, id)
+    assert drift(aws, declared, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def test_a_name_that_is_taken(aws: Aws, marked: Marked, deployment: str) -> None:
+    """The role that has the name stays, and the Problem says how to go on."""
+    declared = role(deployment)
+    born(aws, declared, marked(declared.name))
+    assert refused(aws, declared, marked(declared.name)).code == "IAM-NAME-TAKEN"
+    dies(aws, declared, declared.role_name, deployment)
+
+
+def test_an_instance_profile_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+    """It holds its one role, takes another one when that is declared, and can be deleted while it holds it."""
+    first, second = role(deployment), role(deployment, role_name=f"{deployment}-other")
+    first_id, second_id = born(aws, first, marked("first")), born(aws, second, marked("second"))
+    declared = profile(deployment, first_id)
+    lives_and_dies(aws, declared, marked("profile"))
+    id = born(aws, declared, marked(declared.name))
+    repairs(aws, declared, id, role_name=second_id)
+    assert refused(aws, declared, marked(declared.name)).code == "IAM-NAME-TAKEN"
+    dies(aws, declared, id, deployment)
+    dies(aws, first, first_id, deployment)
+    dies(aws, second, second_id, deployment)
+
+
+def test_a_role_in_an_instance_profile(aws: Aws, marked: Marked, deployment: str) -> None:
+    """Deleting a role takes it out of the profile first, which IAM asks for."""
+    declared = role(deployment)
+    id = born(aws, declared, marked(declared.name))
+    holder = profile(deployment, id)
+    born(aws, holder, marked("profile"))
+    dies(aws, declared, id, deployment)
+    dies(aws, holder, holder.profile_name, deployment)
+
+
+def test_the_guide_says_why_a_statement_allows_any_resource(deployment: str) -> None:
+    """The exact policies are in the guide, with values to come by their name and with the reason for each star."""
+    reason = "AWS allows no narrower resource for this action"
+    open_ended = Statement("SendMetrics", ("cloudwatch:PutMetricData",), ("*",), any_resource_because=reason)
+    later = Statement("ReadFiles", ("s3:GetObject",), (Text(("arn:aws:s3:::", "files")),))
+    steps = "\n".join(role(deployment, statements=(open_ended, later)).console())
+    assert f"SendMetrics allows any resource: {reason}" in steps
+    assert '"arn:aws:s3:::files"' in steps

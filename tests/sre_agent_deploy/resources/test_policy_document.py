@@ -1,0 +1,63 @@
+"""Policy documents: least privilege by construction, and back from what AWS shows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy.resource import Ref, Text
+from sre_agent_deploy.resources import policy_document
+from sre_agent_deploy.resources.policy_document import Statement
+
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=8)
+ACTIONS = st.lists(st.builds("{}:Get{}".format, WORDS, WORDS), min_size=1, max_size=4).map(tuple)
+RESOURCES = st.lists(WORDS.map("arn:aws:s3:::{}/*".format), min_size=1, max_size=4).map(tuple)
+CONDITIONS = st.dictionaries(WORDS, st.dictionaries(WORDS, WORDS, min_size=1, max_size=2), max_size=2)
+STATEMENTS = st.lists(st.builds(Statement, WORDS, ACTIONS, RESOURCES, CONDITIONS), max_size=4).map(tuple)
+
+
+@pytest.mark.property(3)
+@given(STATEMENTS)
+def test_what_was_declared_is_what_aws_shows(statements: tuple[Statement, ...]) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
+
+    Any statements, written as a policy document and read back from it, are the same statements.
+    """
+    shown = json.loads(policy_document.rendered(policy_document.allowing(statements)))
+    assert policy_document.statements_of(shown) == statements
+
+
+@pytest.mark.property(3)
+@given(STATEMENTS, st.sampled_from(["Effect", "Action", "Resource", "NotAction"]), WORDS)
+def test_any_change_to_a_policy_shows(statements: tuple[Statement, ...], key: str, value: str) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
+
+    A policy in which anything was changed by hand never reads as the declared one.
+    """
+    shown = json.loads(policy_document.rendered(policy_document.allowing(statements)))
+    shown["Statement"].append({"Sid": "Added", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"} | {key: value})
+    assert policy_document.statements_of(shown) != statements
+
+
+def test_any_resource_without_a_reason() -> None:
+    """A star needs a reason, in the declaration itself."""
+    with pytest.raises(ValueError, match="does not say why"):
+        Statement("All", ("s3:GetObject",), ("*",))
+
+
+@pytest.mark.parametrize("action", ["*", "s3:*"])
+def test_every_action_of_a_service(action: str) -> None:
+    """No reason is good enough for every action."""
+    with pytest.raises(ValueError, match="every action"):
+        Statement("All", (action,), ("arn:aws:s3:::files/*",))
+
+
+def test_a_value_that_is_not_known_yet() -> None:
+    """It shows in the guide by its name, and can't reach AWS."""
+    later = policy_document.allowing((Statement("Read", ("s3:GetObject",), (Text((Ref("bucket", "arn"), "/*")),)),))
+    assert "<bucket.arn>/*" in policy_document.shown(later)
+    with pytest.raises(TypeError):
+        policy_document.rendered(later)

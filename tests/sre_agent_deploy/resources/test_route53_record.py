@@ -1,0 +1,87 @@
+"""The domain's record: made with its owner's mark beside it, never over somebody else's."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resources.route53_record import DnsRecord
+
+from .conftest import Marked
+from .life import born, dies, lives_and_dies, read, refused, repairs
+
+
+@pytest.fixture
+def record(aws: Aws) -> DnsRecord:
+    """A record in a zone of its own."""
+    domain = f"z{secrets.token_hex(4)}.example.com"
+    zone = aws.route53.create_hosted_zone(Name=domain, CallerReference=domain)["HostedZone"]["Id"]
+    return DnsRecord(name="dns", hosted_zone_id=zone.removeprefix("/hostedzone/"), domain=f"sre.{domain}", address="192.0.2.7")
+
+
+def taken_by(aws: Aws, record: DnsRecord, name: str, value: str, record_type: str) -> None:
+    """Somebody else makes a record, with the same settings that ours would have."""
+    made: Any = {"Name": name, "Type": record_type, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+    batch: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": made}]}
+    aws.route53.change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
+
+
+def names(aws: Aws, record: DnsRecord) -> set[tuple[str, str]]:
+    """Every record of the zone but its own."""
+    shown = aws.route53.list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
+    return {(entry["Name"], entry["Type"]) for entry in shown if entry["Type"] not in ("NS", "SOA")}
+
+
+def test_a_record_from_birth_to_death(aws: Aws, marked: Marked, record: DnsRecord) -> None:
+    """Address and mark come and go together."""
+    lives_and_dies(aws, record, marked("dns"))
+    assert names(aws, record) == set()
+    born(aws, record, marked("dns"))
+    assert names(aws, record) == {(f"{record.domain}.", "A"), (f"_sre-agent.{record.domain}.", "TXT")}
+
+
+def test_a_record_that_differs(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
+    """Another address, or none, is put right; the mark stays."""
+    id = born(aws, record, marked("dns"))
+    repairs(aws, record, id, address="198.51.100.9")
+    assert read(aws, record, id).owner(deployment) == "us"
+    dies(aws, record, id, deployment)
+
+
+def test_a_record_of_somebody_else(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
+    """It shows as a stranger's before anything is made, and a birth is refused and leaves no mark."""
+    taken_by(aws, record, record.domain, "192.0.2.7", "A")
+    assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"
+    assert refused(aws, record, marked("dns")).code == "DNS-RECORD-TAKEN"
+    assert names(aws, record) == {(f"{record.domain}.", "A")}
+
+
+def test_an_alias_of_somebody_else(aws: Aws, deployment: str, record: DnsRecord) -> None:
+    """A CNAME keeps the name from us as well."""
+    taken_by(aws, record, record.domain, "elsewhere.example.com", "CNAME")
+    assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"
+
+
+def test_a_mark_whose_address_is_gone(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
+    """It is still ours: configuring makes the address again, deleting takes the mark away."""
+    id = born(aws, record, marked("dns"))
+    found = aws.route53.list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
+    address = next(entry for entry in found if entry["Type"] == "A")
+    batch: Any = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": address}]}
+    aws.route53.change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
+    assert read(aws, record, id).owner(deployment) == "us"
+    record.configure(aws, id)
+    assert read(aws, record, id).seen == record
+    dies(aws, record, id, deployment)
+
+
+def test_a_zone_that_is_not_there(aws: Aws, marked: Marked) -> None:
+    """It is a Problem that names the field."""
+    nowhere = DnsRecord(name="dns", hosted_zone_id="Z0123456789ABCDEFGHIJ", domain="sre.example.com", address="192.0.2.7")
+    problem = refused(aws, nowhere, marked("dns"))
+    assert problem.code == "DNS-ZONE-NOT-FOUND"
+    assert "deployment.hosted_zone_id" in problem.do[0]
+    assert DnsRecord.read(aws, nowhere.natural_id(aws), "dns") is None
