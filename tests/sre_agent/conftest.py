@@ -6,12 +6,13 @@ import asyncio
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the parts beside this file, which are no tests
 
+from agent_asking import Investigate
 from agent_backends import tools_and_backend
 from agent_gateway import Gateway
 from agent_https import Authority
@@ -36,12 +37,6 @@ def issuer(authority: Authority) -> Iterator[Issuer]:
     """A token issuer as Cognito is one, with keys of this test run."""
     with Issuer.running(authority) as running:
         yield running
-
-
-class Investigate(Protocol):
-    """Asks a real assistant about a recording, through a real gateway over TLS."""
-
-    def __call__(self, recording: str, prompt: str = "What is wrong?", *, broken: Collection[str] = ()) -> Report: ...
 
 
 @pytest.fixture

@@ -27,13 +27,17 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A possible root cause at one service. `decisive`: everything that this kind can't do without was seen."""
+    """A possible root cause at one service. `decisive`: everything that this kind can't do without was seen.
+
+    `vague`: it names no mechanism, so that any other suspicion says more.
+    """
 
     kind: str
     service: str
     summary: str
     search: str
     decisive: bool
+    vague: bool = False
     missing: str = ""
     reasons: tuple[Reason, ...]
 
@@ -198,6 +202,7 @@ def failing_after_change(signs: Signs) -> Candidate | None:
         summary=f"{signs.service} fails since revision {change[0].subject}",
         search="rollback failed deployment",
         decisive=False,
+        vague=True,
         missing="no record shows how the change leads to the failure",
         reasons=(Reason(0.25, "it fails", failing), Reason(0.2, "it was changed shortly before the first failure", change)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sre_agent.reasoners.rules import cluster, logs, metrics, peers, pods
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, Signs, candidates
@@ -86,7 +87,13 @@ def _ranked(signals: Sequence[Signal], graph: Graph, scope: Scope) -> list[Candi
         for candidate in candidates(Signs(service, tuple(own)))
     ]
     found = [candidate for candidate in found if candidate.kind != "scaled_to_zero" or _complaints(candidate, signals)]
-    return sorted(found, key=lambda c: (not c.decisive, bool(_source_of(c, found, graph)), -c.score, c.began or clock.now(), c.service))
+    now = clock.now()
+
+    def order(candidate: Candidate) -> tuple[bool, bool, bool, float, datetime, str]:
+        follows = _source_of(candidate, found, graph) is not None
+        return not candidate.decisive, follows, candidate.vague, -candidate.score, candidate.began or now, candidate.service
+
+    return sorted(found, key=order)
 
 
 def _weighed(candidate: Candidate, signals: Sequence[Signal], graph: Graph, scope: Scope) -> Candidate:

@@ -61,7 +61,7 @@ _CONNECTION = re.compile(
     re.I,
 )
 _TARGET = re.compile(
-    rf"(?:dial tcp|connect(?:ing|ion)? to|connect|ECONNREFUSED|host|server|at|://)\s*{_QUOTE}(?:[a-z][a-z0-9+.-]*://)?(?:[^\s/@]*@)?{_HOST}",
+    rf"(?:dial tcp|ECONNREFUSED|connect(?:ing|ion)? to|connect(?! E[A-Z])|host|server|at|://)\s*{_QUOTE}(?:[a-z][a-z0-9+.-]*://)?(?:[^\s/@]*@)?{_HOST}",
     re.I,
 )
 _MEMORY = re.compile(

@@ -79,8 +79,8 @@ def _asked_about(scope: Scope, scene: Scene, judgement: Judgement, log: Evidence
     """The service that the question names gets an answer of its own, also when it is well."""
     if not scope.service or any(signal.service == scope.service for signal in judgement.symptoms):
         return []
-    records = [*scene.error_rates, *scene.availabilities, *scene.workloads]
-    sources = [record.source for record in records if record.service == scope.service]
+    sources = [rate.source for rate in scene.error_rates if rate.service == scope.service]
+    sources += [workload.source for workload in scene.workloads if workload.service == scope.service]
     what = f"{scope.service} itself shows no sign of trouble"
     return [Claim(what=what, evidence=tuple(log.record(source) for source in sources))]
 

@@ -1,0 +1,131 @@
+"""The assistant over HTTP: who gets in, what goes in, what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from agent_backends import tools_and_backend
+from agent_gateway import Gateway
+from agent_https import Authority, https
+from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, Issuer
+from agent_running import assistant_app
+
+from sre_agent import transport
+
+
+@dataclass(frozen=True)
+class Running:
+    """An assistant that answers over TLS."""
+
+    url: str
+    authority: Authority
+
+    def post(self, body: Any, token: str | None = None, **headers: str) -> httpx2.Response:
+        async def run() -> httpx2.Response:
+            async with transport.client(ca_file=str(self.authority.ca_file), seconds=30) as http:
+                given = {"authorization": f"Bearer {token}"} if token else {}
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                return await http.post(f"{self.url}/invocations", content=content, headers={**given, **headers})
+
+        return asyncio.run(run())
+
+    def get(self, path: str) -> httpx2.Response:
+        async def run() -> httpx2.Response:
+            async with transport.client(ca_file=str(self.authority.ca_file)) as http:
+                return await http.get(f"{self.url}{path}")
+
+        return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def running(authority: Authority, issuer: Issuer) -> Iterator[Running]:
+    """An assistant over the crash loop."""
+    tools, backend = tools_and_backend("crash-loop")
+    with (
+        Gateway.running(tools, backend, issuer, authority) as gateway,
+        https(assistant_app(gateway.url, issuer, authority), authority) as url,
+    ):
+        yield Running(url, authority)
+
+
+def test_a_question(running: Running, issuer: Issuer) -> None:
+    """A caller with a token gets message, time, model and the report, by the contract of AgentCore Runtime."""
+    response = running.post({"input": {"prompt": "What is wrong?", "session_id": "s" * 33, "user_id": "u"}}, issuer.token())
+    assert response.status_code == 200
+    output = response.json()["output"]
+    assert output["message"].startswith("# Root cause: payment-service")
+    assert output["model"] == "rules"
+    assert output["timestamp"].endswith("Z")
+    assert output["report"]["verdict"] == "root_cause_found"
+    assert len(output["report"]["root_cause"]["evidence"]) >= 3
+
+
+def test_ping(running: Running) -> None:
+    """Health needs no token and says since when."""
+    answer = running.get("/ping")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert isinstance(answer.json()["time_of_last_update"], int)
+
+
+@pytest.mark.parametrize("reason", ["missing_token", "invalid_token", "expired_token", "wrong_client", "insufficient_scope"])
+def test_refusals(running: Running, issuer: Issuer, capfd: pytest.CaptureFixture[str], reason: str) -> None:
+    """Each refusal has a JSON body, a challenge, and exactly one security event without the token."""
+    tokens = {
+        "missing_token": None,
+        "invalid_token": "x.y.z",
+        "expired_token": issuer.token(exp=1),
+        "wrong_client": issuer.token(GATEWAY_CLIENT),
+        "insufficient_scope": issuer.token(CALLER_CLIENT, scope="other"),
+    }
+    capfd.readouterr()
+    response = running.post({"input": {"prompt": "?"}}, tokens[reason], **{"x-forwarded-for": "203.0.113.9"})
+    assert response.status_code == (403 if reason == "insufficient_scope" else 401)
+    assert response.json()["error"]["code"] == reason
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    events = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "security.access_denied" in line]
+    assert [(event["reason"], event["service"], event["client"]) for event in events] == [(reason, "assistant", "203.0.113.9")]
+    assert tokens[reason] is None or tokens[reason] not in json.dumps(events)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b'"x"',
+        b"[]",
+        {},
+        {"input": {}},
+        {"input": "x"},
+        {"input": {"prompt": 1}},
+        {"input": {"prompt": " "}},
+        {"input": {"prompt": "x" * 9000}},
+        b"x" * 100_000,
+    ],
+)
+def test_bodies_that_are_no_question(running: Running, issuer: Issuer, body: Any) -> None:
+    """What can't be read is a 400 that says how to ask, never a traceback."""
+    response = running.post(body, issuer.token())
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "INVOCATION-INVALID"
+    assert response.json()["error"]["do"]
+
+
+def test_a_gateway_that_is_gone(authority: Authority, issuer: Issuer) -> None:
+    """Without a gateway the answer is a Problem with a next step."""
+    with https(assistant_app("https://127.0.0.1:9/mcp", issuer, authority), authority) as url:
+        response = Running(url, authority).post({"input": {"prompt": "?"}}, issuer.token())
+    assert response.status_code == 502
+    assert response.json()["error"]["code"] == "GATEWAY-UNUSABLE"
+
+
+def test_scope_is_required() -> None:
+    """The assistant's scope is its own, not the gateway's."""
+    assert CALLER_SCOPE == "sre-agent/assistant.invoke"

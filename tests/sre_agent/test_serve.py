@@ -1,0 +1,76 @@
+"""The assistant as the program that runs on a machine: a Unix socket, an environment, a credential file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+from agent_backends import tools_and_backend
+from agent_gateway import Gateway
+from agent_https import Authority
+from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
+
+COMMAND = [sys.executable, "-m", "sre_agent", "serve", "--socket"]
+
+
+def environment(gateway_url: str, issuer: Issuer, authority: Authority, credentials: Path) -> dict[str, str]:
+    """What machine.json gives the assistant."""
+    credentials.mkdir()
+    (credentials / "gateway-client-secret").write_text(issuer.secrets[GATEWAY_CLIENT] + "\n")
+    return {
+        **os.environ,
+        "GATEWAY_URL": gateway_url,
+        "OIDC_DISCOVERY_URL": issuer.discovery_url,
+        "GATEWAY_CLIENT_ID": GATEWAY_CLIENT,
+        "GATEWAY_SCOPE": GATEWAY_SCOPE,
+        "CALLER_CLIENT_ID": CALLER_CLIENT,
+        "CALLER_SCOPE": CALLER_SCOPE,
+        "CREDENTIALS_DIRECTORY": str(credentials),
+        "SSL_CERT_FILE": str(authority.ca_file),
+    }
+
+
+def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:
+    """It answers on its socket with what the environment says, and ends by itself when told to."""
+    socket = tmp_path / "a.sock"
+    tools, backend = tools_and_backend("healthy")
+    with Gateway.running(tools, backend, issuer, authority) as gateway:
+        told = environment(gateway.url, issuer, authority, tmp_path / "credentials")
+        process = subprocess.Popen([*COMMAND, str(socket)], env=told, stderr=subprocess.PIPE)
+        try:
+            while not socket.exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            answer = asyncio.run(_ask(str(socket), issuer.token()))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=20)
+    assert answer["output"]["report"]["verdict"] == "nothing_wrong"
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert b"Traceback" not in errors
+
+
+def test_an_environment_that_lacks_everything(tmp_path: Path) -> None:
+    """Everything that is missing is said at once, and nothing starts."""
+    bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "PYTHONPATH"}}
+    told = {**bare, "GATEWAY_URL": "http://127.0.0.1/mcp", "SRE_REASONER": "oracle"}
+    done = subprocess.run([*COMMAND, str(tmp_path / "a.sock")], env=told, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    for code in ("ASSISTANT-SETTING-MISSING", "ASSISTANT-SETTING-NOT-HTTPS", "ASSISTANT-REASONER-UNKNOWN", "ASSISTANT-CREDENTIAL-MISSING"):
+        assert code in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def _ask(socket: str, token: str) -> dict[str, dict[str, dict[str, str]]]:
+    transport = httpx2.AsyncHTTPTransport(uds=socket)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://assistant", timeout=30) as http:
+        assert (await http.get("/ping")).json()["status"] == "ok"
+        response = await http.post("/invocations", json={"input": {"prompt": "All well?"}}, headers={"authorization": f"Bearer {token}"})
+        answer: dict[str, dict[str, dict[str, str]]] = response.json()
+        return answer
