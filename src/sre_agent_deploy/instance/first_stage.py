@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 MACHINE_FILE = "/etc/sre-agent/machine.json"
-OS_RELEASE = "/etc/os-release"
-ROOT = Path("/opt/sre-agent")
 
 # By the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
 PACKAGES = {
@@ -65,19 +63,19 @@ def persistently(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
     return run(*command)
 
 
-def report(machine: dict[str, Any], state: str, what: str = "", output: str = "") -> None:
+def report(machine: dict[str, Any], root: Path, state: str, what: str = "", output: str = "") -> None:
     """Write the status object of the step `release`, which the bootstrap finishes."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    file = ROOT / "release.status.json"
+    file = root / "release.status.json"
     file.write_text(json.dumps({"step": "release", "state": state, "time": now, "what": what, "output": output[-4000:]}))
     run("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", str(file), machine["status"]["uri"] + "release.json")
 
 
-def fetch(machine: dict[str, Any]) -> Path:
+def fetch(machine: dict[str, Any], root: Path) -> Path:
     """Download the release, prove that it is the one that was named, and unpack it into a folder of its hash."""
     uri: str = machine["release"]["uri"]
     wanted: str = machine["release"]["sha256"]
-    archive, folder = ROOT / f"{wanted}.zip", ROOT / "releases" / wanted
+    archive, folder = root / f"{wanted}.zip", root / "releases" / wanted
     persistently("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive))
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != wanted:
@@ -87,18 +85,18 @@ def fetch(machine: dict[str, Any]) -> Path:
     return folder
 
 
-def python() -> str:
+def python(root: Path) -> str:
     """The Python 3.12 that runs the release."""
-    installed = sorted(ROOT.glob("python/cpython-3.12*/bin/python3.12"))
+    installed = sorted(root.glob("python/cpython-3.12*/bin/python3.12"))
     found = str(installed[-1]) if installed else shutil.which("python3.12")
     if not found:
         raise Failed("Python 3.12 was not installed.")
     return found
 
 
-def packages() -> None:
+def packages(os_release: Path) -> None:
     """Install what the image lacks."""
-    lines = (line.strip().partition("=") for line in Path(OS_RELEASE).read_text().splitlines())
+    lines = (line.strip().partition("=") for line in os_release.read_text().splitlines())
     system = {key: value.strip('"') for key, _, value in lines}.get("ID", "")
     if system not in PACKAGES:
         raise Failed(f"The image runs {system or 'an unknown system'}; Amazon Linux 2023 and Ubuntu 22.04 are supported.")
@@ -106,20 +104,20 @@ def packages() -> None:
         persistently(*command)
 
 
-def main() -> int:
+def main(machine_file: str = MACHINE_FILE, root: Path = Path("/opt/sre-agent"), os_release: Path = Path("/etc/os-release")) -> int:
     """Prepare the machine, then run the bootstrap of the release."""
-    machine = json.loads(Path(MACHINE_FILE).read_text())
-    ROOT.mkdir(parents=True, exist_ok=True)
+    machine = json.loads(Path(machine_file).read_text())
+    root.mkdir(parents=True, exist_ok=True)
     try:
-        packages()
-        report(machine, "running")
-        folder, interpreter = fetch(machine), python()
+        packages(os_release)
+        report(machine, root, "running")
+        folder, interpreter = fetch(machine, root), python(root)
     except (Failed, OSError, zipfile.BadZipFile) as failed:
         output = getattr(failed, "output", "")
         print(failed, output, file=sys.stderr, sep="\n")
-        report(machine, "failed", str(failed), output)
+        report(machine, root, "failed", str(failed), output)
         return 1
-    bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", MACHINE_FILE, str(folder)]
+    bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder)]
     return subprocess.run(bootstrap, check=False, env={**os.environ, "PYTHONPATH": str(folder)}).returncode  # noqa: S603  # our own words
 
 

@@ -1,0 +1,45 @@
+"""nginx.conf says what the front door's description says."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.machine import Machine
+from sre_agent_deploy.instance.nginx import Place, nginx_conf
+
+LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
+
+
+@pytest.fixture
+def conf(machine: Machine) -> str:
+    return nginx_conf(machine.file().front_door, LAYOUT, Place())
+
+
+def test_its_ports(conf: str, machine: Machine) -> None:
+    """Every listener is a TLS port, and the redirect port is the only plain one."""
+    listens = [line.strip() for line in conf.splitlines() if line.strip().startswith("listen ")]
+    assert listens == [
+        *(f"listen {each.port} ssl default_server;" for each in machine.file().front_door.listeners),
+        "listen 80 default_server;",
+    ]
+
+
+def test_tls_is_the_intermediate_profile(conf: str) -> None:
+    """TLS 1.2 and 1.3, forward secrecy only."""
+    assert "ssl_protocols TLSv1.2 TLSv1.3;" in conf
+    ciphers = next(line for line in conf.splitlines() if "ssl_ciphers" in line).split()[1].rstrip(";").split(":")
+    assert all(cipher.startswith("ECDHE-") and ("GCM" in cipher or "POLY1305" in cipher) for cipher in ciphers)
+
+
+def test_a_route_without_its_slash(conf: str) -> None:
+    """nginx's own redirect to the path with a slash does not happen; the next shorter route answers."""
+    assert "location = /api/kubernetes { set $service assistant; proxy_pass http://assistant/api/kubernetes; }" in conf
+
+
+def test_the_same_machine(machine: Machine, conf: str) -> None:
+    """The same description gives the same text."""
+    assert nginx_conf(dataclasses.replace(machine).file().front_door, LAYOUT, Place()) == conf

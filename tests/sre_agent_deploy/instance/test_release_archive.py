@@ -1,0 +1,79 @@
+"""The release is the same bytes from the same files, and runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.instance.release_archive import build
+from sre_core import release
+
+ROOT = Path(__file__).parents[3]
+
+
+def names(archive: bytes) -> list[str]:
+    return zipfile.ZipFile(io.BytesIO(archive)).namelist()
+
+
+def test_the_same_every_time(tmp_path: Path) -> None:
+    """Another build, with other file times and caches around, is the same release."""
+    first = build()
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "src/sre_core")], check=True)
+    assert build() == first
+    assert first.sha256 == hashlib.sha256(first.bytes).hexdigest()
+
+
+def test_what_is_in_it() -> None:
+    """The programs, their documents and the machine's bootstrap; no caches, tests, deployer or fake AWS."""
+    found = names(build().bytes)
+    assert {name.partition("/")[0] for name in found} == {"sre_core", "sre_services", "sre_agent", "sre_agent_deploy"}
+    assert all(name.startswith(("sre_agent_deploy/instance/", "sre_agent_deploy/__init__.py")) for name in found if "deploy/" in name)
+    assert "sre_core/release.json" in found
+    assert "sre_agent_deploy/instance/requirements.txt" in found
+    assert {service.openapi for service in release.backends()} <= set(found)
+    assert not [name for name in found if "__pycache__" in name or name.endswith(".pyc") or "/." in name]
+    assert found == sorted(found)
+
+
+def test_a_recording_of_ones_own(tmp_path: Path) -> None:
+    """It travels as recording/, and makes another release."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "app.log").write_text("line")
+    (tmp_path / ".DS_Store").write_text("x")
+    recorded = build(tmp_path)
+    assert [name for name in names(recorded.bytes) if name.startswith("recording/")] == ["recording/logs/app.log"]
+    assert recorded.sha256 != build().sha256
+
+
+def test_the_bootstrap_imports_from_it(tmp_path: Path) -> None:
+    """With the standard library alone, as on a machine that has nothing else yet."""
+    zipfile.ZipFile(io.BytesIO(build().bytes)).extractall(tmp_path)
+    code = "import sre_agent_deploy.instance.bootstrap as b; print(b.__file__)"
+    command = [sys.executable, "-S", "-c", code]
+    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path), "PATH": os.defpath}, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(tmp_path)), done.stderr
+
+
+@pytest.fixture
+def locked() -> dict[str, str]:
+    return {package["name"]: package["version"] for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+
+
+def test_the_requirements(locked: dict[str, str]) -> None:
+    """Every library of a machine has the version of the lock file and a hash; the services' and the assistant's are all there."""
+    text = (ROOT / "src/sre_agent_deploy/instance/requirements.txt").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+    assert {name: locked[name] for name in pinned} == pinned
+    assert all("--hash=sha256:" in block for block in re.split(r"\n(?=[a-z])", text))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = {re.split(r"[\[>=<]", each)[0].replace(".", "-") for extra in ("services", "agent") for each in extras[extra]}
+    assert wanted <= set(pinned)

@@ -1,0 +1,75 @@
+"""Units are hardened, exact, and accepted by systemd."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.machine import Machine, MachineService
+from sre_agent_deploy.instance.systemd import unit, unit_name
+
+LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
+
+
+@pytest.fixture
+def kubernetes(machine: Machine) -> MachineService:
+    return machine.file().services[0]
+
+
+def test_what_a_unit_says(kubernetes: MachineService) -> None:
+    """It runs the command on its socket, hands it its own credentials, and starts it again when it fails."""
+    text = unit(kubernetes, LAYOUT, "us-east-1")
+    python = "/opt/sre-agent/venvs/abc/bin/python"
+    assert f'ExecStart="{python}" "-m" "sre_services" "kubernetes" "--socket" "/run/sre-agent/kubernetes/http.sock"' in text
+    assert "LoadCredential=backend-api-key:/etc/sre-agent/credentials/kubernetes/backend-api-key" in text
+    assert "Restart=on-failure" in text
+    assert 'Environment="SRE_RECORDING=crash-loop"' in text
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("50%", "50%%"),
+        ('say "hi"', r"say \"hi\""),
+        ("back\\slash", r"back\\slash"),
+        ("a\nExecStart=/bin/evil", r"a\nExecStart=/bin/evil"),
+        ("$HOME", "$HOME"),
+    ],
+)
+def test_values_with_a_meaning_to_systemd(kubernetes: MachineService, value: str, written: str) -> None:
+    """A value arrives as it is, and can't add a line to the unit."""
+    text = unit(dataclasses.replace(kubernetes, environment={"SRE_RECORDING": value}), LAYOUT, "us-east-1")
+    assert f'Environment="SRE_RECORDING={written}"' in text.splitlines()
+
+
+@pytest.fixture
+def units(machine: Machine, tmp_path: Path) -> list[Path]:
+    """Every unit of a machine, with a program that exists here."""
+    files = []
+    for service in machine.file().services:
+        file = tmp_path / unit_name(service.name)
+        file.write_text(re.sub(r'ExecStart="[^"]+"', 'ExecStart="/bin/true"', unit(service, LAYOUT, machine.region)))
+        files.append(file)
+    return files
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_understands_every_line(units: list[Path]) -> None:
+    """systemd-analyze finds nothing to warn of."""
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *map(str, units)], capture_output=True, text=True, check=False)
+    about_ours = [line for line in done.stderr.splitlines() if "sre-agent" in line]
+    assert about_ours == []
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_how_exposed_a_service_is(units: list[Path]) -> None:
+    """systemd's own rating is at most 2.0 of 10: what remains is the network, which a service is for."""
+    for file in units:
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
