@@ -29,6 +29,7 @@ from sre_core.problem import Problem
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
+_GONE = ("ResourceNotFoundException",)
 _ON_ITS_WAY = frozenset({"CREATING", "UPDATING"})
 
 
@@ -40,6 +41,7 @@ class Gateway(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_name", "search"})
     LOSES: ClassVar[str] = "address"
     TOKEN: ClassVar[bool] = True
+    UNIQUE: ClassVar[bool] = True
     # AgentCore tries to assume the role while it creates the gateway; until IAM has spread a new role, it can't.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"AccessDeniedException", "ValidationException"})
 
@@ -59,24 +61,27 @@ class Gateway(Defaults):
         object.__setattr__(self, "allowed_scopes", tuple(sorted(self.allowed_scopes, key=str)))
 
     def natural_id(self, aws: Aws) -> str:
-        return next((gateway["gatewayId"] for gateway in _listed(aws) if gateway["name"] == self.gateway_name), "")
+        return next((id for id, name in _listed(aws) if name == self.gateway_name), "")
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        # A listing shows no tags and no ARN; our names begin with the deployment id, so only those few are asked.
-        found = [cls.read(aws, gateway["gatewayId"], "") for gateway in _listed(aws) if gateway["name"].startswith(deployment)]
+        # A listing shows neither tags nor ARNs, and the user may have chosen the name: each is asked.
+        found = [cls.read(aws, id, "") for id, _ in _listed(aws)]
         tagged = [(gateway.id, gateway.tags or {}) for gateway in found if gateway]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         gateway = _got(aws, id)
-        if not gateway or gateway["status"] == "DELETING":
+        tags = or_none(lambda: aws.agentcore.list_tags_for_resource(resourceArn=gateway["gatewayArn"]), _GONE) if gateway else None
+        if tags is None:
             return None
+        # Until it is really gone its name is not free, and what has such a name has to be made anew.
+        going = " (DELETING)" if gateway["status"] == "DELETING" else ""
         jwt = gateway.get("authorizerConfiguration", {}).get("customJWTAuthorizer", {})
         seen = cls(
             name=name,
-            gateway_name=gateway["name"],
+            gateway_name=gateway["name"] + going,
             description=gateway.get("description", ""),
             role_arn=gateway.get("roleArn", ""),
             discovery_url=jwt.get("discoveryUrl", ""),
@@ -86,7 +91,7 @@ class Gateway(Defaults):
             debug=gateway.get("exceptionLevel") == "DEBUG",
         )
         outputs = {"gateway_id": id, "gateway_url": gateway.get("gatewayUrl", ""), "arn": gateway["gatewayArn"]}
-        return Found(id, seen, outputs, aws.agentcore.list_tags_for_resource(resourceArn=gateway["gatewayArn"]).get("tags", {}))
+        return Found(id, seen, outputs, tags.get("tags", {}))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         search: dict[str, Any] = {"protocolConfiguration": _SEMANTIC} if self.search else {}
@@ -111,7 +116,8 @@ class Gateway(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.agentcore.delete_gateway(gatewayIdentifier=id), ("ResourceNotFoundException",))
+        if _got(aws, id).get("status") != "DELETING":
+            or_none(lambda: aws.agentcore.delete_gateway(gatewayIdentifier=id), _GONE)
 
     def console(self) -> Steps:
         return (
@@ -218,12 +224,15 @@ class Gateway(Defaults):
 _SEMANTIC: Any = {"mcp": {"searchType": "SEMANTIC"}}
 
 
-def _listed(aws: Aws) -> list[Any]:
-    return [gateway for page in aws.agentcore.get_paginator("list_gateways").paginate() for gateway in page["items"]]
+def _listed(aws: Aws) -> list[tuple[str, str]]:
+    """Id and name of every gateway that stays."""
+    pages = aws.agentcore.get_paginator("list_gateways").paginate()
+    gateways = [gateway for page in pages for gateway in page["items"] if gateway["status"] != "DELETING"]
+    return [(gateway["gatewayId"], gateway["name"]) for gateway in gateways]
 
 
 def _got(aws: Aws, id: str) -> dict[str, Any]:
-    gateway: Any = or_none(lambda: aws.agentcore.get_gateway(gatewayIdentifier=id), ("ResourceNotFoundException",))
+    gateway: Any = or_none(lambda: aws.agentcore.get_gateway(gatewayIdentifier=id), _GONE)
     return gateway or {}
 
 

@@ -29,6 +29,7 @@ from sre_core.problem import Problem
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
+_GONE = ("ResourceNotFoundException",)
 _ON_ITS_WAY = frozenset({"CREATING", "UPDATING", "SYNCHRONIZING"})
 
 
@@ -42,6 +43,7 @@ class GatewayTarget(Defaults):
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::GatewayTarget"
     FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_id"})
     TOKEN: ClassVar[bool] = True
+    UNIQUE: ClassVar[bool] = True
     PARENT: ClassVar[str] = Gateway.KIND
 
     name: str
@@ -64,14 +66,15 @@ class GatewayTarget(Defaults):
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        # Also while it is DELETING: its gateway can't be deleted before it is really gone.
         target = _got(aws, id)
         if not target:
             return None
+        # Until it is really gone its gateway can't be deleted and its name is not free: it counts as one to be made anew.
+        going = " (DELETING)" if target["status"] == "DELETING" else ""
         key = _api_key(target)
         seen = cls(
             name=name,
-            gateway_id=id.partition("/")[0],
+            gateway_id=id.partition("/")[0] + going,
             target_name=target["name"],
             description=target.get("description", ""),
             schema_uri=target["targetConfiguration"].get("mcp", {}).get("openApiSchema", {}).get("s3", {}).get("uri", ""),
@@ -107,10 +110,8 @@ class GatewayTarget(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         gateway, _, target = id.partition("/")
-        or_none(
-            lambda: aws.agentcore.delete_gateway_target(gatewayIdentifier=gateway, targetId=target),
-            ("ResourceNotFoundException",),
-        )
+        if _got(aws, id).get("status") != "DELETING":
+            or_none(lambda: aws.agentcore.delete_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE)
 
     def console(self) -> Steps:
         ca = (f"Private CA certificate > S3 URI: {self.ca_uri}",) if self.ca_uri else ()
@@ -182,11 +183,24 @@ class GatewayTarget(Defaults):
             aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-prerequisites-permissions.html",
         )
 
+    def _needs(self) -> Problem:
+        return Problem(
+            code="AGENTCORE-TARGET-NEEDS",
+            what=f"Target {self.target_name} was not made: something that it needs is not there.",
+            why=f"Gateway {self.gateway_id} or credential provider {self.provider_arn} does not exist in this account and region.",
+            do=(
+                "Run the same command again; what was deleted outside of this tool is made again first.",
+                "If the configuration names one of them, correct its name.",
+            ),
+        )
+
     FAILURES: ClassVar[Failures] = {
         ("CreateGatewayTarget", "ValidationException"): _refused,
         ("UpdateGatewayTarget", "ValidationException"): _refused,
         ("CreateGatewayTarget", "AccessDeniedException"): _unreadable,
         ("UpdateGatewayTarget", "AccessDeniedException"): _unreadable,
+        ("CreateGatewayTarget", "ResourceNotFoundException"): _needs,
+        ("UpdateGatewayTarget", "ResourceNotFoundException"): _needs,
         ("CreateGatewayTarget", "ConflictException"): lambda target: Problem(
             code="AGENTCORE-TARGET-EXISTS",
             what=f"Target {target.target_name} was not created.",
@@ -211,14 +225,13 @@ class GatewayTarget(Defaults):
 
 def _targets(aws: Aws, gateway: str) -> tuple[Owned, ...]:
     pages = aws.agentcore.get_paginator("list_gateway_targets").paginate(gatewayIdentifier=gateway)
-    return tuple(Owned(f"{gateway}/{target['targetId']}", target["name"]) for page in pages for target in page["items"])
+    targets = [target for page in pages for target in page["items"] if target["status"] != "DELETING"]
+    return tuple(Owned(f"{gateway}/{target['targetId']}", target["name"]) for target in targets)
 
 
 def _got(aws: Aws, id: str) -> dict[str, Any]:
     gateway, _, target = id.partition("/")
-    answer: Any = or_none(
-        lambda: aws.agentcore.get_gateway_target(gatewayIdentifier=gateway, targetId=target), ("ResourceNotFoundException",)
-    )
+    answer: Any = or_none(lambda: aws.agentcore.get_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE)
     return answer or {}
 
 

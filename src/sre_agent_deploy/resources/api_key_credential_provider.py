@@ -125,6 +125,8 @@ class ApiKeyCredentialProvider(Defaults):
         ),
         ("CreateApiKeyCredentialProvider", "ResourceNotFoundException"): _secret_missing,
         ("UpdateApiKeyCredentialProvider", "ResourceNotFoundException"): _secret_missing,
+        ("CreateApiKeyCredentialProvider", "ValidationException"): _secret_missing,
+        ("UpdateApiKeyCredentialProvider", "ValidationException"): _secret_missing,
         ("CreateApiKeyCredentialProvider", "ServiceQuotaExceededException"): _too_many,
         ("CreateApiKeyCredentialProvider", "ResourceLimitExceededException"): _too_many,
         ("CreateApiKeyCredentialProvider", "DecryptionFailure"): lambda provider: Problem(

@@ -25,7 +25,7 @@ class UserPool(Defaults):
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPool"
     # A second pool of the same name succeeds, so one that is not listed yet must not be made again too soon.
-    SETTLES: ClassVar[timedelta] = timedelta(seconds=60)
+    SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
     LOSES: ClassVar[str] = "data"
 
     name: str

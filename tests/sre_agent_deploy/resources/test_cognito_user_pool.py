@@ -44,7 +44,7 @@ def test_the_outputs_of_a_pool(aws: Aws, marked: Marked, pool: UserPool) -> None
 
 @pytest.mark.parametrize(
     "changed",
-    [{"mfa": "ON"}, {"mfa": "OFF"}, {"password_length": 20}, {"self_registration": True}, {"deletion_protection": True}],
+    [{"mfa": "OFF"}, {"mfa": "ON", "password_length": 20, "self_registration": True, "deletion_protection": True}],
     ids=str,
 )
 def test_a_pool_that_differs(aws: Aws, marked: Marked, pool: UserPool, changed: dict[str, Any]) -> None:

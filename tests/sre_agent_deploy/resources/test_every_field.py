@@ -45,10 +45,16 @@ def test_changing_a_field_changes_the_template(kind: type[Any]) -> None:
     assert {field for field in forgotten if not _reason(kind, field)} == set()
 
 
+@pytest.fixture(scope="module")
+def recorder() -> Recorder:
+    """One for all: making boto3's clients takes longer than all that they then send."""
+    return Recorder()
+
+
 @EVERY_KIND
-def test_changing_a_field_changes_what_is_sent_to_aws(kind: type[Any]) -> None:
+def test_changing_a_field_changes_what_is_sent_to_aws(recorder: Recorder, kind: type[Any]) -> None:
     """Birth and configuration tell AWS every value of the declaration, secrets too."""
-    declared, recorder = sample(kind), Recorder()
+    declared = sample(kind)
     first, again = recorder.requests(declared), recorder.requests(declared)
     random = {place for place in first if first[place] != again.get(place)}
     sent = _without(first, random)
