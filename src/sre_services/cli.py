@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -58,10 +59,24 @@ def provider(service: str, environment: Mapping[str, str]) -> object:
         raise Refused(_unknown_provider(service, kind))
     from sre_services import recording
 
-    pinned = environment.get("SRE_RECORDING_END", "")
-    as_of = clock.parse(pinned) if pinned else clock.now()
+    as_of = _unless_problem(_end(environment.get("SRE_RECORDING_END", "")))
     opened = _unless_problem(recording.opened(environment.get("SRE_RECORDING", ""), as_of))
     return import_module(f"sre_services.{service}.providers.recorded").Recorded(opened)
+
+
+def _end(pinned: str) -> datetime | Problem:
+    """The moment that the end of the recording is moved to: this one, unless it is pinned."""
+    if not pinned:
+        return clock.now()
+    try:
+        return clock.parse(pinned)
+    except ValueError:
+        return Problem(
+            code="SVC-TIME-INVALID",
+            what="SRE_RECORDING_END is not a time.",
+            why=f"{pinned[:40]!r} is not ISO 8601.",
+            do=("Write it as 2026-11-22T14:35:40Z, or leave it out: a recording then ends when the service starts.",),
+        )
 
 
 def _unknown_provider(service: str, kind: str) -> Problem:
@@ -78,16 +93,16 @@ def _openapi(arguments: argparse.Namespace) -> int:
     from sre_services.application import Api
 
     wanted = {openapi.path(name): openapi.text(Api.of(name).document()) for name in SERVICES}
-    return _generated(wanted, check=arguments.check)
+    return generated(wanted, check=arguments.check)
 
 
 def _recordings(arguments: argparse.Namespace) -> int:
     from sre_services.scenario.write import files
 
-    return _generated(files(), check=arguments.check)
+    return generated(files(), check=arguments.check)
 
 
-def _generated(wanted: Mapping[Path, str], *, check: bool) -> int:
+def generated(wanted: Mapping[Path, str], *, check: bool) -> int:
     """Write what differs, or say what does."""
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from sre_core import clock
+from sre_core.problem import Problem, Refused
 
 # The bootstrap gives five seconds after SIGTERM; open requests get most of them.
 GRACE_SECONDS = 3
@@ -28,13 +29,26 @@ def serve(app: FastAPI, socket: Path) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    uvicorn.run(
-        app,
-        uds=str(socket),
-        loop="asyncio",  # these answers are small: uvloop's import costs a start more than it wins
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+    try:
+        uvicorn.run(
+            app,
+            uds=str(socket),
+            loop="asyncio",  # these answers are small: uvloop's import costs a start more than it wins
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    except OSError as fault:
+        raise Refused(_unusable(socket, fault)) from None
+
+
+def _unusable(socket: Path, fault: OSError) -> Problem:
+    return Problem(
+        code="SVC-SOCKET-UNUSABLE",
+        what=f"The service can't listen on {socket}.",
+        why=f"{fault.strerror or fault}.",
+        do=("Give --socket a path of less than 100 characters in a folder that exists and that this user may write to.",),
     )

@@ -21,6 +21,12 @@ class Window:
     start: datetime
     end: datetime
 
+    @classmethod
+    def between(cls, one: datetime, other: datetime, as_of: datetime) -> Window:
+        """The window between two times, in either order, cut to where data can be."""
+        nearest = [min(max(moment, as_of - LONGEST), as_of + LONGEST) for moment in (one, other)]
+        return cls(min(nearest), max(nearest))
+
     @property
     def length(self) -> timedelta:
         return self.end - self.start
@@ -58,8 +64,7 @@ class Span(Written):
 
     def until(self, as_of: datetime) -> Window:
         """The window seen from `as_of`. One that was given backwards is turned round."""
-        start, end = sorted((self._start.at(as_of), self._end.at(as_of)))
-        return Window(start, end)
+        return Window.between(self._start.at(as_of), self._end.at(as_of), as_of)
 
 
 def _point(text: str) -> datetime | timedelta:

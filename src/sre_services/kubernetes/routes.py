@@ -119,7 +119,8 @@ def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_ty
 
 @router.get("/nodes/status", operation_id="get_node_status", summary="Nodes: conditions, capacity and use")
 def get_node_status(cluster: Provider, node_name: NodeName = "") -> Response:
-    """Nodes: readiness and pressure conditions, taints, whether cordoned, capacity, allocatable, CPU and memory in use, and the number of running pods."""
+    """Nodes: readiness and pressure conditions, taints, whether cordoned, capacity, allocatable, CPU and memory in use,
+    and the number of running pods."""
     nodes = [node for node in cluster.nodes() if node.name.startswith(node_name)]
     summary = {
         "nodes": len(nodes),

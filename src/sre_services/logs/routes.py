@@ -56,7 +56,7 @@ def search_logs(
 ) -> Response:
     """Records that have the pattern in their message, pod or service, newest first, with counts by service and level over
     all that were found."""
-    window = Window(*sorted((start_time.at(store.as_of), end_time.at(store.as_of))))
+    window = Window.between(start_time.at(store.as_of), end_time.at(store.as_of), store.as_of)
     lines = [line for line in pattern.among(store.lines(window, store.services())) if log_level in ("all", line.level)]
     note = "" if lines else "No record matches in this window."
     return response(views.newest_first(store, lines, window, note, "end_time={end}"))
@@ -74,8 +74,9 @@ def get_error_logs(store: Provider, since: Since = Span("1h"), service: Service 
 
 @router.get("/logs/patterns", operation_id="analyze_log_patterns", summary="Log records grouped into templates")
 def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), min_occurrences: MinOccurrences = 2) -> Response:  # noqa: B008
-    """Records that differ only in numbers and names as one template with its count, the count in the equally long window
-    before (is_new: none there; absent if nothing is known of that time), level, service, first and last time, and an example. Errors first, then new ones, then by count."""
+    """Records that differ only in numbers and names as one template with its count, the count in the equally long window before
+    (is_new: none there; absent if nothing is known of that time), level, service, first and last time, and an example. Errors
+    first, then new ones, then by count."""
     window = time_window.until(store.as_of)
     now, before = (store.lines(part, store.services()) for part in (window, window.previous()))
     found = patterns.compared(now, before, min_occurrences)

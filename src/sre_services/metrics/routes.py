@@ -56,7 +56,7 @@ def get_performance_metrics(
 ) -> Response:
     """For each service the 50th, 95th and 99th percentile of latency in milliseconds and requests per second: mean, min, max
     with its time, first and last value. Points over time are added when one service is asked for."""
-    window = Window(*sorted((start_time.at(store.as_of), end_time.at(store.as_of))))
+    window = Window.between(start_time.at(store.as_of), end_time.at(store.as_of), store.as_of)
     services = matching(store.services(), service)
     items = views.performance(store, window, services, metric_type)
     return response(_answer(store, window, items, service))

@@ -1,0 +1,92 @@
+"""Who comes in, and how failures look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from starlette.testclient import TestClient
+
+from sre_core.secret import Secret
+from sre_services.application import Api, build
+
+from .conftest import KEY, Asked
+
+
+def faults(asked: Asked, path: str) -> dict[str, str]:
+    answer = asked.client.get(path)
+    assert answer.status_code == 400
+    return {fault["parameter"]: fault["message"] for fault in answer.json()["error"]["faults"]}
+
+
+@pytest.mark.parametrize("given", ["", "wrong", KEY + "x", KEY[:-1], "\u00e9"])
+def test_a_wrong_key(ask: Callable[..., Asked], given: str) -> None:
+    """Only the key itself opens, not a beginning of it, and refusals tell nothing of what is behind."""
+    client = ask("runbooks", "healthy").client
+    for path in ("/runbooks/search", "/openapi.json", "/no-such-path"):
+        answer = client.get(path, headers={"X-API-Key": given.encode()})  # type: ignore[dict-item]  # bytes pass as they are
+        assert answer.status_code == 401
+        assert answer.json()["error"]["do"] == ["Send the key in the header X-API-Key."]
+
+
+def test_no_key_header_at_all(ask: Callable[..., Asked], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is refused as missing, which an alert can tell from a wrong one."""
+    open_client = TestClient(ask("runbooks", "healthy").client.app)
+    assert open_client.get("/runbooks/search").status_code == 401
+    assert '"reason": "missing_api_key"' in capsys.readouterr().err
+    assert open_client.get("/health").status_code == 200
+
+
+def test_all_faults_at_once(ask: Callable[..., Asked]) -> None:
+    """Every argument that can't be used is named, with what would be right, unknown ones too."""
+    found = faults(ask("logs", "healthy"), "/logs/search?start_time=tomorrow&log_level=LOUD&pattern=(a%2B)%2B&service=x")
+    assert set(found) == {"start_time", "log_level", "pattern", "service"}
+    assert "15m" in found["start_time"]
+    assert "FATAL" in found["log_level"]
+    assert "log_level" in found["service"]
+
+
+def test_a_missing_argument(ask: Callable[..., Asked]) -> None:
+    """The one that is needed is named."""
+    assert faults(ask("runbooks", "healthy"), "/runbooks/playbook") == {"playbook_id": "is required"}
+
+
+def test_an_empty_argument_is_none(ask: Callable[..., Asked]) -> None:
+    """Models fill in what they don't know with nothing; it counts as left out."""
+    asked = ask("kubernetes", "healthy")
+    assert asked.get("/events?since=&severity=")["total"] == asked.get("/events")["total"]
+
+
+def test_words_in_any_case(ask: Callable[..., Asked]) -> None:
+    """`error`, `Error` and `ERROR` are the same level."""
+    totals = {ask("logs", "crash-loop").get("/logs/search", log_level=word)["total"] for word in ("error", "Error", "ERROR")}
+    assert len(totals) == 1
+
+
+def test_an_unknown_path(ask: Callable[..., Asked]) -> None:
+    """It is a JSON error that says where the paths are listed."""
+    answer = ask("logs", "healthy").client.get("/logs/delete")
+    assert answer.status_code == 404
+    assert "/openapi.json" in answer.json()["error"]["do"][0]
+
+
+def test_writing_is_refused(ask: Callable[..., Asked]) -> None:
+    """All operations only read: other methods are refused by the route itself."""
+    answer = ask("kubernetes", "healthy").client.post("/pods/status")
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "METHOD-NOT-ALLOWED"
+
+
+def test_a_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a 500 in the same shape, its traceback is in the log and not in the answer."""
+    client = TestClient(build(Api.of("kubernetes"), object(), Secret(KEY)), headers={"X-API-Key": KEY}, raise_server_exceptions=False)
+    answer = client.get("/pods/status")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "SERVICE-FAULT"
+    assert "Traceback" not in answer.text
+    assert "request.failed" in capsys.readouterr().err
+
+
+def test_the_served_document(ask: Callable[..., Asked]) -> None:
+    """/openapi.json is the committed document, without /health."""
+    assert set(ask("metrics", "healthy").get("/openapi.json")["paths"]) == set(Api.of("metrics").document()["paths"])

@@ -1,0 +1,179 @@
+"""The services as processes: `python -m sre_services NAME --socket PATH`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sre_core import release
+
+KEY = "the key of this test"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=20)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(20)
+        try:
+            self.sock.connect(str(self.path))
+        except OSError:
+            self.sock.close()
+            raise
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that was started, its socket and what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    socket: Path
+    errors: Path
+
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, object]]:
+        connection = UnixConnection(self.socket)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        status, body = answer.status, json.loads(answer.read())
+        connection.close()
+        return status, body
+
+    def wait_until_ready(self) -> None:
+        for _ in range(600):
+            assert self.process.poll() is None, self.errors.read_text()
+            try:
+                assert self.get("/health")[0] == 200
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        pytest.fail("the service did not get ready")
+
+
+def environment(folder: Path, **others: str) -> dict[str, str]:
+    credentials = folder / "credentials"
+    credentials.mkdir(exist_ok=True)
+    (credentials / "backend-api-key").write_text(KEY + "\n")
+    return {**os.environ, "CREDENTIALS_DIRECTORY": str(credentials), "SRE_RECORDING": "crash-loop", **others}
+
+
+@contextmanager
+def started(folder: Path, *command: str) -> Iterator[Running]:
+    path, errors = folder / "s.sock", folder / "errors.log"
+    with errors.open("ab") as written:
+        process = subprocess.Popen([sys.executable, *command, "--socket", str(path)], env=environment(folder), stderr=written)
+    running = Running(process, path, errors)
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def refused(folder: Path, **others: str) -> str:
+    """What a service that does not start says."""
+    command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(folder / "s.sock")]
+    ended = subprocess.run(command, env=environment(folder, **others), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize("service", release.backends(), ids=lambda service: service.name)
+def test_each_backend_as_the_release_starts_it(service: release.Service, tmp_path: Path) -> None:
+    """Its command answers on the socket: health openly, everything else with the key, and it ends on SIGTERM."""
+    with started(tmp_path, *service.command) as running:
+        assert running.get(service.health_path) == (200, {"status": "ok", "service": service.name})
+        assert running.get("/openapi.json")[0] == 401
+        status, document = running.get("/openapi.json", **{"X-API-Key": KEY})
+        assert status == 200
+        assert "paths" in document
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(5)
+
+
+def test_a_stranger_leaves_one_security_event(tmp_path: Path) -> None:
+    """A refusal is 401 with a JSON error, and one JSON line that names path and client and holds no key and no query."""
+    with started(tmp_path, "-m", "sre_services", "runbooks") as running:
+        headers = {"X-API-Key": "guess-4711", "X-Forwarded-For": "203.0.113.9"}
+        status, body = running.get("/runbooks/search?keyword=private", **headers)
+        assert status == 401
+        assert body["error"]["code"] == "UNAUTHORIZED"  # type: ignore[index]
+        lines = [json.loads(line) for line in running.errors.read_text().splitlines()]
+    events = [line for line in lines if line["event"] == "security.access_denied"]
+    assert len(events) == 1
+    assert events[0] | {"time": ""} == {
+        "event": "security.access_denied",
+        "time": "",
+        "service": "runbooks",
+        "reason": "bad_api_key",
+        "method": "GET",
+        "path": "/runbooks/search",
+        "client": "203.0.113.9",
+    }
+
+
+def test_a_socket_that_a_killed_process_left(tmp_path: Path) -> None:
+    """The next start takes its place."""
+    with started(tmp_path, "-m", "sre_services", "runbooks") as first:
+        first.process.kill()
+        first.process.wait(20)
+        assert first.socket.exists()
+    with started(tmp_path, "-m", "sre_services", "runbooks") as second:
+        assert second.get("/health")[0] == 200
+
+
+def test_a_start_without_the_key(tmp_path: Path) -> None:
+    """No service runs open: it says which file it wants, and where."""
+    text = refused(tmp_path, CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert "SVC-CREDENTIAL-MISSING" in text
+    assert "backend-api-key" in text
+
+
+def test_a_start_with_an_empty_key(tmp_path: Path) -> None:
+    """An empty key is no key: nobody could be refused with it."""
+    (tmp_path / "backend-api-key").write_text("\n")
+    assert "SVC-CREDENTIAL-MISSING" in refused(tmp_path, CREDENTIALS_DIRECTORY=str(tmp_path))
+
+
+def test_a_start_with_an_unknown_recording(tmp_path: Path) -> None:
+    """It names those that ship."""
+    text = refused(tmp_path, SRE_RECORDING="tuesday")
+    assert "SVC-RECORDING-NOT-FOUND" in text
+    assert "crash-loop, healthy, memory-leak" in text
+
+
+def test_a_start_with_an_unknown_provider(tmp_path: Path) -> None:
+    """A system that is not supported is a Problem, not a recording in disguise."""
+    assert "SVC-PROVIDER-UNKNOWN" in refused(tmp_path, SRE_PROVIDER="loki")
+
+
+def test_a_start_with_a_pinned_end_that_is_no_time(tmp_path: Path) -> None:
+    """It says how to write one."""
+    assert "SVC-TIME-INVALID" in refused(tmp_path, SRE_RECORDING_END="yesterday")
+
+
+def test_a_start_on_a_socket_in_no_folder(tmp_path: Path) -> None:
+    """It says what is wrong with the path."""
+    command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(tmp_path / "absent" / "s.sock")]
+    ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "SVC-SOCKET-UNUSABLE" in ended.stderr
