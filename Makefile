@@ -35,9 +35,11 @@ bench: ## speed, as ratios against named peers in the same run
 	@scripts/bring-up test
 	@$(BIN)/python -m bench
 
-generate: ## what is derived from the code and committed: OpenAPI documents, tables
+generate: ## what is derived from the code and committed: OpenAPI documents, recordings, tables, examples
 	@scripts/bring-up test
-	@for script in scripts/generate_*.py; do $(BIN)/python $$script; done
+	@$(BIN)/python -m sre_services openapi
+	@$(BIN)/python -m sre_services recordings
+	@for script in scripts/generate_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## back to a fresh clone: environment, tools, caches
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist .find-python-says
