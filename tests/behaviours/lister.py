@@ -1,0 +1,66 @@
+"""What an AWS account holds, by unfiltered listings; shares no code with src, so that it can't be wrong in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+type Client = Callable[[str], Any]
+
+
+def everything(client: Client) -> dict[str, list[str]]:
+    """Every resource of the kinds that a deployment could touch, by id."""
+    return {**storage(client), **login(client), **identity(client), **compute(client), **agentcore(client)}
+
+
+def storage(client: Client) -> dict[str, list[str]]:
+    s3 = client("s3")
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    objects = [f"{bucket}/{entry['Key']}" for bucket in buckets for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    secrets = client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"]
+    return {"buckets": buckets, "objects": objects, "secrets": sorted(secret["Name"] for secret in secrets)}
+
+
+def login(client: Client) -> dict[str, list[str]]:
+    cognito = client("cognito-idp")
+    pools = [pool["Id"] for pool in cognito.list_user_pools(MaxResults=60)["UserPools"]]
+    clients = [
+        entry["ClientId"] for pool in pools for entry in cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
+    ]
+    return {"pools": pools, "clients": clients}
+
+
+def identity(client: Client) -> dict[str, list[str]]:
+    iam = client("iam")
+    zones = client("route53").list_hosted_zones()["HostedZones"]
+    return {
+        "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"]),
+        "profiles": sorted(profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]),
+        "policies": sorted(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
+        "zones": sorted(zone["Id"] for zone in zones),
+    }
+
+
+def compute(client: Client) -> dict[str, list[str]]:
+    ec2 = client("ec2")
+    instances = [instance for entry in ec2.describe_instances()["Reservations"] for instance in entry["Instances"]]
+    return {
+        "instances": sorted(instance["InstanceId"] for instance in instances if instance["State"]["Name"] != "terminated"),
+        "security groups": sorted(group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]),
+        "addresses": sorted(address["AllocationId"] for address in ec2.describe_addresses()["Addresses"]),
+        "volumes": sorted(volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]),
+        "interfaces": sorted(interface["NetworkInterfaceId"] for interface in ec2.describe_network_interfaces()["NetworkInterfaces"]),
+        "key pairs": sorted(pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]),
+    }
+
+
+def agentcore(client: Client) -> dict[str, list[str]]:
+    control = client("bedrock-agentcore-control")
+    gateways = [gateway["gatewayId"] for gateway in control.list_gateways()["items"]]
+    targets = [
+        f"{gateway}/{target['targetId']}"
+        for gateway in gateways
+        for target in control.list_gateway_targets(gatewayIdentifier=gateway)["items"]
+    ]
+    providers = control.list_api_key_credential_providers()["credentialProviders"]
+    return {"gateways": gateways, "targets": targets, "providers": sorted(provider["name"] for provider in providers)}

@@ -1,0 +1,64 @@
+"""Cleanup takes a deployment back to nothing, with or without its state file."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+
+from behaviours import lister
+from behaviours.command_line import Desk
+
+
+def _processes(desk: Desk) -> list[str]:
+    """Every process of this desk: each carries the desk's folder in its arguments, its environment or its open files."""
+    mine = []
+    for process in psutil.process_iter(["pid", "cmdline", "environ"]):
+        told = " ".join(process.info["cmdline"] or []) + " ".join((process.info["environ"] or {}).values())
+        if str(desk.folder) in told and process.info["pid"] != os.getpid():
+            mine.append(f"{process.info['pid']}: {' '.join(process.info['cmdline'] or [])}")
+    return mine
+
+
+def test_cleanup_after_a_deployment(desk: Desk) -> None:
+    """Unfiltered listings show exactly what was there before, no instance process is left, and the same id deploys again."""
+    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    before = lister.everything(desk.client)
+    assert desk.deploy("deploy").code == 0
+    assert lister.everything(desk.client) != before
+    assert len(_processes(desk)) > 5
+
+    ended = desk.deploy("cleanup", "--yes")
+    assert ended.code == 0, ended.text
+    assert lister.everything(desk.client) == before
+    assert len(_processes(desk)) == 1, "only the AWS that the test itself started"
+
+    again = desk.deploy("deploy")
+    assert again.code == 0, again.text
+
+
+def test_cleanup_without_the_state_file(desk: Desk) -> None:
+    """The tags are enough; and the AWS that the deployment itself started ends with it."""
+    assert desk.deploy("deploy").code == 0
+    deployment = next(desk.state_dir.glob("connections/sre-*.json")).stem
+    desk.state_file.unlink()
+    ended = desk.deploy("--cleanup", "--deployment-id", deployment, "--mode", "local", "--yes")
+    assert ended.code == 0, ended.text
+    assert not _processes(desk)
+    assert not list(desk.state_dir.glob("connections/*"))
+
+
+def test_cleanup_of_somebody_elses(desk: Desk) -> None:
+    """A state file that was edited to point at somebody else's bucket deletes nothing of theirs, and says so."""
+    assert desk.deploy("deploy").code == 0
+    s3 = desk.client("s3")
+    s3.create_bucket(Bucket="somebody-elses")
+    s3.put_object(Bucket="somebody-elses", Key="precious", Body=b"data")
+    text = desk.state_file.read_text()
+    bucket = next(name for name in lister.storage(desk.client)["buckets"] if name.startswith("sre-"))
+    desk.state_file.write_text(text.replace(f'"id": "{bucket}"', '"id": "somebody-elses"'))
+
+    ended = desk.deploy("cleanup", "--yes")
+    assert ended.code == 1
+    assert "CLEANUP-NOT-OURS" in ended.err
+    assert s3.get_object(Bucket="somebody-elses", Key="precious")["Body"].read() == b"data"

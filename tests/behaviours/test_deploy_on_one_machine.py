@@ -1,0 +1,105 @@
+"""A configuration becomes a verified deployment, which answers, is planned as unchanged, and is refused to strangers."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+
+from behaviours.command_line import Desk
+
+
+def test_deploying_again_changes_nothing(deployed: Desk) -> None:
+    """A second apply makes no change, and says so."""
+    ended = deployed.deploy("deploy")
+    assert ended.code == 0, ended.text
+    assert "already there" in ended.out
+    assert "created" not in ended.out
+
+
+def test_plan_after_a_deployment(deployed: Desk) -> None:
+    """There is nothing to do: exit code 0, and every resource is kept for a reason."""
+    ended = deployed.deploy("plan", "--json")
+    assert ended.code == 0, ended.text
+    changes = json.loads(ended.out)["changes"]
+    assert {change["action"] for change in changes} == {"keep"}
+    assert all(change["because"] for change in changes)
+
+
+def test_verify_writes_a_report(deployed: Desk) -> None:
+    """The report is written as JSON and Markdown, names every check with its requirement, and ends verified."""
+    ended = deployed.deploy("verify")
+    assert ended.code == 0, ended.text
+    [document] = deployed.state_dir.glob("reports/sre-*/verification.json")
+    report = json.loads(document.read_text())
+    assert report["overall_status"] == "verified"
+    assert {finding["status"] for finding in report["findings"]} == {"passed"}
+    covered = {number for finding in report["findings"] for number in finding["requirements"]}
+    assert {"1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "2.5", "4.3", "4.4"} <= covered
+    assert document.with_suffix(".md").read_text().startswith(f"# Deployment {report['deployment']}: verified")
+
+
+def test_status_of_a_running_deployment(deployed: Desk) -> None:
+    """Status shows each resource ready, where the assistant is, and what to type next."""
+    ended = deployed.deploy("status")
+    assert ended.code == 0, ended.text
+    assert "Assistant: https://127." in ended.out
+    assert "sre-agent --prompt" in ended.out
+    assert "intended" not in ended.out
+
+
+def test_every_door_is_closed_without_credentials(deployed: Desk) -> None:
+    """Each service, the gateway and the assistant answer 401 with a JSON body, and each refusal is one security event."""
+    doors = _doors(deployed)
+    before = _security_events(deployed)
+    answers = {door: _asked(deployed, url) for door, url in doors.items()}
+    assert {status for status, _ in answers.values()} == {401}
+    for status, body in answers.values():
+        assert json.loads(body), status
+    assert len(_security_events(deployed)) - len(before) == len(doors)
+
+
+def test_no_secret_is_written_down(deployed: Desk) -> None:
+    """Neither state, reports nor the connection file hold any value that Secrets Manager keeps."""
+    manager = deployed.client("secretsmanager")
+    values = [manager.get_secret_value(SecretId=entry["ARN"])["SecretString"] for entry in manager.list_secrets()["SecretList"]]
+    secrets = [part for value in values for name, part in json.loads(value).items() if name in ("api_key", "client_secret", "private_key")]
+    assert len(secrets) == 4
+    written = [deployed.state_file, *deployed.state_dir.glob("connections/*"), *deployed.state_dir.glob("reports/*/*")]
+    assert len(written) > 3
+    for path in written:
+        assert not [secret for secret in secrets if secret in path.read_text()], path
+
+
+def _doors(desk: Desk) -> dict[str, str]:
+    [connection] = desk.state_dir.glob("connections/*.json")
+    base = json.loads(connection.read_text())["assistant_url"]
+    control = desk.client("bedrock-agentcore-control")
+    gateway = control.get_gateway(gatewayIdentifier=control.list_gateways()["items"][0]["gatewayId"])["gatewayUrl"]
+    paths = {
+        "kubernetes": "/api/kubernetes/pods/status",
+        "logs": "/api/logs/search",
+        "metrics": "/api/metrics/performance",
+        "runbooks": "/api/runbooks/search",
+    }
+    return {**{name: base + path for name, path in paths.items()}, "assistant": f"{base}/invocations", "gateway": gateway}
+
+
+def _asked(desk: Desk, url: str) -> tuple[int, bytes]:
+    [bundle] = desk.state_dir.glob("connections/*.ca.pem")
+    context = ssl.create_default_context(cafile=str(bundle))
+    posted = url.endswith(("/invocations", "/mcp"))
+    body = b'{"jsonrpc":"2.0","id":7,"method":"tools/list"}' if posted else None
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"} if posted else {}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(urllib.request.Request(url, data=body, headers=headers), timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def _security_events(desk: Desk) -> list[str]:
+    logs = [*desk.state_dir.rglob("*.log")]
+    return [line for log in logs for line in log.read_text(errors="replace").splitlines() if '"security.access_denied"' in line]
