@@ -2,6 +2,8 @@
 .PHONY: demo test check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Debian keeps servers such as nginx where only root looks.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 help: ## what there is to type
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
