@@ -277,6 +277,15 @@ def gateway(make_gateway: Callable[..., Json]) -> Json:
     return make_gateway()
 
 
+@pytest.fixture(scope="session")
+def shared_gateway(aws: Aws, control: Any, session_issuer: Issuer) -> Json:
+    """One gateway for the tests that change nothing about it."""
+    iam, name = aws.client("iam"), unique("shared")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    made = control.create_gateway(name=name, roleArn=role, protocolType="MCP", **jwt_authorizer(session_issuer))
+    return aws.settled(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
+
+
 @pytest.fixture
 def provider(control: Any) -> Iterator[Json]:
     """A credential provider that keeps API_KEY."""

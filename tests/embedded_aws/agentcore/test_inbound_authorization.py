@@ -58,20 +58,20 @@ def signed_by_hand(issuer: Any, algorithm: str, secret: bytes) -> str:
 
 
 @pytest.mark.parametrize("kind", TOKENS)
-def test_a_caller_who_is_not_let_in(gateway: Any, issuer: Any, caller_of: Any, denials: Any, kind: str) -> None:
+def test_a_caller_who_is_not_let_in(shared_gateway: Any, issuer: Any, caller_of: Any, denials: Any, kind: str) -> None:
     """401 with the request's own id, where to get a token, and one event with a reason and no token in it."""
     make, reason = TOKENS[kind]
     token = make(issuer)
     denials()
-    answer = caller_of(gateway, token).post(LIST)
-    host = gateway["gatewayUrl"].removesuffix("/mcp")
+    answer = caller_of(shared_gateway, token).post(LIST)
+    host = shared_gateway["gatewayUrl"].removesuffix("/mcp")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == (
         f'Bearer error="invalid_token", resource_metadata="{host}/.well-known/oauth-protected-resource"'
     )
     assert answer.json() == {"jsonrpc": "2.0", "id": "the-id", "error": {"code": -32001, "message": "Invalid Bearer token"}}
     (event,) = denials()
-    assert (event["reason"], event["gateway_id"], event["path"]) == (reason, gateway["gatewayId"], "/mcp")
+    assert (event["reason"], event["gateway_id"], event["path"]) == (reason, shared_gateway["gatewayId"], "/mcp")
     assert not token or token not in json.dumps(event)
 
 
@@ -96,24 +96,24 @@ def test_an_audience(make_gateway: Any, issuer: Any, caller_of: Any) -> None:
     assert statuses == [200, 200, 401, 401]
 
 
-def test_a_token_ends_while_it_is_known(gateway: Any, issuer: Any, caller_of: Any) -> None:
+def test_a_token_ends_while_it_is_known(shared_gateway: Any, issuer: Any, caller_of: Any) -> None:
     """A token that was accepted before is refused once it has expired."""
-    caller = caller_of(gateway, issuer.token(exp=int(time.time()) + 2))
+    caller = caller_of(shared_gateway, issuer.token(exp=int(time.time()) + 2))
     assert caller.post(LIST).status_code == 200
     time.sleep(2.1)
     assert caller.post(LIST).status_code == 401
 
 
-def test_a_key_that_the_issuer_has_just_begun_to_use(gateway: Any, issuer: Any, caller_of: Any) -> None:
+def test_a_key_that_the_issuer_has_just_begun_to_use(shared_gateway: Any, issuer: Any, caller_of: Any) -> None:
     """An unknown key id is looked up again, and not more than once a second."""
-    caller_of(gateway).post(LIST)
+    caller_of(shared_gateway).post(LIST)
     rotated = RSAKey.generate_key(2048, {"kid": "second"})
     issuer.published.append(rotated)
     time.sleep(1.1)
     before = len(issuer.fetches)
-    assert caller_of(gateway, issuer.token(key=rotated)).post(LIST).status_code == 200
+    assert caller_of(shared_gateway, issuer.token(key=rotated)).post(LIST).status_code == 200
     for _ in range(5):
-        caller_of(gateway, issuer.token(key=RSAKey.generate_key(1024 * 2, {"kid": "invented"}))).post(LIST)
+        caller_of(shared_gateway, issuer.token(key=RSAKey.generate_key(1024 * 2, {"kid": "invented"}))).post(LIST)
     assert len(issuer.fetches) - before <= 2 * 3
     issuer.published.remove(rotated)
 
@@ -155,19 +155,19 @@ def test_an_open_gateway(make_gateway: Any, caller_of: Any) -> None:
         ({"origin": "null"}, 403, "foreign_origin"),
     ],
 )
-def test_a_page_on_another_site(*, gateway: Any, caller_of: Any, denials: Any, headers: Any, status: int, reason: str) -> None:
+def test_a_page_on_another_site(*, shared_gateway: Any, caller_of: Any, denials: Any, headers: Any, status: int, reason: str) -> None:
     """Neither a page of another origin nor a name that was pointed here reaches a gateway, even with a good token."""
     denials()
-    answer = caller_of(gateway).post(LIST, headers=headers)
+    answer = caller_of(shared_gateway).post(LIST, headers=headers)
     assert answer.status_code == status
     assert "access-control-allow-origin" not in answer.headers
     assert [event["reason"] for event in denials()] == [reason]
 
 
-def test_the_gateways_own_origin(gateway: Any, caller_of: Any) -> None:
+def test_the_gateways_own_origin(shared_gateway: Any, caller_of: Any) -> None:
     """A request that names the gateway itself as its origin is no stranger's."""
-    own = gateway["gatewayUrl"].removesuffix("/mcp")
-    assert caller_of(gateway).post(LIST, headers={"origin": own}).status_code == 200
+    own = shared_gateway["gatewayUrl"].removesuffix("/mcp")
+    assert caller_of(shared_gateway).post(LIST, headers={"origin": own}).status_code == 200
 
 
 def test_an_issuer_outside_this_aws(make_gateway: Any, issuer: Any, caller_of: Any) -> None:

@@ -198,15 +198,15 @@ def test_an_envelope_that_is_incomplete(ready: Any, caller_of: Any) -> None:
         (b'{"jsonrpc": "2.0", "id": true, "method": "ping"}', -32600),
     ],
 )
-def test_what_is_no_message(gateway: Any, caller_of: Any, body: bytes, code: int) -> None:
+def test_what_is_no_message(shared_gateway: Any, caller_of: Any, body: bytes, code: int) -> None:
     """400 and a JSON-RPC error, whatever was sent; batches are not served."""
-    answer = caller_of(gateway).post(body)
+    answer = caller_of(shared_gateway).post(body)
     assert (answer.status_code, answer.json()["error"]["code"], answer.json()["id"]) == (400, code, None)
 
 
-def test_a_huge_request(gateway: Any, caller_of: Any) -> None:
+def test_a_huge_request(shared_gateway: Any, caller_of: Any) -> None:
     """Beyond 6 MB it is refused, and the gateway lives on."""
-    caller = caller_of(gateway)
+    caller = caller_of(shared_gateway)
     assert caller.post(b"[" + b" " * (6 * 1024 * 1024) + b"]").status_code == 413
     assert caller.rpc("ping")["result"] == {}
 
@@ -222,14 +222,14 @@ def test_a_huge_request(gateway: Any, caller_of: Any) -> None:
         ({"content-type": "application/json; charset=utf-8"}, 200),
     ],
 )
-def test_types_of_content(gateway: Any, caller_of: Any, headers: Any, status: int) -> None:
+def test_types_of_content(shared_gateway: Any, caller_of: Any, headers: Any, status: int) -> None:
     """JSON in, JSON out; what a page could send without asking (text/plain) is not taken."""
-    assert caller_of(gateway).post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=headers).status_code == status
+    assert caller_of(shared_gateway).post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=headers).status_code == status
 
 
-def test_an_answer_to_nothing(gateway: Any, caller_of: Any) -> None:
+def test_an_answer_to_nothing(shared_gateway: Any, caller_of: Any) -> None:
     """A posted response is taken and dropped: the gateway asks its clients for nothing."""
-    assert caller_of(gateway).post({"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
+    assert caller_of(shared_gateway).post({"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
 
 
 def test_sessions_where_they_are_configured(make_gateway: Any, caller_of: Any, http: Any, issuer: Any) -> None:
