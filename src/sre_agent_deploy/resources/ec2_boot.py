@@ -41,42 +41,39 @@ class Status:
         return cls(step, state, what, output, tuple(parts.get("listeners") or ()))
 
 
-def judged(instance_id: str, statuses: tuple[Status, ...]) -> Ready | Waiting | Problem:
-    """Whether the machine works, from its reports (pure). A failed step wins over whatever came after it."""
-    by_step = {status.step: status for status in statuses}
-    reported = [by_step[step] for step in STEPS if step in by_step]
-    if failed := next((status for status in reported if status.state == "failed"), None):
-        return _failed(instance_id, failed)
-    if reported and reported[-1].step == "ready" and reported[-1].state == "ok":
-        return Ready()
-    if not reported:
+def judged(instance_id: str, latest: Status | None) -> Ready | Waiting | Problem:
+    """Whether the machine works, from the last thing that it said (pure)."""
+    if latest is None:
         return Waiting("instance is running; its bootstrap has not reported yet")
-    if reported[-1].state == "ok":
-        return Waiting(f"bootstrap has finished {reported[-1].step} ({len(reported)} of {len(STEPS)})")
-    return Waiting(f"bootstrap is at {reported[-1].step} ({len(reported)} of {len(STEPS)})")
+    if latest.state == "failed":
+        return _failed(instance_id, latest)
+    if latest.state == "ok" and latest.step == STEPS[-1]:
+        return Ready()
+    number = f"({STEPS.index(latest.step) + 1} of {len(STEPS)})"
+    return Waiting(f"bootstrap {'has finished' if latest.state == 'ok' else 'is at'} {latest.step} {number}")
 
 
-def private_url(statuses: tuple[Status, ...]) -> str:
+def private_url(latest: Status | None) -> str:
     """Where the front door's port 443 listens inside the VPC, as `ready` reported it; empty before that (pure)."""
-    listeners = [listener for status in statuses if status.step == "ready" for listener in status.listeners]
-    https = next((listener for listener in listeners if listener.get("port") == 443), None)
+    https = next((listener for listener in (latest.listeners if latest else ()) if listener.get("port") == 443), None)
     if https is None:
         return ""
     port = https.get("actual_port", 443)
     return f"https://{https['address']}" + ("" if port == 443 else f":{port}")
 
 
-def reported(aws: Aws, status_uri: str, since: datetime) -> tuple[Status, ...]:
-    """The reports under an `s3://bucket/prefix/` of the start at `since`; older ones are from a start before."""
+def latest(aws: Aws, status_uri: str, since: datetime) -> Status | None:
+    """The newest report under an `s3://bucket/prefix/` of the start at `since`; older ones are from a start before."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
     answer = or_none(lambda: aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
-    # S3 shows whole seconds, so a report of the first second must not look older than the launch.
-    launched = since.replace(microsecond=0)
     listed: list[Any] = [*answer.get("Contents", [])] if answer else []
-    fresh = [entry["Key"] for entry in listed if entry["LastModified"] >= launched]
-    steps = {key.removeprefix(prefix).removesuffix(".json"): key for key in fresh}
-    texts = {step: _text(aws, bucket, steps[step]) for step in STEPS if step in steps}
-    return tuple(Status.parse(step, text) for step, text in texts.items())
+    # S3 shows whole seconds: a report of the first second must not look older than the launch, and of two the later step is newer.
+    launched, steps = since.replace(microsecond=0), {f"{prefix}{step}.json": number for number, step in enumerate(STEPS)}
+    reports = [(entry["LastModified"], steps[entry["Key"]]) for entry in listed if entry["Key"] in steps]
+    modified, number = max(reports, default=(since, -1))
+    if number < 0 or modified < launched:
+        return None
+    return Status.parse(STEPS[number], _text(aws, bucket, f"{prefix}{STEPS[number]}.json"))
 
 
 def forget(aws: Aws, status_uri: str) -> None:

@@ -110,7 +110,7 @@ class Ec2Instance(Defaults):
             return _not_running(id, state, instance.get("StateReason", {}).get("Message", ""))
         if not self.status_uri:
             return Ready()
-        return ec2_boot.judged(id, ec2_boot.reported(aws, known(self.status_uri), instance["LaunchTime"]))
+        return ec2_boot.judged(id, ec2_boot.latest(aws, known(self.status_uri), instance["LaunchTime"]))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -254,8 +254,7 @@ def _root_volume(root_device_name: str, volume_gb: int) -> Any:
 
 def _outputs(aws: Aws, instance: Any, status_uri: str) -> dict[str, str]:
     outputs = {"instance_id": instance["InstanceId"], "private_ip": instance.get("PrivateIpAddress", "")}
-    statuses = ec2_boot.reported(aws, status_uri, instance["LaunchTime"]) if status_uri else ()
-    url = ec2_boot.private_url(statuses)
+    url = ec2_boot.private_url(ec2_boot.latest(aws, status_uri, instance["LaunchTime"]) if status_uri else None)
     return outputs | ({"private_url": url} if url else {})
 
 

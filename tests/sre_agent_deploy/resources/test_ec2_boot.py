@@ -1,0 +1,76 @@
+"""What a machine says about its bootstrap, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resource import Ready, Waiting
+from sre_agent_deploy.resources import ec2_boot
+from sre_agent_deploy.resources.ec2_boot import STEPS, Status
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_core.problem import Problem
+
+from .conftest import Marked
+from .life import born
+
+AGES_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+STATUSES = st.builds(
+    Status, st.sampled_from(STEPS), st.sampled_from(["running", "ok", "failed"]), st.text(max_size=20), st.text(max_size=20)
+)
+
+
+@pytest.mark.property(1)
+@given(latest=st.none() | STATUSES)
+def test_any_report(latest: Status | None) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 1: Deployment Validation**
+
+    Whatever a machine reports, only `ready: ok` makes it ready, every failure is a Problem with its words, and else one waits.
+    """
+    answer = ec2_boot.judged("i-1", latest)
+    assert isinstance(answer, Ready) is (latest is not None and (latest.step, latest.state) == ("ready", "ok"))
+    assert isinstance(answer, Problem) is (latest is not None and latest.state == "failed")
+    if isinstance(answer, Problem) and latest:
+        assert latest.what in answer.what
+        assert latest.output in answer.why
+    if isinstance(answer, Waiting) and latest:
+        assert latest.step in answer.for_
+
+
+@given(text=st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_a_report_that_can_not_be_read(text: str) -> None:
+    """It may be written right now, so it counts as running."""
+    assert ec2_boot.judged("i-1", Status.parse("release", text)) == Waiting("bootstrap is at release (1 of 5)")
+
+
+@pytest.mark.parametrize(
+    ("listeners", "url"),
+    [
+        (({"port": 443, "address": "127.0.9.1", "actual_port": 40123},), "https://127.0.9.1:40123"),
+        (({"port": 8011, "address": "10.0.0.5", "actual_port": 8011}, {"port": 443, "address": "10.0.0.5"}), "https://10.0.0.5"),
+        (({"port": 8011, "address": "10.0.0.5", "actual_port": 8011},), ""),
+        ((), ""),
+    ],
+)
+def test_where_the_front_door_listens(listeners: tuple[dict[str, object], ...], url: str) -> None:
+    """The port is named only where it is another than 443."""
+    assert ec2_boot.private_url(Status("ready", "ok", listeners=listeners)) == url
+
+
+def test_reports_of_a_start_before(aws: Aws, marked: Marked, deployment: str) -> None:
+    """They don't count; of the later ones the newest does, and objects that are no reports don't."""
+    bucket = born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
+    uri = f"s3://{bucket}/status/instance-1/"
+    assert ec2_boot.latest(aws, uri, AGES_AGO) is None
+    for key in ("release.json", "credentials.json", "notes.txt", "deeper/ready.json"):
+        aws.s3.put_object(Bucket=bucket, Key=f"status/instance-1/{key}", Body=b'{"state": "ok"}')
+    assert ec2_boot.latest(aws, uri, AGES_AGO) == Status("credentials", "ok")
+    assert ec2_boot.latest(aws, uri, datetime.now(UTC) + timedelta(hours=1)) is None
+    assert ec2_boot.latest(aws, f"s3://{deployment}-nowhere/status/", AGES_AGO) is None
+    ec2_boot.forget(aws, uri)
+    assert ec2_boot.latest(aws, uri, AGES_AGO) is None
