@@ -39,17 +39,24 @@ def issuer(authority: Authority) -> Iterator[Issuer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def gateway(authority: Authority, issuer: Issuer) -> Iterator[Gateway]:
+    """One gateway for all investigations; each puts its own recording behind it."""
+    with Gateway.running(*tools_and_backend("healthy"), issuer, authority) as running:
+        yield running
+
+
 @pytest.fixture
-def investigate(authority: Authority, issuer: Issuer) -> Investigate:
+def investigate(gateway: Gateway, authority: Authority, issuer: Issuer) -> Investigate:
     """`broken` names targets whose backend answers 500."""
 
     def ask(recording: str, prompt: str = "What is wrong?", *, broken: Collection[str] = ()) -> Report:
-        tools, backend = tools_and_backend(recording)
+        _, backend = tools_and_backend(recording)
 
         async def some(tool: str, arguments: Mapping[str, Any]) -> tuple[int, str]:
             return (500, "broken") if tool.partition("___")[0] in broken else await backend(tool, arguments)
 
-        async def run(gateway: Gateway) -> Report:
+        async def run() -> Report:
             http = transport.client(ca_file=str(authority.ca_file))
             client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), SCOPES[GATEWAY_CLIENT])
             auth = BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client))
@@ -59,7 +66,7 @@ def investigate(authority: Authority, issuer: Issuer) -> Investigate:
             finally:
                 await assistant.close()
 
-        with Gateway.running(tools, some, issuer, authority) as gateway:
-            return asyncio.run(run(gateway))
+        gateway.backend = some
+        return asyncio.run(run())
 
     return ask
