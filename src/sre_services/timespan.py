@@ -35,8 +35,8 @@ class Window:
         return self.start <= moment <= self.end
 
     def previous(self) -> Window:
-        """The equally long window that ends where this one starts: what things are compared with."""
-        return Window(self.start - self.length, self.start)
+        """The equally long window just before this one, with no moment in both: what things are compared with."""
+        return Window(self.start - self.length, self.start - timedelta(microseconds=1))
 
     def __str__(self) -> str:
         return f"{clock.stamp(self.start)}/{clock.stamp(self.end)}"

@@ -11,6 +11,7 @@ from sre_services.logs.model import LEVELS, Line
 from sre_services.logs.templates import Group, groups
 
 _EXAMPLE = 300
+_RANK = {level: {"FATAL": 0, "ERROR": 0, "WARN": 1}.get(level, 2) for level in LEVELS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +35,14 @@ class Pattern:
 
 
 def compared(now: Sequence[Line], before: Sequence[Line], min_occurrences: int) -> list[Pattern]:
-    """The patterns of `now`, errors first, then new ones, then the most frequent."""
+    """The patterns of `now`: errors, then warnings, then the rest; among them new ones, then the most frequent."""
     if not now:
         return []
     # Both windows are grouped together, so that a template means the same in both.
     grouped = groups([*before, *now])
     found = [_pattern(group, now[0].time, comparable=bool(before)) for group in grouped]
     kept = [pattern for pattern in found if pattern is not None and pattern.count >= min_occurrences]
-    return sorted(kept, key=lambda p: (LEVELS.index(p.level) > 1, not p.is_new, -p.count, p.template))
+    return sorted(kept, key=lambda p: (_RANK[p.level], not p.is_new, -p.count, p.template))
 
 
 def _pattern(group: Group, start: datetime, *, comparable: bool) -> Pattern | None:

@@ -12,6 +12,10 @@ from sre_services.runbooks.model import Runbook, Section
 
 _K1, _B = 1.2, 0.75
 _WORD = re.compile(r"[a-z0-9]+")
+_JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_EMPTY = frozenset(
+    ["a", "again", "after", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "has", "have", "in", "is", "it", "its", "no", "not", "of", "on", "or", "out", "that", "the", "their", "to", "was", "with"]
+)
 _ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|s)$")
 # What a runbook says it is for counts more than what it mentions.
 _TITLE, _TYPES, _SYMPTOMS, _SERVICES = 4, 4, 3, 2
@@ -27,10 +31,10 @@ class Hit:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without their endings: `Crashing_Pods` gives crash and pod."""
+    """Words that carry meaning, in lower case, without their endings: `Crashing_Pods` gives crash and pod."""
     # A word written as one in one place and as two in another must meet.
-    joined = text.lower().replace("crashloop", "crash loop").replace("oomkilled", "oom killed")
-    return [_ENDINGS.sub("", word) for word in _WORD.findall(joined)]
+    apart = _JOINT.sub(" ", text).lower().replace("crashloop", "crash loop").replace("oomkilled", "oom killed")
+    return [_ENDINGS.sub("", word) for word in _WORD.findall(apart) if word not in _EMPTY]
 
 
 def ranked(runbooks: Sequence[Runbook], question: str) -> list[Hit]:

@@ -1,0 +1,93 @@
+"""From text to records, templates and bounded searches."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_core import clock
+from sre_services.logs.lines import level, records
+from sre_services.logs.model import Line
+from sre_services.logs.search import Pattern
+from sre_services.logs.templates import groups, masked
+
+TIME = "2026-11-20T10:00:00.123456789Z"
+
+
+def line(message: str, number: int = 0) -> Line:
+    return Line(id=f"s:{number}", time=clock.parse("2026-11-20T10:00:00Z"), service="s", pod="p", level=level(message), message=message)
+
+
+def test_both_forms_of_kubectl() -> None:
+    """With --prefix the pod is known; without it, it is empty. The id is file and line."""
+    text = f"[pod/web-1/app] {TIME} INFO one\n{TIME} ERROR two\nno time at all\n\n{TIME}\n"
+    found = list(records(text, "web", clock.parse))
+    assert [(record.id, record.pod, record.level, record.message) for record in found] == [
+        ("web:1", "web-1", "INFO", "INFO one"),
+        ("web:2", "", "ERROR", "ERROR two"),
+        ("web:5", "", "UNKNOWN", ""),
+    ]
+
+
+def test_a_stack_trace() -> None:
+    """It belongs to the record above it, of the same pod."""
+    text = f"{TIME} ERROR boom\n{TIME} \tat a.b(C.java:1)\n{TIME} Caused by: x\n{TIME} INFO next\n"
+    found = list(records(text, "web", clock.parse))
+    assert [record.message for record in found] == ["ERROR boom\n\tat a.b(C.java:1)\nCaused by: x", "INFO next"]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("WARNING low disk", "WARN"),
+        ('{"level":"error","msg":"x"}', "ERROR"),
+        ("level=critical msg=x", "FATAL"),
+        ("panic: runtime error", "FATAL"),
+        ("notice: reloaded", "INFO"),
+        ("TRACE x", "DEBUG"),
+        ("GET /errors 200", "UNKNOWN"),
+        ("2026-11-20 10:00:00 INFO no error here", "INFO"),
+        ("served the request for the page that is called the very long one of the error", "UNKNOWN"),
+    ],
+)
+def test_a_level(message: str, expected: str) -> None:
+    """The word at the beginning decides; one within the message does not."""
+    assert level(message) == expected
+
+
+@given(st.text(max_size=300))
+def test_any_text(text: str) -> None:
+    """Whatever a program writes, reading its log does not fail, and every record is in exactly one group."""
+    found = list(records(f"{TIME} {text}\n{TIME} INFO end\n", "s", clock.parse))
+    assert sum(len(group.lines) for group in groups(found)) == len(found)
+
+
+def test_what_is_masked() -> None:
+    """Numbers, ids and addresses are variable; words are not."""
+    text = "user-42 from 10.0.0.7:443 took 12.5ms id 5f2c9a1be0d3 uuid 123e4567-e89b-12d3-a456-426614174000 status 503"
+    assert " ".join(masked(text)) == "user-<*> from <*> took <*>ms id <*> uuid <*> status <*>"
+
+
+def test_templates() -> None:
+    """Records that differ in one word of several merge, those of another level or length don't."""
+    lines = [line(f"INFO loaded {name} from disk in cache") for name in ("alpha", "beta", "gamma")]
+    lines += [line("ERROR loaded alpha from disk in cache"), line("INFO loaded alpha")]
+    assert [(group.template, len(group.lines)) for group in groups(lines)] == [
+        ("INFO loaded <*> from disk in cache", 3),
+        ("ERROR loaded alpha from disk in cache", 1),
+        ("INFO loaded alpha", 1),
+    ]
+
+
+@pytest.mark.parametrize("text", ["(a+)+$", "(a|b)*", "(?i)x", r"(a)\1", "a*b*c*d*e*", "[", "x{1,99999999999}", "(a{2}){3}"])
+def test_a_pattern_that_could_hang(text: str) -> None:
+    """What can take exponential time, or is no expression, is refused with what to do."""
+    with pytest.raises(ValueError, match=r"supported|repeated|regular expression"):
+        Pattern(text)
+
+
+@pytest.mark.parametrize("text", ["connection refused", "timeout|deadline", "order [0-9]+ .*failed", r"\(3 attempts\)", "[*+{]x", r"\d+ms"])
+def test_a_pattern_that_is_allowed(text: str) -> None:
+    """Plain words, alternatives, classes and a few wildcards."""
+    Pattern(text).among([line("x")])
