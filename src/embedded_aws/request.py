@@ -60,7 +60,7 @@ async def read(scope: Scope, receive: Receive, *, limit: int) -> Request:
     """The whole request. Raises TooLarge once the body passes `limit`, declared or counted."""
     headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in scope["headers"])
     declared = dict(headers).get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise TooLarge
     client = scope.get("client") or ("", 0)
     return Request(

@@ -115,7 +115,7 @@ def _from_header(request: Request) -> Signature:
 
 def _from_query(request: Request) -> Signature:
     expires = request.parameter("X-Amz-Expires")
-    if not expires.isdigit() or not 0 < int(expires) <= 604_800:
+    if not expires.isdecimal() or not 0 < int(expires) <= 604_800:
         raise Incomplete("X-Amz-Expires must be a number between 1 and 604800.")
     return _signature(
         credential=request.parameter("X-Amz-Credential"),

@@ -60,8 +60,8 @@ def test_an_unknown_key_is_refused(embedded: EmbeddedAws, service: str) -> None:
     assert code == UNKNOWN.get(service, "UnrecognizedClientException")
 
 
-def test_a_refusal_is_a_security_event(embedded: EmbeddedAws, tmp_path: object) -> None:
-    """The session token of nobody is refused too."""
+def test_a_made_up_session_token_is_refused(embedded: EmbeddedAws) -> None:
+    """Also beside a good key."""
     assert refusal(embedded.client("sts", aws_session_token="token"), "get_caller_identity")[0] == "InvalidClientTokenId"
 
 
@@ -94,3 +94,9 @@ def test_a_users_key_may_sign_until_it_is_deactivated(embedded: EmbeddedAws) -> 
 def test_published_example_keys_are_never_given_out(embedded: EmbeddedAws) -> None:
     """moto's GetSessionToken would hand out a key that is in AWS's documentation."""
     assert refusal(embedded.client("sts"), "get_session_token")[0] == "AccessDenied"
+
+
+def test_a_role_that_does_not_exist_is_not_assumed(embedded: EmbeddedAws) -> None:
+    """No session of a name that was made up."""
+    with pytest.raises(ClientError, match="AccessDenied"):
+        embedded.client("sts").assume_role(RoleArn=f"arn:aws:iam::{embedded.account_id}:role/absent", RoleSessionName="session")

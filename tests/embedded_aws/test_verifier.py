@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from embedded_aws import sigv4
 from embedded_aws.credentials import AccessKey
@@ -92,3 +94,21 @@ def test_temporary_credentials_end() -> None:
     late = NOON + timedelta(hours=1)
 
     assert judged(request_of(SESSION, token="token", signed_at=late), late) is Refusal.EXPIRED_TOKEN
+
+
+odd = st.text(alphabet=st.characters(max_codepoint=255), max_size=40)
+half_signed = st.one_of(
+    odd, odd.map(lambda text: f"{sigv4.ALGORITHM} Credential={text}"), odd.map(lambda text: f"{sigv4.ALGORITHM} {text}")
+)
+queries = st.lists(
+    st.tuples(st.sampled_from(["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Expires", "X-Amz-Date", "X-Amz-Signature"]), odd)
+)
+
+
+@given(header=half_signed, date=odd, query=queries, path=odd, body=st.binary(max_size=20))
+def test_nonsense_is_refused_and_breaks_nothing(header: str, date: str, query: list[tuple[str, str]], path: str, body: bytes) -> None:
+    """Whatever is sent, the outcome is a refusal."""
+    text = "&".join(f"{name}={sigv4.ALGORITHM if name == 'X-Amz-Algorithm' else value}" for name, value in query)
+    request = Request("POST", f"/{path}", text, (("host", "x"), ("authorization", header), ("x-amz-date", date)), body, "")
+
+    assert isinstance(judged(request), Refusal)

@@ -11,6 +11,7 @@ from embedded_aws.strict import (
     cognito_clients,
     cognito_pools,
     cognito_resource_servers,
+    cognito_tags,
     ec2_addresses,
     ec2_client_tokens,
     ec2_images,
@@ -18,6 +19,7 @@ from embedded_aws.strict import (
     ec2_security_groups,
     randomness,
     s3_bucket_policies,
+    s3_buckets,
     s3_creation_tags,
     secretsmanager_names,
     sts_identity,
@@ -30,19 +32,24 @@ def apply(addresses: LoopbackAddresses) -> None:
     randomness.request_ids()
     sts_identity.the_account_itself()
     sts_identity.session_tokens_are_real()
+    sts_identity.roles_must_exist()
     ec2_addresses.loopback_only(addresses)
     ec2_client_tokens.honoured()
     ec2_client_tokens.found_again()
     ec2_images.ubuntu_is_there()
     ec2_network_interfaces.gone_with_their_instance()
     ec2_network_interfaces.groups_must_exist()
+    ec2_network_interfaces.tagged_at_launch()
     ec2_security_groups.in_use_not_deletable()
     cognito_pools.own_signing_key()
     cognito_pools.protected_from_deletion()
     cognito_pools.domains_are_unique()
+    cognito_pools.domain_names_are_checked()
     cognito_clients.oauth_settings_are_checked()
     cognito_clients.update_resets_what_it_omits()
     cognito_resource_servers.complete()
+    cognito_tags.complete()
+    s3_buckets.secure_by_default()
     s3_bucket_policies.conditions_evaluated()
     s3_creation_tags.kept()
     secretsmanager_names.kept_during_recovery()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from embedded_aws.strict.replacing import replacing
+
+_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_RESERVED = ("aws", "amazon", "cognito")
 
 
 def own_signing_key() -> None:
@@ -56,4 +60,21 @@ def domains_are_unique() -> None:
             raise InvalidParameterException("Domain already associated with another user pool.")
         if pool.domain and not custom_domain_config:
             raise InvalidParameterException("User pool already has a domain configured.")
+        return original(self, user_pool_id, domain, custom_domain_config)
+
+
+def domain_names_are_checked() -> None:
+    """A prefix is of lower case letters, digits and hyphens, and holds none of AWS's own names.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @replacing(CognitoIdpBackend, "create_user_pool_domain")
+    def create_user_pool_domain(original: Any, self: Any, user_pool_id: str, domain: str, custom_domain_config: Any = None) -> Any:
+        if not custom_domain_config and not _PREFIX.fullmatch(domain):
+            raise InvalidParameterException(f"1 validation error detected: Value '{domain}' at 'domain' failed to satisfy its pattern")
+        if not custom_domain_config and any(word in domain for word in _RESERVED):
+            raise InvalidParameterException("Domain cannot contain reserved word: " + " or ".join(_RESERVED))
         return original(self, user_pool_id, domain, custom_domain_config)

@@ -47,3 +47,19 @@ def groups_must_exist() -> None:
             if self.get_security_group_from_id(group_id) is None:
                 raise InvalidSecurityGroupNotFoundError(group_id)
         return original(self, subnet, private_ip_address, *args, group_ids=group_ids, **kwargs)
+
+
+def tagged_at_launch() -> None:
+    """RunInstances puts the tags that it is given for `network-interface` on the interfaces it makes; moto drops them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
+    """
+    from moto.ec2.models import EC2Backend
+
+    @replacing(EC2Backend, "run_instances")
+    def run_instances(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        tags = dict((kwargs.get("tags") or {}).get("network-interface", {}))
+        reservation = original(self, *args, **kwargs)
+        for nic in (nic for instance in reservation.instances for nic in instance.nics.values()):
+            nic.add_tags(tags)
+        return reservation

@@ -36,3 +36,19 @@ def session_tokens_are_real() -> None:
 
     put(TokenResponse, "get_session_token", refused)
     put(TokenResponse, "get_federation_token", refused)
+
+
+def roles_must_exist() -> None:
+    """AssumeRole refuses a role that this account does not have; moto makes a session of any name.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    """
+    from moto.iam.models import iam_backends
+    from moto.sts.exceptions import STSClientError
+    from moto.sts.models import STSBackend
+
+    @replacing(STSBackend, "assume_role")
+    def assume_role(original: Any, self: Any, region_name: str, role_session_name: str, role_arn: str, **more: Any) -> Any:
+        if all(role.arn != role_arn for role in iam_backends[self.account_id][self.partition].get_roles()):
+            raise STSClientError("AccessDenied", f"You are not authorized to perform: sts:AssumeRole on resource: {role_arn}")
+        return original(self, region_name=region_name, role_session_name=role_session_name, role_arn=role_arn, **more)

@@ -112,3 +112,21 @@ def test_resource_servers_are_updated_and_deleted(cognito: Any, pool_id: str) ->
 def test_two_pools_of_one_name(cognito: Any, pool_id: str) -> None:
     """As on AWS a second pool of the same name succeeds: only its tag tells it apart."""
     assert cognito.create_user_pool(PoolName="pool")["UserPool"]["Id"] != pool_id
+
+
+def test_tags_of_a_pool(cognito: Any) -> None:
+    """They are set at its birth, changed later, and seen by both ways of asking."""
+    pool = cognito.create_user_pool(PoolName="tagged", UserPoolTags={"one": "1", "two": "2"})["UserPool"]
+    cognito.tag_resource(ResourceArn=pool["Arn"], Tags={"three": "3"})
+    cognito.untag_resource(ResourceArn=pool["Arn"], TagKeys=["one"])
+
+    expected = {"two": "2", "three": "3"}
+    assert cognito.list_tags_for_resource(ResourceArn=pool["Arn"])["Tags"] == expected
+    assert cognito.describe_user_pool(UserPoolId=pool["Id"])["UserPool"]["UserPoolTags"] == expected
+
+
+@pytest.mark.parametrize("domain", ["Upper", "has_underscore", "-hyphen", "my-aws-domain", "cognito-users"])
+def test_a_domain_that_aws_would_not_take(cognito: Any, pool_id: str, domain: str) -> None:
+    """Its pattern and AWS's own names are checked."""
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)

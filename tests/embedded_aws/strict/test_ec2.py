@@ -200,3 +200,25 @@ def test_an_instance_without_user_data_stops_and_starts(ec2: Any, launch: dict[s
 
     (status,) = ec2.describe_instance_status(InstanceIds=[instance_id])["InstanceStatuses"]
     assert status["InstanceState"]["Name"] == "running"
+
+
+def test_tags_at_launch(ec2: Any, launch: dict[str, Any]) -> None:
+    """On the instance, its volumes and its interfaces: nothing that a launch makes is nameless."""
+    tags = [{"Key": "deployment", "Value": uuid.uuid4().hex}]
+    ec2.run_instances(
+        **launch, TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume", "network-interface")]
+    )
+    wanted = [{"Name": "tag:deployment", "Values": [tags[0]["Value"]]}]
+
+    assert len(ec2.describe_instances(Filters=wanted)["Reservations"]) == 1
+    assert len(ec2.describe_volumes(Filters=wanted)["Volumes"]) == 1
+    assert len(ec2.describe_network_interfaces(Filters=wanted)["NetworkInterfaces"]) == 1
+
+
+def test_terminating_twice_is_no_error(ec2: Any, launch: dict[str, Any]) -> None:
+    """The second time it was terminated already."""
+    instance_id = ec2.run_instances(**launch)["Instances"][0]["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    (again,) = ec2.terminate_instances(InstanceIds=[instance_id])["TerminatingInstances"]
+
+    assert again["PreviousState"]["Name"] == "terminated"

@@ -75,3 +75,19 @@ def test_a_denied_caller_is_denied(embedded: EmbeddedAws, s3: Any, bucket: str) 
     s3.put_bucket_policy(Bucket=bucket, Policy=deny(bucket, Principal={"AWS": account}))
     with pytest.raises(ClientError):
         s3.get_object(Bucket=bucket, Key="key")
+
+
+def test_a_new_bucket_is_closed_and_encrypted(s3: Any, bucket: str) -> None:
+    """As every bucket on AWS since 2023."""
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_a_bucket_can_be_tagged_at_its_birth(s3: Any) -> None:
+    """So that a bucket whose maker died is recognised."""
+    name, tags = f"bucket-{uuid.uuid4().hex[:10]}", [{"Key": "k", "Value": "v"}]
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": tags})
+
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
