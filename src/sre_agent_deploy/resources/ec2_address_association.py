@@ -80,6 +80,12 @@ class AddressAssociation(Defaults):
             why="The instance is not running yet, or is going.",
             do=("Run the same command again in a minute; it continues.",),
         ),
+        ("AssociateAddress", "InvalidInstanceID.NotFound"): lambda association: Problem(
+            code="INSTANCE-NOT-FOUND",
+            what=f"The Elastic IP was not associated with {association.instance_id}.",
+            why="There is no such instance: somebody terminated it meanwhile.",
+            do=("Run the same command again; it starts a new instance.",),
+        ),
         ("AssociateAddress", "Gateway.NotAttached"): lambda association: Problem(
             code="SUBNET-NOT-PUBLIC",
             what=f"The Elastic IP was not associated with {association.instance_id}.",

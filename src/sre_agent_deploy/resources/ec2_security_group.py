@@ -22,6 +22,11 @@ class Ingress:
     cidr: LaterText
     description: str
 
+    @property
+    def opens(self) -> tuple[int, str]:
+        """What the rule lets in, and by which EC2 knows two rules as the same."""
+        return self.port, str(self.cidr)
+
     def permission(self) -> Any:
         """The rule as EC2's `IpPermissions` take it."""
         cidr = known(self.cidr)
@@ -55,7 +60,7 @@ class SecurityGroup(Defaults):
 
     def __post_init__(self) -> None:
         # AWS lists rules in no particular order.
-        object.__setattr__(self, "ingress", tuple(sorted(self.ingress, key=lambda rule: (rule.port, str(rule.cidr)))))
+        object.__setattr__(self, "ingress", tuple(sorted(self.ingress, key=lambda rule: rule.opens)))
 
     def natural_id(self, aws: Aws) -> str:
         if not isinstance(self.vpc_id, str):
@@ -94,12 +99,15 @@ class SecurityGroup(Defaults):
         return made["GroupId"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        rules = {_ingress(rule): rule["SecurityGroupRuleId"] for rule in _rules(aws, id)}
-        # EC2 takes two rules that differ only in their description for one, so the old one goes before the new one comes.
-        if extra := [rule_id for rule, rule_id in rules.items() if rule not in self.ingress]:
-            aws.ec2.revoke_security_group_ingress(GroupId=id, SecurityGroupRuleIds=extra)
-        if missing := [rule.permission() for rule in self.ingress if rule not in rules]:
+        found = [(_ingress(rule), rule["SecurityGroupRuleId"]) for rule in _rules(aws, id)]
+        there, wanted = {rule.opens: rule for rule, _ in found}, {rule.opens: rule for rule in self.ingress}
+        # New rules come before old ones go, so that nobody who may connect is cut off meanwhile.
+        if missing := [rule.permission() for opens, rule in wanted.items() if opens not in there]:
             aws.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=missing)
+        if renamed := [rule.permission() for opens, rule in wanted.items() if opens in there and there[opens] != rule]:
+            aws.ec2.update_security_group_rule_descriptions_ingress(GroupId=id, IpPermissions=renamed)
+        if extra := [rule_id for rule, rule_id in found if rule.opens not in wanted]:
+            aws.ec2.revoke_security_group_ingress(GroupId=id, SecurityGroupRuleIds=extra)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -26,6 +26,8 @@ class IamRole(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+    # A role made a moment ago is not known to every part of IAM yet.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
 
     name: str
     role_name: str

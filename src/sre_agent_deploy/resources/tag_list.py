@@ -13,10 +13,9 @@ def as_dict(tags: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
 
 
-def specification(resource_type: str, mark: Mark, **more: str) -> list[Any]:
-    """EC2's `TagSpecifications` for a birth. `more` are tags of this resource alone."""
-    extra = [{"Key": key.replace("_", "-"), "Value": value} for key, value in more.items()]
-    return [{"ResourceType": resource_type, "Tags": [*mark.tag_list(), *extra]}]
+def specification(resource_type: str, mark: Mark) -> list[Any]:
+    """EC2's `TagSpecifications` for a birth."""
+    return [{"ResourceType": resource_type, "Tags": mark.tag_list()}]
 
 
 def of_deployment(deployment: str) -> list[Any]:

@@ -73,5 +73,5 @@ def test_an_address_for_a_machine_that_is_gone(aws: Aws, marked: Marked, deploym
     association: Any = AddressAssociation(name="association", allocation_id=id, instance_id="i-0123456789abcdef0")
     answer = attempt(lambda: association.create(aws, marked("association")), subject=association, failures=association.FAILURES)
     assert isinstance(answer, Problem)
-    assert answer.do
+    assert answer.code == "INSTANCE-NOT-FOUND"
     dies(aws, address, id, deployment)

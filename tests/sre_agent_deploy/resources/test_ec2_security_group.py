@@ -55,6 +55,24 @@ def test_rules_that_somebody_added(aws: Aws, marked: Marked, deployment: str) ->
     dies(aws, declared, id, deployment)
 
 
+def test_a_rule_that_gets_another_description(aws: Aws, marked: Marked, deployment: str) -> None:
+    """It is the same rule as before: its port was never closed."""
+    declared = group(aws, deployment)
+    id = born(aws, declared, marked("security_group"))
+    renamed = SecurityGroup(**{**vars(declared), "ingress": (Ingress(443, "0.0.0.0/0", "the web"),)})
+    before = rule_ids(aws, id)
+    configured(aws, renamed, id)
+    assert rule_ids(aws, id) == before
+    assert drift(aws, renamed, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def rule_ids(aws: Aws, group_id: str) -> set[str]:
+    filters: Any = [{"Name": "group-id", "Values": [group_id]}]
+    rules = aws.ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    return {rule["SecurityGroupRuleId"] for rule in rules if not rule["IsEgress"]}
+
+
 def test_a_group_name_that_is_taken(aws: Aws, marked: Marked, deployment: str) -> None:
     """The group that has the name is found by it, so that its owner is seen before anything is made."""
     declared = group(aws, deployment)

@@ -1,37 +1,60 @@
-"""What AWS can answer, and what the user then reads."""
+"""The failures that resource files foresee: ones that AWS really has, each with a next step."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-import botocore.session
+import boto3
 import pytest
 
+from sre_agent_deploy.resource import Ready, Waiting
+from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_core.problem import Problem
 
 from .samples import kinds, sample
+from .wire import Recorder
 
-_SESSION = botocore.session.get_session()
-_SERVICES = ("bedrock-agentcore-control", "cognito-idp", "ec2", "iam", "route53", "s3", "secretsmanager", "ssm", "sts")
-MODELS = [_SESSION.get_service_model(service) for service in _SERVICES]
-TABLES = [(kind, operation, code) for kind in kinds() for operation, code in kind.FAILURES]
+# Services whose models list the errors of each operation; the others' models name few.
+COMPLETE = ("bedrock-agentcore-control", "cognito-idp")
+OTHERS = ("ec2", "iam", "route53", "s3", "secretsmanager", "ssm")
+FAILURES = [(kind, *failure) for kind in kinds() for failure in kind.FAILURES]
 
 
-@pytest.mark.parametrize(("kind", "operation", "code"), TABLES, ids=lambda value: getattr(value, "__name__", value))
-def test_a_failure_that_is_foreseen(kind: type[Any], operation: str, code: str) -> None:
-    """Its operation is one of AWS's, and its Problem can be told of any declaration: what, why, and what to do."""
-    assert any(operation in model.operation_names for model in MODELS), operation
+@pytest.fixture(scope="module")
+def errors() -> dict[str, frozenset[str] | None]:
+    """For each operation, the error codes that its model lists; None where a model's list is not all there is."""
+    known: dict[str, frozenset[str] | None] = {}
+    for service in (*OTHERS, *COMPLETE):
+        model = boto3.session.Session().client(service, region_name="us-east-1").meta.service_model
+        for name in model.operation_names:
+            codes = frozenset(str(shape.error_code) for shape in model.operation_model(name).error_shapes)
+            known[name] = codes if service in COMPLETE else None
+    return known
+
+
+@pytest.mark.parametrize(("kind", "operation", "code"), FAILURES, ids=lambda part: getattr(part, "__name__", part))
+def test_a_foreseen_failure(errors: dict[str, frozenset[str] | None], kind: type[Any], operation: str, code: str) -> None:
+    """The operation exists and can fail so, and is told in whole sentences, with a code that can be looked up."""
+    assert operation in errors
+    listed = errors[operation]
+    assert listed is None or code in listed
     problem = kind.FAILURES[operation, code](sample(kind))
-    assert isinstance(problem, Problem)
-    assert problem.code == problem.code.upper()
-    assert all(text.strip() for text in (problem.what, problem.why, *problem.do))
+    assert re.fullmatch("[A-Z0-9]+(-[A-Z0-9]+)+", problem.code)
+    assert all(sentence.endswith((".", ".)")) for sentence in (problem.what, problem.why, *problem.do))
 
 
-@pytest.mark.parametrize(("kind", "operation", "code"), TABLES, ids=lambda value: getattr(value, "__name__", value))
-def test_an_error_code_of_aws(kind: type[Any], operation: str, code: str) -> None:
-    """Where the service model lists an operation's errors, a foreseen one is among them: tables can't rot unseen."""
-    model = next(model for model in MODELS if operation in model.operation_names)
-    listed = {shape.metadata.get("error", {}).get("code", shape.name) for shape in model.operation_model(operation).error_shapes}
-    # EC2 lists none, S3 nearly none, and every service may refuse access without listing it.
-    if listed and model.service_name not in ("ec2", "s3") and "Denied" not in code:
-        assert code in listed
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_a_failed_deletion(kind: type[Any]) -> None:
+    """Cleanup may know nothing but an id: advice for a deletion does not need the declaration."""
+    deletions = [told for (operation, _), told in kind.FAILURES.items() if operation.startswith("Delete")]
+    assert all(isinstance(told(None), Problem) for told in deletions)
+
+
+@pytest.mark.parametrize("kind", [Gateway, GatewayTarget])
+def test_a_status_that_nothing_comes_of(kind: type[Any]) -> None:
+    """What is neither ready nor on its way is a failure, with the reasons that AWS gives."""
+    state = sample(kind).ready(Recorder().aws, "sre-gateway-abcdefghij/ABCDEFGHIJ")
+    assert not isinstance(state, Ready | Waiting)
+    assert "anything at all" in state.why
