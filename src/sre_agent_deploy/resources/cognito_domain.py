@@ -55,7 +55,8 @@ class UserPoolDomain(Defaults):
         return f"{pool}/{self.domain}"
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
-        status = aws.cognito.describe_user_pool_domain(Domain=self.domain)["DomainDescription"].get("Status", "ACTIVE")
+        described = aws.cognito.describe_user_pool_domain(Domain=self.domain)["DomainDescription"]
+        status = described.get("Status", "ACTIVE") if described else "not shown yet"
         if status == "FAILED":
             return self._not_made()
         return Ready() if status == "ACTIVE" else Waiting(f"domain {self.domain} is {status}")

@@ -71,9 +71,12 @@ class UserPool(Defaults):
             UserPoolId=id, MfaConfiguration=self._mfa(), SoftwareTokenMfaConfiguration={"Enabled": self.mfa != "OFF"}
         )
         seen = _described(aws, id)
-        settings = carried(aws.cognito, "UpdateUserPool", seen) | self._settings()
-        settings["Policies"] = {**seen.get("Policies", {}), **settings["Policies"]}
-        aws.cognito.update_user_pool(UserPoolId=id, PoolName=self.pool_name, **settings)
+        settings = self._settings()
+        invitation = {"InviteMessageTemplate": seen.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate")}
+        settings["AdminCreateUserConfig"] |= {key: text for key, text in invitation.items() if text}
+        settings["Policies"] = seen.get("Policies", {}) | settings["Policies"]
+        kept = carried(aws.cognito, "UpdateUserPool", seen)
+        aws.cognito.update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

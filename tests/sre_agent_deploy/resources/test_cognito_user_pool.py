@@ -73,9 +73,14 @@ def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: Us
     """Configuring keeps what somebody else set, and the tags: UpdateUserPool alone would reset them."""
     mark = marked("user_pool")
     id = born(aws, pool, mark)
-    aws.cognito.update_user_pool(UserPoolId=id, EmailVerificationSubject="Welcome", UserPoolTags=mark.tags())
+    invitation: Any = {"InviteMessageTemplate": {"EmailSubject": "Join us"}}
+    aws.cognito.update_user_pool(
+        UserPoolId=id, EmailVerificationSubject="Welcome", AdminCreateUserConfig=invitation, UserPoolTags=mark.tags()
+    )
     pool.configure(aws, id)
-    assert aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"]["EmailVerificationSubject"] == "Welcome"
+    described = aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"]
+    assert described["EmailVerificationSubject"] == "Welcome"
+    assert described["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True, **invitation}
     assert UserPool.owned(aws, mark.deployment) == (Owned(id, "user_pool"),)
 
 
