@@ -1,0 +1,205 @@
+"""The command `sre-agent` as people run it: a process, a connection file, a secret fetched from AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from a2wsgi import WSGIMiddleware
+from agent_backends import tools_and_backend
+from agent_gateway import Gateway
+from agent_https import Authority, https
+from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, Issuer
+from agent_running import assistant_app
+from moto.server import DomainDispatcherApplication, create_backend_app
+
+POISON = {
+    "AWS_PROFILE": "does-not-exist",
+    "AWS_ENDPOINT_URL": "https://127.0.0.1:9",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "a-real-account",
+    "AWS_SECRET_ACCESS_KEY": "never-to-be-used",
+    "AWS_CA_BUNDLE": "/nonexistent",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+}
+
+
+@dataclass
+class Deployment:
+    """A deployed assistant as `sre-agent-deploy` leaves it, and the command to ask it with."""
+
+    state: Path
+    connection: Path
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        told = {**own, **POISON, "SRE_AGENT_STATE_DIR": str(self.state), **environment}
+        command = [sys.executable, "-m", "sre_agent", *arguments]
+        return subprocess.run(command, env=told, capture_output=True, text=True, timeout=120, check=False)
+
+    def changed(self, **changes: object) -> str:
+        """Another connection file that differs in these parts."""
+        path = self.state / f"changed-{time.monotonic_ns()}.json"
+        path.write_text(json.dumps({**json.loads(self.connection.read_text()), **changes}))
+        return str(path)
+
+
+@pytest.fixture(scope="module")
+def aws(authority: Authority) -> Iterator[str]:
+    """An AWS with Secrets Manager, over TLS."""
+    with https(WSGIMiddleware(DomainDispatcherApplication(create_backend_app)), authority) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def assistant_url(authority: Authority, issuer: Issuer) -> Iterator[str]:
+    """An assistant over the crash loop."""
+    with Gateway.running(*tools_and_backend("crash-loop"), issuer, authority) as gateway:
+        app = assistant_app(gateway.url, issuer, authority)
+        with https(app, authority) as url:
+            yield url
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, aws: str, assistant_url: str, issuer: Issuer, authority: Authority) -> Deployment:
+    """Connection and registry files in a state directory of its own."""
+    registry = {"endpoint": aws, "ca_file": str(authority.ca_file), "region": "us-east-1", "access_key_id": "k", "secret_access_key": "s"}
+    client = boto3.client(
+        "secretsmanager",
+        region_name="us-east-1",
+        endpoint_url=aws,
+        verify=str(authority.ca_file),
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
+    )
+    secret = json.dumps({"client_secret": issuer.secrets[CALLER_CLIENT]})
+    stored = client.create_secret(Name=f"caller-{time.monotonic_ns()}", SecretString=secret)
+    (tmp_path / "embedded-aws.json").write_text(json.dumps(registry))
+    connection: Mapping[str, Any] = {
+        "schema": 1,
+        "deployment_id": "sre-3f9a2c41d7",
+        "assistant_url": assistant_url,
+        "ca_file": str(authority.ca_file),
+        "oidc_discovery_url": issuer.discovery_url,
+        "client_id": CALLER_CLIENT,
+        "scope": CALLER_SCOPE,
+        "client_secret": {"secret_arn": stored["ARN"], "json_key": "client_secret", "region": "us-east-1"},
+        "aws": {"registry": str(tmp_path / "embedded-aws.json")},
+    }
+    path = tmp_path / "connections" / "sre-3f9a2c41d7.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(connection))
+    return Deployment(tmp_path, path)
+
+
+def test_asking_and_looking_at_evidence(deployment: Deployment, issuer: Issuer) -> None:
+    """The report is printed, root cause first, and kept; what it says to type next shows the evidence.
+
+    AWS settings and proxies of the user's environment are not looked at: each would have made this fail.
+    """
+    asked = deployment.run("--prompt", "What is wrong?")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("# Root cause: payment-service")
+    assert issuer.secrets[CALLER_CLIENT] not in asked.stdout + asked.stderr
+    kept = sorted(path.suffix for path in (deployment.state / "reports").iterdir())
+    assert kept == [".json", ".md"]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (deployment.state / "reports").iterdir())
+    next_command = asked.stdout.strip().splitlines()[-1].removeprefix("Next: sre-agent ").split()
+    shown = deployment.run(*next_command)
+    assert shown.returncode == 0, shown.stderr
+    for word in ("tool:", "arguments:", "time:", "sha256"):
+        assert word in shown.stdout
+
+
+def test_asking_as_a_program(deployment: Deployment, tmp_path: Path) -> None:
+    """With --json only JSON is on stdout, and --output-dir holds the report."""
+    folder = tmp_path / "out"
+    asked = deployment.run("--deployment", "sre-3f9a2c41d7", "--json", "--output-dir", str(folder), "--prompt", "What is wrong?")
+    report = json.loads(asked.stdout)
+    cited = report["root_cause"]["evidence"][0]
+    shown = deployment.run("--output-dir", str(folder), "evidence", cited, "--json")
+    assert json.loads(shown.stdout)["id"] == cited
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--deployment", "sre-0000000000", "--prompt", "?"], "DEPLOYMENT-UNKNOWN"),
+        (["--deployment", "../connections/sre-3f9a2c41d7", "--prompt", "?"], "DEPLOYMENT-UNKNOWN"),
+        (["--connection", "/nonexistent.json", "--prompt", "?"], "CONNECTION-UNREADABLE"),
+        (["evidence", "inv-00000000-e1"], "EVIDENCE-UNKNOWN"),
+        (["evidence", "../../etc/passwd"], "EVIDENCE-ID-INVALID"),
+    ],
+)
+def test_asking_for_what_is_not_there(deployment: Deployment, arguments: list[str], code: str) -> None:
+    """What does not exist is a Problem with a next step, not a traceback, and ends with 1."""
+    done = deployment.run(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(code)
+    assert "do:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_any_deployment(deployment: Deployment, tmp_path: Path) -> None:
+    """Who has deployed nothing is told how to."""
+    done = deployment.run("--prompt", "?", SRE_AGENT_STATE_DIR=str(tmp_path / "nothing"))
+    assert (done.returncode, done.stderr.startswith("NO-DEPLOYMENT")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"assistant_url": "https://127.0.0.1:9"}, "ASSISTANT-DOWN"),
+        ({"assistant_url": "http://127.0.0.1:9"}, "CONNECTION-UNREADABLE"),
+        ({"ca_file": ""}, "OIDC-TLS-NOT-VERIFIED"),
+        ({"ca_file": "/nonexistent.pem"}, "ASSISTANT-CA-UNREADABLE"),
+        ({"client_id": "nobody"}, "TOKEN-REFUSED"),
+        ({"client_secret": {"secret_arn": "arn:nothing", "json_key": "client_secret", "region": "us-east-1"}}, "CALLER-SECRET-REFUSED"),
+        ({"aws": {"registry": "/nonexistent.json"}}, "LOCAL-AWS-GONE"),
+        ({"schema": 2}, "CONNECTION-UNREADABLE"),
+    ],
+)
+def test_each_hop_that_can_fail(deployment: Deployment, changes: dict[str, object], code: str) -> None:
+    """From connection file to answer, every hop has its own Problem; with --json it is JSON."""
+    done = deployment.run("--json", "--connection", deployment.changed(**changes), "--prompt", "?")
+    assert done.returncode == 1
+    assert [problem["code"] for problem in json.loads(done.stdout)["problems"]] == [code]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_that_is_no_assistant(deployment: Deployment, issuer: Issuer) -> None:
+    """Another server on the assistant's address is recognised as such."""
+    done = deployment.run("--connection", deployment.changed(assistant_url=issuer.url), "--prompt", "?")
+    assert done.stderr.splitlines()[1].startswith("ASSISTANT-ANSWER-UNREADABLE")
+
+
+def test_prompt_and_command_together(deployment: Deployment) -> None:
+    """A question beside a command is refused rather than dropped."""
+    done = deployment.run("--prompt", "?", "evidence", "inv-00000000-e1")
+    assert done.returncode == 2
+    assert "--prompt" in done.stderr
+
+
+def test_help_is_cheap() -> None:
+    """`--help` imports neither models, nor AWS, nor MCP, nor HTTP."""
+    script = (
+        "import sys\nfrom sre_agent.cli import command\n"
+        "try: command(['--help'], prog_name='sre-agent')\nexcept SystemExit: pass\n"
+        "heavy = {'rich', 'pydantic', 'boto3', 'botocore', 'mcp', 'httpx2', 'joserfc', 'starlette', 'uvicorn', 'asyncio', 'structlog'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "--prompt" in done.stdout
+    assert done.stderr.strip() == "[]"
