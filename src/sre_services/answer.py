@@ -16,6 +16,8 @@ from sre_services.timespan import Window
 # A model reads every byte of an answer: one that fills its context hides the evidence it holds.
 CAP_BYTES = 20_000
 LONGEST_TEXT = 1_500
+# Lists inside an item or a summary; the items themselves are cut by size.
+LONGEST_LIST = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def response(answer: Answer) -> Response:
 
 
 def wire(value: Any) -> Any:
-    """A value as JSON has it: absent fields left out, times in UTC, long texts cut with the number of characters cut."""
+    """A value as JSON has it: absent fields left out, times in UTC, long texts and lists cut with how much was cut."""
     if is_dataclass(value) and not isinstance(value, type):
         spelled = _camel if isinstance(value, Camel) else str
         parts = {spelled(part.name): getattr(value, part.name) for part in fields(value)}
@@ -60,7 +62,8 @@ def wire(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): wire(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [wire(part) for part in value]
+        cut = [f"… [+{len(value) - LONGEST_LIST} more]"] if len(value) > LONGEST_LIST else []
+        return [wire(part) for part in value[:LONGEST_LIST]] + cut
     return _scalar(value)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_services.answer import CAP_BYTES, LONGEST_TEXT, Answer, Camel, response, wire
+from sre_services.answer import CAP_BYTES, LONGEST_LIST, LONGEST_TEXT, Answer, Camel, response, wire
 
 NOW = datetime(2026, 11, 22, 14, 0, 0, 120_000, tzinfo=UTC)
 
@@ -61,6 +61,12 @@ def test_names_and_times() -> None:
 def test_a_long_text() -> None:
     """Its beginning is kept, with the number of characters that were cut."""
     assert wire("a" * (LONGEST_TEXT + 7)) == "a" * LONGEST_TEXT + "… [+7 characters]"
+
+
+def test_a_long_list() -> None:
+    """A list inside an item or a summary is cut too, and says by how many."""
+    names = [str(number) for number in range(LONGEST_LIST + 3)]
+    assert wire({"not_ready": names}) == {"not_ready": [*names[:LONGEST_LIST], "… [+3 more]"]}
 
 
 def test_numbers() -> None:

@@ -14,40 +14,9 @@ _K1, _B = 1.2, 0.75
 _WORD = re.compile(r"[a-z0-9]+")
 _JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _EMPTY = frozenset(
-    [
-        "a",
-        "again",
-        "after",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "can",
-        "do",
-        "for",
-        "from",
-        "has",
-        "have",
-        "in",
-        "is",
-        "it",
-        "its",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "out",
-        "that",
-        "the",
-        "their",
-        "to",
-        "was",
-        "with",
-    ]
+    _WORD.findall(
+        "a again after an and are as at be by can do for from has have in is it its no not of on or out that the their to was with"
+    )
 )
 _ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|s)$")
 # What a runbook says it is for counts more than what it mentions.
