@@ -21,7 +21,6 @@ class Egress(AbstractResolver):
     def __init__(self, world: World, allowed_hosts: frozenset[str]) -> None:
         self._world = world
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
-        self._elsewhere = ThreadedResolver()
 
     def refusal(self, url: str) -> str | None:
         """Why this URL must not be called; None where it may be."""
@@ -42,7 +41,7 @@ class Egress(AbstractResolver):
         """The address to connect to. aiohttp does not ask for hosts that are addresses already: `refusal` covers those."""
         address = self._world.resolve(host)
         if host.lower() in self._allowed_hosts and address is None:
-            return await self._elsewhere.resolve(host, port, family)
+            return await ThreadedResolver().resolve(host, port, family)
         if address is None or not (host.lower() in self._allowed_hosts or self._world.owned_address(address)):
             raise EgressRefused(f"the host {host} must not be reached")
         kind = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -62,14 +63,21 @@ class OutboundKeys:
         if trust is None or not permissions.trusts_gateway(trust, context):
             return KeyDenied(f"AgentCore can't assume the gateway's role {gateway.role_arn}.")
         policies = neighbours.role_policies(account, gateway.role_arn)
-        for action, resource in (
-            ("bedrock-agentcore:GetWorkloadAccessToken", gateway.workload_identity_arn),
-            ("bedrock-agentcore:GetResourceApiKey", provider.arn),
-            ("secretsmanager:GetSecretValue", provider.secret_arn),
-        ):
-            if not permissions.allows(policies, action, resource, {"aws:SourceAccount": account}):
+        for action, resource in _needed(gateway.workload_identity_arn, provider):
+            if not permissions.allows(policies, action, resource, {"aws:SourceAccount": account, "aws:ResourceAccount": account}):
                 return KeyDenied(f"The gateway's role {gateway.role_arn} is not authorized to perform {action} on {resource}.")
         return None
+
+
+def _needed(identity_arn: str, provider: ApiKeyProvider) -> Iterator[tuple[str, str]]:
+    """Actions and resources, all of which the role needs: AWS asks about an identity and its directory, a provider and its vault."""
+    directory = identity_arn.partition("/workload-identity/")[0]
+    vault = provider.arn.partition("/apikeycredentialprovider/")[0]
+    for resource in (directory, identity_arn):
+        yield "bedrock-agentcore:GetWorkloadAccessToken", resource
+    for resource in (directory, identity_arn, vault, provider.arn):
+        yield "bedrock-agentcore:GetResourceApiKey", resource
+    yield "secretsmanager:GetSecretValue", provider.secret_arn
 
 
 def with_key(request: Outbound, key: Secret, place: OutboundKey) -> Outbound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -204,3 +205,43 @@ def test_a_provider_that_is_gone(control: Any, provider: Any, debugging: Any, ma
     result = caller_of(debugging).call("pods___search_logs")
     assert "does not exist" in text_of(result)
     assert API_KEY not in json.dumps(result)
+
+
+def test_the_narrowest_role_that_works(make_gateway: Any, make_role: Any, make_target: Any, caller_of: Any, provider: Any) -> None:
+    """Each resource named: the identity and its directory, the provider and its vault, the one secret."""
+    arn = provider["credentialProviderArn"]
+    account = arn.partition(":token-vault")[0]
+    directory = f"{account}:workload-identity-directory/default"
+    identity = [directory, f"{directory}/workload-identity/narrow-*"]
+    statements = [
+        {"Effect": "Allow", "Action": "bedrock-agentcore:GetWorkloadAccessToken", "Resource": identity},
+        {
+            "Effect": "Allow",
+            "Action": "bedrock-agentcore:GetResourceApiKey",
+            "Resource": [*identity, f"{account}:token-vault/default", arn],
+        },
+        {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": provider["apiKeySecretArn"]["secretArn"]},
+    ]
+    role = make_role(permissions={"Version": "2012-10-17", "Statement": statements})
+    gateway = make_gateway(name=unique("narrow"), roleArn=role)
+    make_target(gateway)
+    assert caller_of(gateway).call("pods___search_logs")["isError"] is False
+
+
+def test_a_key_that_its_owner_changes(*, aws: Any, control: Any, gateway: Any, make_target: Any, caller_of: Any, api: Any) -> None:
+    """With an EXTERNAL secret a new key is used a moment after it was stored, and no target has to be touched."""
+    secrets, name = aws.client("secretsmanager"), unique("own-key")
+    secret = secrets.create_secret(Name=name, SecretString=json.dumps({"api_key": "first"}))
+    reference = {"secretId": secret["ARN"], "jsonKey": "api_key"}
+    made = control.create_api_key_credential_provider(name=name, apiKeySecretSource="EXTERNAL", apiKeySecretConfig=reference)
+    make_target(gateway, key={"providerArn": made["credentialProviderArn"]})
+    caller = caller_of(gateway)
+    caller.call("pods___search_logs")
+    secrets.put_secret_value(SecretId=secret["ARN"], SecretString=json.dumps({"api_key": "second"}))
+    for _ in range(300):
+        caller.call("pods___search_logs")
+        if api.requests[-1]["headers"]["x-api-key"] == "second":
+            break
+        time.sleep(0.02)
+    assert [api.requests[0]["headers"]["x-api-key"], api.requests[-1]["headers"]["x-api-key"]] == ["first", "second"]
+    control.delete_api_key_credential_provider(name=name)
