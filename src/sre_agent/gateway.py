@@ -34,15 +34,15 @@ class Tool:
     parameters: frozenset[str]
 
 
-class Tools:
-    """The tools of one open session, called by operation: `get_pod_status`, whatever target it is behind."""
+class GatewayTools:
+    """The tools of one open session, found by operation behind whatever target has it."""
 
     def __init__(self, client: Client, offered: Mapping[str, Tool]) -> None:
         self._client = client
         self._offered = offered
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def call(self, operation: str, **arguments: Argument) -> Answer:
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """What the tool said, or an answer that carries its failure: this never raises for one tool."""
         tool = self._offered.get(operation)
         if tool is None:
@@ -74,11 +74,11 @@ def read(tool: str, arguments: Mapping[str, Argument], result: CallToolResult) -
 
 
 @asynccontextmanager
-async def open_tools(url: str, http: httpx2.AsyncClient) -> AsyncGenerator[Tools]:
+async def open_tools(url: str, http: httpx2.AsyncClient) -> AsyncGenerator[GatewayTools]:
     """One MCP session for one investigation. Raises Refused when the gateway can't be used at all."""
     try:
         async with Client(streamable_http_client(url, http_client=http), read_timeout_seconds=CALL_SECONDS) as client:
-            yield Tools(client, await _offered(client))
+            yield GatewayTools(client, await _offered(client))
     except* Refused as refused:
         raise Refused(*_problems(refused)) from refused
     except* (MCPError, httpx2.HTTPError, OSError, TimeoutError) as failed:

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 
 from sre_agent.evidence import EvidenceLog, new_investigation_id
-from sre_agent.gateway import Tools
 from sre_agent.reasoners.rules.judge import Judgement, judge
 from sre_agent.reasoners.rules.write import Inquiry, report
 from sre_agent.report import Report
 from sre_agent.scene import Scene
 from sre_agent.scope import Scope, of_prompt, service_in
 from sre_agent.specialists import kubernetes, logs, metrics, runbooks
+from sre_agent.tools import Tools
 from sre_core import clock
 
 CLOSER = 4  # services whose own errors are read

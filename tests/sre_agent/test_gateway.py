@@ -16,7 +16,7 @@ from mcp.types import Tool
 
 from sre_agent import transport
 from sre_agent.evidence import Answer
-from sre_agent.gateway import Tools, open_tools
+from sre_agent.gateway import GatewayTools, open_tools
 from sre_agent.oidc import Discovery
 from sre_agent.tokens import BearerAuth, Client, TokenSource
 from sre_core.problem import Refused
@@ -43,7 +43,7 @@ TOOLS = [tool("kubernetes___get_pod_status", "namespace"), tool("logs___search_l
 def asked(
     issuer: Issuer,
     authority: Authority,
-    use: Callable[[Tools, Gateway], Awaitable[Any]],
+    use: Callable[[GatewayTools, Gateway], Awaitable[Any]],
     *,
     client: str = GATEWAY_CLIENT,
     refuse_next: int = 0,
@@ -66,7 +66,7 @@ def asked(
 def test_an_answer(issuer: Issuer, authority: Authority) -> None:
     """JSON is parsed and redacted; hash and size are of what came; cut answers say so; unknown arguments are not sent."""
 
-    async def use(tools: Tools, gateway: Gateway) -> tuple[Answer, list[Any]]:
+    async def use(tools: GatewayTools, gateway: Gateway) -> tuple[Answer, list[Any]]:
         return await tools.call("get_pod_status", namespace="shop", colour="red"), gateway.calls
 
     answer, calls = asked(issuer, authority, use)
@@ -79,7 +79,7 @@ def test_an_answer(issuer: Issuer, authority: Authority) -> None:
 def test_a_tool_that_fails(issuer: Issuer, authority: Authority) -> None:
     """A failing tool and an absent one are answers with a failure, redacted; others are not disturbed."""
 
-    async def use(tools: Tools, gateway: Gateway) -> list[Answer]:
+    async def use(tools: GatewayTools, gateway: Gateway) -> list[Answer]:
         return await asyncio.gather(tools.call("search_logs"), tools.call("no_such"), tools.call("say"))
 
     failed, absent, fine = asked(issuer, authority, use)
@@ -92,7 +92,7 @@ def test_a_tool_that_fails(issuer: Issuer, authority: Authority) -> None:
 def test_a_token_refused_once(issuer: Issuer, authority: Authority) -> None:
     """When the gateway refuses a token, a new one is fetched and the call succeeds."""
 
-    async def use(tools: Tools, gateway: Gateway) -> Answer:
+    async def use(tools: GatewayTools, gateway: Gateway) -> Answer:
         return await tools.call("say")
 
     assert not asked(issuer, authority, use, refuse_next=1).failure
@@ -101,7 +101,7 @@ def test_a_token_refused_once(issuer: Issuer, authority: Authority) -> None:
 def test_a_gateway_that_refuses(issuer: Issuer, authority: Authority) -> None:
     """A client that the gateway does not allow gets a Problem, not a traceback."""
 
-    async def use(tools: Tools, gateway: Gateway) -> None:
+    async def use(tools: GatewayTools, gateway: Gateway) -> None:
         raise AssertionError("no session may open")
 
     with pytest.raises(Refused) as refused:

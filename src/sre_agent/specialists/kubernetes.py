@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from sre_agent.gateway import Tools
 from sre_agent.scene import Scene
 from sre_agent.scope import Scope
 from sre_agent.specialists import cluster_records as records
 from sre_agent.specialists.asking import seen, unique
+from sre_agent.tools import Tools
 
 DETAILS = 12  # deployments that are looked at one by one
 

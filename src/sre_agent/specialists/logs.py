@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sre_agent.evidence import Answer
-from sre_agent.gateway import Tools
 from sre_agent.reading import items, moment, text, whole
 from sre_agent.scene import ErrorCount, LogLine, Scene
 from sre_agent.scope import Scope
 from sre_agent.specialists.asking import seen
+from sre_agent.tools import Tools
 
 
 async def look(tools: Tools, scope: Scope) -> Scene:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sre_agent.evidence import Answer
-from sre_agent.gateway import Tools
 from sre_agent.reading import items, moment, number, objects, part, text, whole
 from sre_agent.scene import Availability, Call, ErrorRate, Scene, Trend, Usage
 from sre_agent.scope import Scope
 from sre_agent.specialists.asking import seen
+from sre_agent.tools import Tools
 
 
 async def look(tools: Tools, scope: Scope) -> Scene:

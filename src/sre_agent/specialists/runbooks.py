@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterator
 
 from sre_agent.evidence import Answer
-from sre_agent.gateway import Tools
 from sre_agent.reading import items, number, objects, part, text, texts
 from sre_agent.scene import Runbook, RunbookStep, Scene
 from sre_agent.specialists.asking import seen
+from sre_agent.tools import Tools
 
 ALMOST_AS_GOOD = 0.75  # of the best hit's score: below, a second runbook only distracts
 

@@ -1,0 +1,55 @@
+"""The real services over a recording, called in the process: what the assistant is asked about, without a network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import httpx2
+
+from sre_agent.evidence import Answer, Argument
+from sre_agent.redaction import redact_tree
+from sre_core import clock
+from sre_core.secret import Secret
+from sre_services.application import NAMES, Api, build
+from sre_services.cli import provider
+
+
+@dataclass(frozen=True)
+class _Route:
+    client: httpx2.AsyncClient
+    tool: str
+    path: str
+    parameters: frozenset[str]
+
+
+class RecordedTools:
+    """Answers as the gateway would, from the services' own applications."""
+
+    def __init__(self, recording: str) -> None:
+        self._routes: dict[str, _Route] = {}
+        for name in NAMES:
+            api = Api.of(name)
+            app = build(api, provider(name, {"SRE_RECORDING": recording}), Secret("in-process"))
+            client = httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app), base_url="http://in-process", headers={"X-API-Key": "in-process"}
+            )
+            for path, methods in api.document()["paths"].items():
+                operation: dict[str, Any] = methods["get"]
+                parameters = frozenset(found["name"] for found in operation.get("parameters", ()))
+                route = _Route(client, f"{name}___{operation['operationId']}", path, parameters)
+                self._routes[operation["operationId"]] = route
+
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
+        """What the service answers to this operation."""
+        route = self._routes[operation]
+        known = {name: value for name, value in arguments.items() if name in route.parameters}
+        response = await route.client.get(route.path, params=known)
+        if response.status_code != 200:
+            return Answer(tool=route.tool, arguments=known, at=clock.now(), failure=f"status {response.status_code}")
+        data = redact_tree(json.loads(response.text))
+        truncated = isinstance(data, dict) and data.get("truncated") is True
+        digest, size = sha256(response.content).hexdigest(), len(response.text)
+        return Answer(tool=route.tool, arguments=known, at=clock.now(), data=data, sha256=digest, size=size, truncated=truncated)
