@@ -203,7 +203,7 @@ def target(config: Config, site: Site, id: str, service: release.Service) -> tup
     document, name = site.openapi[service.name], f"openapi_{service.name}"
     located = text('{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config))
     # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
-    key = text("openapi/{host}/" + f"{service.name}.json", host=config.deployment.domain_name or address("https_authority"))
+    key = text("openapi/{host}/" + f"{service.name}.json", host=authority(config))
     return (
         Item(s3_object(config, id, name, key=key, body=located, content_type="application/json")),
         Item(
@@ -330,5 +330,11 @@ def address(output: str) -> Ref:
 
 
 def base_url(config: Config) -> LaterText:
-    """Where people and the gateway reach this deployment. Elsewhere than on port 443 only when AWS's answer says so."""
-    return text("https://{authority}", authority=config.deployment.domain_name or address("https_authority"))
+    """Where people and the gateway reach this deployment."""
+    return text("https://{authority}", authority=authority(config))
+
+
+def authority(config: Config) -> LaterText:
+    """Host, and a port only where AWS's answer says that 443 is another one."""
+    domain = config.deployment.domain_name
+    return text("{domain}{suffix}", domain=domain, suffix=address("https_suffix")) if domain else address("https_authority")

@@ -25,8 +25,9 @@ def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, priva
         secret = outputs[name]["client_secret"]
         return Client(plain(name, "client_id"), secret if isinstance(secret, Secret) else Secret(secret), scope)
 
+    authority = f"{domain}{plain('address', 'https_suffix')}" if domain else plain("address", "https_authority")
     return Deployed(
-        base_url=f"https://{domain or plain('address', 'https_authority')}",
+        base_url=f"https://{authority}",
         public_ip=plain("address", "public_ip"),
         gateway_url=plain("gateway", "gateway_url"),
         discovery_url=plain("user_pool", "discovery_url"),

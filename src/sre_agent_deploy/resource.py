@@ -208,8 +208,8 @@ class CfnResource:
     """One resource of a CloudFormation template; `Ref`s inside become `Fn::GetAtt` or `Ref` when rendered.
 
     `type` None means CloudFormation can't make it: `note` says what to do instead. `attributes` says which GetAtt each of
-    our outputs is ("Ref": the logical id itself; "${Attribute}" inside a text: that text with it). `also` holds
-    companions that AWS counts as resources of their own.
+    our outputs is ("Ref": the logical id itself; "${Attribute}" inside a text: that text with it; "": always empty).
+    `also` holds companions that AWS counts as resources of their own.
     """
 
     type: str | None

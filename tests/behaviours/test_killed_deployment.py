@@ -31,7 +31,9 @@ def test_resume_after_a_kill(desk: Desk, nth: str, moment: str) -> None:
     records = json.loads(desk.state_file.read_text())["records"]
     assert {record["phase"] for record in records.values()} == {"ready"}
     there = lister.everything(desk.client)
-    counted = {kind: len(there[kind]) for kind in ("buckets", "pools", "clients", "instances", "addresses", "gateways", "targets", "providers")}
+    counted = {
+        kind: len(there[kind]) for kind in ("buckets", "pools", "clients", "instances", "addresses", "gateways", "targets", "providers")
+    }
     assert counted == {
         "buckets": 1,
         "pools": 1,

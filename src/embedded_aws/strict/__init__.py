@@ -18,6 +18,7 @@ from embedded_aws.strict import (
     ec2_network_interfaces,
     ec2_security_groups,
     randomness,
+    route53_zones,
     s3_bucket_policies,
     s3_buckets,
     s3_creation_tags,
@@ -50,6 +51,7 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_resource_servers.complete()
     cognito_tags.complete()
     s3_buckets.secure_by_default()
+    route53_zones.ids_begin_with_z()
     s3_bucket_policies.conditions_evaluated()
     s3_creation_tags.kept()
     secretsmanager_names.kept_during_recovery()

@@ -59,6 +59,8 @@ class _Rendering:
         attribute = target.attributes.get(ref.output)
         if item.named or not target.type or attribute is None:
             return {"Ref": self._parameter(ref, item, target)}
+        if not attribute:
+            return ""
         if "${" in attribute:
             return {"Fn::Sub": attribute.replace("${", f"${{{logical(ref.of)}.")}
         return {"Ref": logical(ref.of)} if attribute == "Ref" else {"Fn::GetAtt": [logical(ref.of), attribute]}

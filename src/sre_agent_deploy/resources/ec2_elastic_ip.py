@@ -59,7 +59,7 @@ class ElasticIp(Defaults):
         )
 
     def template(self) -> CfnResource:
-        return cfn(self.KIND, {"allocation_id": "AllocationId", "public_ip": "PublicIp", "https_authority": "PublicIp"}, Domain="vpc")
+        return cfn(self.KIND, {"allocation_id": "AllocationId", "public_ip": "PublicIp", "https_authority": "PublicIp", "https_suffix": ""}, Domain="vpc")
 
     FAILURES: ClassVar[Failures] = {
         ("AllocateAddress", "AddressLimitExceeded"): lambda _: Problem(
@@ -83,5 +83,11 @@ class ElasticIp(Defaults):
 
 
 def _outputs(allocation_id: str, public_ip: str, port: str) -> dict[str, str]:
-    authority = public_ip if port == "443" else f"{public_ip}:{port}"
-    return {"allocation_id": allocation_id, "public_ip": public_ip, "https_port": port, "https_authority": authority}
+    suffix = "" if port == "443" else f":{port}"
+    return {
+        "allocation_id": allocation_id,
+        "public_ip": public_ip,
+        "https_port": port,
+        "https_suffix": suffix,
+        "https_authority": f"{public_ip}{suffix}",
+    }

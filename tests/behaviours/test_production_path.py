@@ -1,0 +1,64 @@
+"""The production path itself, against an AWS that is not Amazon's: domain, own certificate, Route 53, and no local shortcuts."""
+
+from __future__ import annotations
+
+import shutil
+
+from behaviours import certificates, lister
+from behaviours.command_line import ROOT, Desk
+
+DOMAIN = "sre.example.com"
+
+
+def _prepared(desk: Desk, **changed: str) -> dict[str, str]:
+    """Start an AWS, copy the production example, make a certificate; answers the environment that a user would export."""
+    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    certificates.written(desk.folder, DOMAIN)
+    shutil.copy(ROOT / "examples" / "production.yaml", desk.folder / "config.yaml")
+    registry = desk.registry()
+    settings = {
+        "AWS_ENDPOINT_URL": registry["endpoint"],
+        "AWS_CA_BUNDLE": registry["ca_file"],
+        "AWS_ACCESS_KEY_ID": registry["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
+        "AWS_ACCOUNT_ID": registry["account_id"],
+        "SRE_DOMAIN_NAME": DOMAIN,
+        "SRE_SSL_CERT_PATH": str(desk.folder / "fullchain.pem"),
+        "SRE_SSL_KEY_PATH": str(desk.folder / "privkey.pem"),
+        "SRE_SSL_CA_PATH": str(desk.folder / "ca.pem"),
+    }
+    return {**settings, **changed}
+
+
+def test_production_mode_against_an_endpoint(desk: Desk) -> None:
+    """examples/production.yaml deploys, is verified, says loudly which AWS it is, and is cleaned up to what was there before."""
+    settings = _prepared(desk)
+    zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
+    settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"] = zone
+    before = lister.everything(desk.client)
+
+    ended = desk.deploy("--config", "config.yaml", "--mode", "production", **settings)
+    assert ended.code == 0, ended.text
+    assert "is verified" in ended.out
+    assert f"NOT Amazon's AWS: every call goes to {settings['AWS_ENDPOINT_URL']}" in ended.err
+    records = desk.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    [address] = desk.client("ec2").describe_addresses()["Addresses"]
+    [record] = [record for record in records if record["Type"] == "A"]
+    assert [value["Value"] for value in record["ResourceRecords"]] == [address["PublicIp"]]
+
+    again = desk.deploy("plan", **settings)
+    assert again.code == 0, again.text
+    cleaned = desk.deploy("cleanup", "--yes", **settings)
+    assert cleaned.code == 0, cleaned.text
+    assert lister.everything(desk.client) == before
+
+
+def test_production_mode_in_the_wrong_account(desk: Desk) -> None:
+    """Credentials of another account than the configuration's stop everything before the first change."""
+    settings = _prepared(desk, AWS_ACCOUNT_ID="999988887777")
+    before = lister.everything(desk.client)
+    ended = desk.deploy("--config", "config.yaml", "--mode", "production", **settings)
+    assert ended.code == 1
+    assert "AWS-OTHER-ACCOUNT" in ended.err
+    assert "999988887777" in ended.err
+    assert lister.everything(desk.client) == before
