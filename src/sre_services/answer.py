@@ -24,7 +24,7 @@ LONGEST_LIST = 60
 class Answer:
     """Items in order of importance with their summary. What is cut is cut from the end.
 
-    `note` says what an empty answer means; `more` turns the items that were kept into the way to ask for the others.
+    `note` says what an empty answer means; `more` how to ask for what was cut, where it matters from the number of items kept.
     """
 
     as_of: datetime
@@ -32,7 +32,7 @@ class Answer:
     summary: Mapping[str, object] = field(default_factory=dict)
     window: Window | None = None
     note: str = ""
-    more: Callable[[int], str] = lambda kept: "Ask for less at once: a shorter time or one name."
+    more: str | Callable[[int], str] = "Ask for less at once: a shorter time or one name."
 
 
 class Camel:
@@ -47,7 +47,7 @@ def response(answer: Answer) -> Response:
     frame |= {"summary": wire(answer.summary), "total": len(answer.items)}
     kept = _fitting([wire(item) for item in answer.items], CAP_BYTES - len(_encoded(wire(frame))) - 800)
     if len(kept) < len(answer.items):
-        frame |= {"truncated": True, "returned": len(kept), "more": answer.more(len(kept))}
+        frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
     if answer.note:
         frame["note"] = answer.note
     return Response(_encoded({**wire(frame), "truncated": len(kept) < len(answer.items), "items": kept}), media_type="application/json")

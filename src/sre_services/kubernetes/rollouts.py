@@ -17,6 +17,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 _CAUSE = "kubernetes.io/change-cause"
 _SECRET_NAME = re.compile(r"pass|secret|token|api_?key|private|credential", re.IGNORECASE)
 _USER_INFO = re.compile(r"(://[^/:@\s]*:)[^@/\s]+@")
+_ASSIGNED = re.compile(r"((?:pass(?:word|wd)?|secret|token|api_?key)\s*[=:]\s*)[^\s\",;&]+", re.IGNORECASE)
 _CLUSTER_HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*)\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?\b")
 
 
@@ -51,8 +52,10 @@ def deployment(document: Json, replica_sets: tuple[Json, ...], around: Surroundi
 
 
 def shown(name: str, value: str) -> str:
-    """A configuration value as a reader may see it: hidden when its name says secret, without passwords in URLs."""
-    return HIDDEN if _SECRET_NAME.search(name) and value else _USER_INFO.sub(r"\1***@", value)
+    """A configuration value as a reader may see it: hidden when its name says secret, without the passwords within it."""
+    if value and _SECRET_NAME.search(name):
+        return HIDDEN
+    return _ASSIGNED.sub(r"\1***", _USER_INFO.sub(r"\1***@", value))
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:

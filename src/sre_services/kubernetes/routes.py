@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -55,9 +56,8 @@ def get_pod_status(cluster: Provider, namespace: Namespace = "", pod_name: PodNa
     }
     items = [pod if pod_name or not pod.ready or pod.restarts else views.short(pod) for pod in views.worst_first(pods)]
     note = "" if pods else views.nothing(cluster, "pod", namespace, pod_name)
-    return response(
-        Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=lambda kept: "Give pod_name for one workload at a time.")
-    )
+    more = "Give pod_name for one workload at a time."
+    return response(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
 
 
 @router.get(
@@ -76,7 +76,7 @@ def get_deployment_status(cluster: Provider, namespace: Namespace = "", deployme
     }
     items = [item if deployment_name else views.latest_change(item) for item in views.newest_change_first(found)]
     note = "" if found else views.nothing(cluster, "deployment", namespace, deployment_name)
-    more = lambda kept: "Give deployment_name for one deployment at a time."  # noqa: E731
+    more = "Give deployment_name for one deployment at a time."
     return response(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
 
 
@@ -92,16 +92,8 @@ def get_cluster_events(cluster: Provider, since: Since = Span("1h"), severity: E
         "by_reason": dict(Counter(e.reason for e in events).most_common(30)),
     }
     note = "" if events else views.no_events(window)
-    return response(
-        Answer(
-            as_of=cluster.as_of,
-            items=events,
-            summary=summary,
-            window=window,
-            note=note,
-            more=lambda kept: views.earlier_events(events, kept, window),
-        )
-    )
+    more = partial(views.earlier_events, events, window)
+    return response(Answer(as_of=cluster.as_of, items=events, summary=summary, window=window, note=note, more=more))
 
 
 @router.get("/resources/usage", operation_id="get_resource_usage", summary="CPU and memory of containers against their limits")

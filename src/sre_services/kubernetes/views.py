@@ -98,7 +98,7 @@ def only(item: Usage, resource_type: str) -> Usage:
     return item
 
 
-def earlier_events(events: Sequence[Event], kept: int, window: Window) -> str:
+def earlier_events(events: Sequence[Event], window: Window, kept: int) -> str:
     """The argument that continues where an answer was cut."""
     last = events[min(kept, len(events) - 1)].last_timestamp
     return f"Ask with since={clock.stamp(window.start)}/{clock.stamp(last)} for the earlier ones."

@@ -87,7 +87,8 @@ def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), 
         "new": sum(1 for pattern in found if pattern.is_new),
     }
     note = "" if found else views.no_patterns(min_occurrences)
-    return response(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=views.fewer_patterns))
+    more = "Ask for a shorter time_window, or a higher min_occurrences."
+    return response(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=more))
 
 
 @router.get("/logs/recent", operation_id="get_recent_logs", summary="The newest log records")

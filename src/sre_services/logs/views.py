@@ -37,8 +37,3 @@ def nothing(store: LogStore, service: str, lines: Sequence[Line], otherwise: str
 def no_patterns(min_occurrences: int) -> str:
     """How patterns can be found where none were."""
     return f"No pattern occurs {min_occurrences} times in this window. Lower min_occurrences or widen time_window."
-
-
-def fewer_patterns(kept: int) -> str:
-    """How the rarer patterns can be seen."""
-    return "Ask for a shorter time_window to see the patterns that were cut."

@@ -84,4 +84,4 @@ def _answer(library: Library, items: Sequence[object]) -> Response:
     known = [runbook.id for runbook in library.runbooks()]
     note = "" if items else f"No runbook fits. Runbooks: {', '.join(known) or 'none'}."
     more = "Ask with more specific words, or get_incident_playbook for one."
-    return response(Answer(as_of=library.as_of, items=items, summary={"found": len(items)}, note=note, more=lambda kept: more))
+    return response(Answer(as_of=library.as_of, items=items, summary={"found": len(items)}, note=note, more=more))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
 
 from sre_services.scenario import chatter
 from sre_services.scenario.shop import RECORDED_SECONDS, SERVICES, Service, chance, moment
@@ -33,8 +34,8 @@ def _entries(story: Story, service: Service) -> list[Entry]:
     found = [entry for pod in pods for run in pod.runs for entry in _start(pod, run.started)]
     found += [entry for pod in pods if pod.removed is not None for entry in _stop(pod, pod.removed)]
     found += _requests(story, service, pods)
-    if isinstance(story, CrashLoop):
-        found += _failing_payments(service, pods)
+    if isinstance(story, CrashLoop) and service.name == "payment-service":
+        found += _failing_payments(pods)
     if isinstance(story, MemoryLeak) and service.name == "catalog-service":
         found += _full_heaps(story, pods)
     return sorted(entry for entry in found if -RECORDED_SECONDS <= entry.at <= 0)
@@ -73,32 +74,32 @@ def _stop(pod: PodRun, at: float) -> Iterator[Entry]:
     yield Entry(at + 2.9, pod.name, "INFO  main: open requests finished, exiting")
 
 
-def _failing_payments(service: Service, pods: list[PodRun]) -> Iterator[Entry]:
-    if service.name == "payment-service":
-        for pod in pods:
-            for run in pod.runs if pod.created >= PAYMENT_ROLLOUT else ():
-                for attempt in (1, 2, 3):
-                    name = pod.revision.config["DB_HOST"]
-                    text = f"ERROR db: connect attempt {attempt}/3 failed: dial tcp: lookup {name} on 10.100.0.10:53: no such host"
-                    yield Entry(run.started + 0.6 + attempt, pod.name, text)
-                yield Entry(run.started + 3.9, pod.name, run.message)
+def _failing_payments(pods: list[PodRun]) -> Iterator[Entry]:
+    """Each life of the new pods: three attempts, and the end."""
+    for pod in [pod for pod in pods if pod.created >= PAYMENT_ROLLOUT]:
+        lookup = f"lookup {pod.revision.config['DB_HOST']} on 10.100.0.10:53: no such host"
+        for run in pod.runs:
+            for attempt in (1, 2, 3):
+                yield Entry(run.started + 0.6 + attempt, pod.name, f"ERROR db: connect attempt {attempt}/3 failed: dial tcp: {lookup}")
+            yield Entry(run.started + 3.9, pod.name, run.message)
 
 
 def _full_heaps(story: MemoryLeak, pods: list[PodRun]) -> Iterator[Entry]:
     """Collections take longer and free less as the heap fills."""
-    for pod in pods:
-        random, number = chance("gc", pod.name), 0
-        for t in range(int(max(pod.created, CATALOG_ROLLOUT)), 0, 40) if pod.removed is None else ():
-            run, number = pod.run_at(t), number + 1
+    for pod in [pod for pod in pods if pod.created >= CATALOG_ROLLOUT]:
+        random = chance("gc", pod.name)
+        for number, t in enumerate(range(int(pod.created), 0, 40), start=1):
             share = story.memory_share(pod, t) * pod.service.memory_mib / pod.service.memory_limit_mib
-            if run is None or share < 0.55:
-                continue
-            used, pause = share * 512, 30 + 900 * max(0.0, share - 0.6) ** 2 * 6 * random.uniform(0.8, 1.2)
-            freed = used * (0.97 - 0.1 * (1 - share))
-            level = "WARN " if pause > 200 else "INFO "
-            yield Entry(t + random.random(), pod.name, f"{level} gc: GC({number}) Pause Full {used:.0f}M->{freed:.0f}M(512M) {pause:.1f}ms")
-            if number % 6 == 0:
-                yield Entry(t + 1.5, pod.name, f"INFO  cache: product-images holds {int(share * 210_000)} entries, 0 evicted")
+            if pod.run_at(t) and share >= 0.55:
+                yield Entry(t + random.random(), pod.name, _collection(number, share, random))
+                if number % 6 == 0:
+                    yield Entry(t + 1.5, pod.name, f"INFO  cache: product-images holds {int(share * 210_000)} entries, 0 evicted")
+
+
+def _collection(number: int, share: float, random: Random) -> str:
+    used, pause = share * 512, 30 + 5400 * max(0.0, share - 0.6) ** 2 * random.uniform(0.8, 1.2)
+    freed = used * (0.97 - 0.1 * (1 - share))
+    return f"{'WARN ' if pause > 200 else 'INFO '} gc: GC({number}) Pause Full {used:.0f}M->{freed:.0f}M(512M) {pause:.1f}ms"
 
 
 def _database(name: str) -> str:

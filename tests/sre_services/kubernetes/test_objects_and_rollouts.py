@@ -115,6 +115,7 @@ def test_values_that_look_secret() -> None:
     """A value is hidden by its name, a password in a URL by its place; that it changed is still told."""
     assert shown("API_TOKEN", "abc") == HIDDEN
     assert shown("DB_URL", "postgres://app:hunter2@db:5432/x") == "postgres://app:***@db:5432/x"
+    assert shown("args", '["--db-password=hunter2","-v"]') == '["--db-password=***","-v"]'
     (change,) = differences({"env.DB_PASSWORD": "one"}, {"env.DB_PASSWORD": "two"})
     assert (change.before, change.after) == (HIDDEN, HIDDEN)
 
