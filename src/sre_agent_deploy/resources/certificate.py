@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, known
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.tls import expiry
-from sre_agent_deploy.tls.chain import Chain
+from sre_agent_deploy.tls.chain import Chain, faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
 from sre_core.secret import Secret
@@ -75,7 +77,7 @@ class Certificate(Defaults):
         parts = secret_calls.values(aws, id)
         chain = _chain(parts)
         fresh = chain is not None and not expiry.needs_renewal(chain.not_after, clock.now())
-        source = _Stored(_text(parts, "issued_by"), fresh)
+        source = _Stored(chain.identity if chain else "", fresh)
         seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_served(parts, chain))
         outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
         return Found(id, seen, outputs, secret_calls.tags(found))
@@ -120,7 +122,6 @@ class Certificate(Defaults):
         return {
             "certificate": Secret(issued.chain),
             "private_key": issued.private_key,
-            "issued_by": Secret(self.issued_by),
             "hosts": Secret(" ".join(hosts)),
         }
 
@@ -132,15 +133,18 @@ def _text(parts: Mapping[str, Secret], key: str) -> str:
 
 
 def _chain(parts: Mapping[str, Secret]) -> Chain | None:
+    """The stored chain, or None where no server could use it: it is damaged, out of order, or its key is another one's."""
     try:
-        return Chain.parse(_text(parts, "certificate"))
-    except ValueError:
+        chain = Chain.parse(_text(parts, "certificate"))
+        key = load_pem_private_key(_text(parts, "private_key").encode(), password=None)
+    except (ValueError, TypeError):
         return None
+    return None if faults(chain, key.public_key(), ()) else chain
 
 
 def _served(parts: Mapping[str, Secret], chain: Chain | None) -> tuple[str, ...]:
-    """The hosts it was issued for, where it really names them; else the names that it has."""
+    """The hosts it was stored for, where it really names them; else the names that it has."""
     hosts = tuple(_text(parts, "hosts").split())
     if chain is None:
         return ()
-    return hosts if all(map(chain.covers, hosts)) else chain.names
+    return hosts if hosts and all(map(chain.covers, hosts)) else chain.names

@@ -39,7 +39,7 @@ class AddressAssociation(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         addresses = aws.ec2.describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
-        return tuple(Owned(_id(address["AllocationId"]), "") for address in addresses if address.get("AssociationId"))
+        return tuple(_owned(address) for address in addresses if address.get("AssociationId"))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -97,6 +97,12 @@ class AddressAssociation(Defaults):
             ),
         ),
     }
+
+
+def _owned(address: Any) -> Owned:
+    # It has no tags of its own, so it is called after its address.
+    above = Owned.tagged(address["AllocationId"], tag_list.as_dict(address.get("Tags")))
+    return Owned(_id(above.id), f"{above.name}_association", above.generation)
 
 
 def _id(allocation_id: str) -> str:

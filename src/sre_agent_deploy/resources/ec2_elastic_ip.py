@@ -59,7 +59,11 @@ class ElasticIp(Defaults):
         )
 
     def template(self) -> CfnResource:
-        return cfn(self.KIND, {"allocation_id": "AllocationId", "public_ip": "PublicIp", "https_authority": "PublicIp", "https_suffix": ""}, Domain="vpc")
+        return cfn(
+            self.KIND,
+            {"allocation_id": "AllocationId", "public_ip": "PublicIp", "https_authority": "PublicIp", "https_suffix": ""},
+            Domain="vpc",
+        )
 
     FAILURES: ClassVar[Failures] = {
         ("AllocateAddress", "AddressLimitExceeded"): lambda _: Problem(

@@ -50,6 +50,8 @@ class S3Object(Defaults):
     KIND: ClassVar[str] = "AWS::S3::Object"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
+    # Machines of the release before may still start from theirs.
+    BESIDE: ClassVar[bool] = True
     # Storing the same object again changes nothing.
     TOKEN: ClassVar[bool] = True
 

@@ -51,9 +51,17 @@ class Chain:
         return tuple(sorted({*names.get_values_for_type(x509.DNSName), *addresses}))
 
     @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the leaf, in hex."""
-        return self.leaf.fingerprint(hashes.SHA256()).hex()
+    def identity(self) -> str:
+        """What tells the certificates of one source from all others: the authority that stands at the chain's end, else the leaf."""
+        last = self.certificates[-1]
+        if len(self.certificates) > 1 and issued_by(last, last):
+            return authority_identity(last)
+        return f"certificate {_sha256(self.leaf)}"
+
+    def without_root(self) -> Chain:
+        """The chain as a server should send it: whoever trusts the root has it already."""
+        last = self.certificates[-1]
+        return Chain(self.certificates[:-1]) if len(self.certificates) > 1 and issued_by(last, last) else self
 
     def covers(self, host: str) -> bool:
         """Whether the leaf is valid for a DNS name or IP address; a wildcard stands for exactly one label."""
@@ -84,6 +92,15 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def authority_identity(authority: x509.Certificate) -> str:
+    """The identity of every chain that ends in this authority."""
+    return f"authority {_sha256(authority)}"
+
+
+def _sha256(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def _same_key(leaf: x509.Certificate, public_key: PublicKeyTypes) -> bool:

@@ -24,14 +24,10 @@ class CertificateFiles:
     key_path: str
     chain: str
     private_key: Secret
-    fingerprint: str
+    identity: str
     not_before: datetime
     not_after: datetime
     renews: bool
-
-    @property
-    def identity(self) -> str:
-        return f"file {self.fingerprint}"
 
     def issue(self, hosts: tuple[str, ...]) -> Issued:
         """The files' own certificate; `loaded` has proven that it names what it must."""
@@ -66,15 +62,16 @@ def loaded(
             found.append(_other_authority(certificate_path, ca_path))
     if found or not isinstance(chain, Chain) or not isinstance(key, _Key):
         return tuple(found)
+    served = chain.without_root()
     return CertificateFiles(
         certificate_path=certificate_path,
         key_path=key_path,
-        chain=chain.pem(),
+        chain=served.pem(),
         private_key=key.pem,
-        fingerprint=chain.fingerprint,
-        not_before=chain.not_before,
-        not_after=chain.not_after,
-        renews=not expiry.needs_renewal(chain.not_after, now),
+        identity=served.identity,
+        not_before=served.not_before,
+        not_after=served.not_after,
+        renews=not expiry.needs_renewal(served.not_after, now),
     )
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sre_agent_deploy.tls.chain import authority_identity
 from sre_agent_deploy.tls.source import Issued
 from sre_core import clock
 from sre_core.secret import Secret
@@ -34,7 +35,7 @@ class LocalCa:
 
     @property
     def identity(self) -> str:
-        return f"local-ca {_fingerprint(self.certificate)}"
+        return authority_identity(x509.load_pem_x509_certificate(self.certificate.encode()))
 
     @property
     def renews(self) -> bool:
@@ -48,7 +49,10 @@ class LocalCa:
         return Issued(_pem(leaf) + self.certificate, Secret(_key_pem(key)))
 
     def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return (f"A certificate for {', '.join(hosts)}, issued by your own certificate authority ({self.ca_file})",)
+        return (
+            f"Have your own certificate authority ({self.ca_file}) issue a certificate for {', '.join(hosts)}",
+            'Plaintext: {"certificate": "<PEM chain, leaf first, authority last>", "private_key": "<PEM>"}',
+        )
 
 
 def opened(folder: Path) -> LocalCa:
@@ -146,10 +150,6 @@ def _private_key(pem: Secret) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("the key of the local certificate authority is not the one it was made with")
     return key
-
-
-def _fingerprint(pem: str) -> str:
-    return x509.load_pem_x509_certificate(pem.encode()).fingerprint(hashes.SHA256()).hex()
 
 
 def _pem(certificate: x509.Certificate) -> str:

@@ -127,10 +127,32 @@ def test_a_certificate_that_somebody_replaced(aws: Aws, marked: Marked, deployme
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))
     other = authority.issue(("elsewhere.example.com",))
-    parts = stored(aws, id) | {"certificate": other.chain}
-    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(parts))
+    replaced = stored(aws, id) | {"certificate": other.chain, "private_key": other.private_key.reveal()}
+    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(replaced))
     (difference,) = drift(aws, declared, id)
     assert "elsewhere.example.com" in difference.seen
+    dies(aws, declared, id, deployment)
+
+
+def test_a_certificate_with_another_key(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """No server could use it, so it is replaced, however good its dates are."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    other = authority.issue(declared_hosts(declared))
+    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(stored(aws, id) | {"private_key": other.private_key.reveal()}))
+    assert drift(aws, declared, id) != ()
+    configured(aws, declared, id)
+    assert drift(aws, declared, id) == ()
+    dies(aws, declared, id, deployment)
+
+
+def test_a_certificate_that_was_stored_by_hand(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """The guide's two keys are enough: what it is, and for whom, is read from the chain itself."""
+    declared = certificate(deployment, authority)
+    id = born(aws, declared, marked("certificate"))
+    by_hand = {key: value for key, value in stored(aws, id).items() if key in ("certificate", "private_key")}
+    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(by_hand))
+    assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
 
 

@@ -43,11 +43,12 @@ def test_an_association_from_birth_to_death(aws: Aws, marked: Marked, deployment
     """An address moves from one machine to another in one call, and the id of its association stays."""
     address = ElasticIp(name="address")
     address_id, first, second = born(aws, address, marked("address")), machine(aws), machine(aws)
-    declared = AddressAssociation(name="association", allocation_id=address_id, instance_id=first)
+    declared = AddressAssociation(name="address_association", allocation_id=address_id, instance_id=first)
     assert AddressAssociation.read(aws, declared.natural_id(aws), "association") is None
     lives_and_dies(aws, declared, marked("association"))
     id = born(aws, declared, marked("association"))
     assert declared.create(aws, marked("association")) == id
+    assert [owned.name for owned in AddressAssociation.owned(aws, deployment)] == ["address_association"]
     repairs(aws, declared, id, instance_id=second)
     dies(aws, declared, id, deployment)
     dies(aws, address, address_id, deployment)

@@ -77,3 +77,12 @@ def test_a_text_that_is_no_chain(text: str) -> None:
     """It is said by a ValueError, whatever is wrong with it."""
     with pytest.raises(ValueError, match=r".+"):
         Chain.parse(text)
+
+
+def test_what_tells_one_source_from_another() -> None:
+    """The authority, where the chain carries it; else the leaf. A server need not send the root."""
+    other = leaf(INTERMEDIATE, "sre.example.com")
+    assert chain(LEAF, INTERMEDIATE, ROOT).identity == chain(other, INTERMEDIATE, ROOT).identity
+    assert chain(LEAF, INTERMEDIATE).identity != chain(other, INTERMEDIATE).identity
+    assert chain(LEAF, INTERMEDIATE, ROOT).without_root() == chain(LEAF, INTERMEDIATE)
+    assert chain(ROOT).without_root() == chain(ROOT)
