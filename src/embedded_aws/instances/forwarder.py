@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 
@@ -56,15 +55,19 @@ class Forwarder:
         except OSError:
             return
         try:
-            await asyncio.gather(_pump(reader, onward_writer), _pump(onward_reader, writer))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_pump(reader, onward_writer))
+                both.create_task(_pump(onward_reader, writer))
+        except* ConnectionError:
+            # One side broke off, which ended the other direction too.
+            pass
         finally:
             onward_writer.close()
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     """Copy until the source ends, then say so to the sink: either side may finish first."""
-    with contextlib.suppress(ConnectionError):
-        while data := await source.read(_CHUNK):
-            sink.write(data)
-            await sink.drain()
-        sink.write_eof()
+    while data := await source.read(_CHUNK):
+        sink.write(data)
+        await sink.drain()
+    sink.write_eof()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 
 import aiohttp
 
@@ -70,17 +71,23 @@ async def open_front_door(
     context = tls.server_context(credentials.certificate_file, credentials.key_file)
     services = {name: await opened.enter_async_context(upstream.session(str(path))) for name, path in sockets.items()}
     try:
-        listening = [(listener, listen_at(address, listener.port)) for listener in door.listeners]
-        redirecting = listen_at(address, door.redirect_port) if door.redirect_port else None
+        listening = [(listener, _listening(address, listener.port, opened)) for listener in door.listeners]
+        redirecting = _listening(address, door.redirect_port, opened) if door.redirect_port else None
     except OSError as refused:
         raise StepFailed(f"The front door can't listen on {address}: {refused.strerror}.") from refused
-    routes = {port_of(socket): listener.routes for listener, socket in listening}
-    await opened.enter_async_context(serving(proxy.proxy(routes, services), [socket for _, socket in listening], context))
+    routes = {port_of(bound): listener.routes for listener, bound in listening}
+    await opened.enter_async_context(serving(proxy.proxy(routes, services), [bound for _, bound in listening], context))
     if redirecting:
         await opened.enter_async_context(serving(redirect_to_https(), [redirecting], None))
     return OpenDoor(
         address=address,
-        listeners=tuple(OpenListener(listener, port_of(socket)) for listener, socket in listening),
+        listeners=tuple(OpenListener(listener, port_of(bound)) for listener, bound in listening),
         redirect=(door.redirect_port, port_of(redirecting)) if door.redirect_port and redirecting else None,
         certificate_sha256=tls.leaf_fingerprint(credentials.certificate_file),
     )
+
+
+def _listening(address: str, port: int, opened: AsyncExitStack) -> socket:
+    listening = listen_at(address, port)
+    opened.callback(listening.close)
+    return listening

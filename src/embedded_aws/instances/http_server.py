@@ -24,7 +24,7 @@ class _Guest(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(app: AsgiApp, listening: Sequence[socket.socket], tls: ssl.SSLContext | None) -> AsyncIterator[None]:
-    """Serve `app` on these listening sockets while the context is open; requests under way get a second to end."""
+    """Serve `app` while the context is open; requests under way get a second to end. Whoever opened the sockets closes them."""
     config = uvicorn.Config(
         app, http="httptools", ws="none", lifespan="off", loop="none", interface="asgi3", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=1,
@@ -39,5 +39,3 @@ async def serving(app: AsgiApp, listening: Sequence[socket.socket], tls: ssl.SSL
     finally:
         server.should_exit = True
         await task
-        for each in listening:
-            each.close()

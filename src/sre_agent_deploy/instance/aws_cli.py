@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 
@@ -17,8 +18,7 @@ class AwsCli:
 
     def secret(self, reference: SecretRef) -> str:
         """The value that a reference means. StepFailed names the secret and never shows its text."""
-        asked = ("secretsmanager", "get-secret-value", "--secret-id", reference.secret_arn, "--query", "SecretString", "--output", "text")
-        text = run("aws", "--region", self.region, *asked).rstrip("\n")
+        text = _secret_string(self.region, reference.secret_arn)
         if not reference.json_key:
             return text
         try:
@@ -32,3 +32,10 @@ class AwsCli:
     def put_object(self, uri: str, body: str) -> None:
         """Write one S3 object."""
         run("aws", "--region", self.region, "s3", "cp", "--only-show-errors", "-", uri, standard_input=body)
+
+
+@functools.cache
+def _secret_string(region: str, secret_arn: str) -> str:
+    # One secret serves several services, and each call of the AWS CLI takes a second.
+    asked = ("secretsmanager", "get-secret-value", "--secret-id", secret_arn, "--query", "SecretString", "--output", "text")
+    return run("aws", "--region", region, *asked).rstrip("\n")

@@ -6,45 +6,23 @@ import hashlib
 import io
 import json
 import os
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from sre_agent_deploy.instance.first_stage import main
 
-AWS_CLI = Path(sys.executable).with_name("aws")
-
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """An S3 with a bucket, which the AWS CLI reaches by its usual variables."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
-    yield client
-    server.stop()
-
-
-@pytest.fixture
-def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def fresh(tmp_path: Path, aws_cli: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine on which the packages install themselves at once, and whose Python 3.12 tells how it was called."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in {
         "dnf": "exit 0",
-        "aws": f'exec "{AWS_CLI}" "$@"',
+        "aws": f'exec "{aws_cli}" "$@"',
         "python3.12": f'echo "$PYTHONPATH" "$@" > "{tmp_path}/bootstrap"',
     }.items():
         (programs / name).write_text(f"#!/bin/sh\n{text}\n")

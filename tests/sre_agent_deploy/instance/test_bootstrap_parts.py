@@ -1,0 +1,166 @@
+"""What the bootstrap does with AWS, with files and with health paths, each for real."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.server
+import json
+import socketserver
+import ssl
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sre_agent_deploy.instance import health
+from sre_agent_deploy.instance.aws_cli import AwsCli
+from sre_agent_deploy.instance.bootstrap import write_credentials
+from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.machine import Machine, SecretRef
+from sre_agent_deploy.instance.progress import Progress
+
+AWS = AwsCli("us-east-1")
+
+
+@pytest.fixture
+def with_secrets(machine: Machine, client: Callable[[str], Any]) -> Machine:
+    """The machine, with secrets that exist."""
+    secrets = client("secretsmanager")
+
+    def kept(name: str, **values: str) -> str:
+        return str(secrets.create_secret(Name=name, SecretString=json.dumps(values))["ARN"])
+
+    return dataclasses.replace(
+        machine,
+        credentials={
+            "backend-api-key": SecretRef(kept("backend", api_key="key-of-the-backends"), "api_key"),
+            "gateway-client-secret": SecretRef(kept("client", client_id="c", client_secret="secret-of-the-client"), "client_secret"),
+        },
+        certificate=SecretRef(kept("certificate", certificate="CERTIFICATE\nCHAIN\n", private_key="PRIVATE-KEY\n")),
+    )
+
+
+def test_credentials(with_secrets: Machine, tmp_path: Path) -> None:
+    """Each service's credential is a private file of its own, and every value is known to whoever conceals."""
+    layout = Layout(tmp_path / "release", secrets=tmp_path / "etc")
+    concealed = write_credentials(AWS, with_secrets.file(), layout)
+    assert layout.credential("kubernetes", "backend-api-key").read_text() == "key-of-the-backends"
+    assert layout.credential("assistant", "gateway-client-secret").read_text() == "secret-of-the-client"
+    assert layout.certificate.read_text() == "CERTIFICATE\nCHAIN\n"
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "etc").rglob("*") if file.is_file()} == {0o600}
+    assert {"key-of-the-backends", "secret-of-the-client", "PRIVATE-KEY\n"} <= set(concealed)
+
+
+def test_a_secret_that_is_absent(client: Callable[[str], Any]) -> None:
+    """The report has what the AWS CLI said."""
+    with pytest.raises(StepFailed) as failed:
+        AWS.secret(SecretRef("arn:aws:secretsmanager:us-east-1:123456789012:secret:none-AbCdEf"))
+    assert "ResourceNotFoundException" in failed.value.output
+
+
+def test_progress(s3: Any) -> None:
+    """Each step says that it runs and how it ended; secrets are removed from what and output."""
+    progress = Progress(AWS, "s3://bucket/status/")
+    progress.conceal("key-of-the-backends", "-----BEGIN\nline-of-a-key\n-----END")
+    with progress.step("ready") as facts:
+        facts["listeners"] = [{"port": 443}]
+    with pytest.raises(StepFailed), progress.step("services"):
+        raise StepFailed("It said key-of-the-backends.", "x" * 5000 + "line-of-a-key")
+    said = {step: json.loads(s3.get_object(Bucket="bucket", Key=f"status/{step}.json")["Body"].read()) for step in ("ready", "services")}
+    assert (said["ready"]["state"], said["ready"]["listeners"]) == ("ok", [{"port": 443}])
+    assert (said["services"]["state"], said["services"]["what"]) == ("failed", "It said ***.")
+    assert said["services"]["output"].endswith("x***")
+    assert len(said["services"]["output"]) == 4000
+
+
+@pytest.mark.parametrize(("command", "said"), [(("false",), "exit code 1"), (("/no/such/program",), "could not be started")])
+def test_a_program_that_fails(command: tuple[str, ...], said: str) -> None:
+    """The sentence names the program and how it ended."""
+    with pytest.raises(StepFailed, match=said):
+        run(*command)
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate with its key behind it in one file, as `load_cert_chain` takes it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    pem = serialization.Encoding.PEM
+    file = tmp_path / f"{key.private_numbers().private_value % 10**9}.pem"
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(pem)
+    file.write_bytes(certificate + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return file
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[socketserver.BaseServer], None]]:
+    servers: list[socketserver.BaseServer] = []
+
+    def start(server: socketserver.BaseServer) -> None:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        servers.append(server)
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_health_on_a_socket(tmp_path: Path, serve: Callable[[socketserver.BaseServer], None]) -> None:
+    """Only 200 is well; a service that is not there is not."""
+    path = tmp_path / "s"
+    assert not health.well_on_socket(path, "/health")
+    serve(socketserver.UnixStreamServer(str(path), Healthy))
+    assert health.well_on_socket(path, "/health")
+    assert not health.well_on_socket(path, "/other")
+
+
+def test_health_through_the_door(certificate: Path, serve: Callable[[socketserver.BaseServer], None]) -> None:
+    """It counts only over TLS with this machine's certificate."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Healthy)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    serve(server)
+    port = server.server_address[1]
+    assert health.well_through_door("127.0.0.1", port, "/health", certificate)
+    assert not health.well_through_door("127.0.0.1", port, "/other", certificate)
+    assert not health.well_through_door("127.0.0.1", port, "/health", another(certificate))
+
+
+def another(certificate: Path) -> Path:
+    """A certificate that differs in its last bytes, the signature."""
+    text = certificate.read_text()
+    head, end, tail = text.partition("-----END CERTIFICATE-----")
+    swapped = head[:-9] + head[-9:-5][::-1] + head[-5:]
+    file = certificate.with_name("another.pem")
+    file.write_text((swapped if swapped != head else head[:-9] + "AAAA" + head[-5:]) + end + tail)
+    return file
+
+
+def test_waiting(tmp_path: Path) -> None:
+    """It looks at least once, and stops at its time."""
+    assert health.eventually(lambda: True, 0)
+    assert not health.eventually(lambda: False, 0)
