@@ -34,8 +34,13 @@ class Source:
 
 @cache
 def sources(folder: str) -> tuple[Source, ...]:
-    """Every Python file below `folder` of the repository."""
-    return tuple(Source(path, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted((ROOT / folder).rglob("*.py")))
+    """Every Python file of ours below `folder` of the repository; hidden folders hold other people's."""
+    paths = sorted(path for path in (ROOT / folder).rglob("*.py") if not _hidden(path))
+    return tuple(Source(path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 
 
 def imports(source: Source) -> Iterator[tuple[int, str]]:
