@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("stop", _stop, "end it and every process it started")
     add("env", _env, "print shell lines that point the AWS CLI and the SDKs at it")
     serve = add("serve", _serve, "run it in the foreground until Ctrl+C")
-    serve.add_argument("--region", default="us-east-1")
+    serve.add_argument("--region", default=daemon.DEFAULT_REGION)
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -97,8 +97,9 @@ def _environment(found: Registry) -> list[str]:
 
 
 def _serve(parsed: argparse.Namespace) -> int:
-    parsed.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.umask(0o077)
+    if problem := daemon.prepare(parsed.state_dir):
+        return _refuse(problem)
     if parsed.ready_fd is not None:
         daemon.detach()
     with daemon.only_one(parsed.state_dir) as alone:

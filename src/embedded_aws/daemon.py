@@ -19,6 +19,7 @@ from embedded_aws.process import Fate
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
 
+DEFAULT_REGION = "us-east-1"
 READY = b"ready"
 BUSY = b"busy"
 _START_PATIENCE = 60.0
@@ -43,19 +44,29 @@ def state_of(found: Registry | None) -> State:
 
 def start(state_dir: Path, region: str | None) -> Registry | Problem:
     """The AWS that runs there, started where none does. Two at once get the same one."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if problem := prepare(state_dir):
+        return problem
     deadline = time.monotonic() + _START_PATIENCE
     while time.monotonic() < deadline:
         found = registry.read(state_dir)
         if found and found.running():
             return found if region in (None, found.region) else problems.other_region(found, str(region))
-        outcome, output = _spawn(state_dir, region or "us-east-1", deadline)
+        outcome, output = _spawn(state_dir, region or DEFAULT_REGION, deadline)
         if outcome == BUSY:
             # Somebody else starts or ends one at this moment; soon there is one to find, or room for ours.
             time.sleep(0.1)
         elif outcome != READY:
             return problems.died_at_start(state_dir / "embedded-aws.log", output)
     return problems.start_took_too_long(state_dir / "embedded-aws.log", _START_PATIENCE)
+
+
+def prepare(state_dir: Path) -> Problem | None:
+    """Make the state folder, for its owner alone."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        return problems.no_state_dir(state_dir, error)
+    return None
 
 
 def stop(state_dir: Path) -> State | Problem:

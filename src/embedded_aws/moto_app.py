@@ -7,6 +7,7 @@ import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from embedded_aws import refusals
@@ -33,10 +34,9 @@ class MotoApp:
     async def __call__(self, request: Request, caller: Caller) -> Response:
         """Run one request. What moto changes in this context's variables is seen by nobody else."""
         CALLER_ARN.set(caller.key.arn)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._thread, copy_context().run, self._call, _as_moto_reads_it(request, caller), caller.signature.service
-        )
+        asked = _as_moto_reads_it(request, caller)
+        work = partial(copy_context().run, self._call, asked, caller.signature.service)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -46,9 +46,8 @@ class MotoApp:
 
         body, status, headers = run_wsgi_app(self._app, _environ(request), buffered=True)
         if status.startswith("500") and headers.get("content-type", "").startswith("text/html"):
-            return refusals.answer(
-                refusals.protocol_of(request, service), 500, "InternalFailure", "This AWS can't do that; its log says why."
-            )
+            protocol = refusals.protocol_of(request, service)
+            return refusals.answer(protocol, 500, "InternalFailure", "This AWS can't do that; its log says why.")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON)
         return Response(int(status.split(" ", 1)[0]), b"".join(body), kept)
 
@@ -97,14 +96,23 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    for name, _ in request.headers:
-        environ[_environ_name(name)] = request.header(name)
+    environ.update(_headers(request))
     environ["CONTENT_LENGTH"] = str(len(request.body))
     # The body has arrived whole: how it travelled is of no interest any more.
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return environ
 
 
-def _environ_name(header: str) -> str:
-    name = header.upper().replace("-", "_")
-    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+def _headers(request: Request) -> dict[str, Any]:
+    """WSGI spells `x_acl` and `x-acl` alike, so of names with underscores only S3's metadata passes, and never over another."""
+    from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header, should_preserve_original_header_name
+
+    kept: dict[str, str] = {}
+    for name, _ in request.headers:
+        if "_" not in name:
+            kept[environ_key_for_header(name)] = name
+    for name, _ in request.headers:
+        if should_preserve_original_header_name(name):
+            kept.setdefault(environ_key_for_header(name), name)
+    spelled = {key: name for key, name in kept.items() if "_" in name}
+    return {PRESERVED_HEADER_NAMES_ENVIRON_KEY: spelled, **{key: request.header(name) for key, name in kept.items()}}

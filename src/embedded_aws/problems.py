@@ -19,6 +19,15 @@ def not_running(state_dir: Path, state: str) -> Problem:
     )
 
 
+def no_state_dir(state_dir: Path, error: OSError) -> Problem:
+    return Problem(
+        code="EMBEDDED-AWS-NO-STATE-DIR",
+        what=f"The state folder {state_dir} can't be made.",
+        why=str(error),
+        do=("Give a --state-dir that you may write to.",),
+    )
+
+
 def already_running(found: Registry) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-ALREADY-RUNNING",

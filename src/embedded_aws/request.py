@@ -56,24 +56,24 @@ class Request:
         return replace(self, headers=(*(pair for pair in self.headers if pair[0] not in names), *new))
 
 
-async def read(scope: Scope, receive: Receive, *, limit: int) -> Request:
-    """The whole request. Raises TooLarge once the body passes `limit`, declared or counted."""
-    headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in scope["headers"])
-    declared = dict(headers).get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limit:
-        raise TooLarge
+def head(scope: Scope) -> Request:
+    """A request as far as it is known before its body is read."""
     client = scope.get("client") or ("", 0)
     return Request(
         method=scope["method"],
         raw_path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=await _body(receive, limit),
+        headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in scope["headers"]),
+        body=b"",
         client=client[0],
     )
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
+async def whole(begun: Request, receive: Receive, *, limit: int) -> Request:
+    """The same request with its body. Raises TooLarge once that passes `limit`, declared or counted."""
+    declared = begun.header("content-length")
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLarge
     body = bytearray()
     while True:
         message = await receive()
@@ -81,4 +81,4 @@ async def _body(receive: Receive, limit: int) -> bytes:
         if len(body) > limit:
             raise TooLarge
         if not message.get("more_body", False):
-            return bytes(body)
+            return replace(begun, body=bytes(body))

@@ -31,14 +31,15 @@ class Router:
         self._everything_else = everything_else
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request; of what the guard refuses, not even the body is read."""
+        begun = http.head(scope)
+        if reason := guard.refusal_of(begun, self._port):
+            _log_refusal(begun, "embedded-aws", reason)
+            return await guard.answer(reason).send(send)
         try:
-            request = await http.read(scope, receive, limit=LARGEST_BODY)
+            request = await http.whole(begun, receive, limit=LARGEST_BODY)
         except http.TooLarge:
             return await Response.of_json(413, {"message": "The request is too large."}).send(send)
-        if reason := guard.refusal_of(request, self._port):
-            _log_refusal(request, "embedded-aws", reason)
-            return await guard.answer(reason).send(send)
         if document := self._oauth.answer(request):
             return await document.send(send, without_body=request.method == "HEAD")
         caller = verify(request, self._keyring, clock.now())

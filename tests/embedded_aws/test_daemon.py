@@ -176,6 +176,15 @@ def test_what_ends_it_at_start_is_shown(state_dir: Path) -> None:
     assert "ca.pem" in done.stderr
 
 
+def test_a_folder_that_can_not_be_made_is_a_problem(tmp_path: Path) -> None:
+    """No traceback: what, why, and what to do."""
+    (tmp_path / "file").touch()
+    done = run("start", tmp_path / "file" / "state")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("EMBEDDED-AWS-NO-STATE-DIR")
+
+
 def test_another_region_is_refused(state_dir: Path) -> None:
     """One start is one region: who asks for another is told, and not answered with the wrong one."""
     done = run("start", state_dir, "--region", "eu-west-1")

@@ -114,6 +114,20 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(embedded: Embedde
     connection.close()
 
 
+def test_a_pages_body_is_not_even_read(embedded: EmbeddedAws) -> None:
+    """The refusal comes before the body does."""
+    url = urlsplit(embedded.endpoint)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file), timeout=10
+    )
+    connection.putrequest("POST", "/")
+    connection.putheader("Origin", "https://evil.example")
+    connection.putheader("Content-Length", "1000000")
+    connection.endheaders()
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
 def test_plain_http_and_old_tls_get_no_answer(embedded: EmbeddedAws) -> None:
     """TLS 1.2 is the oldest that is spoken, and nothing is spoken in the clear."""
     url = urlsplit(embedded.endpoint)

@@ -52,6 +52,17 @@ def test_s3_objects_of_any_name(embedded: EmbeddedAws, key: str) -> None:
     assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
 
 
+def test_s3_metadata(embedded: EmbeddedAws) -> None:
+    """Names with underscores keep them, and none takes the place of another."""
+    s3, bucket = embedded.client("s3"), unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"body", Metadata={"with_underscore": "1", "with-hyphen": "2"})
+    head = s3.head_object(Bucket=bucket, Key="key")
+
+    assert head["Metadata"] == {"with_underscore": "1", "with-hyphen": "2"}
+    assert head["ContentLength"] == 4
+
+
 def test_s3_conditional_writes(embedded: EmbeddedAws) -> None:
     """`IfNoneMatch` lets one writer win."""
     s3, bucket = embedded.client("s3"), unique("bucket")
