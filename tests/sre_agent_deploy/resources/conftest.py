@@ -12,6 +12,8 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.resource import Mark
 from sre_core.secret import Secret
 
+from .wire import Recorder
+
 __all__ = ["embedded"]
 
 
@@ -41,3 +43,9 @@ def marked(deployment: str) -> Marked:
         return Mark(deployment, name, generation, f"{deployment}-{secrets.token_hex(12)}")
 
     return mark
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Recorder:
+    """An AWS that writes down what it is told. One for all: making boto3's clients takes longer than what they then send."""
+    return Recorder()

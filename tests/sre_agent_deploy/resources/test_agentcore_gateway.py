@@ -60,6 +60,18 @@ def test_a_gateway_that_differs(aws: Aws, marked: Marked, gateway: Gateway) -> N
     repairs(aws, gateway, born(aws, gateway, marked("gateway")), **changed)
 
 
+def test_a_gateway_that_somebody_opened(aws: Aws, marked: Marked, gateway: Gateway) -> None:
+    """A gateway that asks nobody for a token is a difference, and is closed again."""
+    id = born(aws, gateway, marked("gateway"))
+    aws.agentcore.update_gateway(
+        gatewayIdentifier=id, name=gateway.gateway_name, roleArn=str(gateway.role_arn), protocolType="MCP", authorizerType="NONE"
+    )
+    settled(lambda: gateway.ready(aws, id))
+    assert {"discovery_url", "allowed_clients"} <= {entry.field for entry in drift(aws, gateway, id)}
+    configured(aws, gateway, id)
+    assert drift(aws, gateway, id) == ()
+
+
 def test_a_gateway_with_search(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """Search is chosen at birth and stays when something else is changed."""
     searching = replace(gateway, search=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sre_agent_deploy.resources.certificate import Certificate
+from sre_agent_deploy.resources.kinds import ORDER, by_kind
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
 from .samples import kinds, sample, variants
@@ -45,12 +46,6 @@ def test_changing_a_field_changes_the_template(kind: type[Any]) -> None:
     assert {field for field in forgotten if not _reason(kind, field)} == set()
 
 
-@pytest.fixture(scope="module")
-def recorder() -> Recorder:
-    """One for all: making boto3's clients takes longer than all that they then send."""
-    return Recorder()
-
-
 @EVERY_KIND
 def test_changing_a_field_changes_what_is_sent_to_aws(recorder: Recorder, kind: type[Any]) -> None:
     """Birth and configuration tell AWS every value of the declaration, secrets too."""
@@ -63,9 +58,15 @@ def test_changing_a_field_changes_what_is_sent_to_aws(recorder: Recorder, kind: 
 
 
 @EVERY_KIND
-def test_the_name_that_the_deployment_gives_stays_inside(kind: type[Any]) -> None:
-    """Every declaration has a kind in CloudFormation's terms, steps to follow, and fixed fields that exist."""
+def test_what_a_type_says_of_itself(kind: type[Any]) -> None:
+    """It has a kind that a journal can look up, steps to follow, and special fields that exist."""
     declared = sample(kind)
-    assert declared.KIND.startswith("AWS::") or declared.template().type is None
+    assert by_kind(kind.KIND).KIND == kind.KIND
     assert all(declared.console())
-    assert set(declared.FIXED) | set(declared.UNSEEN) <= set(kind.__dataclass_fields__)
+    assert set(declared.FIXED) | set(declared.UNSEEN) | set(getattr(kind, "EXEMPT", {})) <= set(kind.__dataclass_fields__)
+
+
+def test_the_order_of_creation() -> None:
+    """What lies under something else comes after it, so that cleanup, which goes backwards, finds it still there."""
+    order = [kind.KIND for kind in ORDER]
+    assert [kind for kind in ORDER if kind.PARENT and order.index(kind.PARENT) > order.index(kind.KIND)] == []

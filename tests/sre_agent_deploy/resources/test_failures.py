@@ -53,8 +53,8 @@ def test_a_failed_deletion(kind: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", [Gateway, GatewayTarget])
-def test_a_status_that_nothing_comes_of(kind: type[Any]) -> None:
+def test_a_status_that_nothing_comes_of(recorder: Recorder, kind: type[Any]) -> None:
     """What is neither ready nor on its way is a failure, with the reasons that AWS gives."""
-    state = sample(kind).ready(Recorder().aws, "sre-gateway-abcdefghij/ABCDEFGHIJ")
+    state = sample(kind).ready(recorder.aws, "sre-gateway-abcdefghij/ABCDEFGHIJ")
     assert not isinstance(state, Ready | Waiting)
     assert "anything at all" in state.why

@@ -34,10 +34,11 @@ def test_what_cloudformation_can_not_make() -> None:
     assert [name for name, template in TEMPLATES.items() if not template.type and not template.note] == []
 
 
-def _value(name: str, attribute: str) -> Mapping[str, Any]:
-    if attribute == "Ref":
-        return {"Ref": name}
-    return {"Fn::Sub": attribute.replace("${", f"${{{name}.")} if "${" in attribute else {"Fn::GetAtt": [name, attribute]}
+def _value(name: str, attribute: str) -> Any:
+    if "${" in attribute:
+        return {"Fn::Sub": attribute.replace("${", f"${{{name}.")}
+    # On AWS some outputs are always empty, such as the port behind an address.
+    return {"Ref": name} if attribute == "Ref" else attribute and {"Fn::GetAtt": [name, attribute]}
 
 
 def _plain(value: Any) -> Any:
