@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from sre_services.runbooks.model import Contact, Runbook, Section, Step
 
 SEVERITIES = ("critical", "high", "medium", "low")
+_LOADER = YAML(typ="safe", pure=True)
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 
@@ -41,7 +42,7 @@ def runbook(file: str, text: str) -> Runbook:
 
 def _yaml(text: str) -> Mapping[str, Any]:
     try:
-        found = YAML(typ="safe", pure=True).load(text)
+        found = _LOADER.load(text)
     except YAMLError as fault:
         raise ValueError(f"its front matter is not YAML: {' '.join(str(fault).split())[:200]}") from None
     if not isinstance(found, dict):
