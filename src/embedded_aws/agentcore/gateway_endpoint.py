@@ -144,7 +144,7 @@ def _foreign(headers: Headers, gateway: Gateway) -> Denied | None:
     if headers.get("host", "").lower() not in hosts:
         return Denied("foreign_host", 421)
     origin = headers.get("origin")
-    if origin is not None and origin.lower() not in (f"https://{host}" for host in hosts):
+    if origin is not None and origin.lower() not in (f"{own.scheme}://{host}" for host in hosts):
         return Denied("foreign_origin", 403)
     return None
 

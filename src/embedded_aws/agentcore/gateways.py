@@ -91,7 +91,7 @@ class Gateways:
         if request["name"] != before.name:
             raise invalid("The name of a gateway can't be changed.", Violation("name", "can't be changed"))
         declared = self._accepted(request, before.gateway_id)
-        self._refuse_late_search(before, declared)
+        _refuse_late_search(before, declared)
         after = replace(
             before,
             declared=declared,
@@ -190,11 +190,12 @@ class Gateways:
 
         return step
 
-    def _refuse_late_search(self, before: Gateway, declared: Mapping[str, Any]) -> None:
-        wanted = declared.get("protocolConfiguration", {}).get("mcp", {}).get("searchType")
-        if wanted == "SEMANTIC" and not before.searchable:
-            message = "Semantic search can be enabled only when a gateway is created."
-            raise invalid(message, Violation("protocolConfiguration.mcp.searchType", message))
+
+def _refuse_late_search(before: Gateway, declared: Mapping[str, Any]) -> None:
+    wanted = declared.get("protocolConfiguration", {}).get("mcp", {}).get("searchType")
+    if wanted == "SEMANTIC" and not before.searchable:
+        message = "Semantic search can be enabled only when a gateway is created."
+        raise invalid(message, Violation("protocolConfiguration.mcp.searchType", message))
 
 
 def _refuse_unenforced(request: Request) -> None:

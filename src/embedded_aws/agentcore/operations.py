@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from embedded_aws.agentcore import model
+from embedded_aws.agentcore import model, strict_json
 from embedded_aws.agentcore.errors import unparsable
 
 
@@ -84,8 +83,8 @@ def request_of(operation: Operation, labels: Mapping[str, str], query: str, body
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = strict_json.parse(body)
+    except ValueError:
         raise unparsable("The request body is not valid JSON.") from None
     if not isinstance(found, dict):
         raise unparsable("The request body must be a JSON object.")

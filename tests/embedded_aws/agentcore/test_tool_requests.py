@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_aws.agentcore.openapi import ApiOperation, Parameter, RequestBody
@@ -26,12 +26,14 @@ def parameter(name: str, location: str, **schema: Any) -> Parameter:
     return Parameter(name, location, location == "path", schema or STRING, "")
 
 
-@given(one=st.text(), two=st.text(), many=st.lists(st.text()))
+TEXT = st.text(st.characters(codec="utf-8"))
+
+
+@given(one=TEXT, two=TEXT, many=st.lists(TEXT))
 def test_arguments_stay_in_their_place(one: str, two: str, many: list[str]) -> None:
     """Path and query come apart again into exactly what went in; no argument reaches another part of the URL."""
     subject = tool(parameter("one", "path"), parameter("two", "query"), parameter("many", "query", type="array", items=STRING))
     arguments = {"one": one, "two": two, "many": many}
-    assume(not any("\ud800" <= char <= "\udfff" for char in one + two + "".join(many)))
     if subject.refusal(arguments):
         assert one in ("", ".", "..")
         return

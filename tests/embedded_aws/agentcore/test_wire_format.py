@@ -40,6 +40,7 @@ def send(aws: Any, method: str, path: str, body: bytes = b"", query: str = "") -
     [
         (b"{", "SerializationException"),
         (b"[]", "SerializationException"),
+        (b'{"name": "\\ud800"}', "SerializationException"),
         (b"[" * 100_000, "SerializationException"),
         (b'{"name": 7}', "SerializationException"),
         (b'{"tags": []}', "SerializationException"),
