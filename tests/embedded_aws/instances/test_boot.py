@@ -143,7 +143,13 @@ async def test_a_certificate_with_another_key(world, machine, eventually) -> Non
 
 async def test_an_instance_without_machine_json(world, host, loopback) -> None:
     """A plain AMI runs and does nothing, whatever its user data says."""
-    for user_data in (b"", b"#!/bin/sh\nexit 1\n", b"#cloud-config\nruncmd: [[false]]\n", b"#cloud-config\n- not a mapping\n"):
+    for user_data in (
+        b"",
+        b"#!/bin/sh\nexit 1\n",
+        b"#cloud-config\nruncmd: [[false]]\n",
+        b"#cloud-config\n- not a mapping\n",
+        b"#cloud-config\n{",
+    ):
         await host.launched("i-plain", user_data, loopback(), None)
     assert world.objects == {}
 
