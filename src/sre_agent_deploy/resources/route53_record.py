@@ -47,6 +47,10 @@ class DnsRecord(Defaults):
     domain: str
     address: LaterText
 
+    def __post_init__(self) -> None:
+        # Route 53 keeps and shows names in lower case.
+        object.__setattr__(self, "domain", self.domain.lower().rstrip("."))
+
     def natural_id(self, aws: Aws) -> str:
         return f"{self.hosted_zone_id}/{self.domain}"
 
@@ -77,7 +81,7 @@ class DnsRecord(Defaults):
     def configure(self, aws: Aws, id: str) -> None:
         zone, domain = _split(id)
         record = _record(aws, zone, domain, "A")
-        if record is None or record["ResourceRecords"] != [{"Value": known(self.address)}]:
+        if record is None or record.get("ResourceRecords") != [{"Value": known(self.address)}]:
             _change(aws, zone, ("UPSERT", self._address()))
 
     @classmethod

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sre_agent_deploy.tls.chain import authority_identity
+from sre_agent_deploy.tls.chain import Chain, authority_identity, faults
 from sre_agent_deploy.tls.source import Issued
 from sre_core import clock
+from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
 LEAF_LIFE = timedelta(days=90)
@@ -63,7 +64,32 @@ def opened(folder: Path) -> LocalCa:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not certificate_file.exists():
             _made(certificate_file, key_file)
-        return LocalCa(certificate_file, certificate_file.read_text(), Secret(key_file.read_text()))
+        return _read(certificate_file, key_file)
+
+
+def _read(certificate_file: Path, key_file: Path) -> LocalCa:
+    """The authority of these files. Raises Refused where they are damaged or don't belong together."""
+    try:
+        authority = LocalCa(certificate_file, certificate_file.read_text(), Secret(key_file.read_text()))
+        chain = Chain.parse(authority.certificate)
+        sound = not faults(chain, _private_key(authority.private_key).public_key(), ())
+    except (OSError, ValueError, TypeError) as error:
+        raise Refused(_damaged(certificate_file.parent, str(error))) from None
+    if not sound:
+        raise Refused(_damaged(certificate_file.parent, "ca.key is not the key of ca.pem."))
+    return authority
+
+
+def _damaged(folder: Path, why: str) -> Problem:
+    return Problem(
+        code="LOCAL-CA-DAMAGED",
+        what=f"The local certificate authority in {folder} can't be used.",
+        why=why,
+        do=(
+            f"Restore its files, or remove them to have a new authority made: rm {folder}/ca.pem {folder}/ca.key",
+            "Run the same command again; certificates of the old authority are then replaced.",
+        ),
+    )
 
 
 def _made(certificate_file: Path, key_file: Path) -> None:

@@ -85,3 +85,11 @@ def test_a_zone_that_is_not_there(aws: Aws, marked: Marked) -> None:
     assert problem.code == "DNS-ZONE-NOT-FOUND"
     assert "deployment.hosted_zone_id" in problem.do[0]
     assert DnsRecord.read(aws, nowhere.natural_id(aws), "dns") is None
+
+
+def test_a_domain_in_any_spelling(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
+    """Capitals and a dot at the end name the same record."""
+    spelled = DnsRecord(**{**vars(record), "domain": f"{record.domain.upper()}."})
+    id = born(aws, spelled, marked("dns"))
+    assert read(aws, spelled, id).seen == record
+    dies(aws, spelled, id, deployment)

@@ -20,6 +20,7 @@ from sre_agent_deploy.tls import expiry, local_ca
 from sre_agent_deploy.tls.chain import Chain, faults, issued_by
 from sre_agent_deploy.tls.source import Issued
 from sre_core import clock
+from sre_core.problem import Refused
 
 ADDRESSES = st.ip_addresses().map(str)
 LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
@@ -62,6 +63,20 @@ def test_a_process_that_died_between_the_files(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").unlink()
     chain = Chain.parse(local_ca.opened(tmp_path).issue(("sre.example.com",)).chain)
     assert faults(chain, None, ("sre.example.com",)) == ()
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "ca.key"])
+@pytest.mark.parametrize("damage", ["", "no PEM", "of another authority"])
+def test_an_authority_that_is_damaged(authority: local_ca.LocalCa, tmp_path: Path, name: str, damage: str) -> None:
+    """It is not replaced behind the user's back, since others trust it; the Problem says how to get a new one."""
+    local_ca.opened(tmp_path)
+    other = {"ca.pem": authority.certificate, "ca.key": authority.private_key.reveal()}[name]
+    (tmp_path / name).write_text(other if damage == "of another authority" else damage)
+    with pytest.raises(Refused) as refused:
+        local_ca.opened(tmp_path)
+    (problem,) = refused.value.problems
+    assert problem.code == "LOCAL-CA-DAMAGED"
+    assert str(tmp_path) in problem.do[0]
 
 
 @pytest.mark.property(2)
