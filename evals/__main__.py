@@ -16,9 +16,10 @@ def command() -> None:
 
 
 @command.command("recordings")
-def _recordings() -> None:
+@click.option("--only", default="", metavar="WORDS", help="Only the cases whose name contains this.")
+def _recordings(only: str) -> None:
     """The recordings that ship, as they are, renamed, and without their proof."""
-    outcomes = list(recordings.run())
+    outcomes = list(recordings.run(only))
     click.echo(table(outcomes))
     sys.exit(0 if all(found.right for found in outcomes) else 1)
 

@@ -20,7 +20,10 @@ from agent_gateway import Gateway
 from agent_https import Authority, https
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, Issuer
 from agent_running import assistant_app
+from click.testing import CliRunner, Result
 from moto.server import DomainDispatcherApplication, create_backend_app
+
+from sre_agent.cli import command
 
 POISON = {
     "AWS_PROFILE": "does-not-exist",
@@ -44,10 +47,15 @@ class Deployment:
     connection: Path
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        own = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("COVERAGE")}
         told = {**own, **POISON, "SRE_AGENT_STATE_DIR": str(self.state), **environment}
-        command = [sys.executable, "-m", "sre_agent", *arguments]
-        return subprocess.run(command, env=told, capture_output=True, text=True, timeout=120, check=False)
+        program = [sys.executable, "-m", "sre_agent", *arguments]
+        return subprocess.run(program, env=told, capture_output=True, text=True, timeout=120, check=False)
+
+    def invoke(self, *arguments: str, **environment: str) -> Result:
+        """The same command within this process, which is quicker; its environment is restored."""
+        told = {**POISON, "AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "SRE_AGENT_STATE_DIR": str(self.state), **environment}
+        return CliRunner().invoke(command, arguments, env=told, prog_name="sre-agent")
 
     def changed(self, **changes: object) -> str:
         """Another connection file that differs in these parts."""
@@ -126,10 +134,10 @@ def test_asking_and_looking_at_evidence(deployment: Deployment, issuer: Issuer) 
 def test_asking_as_a_program(deployment: Deployment, tmp_path: Path) -> None:
     """With --json only JSON is on stdout, and --output-dir holds the report."""
     folder = tmp_path / "out"
-    asked = deployment.run("--deployment", "sre-3f9a2c41d7", "--json", "--output-dir", str(folder), "--prompt", "What is wrong?")
+    asked = deployment.invoke("--deployment", "sre-3f9a2c41d7", "--json", "--output-dir", str(folder), "--prompt", "What is wrong?")
     report = json.loads(asked.stdout)
     cited = report["root_cause"]["evidence"][0]
-    shown = deployment.run("--output-dir", str(folder), "evidence", cited, "--json")
+    shown = deployment.invoke("--output-dir", str(folder), "evidence", cited, "--json")
     assert json.loads(shown.stdout)["id"] == cited
 
 
@@ -145,17 +153,17 @@ def test_asking_as_a_program(deployment: Deployment, tmp_path: Path) -> None:
 )
 def test_asking_for_what_is_not_there(deployment: Deployment, arguments: list[str], code: str) -> None:
     """What does not exist is a Problem with a next step, not a traceback, and ends with 1."""
-    done = deployment.run(*arguments)
-    assert done.returncode == 1
+    done = deployment.invoke(*arguments)
+    assert done.exit_code == 1
     assert done.stderr.startswith(code)
     assert "do:" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
 def test_without_any_deployment(deployment: Deployment, tmp_path: Path) -> None:
     """Who has deployed nothing is told how to."""
-    done = deployment.run("--prompt", "?", SRE_AGENT_STATE_DIR=str(tmp_path / "nothing"))
-    assert (done.returncode, done.stderr.startswith("NO-DEPLOYMENT")) == (1, True)
+    done = deployment.invoke("--prompt", "?", SRE_AGENT_STATE_DIR=str(tmp_path / "nothing"))
+    assert (done.exit_code, done.stderr.startswith("NO-DEPLOYMENT")) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -173,22 +181,22 @@ def test_without_any_deployment(deployment: Deployment, tmp_path: Path) -> None:
 )
 def test_each_hop_that_can_fail(deployment: Deployment, changes: dict[str, object], code: str) -> None:
     """From connection file to answer, every hop has its own Problem; with --json it is JSON."""
-    done = deployment.run("--json", "--connection", deployment.changed(**changes), "--prompt", "?")
-    assert done.returncode == 1
+    done = deployment.invoke("--json", "--connection", deployment.changed(**changes), "--prompt", "?")
+    assert done.exit_code == 1
     assert [problem["code"] for problem in json.loads(done.stdout)["problems"]] == [code]
-    assert "Traceback" not in done.stderr
+    assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
 def test_a_page_that_is_no_assistant(deployment: Deployment, issuer: Issuer) -> None:
     """Another server on the assistant's address is recognised as such."""
-    done = deployment.run("--connection", deployment.changed(assistant_url=issuer.url), "--prompt", "?")
+    done = deployment.invoke("--connection", deployment.changed(assistant_url=issuer.url), "--prompt", "?")
     assert done.stderr.splitlines()[1].startswith("ASSISTANT-ANSWER-UNREADABLE")
 
 
 def test_prompt_and_command_together(deployment: Deployment) -> None:
     """A question beside a command is refused rather than dropped."""
-    done = deployment.run("--prompt", "?", "evidence", "inv-00000000-e1")
-    assert done.returncode == 2
+    done = deployment.invoke("--prompt", "?", "evidence", "inv-00000000-e1")
+    assert done.exit_code == 2
     assert "--prompt" in done.stderr
 
 

@@ -145,21 +145,18 @@ def test_under_other_names(investigate: Investigate, tmp_path: Path, incident: s
     assert not any(old in report.root_cause.summary for old in names)
 
 
-@pytest.mark.parametrize(
-    "decoy",
-    [
-        restarts("cart-service", 40, 1_800, 1, "Error"),
-        restarts("cart-service", 9, 300, 137, "OOMKilled"),
-        restarts("cart-service", 2, 25, 143, "Error"),
-    ],
-    ids=["many, yesterday", "killed for memory, hours ago", "ended on purpose, just now"],
-)  # fmt: skip
 @pytest.mark.parametrize(("incident", "service"), [(LOOP, "payment-service"), (LEAK, "catalog-service"), (WELL, "")])
-def test_decoy_restarts(investigate: Investigate, tmp_path: Path, incident: str, service: str, decoy: Any) -> None:
+def test_decoy_restarts(investigate: Investigate, tmp_path: Path, incident: str, service: str) -> None:
     """Restarts that are old, or were meant, change no conclusion; they are ruled out by name."""
-    report = investigate(edited(tmp_path, incident, decoy))
+    decoys = [
+        restarts("cart-service", 40, 1_800, 1, "Error"),  # many, yesterday
+        restarts("notification-service", 9, 300, 137, "OOMKilled"),  # killed for memory, hours ago
+        restarts("inventory-service", 2, 25, 143, "Error"),  # ended on purpose, just now
+    ]
+    report = investigate(edited(tmp_path, incident, *decoys))
     assert cause(report)[1] == service
-    assert any("cart-service" in claim.what and claim.why for claim in report.ruled_out)
+    ruled_out = " ".join(claim.what for claim in report.ruled_out)
+    assert all(name in ruled_out for name in ("cart-service", "notification-service", "inventory-service"))
 
 
 @pytest.mark.parametrize("target", ["kubernetes", "logs", "metrics", "runbooks"])
