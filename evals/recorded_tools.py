@@ -45,7 +45,7 @@ class RecordedTools:
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """What the service answers to this operation."""
         route = self._routes[operation]
-        known = {name: value for name, value in arguments.items() if name in route.parameters}
+        known = {name: value for name, value in arguments.items() if name in route.parameters and value != ""}
         response = await route.client.get(route.path, params=known)
         if response.status_code != 200:
             return Answer(tool=route.tool, arguments=known, at=clock.now(), failure=f"status {response.status_code}")

@@ -47,7 +47,7 @@ class GatewayTools:
         tool = self._offered.get(operation)
         if tool is None:
             return Answer(tool=operation, arguments=arguments, at=clock.now(), failure="the gateway offers no such tool")
-        known = {name: value for name, value in arguments.items() if name in tool.parameters}
+        known = {name: value for name, value in arguments.items() if name in tool.parameters and value != ""}
         async with self._slots:
             try:
                 async with asyncio.timeout(CALL_SECONDS):

@@ -88,19 +88,16 @@ def bad_configuration(signs: Signs) -> Candidate | None:
     change = signs.changes_before(signs.first(Kind.CRASH_LOOP, Kind.CANNOT_START))
     named = next((signal.subject for signal in (*told, *unknown, *refused) if signal.subject), "")
     touched = tuple(found for found in change if _touches(found, (*told, *unknown, *refused)))
-    reasons = [Reason(0.3, "it ends by itself again and again", failing)]
-    if logged:
-        reasons.append(Reason(0.25, f"its own log says what it can't use{f': {named}' if named else ''}", logged))
-    if last:
-        reasons.append(Reason(0.05 if logged else 0.23, "so do its last words before it ended, which Kubernetes kept", last))
-    if unknown:
-        reasons.append(Reason(0.1, "its configuration names a host that does not exist", unknown))
-    if refused and touched:
-        reasons.append(Reason(0.1, f"it says itself what it can't reach{f': {named}' if named else ''}", refused))
-    if change:
-        reasons.append(Reason(0.1, "it was changed shortly before the first failure", change))
-    if touched:
-        reasons.append(Reason(0.1, "the change touched exactly what the failure is about", touched))
+    which = f": {named}" if named else ""
+    reasons = _given(
+        Reason(0.3, "it ends by itself again and again", failing),
+        Reason(0.3, f"its own log says what it can't use{which}", logged),
+        Reason(0.05 if logged else 0.3, f"its last words before it ended, which Kubernetes kept, say what it can't use{which}", last),
+        Reason(0.08, "its configuration names a host that does not exist", unknown),
+        Reason(0.15, f"it says what it can't reach{which}", refused if touched else ()),
+        Reason(0.08, "it was changed shortly before the first failure", change),
+        Reason(0.08, "the change touched exactly what the failure is about", touched),
+    )
     return Candidate(
         kind="bad_configuration",
         service=signs.service,
@@ -108,7 +105,7 @@ def bad_configuration(signs: Signs) -> Candidate | None:
         search="crash loop bad configuration",
         decisive=bool(told or (touched and (unknown or refused))),
         missing="no record says what it can't use: its log's error and the change behind it were not seen",
-        reasons=tuple(reasons),
+        reasons=reasons,
     )
 
 
@@ -119,17 +116,13 @@ def memory_leak(signs: Signs) -> Candidate | None:
         return None
     near = tuple(signal for signal in rising if float(signal.subject or 0) >= 85)
     change = signs.changes_before(signs.first(Kind.MEMORY_RISING, Kind.OOM_KILL))
-    reasons = []
-    if rising:
-        reasons.append(Reason(0.35, "its memory rises steadily and does not come down by itself", rising))
-    if killed:
-        reasons.append(Reason(0.35, "it was killed for using more memory than its limit", killed))
-    if near:
-        reasons.append(Reason(0.08, "its memory came close to its limit", near))
-    if words:
-        reasons.append(Reason(0.05, "its own log speaks of memory", words))
-    if change:
-        reasons.append(Reason(0.06, "it was changed shortly before", change))
+    reasons = _given(
+        Reason(0.35, "its memory rises steadily and does not come down by itself", rising),
+        Reason(0.35, "it was killed for using more memory than its limit", killed),
+        Reason(0.08, "its memory came close to its limit", near),
+        Reason(0.05, "its own log speaks of memory", words),
+        Reason(0.06, "it was changed shortly before", change),
+    )
     end = "and is killed at its limit (OOMKilled, exit code 137)" if killed else "towards its limit"
     since = f", since revision {change[0].subject} ({'; '.join(change[0].details)})" if change else ""
     return Candidate(
@@ -139,7 +132,7 @@ def memory_leak(signs: Signs) -> Candidate | None:
         search="memory leak out of memory OOMKilled",
         decisive=bool(rising and killed),
         missing="growth over time was not seen" if killed else "no kill for memory was seen",
-        reasons=tuple(reasons),
+        reasons=reasons,
     )
 
 
@@ -176,9 +169,11 @@ def cpu_saturation(signs: Signs) -> Candidate | None:
     if not saturated:
         return None
     change = signs.changes_before(signs.first(Kind.DEGRADED))
-    reasons = [Reason(0.35, "it uses all the CPU that it may", saturated)]
-    reasons += [Reason(0.25, "it answers worse", worse)] if worse else []
-    reasons += [Reason(0.15, "it was changed shortly before", change)] if change else []
+    reasons = _given(
+        Reason(0.35, "it uses all the CPU that it may", saturated),
+        Reason(0.25, "it answers worse", worse),
+        Reason(0.15, "it was changed shortly before", change),
+    )
     return Candidate(
         kind="cpu_saturation",
         service=signs.service,
@@ -186,7 +181,7 @@ def cpu_saturation(signs: Signs) -> Candidate | None:
         search="cpu saturation throttling high latency",
         decisive=bool(worse),
         missing="it is not seen to answer worse",
-        reasons=tuple(reasons),
+        reasons=reasons,
     )
 
 
@@ -233,13 +228,17 @@ def _direct(signs: Signs, kind: Kind, name: str, what: str, search: str) -> Cand
     stated = signs.of(kind)
     if not stated:
         return None
-    reasons = [Reason(0.6, f"it {what}", stated)]
-    missing, change = signs.of(Kind.UNAVAILABLE), signs.changes_before(signs.first(kind))
-    reasons += [Reason(0.1, "its replicas are not available", missing)] if missing else []
-    reasons += [Reason(0.1, "it was changed shortly before", change)] if change else []
-    return Candidate(
-        kind=name, service=signs.service, summary=f"{signs.service} {what}", search=search, decisive=True, reasons=tuple(reasons)
+    reasons = _given(
+        Reason(0.6, f"it {what}", stated),
+        Reason(0.1, "its replicas are not available", signs.of(Kind.UNAVAILABLE)),
+        Reason(0.1, "it was changed shortly before", signs.changes_before(signs.first(kind))),
     )
+    return Candidate(kind=name, service=signs.service, summary=f"{signs.service} {what}", search=search, decisive=True, reasons=reasons)
+
+
+def _given(*reasons: Reason) -> tuple[Reason, ...]:
+    """Those reasons for which something was seen."""
+    return tuple(reason for reason in reasons if reason.signals)
 
 
 def _touches(change: Signal, told: tuple[Signal, ...]) -> bool:
