@@ -77,11 +77,11 @@ def attempt[T](
 
 
 def _kind(error: BaseException, propagates: frozenset[str]) -> str:
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
     if isinstance(error, ClientError):
         return kind_of(code_of(error), status_of(error), propagates)
-    return "transient" if isinstance(error, HTTPClientError) else "final"
+    return "transient" if isinstance(error, HTTPClientError | ConnectionError) else "final"
 
 
 def _worth_repeating(error: BaseException, patience: Patience, propagates: frozenset[str]) -> bool:
@@ -150,12 +150,12 @@ def no_credentials(detail: str) -> Problem:
 
 
 def _unreachable(error: BaseException) -> Problem:
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import ConnectionError, HTTPClientError
 
     name = type(error).__name__
     if "Credential" in name or "Token" in name or "Profile" in name:
         return no_credentials(str(error))
-    if not isinstance(error, HTTPClientError):
+    if not isinstance(error, HTTPClientError | ConnectionError):
         return Problem(
             code="AWS-CALL-INVALID",
             what=f"A call to AWS could not be made: {error}",

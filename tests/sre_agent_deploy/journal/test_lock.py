@@ -1,0 +1,41 @@
+"""One writer at a time; a dead owner is never waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.journal.lock import held
+from sre_core.problem import Refused
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from sre_agent_deploy.journal.lock import held
+with held(Path(sys.argv[1]), "deploy"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    """The second is told who works on it, where, since when and what; when that one is killed, the lock is free at once."""
+    state = tmp_path / "state"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(state)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(Refused) as refused, held(state, "cleanup"):
+            pass
+        problem = refused.value.problems[0]
+        assert problem.code == "STATE-LOCKED"
+        assert f"process {holder.pid}" in problem.what
+        assert "`deploy`" in problem.what
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    with held(state, "cleanup"):
+        pass

@@ -1,0 +1,68 @@
+"""The command line: the mission's flags are the commands, and nothing that was said is ignored."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sre_agent_deploy", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--mode", "local", "validate"),
+        ("--config", "a.yaml", "deploy"),
+        ("--validate-only", "--cleanup"),
+        ("--validate-only", "--deployment-id", "sre-1"),
+        ("--resume", "--deployment-id", "sre-1"),
+        ("--mode", "local"),
+        ("--state-file", "x", "status"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Flags that mean nothing to the command are named, and nothing is done."""
+    ended = run(tmp_path, *words)
+    assert ended.returncode == 1
+    assert "Error: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--validate-only", "--config", "none.yaml"), "CONFIG-FILE-MISSING"),
+        (("validate", "--config", "none.yaml"), "CONFIG-FILE-MISSING"),
+        (("--resume", "--state-file", "none"), "RESUME-NOTHING"),
+        (("resume",), "RESUME-NOTHING"),
+        (("status",), "STATUS-NOTHING"),
+        (("cleanup",), "CLEANUP-WHICH"),
+        (("--cleanup",), "CLEANUP-WHICH"),
+    ],
+)
+def test_mistakes_are_told_with_a_next_step(tmp_path: Path, words: tuple[str, ...], code: str) -> None:
+    """A mission flag and its command say the same: what, why, and what to do."""
+    ended = run(tmp_path, *words)
+    assert ended.returncode == 1
+    assert f"{code}: " in ended.stderr
+    assert "do:" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_validation_of_a_good_and_a_bad_configuration(tmp_path: Path) -> None:
+    """Exit 0 or 1; every fault at once, each at its line."""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("version: 1\nmode: local\n")
+    bad.write_text("version: 1\nmode: local\nname: NOT GOOD\naws:\n  region: nowhere\n")
+    assert run(tmp_path, "--validate-only", "--config", "good.yaml").returncode == 0
+    ended = run(tmp_path, "validate", "--config", "bad.yaml")
+    assert ended.returncode == 1
+    assert "bad.yaml:3:" in ended.stderr
+    assert "bad.yaml:5:" in ended.stderr

@@ -1,0 +1,73 @@
+"""The graph of a deployment, and how it is walked."""
+
+from __future__ import annotations
+
+import threading
+from graphlib import TopologicalSorter
+
+import pytest
+
+from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.resource import Ref
+from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_agent_deploy.walk import walk
+
+POOL = Item(UserPool(name="pool", pool_name="p"))
+DOMAIN = Item(UserPoolDomain(name="domain", user_pool_id=Ref("pool", "user_pool_id"), domain="d"))
+
+
+def test_the_graph_follows_from_the_refs() -> None:
+    """Nobody writes down who waits for whom; the order of the declarations does not matter."""
+    blueprint = Blueprint("sre-1", (DOMAIN, POOL), {})
+    assert blueprint.needs() == {"domain": {"pool"}, "pool": frozenset()}
+    assert blueprint.depth() == 2
+
+
+def test_a_ref_to_nothing() -> None:
+    """A blueprint that refers to what it does not hold is a fault of ours, found before the first call."""
+    with pytest.raises(LookupError, match="pool"):
+        Blueprint("sre-1", (DOMAIN,), {}).sorter()
+
+
+def test_walking_in_parallel() -> None:
+    """Independent nodes are visited at the same time, and each after those it needs."""
+    together, order = threading.Barrier(3, timeout=20), list[str]()
+
+    def visit(name: str) -> bool:
+        if name != "last":
+            together.wait()
+        order.append(name)
+        return True
+
+    walk(_prepared({"last": {"a", "b", "c"}, "a": set(), "b": set(), "c": set()}), visit)
+    assert order[-1] == "last"
+    assert len(order) == 4
+
+
+def test_what_depends_on_a_failure_is_not_visited() -> None:
+    """A failure stops only what needs it."""
+    visited: list[str] = []
+
+    def visit(name: str) -> bool:
+        visited.append(name)
+        return name != "broken"
+
+    walk(_prepared({"needs it": {"broken"}, "broken": set(), "other": set()}), visit)
+    assert sorted(visited) == ["broken", "other"]
+
+
+def test_a_bug_in_a_visit_is_not_swallowed() -> None:
+    """An exception ends the walk and reaches the caller."""
+
+    def visit(name: str) -> bool:
+        raise ZeroDivisionError(name)
+
+    with pytest.raises(ZeroDivisionError):
+        walk(_prepared({"a": set()}), visit)
+
+
+def _prepared(graph: dict[str, set[str]]) -> TopologicalSorter[str]:
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    return sorter

@@ -1,0 +1,88 @@
+"""Deciding: from what is wanted and what is found to a change with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sre_agent_deploy.graph import Item
+from sre_agent_deploy.journal.record import Phase, Record
+from sre_agent_deploy.plan import Action, Change, decide
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Ref
+from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_core.problem import Problem
+
+US = {DEPLOYMENT_TAG: "sre-1"}
+WANTED = Gateway(name="gateway", gateway_name="g", description="d", role_arn="arn:role", discovery_url="https://i/", allowed_clients=("c",))
+
+
+def record(phase: Phase) -> Record:
+    return Record("gateway", Gateway.KIND, 1, "token", phase, "2026-11-22T10:00:00Z", id="g-1")
+
+
+def decided(seen: Gateway | None, *, wanted: Gateway = WANTED, known: Record | None = None, tags: dict[str, str] = US) -> Change:
+    found = Found("g-1", seen, {"gateway_id": "g-1"}, tags) if seen else None
+    change = decide(Item(wanted), wanted, found, known, "sre-1")
+    assert isinstance(change, Change), change
+    assert change.because
+    return change
+
+
+def test_what_is_not_there_is_created() -> None:
+    """Each reason for its absence is told apart: never made, begun, deleted by somebody."""
+    assert decided(None).because == "nothing has this name yet"
+    assert "was not confirmed" in decided(None, known=record("intended")).because
+    assert "outside of this tool" in decided(None, known=record("ready")).because
+    assert {decided(None, known=known).action for known in (None, record("ready"))} == {Action.CREATE}
+
+
+def test_what_matches_is_kept() -> None:
+    """No difference, no call."""
+    assert decided(WANTED).action is Action.KEEP
+
+
+def test_a_difference_is_an_update_that_names_the_field() -> None:
+    """Only the field that differs is named, with both values."""
+    change = decided(replace(WANTED, description="other"))
+    assert change.action is Action.UPDATE
+    assert [str(difference) for difference in change.differences] == ["description: other -> d"]
+
+
+def test_a_difference_in_a_fixed_field_is_a_replacement() -> None:
+    """What AWS can't change in place is replaced, and the plan says so."""
+    change = decided(replace(WANTED, search=True))
+    assert change.action is Action.REPLACE
+    assert "can't be changed in place" in change.because
+
+
+def test_a_value_that_is_not_known_yet_is_a_difference() -> None:
+    """What depends on something new is touched too."""
+    change = decided(WANTED, wanted=replace(WANTED, role_arn=Ref("role", "arn")))
+    assert change.action is Action.UPDATE
+    assert change.differences[0].wanted == "known after apply"
+
+
+@pytest.mark.parametrize("phase", ["intended", "born"])
+def test_what_was_not_finished_is_configured_again(phase: Phase) -> None:
+    """A birth whose configuration was cut short is never taken for finished."""
+    assert decided(WANTED, known=record(phase)).action is Action.UPDATE
+
+
+def test_what_is_not_ours_is_never_touched() -> None:
+    """Something of this name without our tag stops the plan, with choices."""
+    problem = decide(Item(WANTED), WANTED, Found("g-1", WANTED, {}, {}), None, "sre-1")
+    assert isinstance(problem, Problem)
+    assert problem.code == "EXISTS-NOT-OURS"
+    assert len(problem.do) == 3
+
+
+def test_what_the_user_named_is_used_as_it_is() -> None:
+    """However it differs, it is kept; and if it is not there, nothing is made in its place."""
+    other = replace(WANTED, description="theirs")
+    kept = decide(Item(WANTED, named="g-1"), WANTED, Found("g-1", other, {}, {}), None, "sre-1")
+    assert isinstance(kept, Change)
+    assert (kept.action, kept.named) == (Action.KEEP, True)
+    absent = decide(Item(WANTED, named="g-1"), WANTED, None, None, "sre-1")
+    assert isinstance(absent, Problem)
+    assert absent.code == "NAMED-NOT-FOUND"
