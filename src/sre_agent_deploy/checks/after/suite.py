@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sre_agent_deploy.checks.after.certificate_lasts import CertificateLasts
 from sre_agent_deploy.checks.after.deployed import Deployed
 from sre_agent_deploy.checks.after.investigation import InvestigationAnswers
 from sre_agent_deploy.checks.after.plain_http import PlainHttpRefused
@@ -19,6 +20,7 @@ def suite() -> tuple[Check[Deployed, Any], ...]:
     return (
         *every_service(),
         PlainHttpRefused(),
+        CertificateLasts(),
         TokenIssued("gateway_client"),
         TokenIssued("caller_client"),
         *refusals(),
