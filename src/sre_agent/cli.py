@@ -27,7 +27,7 @@ class Options:
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why does checkout fail?")
+@click.option("--prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why do orders fail?")
 @click.option("--deployment", metavar="ID", help="Which deployment to ask. Default: the newest.")
 @click.option("--connection", metavar="FILE", help="Ask by this connection file instead.")
 @click.option(
@@ -41,7 +41,7 @@ def command(
     """Find out what broke, with evidence.
 
     \b
-    sre-agent --prompt "Why does checkout fail?"   ask, and print the report
+    sre-agent --prompt "Why do orders fail?"   ask, and print the report
     sre-agent evidence inv-7c2f91ab-e12            show one observation that the report cites
     """
     context.obj = Options(deployment, connection, output_dir, as_json)

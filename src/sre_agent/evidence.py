@@ -32,7 +32,7 @@ class Answer:
 
     @property
     def call(self) -> str:
-        """The call as a person would write it: `kubernetes___get_pod_status(namespace=shop)`."""
+        """The call as a person would write it: `kubernetes___get_pod_status(namespace=NAME)`."""
         return f"{self.tool}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
 

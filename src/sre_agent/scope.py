@@ -93,7 +93,7 @@ def of_prompt(prompt: str, now: datetime) -> Scope:
 
 
 def service_in(prompt: str, services: Iterable[str]) -> str:
-    """The service that the text names, the longest name first; words like `checkout` find `checkout-service`."""
+    """The service that the text names, the longest name first; `orders` finds `orders-service`."""
     text = f" {prompt.lower()} "
     for name in sorted(services, key=lambda name: (-len(name), name)):
         if re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w]|-\w)", text):

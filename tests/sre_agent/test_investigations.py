@@ -10,9 +10,11 @@ import pytest
 from agent_asking import Investigate
 from agent_recordings import edited, log_lines, objects, renamed, without_file, without_lines
 
+import sre_agent
 from sre_agent.render import markdown
 from sre_agent.report import Report
 from sre_core import clock
+from sre_services.recording import SHIPPED
 
 LEAK, LOOP, WELL = "memory-leak", "crash-loop", "healthy"
 NO_WORDS = without_lines("logs/payment-service.log", "no such host", "pool")
@@ -193,3 +195,11 @@ def test_a_question_about_one_service(investigate: Investigate) -> None:
     asked_checkout = investigate(LOOP, "Why does checkout fail?")
     assert asked_checkout.scope["service"] == "checkout-service"
     assert cause(asked_checkout) == ("bad_configuration", "payment-service")
+
+
+def test_no_name_is_known() -> None:
+    """No service of any recording is named in the assistant's code."""
+    code = "".join(path.read_text() for path in Path(sre_agent.__file__).parent.rglob("*.py"))
+    names = {path.stem for path in SHIPPED.glob("*/logs/*.log")}
+    names |= {name.removesuffix("-service") for name in names} - {"notification"}  # MCP and HTTP have notifications too
+    assert [name for name in sorted(names) if name in code] == []

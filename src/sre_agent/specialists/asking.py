@@ -13,7 +13,7 @@ from sre_agent.scene import Scene
 def seen(*answers: Answer, searches: tuple[Answer, ...] = ()) -> Scene:
     """The calls as a view with nothing read from them yet: a tool that failed or was cut short is a gap, not silence.
 
-    Nothing in an inventory is a gap. Nothing in `searches`, which look for what is wrong, is good news.
+    An empty list of what there should be is a gap. Nothing in `searches`, which look for what is wrong, is good news.
     """
     everything = (*answers, *searches)
     gaps = [*_gaps(everything), *_empty(answers)]

@@ -11,7 +11,7 @@ _JOB_TIME = re.compile(r"-\d{8,}$")
 
 
 def of_owner(owner: str, pod_name: str) -> str:
-    """The workload's name from `ReplicaSet/checkout-7d9f8b6c5d`; from the pod's own name where nobody owns it."""
+    """The workload's name from `ReplicaSet/orders-7d9f8b6c5d`; from the pod's own name where nobody owns it."""
     kind, _, name = owner.partition("/")
     if kind == "ReplicaSet":
         return of_replica_set(name)

@@ -123,12 +123,13 @@ def memory_leak(signs: Signs) -> Candidate | None:
         Reason(0.05, "its own log speaks of memory", words),
         Reason(0.06, "it was changed shortly before", change),
     )
-    end = "and is killed at its limit (OOMKilled, exit code 137)" if killed else "towards its limit"
+    how = "leaks memory" if rising else "is killed for memory"
+    end = " and is killed at its limit (OOMKilled, exit code 137)" if rising and killed else " towards its limit" if rising else ""
     since = f", since revision {change[0].subject} ({'; '.join(change[0].details)})" if change else ""
     return Candidate(
-        kind="memory_leak",
+        kind="memory_leak" if rising else "out_of_memory",
         service=signs.service,
-        summary=f"{signs.service} leaks memory {end}{since}",
+        summary=f"{signs.service} {how}{end}{since}",
         search="memory leak out of memory OOMKilled",
         decisive=bool(rising and killed),
         missing="growth over time was not seen" if killed else "no kill for memory was seen",

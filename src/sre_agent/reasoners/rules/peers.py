@@ -19,7 +19,7 @@ class Peers:
     names: frozenset[str]
 
     def named_by(self, host: str, *, but: str = "") -> str:
-        """The service that a host name means: `payment`, `payment.shop.svc`, `payment:8080`."""
+        """The service that a host name means: `orders`, `orders.main.svc`, `orders:8080`."""
         first = host.lower().partition(":")[0].partition(".")[0]
         return next((name for name in self.names if name.lower() == first and name != but), "")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 _HOST = r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*(?::\d{1,5})?)"
 _QUOTE = r"[\"'`“]?"
 
-# "lookup db.shop.svc: no such host", "could not translate host name "db" to address", "getaddrinfo ENOTFOUND db", …
+# "lookup db.main.svc: no such host", "could not translate host name "db" to address", "getaddrinfo ENOTFOUND db", …
 _NAME_RESOLUTION = tuple(
     re.compile(pattern, re.I)
     for pattern in (
