@@ -87,13 +87,14 @@ def main() -> None:
 def _ask(prompt: str, options: Options) -> None:
     from sre_agent import archive, connection
     from sre_agent.ask import ask
+    from sre_agent.render import without_records
 
     chosen = connection.choose(file=options.connection, deployment=options.deployment, state=connection.state_dir())
     click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
     answer = ask(chosen, prompt)
     saved = archive.save(_reports(options), answer)
-    click.echo(archive.as_json(answer) if options.as_json else answer.markdown, nl=False)
-    click.echo(f"\nKept in {saved}", err=True)
+    click.echo(archive.as_json(answer) if options.as_json else without_records(answer.markdown), nl=False)
+    click.echo(f"\nThe whole report, with its evidence, is kept in {saved}", err=True)
     if answer.citations:
         flag = f" --output-dir {options.output_dir}" if options.output_dir else ""
         click.echo(f"Next: sre-agent{flag} evidence {answer.citations[0]}", err=options.as_json)

@@ -12,6 +12,7 @@ from sre_core import clock
 # What formats, links or embeds inside a line; underscores within words, as in names of tools, do not.
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//))")
 _STARTS_BLOCK = re.compile(r"^(#*)([#+.)-])(?=\s)|^(\d+)([.)])(?=\s)")
+_EVIDENCE = "\n\n## Evidence\n"
 _HEADLINES = {
     "nothing_wrong": "Nothing wrong was found",
     "not_enough_evidence": "Not enough evidence for a root cause",
@@ -21,6 +22,14 @@ _HEADLINES = {
 def markdown(report: Report) -> str:
     """The whole report, for people."""
     return "\n".join(_lines(report)) + "\n"
+
+
+def without_records(report: str) -> str:
+    """A rendered report up to its evidence records, which are long: a terminal shows them one by one, when asked.
+
+    No text from outside can hold the heading it is cut at: `plain` makes one escaped line of each.
+    """
+    return report.partition(_EVIDENCE)[0].rstrip("\n") + "\n"
 
 
 def plain(text: str) -> str:

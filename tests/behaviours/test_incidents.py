@@ -1,0 +1,50 @@
+"""The deployed assistant is asked about two incidents, one after the other: the second comes by an update of the deployment."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from behaviours.command_line import Desk
+
+
+def test_another_incident_by_an_update(desk: Desk) -> None:
+    """Each root cause is right and cites evidence that can be looked at; the update touches only what depends on the change."""
+    desk.configure(services={"recording": "crash-loop"})
+    assert desk.deploy("deploy").code == 0
+    first = _asked(desk)
+    assert first["root_cause"]["kind"] == "bad_configuration"
+    assert first["root_cause"]["service"] == "payment-service"
+
+    desk.configure(services={"recording": "memory-leak"})
+    plan = json.loads(desk.deploy("plan", "--json").out)["changes"]
+    assert {change["name"]: change["action"] for change in plan if change["action"] != "keep"} == {
+        "instance": "replace",
+        "address_association": "update",
+    }
+    updated = desk.deploy("deploy")
+    assert updated.code == 0, updated.text
+    second = _asked(desk)
+    assert second["root_cause"]["kind"] == "memory_leak"
+    assert second["root_cause"]["service"] == "catalog-service"
+    instances = [one for entry in desk.client("ec2").describe_instances()["Reservations"] for one in entry["Instances"]]
+    assert sorted(instance["State"]["Name"] for instance in instances) == ["running", "terminated"]
+
+
+def _asked(desk: Desk) -> dict[str, object]:
+    ended = desk.agent("--prompt", "What is wrong right now?")
+    assert ended.code == 0, ended.text
+    assert ended.out.startswith("# Root cause: ")
+    cited = re.findall(r"inv-[0-9a-f]+-e\d+", ended.out.split("Confidence:")[1].splitlines()[0])
+    assert len(cited) >= 3
+    for evidence in cited[:3]:
+        shown = desk.agent("evidence", evidence)
+        assert shown.code == 0, shown.text
+        assert f"### {evidence}" in shown.out
+        assert "tool: " in shown.out
+        assert "arguments: " in shown.out
+        assert "time: 2" in shown.out
+    newest = max(desk.state_dir.glob("reports/inv-*.json"), key=lambda path: path.stat().st_mtime)
+    document = json.loads(newest.read_text())
+    report: dict[str, object] = document.get("report", document)
+    return report
