@@ -14,8 +14,10 @@ import click
 
 # Name -> one line of help. The module is imported only when its command is used, so that --help stays quick.
 COMMANDS = {
+    "init": "Write a commented config.yaml to begin with, or be asked for it step by step.",
     "deploy": "Take a configuration to a verified, running deployment.",
     "validate": "Check a configuration and show every fault in it; changes nothing.",
+    "schema": "Print the JSON Schema of config.yaml.",
     "plan": "Show what a deployment would change, and why; changes nothing.",
     "resume": "Go on with an interrupted deployment.",
     "verify": "Prove again that a deployment works, and write the report.",
@@ -48,6 +50,7 @@ class Commands(click.Group):
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file; with no other flag: deploy it.")
 @click.option("--mode", type=click.Choice(["production", "local"]), help="Where to; overrides the mode in the configuration.")
 @click.option("--validate-only", is_flag=True, help="Same as `validate`.")
+@click.option("--interactive", is_flag=True, help="Same as `init --interactive`: be asked for a configuration.")
 @click.option("--resume", "resume_flag", is_flag=True, help="Same as `resume`.")
 @click.option("--state-file", type=click.Path(path_type=Path), help="The state file (default: .deployment_state).")
 @click.option("--cleanup", "cleanup_flag", is_flag=True, help="Same as `cleanup`.")
@@ -72,8 +75,9 @@ def root(ctx: click.Context, /, **flags: Any) -> None:
     ctx.invoke(command, **options)
 
 
-_FLAGS = {"validate_only": "validate", "resume_flag": "resume", "cleanup_flag": "cleanup"}
+_FLAGS = {"validate_only": "validate", "interactive": "init", "resume_flag": "resume", "cleanup_flag": "cleanup"}
 _TAKES = {
+    "init": {"config_file", "mode"},
     "deploy": {"config_file", "mode", "state_file", "yes", "as_json"},
     "validate": {"config_file", "mode", "as_json"},
     "resume": {"config_file", "mode", "state_file", "yes", "as_json"},
@@ -85,13 +89,15 @@ def _meant(flags: dict[str, Any], given: set[str]) -> tuple[str | None, dict[str
     """The command that the flags spell, with its options. Flags that it would ignore are refused."""
     verbs = [command for flag, command in _FLAGS.items() if flag in given]
     if len(verbs) > 1:
-        raise click.UsageError(f"{' and '.join(f'--{verb}' for verb in verbs)} are different commands; give one.")
+        raise click.UsageError(f"{' and '.join(map(_spelling, sorted(given & _FLAGS.keys())))} are different commands; give one.")
     if not verbs and not given:
         return None, {}
     verb = verbs[0] if verbs else "deploy"
     options = {name: value for name, value in flags.items() if name in given and name not in _FLAGS}
     if ignored := options.keys() - _TAKES[verb]:
         raise click.UsageError(f"{', '.join(map(_spelling, sorted(ignored)))} means nothing to `{verb}` and would be ignored.")
+    if verb == "init":
+        options["interactive"] = True
     if verb == "deploy" and "config_file" not in given:
         raise click.UsageError("say what to deploy: --config config.yaml; or a command, see --help.")
     return verb, options

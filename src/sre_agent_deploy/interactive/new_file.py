@@ -1,0 +1,93 @@
+"""A new configuration file: never over another one unasked, and then that one is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent_deploy.config.schema import json_schema
+from sre_core import clock
+from sre_core.problem import Problem
+
+SCHEMA_NAME = "config.schema.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the file is, and where the one is that it took the place of."""
+
+    path: Path
+    replaced: Path | None = None
+
+
+def refusal(path: Path, *, force: bool) -> Problem | None:
+    """Why no configuration can be put at `path`, said before anybody is asked anything."""
+    if path.is_dir():
+        return _not_written(path, "It is a folder.", f"Name a file in it: --output {path / 'config.yaml'}")
+    if path.suffix.lower() == ".json":
+        return _not_written(path, "It has comments, and JSON has none.", f"Name it so: --output {path.with_suffix('.yaml')}")
+    if not path.parent.is_dir():
+        return _not_written(path, f"There is no folder {path.parent}.", f"Make it: mkdir -p {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        return _not_written(path, f"You may not write in {path.parent}.", "Name a place where you may: --output PATH")
+    if path.exists() and not force:
+        return _there_already(path)
+    return None
+
+
+def write(path: Path, text: str, *, force: bool) -> Written | Problem:
+    """Put `text` at `path`. With `force` a file that is there is moved aside, not lost."""
+    if problem := refusal(path, force=force):
+        return problem
+    replaced = _moved_aside(path) if path.exists() else None
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return _there_already(path)
+    except OSError as error:
+        return _not_written(path, f"{error.strerror}.", "Make room or choose another place: --output PATH")
+    return Written(path, replaced)
+
+
+def write_schema(folder: Path) -> str:
+    """Put the JSON Schema for editors into `folder` and answer its name; "" where another file has that name."""
+    path = folder / SCHEMA_NAME
+    schema = json_schema()
+    if path.exists() and not _is_ours(path, str(schema["title"])):
+        return ""
+    path.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    return SCHEMA_NAME
+
+
+def _is_ours(path: Path, title: str) -> bool:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(held, dict) and held.get("title") == title
+
+
+def _moved_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.until-{clock.stamp().replace(':', '')}")
+    path.rename(aside)
+    return aside
+
+
+def _there_already(path: Path) -> Problem:
+    return Problem(
+        code="INIT-FILE-EXISTS",
+        what=f"{path} is there already, and was left as it is.",
+        why="It may hold settings that you chose.",
+        do=(
+            f"Check it: sre-agent-deploy validate --config {path}",
+            "Or write to another place: --output PATH",
+            "Or add --force: the file that is there is then kept beside the new one, under another name.",
+        ),
+    )
+
+
+def _not_written(path: Path, why: str, do: str) -> Problem:
+    return Problem(code="INIT-NO-PLACE", what=f"{path} can't be written.", why=why, do=(do, "Run the same command again."))
