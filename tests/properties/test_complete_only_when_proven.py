@@ -1,0 +1,67 @@
+"""A deployment is complete only when every required check passed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy.checks.check import Finding, Verdict, complete, run
+from sre_agent_deploy.report.report import Report
+from sre_core.problem import Problem
+
+FAULT = Problem(code="X-FAULT", what="w", why="y", do=("d",))
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A check that could not look (`blind`), or sees `holds`."""
+
+    id: str
+    required: bool
+    blind: bool
+    holds: bool
+    proves: str = "it works"
+    requirements: tuple[str, ...] = ("4.1",)
+
+    def probe(self, world: None) -> bool | Problem:
+        return FAULT if self.blind else self.holds
+
+    def judge(self, facts: bool) -> Verdict:
+        return Verdict(facts, "seen", None if facts else FAULT)
+
+
+CHECKS = st.lists(
+    st.builds(Scripted, id=st.text(max_size=5), required=st.booleans(), blind=st.booleans(), holds=st.booleans()), max_size=12
+)
+
+
+@pytest.mark.property(4)
+@given(CHECKS)
+def test_complete_only_when_every_required_check_passed(checks: list[Scripted]) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 4: Comprehensive Connectivity Testing**
+
+    Whatever checks there are: all are run, what could not look never counts as passed, what failed says what to do, and
+    nothing is complete that was not looked at.
+    """
+    findings = run(checks, None)
+    assert [finding.check for finding in findings] == [check.id for check in checks]
+    assert [finding.status for finding in findings] == [_expected(check) for check in checks]
+    assert all(finding.problem for finding in findings if finding.status != "passed")
+    proven = bool(checks) and all(check.holds and not check.blind for check in checks if check.required)
+    assert complete(findings) is proven
+    assert _verdict(findings) == ("verified" if proven else "not verified")
+
+
+def _expected(check: Scripted) -> str:
+    if check.blind:
+        return "unknown"
+    return "passed" if check.holds else "failed"
+
+
+def _verdict(findings: tuple[Finding, ...]) -> object:
+    report = Report("sre-1", "us-east-1", "local", "https://x", (), findings)
+    assert ("NOT verified" in report.markdown()) is not report.verified
+    return report.to_json()["overall_status"]
