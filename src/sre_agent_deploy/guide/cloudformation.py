@@ -38,7 +38,8 @@ class _Rendering:
 
     def resources(self, name: str, resource: CfnResource) -> dict[str, Any]:
         """One resource and its companions, which stand after it."""
-        rendered = {logical(name): {"Type": resource.type, "Properties": self.value(resource.properties)}}
+        by_hand = {"Metadata": {"ByHand": resource.note}} if resource.note else {}
+        rendered = {logical(name): {"Type": resource.type, **by_hand, "Properties": self.value(resource.properties)}}
         for suffix, companion in resource.also.items():
             body = {"Type": companion.type, "DependsOn": logical(name), "Properties": self.value(companion.properties)}
             rendered[logical(name) + suffix] = body
