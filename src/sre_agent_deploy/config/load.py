@@ -26,10 +26,13 @@ from sre_core.problem import Problem
 def load(path: Path, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:
     """The configuration in `path` for `mode` (None: the one that the file names), or all that is wrong with it."""
     text = read_text(path)
-    if isinstance(text, Problem):
-        return (text,)
+    return (text,) if isinstance(text, Problem) else load_text(path, text, environ=environ, mode=mode)
+
+
+def load_text(path: Path, text: str, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:
+    """What `load` would say if `text` stood in `path`."""
     page = Page(str(path), text)
-    tree = _tree(path, text)
+    tree = read_tree(path, text)
     if isinstance(tree, Fault):
         return (page.problem(tree),)
     dotenv, malformed = _dotenv(path.parent / ".env")
@@ -78,7 +81,8 @@ def _within(path: FieldPath, paths: Iterable[FieldPath]) -> bool:
     return any(path[: len(above)] == above for above in paths)
 
 
-def _tree(path: Path, text: str) -> document.Mapping | Fault:
+def read_tree(path: Path, text: str) -> document.Mapping | Fault:
+    """The document in `text`; the name of its file says whether it is JSON."""
     is_json = path.suffix.lower() == ".json"
     if is_json and (fault := json_fault(text)):
         return fault

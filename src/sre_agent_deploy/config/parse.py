@@ -1,4 +1,4 @@
-"""Text to tree: the one place that knows ruamel.yaml."""
+"""Text to tree. Only this and spans.py know ruamel.yaml."""
 
 from __future__ import annotations
 

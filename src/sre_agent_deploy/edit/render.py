@@ -1,0 +1,45 @@
+"""Values as YAML or JSON text, in the quotes that the user already used (pure)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sre_agent_deploy.config.document import Plain
+
+# Words, paths, ARNs and ${NAME} need no quotes in a block; between brackets and braces, fewer characters are free.
+_PLAIN = re.compile(r"[A-Za-z0-9_./$](?:[\w./+=@~%${}:*-]|(?<![:\s]) (?=[\w./$]))*(?<!:)", re.ASCII)
+_PLAIN_IN_FLOW = re.compile(r"[A-Za-z0-9_./][\w./+=@-]*", re.ASCII)
+_NOT_TEXT = frozenset({"null", "Null", "NULL", "~", ""})
+
+
+def scalar(text: str, *, quote: str = "", flow: bool = False) -> str:
+    """The text so that the loader reads exactly it again."""
+    if quote == "'" and text.isprintable() and text:
+        return "'" + text.replace("'", "''") + "'"
+    plain = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT
+    if plain and quote != '"':
+        return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """The text between double quotes, which YAML and JSON read alike."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def value(plain: Plain, *, quote: str = "", flow: bool = False, strict: bool = False) -> str:
+    """A scalar, or a list or mapping on one line. `strict` is JSON, where everything is quoted."""
+    match plain:
+        case str(text):
+            return quoted(text) if strict else scalar(text, quote=quote, flow=flow)
+        case list(items):
+            return "[" + ", ".join(value(item, flow=True, strict=strict) for item in items) + "]"
+        case dict(entries):
+            pairs = (f"{key(name, flow=True, strict=strict)}: {value(item, flow=True, strict=strict)}" for name, item in entries.items())
+            return "{" + ", ".join(pairs) + "}"
+
+
+def key(name: str, *, flow: bool = False, strict: bool = False) -> str:
+    """A key as it stands before its colon."""
+    return quoted(name) if strict else scalar(name, flow=flow)
