@@ -41,9 +41,9 @@ def spans(text: str) -> tuple[Piece, ...]:
 
 
 def _pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, flow: bool) -> Iterator[Piece]:
-    from ruamel.yaml.nodes import MappingNode, SequenceNode
+    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-    if not isinstance(node, MappingNode | SequenceNode):
+    if isinstance(node, ScalarNode):
         span = _scalar_span(node, text)
         if span.start == span.end and key and not node.style:
             # The parser places an empty value at the next key; people see it behind its own colon.
@@ -51,6 +51,7 @@ def _pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, flow: b
             span = Span(behind, behind)
         yield Piece(path, key, span, "scalar", flow, node.style or "")
         return
+    assert isinstance(node, MappingNode | SequenceNode)  # YAML has no other
     flow = flow or bool(node.flow_style)
     below: list[Piece] = []
     if isinstance(node, MappingNode):
