@@ -11,7 +11,8 @@ from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.after.deployed import Deployed
 from sre_agent_deploy.checks.after.suite import suite
-from sre_agent_deploy.checks.check import run
+from sre_agent_deploy.checks.before.suite import preflight
+from sre_agent_deploy.checks.check import Finding, run
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.file_store import FileStore
@@ -20,7 +21,7 @@ from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.local import state_folder
 from sre_agent_deploy.place import Place, survey_site
 from sre_agent_deploy.plan import Plan
-from sre_agent_deploy.progress import Observer
+from sre_agent_deploy.progress import Observer, unobserved
 from sre_agent_deploy.report.report import Made, Report
 from sre_agent_deploy.resource import Outputs
 from sre_agent_deploy.survey import survey
@@ -28,6 +29,11 @@ from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
+
+
+def checked(config: Config, place: Place, observe: Observer = unobserved) -> tuple[Finding, ...]:
+    """What the account and the certificate say before anything is touched: a finding for each check, not the first only."""
+    return preflight(config, place.aws, clock.now(), observe)
 
 
 def drawn(config: Config, place: Place, state: State | None) -> Blueprint:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sre_agent_deploy.cli.findings import show_findings
 from sre_agent_deploy.cli.opening import Opened, opened, remembered, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
@@ -39,6 +40,9 @@ def deploy(config_file: Path | None, mode: str | None, state_file: Path | None, 
     with held(here.store.path, said):
         # What another process finished while this one waited for its turn counts.
         state = still_there(remembered(state_file)[1], here.place)
+        if not show_findings(run.checked(here.config, here.place), as_json=as_json):
+            _say("\nNot deployed. Nothing was changed.", as_json)
+            return 1
         wanted = run.drawn(here.config, here.place, state)
         file = config_file or _config_of(state)
         journal = run.journal_for(wanted.deployment, config=here.config, config_file=file, place=here.place, store=here.store, state=state)

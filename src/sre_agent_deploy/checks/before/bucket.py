@@ -1,0 +1,80 @@
+"""The bucket's name is free or ours, or the bucket that the user named is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from sre_agent_deploy import blueprint
+from sre_agent_deploy.checks.before.account import Account, ask
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_core.problem import Problem
+
+type Holder = Literal["nobody", "us", "stranger"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Whose bucket has the name now. `taken` is set where it is another account's."""
+
+    bucket: str
+    named: bool
+    holder: Holder
+    taken: Problem | None = None
+
+
+class BucketUsable:
+    """The bucket can be created, or used as the user asked."""
+
+    id: ClassVar[str] = "s3.bucket"
+    proves: ClassVar[str] = "the bucket's name is free or ours, or the named bucket exists"
+    requirements: ClassVar[tuple[str, ...]] = ("3.4", "4.1")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Account) -> Held | Problem:
+        item = blueprint.bucket(world.config, world.deployment)
+        name, named = item.resource.natural_id(world.aws), bool(item.named)
+        found = ask(lambda: S3Bucket.read(world.aws, name, item.name), "s3:ListBucket", subject=item.resource, failures=S3Bucket.FAILURES)
+        if isinstance(found, Problem):
+            return Held(name, named, "stranger", found) if found.code == "S3-NAME-TAKEN" else found
+        return Held(name, named, found.owner(world.deployment) if found else "nobody")
+
+    def judge(self, facts: Held) -> Verdict:
+        if facts.taken:
+            return Verdict(False, f"bucket {facts.bucket} belongs to another account", facts.taken)
+        if facts.named:
+            there = facts.holder != "nobody"
+            return Verdict(there, _said(there, facts.bucket), None if there else _named_missing(facts.bucket))
+        if facts.holder == "stranger":
+            return Verdict(False, f"bucket {facts.bucket} is there and is not this deployment's", _not_ours(facts.bucket))
+        ours = facts.holder == "us"
+        return Verdict(True, f"bucket {facts.bucket} is this deployment's" if ours else f"the bucket name {facts.bucket} is free")
+
+
+def _said(there: bool, bucket: str) -> str:
+    return f"bucket {bucket} is there" if there else f"bucket {bucket} does not exist"
+
+
+def _named_missing(bucket: str) -> Problem:
+    return Problem(
+        code="S3-NAMED-NOT-FOUND",
+        what=f"The bucket {bucket}, which gateway.s3_bucket names, does not exist.",
+        why="A bucket that is named is used and never created; its name is misspelled, or it was deleted.",
+        do=(
+            "Correct gateway.s3_bucket (`aws s3 ls` lists your buckets), or leave it empty to have one created.",
+            f"Or create it: `aws s3 mb s3://{bucket}`.",
+        ),
+    )
+
+
+def _not_ours(bucket: str) -> Problem:
+    return Problem(
+        code="S3-BUCKET-NOT-OURS",
+        what=f"A bucket {bucket} exists in this account and is not this deployment's.",
+        why="It carries no tag of this deployment: somebody made it by hand, or another tool did.",
+        do=(
+            f"To use it, name it: gateway.s3_bucket: {bucket}. It is then never changed or deleted.",
+            "Or set another name: (the deployment's), or delete that bucket if nobody needs it.",
+        ),
+    )

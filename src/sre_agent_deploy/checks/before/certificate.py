@@ -1,0 +1,100 @@
+"""The user's own certificate serves: its files can be read, its key fits, it names the domain, its chain holds, it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from sre_agent_deploy.checks.before.account import Account
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.tls import expiry, files
+from sre_agent_deploy.tls.files import CertificateFiles
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The files as they are: what is wrong with them, or until when they serve."""
+
+    domain: str
+    problems: tuple[Problem, ...]
+    now: datetime
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    def about(self, codes: frozenset[str]) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.code in codes)
+
+
+@dataclass(frozen=True)
+class CertificateHolds:
+    """One thing that must be true of the certificate. Each is a check of its own, so that all that is wrong is told at once."""
+
+    aspect: str
+    proves: str
+    codes: frozenset[str]
+
+    requirements: ClassVar[tuple[str, ...]] = ("2.1", "4.1")
+    required: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return f"certificate.{self.aspect}"
+
+    def probe(self, world: Account) -> Looked:
+        return looked(world)
+
+    def judge(self, facts: Looked) -> Verdict:
+        found = facts.about(self.codes)
+        if not found:
+            return Verdict(True, self.proves)
+        first, *others = found
+        # One finding has one Problem; further files with the same fault are named in it.
+        also = {str(other.where or other.code): other.what for other in others}
+        return Verdict(False, first.what, first.with_context(**also) if also else first)
+
+
+class CertificateLasts:
+    """It is not about to end. One that is still works today, so this only warns."""
+
+    id: ClassVar[str] = "certificate.renewal"
+    proves: ClassVar[str] = f"the certificate has more than {expiry.RENEWAL.days} days left"
+    requirements: ClassVar[tuple[str, ...]] = ("2.4",)
+    required: ClassVar[bool] = False
+
+    def probe(self, world: Account) -> Looked | Problem:
+        facts = looked(world)
+        return facts if facts.not_after else facts.problems[0]
+
+    def judge(self, facts: Looked) -> Verdict:
+        if facts.not_before is None or facts.not_after is None:
+            return Verdict(False, "the certificate could not be read", facts.problems[0])
+        left = f"the certificate has {expiry.days_left(facts.not_after, facts.now)} days left"
+        problem = expiry.judged(facts.domain, facts.not_before, facts.not_after, facts.now)
+        return Verdict(problem is None, left, problem)
+
+
+def looked(world: Account) -> Looked:
+    """Read and judge the certificate's files; they are small, so each check reads for itself."""
+    chosen = world.config.deployment
+    hosts = (chosen.domain_name,) if chosen.domain_name else ()
+    loaded = files.loaded(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
+    if isinstance(loaded, CertificateFiles):
+        return Looked(chosen.domain_name, (), world.now, loaded.not_before, loaded.not_after)
+    return Looked(chosen.domain_name, loaded, world.now)
+
+
+def every_aspect() -> tuple[CertificateHolds | CertificateLasts, ...]:
+    return (
+        CertificateHolds(
+            "files",
+            "the certificate's files can be read",
+            frozenset({"TLS-FILE-UNREADABLE", "TLS-FILE-DAMAGED", "TLS-KEY-UNUSABLE"}),
+        ),
+        CertificateHolds("key", "the private key is the certificate's", frozenset({"TLS-KEY-MISMATCH"})),
+        CertificateHolds("domain", "the certificate names the domain", frozenset({"TLS-NAME-MISSING"})),
+        CertificateHolds("chain", "the certificate's chain is complete and in order", frozenset({"TLS-CHAIN-BROKEN"})),
+        CertificateHolds("validity", "the certificate is valid now", frozenset({"TLS-EXPIRED", "TLS-NOT-YET-VALID"})),
+        CertificateLasts(),
+    )

@@ -1,0 +1,51 @@
+"""The credentials are valid, and are those of the account that the configuration names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sre_agent_deploy.checks.before.account import Account, Caller
+from sre_agent_deploy.checks.check import Verdict
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who we are, or why AWS takes us for nobody, beside the account that is wanted (empty: any)."""
+
+    caller: Caller | Problem
+    wanted: str
+
+
+class CredentialsHold:
+    """AWS knows who we are, and it is the configuration's account: nothing is looked at, let alone touched, in another."""
+
+    id: ClassVar[str] = "account.credentials"
+    proves: ClassVar[str] = "the credentials are valid and belong to the configured account"
+    requirements: ClassVar[tuple[str, ...]] = ("4.2", "5.4")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Account) -> SignedIn | Problem:
+        caller = world.caller
+        # No valid credentials is a fact; an STS that can't be reached or asked is not.
+        if isinstance(caller, Problem) and caller.code != "AWS-CREDENTIALS":
+            return caller
+        return SignedIn(caller, world.config.aws.account_id)
+
+    def judge(self, facts: SignedIn) -> Verdict:
+        if isinstance(facts.caller, Problem):
+            return Verdict(False, facts.caller.what, facts.caller)
+        actual = facts.caller.account_id
+        if facts.wanted and actual != facts.wanted:
+            return Verdict(False, f"signed in to account {actual}, not {facts.wanted}", _other_account(facts.wanted, facts.caller))
+        return Verdict(True, f"signed in to account {actual} as {facts.caller.arn}")
+
+
+def _other_account(wanted: str, caller: Caller) -> Problem:
+    return Problem(
+        code="AWS-OTHER-ACCOUNT",
+        what=f"The credentials belong to account {caller.account_id}; the configuration is for {wanted}.",
+        why=f"They are {caller.arn}: another profile or role is active than the one this configuration was written for.",
+        do=(f"Sign in to account {wanted} (check with `aws sts get-caller-identity`), or correct aws.account_id.", "Nothing was changed."),
+    )

@@ -1,0 +1,101 @@
+"""The region is one of the credentials' partition, and has Amazon Bedrock AgentCore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sre_agent_deploy.checks.before.account import Account, ask
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.config.regions import partition_of
+from sre_core.problem import Problem
+
+AGENTCORE_REGIONS_SOURCE = "https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/agentcore-regions.html"
+AGENTCORE_REGIONS_DATE = "2026-11-22"
+AGENTCORE_REGIONS = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-south-1",
+        "ap-south-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-5",
+        "ap-southeast-7",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-gov-west-1",
+        "us-west-1",
+        "us-west-2",
+    }
+)
+"""Where AgentCore Gateway and AgentCore Identity are, by the page and on the day above."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A region, its partition and the credentials', and why AgentCore gave no answer there (None: it did, or it is listed)."""
+
+    region: str
+    partition: str
+    callers_partition: str
+    silent: Problem | None = None
+
+
+class RegionFits:
+    """Gateway and credential provider can be made in this region, with these credentials."""
+
+    id: ClassVar[str] = "account.region"
+    proves: ClassVar[str] = "the region has Amazon Bedrock AgentCore and belongs to the credentials' partition"
+    requirements: ClassVar[tuple[str, ...]] = ("4.2", "5.2")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Account) -> Seen | Problem:
+        if isinstance(world.caller, Problem):
+            return world.caller
+        region = world.aws.region
+        silent = None
+        # AWS opens regions faster than tables are renewed: one that is not listed is asked.
+        if region not in AGENTCORE_REGIONS:
+            answer = ask(lambda: world.aws.agentcore.list_gateways(maxResults=1), "bedrock-agentcore:ListGateways")
+            silent = answer if isinstance(answer, Problem) else None
+        return Seen(region, partition_of(region), world.caller.partition, silent)
+
+    def judge(self, facts: Seen) -> Verdict:
+        if facts.partition != facts.callers_partition:
+            return Verdict(False, f"{facts.region} is in another partition than the credentials", _other_partition(facts))
+        if facts.silent:
+            return Verdict(False, f"{facts.region} does not seem to have AgentCore", _no_agentcore(facts.region, facts.silent))
+        return Verdict(True, f"{facts.region} ({facts.partition}) has Amazon Bedrock AgentCore")
+
+
+def _other_partition(facts: Seen) -> Problem:
+    return Problem(
+        code="AWS-OTHER-PARTITION",
+        what=f"Region {facts.region} is in partition {facts.partition}; the credentials are of partition {facts.callers_partition}.",
+        why="Accounts, credentials and resources of one partition (AWS, China, GovCloud) do not exist in another.",
+        do=(f"Sign in to an account of partition {facts.partition}, or set aws.region to a region of {facts.callers_partition}.",),
+        aws_docs="https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html",
+    )
+
+
+def _no_agentcore(region: str, silent: Problem) -> Problem:
+    return Problem(
+        code="AGENTCORE-NOT-IN-REGION",
+        what=f"Amazon Bedrock AgentCore did not answer in {region}.",
+        why=f"{silent.what} The list of {AGENTCORE_REGIONS_DATE} does not have this region.",
+        do=(
+            f"Set aws.region to one that has it: {', '.join(sorted(AGENTCORE_REGIONS))}.",
+            f"If AWS has added {region} since, check that this account has enabled it, and try again.",
+        ),
+        aws_docs=AGENTCORE_REGIONS_SOURCE,
+    )

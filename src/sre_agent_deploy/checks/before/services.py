@@ -1,0 +1,62 @@
+"""Each AWS service that a deployment needs answers a cheap read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.checks.before.account import Account, ask
+from sre_agent_deploy.checks.check import Verdict
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back: an answer, or the Problem that kept it from us."""
+
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class ServiceAnswers:
+    """One service can be reached and lets us read. A refusal leaves it unknown whether the deployment could work."""
+
+    service: str
+    action: str
+    read: Callable[[Aws], Any]
+
+    requirements: ClassVar[tuple[str, ...]] = ("4.2", "5.1")
+    required: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return f"service.{self.service}"
+
+    @property
+    def proves(self) -> str:
+        return f"{self.action} is answered"
+
+    def probe(self, world: Account) -> Answered | Problem:
+        answer = ask(lambda: self.read(world.aws), self.action)
+        if isinstance(answer, Problem):
+            return answer if answer.code == "AWS-PERMISSION-MISSING" else Answered(answer)
+        return Answered()
+
+    def judge(self, facts: Answered) -> Verdict:
+        if facts.problem:
+            return Verdict(False, f"{self.action} failed", facts.problem)
+        return Verdict(True, self.proves)
+
+
+def every_service() -> tuple[ServiceAnswers, ...]:
+    """The services that every deployment calls; STS and Route 53 have checks of their own."""
+    return (
+        ServiceAnswers("s3", "s3:ListAllMyBuckets", lambda aws: aws.s3.list_buckets(MaxBuckets=1)),
+        ServiceAnswers("ec2", "ec2:DescribeVpcs", lambda aws: aws.ec2.describe_vpcs(MaxResults=5)),
+        ServiceAnswers("iam", "iam:ListRoles", lambda aws: aws.iam.list_roles(PathPrefix="/sre-agent/", MaxItems=1)),
+        ServiceAnswers("cognito", "cognito-idp:ListUserPools", lambda aws: aws.cognito.list_user_pools(MaxResults=1)),
+        ServiceAnswers("secretsmanager", "secretsmanager:ListSecrets", lambda aws: aws.secrets.list_secrets(MaxResults=1)),
+        ServiceAnswers("agentcore", "bedrock-agentcore:ListGateways", lambda aws: aws.agentcore.list_gateways(maxResults=1)),
+    )
