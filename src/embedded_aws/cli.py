@@ -12,6 +12,7 @@ from pathlib import Path
 
 from embedded_aws import daemon, problems, registry
 from embedded_aws.daemon import State
+from embedded_aws.faults.rule import Rules, read
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
 
@@ -35,18 +36,26 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("start", _start, "start it in the background, or find the one that runs, and print its registry").add_argument("--region")
+    start = add("start", _start, "start it in the background, or find the one that runs, and print its registry")
+    start.add_argument("--region")
     add("status", _status, "say whether it runs; exit code 0 when it does, 3 when it does not")
     add("stop", _stop, "end it and every process it started")
     add("env", _env, "print shell lines that point the AWS CLI and the SDKs at it")
     serve = add("serve", _serve, "run it in the foreground until Ctrl+C")
     serve.add_argument("--region", default=daemon.DEFAULT_REGION)
+    for command in (start, serve):
+        command.add_argument("--no-boot", action="store_true", help="instances run nothing, and report at once that they are ready")
+        command.add_argument("--faults", type=Path, metavar="FILE", help="rules of what is to go wrong, as JSON")
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
 
 def _start(parsed: argparse.Namespace) -> int:
-    outcome = daemon.start(parsed.state_dir, parsed.region)
+    if isinstance(unusable := _rules(parsed), Problem):
+        return _refuse(unusable)
+    boots = ("--no-boot",) if parsed.no_boot else ()
+    faults = ("--faults", str(parsed.faults.absolute())) if parsed.faults else ()
+    outcome = daemon.start(parsed.state_dir, parsed.region, *boots, *faults)
     if isinstance(outcome, Problem):
         return _refuse(outcome)
     print(json.dumps(outcome.to_json(), indent=2))
@@ -113,14 +122,22 @@ def _run(parsed: argparse.Namespace) -> int:
 
     from embedded_aws import server
 
+    rules = _rules(parsed)
+    if isinstance(rules, Problem):
+        return _refuse(rules)
+
     def ready(started: Registry) -> None:
         if parsed.ready_fd is None:
             print(json.dumps(started.to_json(), indent=2), flush=True)
         else:
             _report(parsed.ready_fd, daemon.READY)
 
-    asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region), ready))
+    asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, rules), ready))
     return 0
+
+
+def _rules(parsed: argparse.Namespace) -> Rules | Problem:
+    return read(parsed.faults) if parsed.faults else Rules()
 
 
 def _already(parsed: argparse.Namespace) -> int:

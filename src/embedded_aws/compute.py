@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from embedded_aws.account import Account
+from embedded_aws.instances.boot import Boot, boot
 from embedded_aws.instances.host import InstanceHost
 from embedded_aws.request import Request
 from embedded_aws.response import Response
@@ -23,9 +24,9 @@ _HAPPENED: ContextVar[list[Happening]] = ContextVar("happened")
 
 
 @contextlib.asynccontextmanager
-async def machines(account: Account) -> AsyncIterator[Machines]:
+async def machines(account: Account, boot: Boot = boot) -> AsyncIterator[Machines]:
     """The instance host of this start, connected to moto; all its processes end with the block."""
-    host = InstanceHost(account)
+    host = InstanceHost(account, boot)
     _watch_instances()
     _watch_addresses()
     try:

@@ -42,8 +42,8 @@ def state_of(found: Registry | None) -> State:
     return {Fate.RUNNING: State.RUNNING, Fate.DIED: State.DIED, Fate.REBOOTED: State.REBOOTED}[found.process.fate()]
 
 
-def start(state_dir: Path, region: str | None) -> Registry | Problem:
-    """The AWS that runs there, started where none does. Two at once get the same one."""
+def start(state_dir: Path, region: str | None, *options: str) -> Registry | Problem:
+    """The AWS that runs there, started (with these options of `serve`) where none does. Two at once get the same one."""
     if problem := prepare(state_dir):
         return problem
     deadline = time.monotonic() + _START_PATIENCE
@@ -51,7 +51,7 @@ def start(state_dir: Path, region: str | None) -> Registry | Problem:
         found = registry.read(state_dir)
         if found and found.running():
             return found if region in (None, found.region) else problems.other_region(found, str(region))
-        outcome, output = _spawn(state_dir, region or DEFAULT_REGION, deadline)
+        outcome, output = _spawn(state_dir, ("--region", region or DEFAULT_REGION, *options), deadline)
         if outcome == BUSY:
             # Somebody else starts or ends one at this moment; soon there is one to find, or room for ours.
             time.sleep(0.1)
@@ -104,13 +104,13 @@ def detach() -> None:
         os._exit(0)
 
 
-def _spawn(state_dir: Path, region: str, deadline: float) -> tuple[bytes, str]:
+def _spawn(state_dir: Path, options: tuple[str, ...], deadline: float) -> tuple[bytes, str]:
     """Start `serve` in a session of its own; what it reported through a pipe, and what it wrote to its log."""
     reading, writing = os.pipe()
     log_file = state_dir / "embedded-aws.log"
     with os.fdopen(os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         before = log.tell()
-        command = [sys.executable, "-m", "embedded_aws", "serve", "--state-dir", str(state_dir), "--region", region]
+        command = [sys.executable, "-m", "embedded_aws", "serve", "--state-dir", str(state_dir), *options]
         process = subprocess.Popen(  # noqa: S603
             [*command, "--ready-fd", str(writing)],
             stdin=subprocess.DEVNULL,

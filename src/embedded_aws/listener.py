@@ -12,7 +12,8 @@ from pathlib import Path
 
 import uvicorn
 
-from embedded_aws.world import AsgiApp, ServerCertificate
+from embedded_aws.faults.cut import Cut
+from embedded_aws.world import AsgiApp, Receive, Scope, Send, ServerCertificate
 
 _CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
 _PATIENCE_AT_CLOSE = 3
@@ -40,6 +41,17 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
+    async def told(self, app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; where it raises Cut, the connection ends and the client hears nothing."""
+        try:
+            await app(scope, receive, send)
+        except Cut:
+            for connection in list(self.server_state.connections):
+                if getattr(connection, "client", None) == scope["client"]:
+                    connection.transport.abort()
+            # uvicorn sends its 500 unless it knows that the connection is gone.
+            await receive()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -66,8 +78,12 @@ class HttpsListener:
 async def serve(app: AsgiApp, certificate: ServerCertificate, listening: socket.socket, folder: Path) -> HttpsListener:
     """Serve `app` over TLS on a socket that is already bound."""
     context = tls_context(certificate, folder)
+
+    async def app_or_cut(scope: Scope, receive: Receive, send: Send) -> None:
+        await server.told(app, scope, receive, send)
+
     config = uvicorn.Config(
-        app,
+        app_or_cut,
         ssl_context_factory=lambda _config, _default: context,
         lifespan="off",
         log_config=None,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from embedded_aws import guard, refusals
 from embedded_aws import request as http
 from embedded_aws.credentials import Keyring
+from embedded_aws.faults.faults import Faults
 from embedded_aws.oauth.door import OAuthDoor
 from embedded_aws.request import Request
 from embedded_aws.response import Response
@@ -23,12 +24,22 @@ type Answering = Callable[[Request, Caller], Awaitable[Response]]
 class Router:
     """An ASGI app. `apps` answer for the services they are named after, `everything_else` for the rest."""
 
-    def __init__(self, *, port: int, keyring: Keyring, oauth: OAuthDoor, apps: Mapping[str, AsgiApp], everything_else: Answering) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        keyring: Keyring,
+        oauth: OAuthDoor,
+        apps: Mapping[str, AsgiApp],
+        everything_else: Answering,
+        faults: Faults | None = None,
+    ) -> None:
         self._port = port
         self._keyring = keyring
         self._oauth = oauth
         self._apps = apps
         self._everything_else = everything_else
+        self._faults = faults or Faults()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; of what the guard refuses, not even the body is read."""
@@ -54,10 +65,25 @@ class Router:
         if request.path.startswith(_CLOSED_PATHS):
             answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
             return await answer.send(send)
-        if app := self._apps.get(service):
-            return await app(scope, _replay(request.body), send)
-        answer = await self._everything_else(request, caller)
+        answer = await self._faults.through(request, service, lambda: self._performed(request, caller, scope))
         return await answer.send(send, without_body=request.method == "HEAD")
+
+    async def _performed(self, request: Request, caller: Caller, scope: Scope) -> Response:
+        app = self._apps.get(caller.signature.service)
+        return await _collected(app, scope, request.body) if app else await self._everything_else(request, caller)
+
+
+async def _collected(app: AsgiApp, scope: Scope, body: bytes) -> Response:
+    """What an ASGI app answers, whole."""
+    messages: list[MutableMessage] = []
+
+    async def collect(message: MutableMessage) -> None:
+        messages.append(message)
+
+    await app(scope, _replay(body), collect)
+    start, *parts = messages
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"])
+    return Response(start["status"], b"".join(part.get("body", b"") for part in parts), headers)
 
 
 def _replay(body: bytes) -> Receive:

@@ -9,13 +9,17 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded_aws import compute, listener, moto_settings, registry, strict
 from embedded_aws.account import ACCOUNT_ID, Account
 from embedded_aws.agentcore.control import ControlPlane
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
+from embedded_aws.faults.faults import Faults
+from embedded_aws.faults.rule import Rules
+from embedded_aws.instances.boot import boot
+from embedded_aws.instances.no_boot import report_ready
 from embedded_aws.moto_app import MotoApp
 from embedded_aws.oauth.door import OAuthDoor
 from embedded_aws.process import Identity
@@ -30,6 +34,9 @@ class Settings:
 
     state_dir: Path
     region: str
+    boots: bool = True
+    """Whether instances run what they are told to, or only say that they are ready."""
+    faults: Rules = field(default_factory=Rules)
 
     @property
     def ca_file(self) -> Path:
@@ -61,22 +68,23 @@ async def running(settings: Settings) -> AsyncIterator[Registry]:
     key = new_root_key(ACCOUNT_ID)
     with _folder(settings.state_dir, start_id) as folder:
         account = Account(region=settings.region, folder=folder, ca_file=settings.ca_file, endpoint=_url(listening))
-        async with _answering(account, key, listening):
+        async with _answering(account, key, listening, settings):
             yield _registry(settings, start_id, account, key)
 
 
 @contextlib.asynccontextmanager
-async def _answering(account: Account, key: AccessKey, listening: socket.socket) -> AsyncIterator[None]:
+async def _answering(account: Account, key: AccessKey, listening: socket.socket, settings: Settings) -> AsyncIterator[None]:
     strict.apply(account.addresses)
     moto = MotoApp()
     agentcore = ControlPlane(account)
-    async with compute.machines(account) as machines:
+    async with compute.machines(account, boot if settings.boots else report_ready) as machines:
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
             oauth=OAuthDoor(account.account_id, account.endpoint),
             apps={"bedrock-agentcore": agentcore},
             everything_else=machines.told_after(moto),
+            faults=Faults(settings.faults),
         )
         door = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:

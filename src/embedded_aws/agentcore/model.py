@@ -24,11 +24,16 @@ _JSON_TYPES: Mapping[str, tuple[type[Any], ...]] = {
 }
 
 
-@cache
 def service() -> Mapping[str, Any]:
+    return described("bedrock-agentcore-control")
+
+
+@cache
+def described(name: str) -> Mapping[str, Any]:
+    """Any service's description. Raises botocore's UnknownServiceError for a name that it does not know."""
     from botocore.loaders import Loader
 
-    model: Mapping[str, Any] = Loader().load_service_model("bedrock-agentcore-control", "service-2")
+    model: Mapping[str, Any] = Loader().load_service_model(name, "service-2")
     return model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,9 @@ class Disk:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+
+type Boot = Callable[[World, Machine, Disk, str, AsyncExitStack], Awaitable[OpenDoor]]
 
 
 async def boot(world: World, machine: Machine, disk: Disk, address: str, running: AsyncExitStack) -> OpenDoor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from embedded_aws.instances.boot import Boot, boot
 from embedded_aws.instances.elastic_ip import ElasticIp
 from embedded_aws.instances.instance import Instance
 from embedded_aws.instances.machine import Machine
@@ -15,8 +16,9 @@ MACHINE_FILE = "/etc/sre-agent/machine.json"
 class InstanceHost:
     """Plays the machines behind EC2's API. It runs what machine.json says and nothing else of the user data."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, boot: Boot = boot) -> None:
         self._world = world
+        self._boot = boot
         self._instances: dict[str, Instance] = {}
         self._addresses: dict[str, ElasticIp] = {}
         self._log = log.get()
@@ -37,7 +39,7 @@ class InstanceHost:
             self._log.error("instance.has_no_role", instance_id=instance_id)
             return
         folder = self._world.folder / "instances" / instance_id
-        self._instances[instance_id] = Instance(self._world, instance_id, machine, folder, private_ip)
+        self._instances[instance_id] = Instance(self._world, instance_id, machine, folder, private_ip, boot=self._boot)
         self._instances[instance_id].start()
 
     async def terminated(self, instance_id: str) -> None:

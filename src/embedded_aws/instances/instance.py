@@ -7,7 +7,7 @@ import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from embedded_aws.instances.boot import Disk, boot
+from embedded_aws.instances.boot import Boot, Disk, boot
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.instances.front_door import OpenDoor
 from embedded_aws.instances.machine import Machine
@@ -18,11 +18,12 @@ from sre_core import log
 class Instance:
     """Boots in the background, can be stopped and started, and leaves nothing once it is terminated."""
 
-    def __init__(self, world: World, instance_id: str, machine: Machine, folder: Path, private_ip: str) -> None:
+    def __init__(self, world: World, instance_id: str, machine: Machine, folder: Path, private_ip: str, *, boot: Boot = boot) -> None:
         self._world = world
         self._machine = machine
         self._folder = folder
         self._private_ip = private_ip
+        self._boot = boot
         self._log = log.get(instance_id=instance_id)
         self._life: asyncio.Task[None] | None = None
         self.door: OpenDoor | None = None
@@ -48,7 +49,7 @@ class Instance:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             async with AsyncExitStack() as running:
-                self.door = await boot(self._world, self._machine, Disk(self._folder), self._private_ip, running)
+                self.door = await self._boot(self._world, self._machine, Disk(self._folder), self._private_ip, running)
                 self._log.info("instance.ready", listeners=self.door.report())
                 await asyncio.Event().wait()
         except StepFailed as failed:

@@ -1,0 +1,87 @@
+"""Which calls go wrong, and how: rules, as a file tells them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from embedded_aws.faults.call import Call
+from sre_core.problem import Problem, Where
+
+
+class Kind(StrEnum):
+    """What can go wrong with a call."""
+
+    DELAY = "delay"  # the call takes `seconds` longer
+    THROTTLE = "throttle"  # refused in the service's own words for "too many requests"
+    SERVER_ERROR = "server_error"  # the service's own 5xx
+    CUT = "cut"  # the connection ends without an answer
+    QUOTA = "quota"  # refused in the service's own words for "limit exceeded"
+    PROPAGATION = "propagation"  # whoever uses a role or instance profile younger than `seconds` is refused
+    LAG = "lag"  # what is younger than `seconds` is not shown yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One fault, and the calls that it strikes. `service` is the name that requests are signed for; patterns take `*` and `?`.
+
+    `nth` strikes only the nth matching call of this start, `probability` a share of them. With `committed` AWS does what it was
+    asked before the connection ends or the 5xx is sent. Propagation and lag concern what is made while the rule holds.
+    """
+
+    kind: Kind
+    service: str = "*"
+    operation: str = "*"
+    nth: int = 0
+    probability: float = 1.0
+    seconds: float = 0.0
+    committed: bool = False
+
+    def concerns(self, call: Call) -> bool:
+        """Whether the call is one of those that this rule is about."""
+        return fnmatchcase(call.service, self.service) and fnmatchcase(call.operation, self.operation)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All faults of a start; the same seed strikes the same calls of the same sequence."""
+
+    rules: tuple[Rule, ...] = ()
+    seed: int = 0
+
+
+def read(path: Path) -> Rules | Problem:
+    """The rules in a JSON file: `{"seed": 1, "rules": [{"kind": "throttle", "service": "ec2", "operation": "Run*", "nth": 1}]}`."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Rules(tuple(_rule(parts) for parts in document["rules"]), int(document.get("seed", 0)))
+    except OSError as error:
+        return _unreadable(path, str(error))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return _unreadable(path, f"{type(error).__name__}: {error}")
+
+
+def _rule(parts: Mapping[str, Any]) -> Rule:
+    given = dict(parts)
+    if unknown := set(given) - {field.name for field in fields(Rule)}:
+        raise ValueError(f"a rule has no {', '.join(sorted(unknown))}")
+    return Rule(**{**given, "kind": Kind(given["kind"])})
+
+
+def _unreadable(path: Path, why: str) -> Problem:
+    return Problem(
+        code="EMBEDDED-AWS-FAULTS-UNREADABLE",
+        what=f"The fault rules in {path} can't be read.",
+        why=why,
+        do=(
+            f'Write them as {{"rules": [{{"kind": "{Kind.THROTTLE}", "service": "ec2", "operation": "RunInstances"}}]}};'
+            f" kinds are {', '.join(Kind)}.",
+            "Or leave --faults out: then nothing goes wrong on purpose.",
+        ),
+        where=Where(str(path)),
+    )
