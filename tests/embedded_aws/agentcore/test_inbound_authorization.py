@@ -98,9 +98,10 @@ def test_an_audience(make_gateway: Any, issuer: Any, caller_of: Any) -> None:
 
 def test_a_token_ends_while_it_is_known(shared_gateway: Any, issuer: Any, caller_of: Any) -> None:
     """A token that was accepted before is refused once it has expired."""
-    caller = caller_of(shared_gateway, issuer.token(exp=int(time.time()) + 2))
+    ends = int(time.time()) + 4
+    caller = caller_of(shared_gateway, issuer.token(exp=ends))
     assert caller.post(LIST).status_code == 200
-    time.sleep(2.1)
+    time.sleep(ends + 0.1 - time.time())
     assert caller.post(LIST).status_code == 401
 
 
@@ -108,13 +109,14 @@ def test_a_key_that_the_issuer_has_just_begun_to_use(shared_gateway: Any, issuer
     """An unknown key id is looked up again, and not more than once a second."""
     caller_of(shared_gateway).post(LIST)
     rotated = RSAKey.generate_key(2048, {"kid": "second"})
+    invented = [issuer.token(key=RSAKey.import_key(rotated.as_dict(private=True), {"kid": f"invented-{number}"})) for number in range(5)]
     issuer.published.append(rotated)
     time.sleep(1.1)
-    before = len(issuer.fetches)
+    before, began = len(issuer.fetches), time.monotonic()
     assert caller_of(shared_gateway, issuer.token(key=rotated)).post(LIST).status_code == 200
-    for _ in range(5):
-        caller_of(shared_gateway, issuer.token(key=RSAKey.generate_key(1024 * 2, {"kid": "invented"}))).post(LIST)
-    assert len(issuer.fetches) - before <= 2 * 3
+    assert {caller_of(shared_gateway, token).post(LIST).status_code for token in invented} == {401}
+    # A look is two requests: the discovery document and the keys. On a slow machine there is time for a second look.
+    assert len(issuer.fetches) - before <= 2 * (1 + int(time.monotonic() - began))
     issuer.published.remove(rotated)
 
 
