@@ -22,11 +22,13 @@ coverage: ## the same, and at least the branch coverage that pyproject.toml asks
 	@scripts/system-packages
 	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered $(ARGS)
 
-check: ## formatting, lint and types
+check: ## formatting, lint, types, and that generated files are fresh
 	@scripts/bring-up test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m sre_services openapi --check
+	@$(BIN)/python -m sre_services recordings --check
 
 format: ## put the code into the house's format
 	@scripts/bring-up test
@@ -37,11 +39,13 @@ bench: ## speed, as ratios against named peers in the same run
 	@scripts/bring-up test
 	@$(BIN)/python -m bench
 
-generate: ## what is derived from the code and committed: OpenAPI documents, recordings, tables, examples
+generate: ## what is derived and committed: OpenAPI documents, recordings, tables, examples, a machine's locked libraries
 	@scripts/bring-up test
 	@$(BIN)/python -m sre_services openapi
 	@$(BIN)/python -m sre_services recordings
 	@for script in scripts/generate_*.py; do $(BIN)/python $$script || exit 1; done
+	@$$(scripts/get-uv $(BIN)/python) export --quiet --frozen --extra services --extra agent --no-dev --no-emit-project \
+		--no-header --no-annotate --output-file src/sre_agent_deploy/instance/requirements.txt
 
 clean: ## back to a fresh clone: environment, tools, caches
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist .find-python-says
