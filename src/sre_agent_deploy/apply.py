@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.birth import birth
+from sre_agent_deploy.birth import begun, birth
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
@@ -55,13 +55,13 @@ class _Apply:
         """Delete what must be gone before its replacement can be made, dependents first."""
         for change in reversed(self.plan.changes):
             if change.action is Action.REPLACE and not self._beside(change):
-                self._remove(change, change.generation)
+                self._remove(change)
 
     def retire(self) -> None:
         """Delete what the configuration no longer asks for, and what stood beside its replacement until now."""
         for change in reversed(self.plan.changes):
             if change.action is Action.DELETE or (change.action is Action.REPLACE and self._beside(change)):
-                self._remove(change, change.generation)
+                self._remove(change)
 
     def visit(self, name: str) -> bool:
         """Bring one resource to where it should be. Answers whether its dependents may go on."""
@@ -74,7 +74,7 @@ class _Apply:
 
     def _settle(self, item: Item, wanted: Resource, change: Change) -> Problem | None:
         if change.named:
-            self.journal.adopted(change.name, change.kind, change.id, change.outputs, named=True)
+            self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation, named=True)
             self.outputs[change.name] = change.outputs
             return None
         record = self._living(wanted, change)
@@ -97,9 +97,9 @@ class _Apply:
     def _living(self, wanted: Resource, change: Change) -> Record | Problem:
         """The record of a resource that exists in AWS: just born, or there already."""
         if change.action in (Action.CREATE, Action.REPLACE):
-            generation = change.generation + (1 if change.action is Action.REPLACE and self._beside(change) else 0)
+            generation = change.generation if change.action is Action.CREATE else change.next_generation
             return birth(self.aws, wanted, self.journal, self._mark(change.name, generation))
-        record = self.journal.state.current(change.name)
+        record = self._record(change)
         if record and record.id == change.id:
             return record
         return self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation)
@@ -108,18 +108,26 @@ class _Apply:
         return Mark(self.blueprint.deployment, name, generation, token="", extra=self.blueprint.tags)
 
     def _recorded_ready(self, change: Change) -> bool:
-        record = self.journal.state.current(change.name)
-        return bool(record and record.phase == "ready" and record.id == change.id)
+        record = self._record(change)
+        return bool(record and (record.phase, record.id, record.named) == ("ready", change.id, change.named))
+
+    def _record(self, change: Change) -> Record | None:
+        return self.journal.state.records.get(f"{change.name}-{change.generation}")
 
     def _beside(self, change: Change) -> bool:
         return kinds.by_kind(change.kind).BESIDE
 
-    def _remove(self, change: Change, generation: int) -> None:
-        record = self.journal.state.records.get(f"{change.name}-{generation}")
-        dying = record and self.journal.reached(record, "dying")
+    def _remove(self, change: Change) -> None:
+        record = self._record(change)
+        kind = kinds.by_kind(change.kind)
 
         def gone() -> Problem | None:
-            problem = remove(self.aws, kinds.by_kind(change.kind), change.id, change.name, self.blueprint.deployment)
+            dying = record and self.journal.reached(record, "dying")
+            ids = (change.id,) if change.id else begun(self.aws, kind, record, self.blueprint.deployment)
+            if isinstance(ids, Problem):
+                return ids
+            removed = [remove(self.aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
+            problem = next(filter(None, removed), None)
             if not problem and dying:
                 self.journal.reached(dying, "gone")
             return problem

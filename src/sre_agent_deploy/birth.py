@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+from sre_agent_deploy import ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, Patience, attempt
 from sre_agent_deploy.aws.patience import pauses
@@ -45,6 +46,22 @@ def birth(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | 
     raise AssertionError("the last try returned")
 
 
+def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str) -> tuple[str, ...] | Problem:
+    """The ids of what a birth has made that was begun and is no longer wanted; looked for as long as AWS may hide it."""
+    if record is None:
+        return ()
+    until = clock.parse(record.intended_at) + kind.SETTLES
+    for pause in pauses():
+        listed = attempt(lambda: kind.owned(aws, deployment))
+        if isinstance(listed, Problem | Lost):
+            return listed.problem if isinstance(listed, Lost) else listed
+        ids = tuple(owned.id for owned in listed if (owned.name, owned.generation) == (record.name, record.generation))
+        if ids or clock.now() > until:
+            return ids
+        time.sleep(pause)
+    raise AssertionError("pauses() never ends")
+
+
 def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
     return attempt(
         lambda: wanted.create(aws, mark),
@@ -79,7 +96,7 @@ def _look(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
     kind = type(wanted)
     ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
     for id in filter(None, (*ids, wanted.natural_id(aws))):
-        found = kind.read(aws, id, mark.name)
+        found = ownership.read(aws, kind, id, mark.name, mark.deployment)
         if found and found.owner(mark.deployment) == "us":
             return id
     return None

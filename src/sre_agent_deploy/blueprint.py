@@ -106,10 +106,12 @@ def login(config: Config, id: str) -> tuple[Item, ...]:
     named_domain = f"{chosen.user_pool_id}/{chosen.cognito_domain}" if chosen.user_pool_id and chosen.cognito_domain else ""
     scopes = ((GATEWAY_SCOPE, "Call tools through the gateway"), (CALLER_SCOPE, "Ask the assistant"))
     identifier = Ref("resource_server", "identifier")
+    # In a pool of the user's, which others may use too, a name of its own tells ours from theirs.
+    server = id if chosen.user_pool_id else RESOURCE_SERVER
     return (
         Item(UserPool(name="user_pool", pool_name=id), named=chosen.user_pool_id),
         Item(UserPoolDomain(name="user_pool_domain", user_pool_id=pool, domain=chosen.cognito_domain or id), named=named_domain),
-        Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=RESOURCE_SERVER, scopes=scopes)),
+        Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=server, scopes=scopes)),
         Item(
             AppClient(
                 name="gateway_client",

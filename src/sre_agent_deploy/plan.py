@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Record
-from sre_agent_deploy.resource import Found, Outputs, Resource, refs
+from sre_agent_deploy.resource import GENERATION_TAG, Found, Outputs, Resource, refs
 from sre_core.problem import Problem
 
 
@@ -49,6 +49,9 @@ class Change:
     loses: str = ""
     id: str = ""
     generation: int = 1
+    """Of what exists, or is to be created."""
+    next_generation: int = 1
+    """Of the replacement."""
     outputs: Outputs = dataclasses.field(default_factory=dict)
     named: bool = False
 
@@ -106,7 +109,7 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
         "AWS already matches the configuration",
         differences,
         id=found.id,
-        generation=record.generation if record else 1,
+        generation=record.generation if record else generation_of(found),
         outputs=found.outputs,
     )
     if any(entry.field in wanted.FIXED for entry in differences):
@@ -116,6 +119,18 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
     if record and record.phase in ("intended", "born"):
         return dataclasses.replace(keep, action=Action.UPDATE, because="its configuration was not finished")
     return keep
+
+
+def generation_of(found: Found[Any]) -> int:
+    """The generation that its tags tell; the first where they tell none."""
+    told = (found.tags or {}).get(GENERATION_TAG, "")
+    return int(told) if told.isdecimal() else 1
+
+
+def best(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:
+    """Of several generations, newest first, the one to go on with: what is wanted already, else the newest."""
+    matching = (found for found in candidates if not difference(wanted, found.seen))
+    return next(matching, candidates[0] if candidates else None)
 
 
 def difference(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
@@ -141,6 +156,8 @@ def _plain(value: Any) -> str:
 def _why_absent(record: Record | None) -> str:
     if record is None:
         return "nothing has this name yet"
+    if record.named:
+        return f"the configuration no longer names {record.id}"
     if record.phase == "intended":
         return f"its creation began at {record.intended_at} and was not confirmed"
     return f"it was deleted outside of this tool ({record.id})"

@@ -6,11 +6,11 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from sre_agent_deploy import ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.patience import pauses
 from sre_agent_deploy.resource import Found, Resource
-from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
 
 DEADLINE = timedelta(minutes=15)
@@ -29,17 +29,12 @@ def remove(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) 
 
 
 def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Found[Any] | Problem | None:
-    found = _read(aws, kind, id, name)
+    found = attempt(lambda: ownership.read(aws, kind, id, name, deployment), failures={})
+    if isinstance(found, Lost):
+        return found.problem
     if found is None or isinstance(found, Problem):
         return found
-    owner = found
-    if found.tags is None and kind.PARENT:
-        parent = kinds.by_kind(kind.PARENT)
-        above = _read(aws, parent, id.partition("/")[0], "")
-        if isinstance(above, Problem):
-            return above
-        owner = above or found
-    return found if owner.owner(deployment) == "us" else _foreign(kind, id, deployment)
+    return found if found.owner(deployment) == "us" else _foreign(kind, id, deployment)
 
 
 def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Problem | None:

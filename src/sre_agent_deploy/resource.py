@@ -269,6 +269,11 @@ class Resource(Protocol):
         ...
 
     @classmethod
+    def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        """What the deployment made inside a parent that the user named: known by names or keys that bear its id."""
+        ...
+
+    @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         """The resource as AWS shows it now, or None when it is not there (or is going)."""
         ...
@@ -301,6 +306,10 @@ class Defaults:
 
     def natural_id(self, aws: Aws) -> str:
         return ""
+
+    @classmethod
+    def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        return ()
 
     def configure(self, aws: Aws, id: str) -> None:
         """Nothing is left to say after the birth."""

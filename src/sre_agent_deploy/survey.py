@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
+from sre_agent_deploy import generations, ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.aws.patience import pauses
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.record import Record, State
-from sre_agent_deploy.plan import Action, Change, Plan, decide
+from sre_agent_deploy.plan import Action, Change, Plan, best, decide
 from sre_agent_deploy.resource import Found, Outputs, Owned, Resource, resolve
 from sre_agent_deploy.walk import walk
+from sre_core import clock
 from sre_core.problem import Problem
 
 
@@ -19,16 +24,21 @@ def survey(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
     """The plan for a blueprint, from what AWS has now and what the journal remembers. Makes no mutating call."""
     looking = _Survey(aws, blueprint, state)
     walk(blueprint.sorter(), looking.visit)
-    changes = tuple(looking.changes[item.name] for item in blueprint if item.name in looking.changes)
-    return Plan(blueprint.deployment, (*changes, *_no_longer_wanted(blueprint, state)), tuple(looking.problems))
+    names = [item.name for item in blueprint]
+    changes = [looking.changes[name] for name in names if name in looking.changes]
+    superseded = [change for name in names for change in looking.superseded.get(name, ())]
+    records = [record for record in state.alive() if record.name not in names] if state else []
+    return Plan(blueprint.deployment, (*changes, *superseded, *generations.unwanted(records)), tuple(looking.problems))
 
 
 class _Survey:
     def __init__(self, aws: Aws, blueprint: Blueprint, state: State | None) -> None:
         self.aws, self.blueprint, self.state = aws, blueprint, state
         self.changes: dict[str, Change] = {}
+        self.superseded: dict[str, tuple[Change, ...]] = {}
         self.outputs: dict[str, Outputs] = {}
         self.problems: list[Problem] = []
+        self._parents: dict[str, Found[Any]] = {}
         self._listings: dict[str, tuple[Owned, ...]] = {}
         self._listing = threading.Lock()
 
@@ -36,47 +46,65 @@ class _Survey:
         """Decide about one resource; its dependents are looked at in any case, so that all problems show at once."""
         item = self.blueprint.item(name)
         wanted = resolve(item.resource, self.outputs)
-        record = self.state.current(name) if self.state else None
-        found = attempt(lambda: self._find(item, wanted, record), subject=wanted, failures=wanted.FAILURES)
-        if isinstance(found, Lost):
-            found = found.problem
-        decided = found if isinstance(found, Problem) else decide(item, wanted, found, record, self.blueprint.deployment)
-        if isinstance(decided, Problem):
-            self.problems.append(decided)
-            return True
-        self.changes[name] = decided
-        # A replaced resource gets new ids, so its dependents must not plan with the old ones.
-        if decided.action in (Action.KEEP, Action.UPDATE):
-            self.outputs[name] = decided.outputs
+        records = self.state.generations(name) if self.state else ()
+        seen = attempt(lambda: self._candidates(item, wanted, records), subject=wanted, failures=wanted.FAILURES)
+        if isinstance(seen, Lost):
+            seen = seen.problem
+        problem = seen if isinstance(seen, Problem) else self._decide(item, wanted, seen, records)
+        if problem:
+            self.problems.append(problem)
         return True
 
-    def _find(self, item: Item, wanted: Resource, record: Record | None) -> Found[Any] | None:
-        kind = type(wanted)
-        if item.named:
-            return kind.read(self.aws, item.named, item.name)
-        if record and record.id and (found := kind.read(self.aws, record.id, item.name)):
-            return found
-        mine = [owned for owned in self._owned(kind) if owned.name == item.name]
-        for owned in sorted(mine, key=lambda owned: -owned.generation):
-            if found := kind.read(self.aws, owned.id, item.name):
-                return found
-        natural = wanted.natural_id(self.aws)
-        return kind.read(self.aws, natural, item.name) if natural else None
+    def _decide(self, item: Item, wanted: Resource, candidates: tuple[Found[Any], ...], records: tuple[Record, ...]) -> Problem | None:
+        found = best(wanted, candidates)
+        decided = decide(item, wanted, found, generations.record_of(found, records), self.blueprint.deployment)
+        if isinstance(decided, Problem):
+            return decided
+        change = generations.numbered(decided, records)
+        self.changes[item.name] = change
+        self.superseded[item.name] = tuple(generations.superseded(change, candidates, records, self.blueprint.deployment))
+        if found:
+            self._parents[found.id] = found
+        # A replaced resource gets new ids, so its dependents must not plan with the old ones.
+        if change.action in (Action.KEEP, Action.UPDATE):
+            self.outputs[item.name] = change.outputs
+        return None
 
-    def _owned(self, kind: type[Resource]) -> tuple[Owned, ...]:
+    def _candidates(self, item: Item, wanted: Resource, records: tuple[Record, ...]) -> tuple[Found[Any], ...]:
+        """Everything that may be this resource, newest generation first: more than one after an update that was cut short."""
+        if item.named:
+            named = type(wanted).read(self.aws, item.named, item.name)
+            return (named,) if named else ()
+        own = [record for record in records if not record.named]
+        found = [seen for record in own if record.id and (seen := self._recorded(wanted, record))]
+        if [record.phase for record in own] != ["ready"] or not found:
+            known = {seen.id for seen in found}
+            found += [seen for owned in self._listed(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
+        natural = "" if found else wanted.natural_id(self.aws)
+        return tuple(found) if not natural else tuple(filter(None, [self._read(wanted, natural)]))
+
+    def _recorded(self, wanted: Resource, record: Record) -> Found[Any] | None:
+        """What a record tells of; where it was born just now, looked for as long as AWS may hide it."""
+        until = clock.parse(record.intended_at) + wanted.SETTLES
+        for pause in pauses():
+            found = self._read(wanted, record.id)
+            if found or record.phase not in ("born", "configured") or clock.now() > until:
+                return found
+            time.sleep(pause)
+        raise AssertionError("pauses() never ends")
+
+    def _read(self, wanted: Resource, id: str) -> Found[Any] | None:
+        kind, parent = type(wanted), self._parents.get(ownership.parent_id(id))
+        if parent is None:
+            return ownership.read(self.aws, kind, id, wanted.name, self.blueprint.deployment)
+        found = kind.read(self.aws, id, wanted.name)
+        return found and ownership.attributed(kind, found, self.blueprint.deployment, parent)
+
+    def _listed(self, wanted: Resource) -> Iterator[Owned]:
+        """What listings show of this resource, newest generation first. Each kind is listed once."""
+        kind = type(wanted)
         with self._listing:
             if kind.KIND not in self._listings:
                 self._listings[kind.KIND] = kind.owned(self.aws, self.blueprint.deployment)
-            return self._listings[kind.KIND]
-
-
-def _no_longer_wanted(blueprint: Blueprint, state: State | None) -> tuple[Change, ...]:
-    wanted = {item.name for item in blueprint}
-    leftover = [record for record in state.alive() if record.name not in wanted and record.id] if state else []
-    return tuple(
-        Change(
-            record.name, record.kind, Action.DELETE, "the configuration no longer asks for it", id=record.id, generation=record.generation
-        )
-        for record in leftover
-        if not record.named
-    )
+        mine = [owned for owned in self._listings[kind.KIND] if owned.name == wanted.name]
+        return iter(sorted(mine, key=lambda owned: -owned.generation))

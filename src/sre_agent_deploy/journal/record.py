@@ -64,10 +64,13 @@ class State:
         """The records of what exists or may exist, oldest first."""
         return tuple(record for record in self.records.values() if record.phase != "gone")
 
+    def generations(self, name: str) -> tuple[Record, ...]:
+        """The living generations of a resource, newest first."""
+        return tuple(sorted((record for record in self.alive() if record.name == name), key=lambda record: -record.generation))
+
     def current(self, name: str) -> Record | None:
         """The newest living generation of a resource."""
-        generations = [record for record in self.alive() if record.name == name]
-        return max(generations, key=lambda record: record.generation, default=None)
+        return next(iter(self.generations(name)), None)
 
     def with_record(self, record: Record) -> State:
         return dataclasses.replace(self, records={**self.records, record.key: record})

@@ -54,6 +54,10 @@ class AppClient(Defaults):
         return tuple(client for pool in UserPool.owned(aws, deployment) for client in _clients(aws, pool.id))
 
     @classmethod
+    def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        return tuple(client for client in _clients(aws, parent) if client.name.startswith(deployment))
+
+    @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         client = _described(aws, id)
         if not client:

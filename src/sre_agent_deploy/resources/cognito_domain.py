@@ -37,8 +37,11 @@ class UserPoolDomain(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pools = [aws.cognito.describe_user_pool(UserPoolId=pool.id)["UserPool"] for pool in UserPool.owned(aws, deployment)]
-        return tuple(Owned(f"{pool['Id']}/{pool['Domain']}", pool["Domain"]) for pool in pools if pool.get("Domain"))
+        return tuple(domain for pool in UserPool.owned(aws, deployment) for domain in _domains(aws, pool.id))
+
+    @classmethod
+    def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        return tuple(domain for domain in _domains(aws, parent) if domain.name.startswith(deployment))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -115,3 +118,8 @@ def broken_rule(domain: str) -> str:
         return "A domain prefix has 1 to 63 lowercase letters, digits and hyphens, and no hyphen at its ends."
     reserved = [word for word in _RESERVED if word in domain]
     return f"A domain prefix can't contain {reserved[0]!r}." if reserved else ""
+
+
+def _domains(aws: Aws, pool: str) -> tuple[Owned, ...]:
+    domain = aws.cognito.describe_user_pool(UserPoolId=pool)["UserPool"].get("Domain")
+    return (Owned(f"{pool}/{domain}", domain),) if domain else ()

@@ -37,10 +37,11 @@ class ResourceServer(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        listing = aws.cognito.get_paginator("list_resource_servers")
-        pages = [page for pool in UserPool.owned(aws, deployment) for page in listing.paginate(UserPoolId=pool.id)]
-        servers = [server for page in pages for server in page["ResourceServers"]]
-        return tuple(Owned(f"{server['UserPoolId']}/{server['Identifier']}", server["Identifier"]) for server in servers)
+        return tuple(server for pool in UserPool.owned(aws, deployment) for server in _servers(aws, pool.id))
+
+    @classmethod
+    def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        return tuple(server for server in _servers(aws, parent) if server.name.startswith(deployment))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -102,3 +103,8 @@ class ResourceServer(Defaults):
             do=("Delete one under Amazon Cognito > User pools > Branding > Domain > Resource servers.", "Run the same command again."),
         ),
     }
+
+
+def _servers(aws: Aws, pool: str) -> tuple[Owned, ...]:
+    pages = aws.cognito.get_paginator("list_resource_servers").paginate(UserPoolId=pool)
+    return tuple(Owned(f"{pool}/{server['Identifier']}", server["Identifier"]) for page in pages for server in page["ResourceServers"])

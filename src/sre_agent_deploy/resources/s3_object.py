@@ -68,8 +68,13 @@ class S3Object(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # Objects can't be searched by tag, so those of the deployment's own buckets are asked one by one.
         ids = [f"{bucket.id}/{key}" for bucket in S3Bucket.owned(aws, deployment) for key in _keys(aws, bucket.id)]
-        tagged = [(id, _tags(aws, id)) for id in ids]
-        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        return _of_deployment(aws, ids, deployment)
+
+    @classmethod
+    def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        # Every key of ours has the deployment's id as one of its parts.
+        ids = [f"{parent}/{key}" for key in _keys(aws, parent) if deployment in key.split("/")]
+        return _of_deployment(aws, ids, deployment)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -157,6 +162,11 @@ def _split(id: str) -> tuple[str, str]:
 def _keys(aws: Aws, bucket_name: str) -> list[str]:
     pages: Any = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def _of_deployment(aws: Aws, ids: list[str], deployment: str) -> tuple[Owned, ...]:
+    tagged = [(id, _tags(aws, id)) for id in ids]
+    return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
 
 def _tags(aws: Aws, id: str) -> dict[str, str]:
