@@ -6,8 +6,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 
+from sre_agent_deploy import teardown
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.patience import pauses
@@ -17,6 +17,8 @@ from sre_agent_deploy.progress import Event, Observer, unobserved
 from sre_agent_deploy.remove import remove
 from sre_agent_deploy.resource import Owned, Resource
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.resources.s3_object import S3Object
+from sre_agent_deploy.walk import walk
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -40,17 +42,18 @@ class Cleaned:
 
 
 def find_all(aws: Aws, deployment: str, state: State | None) -> tuple[Doomed, ...] | Problem:
-    """Everything of a deployment, in the order it must be deleted. Makes no mutating call."""
-    found: list[Doomed] = []
+    """Everything of a deployment, dependents first. Makes no mutating call."""
     with ThreadPoolExecutor(8) as pool:
-        listings = list(pool.map(lambda kind: attempt(lambda: _listed(aws, kind, deployment, state)), kinds.ORDER))
+        listings = list(pool.map(lambda kind: _listed(aws, kind, deployment, state), kinds.ORDER))
+    found: dict[tuple[str, str], Doomed] = {}
     for kind, listing in zip(reversed(kinds.ORDER), reversed(listings), strict=True):
-        if isinstance(listing, Problem | Lost):
-            return listing.problem if isinstance(listing, Lost) else listing
-        known = {owned.id: Doomed(kind, owned.id, owned.name, owned.generation) for owned in listing}
-        recorded = {record.id: Doomed(kind, record.id, record.name, record.generation) for record in _recorded(state, kind)}
-        found += (recorded | known).values()
-    return tuple({(doomed.kind.KIND, doomed.id): doomed for doomed in found}.values())
+        if isinstance(listing, Problem):
+            return listing
+        listed = [Doomed(kind, owned.id, owned.name, owned.generation) for owned in listing]
+        # The journal knows the names of what has no tags, so it is heard last.
+        recorded = [Doomed(kind, record.id, record.name, record.generation) for record in _recorded(state, kind)]
+        found |= {(kind.KIND, doomed.id): doomed for doomed in (*listed, *recorded)}
+    return tuple(found.values())
 
 
 def cleanup(aws: Aws, deployment: str, journal: Journal | None, observe: Observer = unobserved) -> Cleaned:
@@ -59,8 +62,8 @@ def cleanup(aws: Aws, deployment: str, journal: Journal | None, observe: Observe
     if isinstance(doomed, Problem):
         return Cleaned((), (doomed,))
     cleaning = _Cleaning(aws, deployment, journal, observe)
-    for kind in reversed(kinds.ORDER):
-        cleaning.delete([each for each in doomed if each.kind is kind])
+    by_kind = {kind: [each for each in doomed if kind == each.kind.KIND] for kind in {each.kind.KIND for each in doomed}}
+    walk(teardown.sorter(by_kind), lambda kind: cleaning.delete(by_kind.get(kind, [])))
     if journal and not cleaning.problems:
         for record in journal.state.alive():
             journal.reached(record, "gone")
@@ -74,10 +77,12 @@ class _Cleaning:
         self.problems: list[Problem] = []
         self._counting = threading.Lock()
 
-    def delete(self, doomed: list[Doomed]) -> None:
-        """Delete resources of one kind at the same time."""
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(self._delete_one, doomed))
+    def delete(self, doomed: list[Doomed]) -> bool:
+        """Delete resources of one kind at the same time. Others go on in any case: as much as possible is to go."""
+        if doomed:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(self._delete_one, doomed))
+        return True
 
     def _delete_one(self, doomed: Doomed) -> None:
         what, began = f"delete {doomed.kind.KIND}", time.monotonic()
@@ -96,7 +101,8 @@ class _Cleaning:
         self.observe(Event("failed" if problem else "done", doomed.name, what, time.monotonic() - began, problem))
 
     def _record(self, doomed: Doomed) -> Record | None:
-        return self.journal.state.records.get(f"{doomed.name}-{doomed.generation}") if self.journal else None
+        alive = self.journal.state.alive() if self.journal else ()
+        return next((record for record in alive if (record.kind, record.id) == (doomed.kind.KIND, doomed.id)), None)
 
 
 def _recorded(state: State | None, kind: type[Resource]) -> list[Record]:
@@ -105,17 +111,31 @@ def _recorded(state: State | None, kind: type[Resource]) -> list[Record]:
     return [record for record in alive if record.id and not record.named and kinds.by_kind(record.kind) is kind]
 
 
-def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None) -> tuple[Owned, ...]:
+def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None) -> tuple[Owned, ...] | Problem:
     """What a listing shows; where an intent is open, again until AWS can't be hiding its result any more."""
-    until = _settled(state, kind)
+    begun = _begun(state, kind)
+    until = max((clock.parse(record.intended_at) + kind.SETTLES for record in begun), default=None)
+    parents = _named_parents(state, kind) if begun else []
     for pause in pauses():
-        listed = kind.owned(aws, deployment)
+        listed = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)))
+        if isinstance(listed, Problem | Lost):
+            return listed.problem if isinstance(listed, Lost) else listed
         if until is None or clock.now() > until:
             return listed
         time.sleep(pause)
     raise AssertionError("pauses() never ends")
 
 
-def _settled(state: State | None, kind: type[Resource]) -> datetime | None:
-    open_ = [record for record in (state.alive() if state else ()) if record.kind == kind.KIND and record.phase == "intended"]
-    return max((clock.parse(record.intended_at) + kind.SETTLES for record in open_), default=None)
+def _within(aws: Aws, kind: type[Resource], parents: list[str], deployment: str) -> tuple[Owned, ...]:
+    return tuple(owned for parent in parents for owned in kind.within(aws, parent, deployment))
+
+
+def _begun(state: State | None, kind: type[Resource]) -> list[Record]:
+    """The records of births whose end is not known."""
+    return [record for record in (state.alive() if state else ()) if record.kind == kind.KIND and not record.id]
+
+
+def _named_parents(state: State | None, kind: type[Resource]) -> list[str]:
+    """The ids of what the user named and where resources of this kind may lie."""
+    holds = "AWS::S3::Bucket" if kind is S3Object else kind.PARENT
+    return [record.id for record in (state.alive() if state else ()) if record.named and record.kind == holds]
