@@ -9,61 +9,74 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import botocore.session
 
+MOMENTS = ("before", "committed", "answered")
 _READS = ("Get", "List", "Describe", "Head", "Batch", "Simulate")
+_IDENTIFYING = re.compile("(Name|Id|Arn|Identifier|Bucket|Key|Principal)$", re.IGNORECASE)
 _counting = threading.Lock()
 _calls = itertools.count(1)
-_doomed = threading.local()
+_this_call = threading.local()
+
+# Asked at each mutating call: its number, its operation and what it is about; answers the moment to die at, or "".
+type Doom = Callable[[int, str, str], str]
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def at(nth: str, moment: str) -> Doom:
+    """Die at one call, named by its number or its operation."""
+    return lambda count, operation, label: moment if nth in (str(count), operation) else ""
 
 
-def attach(nth: str, moment: str) -> None:
+def attach(doom: Doom) -> None:
     """Every client that is made from now on dies at its call."""
     make = botocore.session.Session.create_client
 
     def create_client(self: Any, *args: Any, **kwargs: Any) -> Any:
         client = make(self, *args, **kwargs)
-        client.meta.events.register("before-send", lambda request, event_name, **_: _before_send(event_name, nth, moment))
-        client.meta.events.register("response-received", lambda **_: _received(moment))
-        client.meta.events.register("after-call", lambda **_: _answered(moment))
+        watch(client, doom)
         return client
 
     botocore.session.Session.create_client = create_client  # type: ignore[method-assign]
 
 
-def _before_send(event_name: str, nth: str, moment: str) -> None:
-    operation = event_name.rsplit(".", 1)[-1]
-    if operation.startswith(_READS):
+def watch(client: Any, doom: Doom) -> None:
+    """This client dies at its call."""
+    events = client.meta.events
+    events.register("before-parameter-build", lambda params, model, **_: _about_to(model.name, params))
+    events.register("before-send", lambda **_: _before_send(doom))
+    events.register("response-received", lambda **_: _die_if("committed"))
+    events.register("after-call", lambda **_: _die_if("answered"))
+
+
+def _about_to(operation: str, params: Mapping[str, Any]) -> None:
+    about = sorted(str(value) for name, value in params.items() if isinstance(value, str) and _IDENTIFYING.search(name))
+    _this_call.operation, _this_call.label = operation, " ".join([operation, *about])
+
+
+def _before_send(doom: Doom) -> None:
+    _this_call.moment = ""
+    if _this_call.operation.startswith(_READS):
         return
     with _counting:
-        count = next(_calls)
-    _doomed.now = nth in (str(count), operation)
-    if _doomed.now and moment == "before":
-        die()
+        _this_call.moment = doom(next(_calls), _this_call.operation, _this_call.label)
+    _die_if("before")
 
 
-def _received(moment: str) -> None:
-    # The answer has arrived in this process, and no code of ours has seen it.
-    if getattr(_doomed, "now", False) and moment == "committed":
-        die()
-
-
-def _answered(moment: str) -> None:
-    if getattr(_doomed, "now", False) and moment == "answered":
-        die()
+def _die_if(moment: str) -> None:
+    # At "committed" the answer has arrived in this process, and no code of ours has seen it.
+    if getattr(_this_call, "moment", "") == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    attach(sys.argv[1], sys.argv[2])
+    attach(at(sys.argv[1], sys.argv[2]))
     from sre_agent_deploy.cli import main
 
     main(sys.argv[3:])

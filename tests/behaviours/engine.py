@@ -1,0 +1,216 @@
+"""The deployment engine, many times over: each run is a process of its own, forked from one that has everything loaded.
+
+`python -m behaviours.engine REGISTRY` reads one run a line from stdin (JSON: what to do, with which configuration and state
+file, and where to die) and answers with one line: how it ended. A run that is killed is killed by SIGKILL; a fork costs a
+hundredth of what starting Python and boto3 costs, and nothing that a run opened survives it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from behaviours.killed_at import Doom
+    from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.graph import Blueprint
+    from sre_agent_deploy.journal.file_store import FileStore
+    from sre_agent_deploy.journal.record import State
+    from sre_agent_deploy.place import Place
+
+SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended: its exit status (negative: the signal that killed it), its mutating calls, and what it said."""
+
+    code: int
+    calls: tuple[str, ...]
+    said: str
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -9
+
+
+class Engine:
+    """Runs of the engine against one AWS on this machine."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def deploy(self, folder: Path, **where_to_die: str) -> Ran:
+        """Plan and apply `folder/config.yaml`, with its state in that folder; a second run resumes the first."""
+        return self._run(do="deploy", folder=str(folder), **where_to_die)
+
+    def cleanup(self, folder: Path, **where_to_die: str) -> Ran:
+        """Take back what the state in that folder remembers."""
+        return self._run(do="cleanup", folder=str(folder), **where_to_die)
+
+    def _run(self, **order: str) -> Ran:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return Ran(answer["code"], tuple(answer["calls"]), answer["said"])
+
+
+@contextmanager
+def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
+    """An engine for the AWS of this registry file; it ends with the block."""
+    command = [sys.executable, "-m", "behaviours.engine", str(registry_file)]
+    path = str(Path(__file__).parents[1])
+    environ = {**os.environ, **environ, "PYTHONPATH": path}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            yield Engine(process)
+        finally:
+            assert process.stdin
+            process.stdin.close()
+            process.wait(timeout=60)
+
+
+def _serve(registry_file: Path) -> None:
+    from sre_agent_deploy import cleanup, local, run  # noqa: F401  # loaded here, so that no run has to
+
+    local.scrub()
+    registry = local._read(registry_file, json.loads(registry_file.read_text()))
+    drawn: dict[str, tuple[Config, Blueprint]] = {}
+    place = _place(registry)
+    for line in sys.stdin:
+        order = json.loads(line)
+        text = (Path(order["folder"]) / "config.yaml").read_text()
+        if text not in drawn:
+            drawn[text] = _drawn(Path(order["folder"]) / "config.yaml", registry)
+        print(json.dumps(_forked(order, place, *drawn[text])), flush=True)
+
+
+def _place(registry: Any) -> Place:
+    """Clients that no call has gone through yet: runs inherit them, and share no connection."""
+    from behaviours.killed_at import watch
+    from sre_agent_deploy.place import Place
+
+    place = Place(registry.aws("us-east-1"), registry)
+    for service in SERVICES:
+        watch(place.aws.client(service), lambda *call: _doom(*call))
+    return place
+
+
+def _drawn(config_file: Path, registry: Any) -> tuple[Config, Blueprint]:
+    from sre_agent_deploy import run
+    from sre_agent_deploy.config.load import load
+    from sre_agent_deploy.place import Place
+
+    config = load(config_file, environ={}, mode="local")
+    assert not isinstance(config, tuple), config
+    return config, run.drawn(config, Place(registry.aws("us-east-1"), registry), None)
+
+
+def _unharmed(count: int, operation: str, label: str) -> str:
+    return ""
+
+
+_doom: Doom = _unharmed
+
+
+def _forked(order: Mapping[str, str], place: Place, config: Config, wanted: Blueprint) -> dict[str, Any]:
+    """Run one order in a child, and tell how that ended."""
+    said, calls = Path(order["folder"]) / "said", Path(order["folder"]) / "calls"
+    said.write_text("")
+    calls.write_text("")
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            _arm(order, calls)
+            code = _carried_out(order, place, config, wanted, said)
+        except BaseException:  # noqa: BLE001  # the child must never return into the parent's loop
+            said.write_text(said.read_text() + traceback.format_exc())
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return {"code": os.waitstatus_to_exitcode(status), "calls": calls.read_text().splitlines(), "said": said.read_text()}
+
+
+def _arm(order: Mapping[str, str], calls: Path) -> None:
+    """Write every mutating call down, and choose where to die."""
+    global _doom  # noqa: PLW0603  # the child's own
+    from behaviours.killed_at import at
+
+    if "ratchet" in order:
+        chosen = ratchet(Path(order["ratchet"]), order["moments"].split())
+    else:
+        chosen = at(order["nth"], order["moment"]) if "nth" in order else _unharmed
+    log = os.open(calls, os.O_WRONLY | os.O_APPEND)
+
+    def noted(count: int, operation: str, label: str) -> str:
+        os.write(log, f"{label}\n".encode())
+        return chosen(count, operation, label)
+
+    _doom = noted
+
+
+def ratchet(deaths: Path, moments: list[str]) -> Doom:
+    """Die at the first call and moment that nobody has died at yet; `deaths` remembers them."""
+    tried = set(deaths.read_text().splitlines()) if deaths.exists() else set()
+    chosen: list[str] = []
+
+    def doom(count: int, operation: str, label: str) -> str:
+        moment = next((moment for moment in moments if f"{moment} {label}" not in tried), "")
+        if not moment or chosen:
+            return ""
+        chosen.append(moment)
+        with deaths.open("a") as file:
+            file.write(f"{moment} {label}\n")
+        return moment
+
+    return doom
+
+
+def _carried_out(order: Mapping[str, str], place: Place, config: Config, wanted: Blueprint, said: Path) -> int:
+    from sre_agent_deploy.journal.file_store import FileStore
+    from sre_agent_deploy.journal.lock import held
+    from sre_core.problem import Problem
+
+    store = FileStore(Path(order["folder"]) / ".deployment_state")
+    with held(store.path, order["do"]):
+        state = store.load()
+        assert not isinstance(state, Problem), state
+        work = _deployed if order["do"] == "deploy" else _cleaned
+        problems = work(place, config, wanted, store, state)
+    said.write_text("\n\n".join(map(str, problems)))
+    return 1 if problems else 0
+
+
+def _deployed(place: Place, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
+    from sre_agent_deploy import run
+
+    file = store.path.with_name("config.yaml")
+    journal = run.journal_for(wanted.deployment, config=config, config_file=file, place=place, store=store, state=state)
+    plan = run.planned(place, wanted, state)
+    if plan.problems:
+        return plan.problems
+    journal.began("deploy")
+    return tuple(run.applied(place, wanted, plan, journal, lambda event: None).problems)
+
+
+def _cleaned(place: Place, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
+    from sre_agent_deploy.cleanup import cleanup
+    from sre_agent_deploy.journal.journal import Journal
+
+    return tuple(cleanup(place.aws, wanted.deployment, Journal(store, state) if state else None).problems)
+
+
+if __name__ == "__main__":
+    from behaviours import engine as this_module
+
+    this_module._serve(Path(sys.argv[1]))
