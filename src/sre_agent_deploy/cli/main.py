@@ -25,6 +25,7 @@ COMMANDS = {
     "cleanup": "Delete everything of a deployment.",
     "guide": "Print the steps to make the same deployment in the AWS Console.",
     "export": "Print the same deployment as a CloudFormation template.",
+    "explain": "Explain a problem by its code.",
 }
 
 

@@ -24,8 +24,12 @@ _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": 
 
 def show_problems(problems: Iterable[Problem], *, as_json: bool = False) -> None:
     """Problems go to stderr for people, and to stdout as JSON for programs; each one once."""
-    for text in dict.fromkeys(json.dumps({"problem": problem.to_json()}) if as_json else str(problem) for problem in problems):
+    for text in dict.fromkeys(json.dumps({"problem": problem.to_json()}) if as_json else _told(problem) for problem in problems):
         click.echo(text if as_json else f"\n{text}", err=not as_json)
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem}\n  more: sre-agent-deploy explain {problem.code}"
 
 
 def show_plan(plan: Plan, *, as_json: bool = False) -> None:

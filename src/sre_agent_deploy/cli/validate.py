@@ -1,4 +1,4 @@
-"""`validate`: every fault of a configuration at once; no AWS, no network."""
+"""`validate`: every fault of a configuration at once; no AWS, no network, unless `--account` asks to look there, too."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.command("validate", help="Check a configuration and show every fault in it; changes nothing.")
 @config_option
 @mode_option
+@click.option("--account", is_flag=True, help="Also look whether the AWS account can take the deployment; reads only.")
 @json_option
-def command(config_file: Path | None, mode: str | None, as_json: bool) -> None:
+def command(config_file: Path | None, mode: str | None, account: bool, as_json: bool) -> None:
     from sre_agent_deploy.config.load import load
 
     path = config_file or CONFIG
@@ -39,7 +40,18 @@ def command(config_file: Path | None, mode: str | None, as_json: bool) -> None:
         click.echo(f"{path} is valid.")
         for hint in (*warnings, *suggestions):
             click.echo(f"  note: {hint}")
-    sys.exit(1 if problems else 0)
+    usable = not problems and (not account or _account_fits(config_file, mode, as_json=as_json))
+    sys.exit(0 if usable else 1)
+
+
+def _account_fits(config_file: Path | None, mode: str | None, *, as_json: bool) -> bool:
+    """Run preflight for this configuration and show every finding."""
+    from sre_agent_deploy import run
+    from sre_agent_deploy.cli.findings import show_findings
+    from sre_agent_deploy.cli.opening import opened
+
+    here = opened(config_file, mode, None, start=True)
+    return show_findings(run.checked(here.config, here.place), as_json=as_json, every=True)
 
 
 def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:

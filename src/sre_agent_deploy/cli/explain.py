@@ -1,0 +1,40 @@
+"""`explain`: what a problem's code means, why it happens, and what to do."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from sre_core.problem import Problem, Refused
+
+
+@click.command("explain", help="Explain a problem by its code: what it means, why it happens, what to do.")
+@click.argument("code", required=False)
+@click.option("--list", "listing", is_flag=True, help="Show every code with its meaning.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def command(code: str | None, listing: bool, as_json: bool) -> None:
+    if bool(code) == listing:
+        raise click.UsageError("give one code, for example: sre-agent-deploy explain S3-NAME-TAKEN; or --list.")
+    _one(code, as_json=as_json) if code else _all(as_json=as_json)
+
+
+def _one(code: str, *, as_json: bool) -> None:
+    from sre_agent_deploy.explain.pages import page
+
+    found = page(code)
+    if isinstance(found, Problem):
+        raise Refused(found)
+    click.echo(json.dumps({"code": found.code, "page": found.text}) if as_json else found.text.rstrip())
+
+
+def _all(*, as_json: bool) -> None:
+    from sre_agent_deploy.explain.pages import Page, codes, page
+
+    pages = [found for code in codes() if isinstance(found := page(code), Page)]
+    if as_json:
+        click.echo(json.dumps({found.code: found.summary for found in pages}))
+        return
+    width = max((len(found.code) for found in pages), default=0)
+    for found in pages:
+        click.echo(f"{found.code:{width}}  {found.summary}")

@@ -1,0 +1,55 @@
+"""The pages of docs/problems, which ship with the package; an editable install reads them from the checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent_deploy.config.nearest import nearest
+from sre_core.problem import Problem
+
+_SHIPPED = Path(__file__).parent / "pages"
+_CHECKOUT = Path(__file__).parents[3] / "docs" / "problems"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One code's page. Its first line is the code as a heading; the line after says in a sentence what it means."""
+
+    code: str
+    text: str
+
+    @property
+    def summary(self) -> str:
+        lines = [line for line in self.text.splitlines() if line.strip()]
+        return lines[1] if len(lines) > 1 else ""
+
+
+def codes() -> tuple[str, ...]:
+    """Every code that has a page, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.md")))
+
+
+def page(code: str) -> Page | Problem:
+    """The page of a code, however it is spelled in upper and lower case; where there is none, the nearest code is named."""
+    known = codes()
+    wanted = code.strip().rstrip(":").upper()
+    if wanted not in known:
+        return _unknown(code, nearest(wanted, known))
+    return Page(wanted, (_folder() / f"{wanted}.md").read_text(encoding="utf-8"))
+
+
+def _folder() -> Path:
+    return _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT
+
+
+def _unknown(code: str, meant: str | None) -> Problem:
+    return Problem(
+        code="EXPLAIN-UNKNOWN-CODE",
+        what=f"There is no problem with the code {code}.",
+        why="It is misspelled, or another version of this tool knows it.",
+        do=(
+            *((f"Did you mean {meant}? `sre-agent-deploy explain {meant}`",) if meant else ()),
+            "See all codes: `sre-agent-deploy explain --list`.",
+        ),
+    )
