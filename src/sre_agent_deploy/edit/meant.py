@@ -5,7 +5,7 @@ from __future__ import annotations
 from sre_agent_deploy.config.document import Plain, Scalar, Sequence, Tree, plain
 from sre_agent_deploy.config.parse import Malformed, parse
 
-_EMPTY = (None, "", [], {})
+_EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def meaning(text: str) -> Plain | Malformed | None:

@@ -48,7 +48,7 @@ def _replaced(text: str, pieces: tuple[Piece, ...], old: Piece, value: Plain) ->
     rest, newline, below = tail.partition("\n")
     space = " " if head.endswith(":") else ""
     lines = _lines(kept, _indent(text, old.value.start), newline_of(text))
-    return head + space + written + rest + newline + lines + below
+    return head + space + written + rest + (newline or (newline_of(text) if lines else "")) + lines + below
 
 
 def _moved_up(text: str, key: Span, old: Span, written: str, kept: tuple[str, ...]) -> str:

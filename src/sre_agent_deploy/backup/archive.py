@@ -1,0 +1,116 @@
+"""A backup as one file: a zip whose manifest names every part with its checksum (pure).
+
+The same parts make the same bytes, so two backups of one configuration are one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sre_core.problem import Problem
+
+SCHEMA = 1
+LARGEST = 1024 * 1024
+MANIFEST = "manifest.json"
+ENVIRONMENT = "environment.json"
+STATE = "state.json"
+_OLDEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say: backups carry none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """Every setting of a deployment. It holds no secret: `hidden` says where one was left out."""
+
+    config_name: str
+    config: bytes
+    environment: tuple[str, ...] = ()
+    """The names in the .env file beside the configuration; their values stay where they are."""
+    state: Mapping[str, Any] | None = None
+    hidden: tuple[str, ...] = ()
+
+
+def packed(archive: Archive) -> bytes:
+    """The archive as a zip file."""
+    parts = {archive.config_name: archive.config, ENVIRONMENT: _json({"names": list(archive.environment)})}
+    if archive.state is not None:
+        parts[STATE] = _json(archive.state)
+    files = {name: {"sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)} for name, body in parts.items()}
+    manifest = {
+        "schema": SCHEMA,
+        "written_by": "sre-agent-deploy",
+        "config": archive.config_name,
+        "files": files,
+        "hidden": list(archive.hidden),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
+        for name, body in {MANIFEST: _json(manifest), **parts}.items():
+            entry = zipfile.ZipInfo(name, date_time=_OLDEST)
+            entry.create_system = 3
+            entry.external_attr = 0o600 << 16
+            file.writestr(entry, body)
+    return buffer.getvalue()
+
+
+def unpacked(body: bytes) -> Archive | Problem:
+    """The archive in a zip file, after its manifest and every checksum held; nothing is written to disk."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as file:
+            sizes = [entry.file_size for entry in file.infolist()]
+            if sum(sizes) > LARGEST:
+                return damaged("It holds more than any configuration.")
+            parts = {entry.filename: file.read(entry) for entry in file.infolist()}
+        manifest = json.loads(parts.pop(MANIFEST))
+        if manifest["schema"] > SCHEMA:
+            return _too_new(manifest["schema"])
+        return _checked(manifest, parts, doubled=len(sizes) != len(parts) + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        return damaged(f"It can't be unpacked: {type(error).__name__}.")
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        return damaged(f"Its manifest is missing or not one of ours ({type(error).__name__}).")
+
+
+def _checked(manifest: Mapping[str, Any], parts: Mapping[str, bytes], *, doubled: bool) -> Archive | Problem:
+    files = manifest["files"]
+    if doubled or files.keys() != parts.keys():
+        return damaged("It holds other files than its manifest says.")
+    wrong = [name for name, body in parts.items() if hashlib.sha256(body).hexdigest() != files[name]["sha256"]]
+    if wrong:
+        return damaged(f"The checksum of {', '.join(sorted(wrong))} is not the one that the manifest says.")
+    return Archive(
+        config_name=str(manifest["config"]),
+        config=parts[manifest["config"]],
+        environment=tuple(map(str, json.loads(parts[ENVIRONMENT])["names"])),
+        state=json.loads(parts[STATE]) if STATE in parts else None,
+        hidden=tuple(map(str, manifest["hidden"])),
+    )
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def damaged(why: str) -> Problem:
+    """The problem of a file that is no whole backup."""
+    return Problem(
+        code="BACKUP-DAMAGED",
+        what="The backup can't be used.",
+        why=why,
+        do=("Use another backup; `sre-agent-deploy backup --list` shows those of this machine.", "Nothing was changed."),
+    )
+
+
+def _too_new(schema: int) -> Problem:
+    return Problem(
+        code="BACKUP-TOO-NEW",
+        what=f"The backup has format {schema}; this version reads formats up to {SCHEMA}.",
+        why="A newer version of sre-agent-deploy made it.",
+        do=("Restore it with that version, or upgrade this one.", "Nothing was changed."),
+    )

@@ -1,0 +1,79 @@
+"""A configuration's text without the secrets that somebody left in it, so that it can leave this machine (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.fault import FieldPath, dotted
+from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.redaction import CERTAIN, HIDDEN, PERHAPS, is_secret_key, redacted
+from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_agent_deploy.config.spans import Span, spans
+from sre_agent_deploy.edit.comments import comments
+
+# `# password: hunter2` is a secret; `# the token: rotate it monthly` is a sentence.
+_NOTED = re.compile(
+    r"(?P<key>(secret|passw(or)?d|passphrase|token|api[-_]?key|private[-_]?key|access[-_]?key)s?[\"']?\s*[:=]\s*)(?P<value>\S+)\s*$",
+    re.IGNORECASE,
+)
+_HEX = re.compile(r"[0-9a-fA-F]+")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A text in which each secret is ***, and where they stood."""
+
+    text: str
+    where: tuple[str, ...]
+
+
+def hidden(text: str) -> Hidden:
+    """The text without secrets: those under keys that hold one, those that look like one anywhere, and those in comments."""
+    if isinstance(parse(text), Malformed):
+        lines = text.split("\n")
+        where = tuple(f"line {number}" for number, line in enumerate(lines, start=1) if redacted(line) != line)
+        return Hidden("\n".join(map(redacted, lines)), where)
+    found = sorted(_secrets(text), key=lambda each: each[0].start)
+    shown, done = [], 0
+    for span, _ in found:
+        shown.append(text[done : span.start] + HIDDEN)
+        done = span.end
+    return Hidden("".join(shown) + text[done:], tuple(dict.fromkeys(name for _, name in found)))
+
+
+def revealed(theirs: str, mine: str) -> str:
+    """A text that was hidden, with its hidden lines as they stand in `mine`, where the same lines are there."""
+    known = dict(zip(hidden(mine).text.split("\n"), mine.split("\n"), strict=False))
+    return "\n".join(known.get(line, line) if HIDDEN in line else line for line in theirs.split("\n"))
+
+
+def _secrets(text: str) -> Iterator[tuple[Span, str]]:
+    pieces = spans(text)
+    for piece in pieces:
+        written = text[piece.value.start : piece.value.end]
+        if piece.kind == "scalar" and written and (_is_secret(piece.path, written) or CERTAIN.search(written)):
+            yield piece.value, redacted(dotted(piece.path))
+        if piece.key and CERTAIN.search(name := text[piece.key.start : piece.key.end]):
+            yield piece.key, redacted(name)
+    for span in comments(text, pieces):
+        line = text.count("\n", 0, span.start) + 1
+        yield from ((inner, f"a comment in line {line}") for inner in _in_comment(text[span.start : span.end], span.start))
+
+
+def _is_secret(path: FieldPath, written: str) -> bool:
+    named = any(is_secret_key(str(step)) for step in path)
+    return named and not SecretReference.parse(written.strip("\"'"))
+
+
+def _in_comment(comment: str, start: int) -> Iterator[Span]:
+    noted = _NOTED.search(comment)
+    if noted and not SecretReference.parse(noted["value"]):
+        yield Span(start + noted.start("value"), start + noted.end("value"))
+        comment = comment[: noted.start("value")]
+    for pattern in (CERTAIN, PERHAPS):
+        for found in pattern.finditer(comment):
+            if not _HEX.fullmatch(found[0]):  # a checksum or a commit is none
+                yield Span(start + found.start(), start + found.end())
+        comment = pattern.sub(lambda found: "_" * len(found[0]), comment)

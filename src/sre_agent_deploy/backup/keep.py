@@ -1,0 +1,142 @@
+"""START HERE: make a backup of a configuration, also before each of our own writes to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sre_agent_deploy.backup.archive import LARGEST, Archive, damaged, packed, unpacked
+from sre_agent_deploy.backup.hiding import hidden
+from sre_agent_deploy.config.dotenv import read_dotenv
+from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.edit import file
+from sre_agent_deploy.edit.file import Original
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.local import state_folder
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A backup that was made, and where."""
+
+    path: Path
+    archive: Archive
+    sha256: str
+
+
+def collected(original: Original, state_file: Path) -> Archive:
+    """Everything that a backup of this configuration holds."""
+    safe = hidden(original.text)
+    body = original.body or b""
+    return Archive(
+        config_name=original.path.name,
+        config=safe.text.encode() if safe.where else body,
+        environment=_names(original.path.parent / ".env"),
+        state=_summary(state_file),
+        hidden=safe.where,
+    )
+
+
+def back_up(original: Original, state_file: Path, *, to: Path | None = None) -> Kept:
+    """Write the backup to `to`, or among those of this machine; one that is already there is not made twice."""
+    archive = collected(original, state_file)
+    body = packed(archive)
+    digest = hashlib.sha256(body).hexdigest()
+    there = next((path for path in backups(original.path) if path.stem.endswith(digest[:12])), None) if to is None else None
+    path = to or there or folder() / f"{original.path.stem}-{_time()}-{digest[:12]}.zip"
+    if there is None:
+        _save(path, body)
+    return Kept(path, archive, digest)
+
+
+def rewrite(original: Original, text: str, state_file: Path) -> Kept | None:
+    """Replace a configuration after a backup of what it was; None where nothing was there to be lost."""
+    kept = back_up(original, state_file) if original.body is not None else None
+    file.replace(original, text)
+    return kept
+
+
+def opened(path: Path) -> Archive | Problem:
+    """The archive in a file."""
+    try:
+        with path.open("rb") as stream:
+            body = stream.read(2 * LARGEST + 1)
+    except OSError as error:
+        return _missing(path, error)
+    return damaged("It is larger than any backup.") if len(body) > 2 * LARGEST else unpacked(body)
+
+
+def folder() -> Path:
+    """Where this machine's backups are."""
+    return state_folder() / "backups"
+
+
+def backups(config: Path) -> tuple[Path, ...]:
+    """The backups of configurations of this name on this machine, oldest first."""
+    return tuple(sorted(folder().glob(f"{config.stem}-2*.zip")))
+
+
+def _time() -> str:
+    return clock.stamp().replace("-", "").replace(":", "")
+
+
+def _save(path: Path, body: bytes) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(body)
+        temporary.chmod(0o600)
+        temporary.replace(path)
+    except OSError as error:
+        raise Refused(_not_made(path, error)) from error
+
+
+def _names(dotenv: Path) -> tuple[str, ...]:
+    text = read_text(dotenv) if dotenv.is_file() else ""
+    return () if isinstance(text, Problem) else tuple(sorted(read_dotenv(text)[0]))
+
+
+def _summary(state_file: Path) -> dict[str, Any] | None:
+    """What exists, in short. A state that can't be read is no reason to have no backup."""
+    state = FileStore(state_file).load()
+    if not isinstance(state, State):
+        return None
+    resources = [
+        {"name": record.name, "kind": record.kind, "id": record.id, "phase": record.phase, "named": record.named}
+        for record in state.alive()
+    ]
+    return {
+        "deployment": state.deployment,
+        "account": state.account,
+        "region": state.region,
+        "mode": state.mode,
+        "verified_at": state.verified_at,
+        "resources": resources,
+    }
+
+
+def _missing(path: Path, error: OSError) -> Problem:
+    return Problem(
+        code="BACKUP-MISSING",
+        what=f"{path} can't be read.",
+        why=error.strerror or type(error).__name__,
+        do=("Look for another: `sre-agent-deploy backup --list`.", "Nothing was changed."),
+    )
+
+
+def _not_made(path: Path, error: OSError) -> Problem:
+    return Problem(
+        code="BACKUP-NOT-MADE",
+        what=f"The backup {path} was not made.",
+        why=error.strerror or type(error).__name__,
+        do=(
+            f"Make room and give yourself the right to write in {path.parent}, or set SRE_AGENT_STATE_DIR to another folder.",
+            "Nothing was changed: no configuration is written without a backup of what it was.",
+        ),
+    )

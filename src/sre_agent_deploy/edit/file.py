@@ -1,0 +1,83 @@
+"""A configuration file on disk: read with everything that makes it the user's own, replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from codecs import BOM_UTF8
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent_deploy.config.read_text import read_text
+from sre_core.problem import Problem, Refused
+
+
+@dataclass(frozen=True)
+class Original:
+    """What stood in a file when it was read; `body` is None where there was no file."""
+
+    path: Path
+    body: bytes | None
+
+    @property
+    def text(self) -> str:
+        """Its text with the line ends that it has."""
+        return (self.body or b"").removeprefix(BOM_UTF8).decode()
+
+
+def read(path: Path) -> Original | Problem:
+    """The file as it is, or why it can't be read as a configuration."""
+    text = read_text(path)
+    return text if isinstance(text, Problem) else Original(path, path.read_bytes())
+
+
+def read_if_there(path: Path) -> Original | Problem:
+    """The file as it is, where there is one; else an Original without a body."""
+    return read(path) if path.exists() else Original(path, None)
+
+
+def replace(original: Original, text: str) -> None:
+    """Put `text` into the file, durably and at once; its permissions and a link to it stay.
+
+    Raises Refused where that fails, or where somebody else changed the file meanwhile; it is then as it was.
+    """
+    path = original.path.resolve()
+    mark = BOM_UTF8 if (original.body or b"").startswith(BOM_UTF8) else b""
+    try:
+        _write(path, mark + text.encode(), original)
+    except OSError as error:
+        raise Refused(_not_written(original.path, error)) from error
+
+
+def _write(path: Path, body: bytes, original: Original) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        if (path.read_bytes() if path.exists() else None) != original.body:
+            raise Refused(_changed(original.path))
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> Problem:
+    return Problem(
+        code="EDIT-CHANGED-MEANWHILE",
+        what=f"{path} was not written.",
+        why="Somebody else changed it after it was read; that change would have been lost.",
+        do=("Run the same command again: it starts from the file as it is now.",),
+    )
+
+
+def _not_written(path: Path, error: OSError) -> Problem:
+    return Problem(
+        code="EDIT-NOT-WRITTEN",
+        what=f"{path} could not be written.",
+        why=error.strerror or type(error).__name__,
+        do=(f"Make room and give yourself the right to write in {path.parent} (`ls -ld {path.parent}`).", "The file is as it was."),
+    )
