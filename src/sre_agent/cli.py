@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _ask(prompt: str, options: Options) -> None:
     from sre_agent.ask import ask
     from sre_agent.render import without_records
 
-    chosen = connection.choose(file=options.connection, deployment=options.deployment, state=connection.state_dir())
+    chosen = connection.choose(file=options.connection, deployment=options.deployment, state=state_folder())
     click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
     answer = ask(chosen, prompt)
     saved = archive.save(_reports(options), answer)
@@ -101,9 +102,7 @@ def _ask(prompt: str, options: Options) -> None:
 
 
 def _reports(options: Options) -> Path:
-    from sre_agent.connection import state_dir
-
-    return options.output_dir or state_dir() / "reports"
+    return options.output_dir or state_folder() / "reports"
 
 
 @contextmanager

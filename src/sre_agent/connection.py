@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +35,6 @@ class Connection:
     def on_this_machine(self) -> bool:
         """Whether its AWS is the one on this machine, so that nothing may go anywhere else."""
         return bool(self.registry)
-
-
-def state_dir(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where deployments of this user leave their files."""
-    if named := environment.get("SRE_AGENT_STATE_DIR"):
-        return Path(named)
-    if shared := environment.get("XDG_STATE_HOME"):
-        return Path(shared) / "sre-agent"
-    return Path.home() / ".local" / "state" / "sre-agent"
 
 
 def choose(*, file: str | None, deployment: str | None, state: Path) -> Connection:

@@ -7,12 +7,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sre_agent_deploy import local
 from sre_agent_deploy.checks.after.deployed import Client, Deployed
 from sre_agent_deploy.place import Place
 from sre_agent_deploy.resource import Outputs
 from sre_core import clock
 from sre_core.secret import Secret
+from sre_core.state_folder import state_folder
 
 
 def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, private_ca: str) -> Deployed:
@@ -57,7 +57,7 @@ def write(deployment: str, world: Deployed, secret_arn: str, place: Place) -> Pa
 
 
 def path_of(deployment: str) -> Path:
-    return local.state_folder() / "connections" / f"{deployment}.json"
+    return state_folder() / "connections" / f"{deployment}.json"
 
 
 def remove(deployment: str) -> None:

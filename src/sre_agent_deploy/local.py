@@ -18,6 +18,9 @@ from typing import Any
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_core.problem import Problem
 from sre_core.secret import Secret
+from sre_core.state_folder import state_folder
+
+__all__ = ["Registry", "running", "scrub", "started", "state_folder", "stopped"]
 
 # What could send a call elsewhere: credentials and endpoints of a real account, and proxies.
 _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -41,21 +44,6 @@ class Registry:
     def aws(self, region: str) -> Aws:
         endpoint = Endpoint(self.endpoint, self.ca_file, self.access_key_id, self.secret_access_key)
         return Aws(region=region, account_id=self.account_id, endpoint=endpoint)
-
-
-def state_folder(environ: MutableMapping[str, str] = os.environ) -> Path:
-    """Where this tool keeps what outlives a command: `$SRE_AGENT_STATE_DIR`, else under `$XDG_STATE_HOME` or the home."""
-    if chosen := environ.get("SRE_AGENT_STATE_DIR"):
-        return Path(chosen)
-    base = environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else _home() / ".local" / "state") / "sre-agent"
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:
-        return Path("/tmp") / f"sre-agent-{os.getuid()}"  # noqa: S108  # no home at all; the folder is made 0700
 
 
 def scrub(environ: MutableMapping[str, str] = os.environ) -> None:

@@ -19,6 +19,7 @@ from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _site(config: Config, place: Place, image_in_use: str) -> Site:
 
 def _certificate(config: Config) -> tuple[CertificateSource, str]:
     if config.tls.source == "local_ca":
-        authority = local_ca.opened(local.state_folder() / "local-ca")
+        authority = local_ca.opened(state_folder() / "local-ca")
         return authority, authority.certificate
     chosen = config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()

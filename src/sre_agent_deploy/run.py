@@ -18,7 +18,6 @@ from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import State
-from sre_agent_deploy.local import state_folder
 from sre_agent_deploy.place import Place, survey_site
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress import Observer, unobserved
@@ -27,6 +26,7 @@ from sre_agent_deploy.resource import Outputs
 from sre_agent_deploy.survey import survey
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
 
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 

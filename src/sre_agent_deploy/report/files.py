@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sre_agent_deploy.local import state_folder
 from sre_agent_deploy.report.report import Report
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
