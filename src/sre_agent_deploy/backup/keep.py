@@ -16,9 +16,9 @@ from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.record import State
-from sre_agent_deploy.local import state_folder
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)

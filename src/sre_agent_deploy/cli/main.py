@@ -25,6 +25,9 @@ COMMANDS = {
     "cleanup": "Delete everything of a deployment.",
     "guide": "Print the steps to make the same deployment in the AWS Console.",
     "export": "Print the same deployment as a CloudFormation template.",
+    "set": "Change one setting; comments, order and formatting of the rest stay.",
+    "backup": "Keep every setting in one portable file, without secrets.",
+    "restore": "Take a configuration back out of a backup, after it was validated and shown.",
     "explain": "Explain a problem by its code.",
 }
 

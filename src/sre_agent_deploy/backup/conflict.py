@@ -1,0 +1,69 @@
+"""Two configurations side by side, and the values in which they differ (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.fault import dotted
+from sre_agent_deploy.config.redaction import HIDDEN, is_secret_key, redacted
+from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_agent_deploy.edit.render import value
+
+type Choice = Literal["mine", "theirs", "abort"]
+type Field = tuple[str, ...]
+LAYOUT: Field = ()
+"""The path of a difference that is in comments, order or formatting alone."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field with the two values it could have; None where a side says nothing."""
+
+    field: Field
+    mine: Plain | None
+    theirs: Plain | None
+
+    @property
+    def name(self) -> str:
+        return redacted(dotted(self.field)) if self.field else "comments, order and formatting"
+
+    def shown(self) -> tuple[str, str]:
+        """Both values as text, without secrets."""
+        if not self.field:
+            return "as they are in the file", "as they are in the other"
+        return self._shown(self.mine), self._shown(self.theirs)
+
+    def _shown(self, plain: Plain | None) -> str:
+        if plain is None:
+            return "(not set)"
+        text = value(plain)
+        secret = any(map(is_secret_key, self.field)) and not SecretReference.parse(text)
+        return HIDDEN if secret else redacted(text)
+
+
+class Chooser(Protocol):
+    """Whoever decides: a person at a terminal, or the --conflict option."""
+
+    def __call__(self, difference: Difference, /) -> Choice: ...
+
+
+def differences(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, ...]:
+    """Every field in which two configurations differ, in the order of mine, then of theirs."""
+    ours, others = dict(_fields(mine)), dict(_fields(theirs))
+    return tuple(
+        Difference(field, ours.get(field), others.get(field))
+        for field in dict.fromkeys((*ours, *others))
+        if ours.get(field) != others.get(field)
+    )
+
+
+def _fields(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, Plain]]:
+    """Each leaf with its path; a list is one value."""
+    if isinstance(plain, dict):
+        for key, below in plain.items():
+            yield from _fields(below, (*path, key))
+    elif plain is not None:
+        yield path, plain
