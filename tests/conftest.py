@@ -1,10 +1,13 @@
-"""Shared by all tests: Hypothesis profiles and the `needs(program)` marker."""
+"""Shared by all tests: Hypothesis profiles, the `needs(program)` marker, and that nothing is left behind."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -21,3 +24,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"CI must have {', '.join(absent)}")
     pytest.skip(f"needs {', '.join(absent)}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Temporary files of tests, and of all that they start, end with them; a process that outlives its test is a failure."""
+    # Short, because sockets are in it.
+    folder = tempfile.mkdtemp(prefix="sre-")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TMPDIR", folder)
+        yield
+    _, left = psutil.wait_procs(_told_of(folder, str(tmp_path_factory.getbasetemp())), timeout=15)
+    shutil.rmtree(folder)
+    assert not left, "these outlive the tests that started them"
+
+
+def _told_of(*folders: str) -> list[psutil.Process]:
+    """The processes that have one of these folders in their command line or their environment."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        told = "\0".join((*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values()))
+        if any(folder in told for folder in folders):
+            found.append(process)
+    return found

@@ -64,11 +64,21 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
 
 
 def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:
-    folder = disk.root / "run"
+    sockets = _sockets_in(disk.root / "run", machine)
+    if _too_long(sockets):
+        sockets = _sockets_in(Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ec2-"))), machine)
+    if _too_long(sockets):  # macOS has its temporary files far down
+        sockets = _sockets_in(Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ec2-", dir="/tmp"))), machine)
+    return sockets
+
+
+def _sockets_in(folder: Path, machine: Machine) -> Mapping[str, Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
-    if any(len(str(folder / f"{service.name}.sock")) > _LONGEST_SOCKET_PATH for service in machine.services):
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ec2-", dir="/tmp")))  # 0700, and short
     return {service.name: folder / f"{service.name}.sock" for service in machine.services}
+
+
+def _too_long(sockets: Mapping[str, Path]) -> bool:
+    return any(len(str(socket)) > _LONGEST_SOCKET_PATH for socket in sockets.values())
 
 
 def _supervised(
