@@ -1,0 +1,94 @@
+"""Back to nothing, and to nothing else: what the user named, and everything in it, is as it was before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from behaviours import lister
+from fixtures.engine import Engine, engine, site, unbooted
+from sre_agent_deploy import teardown
+from sre_agent_deploy.blueprint import Site
+from sre_agent_deploy.resources import kinds
+
+__all__ = ["engine", "site", "unbooted"]
+
+
+@pytest.fixture
+def theirs(engine: Engine) -> dict[str, Any]:
+    """A pool with a domain, a resource server, a client and a person; a bucket with a file; a credential provider."""
+    cognito, name = engine.client("cognito-idp"), engine.name
+    pool = cognito.create_user_pool(PoolName=f"{name}-theirs")["UserPool"]["Id"]
+    cognito.create_user_pool_domain(UserPoolId=pool, Domain=f"{name}-theirs")
+    cognito.create_resource_server(
+        UserPoolId=pool,
+        Identifier="sre-agent",
+        Name="theirs",
+        Scopes=[{"ScopeName": "gateway.invoke", "ScopeDescription": "theirs"}],
+    )
+    cognito.create_user_pool_client(UserPoolId=pool, ClientName="theirs")
+    cognito.admin_create_user(UserPoolId=pool, Username="ada")
+    engine.client("s3").create_bucket(Bucket=f"{name}-theirs")
+    engine.client("s3").put_object(Bucket=f"{name}-theirs", Key="precious", Body=b"data")
+    provider = engine.client("bedrock-agentcore-control").create_api_key_credential_provider(name=f"{name}-theirs", apiKey="theirs")
+    engine.sections |= {
+        "credentials": {"user_pool_id": pool, "cognito_domain": f"{name}-theirs"},
+        "gateway": {"s3_bucket": f"{name}-theirs", "provider_arn": provider["credentialProviderArn"]},
+    }
+    return {"pool": pool, "bucket": f"{name}-theirs"}
+
+
+def _seen(engine: Engine, pool: str) -> Any:
+    cognito = engine.client("cognito-idp")
+    clients = cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
+    return (
+        cognito.describe_user_pool(UserPoolId=pool)["UserPool"],
+        cognito.list_resource_servers(UserPoolId=pool, MaxResults=50)["ResourceServers"],
+        [cognito.describe_user_pool_client(UserPoolId=pool, ClientId=each["ClientId"])["UserPoolClient"] for each in clients],
+        lister.everything(engine.client),
+    )
+
+
+def test_cleanup_of_a_deployment_that_uses_what_the_user_has(engine: Engine, theirs: dict[str, Any]) -> None:
+    """Ours inside theirs is found again and goes; theirs is never adopted, changed or deleted."""
+    before = _seen(engine, theirs["pool"])
+    engine.deploy()
+    assert _seen(engine, theirs["pool"]) != before
+    cleaned = engine.cleanup()
+    assert not cleaned.problems
+    assert _seen(engine, theirs["pool"]) == before
+
+
+def test_a_lost_state_file_among_what_the_user_has(engine: Engine, theirs: dict[str, Any]) -> None:
+    """What we made inside their pool and bucket is known by its names, so another deployment adopts it and makes no second one."""
+    before = _seen(engine, theirs["pool"])
+    engine.deploy()
+    clients = len(_seen(engine, theirs["pool"])[2])
+    engine.forget()
+    engine.deploy()
+    assert len(_seen(engine, theirs["pool"])[2]) == clients
+    assert not engine.cleanup().problems
+    assert _seen(engine, theirs["pool"]) == before
+
+
+def test_a_journal_that_was_edited(engine: Engine, theirs: dict[str, Any]) -> None:
+    """Aimed at a client of somebody else in the user's pool, cleanup refuses, and says so."""
+    engine.deploy()
+    cognito, pool = engine.client("cognito-idp"), theirs["pool"]
+    [client] = [
+        each for each in cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"] if each["ClientName"] == "theirs"
+    ]
+    document = engine.store.path.read_text()
+    engine.store.path.write_text(document.replace(engine.id_of("caller_client"), f"{pool}/{client['ClientId']}"))
+    assert [problem.code for problem in engine.cleanup().problems] == ["CLEANUP-NOT-OURS"]
+    assert cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client["ClientId"])
+
+
+def test_the_order_of_taking_apart(site: Site) -> None:
+    """Nothing goes before what refers to it where AWS would refuse, and never against the order of creation."""
+    order = [kind.KIND for kind in kinds.ORDER]
+    for kind, first in teardown.FIRST.items():
+        assert all(order.index(kind) < order.index(other) for other in first), kind
+    parents = {kind.KIND: kind.PARENT for kind in kinds.ORDER if kind.PARENT}
+    assert all(kind in teardown.FIRST[parent] for kind, parent in parents.items())
