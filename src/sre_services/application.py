@@ -19,7 +19,6 @@ TITLES = {
     "metrics": "Metrics: latency, errors, resources, availability and trends of services",
     "runbooks": "Runbooks: what to do about incidents, and whom to tell",
 }
-NAMES = tuple(TITLES)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
-from sre_core import clock, log
+from sre_core import clock, log, release
 from sre_core.problem import Problem, Refused
 
-SERVICES = ("kubernetes", "logs", "metrics", "runbooks")
+SERVICES = tuple(service.name for service in release.backends())
 EXIT_PROBLEM = 2
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from sre_services import openapi
 from sre_services.answer import CAP_BYTES
-from sre_services.application import NAMES
+from sre_services.cli import SERVICES
 
 from .conftest import Asked
 
 OPERATIONS = [
     (name, path, item["get"])
-    for name in NAMES
+    for name in SERVICES
     for path, item in json.loads(openapi.path(name).read_text(encoding="utf-8"))["paths"].items()
 ]
 TEXTS = st.one_of(

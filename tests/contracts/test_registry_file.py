@@ -1,0 +1,48 @@
+"""The embedded AWS writes its registry file; deployer and assistant read it, each with code of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sre_agent import aws as assistant_aws
+from sre_agent.connection import SecretReference
+from sre_agent_deploy import local
+
+from .conftest import Daemon
+
+
+@pytest.fixture
+def registry_file(daemon: Daemon) -> Iterator[Path]:
+    """The daemon's own file. The readers take AWS's variables out of the environment: it is put back."""
+    before = dict(os.environ)
+    file = Path(daemon.registry["ca_file"]).parent / "embedded-aws.json"
+    os.environ["SRE_AGENT_STATE_DIR"] = str(file.parent)
+    yield file
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_the_file_is_what_was_printed(daemon: Daemon, registry_file: Path) -> None:
+    """Programs that start the daemon and programs that find it later know the same, and nobody else reads the file."""
+    assert json.loads(registry_file.read_text()) == daemon.registry
+    assert registry_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_deployer_finds_it(daemon: Daemon, registry_file: Path) -> None:
+    """It reaches the AWS whose account and start the file names."""
+    found = local.running()
+    assert found is not None
+    assert (found.path, found.start_id, found.pid) == (registry_file, daemon.registry["start_id"], daemon.registry["pid"])
+    assert found.aws(found.region).sts.get_caller_identity()["Account"] == daemon.registry["account_id"] == found.account_id
+
+
+def test_the_assistant_finds_it(daemon: Daemon, registry_file: Path) -> None:
+    """It reads its caller's secret through the file that the connection file names."""
+    arn = daemon.client("secretsmanager").create_secret(Name="caller", SecretString='{"client_secret": "drawn-for-this-test"}')["ARN"]
+    reference = SecretReference(arn, "client_secret", daemon.registry["region"])
+    assert assistant_aws.client_secret(reference, str(registry_file)).reveal() == "drawn-for-this-test"
