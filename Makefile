@@ -2,6 +2,8 @@
 .PHONY: demo test check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Each worker begins with a half in order, so that tests which share a deployment or a server meet in one worker.
+PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
 # Debian keeps servers such as nginx where only root looks.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -15,12 +17,12 @@ demo: ## deploy everything on this machine and let it solve an incident
 test: ## all tests, on two cores
 	@scripts/bring-up test
 	@scripts/system-packages
-	@$(BIN)/pytest -q -n 2 $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 coverage: ## the same, and at least the branch coverage that pyproject.toml asks for
 	@scripts/bring-up test
 	@scripts/system-packages
-	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+	@$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
 check: ## formatting, lint, types, and that generated files are fresh
 	@scripts/bring-up test
@@ -48,5 +50,5 @@ generate: ## what is derived and committed: OpenAPI documents, recordings, table
 		--no-header --no-annotate --output-file src/sre_agent_deploy/instance/requirements.txt
 
 clean: ## back to a fresh clone: environment, tools, caches
-	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist .find-python-says
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist .find-python-says tests/contracts/.venv-mcp1*
 	@find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
