@@ -1,0 +1,107 @@
+"""What an AWS account has that an answer could name, and what is proposed because of it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.template import LOCAL, PRODUCTION
+from sre_agent_deploy.interactive.question import Answers, Question
+from sre_agent_deploy.interactive.script import mode_of
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that can be chosen by its number, and how people recognise it."""
+
+    value: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Vpc:
+    id: str
+    about: str
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class Subnet:
+    id: str
+    vpc_id: str
+    about: str
+    is_public: bool
+
+
+@dataclass(frozen=True)
+class Zone:
+    id: str
+    domain: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """What was found in time; empty without credentials."""
+
+    account_id: str = ""
+    vpcs: tuple[Vpc, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    key_pairs: tuple[str, ...] = ()
+
+    def zone_of(self, domain: str) -> str:
+        """The hosted zone that a domain is in: of several, the closest."""
+        above = [zone for zone in self.zones if domain == zone.domain or domain.endswith(f".{zone.domain}")]
+        return max(above, key=lambda zone: len(zone.domain)).id if above else ""
+
+
+NOTHING = Account()
+
+
+def choices(question: Question, answers: Answers, account: Account) -> tuple[Choice, ...]:
+    """What can be chosen by number: the values that the setting allows, or those that the account has."""
+    if question.choices:
+        return tuple(map(Choice, question.choices))
+    match question.key:
+        case "aws.vpc_id":
+            return tuple(Choice(vpc.id, vpc.about) for vpc in account.vpcs)
+        case "aws.subnet_id":
+            # The instance is reached from the internet, so a subnet without public addresses is no choice.
+            return tuple(Choice(net.id, net.about) for net in account.subnets if net.is_public and net.vpc_id == answers.get("aws.vpc_id"))
+        case "deployment.hosted_zone_id":
+            return tuple(Choice(zone.id, zone.domain) for zone in account.zones)
+        case "deployment.key_name":
+            return tuple(map(Choice, account.key_pairs))
+    return ()
+
+
+def proposal(question: Question, answers: Answers, account: Account, known: Mapping[str, str]) -> str:
+    """The answer that Enter gives: the earlier one, what was found, what the environment or the template says, the default."""
+    if question.key in answers:
+        return answers[question.key]
+    return _found(question.key, answers, account, known) or _written(question, answers, known)
+
+
+def _found(key: str, answers: Answers, account: Account, known: Mapping[str, str]) -> str:
+    match key:
+        case "aws.account_id":
+            return account.account_id
+        case "aws.vpc_id":
+            # Empty means the default VPC; where a region has none, one has to be named.
+            return account.vpcs[0].id if account.vpcs and not any(vpc.is_default for vpc in account.vpcs) else ""
+        case "deployment.domain_name":
+            return f"sre.{account.zones[0].domain}" if account.zones and "SRE_DOMAIN_NAME" not in known else ""
+        case "deployment.hosted_zone_id":
+            return account.zone_of(answers.get("deployment.domain_name", ""))
+        case "aws.subnet_id":
+            usable = [net.id for net in account.subnets if net.is_public and net.vpc_id == answers.get("aws.vpc_id")]
+            return usable[0] if usable else ""
+    return ""
+
+
+def _written(question: Question, answers: Answers, known: Mapping[str, str]) -> str:
+    """What the template has: a value, or the variable that people set for it (its example is nobody's value)."""
+    text = (LOCAL if mode_of(answers) == "local" else PRODUCTION).get(question.key, question.usual)
+    if not text.startswith("${"):
+        return text
+    return known.get(text.strip("${}").partition(":-")[0], "") or question.usual

@@ -1,0 +1,100 @@
+"""Looks into the AWS account while the first questions are answered; what is not there in time, or not allowed, is left out."""
+
+from __future__ import annotations
+
+import configparser
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.aws.attempt import Lost, Patience, attempt
+from sre_agent_deploy.interactive.account import NOTHING, Account, Subnet, Vpc, Zone
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SubnetTypeDef, VpcTypeDef
+
+LONGEST_WAIT = 4.0
+_ONCE = Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0))
+
+
+def usual_region(environ: Mapping[str, str]) -> str:
+    """The region that the environment or the profile names; "" where neither does."""
+    if named := environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
+        return named
+    profile = environ.get("AWS_PROFILE", "default")
+    written = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        written.read(Path(environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser(), encoding="utf-8")
+    except (configparser.Error, OSError, UnicodeDecodeError, RuntimeError):
+        return ""
+    section = "default" if profile == "default" else f"profile {profile}"
+    return written.get(section, "region", fallback="")
+
+
+class Discovery:
+    """A look into one region of the account, under way in the background."""
+
+    def __init__(self, region: str, environ: Mapping[str, str]) -> None:
+        url = environ.get("AWS_ENDPOINT_URL", "")
+        self._aws = Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
+        self._found = NOTHING
+        self._until = time.monotonic() + LONGEST_WAIT
+        # A daemon: a network that swallows every packet must not hold the program when the questions are over.
+        self._looking = threading.Thread(target=self._look, daemon=True, name="discovery")
+        self._looking.start()
+
+    def found(self) -> Account:
+        """All that is known by now; waits for the rest no longer than a person would."""
+        self._looking.join(max(0.0, self._until - time.monotonic()))
+        return self._found
+
+    def _look(self) -> None:
+        account_id = _or_nothing(lambda: self._aws.account_id)
+        if not account_id:
+            return
+        self._found = replace(self._found, account_id=account_id)
+        self._found = replace(self._found, vpcs=_or_nothing(self._vpcs) or ())
+        self._found = replace(self._found, subnets=_or_nothing(self._subnets) or ())
+        self._found = replace(self._found, zones=_or_nothing(self._zones) or ())
+        self._found = replace(self._found, key_pairs=_or_nothing(self._key_pairs) or ())
+
+    def _vpcs(self) -> tuple[Vpc, ...]:
+        return tuple(map(_vpc, self._aws.ec2.describe_vpcs()["Vpcs"]))
+
+    def _subnets(self) -> tuple[Subnet, ...]:
+        return tuple(map(_subnet, self._aws.ec2.describe_subnets()["Subnets"]))
+
+    def _zones(self) -> tuple[Zone, ...]:
+        zones = self._aws.route53.list_hosted_zones()["HostedZones"]
+        public = [zone for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
+        return tuple(Zone(zone["Id"].removeprefix("/hostedzone/"), zone["Name"].rstrip(".")) for zone in public)
+
+    def _key_pairs(self) -> tuple[str, ...]:
+        return tuple(pair["KeyName"] for pair in self._aws.ec2.describe_key_pairs()["KeyPairs"])
+
+
+def _or_nothing[T](call: Callable[[], T]) -> T | None:
+    """A read's answer, or None for any reason: a proposal that is missing is no fault of the user's."""
+    answer = attempt(call, patience=_ONCE)
+    return None if isinstance(answer, Problem | Lost) else answer
+
+
+def _vpc(vpc: VpcTypeDef) -> Vpc:
+    is_default = vpc.get("IsDefault", False)
+    parts = (vpc["CidrBlock"], "the default VPC" if is_default else "", _name(vpc))
+    return Vpc(vpc["VpcId"], ", ".join(filter(None, parts)), is_default)
+
+
+def _subnet(subnet: SubnetTypeDef) -> Subnet:
+    parts = (subnet["AvailabilityZone"], subnet["CidrBlock"], _name(subnet))
+    return Subnet(subnet["SubnetId"], subnet["VpcId"], ", ".join(filter(None, parts)), subnet.get("MapPublicIpOnLaunch", False))
+
+
+def _name(thing: Any) -> str:
+    return next((tag["Value"] for tag in thing.get("Tags", ()) if tag["Key"] == "Name"), "")

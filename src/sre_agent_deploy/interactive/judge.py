@@ -1,0 +1,81 @@
+"""What the configuration's own rules say of answers (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.document import Mapping as Tree
+from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.load import judge
+from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.syntax import explain
+from sre_agent_deploy.config.template import template
+from sre_agent_deploy.interactive.fill import as_yaml, fill
+from sre_agent_deploy.interactive.question import Question
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The file that answers make, with what is wrong with it and what is odd."""
+
+    text: str
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...] = ()
+
+    def at(self, question: Question) -> tuple[Fault, ...]:
+        """The faults of one answer."""
+        return tuple(fault for fault in self.faults if question.covers(fault.path))
+
+
+def judged(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str], *, schema: str = "") -> Judgement:
+    """The template for `mode` with these answers, and every rule it breaks."""
+    text = fill(template(mode, schema=schema), {question.path: as_yaml(question, answer) for question, answer in values.items()})
+    tree = parse(text)
+    if isinstance(tree, Malformed) or not isinstance(tree, Tree):
+        raise ValueError(f"a filled template can't be read: {explain(tree, text).why if isinstance(tree, Malformed) else 'no sections'}")
+    outcome = judge(tree, environ=environ, mode=mode)
+    return Judgement(text, outcome.faults, tuple(fault for fault in outcome.config.faults(mode) if fault.warning))
+
+
+def objections(question: Question, before: Judgement, after: Judgement, answered: tuple[Question, ...]) -> tuple[Problem, ...]:
+    """What is wrong with an answer: its own faults, and those it causes at answers given earlier."""
+    known = {(fault.code, fault.path) for fault in before.faults}
+    caused = [fault for earlier in answered if earlier != question for fault in after.at(earlier) if (fault.code, fault.path) not in known]
+    return tuple(problem(fault) for fault in (*after.at(question), *caused))
+
+
+def unreadable(question: Question, answer: str) -> Problem | None:
+    """Why an answer can't be written at all: keys that type no character, or a tag without its value."""
+    if not answer.isprintable():
+        return Problem(
+            code="INTERACTIVE-CHARACTERS",
+            what=f"This answer for {question.key} has characters in it that can't be seen.",
+            why="An arrow key, an escape or a broken paste put them there.",
+            do=("Type it again.",),
+        )
+    pairs = answer.strip("{}").split(",") if question.kind == "mapping" and answer.strip("{} ") else []
+    if any("=" not in pair and ":" not in pair for pair in pairs):
+        return Problem(
+            code="INTERACTIVE-PAIRS",
+            what=f"This answer for {question.key} is not made of pairs.",
+            why="Each entry has a key and a value.",
+            do=("Write it like this: team=platform, cost-center=4711",),
+        )
+    return None
+
+
+def yes_or_no(question: Question) -> Problem:
+    """A gate was answered with something else."""
+    return Problem(
+        code="INTERACTIVE-YES-OR-NO",
+        what=f"This answer for {question.key} was not understood.",
+        why="It opens more questions, or leaves them out.",
+        do=("Type yes or no.",),
+    )
+
+
+def problem(fault: Fault) -> Problem:
+    """The Problem of a fault that stands in no file yet."""
+    return Problem(code=fault.code, what=fault.what, why=fault.why, do=fault.do, aws_docs=fault.aws_docs)

@@ -1,0 +1,99 @@
+"""The questions of a configuration, made from its models: what they say is what template and messages say (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeAliasType, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from sre_agent_deploy.config.fault import FieldPath, dotted
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.section import Section
+
+type Kind = Literal["text", "list", "mapping", "gate"]
+type Answers = Mapping[str, str]
+
+# The format's version is ours to know.
+NOT_ASKED = {"version"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One setting to ask for; a gate asks whether to ask for more of them."""
+
+    path: FieldPath
+    about: str
+    kind: Kind = "text"
+    usual: str = ""
+    example: str = ""
+    console: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`aws.region`, as people write it; answers are kept under it."""
+        return dotted(self.path)
+
+    @property
+    def section(self) -> str:
+        """The section it belongs to; "" for a setting that stands by itself."""
+        return str(self.path[0]) if len(self.path) > 1 else ""
+
+    def covers(self, path: FieldPath) -> bool:
+        """Whether what stands at `path` was given by the answer to this."""
+        return path[: len(self.path)] == self.path
+
+
+def gate(key: str, about: str) -> Question:
+    """A question of yes or no that opens more questions."""
+    return Question(path=(key,), about=about, kind="gate", usual="no", choices=("yes", "no"))
+
+
+@cache
+def questions() -> tuple[Question, ...]:
+    """Every setting that a person may choose, in the order of the file."""
+    return tuple(_all())
+
+
+def _all() -> Iterator[Question]:
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from (_question((name, below), inner) for below, inner in field.annotation.model_fields.items())
+        elif name not in NOT_ASKED:
+            yield _question((name,), field)
+
+
+def _question(path: FieldPath, field: FieldInfo) -> Question:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    return Question(
+        path=path,
+        about=field.description or "",
+        kind=_kind(field.annotation),
+        usual=_text(field.default),
+        example=str(field.examples[0]) if field.examples else "",
+        console=str(extra.get("x-console", "")),
+        choices=_choices(field.annotation),
+    )
+
+
+def _kind(annotation: Any) -> Kind:
+    if get_origin(annotation) is tuple:
+        return "list"
+    return "mapping" if get_origin(annotation) is Mapping else "text"
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    if isinstance(annotation, TypeAliasType):
+        return _choices(annotation.__value__)
+    if annotation is bool:
+        return ("true", "false")
+    return tuple(map(str, get_args(annotation))) if get_origin(annotation) is Literal else ()
+
+
+def _text(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default) if default else ""

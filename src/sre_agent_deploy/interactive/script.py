@@ -1,0 +1,85 @@
+"""Which questions are asked, and in which order, for the answers given so far (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.interactive.judge import judged
+from sre_agent_deploy.interactive.question import Answers, Question, gate, questions
+
+# What everybody has to think about; the rest has defaults and is asked on demand.
+FIRST: Mapping[Mode, tuple[str, ...]] = {
+    "production": (
+        "mode", "name", "aws.region", "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name",
+        "deployment.hosted_zone_id", "tls.source", "deployment.ssl_cert_path", "deployment.ssl_key_path", "deployment.ssl_ca_path",
+    ),
+    "local": ("mode", "name", "services.recording"),
+}  # fmt: skip
+# A question that means something only after such an answer to another one; "" is any answer but an empty one.
+ONLY_AFTER = {
+    "aws.subnet_id": ("aws.vpc_id", ""),
+    "credentials.client_id": ("credentials.user_pool_id", ""),
+    "credentials.client_secret": ("credentials.client_id", ""),
+    "deployment.ssl_cert_path": ("tls.source", "files"),
+    "deployment.ssl_key_path": ("tls.source", "files"),
+    "deployment.ssl_ca_path": ("tls.source", "files"),
+}
+MORE = "optional settings"
+
+
+def mode_of(answers: Answers) -> Mode:
+    """The mode that was chosen; production where nobody has chosen yet."""
+    return "local" if answers.get("mode") == "local" else "production"
+
+
+def script(answers: Answers, environ: Mapping[str, str]) -> tuple[Question, ...]:
+    """The questions for these answers. The answer to one changes only what comes after it."""
+    asked = tuple(question for question in _planned(answers) if _has_meaning(question, answers))
+    while demanded := tuple(_demanded(asked, answers, environ)):
+        asked += demanded
+    return asked
+
+
+def settings(asked: tuple[Question, ...], answers: Answers) -> dict[Question, str]:
+    """The answers that go into the file: not those of gates, nor of questions that no longer mean anything."""
+    return {question: answers[question.key] for question in asked if question.kind != "gate" and question.key in answers}
+
+
+def _planned(answers: Answers) -> Iterator[Question]:
+    by_key = {question.key: question for question in questions()}
+    first = [by_key[key] for key in FIRST[mode_of(answers)]]
+    yield from first
+    if mode_of(answers) == "local":
+        return
+    yield gate(MORE, "Everything else has a default. Look at the optional settings as well?")
+    if answers.get(MORE) == "yes":
+        yield from _optional([question for question in questions() if question not in first], answers)
+
+
+def _optional(rest: list[Question], answers: Answers) -> Iterator[Question]:
+    """The other settings, section by section; where there is only one choice there is no question."""
+    open_ones = [question for question in rest if len(question.choices) != 1]
+    for section in dict.fromkeys(question.section for question in open_ones):
+        inside = [question for question in open_ones if question.section == section]
+        if section:
+            door = gate(f"optional {section}", f"Set any of {', '.join(str(question.path[-1]) for question in inside)}?")
+            yield door
+            if answers.get(door.key) != "yes":
+                continue
+        yield from inside
+
+
+def _has_meaning(question: Question, answers: Answers) -> bool:
+    if question.key not in ONLY_AFTER:
+        return True
+    other, wanted = ONLY_AFTER[question.key]
+    return answers.get(other) == wanted if wanted else bool(answers.get(other))
+
+
+def _demanded(asked: tuple[Question, ...], answers: Answers, environ: Mapping[str, str]) -> Iterator[Question]:
+    """What the rules find missing or wrong though nobody was asked for it."""
+    faults = judged(mode_of(answers), settings(asked, answers), environ).faults
+    for question in questions():
+        if question not in asked and any(question.covers(fault.path) for fault in faults):
+            yield question

@@ -1,0 +1,102 @@
+"""How questions look in a terminal, line by line: it works over SSH, in tmux, on a serial line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import click
+
+from sre_agent_deploy.interactive.account import Choice
+from sre_agent_deploy.interactive.question import Question
+from sre_core.problem import Problem
+
+with contextlib.suppress(ImportError):
+    import readline  # noqa: F401  # arrow keys edit the line
+
+type Command = Literal["back", "quit"]
+EMPTY = "-"
+LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer; as against `back` and `quit`."""
+
+    text: str
+
+
+def introduce(target: str) -> None:
+    click.echo(f"Questions for {target}. Enter takes what stands in [brackets].")
+    click.echo(f"  {EMPTY} leaves a setting empty, a number picks from a list, back goes to the question before, quit keeps your answers.")
+
+
+def explain(question: Question, number: int, total: int, offered: Sequence[Choice]) -> None:
+    """The question with everything that helps to answer it."""
+    click.echo()
+    click.secho(f"[{number}/{total}] {question.key}", bold=True)
+    click.echo(f"  {question.about}")
+    if question.example and not question.choices:
+        click.echo(f"  example: {question.example}")
+    if question.console:
+        click.echo(f"  in the Console: {question.console}")
+    for position, choice in enumerate(offered, start=1):
+        click.echo(f"    {position:2}  {choice.value}{f'  ({choice.about})' if choice.about else ''}")
+
+
+def answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
+    """One line from the person: an answer, or a word to the wizard."""
+    line = _line(f"  [{shorten(proposed) or 'empty'}] >")
+    if line in ("back", "quit"):
+        return "back" if line == "back" else "quit"
+    if line.isdecimal() and 1 <= int(line) <= len(offered):
+        return Said(offered[int(line) - 1].value)
+    return Said(proposed if not line else "" if line == EMPTY else line)
+
+
+def object_to(problems: Sequence[Problem]) -> None:
+    """Why the answer is not taken; the same words as of `validate`."""
+    for problem in dict.fromkeys(map(str, problems)):
+        click.echo("\n".join(f"  {line}" for line in problem.splitlines()))
+
+
+def review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
+    """Everything once more."""
+    click.echo()
+    click.secho("Review", bold=True)
+    for number, (key, value) in enumerate(rows, start=1):
+        click.echo(f"  {number:2}  {key:30} {value or '(empty)'}")
+    for note in notes:
+        click.echo(f"  note: {note}")
+
+
+def decision(target: str, count: int) -> Literal["save"] | Command | int:
+    """What to do with what was reviewed; a number from 1 to `count` is an answer to change."""
+    while True:
+        click.echo(f"Save as {target}? Or a number to change that answer, back, quit.")
+        match _line("  [save] >"):
+            case "" | "save":
+                return "save"
+            case "back":
+                return "back"
+            case "quit":
+                return "quit"
+            case said if said.isdecimal() and 1 <= int(said) <= count:
+                return int(said)
+        click.echo(f"  Not one of: save, back, quit, 1-{count}.")
+
+
+def confirm(text: str) -> bool:
+    click.echo(text)
+    return _line("  [yes] >").lower() in ("", "y", "yes")
+
+
+def shorten(text: str) -> str:
+    """A prompt that is longer than the line confuses terminals that edit it."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+
+
+def _line(prompt: str) -> str:
+    return str(click.prompt(prompt, default="", show_default=False, prompt_suffix=" ")).strip()

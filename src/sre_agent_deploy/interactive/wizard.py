@@ -1,0 +1,112 @@
+"""START HERE: the conversation. Question, answer, judgement; back and forth until the review says save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sre_agent_deploy.interactive import terminal
+from sre_agent_deploy.interactive.account import NOTHING, Account, choices, proposal
+from sre_agent_deploy.interactive.discover import Discovery, usual_region
+from sre_agent_deploy.interactive.draft import Draft
+from sre_agent_deploy.interactive.judge import Judgement, judged, objections, problem, unreadable, yes_or_no
+from sre_agent_deploy.interactive.question import Question
+from sre_agent_deploy.interactive.script import mode_of, script, settings
+from sre_agent_deploy.interactive.terminal import Said
+from sre_core.problem import Problem
+
+# What a look into the account helps to answer; only these questions wait for it.
+_FROM_ACCOUNT = {
+    "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name", "deployment.hosted_zone_id", "deployment.key_name",
+}  # fmt: skip
+# Where to go next: to the question of that number, or on.
+type Move = Literal["on", "back", "quit", "save"] | int
+
+
+@dataclass
+class Wizard:
+    """One conversation about one file. `answers` holds only what passed every check, and the draft keeps it."""
+
+    target: str
+    draft: Draft
+    environ: Mapping[str, str]
+    answers: dict[str, str]
+    fixed: frozenset[str] = frozenset()  # said on the command line, so not asked
+    _looks: dict[str, Discovery] = field(default_factory=dict)
+
+    def run(self) -> dict[Question, str] | None:
+        """The settings for the file, or None when the person quit."""
+        move: Move = "on"
+        position = 0
+        while move not in ("save", "quit"):
+            steps = self._steps()
+            position = self._position(steps, position, move)
+            move = self._review(steps) if position == len(steps) else self._ask(steps, position)
+        return settings(self._steps(), self.answers) if move == "save" else None
+
+    def _steps(self) -> tuple[Question, ...]:
+        return tuple(question for question in script(self.answers, self.environ) if question.key not in self.fixed)
+
+    def _position(self, steps: tuple[Question, ...], last: int, move: Move) -> int:
+        if isinstance(move, int):
+            return move
+        if move == "back":
+            return max(0, last - 1)
+        return self._unanswered(steps)
+
+    def _unanswered(self, steps: tuple[Question, ...]) -> int:
+        """The first question without an answer, else the first whose answer is no longer right, else the review."""
+        judgement = self._judged(steps)
+        absent = (index for index, question in enumerate(steps) if question.key not in self.answers)
+        wrong = (index for index, question in enumerate(steps) if judgement.at(question))
+        return next(absent, next(wrong, len(steps)))
+
+    def _ask(self, steps: tuple[Question, ...], position: int) -> Move:
+        """Ask until the answer is right, or the person wants to be elsewhere."""
+        question, earlier = steps[position], steps[:position]
+        account = self._account(question)
+        offered = choices(question, self.answers, account)
+        terminal.explain(question, position + 1, len(steps), offered)
+        problems = tuple(map(problem, self._judged(steps).at(question))) if question.key in self.answers else ()
+        while True:
+            terminal.object_to(problems)
+            said = terminal.answer(proposal(question, self.answers, account, self._known()), offered)
+            if not isinstance(said, Said):
+                return said
+            problems = self._objections(question, said.text, earlier)
+            if not problems:
+                self.answers[question.key] = said.text
+                self.draft.keep(self.answers)
+                return "on"
+
+    def _objections(self, question: Question, text: str, earlier: tuple[Question, ...]) -> tuple[Problem, ...]:
+        if question.kind == "gate":
+            return () if text in question.choices else (yes_or_no(question),)
+        if refused := unreadable(question, text):
+            return (refused,)
+        answers = {**self.answers, question.key: text}
+        after = judged(mode_of(answers), settings((*earlier, question), answers), self.environ)
+        return objections(question, self._judged(earlier), after, earlier)
+
+    def _review(self, steps: tuple[Question, ...]) -> Move:
+        rows = [(question.key, self.answers[question.key]) for question in steps]
+        notes = [f"{fault.what} {fault.why}" for fault in self._judged(steps).warnings]
+        terminal.review(rows, notes)
+        said = terminal.decision(self.target, len(steps))
+        return said - 1 if isinstance(said, int) else said
+
+    def _judged(self, steps: tuple[Question, ...]) -> Judgement:
+        return judged(mode_of(self.answers), settings(steps, self.answers), self.environ)
+
+    def _account(self, question: Question) -> Account:
+        """What the account has. Local mode never looks into one, and nothing is looked at before the mode is known."""
+        if self.answers.get("mode") != "production":
+            return NOTHING
+        region = self.answers.get("aws.region") or usual_region(self.environ) or "us-east-1"
+        if region not in self._looks:
+            self._looks[region] = Discovery(region, self.environ)
+        return self._looks[region].found() if question.key in _FROM_ACCOUNT else NOTHING
+
+    def _known(self) -> Mapping[str, str]:
+        return {**self.environ, "AWS_REGION": usual_region(self.environ)}
