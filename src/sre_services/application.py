@@ -19,6 +19,7 @@ TITLES = {
     "metrics": "Metrics: latency, errors, resources, availability and trends of services",
     "runbooks": "Runbooks: what to do about incidents, and whom to tell",
 }
+NAMES = tuple(TITLES)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from embedded_aws.instances.proxy import LARGEST_BODY as BUILT_IN_LARGEST_BODY
 from sre_agent_deploy.instance import first_stage, nginx, user_data
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG as READ_PORT_TAG
 from sre_core import release
-from sre_services.application import TITLES
+from sre_services.application import NAMES
 from sre_services.door import HEALTH_PATH
 
 
@@ -30,5 +30,5 @@ def test_how_large_a_body_may_be() -> None:
 def test_the_backends_of_a_release() -> None:
     """Each is started by its name, has a title, and is asked for its health where it answers."""
     backends = release.backends()
-    assert {service.command for service in backends} == {("-m", "sre_services", name) for name in TITLES}
+    assert {service.command for service in backends} == {("-m", "sre_services", name) for name in NAMES}
     assert {service.health_path for service in backends} == {HEALTH_PATH}
