@@ -52,14 +52,17 @@ def decided(restoration: Restoration, choose: Chooser) -> str:
     """The text to write, after each difference was decided. Raises Refused where one was not, or they don't fit together."""
     if not restoration.differences:
         return restoration.theirs
-    choices = {difference: choose(difference) for difference in restoration.differences}
-    if "abort" in choices.values():
-        raise Refused(aborted(restoration.original.path))
-    if set(choices.values()) == {"theirs"}:
+    taken = []
+    for difference in restoration.differences:
+        choice = choose(difference)
+        if choice == "abort":
+            raise Refused(aborted(restoration.original.path))
+        taken += [difference] if choice == "theirs" else []
+    if len(taken) == len(restoration.differences):
         return restoration.theirs
     text = restoration.original.text
-    for difference, choice in choices.items():
-        if choice == "theirs" and difference.field != LAYOUT:
+    for difference in taken:
+        if difference.field != LAYOUT:
             edited = put(text, difference.field, "" if difference.theirs is None else difference.theirs)
             if isinstance(edited, Problem):
                 raise Refused(edited)

@@ -26,6 +26,7 @@ COMMANDS = {
     "guide": "Print the steps to make the same deployment in the AWS Console.",
     "export": "Print the same deployment as a CloudFormation template.",
     "set": "Change one setting; comments, order and formatting of the rest stay.",
+    "migrate": "Bring older configurations, and the files of the sample, to the current config.yaml.",
     "backup": "Keep every setting in one portable file, without secrets.",
     "restore": "Take a configuration back out of a backup, after it was validated and shown.",
     "explain": "Explain a problem by its code.",

@@ -1,0 +1,101 @@
+"""START HERE: old files, and the config.yaml there is, become one current config.yaml (pure but for the chooser)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sre_agent_deploy.backup.conflict import Chooser, Difference, Field
+from sre_agent_deploy.backup.hiding import hidden
+from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.parse import Malformed
+from sre_agent_deploy.edit.meant import meaning
+from sre_agent_deploy.edit.put import put
+from sre_agent_deploy.migrate.assemble import fresh, leftovers, with_leftovers
+from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, fate
+from sre_agent_deploy.migrate.result import Migration
+from sre_agent_deploy.migrate.setting import OldFile
+from sre_agent_deploy.migrate.upgrade import due, upgraded
+from sre_core.problem import Problem, Refused
+
+CLIENT_SECRET: Field = ("credentials", "client_secret")
+
+
+def migrated(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> Migration:
+    """The new text and what became of each setting. Raises Refused where a conflict is not decided."""
+    fates = [fate(setting) for file in files for setting in file.settings]
+    secrets = tuple(each for each in fates if isinstance(each, SecretFound))
+    carried = [each for each in fates if isinstance(each, Carried)]
+    current = upgraded(existing or "")
+    if isinstance(current, Problem):
+        raise Refused(current)
+    values = _values_of(current)
+    kept: list[Moved] = []
+    for move in (each for each in fates if isinstance(each, Moved)):
+        loser = [move]
+        if _takes(values, move, choose):
+            loser = [each for each in kept if each.field == move.field and each.value not in ("", move.value)]
+            values[move.field] = move.value or values.get(move.field, "")
+            kept = [*(each for each in kept if each not in loser), move]
+        carried += [Carried(each.setting, f"{'.'.join(each.field)} has another value, which was chosen") for each in loser]
+    if any(each.proposal.startswith("credentials.client_secret") for each in secrets) and values.get(("credentials", "client_id")):
+        values.setdefault(CLIENT_SECRET, "env:COGNITO_CLIENT_SECRET")
+    text = fresh(files, values, kept) if existing is None else _merged(current, values)
+    rest = leftovers(files, carried, secrets)
+    text = with_leftovers(text, rest if existing is None else (*rest, *_comments_of(kept)))
+    steps = tuple(f"version {step.version} -> {step.version + 1}: {step.says}" for step in due(existing or ""))
+    # Without old files a text of ours stays as it is, character for character.
+    safe = hidden(text).text if files else text
+    return Migration(text=safe, moved=tuple(kept), carried=tuple(carried), secrets=secrets, steps=steps)
+
+
+def _takes(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
+    """Whether the value of this setting counts, and not the one that is already there."""
+    there = values.get(move.field)
+    if not there or not move.value or there == move.value:
+        return True
+    choice = choose(Difference(move.field, there, move.value))
+    if choice == "abort":
+        raise Refused(_aborted(move))
+    return choice == "theirs"
+
+
+def _values_of(text: str) -> dict[Field, str]:
+    plain = meaning(text)
+    return {} if isinstance(plain, Malformed) else dict(_texts(plain))
+
+
+def _texts(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, str]]:
+    if isinstance(plain, dict):
+        for key, below in plain.items():
+            yield from _texts(below, (*path, key))
+    elif isinstance(plain, str):
+        yield path, plain
+
+
+def _merged(text: str, values: dict[Field, str]) -> str:
+    """The file that is there, with what is new in it."""
+    there = _values_of(text)
+    for field, value in values.items():
+        if there.get(field, "") != value:
+            edited = put(text, field, value)
+            if isinstance(edited, Problem):
+                raise Refused(edited)
+            text = edited
+    return text
+
+
+def _comments_of(moves: Sequence[Moved]) -> Iterator[str]:
+    """In a file that was there, comments of settings that moved into it stand below, with their setting's name."""
+    for move in moves:
+        notes = [*move.setting.above, *([move.setting.beside] if move.setting.beside else [])]
+        yield from (f"#   {'.'.join(move.field)}: {note}" for note in notes)
+
+
+def _aborted(move: Moved) -> Problem:
+    return Problem(
+        code="MIGRATE-ABORTED",
+        what="Nothing was migrated.",
+        why=f"There are two values for {'.'.join(move.field)}, and you chose to abort.",
+        do=("Make the files agree, or decide otherwise: --conflict=mine or --conflict=theirs.",),
+        context={"other_value_in": move.setting.source},
+    )

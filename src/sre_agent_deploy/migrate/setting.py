@@ -1,0 +1,120 @@
+"""One setting of an old file, with the comments that belong to it, and where such settings come from (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.document import Entry, Mapping, Plain, plain
+from sre_agent_deploy.config.dotenv import read_dotenv
+from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.spans import Piece, spans
+from sre_agent_deploy.edit.comments import comments
+from sre_agent_deploy.migrate.unreadable import unreadable
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """`name` with its value; `above` are the comment lines before it, `beside` the comment behind it."""
+
+    source: str
+    name: str
+    value: Plain
+    above: tuple[str, ...] = ()
+    beside: str = ""
+    written: str = ""
+    """The lines as they stand in the file, comments included."""
+
+
+@dataclass(frozen=True)
+class OldFile:
+    """Everything that an old file says: its settings in order, and the comments behind the last of them."""
+
+    source: str
+    settings: tuple[Setting, ...]
+    below: tuple[str, ...] = ()
+
+
+def of_yaml(source: str, text: str) -> OldFile | Problem:
+    """The top-level keys of a YAML or JSON file."""
+    tree = parse(text)
+    if isinstance(tree, Malformed):
+        return unreadable(source, tree.mark.line, "It is not valid YAML.")
+    if not isinstance(tree, Mapping):
+        return unreadable(source, 1, "It holds no `key: value` lines.")
+    pieces = spans(text)
+    top = [piece for piece in pieces if len(piece.path) == 1]
+    settings, done = [], 0
+    for entry, piece in zip(tree.entries, top, strict=True):
+        end = _line_end(text, piece.value.end)
+        settings.append(_setting(source, entry, piece, text[done:end], _comments(text, pieces, done, end, piece)))
+        done = end
+    return OldFile(source, tuple(settings), tuple(_comments(text, pieces, done, len(text), None)[0]))
+
+
+def of_dotenv(source: str, text: str) -> OldFile | Problem:
+    """The NAME=value lines of a `.env` file, or of the files that scripts read with `source`."""
+    settings: list[Setting] = []
+    above: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            above.extend([line.strip()] if line.strip() else [])
+            continue
+        variables, faults = read_dotenv(line)
+        if faults:
+            return unreadable(source, number, faults[0].why)
+        ((name, value),) = variables.items()
+        beside = _behind(line, variables)
+        settings.append(Setting(source=source, name=name, value=value, above=tuple(above), beside=beside, written=line.strip()))
+        above = []
+    return OldFile(source, tuple(settings), tuple(above))
+
+
+def _behind(line: str, variables: dict[str, str]) -> str:
+    """The comment behind a value: the longest end of the line without which the line says the same."""
+    starts = (found.start() for found in re.finditer(r"\s#", line))
+    return next((line[start:].strip() for start in starts if read_dotenv(line[:start]) == (variables, ())), "")
+
+
+def _setting(source: str, entry: Entry, piece: Piece, written: str, notes: tuple[list[str], str]) -> Setting:
+    value = plain(entry.value)
+    return Setting(
+        source=source,
+        name=entry.key,
+        value="" if value is None else value,
+        above=tuple(notes[0]),
+        beside=notes[1],
+        written=written.strip("\n"),
+    )
+
+
+def _comments(text: str, pieces: tuple[Piece, ...], start: int, end: int, piece: Piece | None) -> tuple[list[str], str]:
+    """The comments of one stretch: all but the last one that stands behind the value; those within a value count as above it."""
+    above, beside = [], ""
+    for span in comments(text, pieces):
+        if start <= span.start < end:
+            if piece and span.start >= piece.value.end:
+                beside = text[span.start : span.end]
+            else:
+                above.append(text[span.start : span.end])
+    return above, beside
+
+
+def _line_end(text: str, position: int) -> int:
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end + 1
+
+
+def walk_texts(value: Plain) -> Iterator[str]:
+    """Every text in a value."""
+    match value:
+        case str(text):
+            yield text
+        case list(items):
+            for item in items:
+                yield from walk_texts(item)
+        case dict(entries):
+            for item in entries.values():
+                yield from walk_texts(item)
