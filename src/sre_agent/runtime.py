@@ -20,6 +20,7 @@ from sre_core.problem import Problem, Refused
 
 BODY_LIMIT = 65_536
 PROMPT_LIMIT = 8_000
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def app(assistant: Assistant, verifier: Verifier) -> Starlette:
             return _failure(503, refused.problems)
         if isinstance(caller, Denial):
             return _denied(request, caller)
-        question = Question.parse(await _body(request))
+        body = await _body(request)
+        question = Question.parse(body) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
         if isinstance(question, Problem):
             return _failure(400, (question,))
         return await _answer(assistant, question)
@@ -65,7 +67,19 @@ def app(assistant: Assistant, verifier: Verifier) -> Starlette:
         yield
         await assistant.close()
 
-    routes = [Route("/invocations", invocations, methods=["POST"]), Route("/ping", _ping, methods=["GET"])]
+    async def elsewhere(request: Request) -> JSONResponse:
+        """Nothing is here; whoever may not ask does not learn even that."""
+        try:
+            caller = await verifier.check(request.headers.get("authorization"))
+        except Refused as refused:
+            return _failure(503, refused.problems)
+        return _denied(request, caller) if isinstance(caller, Denial) else _failure(404, (_not_here(),))
+
+    routes = [
+        Route("/invocations", invocations, methods=["POST"]),
+        Route("/ping", _ping, methods=["GET"]),
+        Route("/{path:path}", elsewhere, methods=_METHODS),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -73,13 +87,13 @@ async def _ping(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "health": "Healthy", "time_of_last_update": int(clock.now().timestamp())})
 
 
-async def _body(request: Request) -> bytes:
-    """The body, but never more than a little over the limit: the rest is not read."""
+async def _body(request: Request) -> bytes | None:
+    """The body, or None where it is over the limit: the rest is not read."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            return b""
+            return None
     return body
 
 
@@ -128,6 +142,15 @@ def _failure(status: int, problems: tuple[Problem, ...]) -> JSONResponse:
     first = problems[0]
     error = {**first.to_json(), "message": f"{first.what} {first.why}"}
     return JSONResponse({"error": error, "problems": [problem.to_json() for problem in problems]}, status_code=status)
+
+
+def _not_here() -> Problem:
+    return Problem(
+        code="INVOCATION-PATH",
+        what="There is nothing at this path for this method.",
+        why="The assistant is asked by POST /invocations; GET /ping says whether it is healthy.",
+        do=("Send the request to /invocations with POST.",),
+    )
 
 
 def _bad_request(why: str) -> Problem:

@@ -35,10 +35,10 @@ class Running:
 
         return asyncio.run(run())
 
-    def get(self, path: str) -> httpx2.Response:
+    def get(self, path: str, **headers: str) -> httpx2.Response:
         async def run() -> httpx2.Response:
             async with transport.client(ca_file=str(self.authority.ca_file)) as http:
-                return await http.get(f"{self.url}{path}")
+                return await http.get(f"{self.url}{path}", headers=headers)
 
         return asyncio.run(run())
 
@@ -116,6 +116,23 @@ def test_bodies_that_are_no_question(running: Running, issuer: Issuer, body: Any
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "INVOCATION-INVALID"
     assert response.json()["error"]["do"]
+
+
+def test_a_body_that_is_too_long(running: Running, issuer: Issuer) -> None:
+    """A question over the limit is refused for its length, not for its form."""
+    response = running.post({"input": {"prompt": "x" * 70_000}}, issuer.token())
+    assert response.status_code == 400
+    assert "longer than 65536 bytes" in response.text
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/metrics", "/invocations", "/ping/x"])
+def test_paths_that_are_not_there(running: Running, issuer: Issuer, capfd: pytest.CaptureFixture[str], path: str) -> None:
+    """Without a token every path but /ping is refused alike, in JSON and with one security event; with one it is not found."""
+    refused = running.get(path)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "missing_token")
+    assert capfd.readouterr().err.count("security.access_denied") == 1
+    absent = running.get(path, authorization=f"Bearer {issuer.token()}")
+    assert (absent.status_code, absent.json()["error"]["code"]) == (404, "INVOCATION-PATH")
 
 
 def test_a_gateway_that_is_gone(authority: Authority, issuer: Issuer) -> None:

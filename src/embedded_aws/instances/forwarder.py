@@ -58,8 +58,8 @@ class Forwarder:
             async with asyncio.TaskGroup() as both:
                 both.create_task(_pump(reader, onward_writer))
                 both.create_task(_pump(onward_reader, writer))
-        except* ConnectionError:
-            # One side broke off, which ended the other direction too.
+        except* OSError:
+            # One side broke off, which ended the other direction too; a half-close that comes too late (ENOTCONN) is one way to learn it.
             pass
         finally:
             onward_writer.close()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 
 import aiohttp
 import pytest
+
+from embedded_aws.instances.forwarder import Forwarder
 
 pytestmark = pytest.mark.anyio
 
@@ -105,3 +109,27 @@ async def test_a_taken_443(host, loopback) -> None:
         port = await host.address_allocated("eip-1", address)
         assert port != 443
         assert await refused(address, port)
+
+
+async def test_both_sides_that_break_off_at_once(loopback) -> None:
+    """Connections that end in any order are no error: nothing is written to the log of this AWS."""
+    loop, bugs = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: bugs.append(context))
+    with socket.create_server((loopback(), 0)) as onward:
+        onward.setblocking(False)
+        listening = socket.create_server((loopback(), 0))
+        forwarder = Forwarder(listening, onward.getsockname)
+        await forwarder.open()
+        for turns in range(8):
+            caller = socket.create_connection(listening.getsockname())
+            served, _ = await loop.sock_accept(onward)
+            caller.close()
+            # Somewhere among these turns, the caller's end was read and is about to be passed on.
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            # Linger 0: broken off by a reset, as by a process that is killed.
+            served.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            served.close()
+            await asyncio.sleep(0.01)
+        await forwarder.close()
+    assert bugs == []

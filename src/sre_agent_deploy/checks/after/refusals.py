@@ -32,12 +32,25 @@ class Refused:
     required: ClassVar[bool] = True
 
     def probe(self, world: Deployed) -> Answer | Problem:
-        return self.attempt(world)
+        answer = self.attempt(world)
+        return answer if isinstance(answer, Problem) or answer.status < 500 else self._unseen(answer)
 
     def judge(self, facts: Answer) -> Verdict:
         if facts.status in self.statuses:
             return Verdict(True, f"{self.proves} ({facts.status})")
         return Verdict(False, f"it was answered {facts.status}", self._open(facts))
+
+    def _unseen(self, answer: Answer) -> Problem:
+        """An answer from before the lock: the door's own, while what is behind it does not run, says nothing about who gets in."""
+        return Problem(
+            code="ACCESS-NOT-SEEN",
+            what=f"It could not be seen whether {self.proves}: it was answered {answer.status}.",
+            why=answer.body[:300].decode(errors="replace") or "The answer was empty.",
+            do=(
+                "Bring back what does not run first: the other findings name it.",
+                "Run `sre-agent-deploy verify` again.",
+            ),
+        )
 
     def _open(self, facts: Answer) -> Problem:
         return Problem(

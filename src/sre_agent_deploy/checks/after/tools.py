@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
@@ -59,7 +59,13 @@ async def _called(world: Deployed) -> dict[str, str] | Problem:
         if isinstance(client, Problem):
             return client
         answers = {target: await client.call_tool(f"{target}___{operation}", {}) for target, operation in CALLED.items()}
-        return {target: str(answer.content[0])[:300] if answer.is_error else "" for target, answer in answers.items()}
+        return {target: _said(answer.content) if answer.is_error else "" for target, answer in answers.items()}
+
+
+def _said(content: Sequence[object]) -> str:
+    """The words of a failed call."""
+    words = " ".join(str(getattr(part, "text", part)) for part in content)
+    return words[:300] or "it failed without a word"
 
 
 def _asked[T](world: Deployed, ask: Callable[[Deployed], Awaitable[T | Problem]]) -> T | Problem:
@@ -132,6 +138,8 @@ def _not_called(failed: dict[str, str]) -> Problem:
         what=f"Tools are listed but can't be called: {', '.join(failed)}.",
         why=" | ".join(f"{target}: {error}" for target, error in failed.items()),
         do=(
+            "The gateway calls the backends by name: deployment.domain_name must resolve to this deployment's Elastic IP "
+            "(an A record; set hosted_zone_id to have it made).",
             "If it says 'internal error': the gateway's role may lack GetResourceApiKey; set gateway.debug to see more.",
             "Run `sre-agent-deploy deploy` again; it repairs what differs from the configuration.",
         ),

@@ -1,0 +1,41 @@
+"""What a check of a refusal says where the door itself answers because nothing behind it runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sre_agent_deploy.checks.after.deployed import Answer, Client, Deployed
+from sre_agent_deploy.checks.after.refusals import Refused
+from sre_agent_deploy.checks.after.tools import ToolsCalled
+from sre_agent_deploy.checks.check import run
+from sre_core.secret import Secret
+
+NOBODY = Client("id", Secret("secret"), "scope")
+WORLD = Deployed("https://sre.example.com", "192.0.2.1", "https://gateway.example/mcp", "https://issuer.example", NOBODY, NOBODY)
+
+
+def answered(status: int) -> Refused:
+    return Refused("logs.no_key", "logs refuses a request without a key", lambda _: Answer(status, b'{"error": "the words"}', {}))
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_service_that_does_not_run(status: int) -> None:
+    """An error of the door is no open door: the check could not look, and nobody is told to take anything off the network."""
+    [finding] = run((answered(status),), WORLD)
+    assert (finding.status, finding.problem and finding.problem.code) == ("unknown", "ACCESS-NOT-SEEN")
+    assert "the words" in str(finding.problem)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 404])
+def test_a_door_that_is_open(status: int) -> None:
+    """Any other answer than a refusal is one that must not be."""
+    [finding] = run((answered(status),), WORLD)
+    assert (finding.status, finding.problem and finding.problem.code) == ("failed", "ACCESS-NOT-REFUSED")
+
+
+def test_calls_that_fail() -> None:
+    """What failed is told in its own words, and that the gateway must be able to find the domain."""
+    verdict = ToolsCalled().judge({"logs": "An internal error occurred.", "metrics": ""})
+    assert verdict.problem
+    assert verdict.problem.why == "logs: An internal error occurred."
+    assert any("domain_name must resolve" in step for step in verdict.problem.do)
