@@ -120,7 +120,8 @@ def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None
         listed = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)))
         if isinstance(listed, Problem | Lost):
             return listed.problem if isinstance(listed, Lost) else listed
-        if until is None or clock.now() > until:
+        seen = {(owned.name, owned.generation) for owned in listed}
+        if until is None or clock.now() > until or seen.issuperset((record.name, record.generation) for record in begun):
             return listed
         time.sleep(pause)
     raise AssertionError("pauses() never ends")

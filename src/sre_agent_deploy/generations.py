@@ -36,14 +36,14 @@ def numbered(change: Change, records: Sequence[Record]) -> Change:
 def superseded(change: Change, candidates: Sequence[Found[Any]], records: Sequence[Record], deployment: str) -> Iterator[Change]:
     """What goes once `change` is done: older generations, and births that were begun and are no longer wanted."""
     stays = {change.generation, change.next_generation}
-    known = [(record.id, record.generation) for record in records if not record.named and record.generation not in stays]
-    recorded = {id for id, _ in known}
-    ours = [found for found in candidates if found.owner(deployment) == "us" and not change.named]
-    listed = [(found.id, generation_of(found)) for found in ours if found.id not in recorded]
+    listed = {found.id: generation_of(found) for found in candidates if found.owner(deployment) == "us" and not change.named}
+    known = {record.id: record.generation for record in records if record.id and not record.named and record.generation not in stays}
+    gone = {*stays, *listed.values()}
+    begun = [("", record.generation) for record in records if not record.id and record.generation not in gone]
     because = f"the configuration names {change.id} instead" if change.named else "another generation has taken its place"
     loses = kinds.by_kind(change.kind).LOSES if change.named else ""
-    for id, generation in (*known, *listed):
-        if id != change.id:
+    for id, generation in (*(listed | known).items(), *begun):
+        if not id or id != change.id:
             yield Change(change.name, change.kind, Action.DELETE, because, loses=loses, id=id, generation=generation)
 
 

@@ -1,0 +1,96 @@
+"""An update stands beside what serves until it is ready; however it is cut short, the next run goes on from there."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.cut import Cut, cut_at, no_mutation
+from fixtures.engine import Engine, engine, site, unbooted
+from sre_agent_deploy.plan import Action
+
+__all__ = ["engine", "site", "unbooted"]
+
+
+def _instances(engine: Engine) -> list[str]:
+    filters = [
+        {"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    reservations = engine.client("ec2").describe_instances(Filters=filters)["Reservations"]
+    return [instance["InstanceId"] for entry in reservations for instance in entry["Instances"]]
+
+
+def _serving(engine: Engine) -> str:
+    [address] = engine.client("ec2").describe_addresses(AllocationIds=[engine.id_of("address")])["Addresses"]
+    return str(address["InstanceId"])
+
+
+def test_a_second_apply(engine: Engine) -> None:
+    """It makes no mutating call, and saves nothing but the run itself."""
+    engine.deploy()
+    before = engine.state
+    with no_mutation(engine.aws):
+        engine.deploy()
+    assert before
+    assert engine.state
+    assert before.records == engine.state.records
+
+
+def test_an_update(engine: Engine) -> None:
+    """Only what depends on the changed value is touched; the old machine goes once the new one serves."""
+    engine.deploy()
+    old = _serving(engine)
+    engine.sections["deployment"] = {"volume_gb": 60}
+    assert engine.changes() == {"instance": Action.REPLACE, "address_association": Action.UPDATE}
+    engine.deploy()
+    assert _instances(engine) == [_serving(engine)]
+    assert _serving(engine) != old
+
+
+@pytest.mark.parametrize(
+    ("operation", "moment", "ending"),
+    [
+        ("RunInstances", "committed", "resume"),
+        ("RunInstances", "committed", "reverted"),
+        ("RunInstances", "committed", "lost"),
+        ("AssociateAddress", "before", "reverted"),
+        ("AssociateAddress", "before", "cleanup"),
+        ("TerminateInstances", "before", "resume"),
+    ],
+)
+def test_an_update_that_was_cut_short(engine: Engine, operation: str, moment: str, ending: str) -> None:
+    """Until the end the old machine serves. Resumed, reverted or without a state file: one machine is left, the wanted one."""
+    engine.deploy()
+    old = _serving(engine)
+    engine.sections["deployment"] = {"volume_gb": 60}
+    with pytest.raises(Cut), cut_at(engine.aws, operation, moment):
+        engine.apply()
+    assert old in _instances(engine)
+    if operation != "TerminateInstances":
+        assert _serving(engine) == old
+    if ending == "reverted":
+        engine.sections.clear()
+    if ending == "lost":
+        engine.forget()
+    if ending == "cleanup":
+        assert not engine.cleanup().problems
+        assert _instances(engine) == []
+        return
+    engine.deploy()
+    assert _instances(engine) == [_serving(engine)]
+    assert (_serving(engine) == old) == (ending == "reverted")
+
+
+def test_what_the_configuration_names_from_now_on(engine: Engine) -> None:
+    """Ours is left for theirs and deleted with the data it loses said; named no longer, one of our own is made anew."""
+    engine.deploy()
+    ours = engine.id_of("bucket")
+    engine.client("s3").create_bucket(Bucket=f"{engine.name}-theirs")
+    engine.sections["gateway"] = {"s3_bucket": f"{engine.name}-theirs"}
+    [deleted] = [change for change in engine.plan().changes if change.action is Action.DELETE]
+    assert (deleted.id, deleted.loses) == (ours, "data")
+    engine.deploy()
+    assert ours not in [bucket["Name"] for bucket in engine.client("s3").list_buckets()["Buckets"]]
+    engine.sections.clear()
+    engine.deploy()
+    assert engine.client("s3").list_objects_v2(Bucket=f"{engine.name}-theirs")["KeyCount"] == 0
