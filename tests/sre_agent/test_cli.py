@@ -18,7 +18,7 @@ from a2wsgi import WSGIMiddleware
 from agent_backends import tools_and_backend
 from agent_gateway import Gateway
 from agent_https import Authority, https
-from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, Issuer
+from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
 from agent_running import assistant_app
 from click.testing import CliRunner, Result
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -92,7 +92,7 @@ def deployment(tmp_path: Path, aws: str, assistant_url: str, issuer: Issuer, aut
         aws_access_key_id="k",
         aws_secret_access_key="s",
     )
-    secret = json.dumps({"client_secret": issuer.secrets[CALLER_CLIENT]})
+    secret = json.dumps({"client_secret": issuer.secrets[CALLER_CLIENT], "gateway_secret": issuer.secrets[GATEWAY_CLIENT]})
     stored = client.create_secret(Name=f"caller-{time.monotonic_ns()}", SecretString=secret)
     (tmp_path / "embedded-aws.json").write_text(json.dumps(registry))
     connection: Mapping[str, Any] = {
@@ -185,6 +185,29 @@ def test_each_hop_that_can_fail(deployment: Deployment, changes: dict[str, objec
     assert done.exit_code == 1
     assert [problem["code"] for problem in json.loads(done.stdout)["problems"]] == [code]
     assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def test_the_other_clients_token(deployment: Deployment) -> None:
+    """The assistant refuses the client that the gateway lets in, and the message says which side to look at."""
+    arn = json.loads(deployment.connection.read_text())["client_secret"]["secret_arn"]
+    secret = {"secret_arn": arn, "json_key": "gateway_secret", "region": "us-east-1"}
+    changed = deployment.changed(client_id=GATEWAY_CLIENT, scope=GATEWAY_SCOPE, client_secret=secret)
+    done = deployment.invoke("--connection", changed, "--prompt", "?")
+    assert done.exit_code == 1
+    assert "ASSISTANT-REFUSED-TOKEN" in done.stderr
+    assert "sre-agent-deploy verify" in done.stderr
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"evidence": [{"id": "inv-0123abcd-e1"}]}', '{"evidence": 1}'])
+def test_a_kept_report_that_is_damaged(deployment: Deployment, kept: str) -> None:
+    """Half a report is a Problem that says which file and what to do, and no traceback."""
+    folder = deployment.state / "reports"
+    folder.mkdir()
+    (folder / "inv-0123abcd.json").write_text(kept)
+    done = deployment.invoke("evidence", "inv-0123abcd-e1")
+    assert done.exit_code == 1
+    assert "REPORT-DAMAGED" in done.stderr
+    assert "inv-0123abcd.json" in done.stderr
 
 
 def test_a_page_that_is_no_assistant(deployment: Deployment, issuer: Issuer) -> None:
