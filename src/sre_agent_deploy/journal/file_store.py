@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
-from sre_agent_deploy.journal.record import SCHEMA, State
+from sre_agent_deploy.journal.document import understood, written
+from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
 
 
@@ -20,20 +20,16 @@ class FileStore:
     def load(self) -> State | Problem | None:
         """The state in the file, None where there is no file, or a Problem; the file is never changed."""
         try:
-            document = json.loads(self.path.read_bytes())
-            newer = isinstance(document, dict) and isinstance(document.get("schema"), int) and document["schema"] > SCHEMA
-            return _too_new(self.path, document["schema"]) if newer else State.from_json(document)
+            return understood(self.path.read_bytes(), str(self.path))
         except FileNotFoundError:
             return None
         except OSError as error:
             return _unreadable(self.path, error)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return _damaged(self.path, error)
 
     def save(self, state: State) -> None:
         """Replace the file, durably. Raises Refused where that fails; the old file is then as it was."""
         try:
-            self._replace(json.dumps(state.to_json(), indent=1).encode())
+            self._replace(written(state))
         except OSError as error:
             raise Refused(_unsaved(self.path, error)) from error
 
@@ -61,34 +57,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _too_new(path: Path, schema: int) -> Problem:
-    return Problem(
-        code="STATE-TOO-NEW",
-        what=f"The state file {path} has format {schema}; this version knows formats up to {SCHEMA}.",
-        why="A newer version of sre-agent-deploy wrote it.",
-        do=("Use that newer version, or upgrade this one.", "Nothing was changed."),
-    )
-
-
 def _unreadable(path: Path, error: OSError) -> Problem:
     return Problem(
         code="STATE-UNREADABLE",
         what=f"The state file {path} could not be read.",
         why=str(error),
         do=(f"Make it readable for you (`ls -l {path}`), or name another with --state-file.", "Nothing was changed."),
-    )
-
-
-def _damaged(path: Path, error: Exception) -> Problem:
-    return Problem(
-        code="STATE-DAMAGED",
-        what=f"The state file {path} is not a deployment's state.",
-        why=f"It was cut off, edited, or is another kind of file ({type(error).__name__}: {error}).",
-        do=(
-            f"Put back a good copy; or move it away (`mv {path} {path}.damaged`) and run the same command again:"
-            " what exists is found by its tags and adopted.",
-            "Nothing was changed, the file included.",
-        ),
     )
 
 

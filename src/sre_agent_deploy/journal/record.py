@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-SCHEMA = 1
+from sre_agent_deploy.journal.migrations import SCHEMA
+from sre_core import clock
 
 type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
 
@@ -98,4 +99,7 @@ def _record_json(record: Record) -> dict[str, Any]:
 def _record(value: Mapping[str, Any]) -> Record:
     if value["phase"] not in ("intended", "born", "configured", "ready", "dying", "gone"):
         raise ValueError(f"unknown phase {value['phase']}")
+    clock.parse(value["intended_at"])
+    if not all(isinstance(value[field], str) for field in ("name", "kind", "id")) or not isinstance(value["generation"], int):
+        raise TypeError("a record's name, kind and id are text, and its generation is a number")
     return Record(**{**value, "phase": cast("Phase", value["phase"])})

@@ -20,6 +20,7 @@ from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
+from sre_core.problem import Problem, Refused
 
 # One class for each AWS type: secrets of every sort are listed and deleted by the first that makes them.
 ORDER: tuple[type[Resource], ...] = (
@@ -44,5 +45,17 @@ ORDER: tuple[type[Resource], ...] = (
 
 
 def by_kind(kind: str) -> type[Resource]:
-    """The class for a journal record's kind. Raises StopIteration on a kind that no version had: a fault of ours."""
-    return next(type_ for type_ in ORDER if kind == type_.KIND)
+    """The class for a journal record's kind. Raises Refused on one that this version does not know."""
+    known = next((type_ for type_ in ORDER if kind == type_.KIND), None)
+    if known is None:
+        raise Refused(_unknown(kind))
+    return known
+
+
+def _unknown(kind: str) -> Problem:
+    return Problem(
+        code="STATE-UNKNOWN-KIND",
+        what=f"The state file tells of a {kind or 'resource without a kind'}, which this version does not know.",
+        why="A newer version of sre-agent-deploy wrote it, or it was edited.",
+        do=("Use that newer version, or put back a good copy of the state file.", "Nothing was changed."),
+    )
