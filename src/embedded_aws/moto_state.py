@@ -1,4 +1,8 @@
-"""Reads and writes moto's state from inside the process: what AWS's own services see of one another."""
+"""Reads and writes moto's state from inside the process: what AWS's own services see of one another.
+
+API calls change that state in moto's thread meanwhile, so whatever is looked through is copied first: `list` and `tuple`
+of a dictionary's views are one step for Python, a loop over them is many.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ def role_exists(account_id: str, arn: str) -> bool:
     """Whether IAM has a role of this ARN."""
     from moto.iam.models import iam_backends
 
-    return any(role.arn == arn for role in iam_backends[account_id][_PARTITION].get_roles())
+    return any(role.arn == arn for role in tuple(iam_backends[account_id][_PARTITION].get_roles()))
 
 
 def assume_role(account_id: str, region: str, role_arn: str, session_name: str) -> TemporaryCredentials:
@@ -69,8 +73,8 @@ def route53_addresses(account_id: str, host: str) -> tuple[str, ...]:
     """The A records of a name, following CNAMEs inside the account's zones."""
     from moto.route53.models import route53_backends
 
-    zones = route53_backends[account_id][_PARTITION].zones.values()
-    records = {(record.name.rstrip(".").lower(), record.type): record for zone in zones for record in zone.rrsets}
+    zones = tuple(route53_backends[account_id][_PARTITION].zones.values())
+    records = {(record.name.rstrip(".").lower(), record.type): record for zone in zones for record in tuple(zone.rrsets)}
     name = host.rstrip(".").lower()
     for _ in range(8):  # as many aliases as a resolver follows before it calls them a loop
         if address_record := records.get((name, "A")):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
+import threading
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -80,6 +82,32 @@ def test_credentials_of_a_role(account: Account) -> None:
     assert str(given.secret_access_key) == str(given.session_token) == "***"
     with pytest.raises(KeyError):
         account.credentials_for_role(role.arn + "x", "session")
+
+
+def test_looking_while_others_make_and_delete(account: Account) -> None:
+    """The gateways and instances of this AWS look at its state while API calls change it, and see either what was or what is."""
+    from moto.iam.models import iam_backends
+
+    iam, stop = iam_backends[account.account_id]["aws"], threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            made = name("role")
+            iam.create_role(made, "{}", "/", None, "", {}, "3600")
+            iam.delete_role(made)
+
+    for _ in range(300):
+        iam.create_role(name("standing"), "{}", "/", None, "", {}, "3600")
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # the threads take turns as often as they can
+    changing = threading.Thread(target=come_and_go)
+    changing.start()
+    try:
+        assert not any(account.role_exists("arn:aws:iam::123456789012:role/absent") for _ in range(3000))
+    finally:
+        stop.set()
+        changing.join()
+        sys.setswitchinterval(before)
 
 
 def test_names(account: Account) -> None:

@@ -1,4 +1,7 @@
-"""What AgentCore reads and makes in the account's IAM and Secrets Manager, which are moto's, in this process."""
+"""What AgentCore reads and makes in the account's IAM and Secrets Manager, which are moto's, in this process.
+
+As in `moto_state`, what is looked through is copied first: moto's own thread may change it meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,14 @@ def role_policies(account_id: str, role_arn: str) -> tuple[Policy, ...]:
     role = _role(account_id, role_arn)
     if role is None:
         return ()
-    attached = (policy.default_version.document for policy in role.managed_policies.values())
+    attached = (policy.default_version.document for policy in tuple(role.managed_policies.values()))
     return tuple(_document(text) for text in (*role.policies.values(), *attached))
 
 
 def _role(account_id: str, role_arn: str) -> Any:
     from moto.iam.models import iam_backends
 
-    return next((role for role in iam_backends[account_id][_PARTITION].get_roles() if role.arn == role_arn), None)
+    return next((role for role in tuple(iam_backends[account_id][_PARTITION].get_roles()) if role.arn == role_arn), None)
 
 
 def _document(text: str | Policy) -> Policy:
@@ -46,7 +49,7 @@ def secret_arn(account_id: str, region: str, secret_id: str) -> str | None:
     """The ARN of a secret by its name or ARN; None where it is absent or scheduled for deletion."""
     from moto.secretsmanager.models import secretsmanager_backends
 
-    for secret in secretsmanager_backends[account_id][region].secrets.values():
+    for secret in tuple(secretsmanager_backends[account_id][region].secrets.values()):
         if secret_id in (secret.arn, secret.name) and not secret.is_deleted():
             return str(secret.arn)
     return None

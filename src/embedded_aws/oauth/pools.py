@@ -43,17 +43,18 @@ def find(account_id: str, pool_id: str) -> Pool | None:
 
     regions = cognitoidp_backends[account_id]
     region = pool_id.rpartition("_")[0]
-    known = region in regions and pool_id in regions[region].user_pools
-    return _pool(regions[region].user_pools[pool_id]) if known else None
+    found = regions[region].user_pools.get(pool_id) if region in regions else None
+    return _pool(found) if found else None
 
 
 def find_by_domain(account_id: str, domain: str) -> Pool | None:
     """The pool whose domain this is, in whichever region it lives."""
     from moto.cognitoidp.models import cognitoidp_backends
 
-    for backend in cognitoidp_backends[account_id].values():
-        if domain in backend.user_pool_domains:
-            return find(account_id, backend.user_pool_domains[domain].user_pool_id)
+    # Copies, here and below: moto's own thread may make and delete meanwhile.
+    for backend in tuple(cognitoidp_backends[account_id].values()):
+        if found := backend.user_pool_domains.get(domain):
+            return find(account_id, found.user_pool_id)
     return None
 
 
@@ -62,9 +63,11 @@ def _pool(found: Any) -> Pool:
         pool_id=found.id,
         domain=found.domain.domain if found.domain else "",
         scopes=frozenset(
-            f"{server.identifier}/{scope['ScopeName']}" for server in found.resource_servers.values() for scope in server.scopes or ()
+            f"{server.identifier}/{scope['ScopeName']}"
+            for server in tuple(found.resource_servers.values())
+            for scope in server.scopes or ()
         ),
-        clients={client.id: _client(client) for client in found.clients.values()},
+        clients={client.id: _client(client) for client in tuple(found.clients.values())},
         key=found.json_web_key,
     )
 
