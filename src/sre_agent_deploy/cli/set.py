@@ -1,4 +1,4 @@
-"""`set KEY VALUE`: one setting of config.yaml; comments, order and formatting of all the rest stay."""
+"""`set KEY VALUE [KEY VALUE]...`: settings of config.yaml; comments, order and formatting of all the rest stay."""
 
 from __future__ import annotations
 
@@ -13,37 +13,51 @@ from sre_agent_deploy.cli.render import show_problems
 from sre_core.problem import Problem, Refused
 
 
-@click.command("set", help="Change one setting, for example: set deployment.instance_type t3.2xlarge")
-@click.argument("key")
-@click.argument("value")
+@click.command("set", help="Change settings, for example: set deployment.instance_type t3.2xlarge")
+@click.argument("words", metavar="KEY VALUE [KEY VALUE]...", nargs=-1, required=True)
 @config_option
 @state_option
 @json_option
-def command(*, key: str, value: str, config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
+def command(*, words: tuple[str, ...], config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.backup.restore import invalid
+    from sre_agent_deploy.config.redaction import redacted
     from sre_agent_deploy.edit.file import read
-    from sre_agent_deploy.edit.put import put
-    from sre_agent_deploy.edit.words import path_of, value_of
 
     original = read(config_file or CONFIG)
     if isinstance(original, Problem):
         raise Refused(original)
-    text = put(original.text, path_of(key), value_of(value))
-    if isinstance(text, Problem):
-        raise Refused(text)
+    text = _edited(original.text, words)
     before = {(fault.code, fault.what) for fault in invalid(original.path, original.text, os.environ)}
     after = invalid(original.path, text, os.environ)
     # A file with two faults can be corrected one setting at a time; a new fault is never written.
     if new := tuple(fault for fault in after if (fault.code, fault.what) not in before):
         raise Refused(*new)
     kept = keep.rewrite(original, text, state_file or STATE) if text != original.text else None
+    keys = [redacted(key) for key in words[::2]]
     if as_json:
-        click.echo(json.dumps({"set": key, "changed": kept is not None, "backup_of_before": str(kept.path) if kept else ""}))
+        click.echo(json.dumps({"set": keys, "changed": kept is not None, "backup_of_before": str(kept.path) if kept else ""}))
+    elif kept:
+        click.echo(f"{original.path}: {', '.join(keys)} set. What it was before: {kept.path}")
     else:
-        click.echo(f"{original.path}: {key} is set. What it was before: {kept.path}" if kept else f"{original.path} already says so.")
+        click.echo(f"{original.path} already says so.")
     if after:
         show_problems(after, as_json=as_json)
         click.echo(f"\n{original.path} has other faults, which were there before.", err=True)
     elif not as_json:
         click.echo("Next: sre-agent-deploy plan")
+
+
+def _edited(text: str, words: tuple[str, ...]) -> str:
+    """The text with every pair of words put into it, all of them or none."""
+    from sre_agent_deploy.edit.put import put
+    from sre_agent_deploy.edit.words import path_of, value_of
+
+    if len(words) % 2:
+        raise click.UsageError("give each key a value: set KEY VALUE [KEY VALUE]...")
+    for key, value in zip(words[::2], words[1::2], strict=True):
+        edited = put(text, path_of(key), value_of(value))
+        if isinstance(edited, Problem):
+            raise Refused(edited)
+        text = edited
+    return text

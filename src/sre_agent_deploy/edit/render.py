@@ -10,6 +10,8 @@ from sre_agent_deploy.config.document import Plain
 # Words, paths, ARNs and ${NAME} need no quotes in a block; between brackets and braces, fewer characters are free.
 _PLAIN = re.compile(r"[A-Za-z0-9_./$](?:[\w./+=@~%${}:*-]|(?<![:\s]) (?=[\w./$]))*(?<!:)", re.ASCII)
 _PLAIN_IN_FLOW = re.compile(r"[A-Za-z0-9_./][\w./+=@-]*", re.ASCII)
+# An account ID is no number; other programs that read YAML would make one of it, and editors would object.
+_LONG_NUMBER = re.compile(r"0\d+|\d{9,}", re.ASCII)
 _NOT_TEXT = frozenset({"null", "Null", "NULL", "~", ""})
 
 
@@ -17,7 +19,7 @@ def scalar(text: str, *, quote: str = "", flow: bool = False) -> str:
     """The text so that the loader reads exactly it again."""
     if quote == "'" and text.isprintable() and text:
         return "'" + text.replace("'", "''") + "'"
-    plain = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT
+    plain = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT and not _LONG_NUMBER.fullmatch(text)
     if plain and quote != '"':
         return text
     return quoted(text)

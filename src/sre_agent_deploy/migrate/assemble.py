@@ -23,7 +23,7 @@ def fresh(files: Sequence[OldFile], values: Mapping[Field, str], moved: Sequence
         lines += ["", f"{section}:"]
         for field in sorted((field for field in values if field[0] == section), key=_order):
             lines += _entry(field, values[field], [each.setting for each in moved if each.field == field])
-    return "\n".join(lines) + "\n"
+    return hidden("\n".join(lines) + "\n").text
 
 
 def _entry(field: Field, value: str, settings: Sequence[Setting]) -> Iterator[str]:
@@ -31,7 +31,8 @@ def _entry(field: Field, value: str, settings: Sequence[Setting]) -> Iterator[st
     for setting in settings:
         yield from (f"  {comment}" for comment in setting.above)
     yield from (f"  {comment}" for comment in beside[1:])
-    yield f"  {field[1]}: {render.scalar(value)}" + (f"  {beside[0]}" if beside else "")
+    quote = settings[0].quote if settings else ""
+    yield f"  {field[1]}: {render.scalar(value, quote=quote)}" + (f"  {beside[0]}" if beside else "")
 
 
 def _order(field: Field) -> int:
@@ -41,14 +42,14 @@ def _order(field: Field) -> int:
 
 
 def with_leftovers(text: str, leftovers: Iterable[str]) -> str:
-    """The text with the lines at its end that it does not have yet."""
+    """The text with the lines at its end that it does not have yet; no secret comes in with them."""
     there = {line.strip() for line in text.splitlines()}
     new = [line for line in leftovers if line not in there]
     if not new:
         return text
     title = [] if CARRIED_TITLE in there else [CARRIED_TITLE]
     gap = "" if not text or text.endswith("\n") else "\n"
-    return text + gap + "\n".join(["", *title, *new]) + "\n"
+    return text + gap + hidden("\n".join(["", *title, *new]) + "\n").text
 
 
 def leftovers(files: Sequence[OldFile], carried: Sequence[Carried], secrets: Sequence[SecretFound]) -> Iterator[str]:

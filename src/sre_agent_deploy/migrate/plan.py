@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sre_agent_deploy.backup.conflict import Chooser, Difference, Field
-from sre_agent_deploy.backup.hiding import hidden
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.edit.meant import meaning
@@ -41,11 +40,9 @@ def migrated(files: Sequence[OldFile], existing: str | None, choose: Chooser) ->
         values.setdefault(CLIENT_SECRET, "env:COGNITO_CLIENT_SECRET")
     text = fresh(files, values, kept) if existing is None else _merged(current, values)
     rest = leftovers(files, carried, secrets)
-    text = with_leftovers(text, rest if existing is None else (*rest, *_comments_of(kept)))
+    text = with_leftovers(text, rest if existing is None else (*rest, *_comments_of(kept, current)))
     steps = tuple(f"version {step.version} -> {step.version + 1}: {step.says}" for step in due(existing or ""))
-    # Without old files a text of ours stays as it is, character for character.
-    safe = hidden(text).text if files else text
-    return Migration(text=safe, moved=tuple(kept), carried=tuple(carried), secrets=secrets, steps=steps)
+    return Migration(text=text, moved=tuple(kept), carried=tuple(carried), secrets=secrets, steps=steps)
 
 
 def _takes(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
@@ -84,11 +81,11 @@ def _merged(text: str, values: dict[Field, str]) -> str:
     return text
 
 
-def _comments_of(moves: Sequence[Moved]) -> Iterator[str]:
+def _comments_of(moves: Sequence[Moved], text: str) -> Iterator[str]:
     """In a file that was there, comments of settings that moved into it stand below, with their setting's name."""
     for move in moves:
         notes = [*move.setting.above, *([move.setting.beside] if move.setting.beside else [])]
-        yield from (f"#   {'.'.join(move.field)}: {note}" for note in notes)
+        yield from (f"#   {'.'.join(move.field)}: {note}" for note in notes if note not in text)
 
 
 def _aborted(move: Moved) -> Problem:

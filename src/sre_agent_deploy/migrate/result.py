@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,24 +36,25 @@ class Migration:
     def lines(self, needed: tuple[Problem, ...]) -> Iterator[str]:
         """The report for a terminal; no line holds an old value."""
         yield from (f"  {step}" for step in self.steps)
-        yield from _titled("Moved:", (f"{_place(each.setting)} -> {dotted(each.field)}" for each in self.moved))
-        yield from _titled(
-            "Carried over as comments, because they have no place in this format:",
-            (f"{_place(each.setting)} {each.why}" for each in self.carried),
-        )
-        yield from _titled("Secrets, which are never copied:", (f"{_place(each.setting)} {each.proposal}" for each in self.secrets))
+        yield from _titled("Moved:", _columns((each.setting, f"-> {dotted(each.field)}") for each in self.moved))
+        title = "Carried over as comments, because they have no place in this format:"
+        yield from _titled(title, _columns((each.setting, each.why) for each in self.carried))
+        title = "Secrets, which are never copied; what to write or do instead:"
+        yield from _titled(title, _columns((each.setting, each.proposal) for each in self.secrets))
         yield from _titled("Still needed before a deployment:", (f"{problem.what} {problem.do[0]}" for problem in needed))
 
 
-def _titled(title: str, lines: Iterator[str]) -> Iterator[str]:
+def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
     shown = [f"  {line}" for line in lines]
     if shown:
         yield title
         yield from shown
 
 
-def _place(setting: Setting) -> str:
-    return f"{setting.source}: {redacted(setting.name):28}"
+def _columns(rows: Iterable[tuple[Setting, str]]) -> Iterator[str]:
+    places = [(f"{setting.source}: {redacted(setting.name)}", said) for setting, said in rows]
+    width = max((len(place) for place, _ in places), default=0)
+    return (f"{place:{width}}  {said}" for place, said in places)
 
 
 def _from(setting: Setting) -> dict[str, str]:

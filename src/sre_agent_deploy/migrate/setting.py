@@ -26,6 +26,8 @@ class Setting:
     beside: str = ""
     written: str = ""
     """The lines as they stand in the file, comments included."""
+    quote: str = ""
+    """The quotes that the user wrote around the value."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def _setting(source: str, entry: Entry, piece: Piece, written: str, notes: tuple
         above=tuple(notes[0]),
         beside=notes[1],
         written=written.strip("\n"),
+        quote=piece.quote if piece.quote in ("'", '"') else "",
     )
 
 
