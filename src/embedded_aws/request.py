@@ -14,6 +14,10 @@ class TooLarge(Exception):
     """The body is longer than this AWS takes."""
 
 
+class CutOff(Exception):
+    """The client went away before all of its request had arrived."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What the client sent, byte for byte where a signature covers it; header names are in lower case."""
@@ -70,13 +74,15 @@ def head(scope: Scope) -> Request:
 
 
 async def whole(begun: Request, receive: Receive, *, limit: int) -> Request:
-    """The same request with its body. Raises TooLarge once that passes `limit`, declared or counted."""
+    """The same request with its body. Raises TooLarge once that passes `limit`, declared or counted, and CutOff without its end."""
     declared = begun.header("content-length")
     if declared.isdecimal() and int(declared) > limit:
         raise TooLarge
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CutOff
         body += message.get("body", b"")
         if len(body) > limit:
             raise TooLarge

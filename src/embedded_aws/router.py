@@ -49,6 +49,8 @@ class Router:
             return await guard.answer(reason).send(send)
         try:
             request = await http.whole(begun, receive, limit=LARGEST_BODY)
+        except http.CutOff:
+            return None  # as on AWS: half a request is none
         except http.TooLarge:
             return await Response.of_json(413, {"message": "The request is too large."}).send(send)
         if document := self._oauth.answer(request):

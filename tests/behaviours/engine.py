@@ -11,12 +11,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 if TYPE_CHECKING:
     from behaviours.killed_at import Doom
@@ -101,7 +103,7 @@ def _place(registry: Any) -> Place:
 
     place = Place(registry.aws("us-east-1"), registry)
     for service in SERVICES:
-        watch(place.aws.client(service), lambda *call: _doom(*call))
+        watch(place.aws.client(service), _asked)
     return place
 
 
@@ -120,6 +122,11 @@ def _unharmed(count: int, operation: str, label: str) -> str:
 
 
 _doom: Doom = _unharmed
+
+
+def _asked(count: int, operation: str, label: str) -> str:
+    # Clients are watched before it is known what will become of a run.
+    return _doom(count, operation, label)
 
 
 def _forked(order: Mapping[str, str], place: Place, config: Config, wanted: Blueprint) -> dict[str, Any]:
@@ -160,15 +167,19 @@ def _arm(order: Mapping[str, str], calls: Path) -> None:
 
 
 def ratchet(deaths: Path, moments: list[str]) -> Doom:
-    """Die at the first call and moment that nobody has died at yet; `deaths` remembers them."""
+    """Die at the first call and moment that nobody has died at yet; `deaths` remembers them. No other call is sent meanwhile.
+
+    A birth that AWS has committed is not sent again, so half of them die at another moment first.
+    """
     tried = set(deaths.read_text().splitlines()) if deaths.exists() else set()
-    chosen: list[str] = []
+    dying = threading.Lock()
 
     def doom(count: int, operation: str, label: str) -> str:
-        moment = next((moment for moment in moments if f"{moment} {label}" not in tried), "")
-        if not moment or chosen:
+        order = moments[:1] + moments[1:][:: 1 if crc32(label.encode()) % 2 else -1]
+        moment = next((moment for moment in order if f"{moment} {label}" not in tried), "")
+        if not moment:
             return ""
-        chosen.append(moment)
+        dying.acquire()  # never released: whoever comes later waits for the end
         with deaths.open("a") as file:
             file.write(f"{moment} {label}\n")
         return moment

@@ -1,0 +1,82 @@
+"""Several AWSs on this machine side by side, each with an engine: what waits in one leaves the processors to the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from behaviours import lister
+from behaviours.command_line import Desk
+from behaviours.engine import Engine, engine
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
+
+class Lane:
+    """One empty AWS whose instances do not boot, an engine for it, and a folder to deploy from."""
+
+    def __init__(self, folder: Path, opened: ExitStack) -> None:
+        self._folders = (folder / f"{number}" for number in count())
+        self.desk = Desk(folder)
+        self.desk.configure()
+        started = self.desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(self.desk.state_dir))
+        assert started.code == 0, started.text
+        opened.callback(self.desk.close)
+        # Local mode keeps its certificate authority in the state folder; one for all lanes is as good and saves keys.
+        self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
+        self.client = cache(self.desk.client)
+
+    def fresh(self, **sections: Any) -> Path:
+        """A folder with a configuration and no state; what was in the one before is forgotten."""
+        folder = next(self._folders)
+        folder.mkdir()
+        self.configure(folder, **sections)
+        return folder
+
+    def configure(self, folder: Path, **sections: Any) -> None:
+        document = {"version": 1, "mode": "local", "name": "test", "services": {"recording": "crash-loop"}, **sections}
+        (folder / "config.yaml").write_text(json.dumps(document))
+
+    def counted(self) -> dict[str, int]:
+        """How many of each kind there are, by unfiltered listings."""
+        return {kind: len(ids) for kind, ids in lister.everything(self.client).items()}
+
+
+@contextmanager
+def lane(folder: Path) -> Iterator[Lane]:
+    """A lane that ends with the block, and leaves no files."""
+    folder.mkdir(parents=True)
+    with ExitStack() as opened:
+        yield Lane(folder, opened)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def every[P](points: Iterable[P], trial: Callable[[Lane, P], str], folder: Path, lanes: int = 4) -> list[str]:
+    """Try every point in one of several lanes; answers what went wrong. A lane in which something did is not used again."""
+    waiting: SimpleQueue[P] = SimpleQueue()
+    for point in points:
+        waiting.put(point)
+    numbers = count()
+
+    def drive(_: int) -> list[str]:
+        faults: list[str] = []
+        while not waiting.empty():
+            with lane(folder / f"lane-{next(numbers)}") as here:
+                fault = ""
+                while not waiting.empty() and not fault:
+                    point = waiting.get()
+                    fault = trial(here, point)
+                    faults += [f"{point}: {fault}"] if fault else []
+        return faults
+
+    with ThreadPoolExecutor(lanes) as pool:
+        return [fault for faults in pool.map(drive, range(lanes)) for fault in faults]

@@ -1,0 +1,157 @@
+"""Killed at any mutating call, before it, after AWS did it, or before it was written down: nothing is lost, nothing is made twice."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from behaviours import lister
+from behaviours.command_line import Desk
+from behaviours.engine import engine
+from behaviours.killed_at import MOMENTS
+from behaviours.lanes import THOROUGH, Lane, every, lane
+
+OTHERWISE = {"gateway": {"description": "Another description"}, "services": {"recording": "memory-leak"}}
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run dies, and what is done then."""
+
+    nth: int
+    moment: str
+    ending: Literal["resume", "cleanup"]
+
+    def where(self) -> dict[str, str]:
+        return {"nth": str(self.nth), "moment": self.moment}
+
+
+def points_of_today(calls: int, endings: Sequence[Literal["resume", "cleanup"]]) -> list[Point]:
+    """Every point, or the third of them whose day it is. One more call than is made: a run may also end before it dies."""
+    points = [Point(nth, moment, ending) for nth in range(1, calls + 1) for moment in MOMENTS for ending in endings]
+    random.Random(20261122).shuffle(points)
+    return points if THOROUGH else points[datetime.date.today().toordinal() % 3 :: 3]
+
+
+@dataclass(frozen=True)
+class Uncut:
+    """How many of each kind there are before a deployment and after it, and how many calls each way takes."""
+
+    nothing: dict[str, int]
+    everything: dict[str, int]
+    calls: int
+    update_calls: int
+
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
+    with lane(tmp_path_factory.mktemp("uncut") / "lane") as here:
+        nothing, folder = here.counted(), here.fresh()
+        deployed = here.engine.deploy(folder)
+        assert deployed.code == 0, deployed.said
+        everything = here.counted()
+        here.configure(folder, **OTHERWISE)
+        updated = here.engine.deploy(folder)
+        assert updated.code == 0, updated.said
+        return Uncut(nothing, everything, len(deployed.calls), len(updated.calls))
+
+
+@pytest.mark.timeout(3600)
+def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
+    points = points_of_today(uncut.calls, ("resume", "cleanup"))
+    faults = every(points, lambda here, point: _deployment(here, point, uncut), tmp_path)
+    with capsys.disabled():
+        print(f"\nkilled a deployment at {len(points)} of {uncut.calls * len(MOMENTS) * 2} points")
+    assert not faults, "\n\n".join(faults)
+
+
+def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
+    folder = here.fresh()
+    killed = here.engine.deploy(folder, **point.where())
+    if not killed.killed and killed.code:
+        return f"failed before it was killed: {killed.said}"
+    if point.ending == "resume":
+        resumed = here.engine.deploy(folder)
+        if resumed.code or here.counted() != uncut.everything:
+            return f"resumed to {_difference(here, uncut.everything)} {resumed.said}"
+    cleaned = here.engine.cleanup(folder)
+    if cleaned.code or here.counted() != uncut.nothing:
+        return f"cleaned up to {_difference(here, uncut.nothing)} {cleaned.said}"
+    return ""
+
+
+@pytest.mark.timeout(3600)
+def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
+    points = points_of_today(uncut.update_calls, ("resume",))
+    folders: dict[Lane, Path] = {}
+    faults = every(points, lambda here, point: _update(here, point, uncut, folders), tmp_path, lanes=2)
+    with capsys.disabled():
+        print(f"\nkilled an update at {len(points)} of {uncut.update_calls * len(MOMENTS)} points")
+    assert not faults, "\n\n".join(faults)
+
+
+def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -> str:
+    if here not in folders:
+        folders[here] = here.fresh()
+        assert here.engine.deploy(folders[here]).code == 0
+    folder = folders[here]
+    # To and fro: what was updated is updated back, and killed again.
+    there = "memory-leak" in (folder / "config.yaml").read_text()
+    here.configure(folder, **({} if there else OTHERWISE))
+    killed = here.engine.deploy(folder, **point.where())
+    if not killed.killed and killed.code:
+        return f"failed before it was killed: {killed.said}"
+    resumed, again = here.engine.deploy(folder), here.engine.deploy(folder)
+    if resumed.code or here.counted() != uncut.everything:
+        return f"resumed to {_difference(here, uncut.everything)} {resumed.said}"
+    return f"a run with nothing to do made calls: {again.calls}" if again.code or again.calls else ""
+
+
+@pytest.mark.timeout(1800)
+def test_one_deployment_killed_over_and_over(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Killed at each of its calls and resumed by a run that is killed at the next, it ends verified, with one of each; then its
+    cleanup, killed as often, ends with nothing.
+    """
+    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    before = lister.everything(desk.client)
+    with engine(desk.registry_file, {"SRE_AGENT_STATE_DIR": str(desk.state_dir)}) as runs:
+        deaths = desk.folder / "deaths"
+        while (ran := runs.deploy(desk.folder, ratchet=str(deaths), moments=" ".join(MOMENTS))).killed:
+            pass
+        assert ran.code == 0, ran.said
+        verified = desk.deploy("resume")
+        assert verified.code == 0, verified.text
+        assert "is verified" in verified.out
+        there = lister.everything(desk.client)
+        assert {kind: len(there[kind]) for kind in ("buckets", "pools", "instances", "addresses", "gateways", "targets")} == {
+            "buckets": 1,
+            "pools": 1,
+            "instances": 1,
+            "addresses": 1,
+            "gateways": 1,
+            "targets": 4,
+        }
+        deletes = desk.folder / "deletes"
+        while (ran := runs.cleanup(desk.folder, ratchet=str(deletes), moments=" ".join(MOMENTS if THOROUGH else MOMENTS[1:2]))).killed:
+            pass
+        assert ran.code == 0, ran.said
+    assert lister.everything(desk.client) == before
+    with capsys.disabled():
+        killed = len(deaths.read_text().splitlines()), len(deletes.read_text().splitlines())
+        print(f"\nkilled one deployment {killed[0]} times and its cleanup {killed[1]} times")
+
+
+def _difference(here: Lane, wanted: dict[str, int]) -> str:
+    seen = here.counted()
+    return (
+        ", ".join(f"{seen[kind]} {kind} instead of {number}" for kind, number in wanted.items() if seen[kind] != number)
+        or "the right count"
+    )
