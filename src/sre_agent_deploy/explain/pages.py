@@ -14,15 +14,17 @@ _CHECKOUT = Path(__file__).parents[3] / "docs" / "problems"
 
 @dataclass(frozen=True)
 class Page:
-    """One code's page. Its first line is the code as a heading; the line after says in a sentence what it means."""
+    """One code's page: the code as its heading, then what it means, why it happens and what to do."""
 
     code: str
     text: str
 
     @property
     def summary(self) -> str:
-        lines = [line for line in self.text.splitlines() if line.strip()]
-        return lines[1] if len(lines) > 1 else ""
+        """What it means, in the first sentence."""
+        first = " ".join(self.text.split("\n\n")[1].split())
+        sentence, ends, _ = first.partition(". ")
+        return sentence + ends.rstrip()
 
 
 def codes() -> tuple[str, ...]:
