@@ -1,4 +1,4 @@
-"""What a resource's policy says to one request: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
+"""What one policy, of a resource, a role or its trust, says to one request: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "greaterthan": operator.gt,
     "greaterthanequals": operator.ge,
 }
+_KINDS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "bool"}) | {
+    f"numeric{name}" for name in _COMPARISONS
+}
 
 
 class Verdict(Enum):
@@ -29,7 +32,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as a policy sees it; the names of condition keys are in lower case."""
+    """One request as a policy sees it; the names of condition keys are in lower case.
+
+    `principal` is an ARN, the name of an AWS service, or empty where the policy is the caller's own and names none.
+    """
 
     principal: str
     action: str
@@ -39,18 +45,20 @@ class Asked:
 
 def verdict(document: Mapping[str, Any], asked: Asked) -> Verdict:
     """What the statements that apply add up to."""
-    effects = {statement["Effect"] for statement in _listed(document["Statement"]) if _applies(statement, asked)}
+    effects = {statement["Effect"] for statement in _listed(document.get("Statement", ())) if _applies(statement, asked)}
     if "Deny" in effects:
         return Verdict.DENIED
     return Verdict.ALLOWED if "Allow" in effects else Verdict.SILENT
 
 
 def _applies(statement: Statement, asked: Asked) -> bool:
+    # A condition that this AWS does not understand allows nothing and stops no deny: it must not be laxer than Amazon's.
+    denies = statement["Effect"] == "Deny"
     return (
         _element(statement, "Principal", lambda value: _principal_is(value, asked.principal))
         and _element(statement, "Action", lambda value: _any_like(value, asked.action.lower(), fold=True))
         and _element(statement, "Resource", lambda value: _any_like(value, asked.resource))
-        and all(_condition_holds(*condition, asked.keys) for condition in _conditions(statement))
+        and all(_condition_holds(*condition, asked.keys, unless_understood=denies) for condition in _conditions(statement))
     )
 
 
@@ -61,11 +69,12 @@ def _element(statement: Statement, name: str, matches: Callable[[Any], bool]) ->
     return not matches(statement[f"Not{name}"]) if f"Not{name}" in statement else True
 
 
-def _principal_is(value: Any, arn: str) -> bool:
-    named = _listed(value.get("AWS", ())) if isinstance(value, Mapping) else _listed(value)
-    account = arn.split(":")[4] if arn.count(":") >= 5 else ""
+def _principal_is(value: Any, principal: str) -> bool:
+    kind = "AWS" if principal.startswith("arn:") else "Service"
+    named = _listed(value.get(kind, ())) if isinstance(value, Mapping) else _listed(value)
+    account = principal.split(":")[4] if principal.count(":") >= 5 else None
     # An account's number or root stands for everyone in it.
-    return any(name in ("*", arn, account) or (name.endswith(":root") and name.split(":")[4] == account) for name in named)
+    return any(name in ("*", principal, account) or (name.endswith(":root") and name.split(":")[4] == account) for name in named)
 
 
 def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -74,17 +83,20 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...
             yield kind.lower(), key.lower(), tuple(_text(value) for value in _listed(values))
 
 
-def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str]) -> bool:
+def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str], *, unless_understood: bool) -> bool:
     if_exists = name.endswith("ifexists")
     kind = name.removesuffix("ifexists")
     actual = keys.get(key)
     if kind == "null":
         return (actual is None) == (values[0] == "true")
     negated = "not" in kind
+    kind = kind.replace("not", "")
+    if kind not in _KINDS:
+        return unless_understood
     if actual is None:
         # A key that the request does not have satisfies "IfExists" and the negated operators only.
         return if_exists or negated
-    return _matches(kind.replace("not", ""), actual, values) is not negated
+    return _matches(kind, actual, values) is not negated
 
 
 def _matches(kind: str, actual: str, values: tuple[str, ...]) -> bool:

@@ -27,6 +27,14 @@ def test_a_deny_wins_whatever_the_order() -> None:
     assert said(allow, deny) is said(deny, allow) is Verdict.DENIED
 
 
+def test_a_condition_that_is_not_understood() -> None:
+    """It allows nothing, and it stops no deny: a fake must not be laxer than AWS."""
+    unknown = {"Condition": {"DateLessThan": {"aws:CurrentTime": "2099-01-01T00:00:00Z"}}}
+
+    assert said(unknown) is Verdict.SILENT
+    assert said({}, {"Effect": "Deny", **unknown}) is Verdict.DENIED
+
+
 def test_no_statement_says_nothing() -> None:
     """A policy that does not speak of the request leaves it to others."""
     assert said({"Action": "s3:PutObject"}) is Verdict.SILENT
