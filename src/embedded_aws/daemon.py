@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from embedded_aws import problems, registry
+from embedded_aws.instances import short_folder
 from embedded_aws.process import Fate
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
@@ -74,13 +75,20 @@ def stop(state_dir: Path) -> State | Problem:
     found = registry.read(state_dir)
     before = state_of(found)
     if found is None:
-        return before
+        return _swept(state_dir, before)
     if not found.process.end(patience=_STOP_PATIENCE):
         return problems.does_not_end(found)
     left = registry.read(state_dir)
     if left and left.start_id == found.start_id:
         registry.path_in(state_dir).unlink(missing_ok=True)
-    shutil.rmtree(state_dir / f"start-{found.start_id}", ignore_errors=True)
+    return _swept(state_dir, before)
+
+
+def _swept(state_dir: Path, before: State) -> State:
+    """Leave nothing of any start, unless another one begins at this moment, which then does it."""
+    if any(state_dir.glob("start-*")):
+        with only_one(state_dir):
+            pass
     return before
 
 
@@ -93,9 +101,15 @@ def only_one(state_dir: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        for left_over in state_dir.glob("start-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+        _remove_left_over(state_dir)
         yield True
+
+
+def _remove_left_over(state_dir: Path) -> None:
+    """Remove the disks and sockets of the instances of starts that were killed; only for the one of its state folder."""
+    for left_over in state_dir.glob("start-*"):
+        short_folder.sweep(left_over)
+        shutil.rmtree(left_over, ignore_errors=True)
 
 
 def detach() -> None:

@@ -19,6 +19,8 @@ import boto3
 import psutil
 import pytest
 
+from embedded_aws.instances import short_folder
+
 SOURCE = Path(__file__).parents[2] / "src"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
@@ -111,6 +113,25 @@ def test_after_a_kill_status_says_so_and_another_start_is_another_aws(state_dir:
     assert second["start_id"] != first["start_id"]
     assert second["access_key_id"] != first["access_key_id"]
     assert [folder.name for folder in state_dir.glob("start-*")] == [f"start-{second['start_id']}"]
+
+
+def test_after_a_kill_stop_leaves_nothing(state_dir: Path, tmp_path: Path) -> None:
+    """What a killed AWS left on the disk - instances with their credentials, sockets among the temporary files - ends with `stop`."""
+    first = started(state_dir)
+    os.kill(first["pid"], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(first["pid"])] if psutil.pid_exists(first["pid"]) else [], timeout=10)
+    instance = state_dir / f"start-{first['start_id']}" / "instances" / "i-1"
+    instance.mkdir(parents=True)
+    # Entering and never leaving is what being killed comes to.
+    killed = short_folder.kept_for(instance, tmp_path)
+    left = killed.__enter__()
+    (left / "logs.sock").touch()
+    (instance / "sockets-in-ec2-elsewhere").symlink_to(SOURCE)
+    assert run("stop", state_dir).returncode == 0
+    assert not left.exists()
+    assert SOURCE.is_dir()
+    assert not list(state_dir.glob("start-*"))
+    assert not (state_dir / "embedded-aws.json").exists()
 
 
 def test_a_reused_process_number_is_neither_believed_nor_killed(state_dir: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded_aws.instances import short_folder
 from embedded_aws.instances.credentials import Credentials, write_credentials
 from embedded_aws.instances.environment import service_environment, write_trusted
 from embedded_aws.instances.front_door import OpenDoor, open_front_door
@@ -66,9 +66,9 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
 def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:
     sockets = _sockets_in(disk.root / "run", machine)
     if _too_long(sockets):
-        sockets = _sockets_in(Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ec2-"))), machine)
+        sockets = _sockets_in(running.enter_context(short_folder.kept_for(disk.root)), machine)
     if _too_long(sockets):  # macOS has its temporary files far down
-        sockets = _sockets_in(Path(running.enter_context(tempfile.TemporaryDirectory(prefix="ec2-", dir="/tmp"))), machine)
+        sockets = _sockets_in(running.enter_context(short_folder.kept_for(disk.root, Path("/tmp"))), machine)  # noqa: S108  # 0700 in it
     return sockets
 
 

@@ -55,22 +55,43 @@ class RunningServices:
         self._last_code: dict[str, int] = {}
         self._log = log.get()
         self._child = AsyncExitStack()
+        self._ending = False
+        self._deaths = 0
 
     async def __aenter__(self) -> Self:
+        await self._start()
+        self._life = asyncio.create_task(self._keep_supervised())
+        return self
+
+    async def _start(self) -> None:
         # By file and isolated: it needs nothing but the standard library and starts in a fraction of the time.
         self._process = await self._child.enter_async_context(child(sys.executable, "-I", "-S", supervisor.__file__))
         wanted = {"services": [asdict(each.program) for each in self._services]}
         _pipe(self._process.stdin).write(json.dumps(wanted).encode() + b"\n")
-        self._events = asyncio.create_task(self._read_events())
-        return self
+
+    async def _keep_supervised(self) -> None:
+        """Read what the supervisor tells; one that ends unasked is started again, as a machine reboots when its first process ends."""
+        pause = supervisor.FIRST_DELAY
+        await self._read_events()
+        while not self._ending:
+            self._deaths += 1
+            self._log.error("supervisor.ended", times=self._deaths)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, supervisor.LONGEST_DELAY)
+            if not self._ending:
+                await self._start()
+                await self._read_events()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ending = True
+        if self._process.returncode is not None:
+            # Between two supervisors: there is none to be told.
+            self._life.cancel()
         _pipe(self._process.stdin).close()
         # The supervisor's output ends when it does, which is after the last of its services.
-        done, _ = await asyncio.wait([self._events], timeout=_END_WITHIN)
+        done, _ = await asyncio.wait([self._life], timeout=_END_WITHIN)
         if not done:
-            self._process.kill()
-            await self._events
+            self._life.cancel()
         await self._child.aclose()
 
     async def healthy(self) -> None:
@@ -92,8 +113,8 @@ class RunningServices:
                     raise StepFailed(
                         f"The service {name} ended with exit code {self._last_code[name]} each time it was started.", _tail(each)
                     )
-                if self._process.returncode is not None:
-                    raise StepFailed("The program that supervises the services ended.", _tail(each))
+                if self._deaths >= _EXITS_TO_GIVE_UP:
+                    raise StepFailed("The program that supervises the services ended each time it was started.", _tail(each))
                 if clock() > deadline:
                     raise StepFailed(
                         f"The service {name} did not answer {each.service.health_path} within {_HEALTHY_WITHIN:.0f} s.", _tail(each)
