@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from typing import NoReturn
+
+# Shorter pieces of a secret say nothing, and removing them would eat ordinary words.
+_SHORTEST_PIECE = 8
 
 
 class Secret:
@@ -40,3 +44,12 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret can't be serialised: refer to it by its ARN or file")
+
+
+def concealed(text: str, secrets: Iterable[Secret]) -> str:
+    """The text with every secret, and every line of a longer one, replaced by `***`."""
+    pieces = {piece for secret in secrets for piece in (secret.reveal(), *secret.reveal().splitlines())}
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) >= _SHORTEST_PIECE:
+            text = text.replace(piece, "***")
+    return text

@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from sre_core.secret import Secret
+from sre_core.secret import Secret, concealed
 
 TEXT = "hunter2-hunter2"
 
@@ -36,3 +36,10 @@ def test_it_compares_by_value() -> None:
     assert Secret(TEXT) != Secret("other")
     assert Secret(TEXT) != TEXT
     assert not Secret("")
+
+
+def test_it_is_taken_out_of_other_texts() -> None:
+    """Whole, and line by line where it has several; what is too short to be a secret stays."""
+    key = "-----BEGIN KEY-----\nMIGHAgEAMBMG\n-----END KEY-----"
+    said = concealed("password hunter2-hunter2, key MIGHAgEAMBMG, on port 443", [Secret(TEXT), Secret(key), Secret("443")])
+    assert said == "password ***, key ***, on port 443"

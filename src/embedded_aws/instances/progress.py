@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.world import World
 from sre_core import clock, log
-from sre_core.secret import Secret
+from sre_core.secret import Secret, concealed
 
 _LONGEST_OUTPUT = 4000
-# Shorter pieces of a secret say nothing, and removing them would eat ordinary words.
-_SHORTEST_PIECE = 8
 
 
 @dataclass
@@ -53,13 +51,12 @@ class Progress:
         self._write(name, "ok", facts=facts.values)
 
     def _write(self, step: str, state: str, what: str = "", output: str = "", facts: Mapping[str, object] | None = None) -> None:
-        tail = redacted(output, self._secrets)[-_LONGEST_OUTPUT:]
         status = {
             "step": step,
             "state": state,
             "time": clock.stamp(),
-            "what": redacted(what, self._secrets),
-            "output": tail,
+            "what": concealed(what, self._secrets),
+            "output": concealed(output, self._secrets)[-_LONGEST_OUTPUT:],
             **(facts or {}),
         }
         self._log.info("instance.step", step=step, state=state, what=status["what"])
@@ -67,12 +64,3 @@ class Progress:
             self._world.put_s3_object(f"{self._status_uri}{step}.json", json.dumps(status, indent=1).encode())
         except KeyError:
             self._log.warning("instance.status_not_written", step=step, because="the status bucket does not exist")
-
-
-def redacted(text: str, secrets: Sequence[Secret]) -> str:
-    """The text with every secret, and every line of a longer one, replaced by `***`."""
-    pieces = {piece for secret in secrets for piece in (secret.reveal(), *secret.reveal().splitlines())}
-    for piece in sorted(pieces, key=len, reverse=True):
-        if len(piece) >= _SHORTEST_PIECE:
-            text = text.replace(piece, "***")
-    return text

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from sre_agent_deploy.instance.aws_cli import AwsCli
 from sre_agent_deploy.instance.commands import StepFailed
 from sre_core import clock
+from sre_core.secret import Secret, concealed
 
 _LONGEST_OUTPUT = 4000
-# Shorter pieces of a secret say nothing, and removing them would eat ordinary words.
-_SHORTEST_PIECE = 8
 
 
 class Progress:
@@ -22,11 +21,11 @@ class Progress:
     def __init__(self, aws: AwsCli, status_uri: str) -> None:
         self._aws = aws
         self._status_uri = status_uri
-        self._secrets: set[str] = set()
+        self._secrets: tuple[Secret, ...] = ()
 
     def conceal(self, *secrets: str) -> None:
         """From now on these values, and the lines of longer ones, are removed from whatever is written."""
-        self._secrets.update(piece for secret in secrets for piece in (secret, *secret.splitlines()) if len(piece) >= _SHORTEST_PIECE)
+        self._secrets = (*self._secrets, *map(Secret, secrets))
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, object]]:
@@ -44,12 +43,7 @@ class Progress:
         self._write(name, "ok", facts=facts)
 
     def _write(self, step: str, state: str, what: str = "", output: str = "", facts: Mapping[str, object] | None = None) -> None:
-        status = {"step": step, "state": state, "time": clock.stamp(), "what": self._clean(what)}
-        status["output"] = self._clean(output)[-_LONGEST_OUTPUT:]
+        status = {"step": step, "state": state, "time": clock.stamp(), "what": concealed(what, self._secrets)}
+        status["output"] = concealed(output, self._secrets)[-_LONGEST_OUTPUT:]
         print(json.dumps(status), file=sys.stderr, flush=True)
         self._aws.put_object(f"{self._status_uri}{step}.json", json.dumps({**status, **(facts or {})}))
-
-    def _clean(self, text: str) -> str:
-        for piece in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(piece, "***")
-        return text
