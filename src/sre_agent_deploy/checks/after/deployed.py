@@ -101,7 +101,9 @@ def unreachable(url: str, error: Exception) -> Problem:
     from urllib3 import exceptions
 
     host = urlsplit(url).netloc
-    cause = getattr(error, "reason", None) or error
+    # urllib3 keeps the error beneath as `reason`; an ssl.SSLError has OpenSSL's word for it there.
+    reason = getattr(error, "reason", None)
+    cause = reason if isinstance(reason, Exception) else error
     if isinstance(error, exceptions.SSLError) or isinstance(cause, exceptions.SSLError | ssl.SSLError):
         return Problem(
             code="ENDPOINT-TLS",

@@ -37,16 +37,24 @@ def issued(world: Deployed, client: Client) -> Secret | Problem:
 def _token(answer: Answer) -> Secret | Problem:
     document = answer.json()
     if answer.status == 200 and isinstance(document, dict) and isinstance(document.get("access_token"), str):
-        return Secret(document["access_token"])
+        token = Secret(document["access_token"])
+        return token if _is_jwt(token) else _no_token("What the token endpoint issued is no JWT.")
     reason = document.get("error", "") if isinstance(document, dict) else ""
     return _no_token(f"The token endpoint answered {answer.status} {reason}".strip() + ".")
 
 
 def claims(token: Secret) -> dict[str, object]:
     """What a token says, unverified: for looking at, never for trusting."""
-    body = token.reveal().split(".")[1]
+    _, body, _ = token.reveal().split(".")
     document: dict[str, object] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return document
+
+
+def _is_jwt(token: Secret) -> bool:
+    try:
+        return isinstance(claims(token), dict)
+    except ValueError:
+        return False
 
 
 def redated(token: Secret, expires: int) -> Secret:

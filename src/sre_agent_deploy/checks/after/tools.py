@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
@@ -28,6 +29,8 @@ async def session(world: Deployed) -> AsyncGenerator[Client | Problem]:
     from mcp import Client
     from mcp.client.streamable_http import streamable_http_client
 
+    # What breaks becomes a Problem here; the library's own traceback of it would reach the terminal beside it.
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
     token = await asyncio.to_thread(tokens.issued, world, world.gateway_client)
     if isinstance(token, Problem):
         yield token

@@ -1,0 +1,149 @@
+"""The whole verification against addresses where no good deployment is: what it could not see, it never calls good."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.checks.after.deployed import Client, Deployed
+from sre_agent_deploy.checks.after.suite import suite
+from sre_agent_deploy.checks.check import Finding, complete, run
+from sre_agent_deploy.tls import local_ca
+from sre_agent_deploy.tls.local_ca import LocalCa
+from sre_core.secret import Secret
+
+CLIENT = Client("client", Secret("secret"), "scope")
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Says the same to everybody: `server.says`, in which {url} is its own address."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        assert isinstance(self.server, _Server)
+        status, text = self.server.says
+        body = text.replace("{url}", f"https://127.0.0.1:{self.server.server_port}").encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    """A server of one answer."""
+
+    says: tuple[int, str] = 200, ""
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are what some tests are about."""
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> LocalCa:
+    return local_ca.opened(tmp_path)
+
+
+@contextmanager
+def answering(authority: LocalCa, folder: Path, status: int, text: str) -> Iterator[Deployed]:
+    """A "deployment" whose every address gives this one answer, over TLS that holds."""
+    issued = authority.issue(("127.0.0.1",))
+    (folder / "server.pem").write_text(issued.chain + issued.private_key.reveal())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    server = _Server(("127.0.0.1", 0), _Answers)
+    server.says = status, text
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield at(server.server_port, str(authority.ca_file))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def at(port: int, *ca_files: str) -> Deployed:
+    url = f"https://127.0.0.1:{port}"
+    return Deployed(url, "127.0.0.1", f"{url}/mcp", f"{url}/.well-known/openid-configuration", CLIENT, CLIENT, ca_files)
+
+
+def verified(world: Deployed) -> dict[str, Finding]:
+    findings = run(suite(), world)
+    assert not complete(findings)
+    assert all(finding.problem for finding in findings if finding.status != "passed"), "each says what to do"
+    return {finding.check: finding for finding in findings}
+
+
+def test_nothing_listens() -> None:
+    """Nothing could be looked at, so nothing is passed but that plain HTTP gets no answer, and every problem names the hop."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can get this port
+        found = verified(at(taken.getsockname()[1]))
+    assert {name for name, finding in found.items() if finding.status == "passed"} == {"endpoint.plain_http"}
+    codes = {finding.problem.code for finding in found.values() if finding.problem}
+    assert codes <= {"ENDPOINT-UNREACHABLE", "GATEWAY-UNREACHABLE"}
+
+
+def test_a_certificate_that_is_not_trusted(authority: LocalCa, tmp_path: Path) -> None:
+    """Nothing is sent to whoever holds it, and the problem says that it is the certificate."""
+    with answering(authority, tmp_path, 200, "{}") as world:
+        found = verified(at(int(world.base_url.rpartition(":")[2])))
+    codes = {finding.problem.code for finding in found.values() if finding.problem}
+    assert codes == {"ENDPOINT-TLS"}
+
+
+def test_a_deployment_that_is_open_to_everybody(authority: LocalCa, tmp_path: Path) -> None:
+    """Who lets everybody in fails each refusal that needs no token, and the others could not be tried."""
+    with answering(authority, tmp_path, 200, "{}") as world:
+        found = verified(world)
+    for name, finding in found.items():
+        if name.endswith((".no_token", ".no_key", ".bad_key")):
+            assert (finding.status, finding.problem and finding.problem.code) == ("failed", "ACCESS-NOT-REFUSED"), name
+        elif name.startswith(("gateway.", "assistant.", "token.")):
+            assert finding.status == "unknown", name
+
+
+TOKENS = {
+    "no JWT": "abc",
+    "no JSON": "a.b.c",
+    "a list": "e30.W10.e30",
+    "another client's": "e30.eyJjbGllbnRfaWQiOiAiYW5vdGhlciJ9.e30",
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_an_issuer_of_odd_tokens(authority: LocalCa, tmp_path: Path, kind: str) -> None:
+    """A token that does not say what it must is no success, whatever it is, and it is in no message."""
+    document = {"issuer": "{url}", "token_endpoint": "{url}/token", "access_token": TOKENS[kind]}
+    with answering(authority, tmp_path, 200, json.dumps(document)) as world:
+        found = verified(world)
+    for name in ("token.gateway_client", "token.caller_client"):
+        assert found[name].status in {"failed", "unknown"}
+        assert TOKENS[kind] not in json.dumps(found[name].to_json())
+
+
+def test_a_front_door_whose_services_are_down(authority: LocalCa, tmp_path: Path) -> None:
+    """502 everywhere is no refusal: services are unhealthy, and who gets in could not be seen."""
+    with answering(authority, tmp_path, 502, '{"error": {"code": "bad_gateway"}}') as world:
+        found = verified(world)
+    assert {finding.status for name, finding in found.items() if name.startswith("service.")} == {"failed"}
+    assert "passed" not in {finding.status for name, finding in found.items() if name.endswith(("_token", "_key"))}
