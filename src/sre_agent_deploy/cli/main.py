@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "Write a commented config.yaml to begin with, or be asked for it step by step.",
     "deploy": "Take a configuration to a verified, running deployment.",
     "validate": "Check a configuration and show every fault in it; changes nothing.",
+    "doctor": "Check variables, programs and credentials that a deployment needs; changes nothing.",
     "schema": "Print the JSON Schema of config.yaml.",
     "plan": "Show what a deployment would change, and why; changes nothing.",
     "resume": "Go on with an interrupted deployment.",

@@ -11,7 +11,7 @@ from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.syntax import explain
 from sre_agent_deploy.config.template import template
-from sre_agent_deploy.interactive.fill import as_yaml, fill
+from sre_agent_deploy.interactive.fill import fill, meant
 from sre_agent_deploy.interactive.question import Question
 from sre_core.problem import Problem
 
@@ -31,7 +31,7 @@ class Judgement:
 
 def judged(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str], *, schema: str = "") -> Judgement:
     """The template for `mode` with these answers, and every rule it breaks."""
-    text = fill(template(mode, schema=schema), {question.path: as_yaml(question, answer) for question, answer in values.items()})
+    text = fill(template(mode, schema=schema), {question.path: meant(question, answer) for question, answer in values.items()})
     tree = parse(text)
     if isinstance(tree, Malformed) or not isinstance(tree, Tree):
         raise ValueError(f"a filled template can't be read: {explain(tree, text).why if isinstance(tree, Malformed) else 'no sections'}")

@@ -20,6 +20,7 @@ from sre_core.problem import Problem
 _FROM_ACCOUNT = {
     "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name", "deployment.hosted_zone_id", "deployment.key_name",
 }  # fmt: skip
+YES_OR_NO = {"y": "yes", "n": "no"}
 # Where to go next: to the question of that number, or on.
 type Move = Literal["on", "back", "quit", "save"] | int
 
@@ -74,9 +75,10 @@ class Wizard:
             said = terminal.answer(proposal(question, self.answers, account, self._known()), offered)
             if not isinstance(said, Said):
                 return said
-            problems = self._objections(question, said.text, earlier)
+            text = YES_OR_NO.get(said.text, said.text) if question.kind == "gate" else said.text
+            problems = self._objections(question, text, earlier)
             if not problems:
-                self.answers[question.key] = said.text
+                self.answers[question.key] = text
                 self.draft.keep(self.answers)
                 return "on"
 

@@ -1,0 +1,88 @@
+"""What the configuration file says that the doctor needs to know; it need not be valid for that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent_deploy.config.document import Mapping as Document
+from sre_agent_deploy.config.document import Scalar, Tree, plain, walk
+from sre_agent_deploy.config.dotenv import read_dotenv
+from sre_agent_deploy.config.expand import Expansion
+from sre_agent_deploy.config.fault import Mode, dotted
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.override import overridden
+from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.redaction import is_secret_key
+from sre_agent_deploy.config.regions import looks_like_a_region
+from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_agent_deploy.doctor.seen import ConfigSeen, Reference
+from sre_core.problem import Problem
+
+_REFERENCE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A configuration file, the .env beside it, and what follows from both."""
+
+    config: ConfigSeen
+    dotenv: Mapping[str, str]
+    mode: Mode
+    region: str
+
+
+def read(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
+    """Read the file as far as that is possible. Without one, production is meant."""
+    dotenv = _dotenv(path.parent / ".env")
+    usual = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    if not path.exists():
+        return Reading(ConfigSeen(str(path)), dotenv, mode or "production", usual)
+    loaded = load(path, environ=environ, mode=mode)
+    problems = loaded if isinstance(loaded, tuple) else ()
+    tree = _tree(path)
+    values = _values(tree, {**dotenv, **environ})
+    region = values.get("aws.region", usual)
+    seen = ConfigSeen(str(path), True, problems, tuple(_references(tree)) if tree else (), values.get("aws.account_id", ""))
+    named: Mode = "local" if values.get("mode") == "local" else "production"
+    return Reading(seen, dotenv, mode or named, region if looks_like_a_region(region) else "us-east-1")
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    text = read_text(path) if path.is_file() else ""
+    return {} if isinstance(text, Problem) else read_dotenv(text)[0]
+
+
+def _tree(path: Path) -> Tree | None:
+    text = read_text(path)
+    tree = parse(text) if isinstance(text, str) else None
+    return None if isinstance(tree, Malformed) else tree
+
+
+def _values(tree: Tree | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Each field that is a text, by its dotted name, with what the environment puts into it."""
+    expanded = Expansion(environ).of(overridden(tree, environ)) if isinstance(tree, Document) else None
+    return {dotted(path): text for path, node in walk(expanded) if isinstance(text := plain(node), str)} if expanded else {}
+
+
+def _references(tree: Tree) -> Iterator[Reference]:
+    """The variables that the file names, each once, in its order."""
+    seen: set[str] = set()
+    for path, node in walk(tree):
+        for reference in _in(dotted(path), node) if isinstance(node, Scalar) else ():
+            if reference.name not in seen:
+                seen.add(reference.name)
+                yield reference
+
+
+def _in(where: str, scalar: Scalar) -> Iterator[Reference]:
+    if is_secret_key(where):
+        secret = SecretReference.parse(scalar.text)
+        if secret and secret.store == "env":
+            yield Reference(secret.name, where, is_secret=True)
+        return
+    for name, default in _REFERENCE.findall(scalar.text):
+        yield Reference(name, where, has_default=bool(default))

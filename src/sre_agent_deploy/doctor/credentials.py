@@ -1,0 +1,101 @@
+"""Whether there are AWS credentials, whether they fit together, and whose they are (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.doctor.finding import Finding, Status
+from sre_agent_deploy.doctor.seen import Seen
+from sre_core.problem import Problem
+
+PURPOSE = "who deploys; AWS decides by it what is allowed"
+# In the order in which AWS's own library looks: the first one counts.
+SOURCES = (
+    (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "keys in the environment"),
+    (("AWS_PROFILE",), "a profile"),
+    (("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"), "a role by web identity"),
+    (("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",), "the container's role"),
+    (("AWS_CONTAINER_CREDENTIALS_FULL_URI",), "the container's role"),
+)
+CREDENTIAL_VARIABLES = frozenset({name for names, _ in SOURCES for name in names} | {"AWS_SESSION_TOKEN"})
+
+
+def of_credentials(seen: Seen) -> Iterator[Finding]:
+    """Production's credentials; local mode makes its own."""
+    if seen.mode == "local":
+        return
+    faults = tuple(_faults(seen))
+    for problem in faults:
+        yield Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="wrong", found=_source(seen), problem=problem)
+    if not faults:
+        yield _identity(seen)
+
+
+def _faults(seen: Seen) -> Iterator[Problem]:
+    environ = seen.environ
+    key, secret = environ.get("AWS_ACCESS_KEY_ID", ""), environ.get("AWS_SECRET_ACCESS_KEY", "")
+    if bool(key) != bool(secret):
+        yield _half(*("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if key else ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"))
+    # Keys of AWS Security Token Service begin so, and AWS accepts them only together with their token.
+    if key.startswith("ASIA") and not environ.get("AWS_SESSION_TOKEN"):
+        yield _half("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
+    profile = environ.get("AWS_PROFILE", "")
+    if profile and profile not in seen.profiles and not (key and secret):
+        yield _unknown_profile(profile, seen.profiles)
+
+
+def _source(seen: Seen) -> str:
+    by_variable = next((says for names, says in SOURCES if all(seen.environ.get(name) for name in names)), "")
+    return by_variable or ("the default profile" if "default" in seen.profiles else "")
+
+
+def _identity(seen: Seen) -> Finding:
+    account, wanted, source = seen.identity.account_id, seen.config.account_id, _source(seen)
+    if account and wanted and account != wanted:
+        problem = _other_account(account, wanted)
+        return Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="wrong", found=source, problem=problem)
+    if account:
+        found = ", ".join(filter(None, (f"account {account}", source or "this machine's role")))
+        return Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="ok", found=found)
+    if seen.identity.problem:
+        missing = seen.identity.problem.code == "AWS-CREDENTIALS"
+        status: Status = "missing" if missing and not source else "wrong"
+        return Finding(
+            kind="credentials", name="AWS credentials", purpose=PURPOSE, status=status, found=source, problem=seen.identity.problem
+        )
+    found = f"{source or 'none in the environment or a profile'}; AWS could not be asked, so it is not known whether they are valid"
+    return Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="note", found=found)
+
+
+def _half(name: str, absent: str) -> Problem:
+    return Problem(
+        code="DOCTOR-KEYS-INCOMPLETE",
+        what=f"{name} is set and {absent} is not.",
+        why="AWS accepts keys only complete, and does not look for others when some are in the environment.",
+        do=(f"Set {absent} as well; they were issued together.", f"Or use a profile instead: unset {name}; export AWS_PROFILE=..."),
+        aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html",
+    )
+
+
+def _unknown_profile(profile: str, profiles: frozenset[str]) -> Problem:
+    meant = nearest(profile, sorted(profiles))
+    return Problem(
+        code="DOCTOR-PROFILE-UNKNOWN",
+        what=f"AWS_PROFILE names {profile}, which is in neither AWS file.",
+        why=f"The profiles there are: {', '.join(sorted(profiles)) or 'none'}.",
+        do=(
+            *((f"Did you mean {meant}? export AWS_PROFILE={meant}",) if meant else ()),
+            f"Make it: aws configure sso --profile {profile}",
+        ),
+        aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
+    )
+
+
+def _other_account(account: str, wanted: str) -> Problem:
+    return Problem(
+        code="DOCTOR-OTHER-ACCOUNT",
+        what=f"The credentials are of account {account}; the configuration is for {wanted}.",
+        why="Another profile or role is active than the one the configuration was written for.",
+        do=(f"Sign in to account {wanted}, or correct aws.account_id.", "Check with: aws sts get-caller-identity"),
+    )

@@ -1,0 +1,135 @@
+"""Looks at this machine: environment, programs, libraries, files, and whom AWS takes us for."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from importlib import metadata
+from pathlib import Path
+
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.aws.attempt import Lost, Patience, attempt
+from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.doctor.configuration import read
+from sre_agent_deploy.doctor.programs import PROGRAMS
+from sre_agent_deploy.doctor.seen import Identity, Seen
+from sre_agent_deploy.doctor.variables import VARIABLES
+from sre_agent_deploy.local import state_folder
+from sre_core.problem import Problem
+
+LONGEST_WAIT = 6.0
+_ONCE = Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0))
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^\]]*)\])?[^;]*;\s*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
+
+
+def look(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Seen:
+    """Everything the doctor judges by. In local mode no AWS is asked."""
+    reading = read(config_file, mode, environ)
+    known = {**reading.dotenv, **environ}
+    folder = state_folder(dict(environ))
+    return Seen(
+        mode=reading.mode,
+        python=sys.version_info[:3],
+        system=sys.platform,
+        environ=known,
+        from_dotenv=frozenset(reading.dotenv.keys() - environ.keys()),
+        programs={program.name: path for program in PROGRAMS if (path := shutil.which(program.name))},
+        aws_cli=_version_of_aws_cli() if reading.mode == "production" else "",
+        libraries=dict(_libraries("local")),
+        profiles=frozenset(_profiles(environ)),
+        unreadable=dict(_unreadable(known)),
+        state_folder=str(folder),
+        state_folder_refuses=_refuses(folder),
+        config=reading.config,
+        identity=_identity(reading.region, environ) if reading.mode == "production" else Identity(),
+    )
+
+
+def _version_of_aws_cli() -> str:
+    path = shutil.which("aws")
+    if not path:
+        return ""
+    try:
+        # Which version it is takes no account: nothing that could be secret is passed on.
+        ended = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=10)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (ended.stdout or ended.stderr).strip()
+
+
+def _libraries(extra: str) -> Iterator[tuple[str, str]]:
+    """What an extra of this distribution asks for, and the version of each that is installed."""
+    for requirement in metadata.requires("sre-agent") or ():
+        wanted = _REQUIREMENT.match(requirement)
+        if not wanted or wanted["extra"] != extra:
+            continue
+        if wanted["name"] == "sre-agent":
+            for inner in (wanted["extras"] or "").split(","):
+                yield from _libraries(inner.strip())
+        else:
+            yield wanted["name"], _installed(wanted["name"])
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _profiles(environ: Mapping[str, str]) -> Iterator[str]:
+    """The names of all profiles; what is in them is not looked at."""
+    for variable, usual in (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")):
+        written = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            written.read(Path(environ.get(variable, usual)).expanduser(), encoding="utf-8")
+        except (configparser.Error, OSError, UnicodeDecodeError, RuntimeError):
+            continue
+        yield from (section.removeprefix("profile ").strip() for section in written.sections())
+
+
+def _unreadable(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variable in VARIABLES:
+        path = environ.get(variable.name, "") if variable.names_file else ""
+        if path and (why := _why_not(Path(path))):
+            yield path, why
+
+
+def _why_not(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 20)
+    except OSError as error:
+        return f"{error.strerror}."
+    return "" if b"-----BEGIN " in head else "It is no PEM file: there is no -----BEGIN in it."
+
+
+def _refuses(folder: Path) -> str:
+    """Why nothing can be put into the folder, or into the one it will be made in; nothing is made to find out."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        return f"{existing} is no folder."
+    return "" if os.access(existing, os.W_OK | os.X_OK) else f"You may not write in {existing}."
+
+
+def _identity(region: str, environ: Mapping[str, str]) -> Identity:
+    """Whom AWS takes us for; waited for only as long as a person would."""
+    url = environ.get("AWS_ENDPOINT_URL", "")
+    aws = Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
+    answers: list[str | Problem | Lost] = []
+    asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, patience=_ONCE)), daemon=True)
+    asking.start()
+    asking.join(LONGEST_WAIT)
+    match answers:
+        case [str(account_id)]:
+            return Identity(account_id)
+        case [Problem() as problem]:
+            return Identity(problem=problem)
+    return Identity()

@@ -1,0 +1,125 @@
+"""Python, libraries and programs: what is needed, and what is good to have (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.doctor.finding import Finding, Status
+from sre_agent_deploy.doctor.seen import Seen
+from sre_core.problem import Problem
+
+LEAST_PYTHON = (3, 12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A program on PATH. `needed` names the operating systems where nothing works without it."""
+
+    name: str
+    purpose: str
+    how: str
+    modes: frozenset[Mode]
+    needed: frozenset[str] = frozenset()
+
+
+PRODUCTION: frozenset[Mode] = frozenset({"production"})
+LOCAL: frozenset[Mode] = frozenset({"local"})
+MACOS = frozenset({"darwin"})
+PROGRAMS = (
+    Program(
+        name="aws",
+        purpose="signs in (`aws sso login`) and shows who you are; the deployer itself calls AWS without it",
+        how="Install AWS CLI version 2: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+        modes=PRODUCTION,
+    ),
+    Program(
+        name="session-manager-plugin",
+        purpose="opens a shell on the instance (`aws ssm start-session`) without any open port",
+        how="Install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html",
+        modes=PRODUCTION,
+    ),
+    Program(
+        name="certbot",
+        purpose="gets a certificate from Let's Encrypt, if you have none of another authority",
+        how="Install it: https://certbot.eff.org",
+        modes=PRODUCTION,
+    ),
+    # Without /proc the AWS of this machine asks these two whether its own processes still run.
+    Program(name="ps", purpose="tells whether the AWS of this machine runs", how="It is part of macOS.", modes=LOCAL, needed=MACOS),
+    Program(name="sysctl", purpose="tells when this machine started", how="It is part of macOS.", modes=LOCAL, needed=MACOS),
+)
+
+
+def of_python(seen: Seen) -> Finding:
+    """The Python that runs this."""
+    found = ".".join(map(str, seen.python))
+    good = seen.python[:2] >= LEAST_PYTHON
+    return Finding(
+        kind="python",
+        name="python",
+        purpose="runs this tool",
+        status="ok" if good else "wrong",
+        found=found,
+        problem=None if good else _old_python(found),
+    )
+
+
+def of_libraries(seen: Seen) -> Iterator[Finding]:
+    """The libraries that local mode needs besides the deployer's own; one that is there needs no word of its own."""
+    absent = [name for name, version in seen.libraries.items() if not version]
+    purpose = "run AWS, the services and the assistant on this machine"
+    if seen.mode != "local" or not seen.libraries:
+        return
+    if not absent:
+        yield Finding(kind="library", name="sre-agent[local]", purpose=purpose, status="ok", found=f"{len(seen.libraries)} libraries")
+        return
+    for name in absent:
+        yield Finding(kind="library", name=name, purpose=purpose, status="missing", problem=_no_library(absent))
+
+
+def of_programs(seen: Seen) -> Iterator[Finding]:
+    """Each program that this mode knows a use for, on this operating system."""
+    for program in PROGRAMS:
+        if seen.mode in program.modes and (not program.needed or seen.system in program.needed):
+            yield _program(program, seen)
+
+
+def _program(program: Program, seen: Seen) -> Finding:
+    path = seen.programs.get(program.name, "")
+    if program.name == "aws" and seen.aws_cli.startswith("aws-cli/1."):
+        found, how = f"{path} (version 1, which has no `aws sso login`)", program.how
+        return Finding(kind="program", name="aws", purpose=program.purpose, status="note", found=found, how=how)
+    if path:
+        return Finding(kind="program", name=program.name, purpose=program.purpose, status="ok", found=path)
+    problem = _no_program(program) if program.needed else None
+    status: Status = "missing" if problem else "unset"
+    return Finding(kind="program", name=program.name, purpose=program.purpose, status=status, how=program.how, problem=problem)
+
+
+def _old_python(found: str) -> Problem:
+    return Problem(
+        code="DOCTOR-PYTHON-OLD",
+        what=f"This is Python {found}.",
+        why="The deployer is written for Python 3.12 and later.",
+        do=("Install a newer one, for example: uv python install 3.12", "Then install sre-agent into it."),
+    )
+
+
+def _no_library(names: list[str]) -> Problem:
+    return Problem(
+        code="DOCTOR-LIBRARY-MISSING",
+        what=f"Not installed: {', '.join(names)}.",
+        why="Local mode runs AWS and the services on this machine, and they need more libraries than the deployer.",
+        do=("Install them: pip install 'sre-agent[local]'",),
+    )
+
+
+def _no_program(program: Program) -> Problem:
+    return Problem(
+        code="DOCTOR-PROGRAM-MISSING",
+        what=f"There is no program {program.name} on PATH.",
+        why=f"It {program.purpose}.",
+        do=(program.how, "Check PATH: a shell that finds it and a service that doesn't have different ones."),
+    )

@@ -1,0 +1,58 @@
+"""What was seen on this machine; everything that is decided follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sre_agent_deploy.config.fault import Mode
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An environment variable that the configuration names: `${NAME}`, `${NAME:-default}` or `env:NAME`."""
+
+    name: str
+    where: str
+    has_default: bool = False
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class ConfigSeen:
+    """The configuration file, as far as it can be read."""
+
+    path: str
+    exists: bool = False
+    problems: tuple[Problem, ...] = ()
+    references: tuple[Reference, ...] = ()
+    account_id: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What AWS says of the credentials: an account, a problem, or nothing in time."""
+
+    account_id: str = ""
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """This machine. `environ` may hold secrets; nothing that is said repeats a value of it unasked."""
+
+    mode: Mode
+    python: tuple[int, int, int]
+    system: str
+    environ: Mapping[str, str]
+    from_dotenv: frozenset[str] = frozenset()
+    programs: Mapping[str, str] = field(default_factory=dict)  # name -> path
+    aws_cli: str = ""  # what `aws --version` says
+    libraries: Mapping[str, str] = field(default_factory=dict)  # name -> version; "" where it is not installed
+    profiles: frozenset[str] = frozenset()
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # path that a variable names -> why it can't be used
+    state_folder: str = ""
+    state_folder_refuses: str = ""  # why nothing can be written there
+    config: ConfigSeen = field(default_factory=lambda: ConfigSeen("config.yaml"))
+    identity: Identity = field(default_factory=Identity)
