@@ -78,13 +78,18 @@ async def whole(begun: Request, receive: Receive, *, limit: int) -> Request:
     declared = begun.header("content-length")
     if declared.isdecimal() and int(declared) > limit:
         raise TooLarge
+    return replace(begun, body=await read_body(receive, limit))
+
+
+async def read_body(receive: Receive, at_most: int) -> bytes:
+    """A request's body. Raises TooLarge as soon as it is longer than `at_most`, and CutOff where the client leaves before its end."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise CutOff
         body += message.get("body", b"")
-        if len(body) > limit:
+        if len(body) > at_most:
             raise TooLarge
         if not message.get("more_body", False):
-            return replace(begun, body=bytes(body))
+            return bytes(body)

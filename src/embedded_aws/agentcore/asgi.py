@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from embedded_aws.request import TooLarge
 from embedded_aws.response import Response
-from embedded_aws.world import Receive, Scope
+from embedded_aws.world import Scope
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
@@ -14,18 +13,6 @@ def headers_of(scope: Scope) -> dict[str, str]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
-
-
-async def read_body(receive: Receive, at_most: int) -> bytes:
-    """The request's body. Raises TooLarge as soon as it is longer than `at_most`."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > at_most:
-            raise TooLarge
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def json_response(status: int, body: bytes, *headers: tuple[str, str]) -> Response:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
 from embedded_aws.agentcore import model, operations
-from embedded_aws.agentcore.asgi import json_response, read_body
+from embedded_aws.agentcore.asgi import json_response
 from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.client_tokens import ClientTokens
 from embedded_aws.agentcore.constraints import violations
@@ -22,7 +23,7 @@ from embedded_aws.agentcore.records import Registry
 from embedded_aws.agentcore.tags import Tags
 from embedded_aws.agentcore.target_schema import TargetSchemas
 from embedded_aws.agentcore.targets import Targets
-from embedded_aws.request import TooLarge
+from embedded_aws.request import CutOff, TooLarge, read_body
 from embedded_aws.response import Response
 from embedded_aws.world import Receive, Scope, Send, World
 
@@ -55,7 +56,10 @@ class ControlPlane:
         self._handlers = _handlers(gateways, targets, Identities(world, registry), Tags(registry))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            return
+        # Whoever left before the end of the request waits for no answer.
+        with contextlib.suppress(CutOff):
             response = await self._respond(scope, receive)
             await response.send(send)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from embedded_aws.agentcore import mcp
-from embedded_aws.agentcore.asgi import headers_of, json_response, read_body
+from embedded_aws.agentcore.asgi import headers_of, json_response
 from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
 from embedded_aws.agentcore.mcp import Era, Message, RpcError
 from embedded_aws.agentcore.methods import Methods
 from embedded_aws.agentcore.records import Gateway, Registry
 from embedded_aws.agentcore.sessions import Sessions
-from embedded_aws.request import TooLarge
+from embedded_aws.request import CutOff, TooLarge, read_body
 from embedded_aws.response import Response
 from embedded_aws.world import Receive, Scope, Send
 from sre_core import security_event
@@ -47,7 +48,10 @@ class GatewayEndpoint:
         self._sessions = Sessions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            return
+        # Whoever left before the end of the request waits for no answer.
+        with contextlib.suppress(CutOff):
             response = await self._respond(scope, receive)
             await response.send(send)
 
