@@ -6,6 +6,8 @@ import shutil
 
 from behaviours import certificates, lister
 from behaviours.command_line import ROOT, Desk
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.record import Record, State
 
 DOMAIN = "sre.example.com"
 
@@ -62,3 +64,19 @@ def test_production_mode_in_the_wrong_account(desk: Desk) -> None:
     assert "AWS-OTHER-ACCOUNT" in ended.err
     assert "999988887777" in ended.err
     assert lister.everything(desk.client) == before
+
+
+def test_production_mode_beside_a_local_deployment(desk: Desk) -> None:
+    """The state of a local deployment that runs is never overwritten: without it, nothing would lead to what it holds."""
+    settings = _prepared(desk)
+    start_id = desk.registry()["start_id"]
+    local = State("sre-local", settings["AWS_ACCOUNT_ID"], "us-east-1", "local", "local.yaml", {"endpoint": "", "start_id": start_id})
+    bucket = Record("bucket", "AWS::S3::Bucket", 1, "token", "ready", "2026-11-22T15:00:00Z", id="sre-local-bucket")
+    FileStore(desk.state_file).save(local.with_record(bucket))
+    before = desk.state_file.read_bytes()
+
+    ended = desk.deploy("--config", "config.yaml", "--mode", "production", **settings)
+    assert "STATE-OTHER-DEPLOYMENT" in ended.err, ended.text
+    planned = desk.deploy("plan", "--config", "config.yaml", "--mode", "production", **settings)
+    assert "sre-local" not in planned.text
+    assert desk.state_file.read_bytes() == before
