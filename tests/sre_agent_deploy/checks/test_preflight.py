@@ -1,0 +1,167 @@
+"""What is looked at before anything is touched: healthy and broken accounts, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from behaviours import certificates
+from fixtures.embedded import EmbeddedAws
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.checks.before.suite import stops
+from sre_agent_deploy.resource import DEPLOYMENT_TAG
+from sre_core.secret import Secret
+
+from .conftest import Preflight
+
+DOMAIN = "sre.example.com"
+
+
+def code(finding: object) -> str:
+    problem = getattr(finding, "problem", None)
+    return problem.code if problem else ""
+
+
+def test_a_healthy_account(check: Preflight, embedded: EmbeddedAws) -> None:
+    """Every check of a fresh account passes, and nothing stops the deployment."""
+    findings = check(aws={"account_id": embedded.account_id})
+    assert {finding.status for finding in findings.values()} == {"passed"}
+    assert {"account.credentials", "account.region", "service.agentcore", "ec2.instance_type", "s3.bucket", "ec2.elastic_ips"} <= set(
+        findings
+    )
+    assert not stops(tuple(findings.values()))
+
+
+def test_another_account_than_the_configured(check: Preflight) -> None:
+    """It is named, it stops, and what the other account says about anything is not even asked."""
+    findings = check(aws={"account_id": "999988887777"})
+    assert code(findings["account.credentials"]) == "AWS-OTHER-ACCOUNT"
+    assert "999988887777" in findings["account.credentials"].what
+    assert list(findings) == ["account.credentials"]
+    assert stops(tuple(findings.values()))
+
+
+def test_credentials_that_aws_does_not_accept(check: Preflight, embedded: EmbeddedAws) -> None:
+    """A wrong secret key is a failed check with a way to sign in, not a traceback and not a warning."""
+    endpoint = Endpoint(embedded.endpoint, embedded.ca_file, embedded.registry["access_key_id"], Secret("wrong"))
+    findings = check(Aws(region=embedded.region, endpoint=endpoint))
+    assert findings["account.credentials"].status == "failed"
+    assert code(findings["account.credentials"]) == "AWS-CREDENTIALS"
+
+
+def test_an_aws_that_does_not_answer(check: Preflight, embedded: EmbeddedAws) -> None:
+    """Nothing was seen, so nothing passed; it is told soon rather than waited for."""
+    endpoint = Endpoint("https://127.0.0.1:1", embedded.ca_file, "AKIDNOBODY", Secret("nothing"))
+    findings = check(Aws(region=embedded.region, endpoint=endpoint))
+    assert findings["account.credentials"].status == "unknown"
+    assert code(findings["account.credentials"]) == "AWS-UNREACHABLE"
+
+
+def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedAws, tmp_path: Path) -> None:
+    """Bucket, instance type, hosted zone and certificate are all reported, not the first of them only."""
+    certificates.written(tmp_path, "other.example.org")
+    findings = check(
+        gateway={"s3_bucket": f"absent-{secrets.token_hex(6)}"},
+        deployment={
+            "instance_type": "t9.xlarge",
+            "domain_name": DOMAIN,
+            "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
+            "ssl_cert_path": str(tmp_path / "fullchain.pem"),
+            "ssl_key_path": str(tmp_path / "absent.pem"),
+        },
+        tls={"source": "files"},
+    )
+    failed = {name: code(finding) for name, finding in findings.items() if finding.status == "failed"}
+    assert failed == {
+        "s3.bucket": "S3-NAMED-NOT-FOUND",
+        "ec2.instance_type": "INSTANCE-TYPE-NOT-OFFERED",
+        "dns.hosted_zone": "DNS-ZONE-NOT-FOUND",
+        "certificate.files": "TLS-FILE-UNREADABLE",
+        "certificate.domain": "TLS-NAME-MISSING",
+    }
+    assert stops(tuple(findings.values()))
+
+
+def test_a_certificate_and_a_zone_that_fit(check: Preflight, embedded: EmbeddedAws, tmp_path: Path) -> None:
+    """A certificate for the domain and the domain's own zone pass."""
+    certificates.written(tmp_path, DOMAIN)
+    zone = embedded.client("route53").create_hosted_zone(Name="example.com", CallerReference=secrets.token_hex(8))["HostedZone"]
+    findings = check(
+        deployment={
+            "domain_name": DOMAIN,
+            "hosted_zone_id": zone["Id"].rpartition("/")[2],
+            "ssl_cert_path": str(tmp_path / "fullchain.pem"),
+            "ssl_key_path": str(tmp_path / "privkey.pem"),
+            "ssl_ca_path": str(tmp_path / "ca.pem"),
+        },
+        tls={"source": "files"},
+    )
+    assert {name: finding.what for name, finding in findings.items() if finding.status != "passed"} == {}
+    assert "example.com" in findings["dns.hosted_zone"].what
+
+
+def test_a_zone_of_another_domain(check: Preflight, embedded: EmbeddedAws) -> None:
+    """A zone that does not hold the domain would refuse its record, which is told before anything is made."""
+    zone = embedded.client("route53").create_hosted_zone(Name="example.org", CallerReference=secrets.token_hex(8))["HostedZone"]
+    findings = check(deployment={"domain_name": DOMAIN, "hosted_zone_id": zone["Id"].rpartition("/")[2]})
+    assert code(findings["dns.hosted_zone"]) == "DNS-ZONE-OTHER-DOMAIN"
+
+
+@pytest.fixture
+def bucket(embedded: EmbeddedAws) -> Iterator[str]:
+    """A bucket that somebody made, gone afterwards."""
+    s3, name = embedded.client("s3"), f"theirs-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=name)
+    yield name
+    s3.delete_bucket(Bucket=name)
+
+
+def test_a_named_bucket_that_is_there(check: Preflight, bucket: str) -> None:
+    """A bucket that the user names need not be ours."""
+    assert check(gateway={"s3_bucket": bucket})["s3.bucket"].status == "passed"
+
+
+def test_a_bucket_that_refuses_us(check: Preflight, embedded: EmbeddedAws, bucket: str) -> None:
+    """S3 answers 403 for what another account owns: the name is taken, and another one is suggested."""
+    refusal = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    s3 = embedded.client("s3")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [refusal]}))
+    finding = check(gateway={"s3_bucket": bucket})["s3.bucket"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    assert (finding.status, code(finding)) == ("failed", "S3-NAME-TAKEN")
+
+
+def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: EmbeddedAws, aws: Aws) -> None:
+    """A bucket with the name of ours that carries no tag of ours stops; with the tag it is the deployment's own."""
+    from sre_agent_deploy.identity import deployment_id
+
+    id = deployment_id(embedded.account_id, embedded.region, "preflight")
+    s3, name = embedded.client("s3"), f"{id}-preflight"
+    s3.create_bucket(Bucket=name)
+    try:
+        assert code(check()["s3.bucket"]) == "S3-BUCKET-NOT-OURS"
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": DEPLOYMENT_TAG, "Value": id}]})
+        assert check()["s3.bucket"].status == "passed"
+    finally:
+        s3.delete_bucket(Bucket=name)
+
+
+def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) -> None:
+    """With none left a deployment is stopped; one that has its address already is not."""
+    from sre_agent_deploy.identity import deployment_id
+
+    ec2 = embedded.client("ec2")
+    held = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]
+    try:
+        full = check()["ec2.elastic_ips"]
+        assert (full.status, code(full)) == ("failed", "ELASTIC-IP-NONE-LEFT")
+        ours = {"Key": DEPLOYMENT_TAG, "Value": deployment_id(embedded.account_id, embedded.region, "preflight")}
+        ec2.create_tags(Resources=[held[0]], Tags=[ours])
+        assert check()["ec2.elastic_ips"].status == "passed"
+    finally:
+        for allocation_id in held:
+            ec2.release_address(AllocationId=allocation_id)

@@ -1,0 +1,168 @@
+"""The deciding halves of preflight: from facts alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sre_agent_deploy.checks.before.account import Caller, ask
+from sre_agent_deploy.checks.before.bucket import BucketUsable, Held
+from sre_agent_deploy.checks.before.certificate import CertificateHolds, CertificateLasts, Looked
+from sre_agent_deploy.checks.before.credentials import CredentialsHold, SignedIn
+from sre_agent_deploy.checks.before.elastic_ips import Addresses, ElasticIpAvailable
+from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits, Zone
+from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered, Offering
+from sre_agent_deploy.checks.before.region import AGENTCORE_REGIONS, RegionFits, Seen
+from sre_agent_deploy.checks.before.services import Answered, every_service
+from sre_agent_deploy.checks.before.suite import stops
+from sre_agent_deploy.checks.check import Finding, Verdict
+from sre_agent_deploy.config.regions import known_regions
+from sre_core.problem import Problem
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/deployer")
+
+
+def problem(code: str) -> Problem:
+    return Problem(code=code, what="It did not work.", why="For a test.", do=("Nothing.",))
+
+
+def code(verdict: Verdict) -> str:
+    return verdict.problem.code if verdict.problem else ""
+
+
+def refused(code: str, status: int = 403) -> Any:
+    def call() -> str:
+        response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "request-1"}}
+        raise ClientError(response, "ListRoles")
+
+    return call
+
+
+@pytest.mark.parametrize("aws_code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+def test_a_refused_read_names_its_permission(aws_code: str) -> None:
+    """Whatever a service calls it, the permission that is missing is named, with the request's id."""
+    answer = ask(refused(aws_code), "iam:ListRoles")
+    assert isinstance(answer, Problem)
+    assert answer.code == "AWS-PERMISSION-MISSING"
+    assert "iam:ListRoles" in answer.do[0]
+    assert answer.context["permission"] == "iam:ListRoles"
+    assert answer.request_id == "request-1"
+
+
+def test_any_account_will_do_where_none_is_configured() -> None:
+    """Local mode names no account."""
+    assert CredentialsHold().judge(SignedIn(CALLER, "")).holds
+    assert CredentialsHold().judge(SignedIn(CALLER, "123456789012")).holds
+
+
+def test_no_credentials_fail() -> None:
+    """Without valid credentials nothing can be deployed, so it is no warning."""
+    assert code(CredentialsHold().judge(SignedIn(problem("AWS-CREDENTIALS"), "123456789012"))) == "AWS-CREDENTIALS"
+
+
+def test_every_listed_region_exists() -> None:
+    """The dated table has regions of AWS's only."""
+    assert set(known_regions()) >= AGENTCORE_REGIONS
+
+
+def test_regions() -> None:
+    """A region must be of the credentials' partition, and have AgentCore; one that is not listed but answers has it."""
+    judge = RegionFits().judge
+    assert judge(Seen("eu-central-1", "aws", "aws")).holds
+    assert judge(Seen("af-south-1", "aws", "aws")).holds
+    assert code(judge(Seen("af-south-1", "aws", "aws", problem("AWS-UNREACHABLE")))) == "AGENTCORE-NOT-IN-REGION"
+    assert code(judge(Seen("cn-north-1", "aws-cn", "aws"))) == "AWS-OTHER-PARTITION"
+
+
+def test_services() -> None:
+    """Every service has a cheap read; one that does not answer fails with AWS's own problem."""
+    check = every_service()[0]
+    assert check.judge(Answered()).holds
+    assert code(check.judge(Answered(problem("AWS-UNREACHABLE")))) == "AWS-UNREACHABLE"
+    assert len({each.id for each in every_service()}) == len(every_service())
+
+
+def test_instance_types() -> None:
+    """What the region does not offer could not be started."""
+    assert InstanceTypeOffered().judge(Offering("t3.xlarge", "us-east-1", True)).holds
+    assert code(InstanceTypeOffered().judge(Offering("t9.xlarge", "us-east-1", False))) == "INSTANCE-TYPE-NOT-OFFERED"
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (Held("b", False, "nobody"), ""),
+        (Held("b", False, "us"), ""),
+        (Held("b", False, "stranger"), "S3-BUCKET-NOT-OURS"),
+        (Held("b", False, "stranger", problem("S3-NAME-TAKEN")), "S3-NAME-TAKEN"),
+        (Held("b", True, "stranger"), ""),
+        (Held("b", True, "us"), ""),
+        (Held("b", True, "nobody"), "S3-NAMED-NOT-FOUND"),
+    ],
+)
+def test_buckets(held: Held, expected: str) -> None:
+    """A name must be free or ours, a named bucket must be there, and another account's is taken."""
+    verdict = BucketUsable().judge(held)
+    assert code(verdict) == expected
+    assert verdict.holds is not bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "holds"),
+    [
+        (Addresses("r", 4, 5, False), True),
+        (Addresses("r", 5, 5, False), False),
+        (Addresses("r", 5, 5, True), True),
+        (Addresses("r", 5, 9, False), True),
+    ],
+)
+def test_elastic_ips(addresses: Addresses, holds: bool) -> None:
+    """The account's own quota counts, and an address that the deployment has needs no room."""
+    assert ElasticIpAvailable().judge(addresses).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("domain", "zone", "private", "expected"),
+    [
+        ("sre.example.com", "example.com.", False, ""),
+        ("SRE.example.com", "Example.com.", False, ""),
+        ("example.com", "example.com.", False, ""),
+        ("sre.badexample.com", "example.com.", False, "DNS-ZONE-OTHER-DOMAIN"),
+        ("example.com", "sre.example.com.", False, "DNS-ZONE-OTHER-DOMAIN"),
+        ("sre.example.com", "example.com.", True, "DNS-ZONE-PRIVATE"),
+        ("sre.example.com", "", False, "DNS-ZONE-NOT-FOUND"),
+    ],
+)
+def test_hosted_zones(domain: str, zone: str, private: bool, expected: str) -> None:
+    """The zone is there, public, and the domain's own or its parent's."""
+    assert code(HostedZoneFits().judge(Zone("Z1", domain, zone, private))) == expected
+
+
+def test_files_with_the_same_fault_are_all_named() -> None:
+    """Two files that can't be read are both told, in one finding."""
+    check = CertificateHolds("files", "readable", frozenset({"TLS-FILE-UNREADABLE"}))
+    verdict = check.judge(Looked("d", (problem("TLS-FILE-UNREADABLE"), problem("TLS-FILE-UNREADABLE"), problem("TLS-EXPIRED")), NOW))
+    assert not verdict.holds
+    assert verdict.problem
+    assert len(verdict.problem.context) == 1
+
+
+@pytest.mark.parametrize(("days", "holds"), [(31, True), (30, False), (1, False)])
+def test_days_left(days: int, holds: bool) -> None:
+    """Thirty days before its end the certificate's owner is warned; that stops nothing."""
+    facts = Looked("d", (), NOW, NOW - timedelta(days=1), NOW + timedelta(days=days))
+    assert CertificateLasts().judge(facts).holds is holds
+    assert not CertificateLasts.required
+
+
+@pytest.mark.parametrize(
+    ("status", "required", "stopping"),
+    [("failed", True, True), ("failed", False, False), ("unknown", True, False), ("passed", True, False)],
+)
+def test_what_stops_a_deployment(status: Any, required: bool, stopping: bool) -> None:
+    """Only a required check that looked and failed; what could not be seen warns."""
+    assert stops((Finding("x", status, "seen", required=required),)) is stopping
