@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.fault import FieldPath, dotted
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.redaction import CERTAIN, HIDDEN, PERHAPS, is_secret_key, redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
@@ -53,7 +54,7 @@ def _secrets(text: str) -> Iterator[tuple[Span, str]]:
     pieces = spans(text)
     for piece in pieces:
         written = text[piece.value.start : piece.value.end]
-        if piece.kind == "scalar" and written and (_is_secret(piece.path, written) or CERTAIN.search(written)):
+        if piece.kind == "scalar" and _is_secret(piece.path, written):
             yield piece.value, redacted(dotted(piece.path))
         if piece.key and CERTAIN.search(name := text[piece.key.start : piece.key.end]):
             yield piece.key, redacted(name)
@@ -63,8 +64,14 @@ def _secrets(text: str) -> Iterator[tuple[Span, str]]:
 
 
 def _is_secret(path: FieldPath, written: str) -> bool:
+    if CERTAIN.search(written):
+        return True
+    if not written or SecretReference.parse(written.strip("\"'")):
+        return False
+    # In a field of ours a long word is a name or a path; elsewhere nobody knows, and it is no valid setting anyway.
+    stranger = not path or path[0] not in Config.model_fields
     named = any(is_secret_key(str(step)) for step in path)
-    return named and not SecretReference.parse(written.strip("\"'"))
+    return named or (stranger and bool(PERHAPS.search(written)))
 
 
 def _in_comment(comment: str, start: int) -> Iterator[Span]:

@@ -48,5 +48,4 @@ def is_ours(text: str) -> bool:
     values = meaning(text)
     if isinstance(values, Malformed) or not isinstance(values, Mapping):
         return True
-    sections = {name for name, value in values.items() if isinstance(value, Mapping)}
-    return not _OF_THE_SAMPLE & values.keys() and ("version" in values or bool(sections & Config.model_fields.keys()))
+    return not _OF_THE_SAMPLE & values.keys() and (not values or bool(values.keys() & Config.model_fields.keys()))

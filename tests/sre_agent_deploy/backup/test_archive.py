@@ -1,0 +1,102 @@
+"""A backup is whole, or it is not used."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from sre_agent_deploy.backup.archive import Archive, packed, unpacked
+from sre_core.problem import Problem
+
+ARCHIVE = Archive(
+    config_name="config.yaml",
+    config="name: demo  # é\n".encode(),
+    environment=("COGNITO_CLIENT_SECRET",),
+    state={"deployment": "sre-1", "resources": []},
+    hidden=("a comment in line 3",),
+)
+
+
+def rezipped(change: Callable[[dict[str, bytes]], None]) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(packed(ARCHIVE))) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    change(parts)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, body in parts.items():
+            file.writestr(name, body)
+    return buffer.getvalue()
+
+
+def test_out_comes_what_went_in() -> None:
+    """Packed twice it is the same file, and unpacked it is the same archive."""
+    assert packed(ARCHIVE) == packed(ARCHIVE)
+    assert unpacked(packed(ARCHIVE)) == ARCHIVE
+
+
+def test_any_program_can_read_it() -> None:
+    """It is a zip file with a JSON manifest that names each part with its SHA-256."""
+    with zipfile.ZipFile(io.BytesIO(packed(ARCHIVE))) as file:
+        manifest = json.loads(file.read("manifest.json"))
+        assert (
+            set(file.namelist())
+            == {"manifest.json", *manifest["files"]}
+            == {"manifest.json", "config.yaml", "environment.json", "state.json"}
+        )
+        assert all(len(part["sha256"]) == 64 for part in manifest["files"].values())
+
+
+def _other_config(parts: dict[str, bytes]) -> None:
+    parts["config.yaml"] = b"name: other\n"
+
+
+def _another_file(parts: dict[str, bytes]) -> None:
+    parts["../escape"] = b""
+
+
+def _no_manifest(parts: dict[str, bytes]) -> None:
+    del parts["manifest.json"]
+
+
+def _no_config(parts: dict[str, bytes]) -> None:
+    del parts["config.yaml"]
+
+
+def _manifest_of_nothing(parts: dict[str, bytes]) -> None:
+    parts["manifest.json"] = b"[]"
+
+
+def _huge(parts: dict[str, bytes]) -> None:
+    parts["config.yaml"] = b"#" * 2_000_000
+
+
+@pytest.mark.parametrize("change", [_other_config, _another_file, _no_manifest, _no_config, _manifest_of_nothing, _huge])
+def test_a_backup_that_was_tampered_with(change: Callable[[dict[str, bytes]], None]) -> None:
+    """A part that is changed, missing, added or too large makes the whole unusable."""
+    refused = unpacked(rezipped(change))
+    assert isinstance(refused, Problem)
+    assert refused.code == "BACKUP-DAMAGED"
+
+
+@pytest.mark.parametrize("damage", [0, 10, 100, 300, -1, -30])
+def test_a_damaged_file(damage: int) -> None:
+    """Cut off or with a byte turned over, it is refused or, where that byte means nothing, the same as before."""
+    whole = bytearray(packed(ARCHIVE))
+    assert isinstance(unpacked(bytes(whole[:damage])), Problem)
+    whole[damage] ^= 0xFF
+    assert isinstance(seen := unpacked(bytes(whole)), Problem) or seen == ARCHIVE
+
+
+def test_a_backup_of_a_newer_version() -> None:
+    """It is refused by name, not half understood."""
+
+    def newer(parts: dict[str, bytes]) -> None:
+        parts["manifest.json"] = json.dumps({**json.loads(parts["manifest.json"]), "schema": 2}).encode()
+
+    refused = unpacked(rezipped(newer))
+    assert isinstance(refused, Problem)
+    assert refused.code == "BACKUP-TOO-NEW"

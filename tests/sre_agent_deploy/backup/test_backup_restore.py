@@ -1,0 +1,200 @@
+"""`backup`, `restore` and `set` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+
+import pytest
+
+from fixtures.kept_files import Folder
+
+LOCAL = """\
+# my assistant
+version: 1
+mode: local
+name: demo   # short
+
+deployment:
+  instance_type: t3.xlarge  # enough for us
+  volume_gb: 60
+tags: {team: platform}
+"""
+
+
+def backed_up(folder: Folder) -> str:
+    folder.write("config.yaml", LOCAL)
+    told = folder.run("backup", "--json")
+    assert told.code == 0, told.text
+    return str(json.loads(told.out)["backup"])
+
+
+def test_a_backup_names_what_it_does_not_hold(folder: Folder) -> None:
+    """The configuration is in it byte for byte; of .env only the names; of the state what exists."""
+    folder.write(".env", "COGNITO_CLIENT_SECRET=planted\n")
+    with zipfile.ZipFile(backed_up(folder)) as file:
+        assert file.read("config.yaml") == LOCAL.encode()
+        assert json.loads(file.read("environment.json")) == {"names": ["COGNITO_CLIENT_SECRET"]}
+    assert stat.S_IMODE(folder.backups()[0].stat().st_mode) == 0o600
+
+
+def test_the_same_configuration_is_kept_once(folder: Folder) -> None:
+    """Backups of an unchanged configuration are one file; --output writes another where one is wanted."""
+    first = backed_up(folder)
+    assert backed_up(folder) == first
+    assert folder.run("backup", "--output", "mine.zip").code == 0
+    assert (folder.path / "mine.zip").read_bytes() == folder.backups()[0].read_bytes()
+    assert folder.run("backup", "--list").out.split() == [first]
+
+
+def test_restoring_what_is_already_there(folder: Folder) -> None:
+    """Nothing is written, and nobody is asked."""
+    backup = backed_up(folder)
+    told = folder.run("restore", backup)
+    assert told.code == 0, told.text
+    assert "stays as it is" in told.out
+
+
+def test_restoring_where_nothing_is(folder: Folder) -> None:
+    """The file comes back byte for byte."""
+    backup = backed_up(folder)
+    folder.config.unlink()
+    assert folder.run("restore", backup).code == 0
+    assert folder.config.read_text() == LOCAL
+
+
+CHANGED = LOCAL.replace("volume_gb: 60", "volume_gb: 80  # more").replace("t3.xlarge", "t3.2xlarge")
+
+
+@pytest.mark.parametrize(
+    ("choice", "code", "expected"),
+    [(("--conflict=mine",), 0, CHANGED), (("--conflict=theirs",), 0, LOCAL), (("--conflict=abort",), 1, CHANGED), ((), 1, CHANGED)],
+)
+def test_a_file_that_changed_since(folder: Folder, choice: tuple[str, ...], code: int, expected: str) -> None:
+    """Both values are shown; the option decides, and without it and without a terminal nothing is done."""
+    backup = backed_up(folder)
+    folder.write("config.yaml", CHANGED)
+    told = folder.run("restore", backup, *choice)
+    assert told.code == code
+    assert folder.config.read_text() == expected
+    assert "t3.2xlarge" in told.out
+    assert "-  volume_gb: 80  # more" in told.out
+    assert ("CONFLICT-UNDECIDED" in told.err) == (choice == ())
+    assert ("CONFLICT-ABORTED" in told.err) == (choice == ("--conflict=abort",))
+
+
+def test_a_restore_can_be_taken_back(folder: Folder) -> None:
+    """What a restore overwrites is backed up first."""
+    backup = backed_up(folder)
+    folder.write("config.yaml", CHANGED)
+    told = folder.run("restore", backup, "--conflict=theirs", "--json")
+    undo = json.loads(told.out.splitlines()[-1])["backup_of_before"]
+    assert folder.run("restore", undo, "--conflict=theirs").code == 0
+    assert folder.config.read_text() == CHANGED
+
+
+def test_a_dry_run(folder: Folder) -> None:
+    """It says everything and writes nothing."""
+    backup = backed_up(folder)
+    folder.write("config.yaml", CHANGED)
+    before = folder.everything_written()
+    told = folder.run("restore", backup, "--dry-run", "--json")
+    document = json.loads(told.out)
+    assert [each["field"] for each in document["differences"]] == ["deployment.instance_type", "deployment.volume_gb"]
+    assert folder.everything_written() == before
+
+
+def test_comments_alone_are_a_difference_too(folder: Folder) -> None:
+    """A comment that was written since is not overwritten in silence."""
+    backup = backed_up(folder)
+    folder.write("config.yaml", LOCAL + "# new\n")
+    assert "CONFLICT-UNDECIDED" in folder.run("restore", backup).err
+    assert folder.config.read_text() == LOCAL + "# new\n"
+
+
+def test_a_backup_that_is_not_valid_here(folder: Folder) -> None:
+    """It is validated first; every fault is told, and the file stays."""
+    folder.write("config.yaml", LOCAL.replace("demo", "${NOT_SET_HERE_AT_ALL}").replace("t3.xlarge", "t3.nano"))
+    backup = json.loads(folder.run("backup", "--json").out)["backup"]
+    folder.write("config.yaml", LOCAL)
+    told = folder.run("restore", backup, "--conflict=theirs")
+    assert told.code == 1
+    assert [code for code in ("RESTORE-INVALID", "CONFIG-ENV-MISSING", "CONFIG-INSTANCE-TOO-SMALL") if code not in told.err] == []
+    assert folder.config.read_text() == LOCAL
+
+
+def test_variables_that_are_missing_now(folder: Folder) -> None:
+    """A name that was in .env when the backup was made, and is not now, is told."""
+    folder.write(".env", "MINE_OF_THEN=1\n")
+    backup = backed_up(folder)
+    (folder.path / ".env").unlink()
+    assert "MINE_OF_THEN" in folder.run("restore", backup).out
+
+
+@pytest.mark.parametrize("body", [b"", b"PK no zip", b"\x00" * 3_000_000])
+def test_a_file_that_is_no_backup(folder: Folder, body: bytes) -> None:
+    """It is told, without a traceback, and nothing changes."""
+    (folder.path / "x.zip").write_bytes(body)
+    assert "BACKUP-DAMAGED" in folder.run("restore", "x.zip").err
+    assert "BACKUP-MISSING" in folder.run("restore", "none.zip").err
+
+
+def test_setting_values(folder: Folder) -> None:
+    """Several at once; what the file was before is backed up."""
+    folder.write("config.yaml", LOCAL)
+    told = folder.run("set", "deployment.volume_gb", "80", "tags.cost", "17")
+    assert told.code == 0, told.text
+    assert folder.config.read_text() == LOCAL.replace("60", "80").replace("platform}", "platform, cost: 17}")
+    with zipfile.ZipFile(folder.backups()[0]) as file:
+        assert file.read("config.yaml") == LOCAL.encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("deployment.volume_gb", "8"), "CONFIG-VOLUME"),
+        (("deployment.volume", "80"), "CONFIG-UNKNOWN-KEY"),
+        (("aws", "80"), "CONFIG-TYPE"),
+        (("name.first", "x"), "EDIT-UNSAFE"),
+        (("version", "9"), "CONFIG-VERSION"),
+    ],
+)
+def test_a_value_that_is_not_valid(folder: Folder, words: tuple[str, ...], code: str) -> None:
+    """Nothing is written, not even a backup."""
+    folder.write("config.yaml", LOCAL)
+    told = folder.run("set", *words)
+    assert told.code == 1
+    assert code in told.err
+    assert folder.config.read_text() == LOCAL
+    assert not folder.backups()
+
+
+def test_correcting_one_fault_of_two(folder: Folder) -> None:
+    """A fault that was there before is told again, and is no reason to refuse a correction."""
+    folder.write("config.yaml", LOCAL.replace("t3.xlarge", "t3.nano").replace("60", "6"))
+    told = folder.run("set", "deployment.volume_gb", "60")
+    assert told.code == 0
+    assert "CONFIG-INSTANCE-TOO-SMALL" in told.err
+    assert "volume_gb: 60" in folder.config.read_text()
+
+
+def test_a_file_from_windows_with_its_own_rights(folder: Folder) -> None:
+    """Byte order mark, line ends, permissions and a link to the file stay."""
+    real = folder.write("real.yaml", "\ufeff" + LOCAL.replace("\n", "\r\n"))
+    real.chmod(0o640)
+    folder.config.symlink_to(real)
+    assert folder.run("set", "name", "other").code == 0
+    assert real.read_bytes() == b"\xef\xbb\xbf" + LOCAL.replace("demo", "other").replace("\n", "\r\n").encode()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert folder.config.is_symlink()
+    assert not [file for file in folder.path.iterdir() if file.name.startswith(".")]
+
+
+def test_no_backup_no_write(folder: Folder) -> None:
+    """Where no backup can be made, the configuration is not touched."""
+    folder.write("config.yaml", LOCAL)
+    (folder.state / "backups").write_text("a file, where the folder should be")
+    told = folder.run("set", "name", "other")
+    assert "BACKUP-NOT-MADE" in told.err
+    assert folder.config.read_text() == LOCAL

@@ -1,0 +1,51 @@
+"""What leaves the machine holds no secret, and all else is as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from sre_agent_deploy.backup.hiding import hidden, revealed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "client_secret: planted",
+        "api_key: [planted, other]",
+        "passwords:\n  prod: planted",
+        "note: see https://me:planted@example.com/x",
+        "# password: planted",
+        "name: x  # the token=planted",
+        "# wJalrXUtnFEMIK7MDENGbPxRfiCYplantedEXAMPLEKEY1",
+        "broken: [\napi_key: planted",
+    ],
+)
+def test_secrets_are_hidden(line: str) -> None:
+    """Under a key that holds one, in the shape of one, or noted in a comment; and where it stood is named."""
+    safe = hidden(line + "\n")
+    assert "planted" not in safe.text
+    assert safe.where
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "client_secret: env:COGNITO_CLIENT_SECRET",
+        "client_secret: ${COGNITO_CLIENT_SECRET}",
+        "ssl_key_path: /etc/letsencrypt/live/sre.example.com/privkey.pem",
+        "# the token: rotate it every month",
+        "# commit 8a530f8b1c6d2e4f8a530f8b1c6d2e4f8a530f8b",
+        "# client_secret: env:COGNITO_CLIENT_SECRET",
+        "key_name: ops  # the secret is elsewhere",
+    ],
+)
+def test_what_is_no_secret_stays(line: str) -> None:
+    """References, paths, sentences and checksums are not touched."""
+    assert hidden(line + "\n").text == line + "\n"
+
+
+def test_what_was_hidden_comes_back_from_the_file_that_is_there() -> None:
+    """A line that was hidden in a backup is no difference where the file still has it."""
+    mine = "name: a  # password: planted\nmode: local\n"
+    assert revealed(hidden(mine).text, mine) == mine
+    assert revealed(hidden(mine).text, "mode: local\n") == hidden(mine).text
