@@ -48,8 +48,8 @@ def _image_in_use(state: State | None) -> str:
 
 
 def planned(place: Place, wanted: Blueprint, state: State | None) -> Plan:
-    """What would change. Makes no mutating call."""
-    return survey(place.aws, wanted, state)
+    """What would change. Makes no mutating call. Another deployment's state says nothing about this one."""
+    return survey(place.aws, wanted, state if state and state.deployment == wanted.deployment else None)
 
 
 def journal_for(deployment: str, *, config: Config, config_file: Path, place: Place, store: FileStore, state: State | None) -> Journal:
