@@ -20,6 +20,7 @@ from sre_agent_deploy.checks.before.services import Answered, every_service
 from sre_agent_deploy.checks.before.suite import stops
 from sre_agent_deploy.checks.check import Finding, Verdict
 from sre_agent_deploy.config.regions import known_regions
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -34,10 +35,10 @@ def code(verdict: Verdict) -> str:
     return verdict.problem.code if verdict.problem else ""
 
 
-def refused(code: str, status: int = 403) -> Any:
+def refused(code: str, operation: str = "ListRoles") -> Any:
     def call() -> str:
-        response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "request-1"}}
-        raise ClientError(response, "ListRoles")
+        response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403, "RequestId": "request-1"}}
+        raise ClientError(response, operation)
 
     return call
 
@@ -51,6 +52,15 @@ def test_a_refused_read_names_its_permission(aws_code: str) -> None:
     assert "iam:ListRoles" in answer.do[0]
     assert answer.context["permission"] == "iam:ListRoles"
     assert answer.request_id == "request-1"
+
+
+def test_a_bucket_that_s3_does_not_let_us_see() -> None:
+    """S3 answers 403 for what another account owns: that is an answer, and the name is taken."""
+    bucket = S3Bucket(name="bucket", bucket_name="taken")
+    answer = ask(refused("403", "HeadBucket"), "s3:ListBucket", subject=bucket, failures=S3Bucket.FAILURES)
+    assert isinstance(answer, Problem)
+    assert answer.code == "S3-NAME-TAKEN"
+    assert "taken-a" in answer.do[0]
 
 
 def test_any_account_will_do_where_none_is_configured() -> None:
