@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from architecture.sources import sources
 
 KNOWN = frozenset(range(1, 9))
-PENDING = frozenset({6})
+PENDING: frozenset[int] = frozenset()
 LEAST_EXAMPLES = 100
 
 

@@ -1,0 +1,242 @@
+"""Whatever is done to a configuration, nothing that its user wrote is lost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy.backup import keep, restore
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.edit import file
+from sre_agent_deploy.edit.file import Original
+from sre_agent_deploy.edit.meant import changed, meaning
+from sre_agent_deploy.edit.put import put
+from sre_agent_deploy.edit.rename import renamed
+from sre_agent_deploy.migrate.find import read_old
+from sre_agent_deploy.migrate.plan import migrated
+from sre_agent_deploy.migrate.setting import OldFile
+from sre_agent_deploy.migrate.step import Step
+from sre_agent_deploy.migrate.upgrade import upgraded
+
+VALUES = {
+    ("name",): ["demo", "a-b", "x1"],
+    ("aws", "region"): ["us-east-1", "eu-west-1"],
+    ("aws", "role_name"): ["ops", "arn:aws:iam::123456789012:role/sre"],
+    ("gateway", "description"): ["tools", "it's: ours # really", 'say "hi"', "é ü ✓", "-", "~x", "null"],
+    ("deployment", "instance_type"): ["t3.xlarge", "m6i.2xlarge"],
+    ("deployment", "volume_gb"): ["50", "200"],
+    ("deployment", "ssh_cidrs"): [["203.0.113.0/24"], ["192.0.2.0/24", "198.51.100.0/24"], []],
+    ("tags", "team"): ["platform", "a b", "17"],
+    ("tags", "kubernetes.io/owner"): ["x", "no"],
+    ("services", "recording"): ["healthy", "./mine"],
+}
+FLAT = {
+    ("account_id",): ["012345678901", "123456789012"],
+    ("region",): ["us-east-1", "eu-west-1"],
+    ("gateway_description",): VALUES["gateway", "description"],
+    ("s3_path_prefix",): ["devops", "a/b"],
+    ("our_own_setting",): ["17", "some words", "x:y"],
+    ("another-one",): ["true", "[brackets]"],
+}
+STEP = Step(0, "disk_gb is volume_gb", lambda text: renamed(text, ("deployment", "disk_gb"), "volume_gb"))
+
+
+@dataclass
+class Written:
+    """A text that a user might have written, and the comments in it."""
+
+    text: str
+    comments: list[str] = field(default_factory=list)
+
+
+@st.composite
+def texts(draw: st.DrawFn, values: dict[tuple[str, ...], list[object]], head: tuple[str, ...] = ()) -> Written:
+    """Any selection of fields, in any order, indentation, quotes and line ends, with comments everywhere."""
+    written = Written("")
+    newline, indent = draw(st.sampled_from(["\n", "\r\n"])), " " * draw(st.integers(1, 4))
+    chosen = draw(st.lists(st.sampled_from(list(values)), unique=True, min_size=1))
+    lines = [*head, *_above(draw, written, "")]
+    for top in dict.fromkeys(path[0] for path in chosen):
+        deep = [path for path in chosen if path[0] == top and len(path) == 2]
+        if deep:
+            lines.append(f"{top}:{_beside(draw, written)}")
+        for path in deep or [(top,)]:
+            lines += _above(draw, written, indent if deep else "")
+            lines += _entry(draw, written, path, draw(st.sampled_from(values[path])), indent if deep else "")
+    lines += _above(draw, written, "")
+    written.text = newline.join(lines) + draw(st.sampled_from(["", newline]))
+    return written
+
+
+def _entry(draw: st.DrawFn, written: Written, path: tuple[str, ...], value: object, indent: str) -> Iterator[str]:
+    if isinstance(value, list) and value and draw(st.booleans()):
+        yield f"{indent}{path[-1]}:{_beside(draw, written)}"
+        for item in value:
+            yield f"{indent}  - {item}{_beside(draw, written)}"
+    else:
+        yield f"{indent}{path[-1]}:{' ' * draw(st.integers(1, 3))}{_scalar(draw, value)}{_beside(draw, written)}"
+
+
+def _scalar(draw: st.DrawFn, value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(value) + "]"
+    text = str(value)
+    single = "'" + text.replace("'", "''") + "'"
+    double = '"' + text.replace('"', '\\"') + '"'
+    free = text.replace("-", "").replace("_", "").isalnum() and text.isascii() and text not in ("null", "-")
+    return draw(st.sampled_from([single, double, *([text] if free else [])]))
+
+
+def _note(draw: st.DrawFn, written: Written) -> str:
+    words = draw(st.sampled_from(["why", "see: the wiki", "it's {odd} [", "key: value", "# twice", "'quoted", "- a"]))
+    note = f"# note {len(written.comments)}: {words}"
+    written.comments.append(note)
+    return note
+
+
+def _above(draw: st.DrawFn, written: Written, indent: str) -> list[str]:
+    return [indent + _note(draw, written) if draw(st.booleans()) else "" for _ in range(draw(st.integers(0, 2)))]
+
+
+def _beside(draw: st.DrawFn, written: Written) -> str:
+    return "  " + _note(draw, written) if draw(st.integers(0, 2)) == 0 else ""
+
+
+edits = st.sampled_from([(path, value) for path, values in VALUES.items() for value in values])
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("edit"), edits),
+        st.tuples(st.sampled_from(["backup", "migrate", "update"]), st.none()),
+        st.tuples(st.just("restore"), st.tuples(st.integers(0, 9), st.sampled_from(["mine", "theirs"]))),
+    ),
+    min_size=3,
+    max_size=8,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@dataclass
+class Kept:
+    """A backup, and what it must give back."""
+
+    path: Path
+    body: bytes
+    config: Config
+
+
+@dataclass
+class User:
+    """A configuration on disk, and all that must still be in it."""
+
+    path: Path
+    written: Written
+    backups: list[Kept] = field(default_factory=list)
+
+    def now(self) -> Original:
+        original = file.read(self.path)
+        assert isinstance(original, Original), original
+        return original
+
+    def config(self) -> Config:
+        config = load(self.path, environ={}, mode=None)
+        assert isinstance(config, Config), config
+        return config
+
+    def edit(self, argument: tuple[tuple[str, ...], object]) -> None:
+        before = self.now()
+        text = put(before.text, *argument)  # type: ignore[arg-type]
+        assert isinstance(text, str), text
+        assert meaning(text) == changed(meaning(before.text), *argument)  # type: ignore[arg-type]
+        kept = keep.rewrite(before, text, self.path.parent / "none")
+        assert kept
+        assert kept.archive.config == before.body
+
+    def backup(self, argument: None) -> None:
+        made = keep.back_up(self.now(), self.path.parent / "none")
+        self.backups.append(Kept(made.path, self.path.read_bytes(), self.config()))
+
+    def migrate(self, argument: None) -> None:
+        """A file that is current stays as it is."""
+        before = self.now().text
+        assert migrated([], before, lambda difference: "abort").text == before
+
+    def update(self, argument: None) -> None:
+        """The file as an earlier version had it, and a new program that has another format."""
+        now = self.now()
+        old = renamed(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb")
+        assert upgraded(old, (STEP,), 1) == now.text
+
+    def restore(self, argument: tuple[int, str]) -> None:
+        number, choice = argument
+        if not self.backups:
+            return
+        kept, before = self.backups[number % len(self.backups)], self.now()
+        archive = keep.opened(kept.path)
+        prepared = restore.prepare(archive, before, environ={})  # type: ignore[arg-type]
+        assert isinstance(prepared, restore.Restoration), prepared
+        undo = keep.rewrite(before, restore.decided(prepared, lambda difference: choice), self.path.parent / "none")  # type: ignore[arg-type, return-value]
+        assert undo
+        assert undo.archive.config == before.body
+        if choice == "theirs":
+            assert (self.path.read_bytes(), self.config()) == (kept.body, kept.config)
+        else:
+            assert self.path.read_bytes() == before.body
+
+
+@pytest.mark.property(6)
+@given(texts(VALUES, ("version: 1", "mode: local")), operations)
+def test_nothing_is_lost_by_editing_migrating_updating_or_restoring(written: Written, sequence: list[tuple[str, object]]) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 6: Configuration Management**
+
+    For any configuration and any sequence of edit, migrate, backup, update and restore: no user value or comment is lost,
+    what is overwritten is in a backup, and restoring yields the same validated configuration.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        user = User(Path(place) / "config.yaml", written)
+        user.path.write_bytes(written.text.encode())
+        user.backup(None)
+        for name, argument in sequence:
+            getattr(user, name)(argument)
+            assert user.config()
+            text = user.now().text
+            assert [note for note in written.comments if note not in text] == []
+
+
+@pytest.mark.property(6)
+@given(texts(FLAT))
+def test_nothing_is_lost_by_leaving_the_old_format(written: Written) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 6: Configuration Management**
+
+    For any file of the flat format: every value, unknown ones included, and every comment is in the new file, and the known
+    ones are what the loader reads.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "config.yaml"
+        path.write_bytes(written.text.encode())
+        old = read_old(path)
+        assert isinstance(old, OldFile), old
+        text = migrated([old], None, lambda difference: "abort").text
+        assert [note for note in written.comments if note not in text] == []
+        data = meaning(text)
+        places = {"account_id": "aws", "region": "aws", "s3_path_prefix": "gateway", "gateway_description": "gateway"}
+        for setting in old.settings:
+            section = places.get(setting.name)
+            if section:
+                name = setting.name.removeprefix("gateway_")
+                assert data[section][name] == setting.value  # type: ignore[index, call-overload]
+            else:
+                assert setting.name in text
+                assert str(setting.value) in text
