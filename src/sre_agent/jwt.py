@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from sre_agent.oidc import Discovery, unreachable
+from sre_core import clock
 from sre_core.problem import Refused
 
 REFETCH_AFTER = 10.0  # seconds: an unknown key id may ask the issuer again, but a flood of them may not
@@ -97,7 +98,7 @@ class Verifier:
         claims = await self._claims(token.strip())
         if claims is None:
             return Denial("invalid_token")
-        return judge(claims, (await self._discovery.issuer()).issuer, self._client_id, self._scope, time.time())
+        return judge(claims, (await self._discovery.issuer()).issuer, self._client_id, self._scope, clock.now().timestamp())
 
     async def _claims(self, token: str) -> Mapping[str, object] | None:
         key_id = _key_id(token)

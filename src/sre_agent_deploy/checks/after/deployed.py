@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
 
+_LONGEST_BODY = 1_000_000
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer: status, body (at most 1 MB), headers with lower-case names."""
@@ -69,16 +72,18 @@ class Deployed:
 
         parts = urlsplit(url)
         try:
-            answer = self._pool(parts.scheme, parts.hostname or "", parts.port).urlopen(
-                method,
-                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-                body=body,
-                headers={"Host": parts.netloc, **(headers or {})},
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(self.timeout),
-            )
-            return _answer(answer)
+            with self._pool(parts.scheme, parts.hostname or "", parts.port) as pool:
+                answer = pool.urlopen(
+                    method,
+                    (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+                    body=body,
+                    headers={"Host": parts.netloc, **(headers or {})},
+                    redirect=False,
+                    retries=False,
+                    timeout=urllib3.Timeout(self.timeout),
+                    preload_content=False,
+                )
+                return _answer(answer)
         except urllib3.exceptions.HTTPError as error:
             return unreachable(url, error)
 
@@ -93,7 +98,10 @@ class Deployed:
 
 
 def _answer(answer: BaseHTTPResponse) -> Answer:
-    return Answer(answer.status, answer.data[:1_000_000], {key.lower(): value for key, value in answer.headers.items()})
+    # Of a body without end no more is read than is looked at.
+    body = answer.read(_LONGEST_BODY)
+    answer.close()
+    return Answer(answer.status, body, {key.lower(): value for key, value in answer.headers.items()})
 
 
 def unreachable(url: str, error: Exception) -> Problem:

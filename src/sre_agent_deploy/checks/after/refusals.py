@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from sre_agent_deploy.checks.after import tokens
 from sre_agent_deploy.checks.after.deployed import Answer, Deployed
 from sre_agent_deploy.checks.check import Verdict
-from sre_core import release
+from sre_core import clock, release
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 
@@ -86,7 +86,7 @@ def with_token(ask: Callable[[Deployed, Secret], Answer | Problem], whose: str, 
         token = tokens.issued(world, getattr(world, whose))
         if isinstance(token, Problem):
             return token
-        return ask(world, tokens.redated(token, int(time.time()) - 3600) if expired else token)
+        return ask(world, tokens.redated(token, clock.now() - timedelta(hours=1)) if expired else token)
 
     return attempt
 

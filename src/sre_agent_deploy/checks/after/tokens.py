@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import urllib.parse
+from datetime import datetime
 
 from sre_agent_deploy.checks.after.deployed import Answer, Client, Deployed
 from sre_core.problem import Problem
@@ -57,10 +58,10 @@ def _is_jwt(token: Secret) -> bool:
         return False
 
 
-def redated(token: Secret, expires: int) -> Secret:
+def redated(token: Secret, expires: datetime) -> Secret:
     """The same token with another expiry: what somebody holds who kept an old one and edited it."""
     head, _, signature = token.reveal().split(".")
-    body = base64.urlsafe_b64encode(json.dumps({**claims(token), "exp": expires}).encode()).rstrip(b"=").decode()
+    body = base64.urlsafe_b64encode(json.dumps({**claims(token), "exp": int(expires.timestamp())}).encode()).rstrip(b"=").decode()
     return Secret(f"{head}.{body}.{signature}")
 
 
