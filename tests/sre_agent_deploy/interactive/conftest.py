@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 25.0
+from fixtures.embedded import embedded
+
+__all__ = ["embedded"]
+
+PATIENCE = 60.0
 # A session of its own takes the terminal as its own, so that Ctrl-C reaches it.
 PROGRAM = """
 import fcntl, termios
@@ -53,6 +57,13 @@ class Person:
             self.reads(f"] {question}")
             self.reads("] >")
             self.types(line)
+
+    def answers_review(self, line: str) -> str:
+        """Read the review, then say what to do with it."""
+        shown = self.reads("Save as ")
+        self.reads("[save] >")
+        self.types(line)
+        return shown
 
     def presses_control_c(self) -> None:
         """The terminal turns it into SIGINT, as every terminal does."""

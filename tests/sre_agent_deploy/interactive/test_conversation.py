@@ -28,8 +28,7 @@ def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
         ("gateway.s3_path_prefix", ""), ("gateway.provider_arn", ""), ("gateway.search", "1"), ("gateway.debug", ""),
         ("optional deployment", ""), ("optional services", ""), ("optional assistant", ""), ("tags", "team=platform, stage=prod: eu"),
     )  # fmt: skip
-    person.reads("Save as config.yaml?")
-    person.types("")
+    person.answers_review("")
     assert person.leaves() == 0, person.seen
     config = loaded(tmp_path / "config.yaml")
     assert (config.name, config.aws.region, config.gateway.gateway_name, config.gateway.search) == (
@@ -86,8 +85,7 @@ def test_control_c_keeps_what_was_entered(tmp_path: Path, sits_at: Sits) -> None
         ("deployment.hosted_zone_id", ""), ("tls.source", "files"), ("deployment.ssl_cert_path", "c.pem"),
         ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("optional settings", "no"),
     )  # fmt: skip
-    second.reads("Save as prod.yaml?")
-    second.types("save")
+    second.answers_review("save")
     assert second.leaves() == 0, second.seen
     config = loaded(tmp_path / "prod.yaml")
     assert (config.name, config.aws.region) == ("shop", "eu-west-1")
@@ -111,13 +109,11 @@ def test_back_and_the_review(tmp_path: Path, sits_at: Sits) -> None:
     person = sits_at("init", "--interactive")
     person.answers(("mode", "back"))
     person.answers(("mode", "local"), ("name", "one"), ("services.recording", "back"), ("name", "two"), ("services.recording", ""))
-    assert "two" in person.reads("Save as config.yaml?")
-    person.types("9")
+    assert "two" in person.answers_review("9")
     person.reads("Not one of: save, back, quit, 1-3.")
     person.types("3")
     person.answers(("services.recording", "memory-leak"))
-    person.reads("Save as config.yaml?")
-    person.types("save")
+    person.answers_review("save")
     assert person.leaves() == 0, person.seen
     config = loaded(tmp_path / "config.yaml")
     assert (config.mode, config.name, config.services.recording) == ("local", "two", "memory-leak")

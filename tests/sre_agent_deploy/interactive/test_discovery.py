@@ -1,0 +1,85 @@
+"""Defaults that come from the account, found over the wire in an AWS on this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.embedded import EmbeddedAws
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.interactive.account import NOTHING
+from sre_agent_deploy.interactive.discover import Discovery, usual_region
+
+from .conftest import Sits
+
+
+def environ_of(aws: EmbeddedAws) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_CA_BUNDLE": aws.ca_file,
+        "AWS_ACCESS_KEY_ID": aws.registry["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": aws.registry["secret_access_key"],
+        "AWS_REGION": aws.region,
+    }
+
+
+def test_what_the_account_has_is_proposed(embedded: EmbeddedAws, tmp_path: Path, sits_at: Sits) -> None:
+    """Account, VPC, public subnet, domain and hosted zone: Enter or a number is enough."""
+    ec2 = embedded.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    hidden = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.1.0/24")["Subnet"]["SubnetId"]
+    public = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.2.0/24")["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=public, MapPublicIpOnLaunch={"Value": True})
+    zone = embedded.client("route53").create_hosted_zone(Name="shop.example.org", CallerReference="interactive")["HostedZone"]["Id"]
+
+    person = sits_at("init", "--interactive", "--mode", "production", **environ_of(embedded))
+    person.answers(("name", "shop"), ("aws.region", ""), ("aws.account_id", ""))
+    offered = person.reads("] >")
+    assert "the default VPC" in offered
+    number = next(line.split()[0] for line in offered.splitlines() if vpc in line)
+    person.types(number)
+    assert hidden not in person.reads("] >")
+    person.types("1")
+    person.answers(
+        ("deployment.domain_name", ""), ("deployment.hosted_zone_id", ""), ("tls.source", ""), ("deployment.ssl_cert_path", "c.pem"),
+        ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("optional settings", "n"),
+    )  # fmt: skip
+    person.answers_review("")
+    assert person.leaves() == 0, person.seen
+    config = load(tmp_path / "config.yaml", environ={}, mode=None)
+    assert isinstance(config, Config), config
+    assert (config.aws.account_id, config.aws.vpc_id, config.aws.subnet_id) == (embedded.account_id, vpc, public)
+    assert config.deployment.domain_name == "sre.shop.example.org"
+    assert config.deployment.hosted_zone_id == zone.removeprefix("/hostedzone/")
+    assert embedded.registry["secret_access_key"] not in person.seen + (tmp_path / "config.yaml").read_text()
+
+
+@pytest.fixture
+def silent_endpoint() -> Iterator[str]:
+    """Accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"https://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_account_that_does_not_answer(silent_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it: the questions go on without proposals."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": silent_endpoint}).found() == NOTHING
+
+
+def test_the_usual_region(tmp_path: Path) -> None:
+    """The environment's region, else the one of the profile in use; a damaged file is no error."""
+    file = tmp_path / "config"
+    file.write_text("[default]\nregion = eu-west-1\n[profile ops]\nregion = eu-north-1\n")
+    environ = {"AWS_CONFIG_FILE": str(file)}
+    assert usual_region({**environ, "AWS_DEFAULT_REGION": "us-west-2"}) == "us-west-2"
+    assert usual_region(environ) == "eu-west-1"
+    assert usual_region({**environ, "AWS_PROFILE": "ops"}) == "eu-north-1"
+    assert usual_region({**environ, "AWS_PROFILE": "other"}) == ""
+    file.write_text("region = eu-west-1\n[")
+    assert usual_region(environ) == ""

@@ -1,0 +1,154 @@
+"""Which questions are asked, what is proposed, and what becomes of answers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy.config.document import Mapping, Plain, plain
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.parse import parse
+from sre_agent_deploy.config.template import template
+from sre_agent_deploy.interactive.account import NOTHING, Account, Choice, Subnet, Vpc, Zone, choices, proposal
+from sre_agent_deploy.interactive.fill import fill, meant
+from sre_agent_deploy.interactive.judge import unreadable
+from sre_agent_deploy.interactive.question import Question, questions
+from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, script, settings
+
+BY_KEY = {question.key: question for question in questions()}
+
+
+def keys(answers: dict[str, str]) -> list[str]:
+    return [question.key for question in script(answers, {})]
+
+
+def test_every_setting_can_be_asked_for() -> None:
+    """With every door open and every condition met, only what has no choice is never asked."""
+    doors = {f"optional {name}": "yes" for name in Config.model_fields} | {MORE: "yes"}
+    answers = doors | {
+        "tls.source": "files",
+        "aws.vpc_id": "vpc-0a1b2c3d",
+        "credentials.user_pool_id": "us-east-1_a",
+        "credentials.client_id": "a",
+    }
+    asked = set(keys(answers))
+    assert {key for key, question in BY_KEY.items() if key not in asked} == {
+        key for key, question in BY_KEY.items() if len(question.choices) == 1
+    }
+
+
+def test_names_in_tables_are_settings() -> None:
+    """The order of first questions and their conditions name settings that exist."""
+    named = {*FIRST["production"], *FIRST["local"], *ONLY_AFTER, *(other for other, _ in ONLY_AFTER.values())}
+    assert named <= BY_KEY.keys()
+
+
+def test_a_question_without_meaning_is_left_out() -> None:
+    """A subnet is asked for with a VPC of one's own only, and its answer is forgotten with it."""
+    answers = {"aws.vpc_id": "vpc-0a1b2c3d", "aws.subnet_id": "subnet-0a1b2c3d"}
+    assert "aws.subnet_id" in keys(answers)
+    without = {**answers, "aws.vpc_id": ""}
+    assert "aws.subnet_id" not in {question.key for question in settings(script(without, {}), without)}
+
+
+def test_what_the_rules_demand_is_asked() -> None:
+    """A setting that answers make wrong is asked for, even where nobody opened its door."""
+    demanding = {"aws.region": "us-east-1", "optional credentials": "no"}
+    assert "gateway.provider_arn" not in keys(demanding)
+    opened = {MORE: "yes", "optional credentials": "yes", "credentials.user_pool_id": "us-east-1_a", "credentials.client_id": "abc"}
+    assert "credentials.client_secret" in keys(opened)
+
+
+ACCOUNT = Account(
+    account_id="123456789012",
+    vpcs=(Vpc("vpc-1", "10.0.0.0/16", is_default=False),),
+    subnets=(
+        Subnet("subnet-1", "vpc-1", "a", is_public=False),
+        Subnet("subnet-2", "vpc-1", "b", is_public=True),
+        Subnet("subnet-3", "vpc-2", "c", is_public=True),
+    ),
+    zones=(Zone("Z1", "example.org"), Zone("Z2", "eu.example.org")),
+    key_pairs=("ops",),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "answers", "expected"),
+    [
+        ("aws.account_id", {}, "123456789012"),
+        ("aws.account_id", {"aws.account_id": "210987654321"}, "210987654321"),
+        ("aws.vpc_id", {}, "vpc-1"),
+        ("aws.subnet_id", {"aws.vpc_id": "vpc-1"}, "subnet-2"),
+        ("deployment.domain_name", {}, "sre.example.org"),
+        ("deployment.hosted_zone_id", {"deployment.domain_name": "sre.eu.example.org"}, "Z2"),
+        ("deployment.hosted_zone_id", {"deployment.domain_name": "sre.example.com"}, ""),
+        ("deployment.hosted_zone_id", {"deployment.domain_name": "notexample.org"}, ""),
+        ("tls.source", {}, "files"),
+        ("deployment.instance_type", {}, "t3.xlarge"),
+        ("name", {"mode": "local"}, "demo"),
+    ],
+)
+def test_proposals(key: str, answers: dict[str, str], expected: str) -> None:
+    """An earlier answer, then the account, then the template: the first that has something is what Enter gives."""
+    assert proposal(BY_KEY[key], answers, ACCOUNT, {}) == expected
+
+
+def test_the_environment_proposes() -> None:
+    """What the template takes from a variable is proposed from it; an example is never proposed."""
+    domain = BY_KEY["deployment.domain_name"]
+    assert proposal(domain, {}, NOTHING, {}) == ""
+    assert proposal(domain, {}, ACCOUNT, {"SRE_DOMAIN_NAME": "sre.example.net"}) == "sre.example.net"
+
+
+def test_choices() -> None:
+    """Lists come from the setting itself or from the account; a subnet without public addresses is none."""
+    assert choices(BY_KEY["tls.source"], {}, NOTHING)[0] == Choice("local_ca")
+    assert [choice.value for choice in choices(BY_KEY["aws.subnet_id"], {"aws.vpc_id": "vpc-1"}, ACCOUNT)] == ["subnet-2"]
+    assert choices(BY_KEY["deployment.key_name"], {}, ACCOUNT) == (Choice("ops"),)
+    assert not choices(BY_KEY["name"], {}, ACCOUNT)
+
+
+def put(question: Question, answer: str) -> tuple[str, Plain | None]:
+    text = fill(template("production"), {question.path: meant(question, answer)})
+    tree = parse(text)
+    assert isinstance(tree, Mapping)
+    value: Plain | None = plain(tree)
+    for step in question.path:
+        value = value.get(str(step)) if isinstance(value, dict) else None
+    return text, value
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1))
+def test_any_answer_is_written_as_it_was_typed(answer: str) -> None:
+    """Whatever a person types, the file says exactly that, and every comment stays."""
+    text, value = put(BY_KEY["gateway.description"], answer)
+    assert value == answer
+    assert text.count("\n") == template("production").count("\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "expected"),
+    [
+        ("tags", "team=platform, stage = prod:eu", {"team": "platform", "stage": "prod:eu"}),
+        ("tags", '{team: platform, "cost center": "47"}', {"team": "platform", "cost center": "47"}),
+        ("tags", "", {}),
+        ("deployment.ssh_cidrs", "203.0.113.0/24, 2001:db8::/48", ["203.0.113.0/24", "2001:db8::/48"]),
+        ("deployment.ssh_cidrs", '["203.0.113.0/24"]', ["203.0.113.0/24"]),
+        ("aws.account_id", "012345678901", "012345678901"),
+    ],
+)
+def test_lists_and_pairs(key: str, answer: str, expected: Plain) -> None:
+    """Lists and tags can be typed bare, or as in the file."""
+    assert put(BY_KEY[key], answer)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "code"),
+    [("name", "a\x1b[A", "INTERACTIVE-CHARACTERS"), ("name", "a\udcff", "INTERACTIVE-CHARACTERS"), ("tags", "team", "INTERACTIVE-PAIRS")],
+)
+def test_answers_that_can_not_be_written(key: str, answer: str, code: str) -> None:
+    """Keys that type no character, and tags without a value, are told at once."""
+    refused = unreadable(BY_KEY[key], answer)
+    assert refused
+    assert refused.code == code
