@@ -11,6 +11,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.birth import begun, birth
 from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.plan import Action, Change, Plan
@@ -30,23 +31,27 @@ class Outcome:
     outputs: Mapping[str, Outputs]
     problems: tuple[Problem, ...]
     seconds: float
+    stopped: bool = False
 
 
-def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = unobserved) -> Outcome:
+def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = unobserved, *, stop: Stop = NEVER) -> Outcome:
     """Make AWS match the blueprint. What failed stops only what depends on it; everything else is finished and recorded."""
     began = time.monotonic()
-    applying = _Apply(aws, blueprint, plan, journal, observe)
+    applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop)
     applying.clear_the_way()
     if not applying.problems:
-        walk(blueprint.sorter(), applying.visit)
-    if not applying.problems:
+        walk(blueprint.sorter(), applying.visit, stop)
+    if not applying.problems and not stop.asked:
         applying.retire()
-    return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began)
+    if stop.asked:
+        applying.problems.append(interrupted())
+    return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began, stop.asked)
 
 
 class _Apply:
-    def __init__(self, aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer) -> None:
-        self.aws, self.blueprint, self.plan, self.journal, self.observe = aws, blueprint, plan, journal, observe
+    def __init__(self, aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop) -> None:
+        self.aws, self.blueprint, self.plan, self.journal = aws, blueprint, plan, journal
+        self.observe, self.stop = observe, stop
         self.outputs: dict[str, Outputs] = {}
         self.problems: list[Problem] = []
         self._reporting = threading.Lock()
@@ -65,6 +70,8 @@ class _Apply:
 
     def visit(self, name: str) -> bool:
         """Bring one resource to where it should be. Answers whether its dependents may go on."""
+        if self.stop.asked:
+            return False
         item, change = self.blueprint.item(name), self.plan.change(name)
         wanted = resolve(item.resource, self.outputs)
         if change.action is Action.KEEP and self._recorded_ready(change):
@@ -84,7 +91,7 @@ class _Apply:
         if problem:
             return problem
         record = self.journal.reached(record, "configured")
-        problem = made_ready(self.aws, wanted, record.id, lambda reason: self.observe(Event("waiting", item.name, reason)))
+        problem = made_ready(self.aws, wanted, record.id, lambda reason: self.observe(Event("waiting", item.name, reason)), self.stop)
         if problem:
             return problem
         found = read_back(self.aws, wanted, record.id)
@@ -142,8 +149,9 @@ class _Apply:
         seconds = time.monotonic() - began
         if problem:
             told = problem.with_context(resource=change.name)
+            # That the run was stopped is told once, not for each resource that waited.
             with self._reporting:
-                self.problems.append(told)
+                self.problems += () if told.code == "INTERRUPTED" else (told,)
             self.observe(Event("failed", change.name, what, seconds, told))
             return False
         self.observe(Event("done", change.name, what, seconds))

@@ -11,6 +11,7 @@ from sre_agent_deploy import teardown
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.patience import pauses
+from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.progress import Event, Observer, unobserved
@@ -39,6 +40,7 @@ class Cleaned:
 
     removed: tuple[Doomed, ...]
     problems: tuple[Problem, ...]
+    stopped: bool = False
 
 
 def find_all(aws: Aws, deployment: str, state: State | None) -> tuple[Doomed, ...] | Problem:
@@ -56,23 +58,25 @@ def find_all(aws: Aws, deployment: str, state: State | None) -> tuple[Doomed, ..
     return tuple(found.values())
 
 
-def cleanup(aws: Aws, deployment: str, journal: Journal | None, observe: Observer = unobserved) -> Cleaned:
+def cleanup(aws: Aws, deployment: str, journal: Journal | None, observe: Observer = unobserved, stop: Stop = NEVER) -> Cleaned:
     """Delete everything of a deployment, past failures; what the user named, and what is somebody else's, stays."""
     doomed = find_all(aws, deployment, journal.state if journal else None)
     if isinstance(doomed, Problem):
         return Cleaned((), (doomed,))
-    cleaning = _Cleaning(aws, deployment, journal, observe)
+    cleaning = _Cleaning(aws, deployment, journal, observe, stop)
     by_kind = {kind: [each for each in doomed if kind == each.kind.KIND] for kind in {each.kind.KIND for each in doomed}}
-    walk(teardown.sorter(by_kind), lambda kind: cleaning.delete(by_kind.get(kind, [])))
+    walk(teardown.sorter(by_kind), lambda kind: cleaning.delete(by_kind.get(kind, [])), stop)
+    if stop.asked:
+        cleaning.problems.append(interrupted())
     if journal and not cleaning.problems:
         for record in journal.state.alive():
             journal.reached(record, "gone")
-    return Cleaned(tuple(cleaning.removed), tuple(cleaning.problems))
+    return Cleaned(tuple(cleaning.removed), tuple(cleaning.problems), stop.asked)
 
 
 class _Cleaning:
-    def __init__(self, aws: Aws, deployment: str, journal: Journal | None, observe: Observer) -> None:
-        self.aws, self.deployment, self.journal, self.observe = aws, deployment, journal, observe
+    def __init__(self, aws: Aws, deployment: str, journal: Journal | None, observe: Observer, stop: Stop) -> None:
+        self.aws, self.deployment, self.journal, self.observe, self.stop = aws, deployment, journal, observe, stop
         self.removed: list[Doomed] = []
         self.problems: list[Problem] = []
         self._counting = threading.Lock()
@@ -85,6 +89,8 @@ class _Cleaning:
         return True
 
     def _delete_one(self, doomed: Doomed) -> None:
+        if self.stop.asked:
+            return
         what, began = f"delete {doomed.kind.KIND}", time.monotonic()
         self.observe(Event("started", doomed.name, what))
         record = self._record(doomed)

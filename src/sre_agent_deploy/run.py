@@ -15,9 +15,10 @@ from sre_agent_deploy.checks.before.suite import preflight
 from sre_agent_deploy.checks.check import Finding, run
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.interrupt import NEVER, Stop
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.place import Place, survey_site
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress import Observer, unobserved
@@ -52,18 +53,18 @@ def planned(place: Place, wanted: Blueprint, state: State | None) -> Plan:
     return survey(place.aws, wanted, state if state and state.deployment == wanted.deployment else None)
 
 
-def journal_for(deployment: str, *, config: Config, config_file: Path, place: Place, store: FileStore, state: State | None) -> Journal:
+def journal_for(deployment: str, *, config: Config, config_file: Path, place: Place, store: Store, state: State | None) -> Journal:
     """The journal of this deployment: the one that is there, or a new one. Raises Refused on another deployment's state."""
     if state and state.deployment != deployment and state.alive():
-        raise Refused(_other_deployment(state, deployment, store.path))
+        raise Refused(_other_deployment(state, deployment, store.place))
     fresh = State(deployment, place.aws.account_id, place.aws.region, config.mode, str(config_file.absolute()), place.origin())
     return Journal(store, state if state and state.deployment == deployment else fresh)
 
 
-def applied(place: Place, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer) -> Outcome:
+def applied(place: Place, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER) -> Outcome:
     """Carry out a plan and write down how it ended."""
-    outcome = apply(place.aws, wanted, plan, journal, observe)
-    journal.ended("failed" if outcome.problems else "applied")
+    outcome = apply(place.aws, wanted, plan, journal, observe, stop=stop)
+    journal.ended("interrupted" if outcome.stopped else "failed" if outcome.problems else "applied")
     return outcome
 
 
@@ -87,7 +88,7 @@ def verified(config: Config, plan: Plan, world: Deployed, observe: Observer) -> 
     return Report(plan.deployment, config.aws.region, config.mode, world.base_url, made, findings, clock.stamp())
 
 
-def _other_deployment(state: State, deployment: str, path: Path) -> Problem:
+def _other_deployment(state: State, deployment: str, path: str) -> Problem:
     return Problem(
         code="STATE-OTHER-DEPLOYMENT",
         what=f"{path} is the state of deployment {state.deployment}; this configuration is deployment {deployment}.",

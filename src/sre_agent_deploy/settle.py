@@ -10,6 +10,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.patience import pauses
+from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
 from sre_agent_deploy.resource import Found, Ready, Resource
 from sre_core.problem import Problem
 
@@ -22,7 +23,7 @@ def configured(aws: Aws, wanted: Resource, id: str) -> Problem | None:
     return answer.problem if isinstance(answer, Lost) else answer
 
 
-def made_ready(aws: Aws, wanted: Resource, id: str, waiting: Callable[[str], None]) -> Problem | None:
+def made_ready(aws: Aws, wanted: Resource, id: str, waiting: Callable[[str], None], stop: Stop = NEVER) -> Problem | None:
     """Wait until it does its work; `waiting` hears each new reason once. A Problem when it fails or the deadline passes."""
     deadline, heard = time.monotonic() + DEADLINE.total_seconds(), ""
     for pause in pauses():
@@ -38,7 +39,8 @@ def made_ready(aws: Aws, wanted: Resource, id: str, waiting: Callable[[str], Non
             waiting(heard)
         if time.monotonic() > deadline:
             return _too_long(wanted, id, heard)
-        time.sleep(pause)
+        if stop.pause(pause):
+            return interrupted()
     raise AssertionError("pauses() never ends")
 
 

@@ -6,26 +6,29 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
+from sre_agent_deploy.interrupt import NEVER, Stop
+
 WORKERS = 12
 
 
-def walk(sorter: TopologicalSorter[str], visit: Callable[[str], bool]) -> None:
+def walk(sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop = NEVER) -> None:
     """Call `visit(name)` for each node. What depends on a node whose visit answered False is not visited.
 
-    When a visit raises, or the user interrupts, no new visit begins, those under way end, and the exception goes on.
+    Once a stop is asked for, or a visit raises, no new visit begins and those under way end; an exception goes on.
     """
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="walk") as pool:
         try:
-            _drive(pool, sorter, visit)
+            _drive(pool, sorter, visit, stop)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _drive(pool: ThreadPoolExecutor, sorter: TopologicalSorter[str], visit: Callable[[str], bool]) -> None:
+def _drive(pool: ThreadPoolExecutor, sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop) -> None:
     running: dict[Future[bool], str] = {}
     while sorter.is_active():
-        running |= {pool.submit(visit, name): name for name in sorter.get_ready()}
+        if not stop.asked:
+            running |= {pool.submit(visit, name): name for name in sorter.get_ready()}
         if not running:
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -13,6 +13,7 @@ import click
 from sre_agent_deploy.cli.opening import configured, gone, remembered, still_there
 from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
+from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
 
@@ -42,7 +43,6 @@ def command(
 ) -> None:
     from sre_agent_deploy import cleanup
     from sre_agent_deploy.journal.journal import Journal
-    from sre_agent_deploy.journal.lock import held
 
     store, state = remembered(state_file)
     deployment = deployment_id or (state.deployment if state else "")
@@ -64,12 +64,12 @@ def command(
     if doomed and not yes and not as_json and sys.stdin.isatty():
         click.confirm(f"Delete {len(doomed)} resources of deployment {deployment}?", abort=True)
     journal = Journal(store, state) if state else None
-    with held(store.path, "cleanup") if journal else nullcontext(), observing(as_json=as_json) as observe:
+    with store.held("cleanup") if journal else nullcontext(), observing(as_json=as_json) as observe, interruptible() as stop:
         if journal:
             journal.began("cleanup")
-        cleaned = cleanup.cleanup(place.aws, deployment, journal, observe)
+        cleaned = cleanup.cleanup(place.aws, deployment, journal, observe, stop)
         if journal:
-            journal.ended("failed" if cleaned.problems else "cleaned up")
+            journal.ended("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
     sys.exit(_told(deployment, cleaned, place, as_json=as_json))
 
 
@@ -79,7 +79,7 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
     show_problems(cleaned.problems, as_json=as_json)
     if cleaned.problems:
         click.echo(f"{len(cleaned.removed)} deleted, {len(cleaned.problems)} remain: run the same command again.", err=True)
-        return 1
+        return EXIT_CODE if cleaned.stopped else 1
     connection.remove(deployment)
     stopped = _stopped_aws(deployment, place)
     if as_json:

@@ -11,13 +11,16 @@ import click
 
 from sre_agent_deploy.cli.findings import show_findings
 from sre_agent_deploy.cli.opening import Opened, opened, remembered, still_there
-from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
+from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.apply import Outcome
+    from sre_agent_deploy.graph import Blueprint
     from sre_agent_deploy.journal.journal import Journal
+    from sre_agent_deploy.journal.record import State
     from sre_agent_deploy.plan import Plan
 
 
@@ -26,18 +29,22 @@ if TYPE_CHECKING:
 @mode_option
 @state_option
 @yes_option
+@on_failure_option
 @json_option
-def command(config_file: Path | None, mode: str | None, state_file: Path | None, yes: bool, as_json: bool) -> None:
-    sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="deploy"))
+def command(
+    config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, on_failure: str = "keep"
+) -> None:
+    sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="deploy", on_failure=on_failure))
 
 
-def deploy(config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, said: str) -> int:
+def deploy(
+    config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, said: str, on_failure: str = "keep"
+) -> int:
     """Deploy and answer the exit code."""
     from sre_agent_deploy import run
-    from sre_agent_deploy.journal.lock import held
 
     here = opened(config_file, mode, state_file, start=True)
-    with held(here.store.path, said):
+    with here.store.held(said):
         # What another process finished while this one waited for its turn counts.
         state = still_there(remembered(state_file)[1], here.place)
         if not show_findings(run.checked(here.config, here.place), as_json=as_json):
@@ -53,13 +60,30 @@ def deploy(config_file: Path | None, mode: str | None, state_file: Path | None, 
             return 1
         _agree(plan, yes=yes, as_json=as_json)
         journal.began(said)
-        with observing(as_json=as_json) as observe:
-            outcome = run.applied(here.place, wanted, plan, journal, observe)
+        with observing(as_json=as_json) as observe, interruptible() as stop:
+            outcome = run.applied(here.place, wanted, plan, journal, observe, stop=stop)
         if outcome.problems:
             show_problems(outcome.problems, as_json=as_json)
-            _say("\nNot deployed. What was made is recorded: `sre-agent-deploy resume` goes on, `cleanup` takes it back.", as_json)
-            return 1
+            if outcome.stopped:
+                return EXIT_CODE
+            return _failed(here, wanted, state, journal, on_failure=on_failure, as_json=as_json)
         return _verify(here, journal, plan, outcome, as_json=as_json)
+
+
+def _failed(here: Opened, wanted: Blueprint, before: State | None, journal: Journal, *, on_failure: str, as_json: bool) -> int:
+    """Keep what was made, or take it back, as `--on-failure` says; the exit code."""
+    from sre_agent_deploy.rollback import roll_back
+
+    if on_failure == "keep":
+        _say("\nNot deployed. What was made is recorded: `sre-agent-deploy resume` goes on, `cleanup` takes it back.", as_json)
+        return 1
+    _say("\nNot deployed. Rolling back:", as_json)
+    with observing(as_json=as_json) as observe:
+        rolled = roll_back(here.place.aws, wanted, before, journal, observe)
+    journal.ended("rollback failed" if rolled.problems else "rolled back")
+    show_problems(rolled.problems, as_json=as_json)
+    _say(f"{len(rolled.removed)} resources taken back.", as_json)
+    return 1
 
 
 def _config_of(state: object) -> Path:

@@ -23,6 +23,8 @@ COMMANDS = {
     "resume": "Go on with an interrupted deployment.",
     "verify": "Prove again that a deployment works, and write the report.",
     "status": "Show what exists and whether it runs.",
+    "history": "Show who did what to a deployment, when, and how it ended.",
+    "unlock": "Take a lock away from an owner that is dead.",
     "cleanup": "Delete everything of a deployment.",
     "guide": "Print the steps to make the same deployment in the AWS Console.",
     "export": "Print the same deployment as a CloudFormation template.",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from sre_agent_deploy.cli.options import CONFIG, STATE
-from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal import stores
 from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def configured(config_file: Path | None, mode: str | None) -> Config:
     return config
 
 
-def remembered(state_file: Path | None) -> tuple[FileStore, State | None]:
+def remembered(state_file: Path | None) -> tuple[Store, State | None]:
     """The state file and what is in it. Raises Refused where it can't be used; it is then left as it is."""
-    store = FileStore((state_file or STATE).absolute())
+    store = stores.opened(state_file or STATE)
     state = store.load()
     if isinstance(state, Problem):
         raise Refused(state)
@@ -44,7 +45,7 @@ class Opened:
 
     config: Config
     place: Place
-    store: FileStore
+    store: Store
     state: State | None
 
 

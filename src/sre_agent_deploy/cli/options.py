@@ -15,4 +15,10 @@ config_option = click.option(
 mode_option = click.option("--mode", type=click.Choice(["production", "local"]), help="Overrides the mode in the configuration.")
 state_option = click.option("--state-file", type=click.Path(path_type=Path), help="The state file (default: .deployment_state).")
 json_option = click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on stdout.")
+on_failure_option = click.option(
+    "--on-failure",
+    type=click.Choice(["keep", "rollback"]),
+    default="keep",
+    help="What becomes of a failed run: keep it to go on with (default), or go back to what was there before.",
+)
 yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")

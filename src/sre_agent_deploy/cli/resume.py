@@ -9,7 +9,7 @@ import click
 
 from sre_agent_deploy.cli.deploy import deploy
 from sre_agent_deploy.cli.opening import remembered
-from sre_agent_deploy.cli.options import STATE, config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.options import STATE, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_core.problem import Problem, Refused
 
 
@@ -18,12 +18,16 @@ from sre_core.problem import Problem, Refused
 @mode_option
 @state_option
 @yes_option
+@on_failure_option
 @json_option
-def command(config_file: Path | None, mode: str | None, state_file: Path | None, yes: bool, as_json: bool) -> None:
+def command(
+    config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, on_failure: str = "keep"
+) -> None:
     _, state = remembered(state_file)
     if state is None:
         raise Refused(_nothing(state_file or STATE))
-    sys.exit(deploy(config_file or Path(state.config_file), mode or state.mode, state_file, yes=yes, as_json=as_json, said="resume"))
+    config_file, mode = config_file or Path(state.config_file), mode or state.mode
+    sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="resume", on_failure=on_failure))
 
 
 def _nothing(path: Path) -> Problem:

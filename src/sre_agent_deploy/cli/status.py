@@ -11,7 +11,11 @@ import click
 from sre_agent_deploy.cli.opening import gone, remembered
 from sre_agent_deploy.cli.options import STATE, json_option, state_option
 from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
+
+# How a run ends that left nothing to go on with.
+DONE = ("applied", "cleaned up", "rolled back")
 
 
 @click.command("status", help="Show what exists and whether it runs.")
@@ -24,9 +28,10 @@ def command(state_file: Path | None, as_json: bool) -> None:
     if state.mode == "local" and state.alive() and not _runs(state):
         raise Refused(gone(state))
     if as_json:
-        click.echo(json.dumps(state.to_json()))
+        owner = store.owner()
+        click.echo(json.dumps({**state.to_json(), "locked_by": str(owner) if owner else ""}))
     else:
-        _show(state, store.path)
+        _show(state, store)
     sys.exit(0)
 
 
@@ -37,11 +42,14 @@ def _runs(state: State) -> bool:
     return registry is not None and registry.start_id == state.aws.get("start_id")
 
 
-def _show(state: State, path: Path) -> None:
+def _show(state: State, store: Store) -> None:
     from sre_agent_deploy import connection
 
     alive = state.alive()
-    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {path}")
+    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.place}")
+    owner = store.owner()
+    if owner:
+        click.echo(f"At work now: {owner}")
     if not alive:
         click.echo("Nothing exists: it was cleaned up. Next: sre-agent-deploy deploy")
         return
@@ -53,7 +61,9 @@ def _show(state: State, path: Path) -> None:
         click.echo(
             f"Last run: {last.command} by {last.who} on {last.host}, {last.started} - {last.ended or 'not ended'} {last.result}".rstrip()
         )
-    if unfinished:
+    if owner:
+        return
+    if unfinished or (last and last.result not in DONE):
         click.echo("Not finished. Next: sre-agent-deploy resume   (or: cleanup)")
         return
     click.echo(f"Verified: {state.verified_at or 'not yet; run sre-agent-deploy verify'}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.document import understood, written
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
@@ -16,6 +18,10 @@ class FileStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     def load(self) -> State | Problem | None:
         """The state in the file, None where there is no file, or a Problem; the file is never changed."""
@@ -32,6 +38,17 @@ class FileStore:
             self._replace(written(state))
         except OSError as error:
             raise Refused(_unsaved(self.path, error)) from error
+
+    def held(self, command: str) -> AbstractContextManager[None]:
+        return lock.held(self.path, command)
+
+    def owner(self) -> lock.Owner | None:
+        return lock.owner(self.path)
+
+    def unlock(self) -> lock.Owner | Problem | None:
+        """A file's lock dies with its owner: what is held is held by a process that lives."""
+        owner = self.owner()
+        return _alive(owner, self.path) if owner else None
 
     def _replace(self, document: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +72,15 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _alive(owner: lock.Owner, path: Path) -> Problem:
+    return Problem(
+        code="UNLOCK-OWNER-LIVES",
+        what=f"The lock of {path} was not taken away: {owner}.",
+        why="The lock of a file goes with its owner, so this one is alive and at work.",
+        do=(f"Wait until it ends; or end it (`kill {owner.pid}`), and the lock is free.",),
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:

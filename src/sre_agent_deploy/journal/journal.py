@@ -8,23 +8,28 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.lock import who
 from sre_agent_deploy.journal.record import Phase, Record, Run, State
+from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.resource import Outputs
 from sre_core import clock
 
 
 class Journal:
-    """The state of one deployment, saved at every step. Every method raises Refused when saving fails."""
+    """The state of one deployment, saved at every step. Every method raises Refused when saving fails.
 
-    def __init__(self, store: FileStore, state: State) -> None:
+    Steps of several threads that come at the same time are saved in one write.
+    """
+
+    def __init__(self, store: Store, state: State) -> None:
         self._store = store
-        self._state = state
-        self._writing = threading.Lock()
+        self._state = self._next = state
+        self._changed = self._saved = 0
+        self._changing, self._writing = threading.Lock(), threading.Lock()
 
     @property
     def state(self) -> State:
+        """What is saved."""
         return self._state
 
     def intend(self, name: str, kind: str, generation: int) -> Record:
@@ -51,8 +56,12 @@ class Journal:
 
     def ended(self, result: str) -> None:
         """Close the newest entry."""
-        last = dataclasses.replace(self._state.runs[-1], ended=clock.stamp(), result=result)
-        self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[:-1], last)))
+
+        def closed(state: State) -> State:
+            last = dataclasses.replace(state.runs[-1], ended=clock.stamp(), result=result)
+            return dataclasses.replace(state, runs=(*state.runs[:-1], last))
+
+        self._save(closed)
 
     def verified(self) -> None:
         """Write down that every required check passed just now."""
@@ -63,10 +72,20 @@ class Journal:
         return record
 
     def _save(self, change: Callable[[State], State]) -> None:
+        with self._changing:
+            self._next = change(self._next)
+            self._changed += 1
+            mine = self._changed
         with self._writing:
-            state = change(self._state)
-            self._store.save(state)
-            self._state = state
+            # Whoever wrote while this thread waited for its turn has written this change too.
+            if self._saved < mine:
+                self._write()
+
+    def _write(self) -> None:
+        with self._changing:
+            state, changed = self._next, self._changed
+        self._store.save(state)
+        self._state, self._saved = state, changed
 
 
 def public(outputs: Outputs) -> Mapping[str, str]:

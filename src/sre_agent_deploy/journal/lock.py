@@ -1,4 +1,4 @@
-"""One deployment, one writer: a lock that dies with its owner."""
+"""One deployment, one writer: who it is, and the lock of a local file, which dies with its owner."""
 
 from __future__ import annotations
 
@@ -9,10 +9,44 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock, where, since when and for what. `expires` is empty where the lock dies with its owner."""
+
+    command: str = "sre-agent-deploy"
+    who: str = "somebody"
+    host: str = "this host"
+    pid: int = 0
+    since: str = "a moment ago"
+    expires: str = ""
+    nonce: str = field(default="", repr=False)
+
+    @classmethod
+    def me(cls, command: str, *, expires: str = "", nonce: str = "") -> Owner:
+        return cls(command, who(), socket.gethostname(), os.getpid(), clock.stamp(), expires, nonce)
+
+    @classmethod
+    def parse(cls, text: bytes) -> Owner:
+        """The owner that a lock tells of, as far as it can be read."""
+        try:
+            told = json.loads(text)
+            return cls(**{f.name: told[f.name] for f in fields(cls) if f.name in told})
+        except (ValueError, TypeError):
+            return cls()
+
+    def written(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    def __str__(self) -> str:
+        until = f", until {self.expires} unless renewed" if self.expires else ""
+        return f"{self.who} on {self.host} (process {self.pid or '?'}) runs `{self.command}` since {self.since}{until}"
 
 
 @contextlib.contextmanager
@@ -21,25 +55,36 @@ def held(state_file: Path, command: str) -> Iterator[None]:
 
     The kernel releases the lock when its owner dies, however it dies: a dead owner is never waited for.
     """
-    path = state_file.with_name(state_file.name + ".lock")
+    path = _path(state_file)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Refused(_taken(state_file, path)) from error
+            raise Refused(taken(Owner.parse(path.read_bytes()), str(state_file))) from error
         os.truncate(handle, 0)
-        os.write(
-            handle,
-            json.dumps(
-                {"pid": os.getpid(), "who": who(), "host": socket.gethostname(), "since": clock.stamp(), "command": command}
-            ).encode(),
-        )
+        os.write(handle, Owner.me(command).written())
         yield
         os.truncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def owner(state_file: Path) -> Owner | None:
+    """Who holds the lock of a state file now. What a dead owner left in the lock file means nothing."""
+    path = _path(state_file)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return Owner.parse(path.read_bytes())
+    finally:
+        os.close(handle)
+    return None
 
 
 def who() -> str:
@@ -50,20 +95,19 @@ def who() -> str:
         return str(os.getuid())
 
 
-def _taken(state_file: Path, path: Path) -> Problem:
-    try:
-        owner = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        owner = {}
-    holder = "{who} on {host} (process {pid}) runs `{command}` since {since}".format_map(
-        {"who": "somebody", "host": "this host", "pid": "?", "command": "sre-agent-deploy", "since": "a moment ago", **owner}
-    )
+def taken(owner: Owner, place: str) -> Problem:
+    """Somebody else is the one writer."""
+    if owner.expires:
+        last = f"If it is dead, its lock ends at {owner.expires}; sooner: `sre-agent-deploy unlock --state-file {place}`."
+    else:
+        last = "If it hangs, end that process; the lock goes with it."
     return Problem(
         code="STATE-LOCKED",
-        what=f"Another process works on this deployment: {holder}.",
-        why=f"Two at once would create things twice; {state_file} is locked.",
-        do=(
-            "Wait until it ends, then run the same command again; `sre-agent-deploy status` shows how far it is.",
-            "If it hangs, end that process; the lock goes with it.",
-        ),
+        what=f"Another process works on this deployment: {owner}.",
+        why=f"Two at once would create things twice; {place} is locked.",
+        do=("Wait until it ends, then run the same command again; `sre-agent-deploy status` shows how far it is.", last),
     )
+
+
+def _path(state_file: Path) -> Path:
+    return state_file.with_name(state_file.name + ".lock")

@@ -1,0 +1,71 @@
+"""`--on-failure rollback`: a first deployment goes back to nothing, an update to what served before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.cleanup import cleanup
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.plan import Action, Plan
+from sre_agent_deploy.progress import Observer, unobserved
+from sre_agent_deploy.remove import remove
+from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.survey import survey
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """What was taken back, and what could not be."""
+
+    removed: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def roll_back(aws: Aws, blueprint: Blueprint, before: State | None, journal: Journal, observe: Observer = unobserved) -> RolledBack:
+    """Take back what a failed run made. `before` is the state from before that run."""
+    if before is None or not any(run.result == "applied" for run in before.runs):
+        cleaned = cleanup(aws, blueprint.deployment, journal, observe)
+        return RolledBack(tuple(doomed.name for doomed in cleaned.removed), cleaned.problems)
+    now = survey(aws, blueprint, journal.state)
+    removed, problems = [], []
+    for record in reversed(newborn(before, journal.state, blueprint, now)):
+        problem = remove(aws, kinds.by_kind(record.kind), record.id, record.name, blueprint.deployment)
+        if problem:
+            problems.append(problem)
+        else:
+            journal.reached(record, "gone")
+            removed.append(record.name)
+    changed = in_place(before, journal.state, now)
+    return RolledBack(tuple(removed), (*problems, *([_partial(changed)] if changed else [])))
+
+
+def newborn(before: State, after: State, blueprint: Blueprint, now: Plan) -> tuple[Record, ...]:
+    """What the run made beside what served, and nothing that was there already has been led to since (pure)."""
+    old = {record.key for record in before.alive()}
+    made = [record for record in after.alive() if record.id and record.key not in old]
+    beside = [record for record in made if any(record.name == other.name for other in before.alive())]
+    led = {change.name for change in now.changes if change.action is Action.KEEP} - {record.name for record in made}
+    users = {name: {user for user, needs in blueprint.needs().items() if name in needs} for name in {record.name for record in beside}}
+    return tuple(record for record in beside if not users[record.name] & led)
+
+
+def in_place(before: State, after: State, now: Plan) -> tuple[str, ...]:
+    """The names of what the run changed where it stood (pure)."""
+    kept = {change.name for change in now.changes if change.action is Action.KEEP}
+    return tuple(record.name for record in after.alive() if record.name in kept and before.records.get(record.key, record) != record)
+
+
+def _partial(changed: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="ROLLBACK-PARTIAL",
+        what=f"Not everything was rolled back: {', '.join(changed)} had been changed in place already.",
+        why="What AWS changes in place has no earlier version to go back to.",
+        do=(
+            "Put the configuration back to what it was and deploy it: only these are changed again.",
+            "Or correct what failed and run the same command again; it continues.",
+        ),
+    )

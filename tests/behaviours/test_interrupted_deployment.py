@@ -1,0 +1,47 @@
+"""Ctrl-C finishes what is under way and says how to go on; a second one stops at once; both can be gone on from."""
+
+from __future__ import annotations
+
+import signal
+
+from behaviours import lister
+from behaviours.command_line import Desk, Ended
+
+
+def _interrupted(desk: Desk, times: int) -> Ended:
+    """Press Ctrl-C once the first resource is made."""
+    process = desk.started("sre_agent_deploy", "deploy")
+    assert process.stderr is not None
+    seen = ""
+    for line in process.stderr:
+        seen += line
+        if "  ok " in line and "create AWS::" in line:
+            break
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        if times > 1:
+            seen += process.stderr.readline()
+    out, err = process.communicate(timeout=60)
+    return Ended(process.returncode, out, seen + err)
+
+
+def test_interrupted_once_and_twice(desk: Desk) -> None:
+    """Everything that exists is recorded, the way on is told, and after either the deployment goes on or comes to nothing."""
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    before = lister.everything(desk.client)
+
+    once = _interrupted(desk, 1)
+    assert once.code == 130, once.text
+    assert "INTERRUPTED" in once.err
+    assert "sre-agent-deploy resume" in once.err
+    status = desk.deploy("status")
+    assert "interrupted" in status.out
+    assert "Next: sre-agent-deploy resume" in status.out
+
+    twice = _interrupted(desk, 2)
+    assert twice.code == 130, twice.text
+    assert "Traceback" not in twice.text
+
+    cleaned = desk.deploy("cleanup", "--yes")
+    assert cleaned.code == 0, cleaned.text
+    assert lister.everything(desk.client) == before

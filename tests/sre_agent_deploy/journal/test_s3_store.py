@@ -1,0 +1,164 @@
+"""The state in S3: whole or not at all, for one writer at a time, against real conditional writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import threading
+from typing import Any
+
+import pytest
+
+from fixtures.embedded import EmbeddedAws
+from fixtures.engine import deployers_aws, unbooted
+from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal.lock import Owner
+from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.s3_store import S3Store
+from sre_core.problem import Problem, Refused
+
+__all__ = ["unbooted"]
+
+STATE = State("sre-1", "123456789012", "us-east-1", "production", "/config.yaml", {"endpoint": "", "start_id": ""})
+
+
+@pytest.fixture
+def bucket(unbooted: EmbeddedAws) -> str:
+    name = f"states-{secrets.token_hex(5)}"
+    unbooted.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def _store(unbooted: EmbeddedAws, bucket: str) -> S3Store:
+    return S3Store(deployers_aws(unbooted), bucket, "team/state.json")
+
+
+def _lock(unbooted: EmbeddedAws, bucket: str, **told: Any) -> None:
+    owner = dataclasses.replace(Owner.me("deploy", nonce="another"), **told)
+    unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json.lock", Body=owner.written())
+
+
+def test_what_was_saved_is_loaded(unbooted: EmbeddedAws, bucket: str) -> None:
+    """Another machine reads what this one wrote, and goes on from it."""
+    assert _store(unbooted, bucket).load() is None
+    Journal(_store(unbooted, bucket), STATE).began("deploy")
+    other = _store(unbooted, bucket)
+    loaded = other.load()
+    assert isinstance(loaded, State)
+    assert [run.command for run in loaded.runs] == ["deploy"]
+    Journal(other, loaded).ended("applied")
+
+
+def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, bucket: str) -> None:
+    """The second is refused, and what the first wrote stays."""
+    first, second = _store(unbooted, bucket), _store(unbooted, bucket)
+    assert first.load() is second.load() is None
+    first.save(STATE)
+    with pytest.raises(Refused) as refused:
+        second.save(dataclasses.replace(STATE, verified_at="later"))
+    assert refused.value.problems[0].code == "STATE-CHANGED-MEANWHILE"
+    assert first.load() == STATE
+
+
+def test_a_write_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str) -> None:
+    """Sent again it meets itself, and is known as one's own."""
+    _store(unbooted, bucket).save(STATE)
+    again = _store(unbooted, bucket)
+    again.save(STATE)
+    again.save(dataclasses.replace(STATE, verified_at="later"))
+
+
+@pytest.mark.parametrize(("body", "code"), [(b"{", "STATE-DAMAGED"), (b'{"schema": 99}', "STATE-TOO-NEW")])
+def test_an_object_that_is_not_understood(unbooted: EmbeddedAws, bucket: str, body: bytes, code: str) -> None:
+    """It is a Problem, and the object stays as it is."""
+    unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json", Body=body)
+    problem = _store(unbooted, bucket).load()
+    assert isinstance(problem, Problem)
+    assert (problem.code, f"s3://{bucket}/team/state.json" in problem.what) == (code, True)
+
+
+def test_a_bucket_that_is_not_there(unbooted: EmbeddedAws) -> None:
+    """Neither reading nor writing ends in a traceback."""
+    store = S3Store(deployers_aws(unbooted), "no-such-bucket-at-all", "state")
+    assert getattr(store.load(), "code", "") == "STATE-UNREADABLE"
+    with pytest.raises(Refused):
+        store.save(STATE)
+
+
+def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
+    """The second is told who works on it, where, since when and until when; afterwards the lock is free."""
+    store = _store(unbooted, bucket)
+    with store.held("deploy"):
+        with pytest.raises(Refused) as refused, _store(unbooted, bucket).held("cleanup"):
+            pass
+        problem = refused.value.problems[0]
+        assert problem.code == "STATE-LOCKED"
+        assert "`deploy`" in problem.what
+        assert "unless renewed" in problem.what
+        assert store.owner() is not None
+    assert store.owner() is None
+    with store.held("cleanup"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        {"host": "another", "expires": "2020-01-01T00:00:00Z"},
+        {"pid": 2**22 + 1, "expires": "2999-01-01T00:00:00Z"},
+    ],
+)
+def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: dict[str, Any]) -> None:
+    """Expired, or of a dead process of this host: it is taken over at once."""
+    _lock(unbooted, bucket, **stale)
+    store = _store(unbooted, bucket)
+    assert store.owner() is None
+    with store.held("deploy"):
+        assert store.owner()
+
+
+def test_a_lock_that_is_taken_away(unbooted: EmbeddedAws, bucket: str) -> None:
+    """`unlock` frees what an owner on another host can't give back, and says whose it was."""
+    _lock(unbooted, bucket, host="another", expires="2999-01-01T00:00:00Z")
+    store = _store(unbooted, bucket)
+    with pytest.raises(Refused), store.held("deploy"):
+        pass
+    taken = store.unlock()
+    assert isinstance(taken, Owner)
+    assert taken.host == "another"
+    with store.held("deploy"):
+        pass
+
+
+def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
+    """Each is saved when its call returns, and those that come together share a write."""
+    store, writes = _store(unbooted, bucket), 0
+    journal = Journal(store, STATE)
+
+    def count(**_: Any) -> None:
+        nonlocal writes
+        writes += 1
+
+    def step(number: int) -> None:
+        journal.intend(f"r{number}", "AWS::S3::Bucket", 1)
+        assert f"r{number}-1" in journal.state.records
+
+    client = deployers_aws(unbooted).s3
+    client.meta.events.register("before-send.s3.PutObject", count)
+    threads = [threading.Thread(target=step, args=(number,)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.meta.events.unregister("before-send.s3.PutObject", count)
+    assert store.load() == journal.state
+    assert len(journal.state.records) == 24
+    assert writes < 24
+
+
+def test_the_lock_says_nothing_of_the_state(unbooted: EmbeddedAws, bucket: str) -> None:
+    """It tells who, where and when, and nothing else."""
+    with _store(unbooted, bucket).held("deploy"):
+        body = unbooted.client("s3").get_object(Bucket=bucket, Key="team/state.json.lock")["Body"].read()
+    assert set(json.loads(body)) == {"command", "who", "host", "pid", "since", "expires", "nonce"}
