@@ -151,7 +151,7 @@ class _Apply:
             told = problem.with_context(resource=change.name)
             # That the run was stopped is told once, not for each resource that waited.
             with self._reporting:
-                self.problems += () if told.code == "INTERRUPTED" else (told,)
+                self.problems += () if told.code == "RUN-INTERRUPTED" else (told,)
             self.observe(Event("failed", change.name, what, seconds, told))
             return False
         self.observe(Event("done", change.name, what, seconds))

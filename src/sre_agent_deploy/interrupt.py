@@ -58,7 +58,7 @@ def interruptible() -> Iterator[Stop]:
 def interrupted() -> Problem:
     """Somebody asked to stop."""
     return Problem(
-        code="INTERRUPTED",
+        code="RUN-INTERRUPTED",
         what="The run was stopped before its end.",
         why="Ctrl-C, or a signal to end, asked for it. Everything that was done is written down.",
         do=("Go on: `sre-agent-deploy resume`.", "Or take back what was made: `sre-agent-deploy cleanup`."),

@@ -32,7 +32,7 @@ def test_interrupted_once_and_twice(desk: Desk) -> None:
 
     once = _interrupted(desk, 1)
     assert once.code == 130, once.text
-    assert "INTERRUPTED" in once.err
+    assert "RUN-INTERRUPTED" in once.err
     assert "sre-agent-deploy resume" in once.err
     status = desk.deploy("status")
     assert "interrupted" in status.out
