@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fixtures.cut import Cut, cut_at, no_mutation
-from fixtures.engine import Engine, engine, site, unbooted
+from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action
-
-__all__ = ["engine", "site", "unbooted"]
 
 
 def _instances(engine: Engine) -> list[str]:

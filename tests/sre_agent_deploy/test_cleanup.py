@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from behaviours import lister
-from fixtures.engine import Engine, engine, site, unbooted
+from fixtures.engine import Engine
 from sre_agent_deploy import teardown
 from sre_agent_deploy.blueprint import Site
 from sre_agent_deploy.resources import kinds
-
-__all__ = ["engine", "site", "unbooted"]
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.engine import Engine, engine, site, unbooted
+from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action, Difference
-
-__all__ = ["engine", "site", "unbooted"]
 
 _ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 
