@@ -1,0 +1,50 @@
+"""An AWS of this folder's own, to which a file says what is to go wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fixtures.embedded import EmbeddedAws, end, serve
+
+
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """One start with the rules below. No two tests call the same struck operation."""
+    folder = tmp_path_factory.mktemp("faulty")
+    (folder / "faults.json").write_text(json.dumps({"seed": 7, "rules": RULES}))
+    process, aws = serve(folder, "--faults", str(folder / "faults.json"), "--no-boot")
+    yield aws
+    end(process)
+
+
+def rule(kind: str, service: str, operation: str, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "service": service, "operation": operation, **more}
+
+
+# Each strikes the first call of an operation, so that the second shows what AWS really did.
+RULES = [
+    rule("throttle", "ec2", "DescribeVpcs", nth=1),
+    rule("throttle", "s3", "ListBuckets", nth=1),
+    rule("throttle", "iam", "ListPolicies", nth=1),
+    rule("throttle", "cognito-idp", "ListUserPools", nth=1),
+    rule("throttle", "bedrock-agentcore", "ListGateways", nth=1),
+    rule("throttle", "secretsmanager", "DescribeSecret", nth=1),
+    rule("throttle", "route53", "ListHostedZones", nth=1),
+    rule("server_error", "ec2", "DescribeSubnets", nth=1),
+    rule("server_error", "s3", "HeadBucket", nth=1),
+    rule("server_error", "ec2", "CreateKeyPair", nth=1, committed=True),
+    rule("cut", "s3", "CreateBucket", nth=1),
+    rule("cut", "s3", "CreateBucket", nth=2, committed=True),
+    rule("cut", "bedrock-agentcore", "ListApiKeyCredentialProviders", nth=1),
+    rule("quota", "ec2", "AllocateAddress", nth=1),
+    rule("quota", "bedrock-agentcore", "CreateGateway", nth=1),
+    rule("delay", "sts", "GetCallerIdentity", nth=1, seconds=0.3),
+    rule("propagation", "*", "*", seconds=8.0),
+    rule("lag", "ec2", "*", seconds=8.0),
+    rule("lag", "iam", "*Role*", seconds=8.0),
+    rule("lag", "secretsmanager", "*", seconds=8.0),
+]
