@@ -64,9 +64,12 @@ def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedA
     """Bucket, instance type, hosted zone and certificate are all reported, not the first of them only."""
     certificates.written(tmp_path, "other.example.org")
     findings = check(
+        aws={"vpc_id": "vpc-00000000", "subnet_id": "subnet-00000000"},
         gateway={"s3_bucket": f"absent-{secrets.token_hex(6)}"},
         deployment={
             "instance_type": "t9.xlarge",
+            "key_name": "absent",
+            "ami_id": "ami-00000000000000000",
             "domain_name": DOMAIN,
             "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
             "ssl_cert_path": str(tmp_path / "fullchain.pem"),
@@ -77,7 +80,10 @@ def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedA
     failed = {name: code(finding) for name, finding in findings.items() if finding.status == "failed"}
     assert failed == {
         "s3.bucket": "S3-NAMED-NOT-FOUND",
+        "ec2.network": "VPC-NOT-FOUND",
         "ec2.instance_type": "INSTANCE-TYPE-NOT-OFFERED",
+        "ec2.key_pair": "INSTANCE-KEY-PAIR-NOT-FOUND",
+        "ec2.image": "INSTANCE-IMAGE-NOT-FOUND",
         "dns.hosted_zone": "DNS-ZONE-NOT-FOUND",
         "certificate.files": "TLS-FILE-UNREADABLE",
         "certificate.domain": "TLS-NAME-MISSING",
@@ -108,6 +114,20 @@ def test_a_zone_of_another_domain(check: Preflight, embedded: EmbeddedAws) -> No
     zone = embedded.client("route53").create_hosted_zone(Name="example.org", CallerReference=secrets.token_hex(8))["HostedZone"]
     findings = check(deployment={"domain_name": DOMAIN, "hosted_zone_id": zone["Id"].rpartition("/")[2]})
     assert code(findings["dns.hosted_zone"]) == "DNS-ZONE-OTHER-DOMAIN"
+
+
+def test_what_an_instance_is_started_from(check: Preflight, embedded: EmbeddedAws) -> None:
+    """A key pair, an image, a VPC and its subnet that exist pass when they are named; a foreign subnet does not."""
+    ec2, key = embedded.client("ec2"), f"key-{secrets.token_hex(4)}"
+    ec2.create_key_pair(KeyName=key)
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    named = {"key_name": key, "ami_id": image}
+    findings = check(aws={"vpc_id": subnet["VpcId"], "subnet_id": subnet["SubnetId"]}, deployment=named)
+    assert {findings[name].status for name in ("ec2.network", "ec2.key_pair", "ec2.image")} == {"passed"}
+    foreign = check(aws={"vpc_id": subnet["VpcId"], "subnet_id": "subnet-00000000"})["ec2.network"]
+    assert code(foreign) == "SUBNET-NOT-FOUND"
+    ec2.delete_key_pair(KeyName=key)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from sre_agent_deploy.checks.before.credentials import CredentialsHold, SignedIn
 from sre_agent_deploy.checks.before.elastic_ips import Addresses, ElasticIpAvailable
 from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits, Zone
 from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered, Offering
+from sre_agent_deploy.checks.before.network import Network, NetworkThere
 from sre_agent_deploy.checks.before.region import AGENTCORE_REGIONS, RegionFits, Seen
 from sre_agent_deploy.checks.before.services import Answered, every_service
 from sre_agent_deploy.checks.before.suite import stops
@@ -94,6 +95,22 @@ def test_services() -> None:
     assert check.judge(Answered()).holds
     assert code(check.judge(Answered(problem("AWS-UNREACHABLE")))) == "AWS-UNREACHABLE"
     assert len({each.id for each in every_service()}) == len(every_service())
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (Network("r", "", "", "vpc-1", ("subnet-1",), public=True), ""),
+        (Network("r", "vpc-1", "subnet-1", "vpc-1", ("subnet-1", "subnet-2")), ""),
+        (Network("r", "", ""), "EC2-NO-NETWORK"),
+        (Network("r", "", "", "vpc-1", ("subnet-1",)), "EC2-NO-NETWORK"),
+        (Network("r", "vpc-2", "subnet-1"), "VPC-NOT-FOUND"),
+        (Network("r", "vpc-1", "subnet-3", "vpc-1", ("subnet-1",)), "SUBNET-NOT-FOUND"),
+    ],
+)
+def test_networks(network: Network, expected: str) -> None:
+    """A VPC is there with the named subnet, or with one that gives public addresses."""
+    assert code(NetworkThere().judge(network)) == expected
 
 
 def test_instance_types() -> None:

@@ -51,10 +51,9 @@ class ServiceAnswers:
 
 
 def every_service() -> tuple[ServiceAnswers, ...]:
-    """The services that every deployment calls; STS and Route 53 have checks of their own."""
+    """The services that every deployment calls; STS, EC2 and Route 53 have checks of their own."""
     return (
         ServiceAnswers("s3", "s3:ListAllMyBuckets", lambda aws: aws.s3.list_buckets(MaxBuckets=1)),
-        ServiceAnswers("ec2", "ec2:DescribeVpcs", lambda aws: aws.ec2.describe_vpcs(MaxResults=5)),
         ServiceAnswers("iam", "iam:ListRoles", lambda aws: aws.iam.list_roles(PathPrefix="/sre-agent/", MaxItems=1)),
         ServiceAnswers("cognito", "cognito-idp:ListUserPools", lambda aws: aws.cognito.list_user_pools(MaxResults=1)),
         ServiceAnswers("secretsmanager", "secretsmanager:ListSecrets", lambda aws: aws.secrets.list_secrets(MaxResults=1)),

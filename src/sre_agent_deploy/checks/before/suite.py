@@ -13,7 +13,9 @@ from sre_agent_deploy.checks.before.certificate import every_aspect
 from sre_agent_deploy.checks.before.credentials import CredentialsHold
 from sre_agent_deploy.checks.before.elastic_ips import ElasticIpAvailable
 from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits
+from sre_agent_deploy.checks.before.instance_parts import ImageThere, KeyPairThere
 from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered
+from sre_agent_deploy.checks.before.network import NetworkThere
 from sre_agent_deploy.checks.before.region import RegionFits
 from sre_agent_deploy.checks.before.services import every_service
 from sre_agent_deploy.checks.check import Check, Finding, run
@@ -39,8 +41,13 @@ def of_files(config: Config) -> tuple[Check[Account, Any], ...]:
 
 def of_account(config: Config) -> tuple[Check[Account, Any], ...]:
     """What the account must offer."""
-    dns = (HostedZoneFits(),) if config.deployment.hosted_zone_id else ()
-    return (RegionFits(), *every_service(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *dns)
+    chosen = config.deployment
+    named: tuple[Check[Account, Any], ...] = (
+        *((KeyPairThere(),) if chosen.key_name else ()),
+        *((ImageThere(),) if chosen.ami_id else ()),
+        *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
+    )
+    return (RegionFits(), *every_service(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)
 
 
 def stops(findings: Sequence[Finding]) -> bool:
