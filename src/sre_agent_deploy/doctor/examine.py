@@ -34,17 +34,16 @@ def _config(seen: Seen) -> Finding:
     faults = [problem for problem in config.problems if problem.code != "CONFIG-ENV-MISSING"]
     if not faults:
         return Finding(kind="file", name=config.path, purpose=purpose, status="ok", found="valid")
-    return Finding(
-        kind="file", name=config.path, purpose=purpose, status="wrong", found="not valid", problem=_faulty(config.path, len(faults))
-    )
+    return Finding(kind="file", name=config.path, purpose=purpose, status="wrong", found="not valid", problem=_faulty(config.path, faults))
 
 
-def _faulty(path: str, count: int) -> Problem:
+def _faulty(path: str, faults: list[Problem]) -> Problem:
     return Problem(
         code="DOCTOR-CONFIG-FAULTS",
-        what=f"{path} has {count} fault{'s' if count > 1 else ''}.",
+        what=f"{path} has {len(faults)} fault{'s' if len(faults) > 1 else ''}.",
         why="A deployment begins only with a configuration that is right.",
         do=(f"See each with its line: sre-agent-deploy validate --config {path}",),
+        context={"faults": ", ".join(dict.fromkeys(fault.code for fault in faults))},
     )
 
 

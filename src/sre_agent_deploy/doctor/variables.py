@@ -90,7 +90,7 @@ def of_variables(seen: Seen) -> Iterator[Finding]:
 
 
 def _variable(variable: Variable, seen: Seen) -> Finding:
-    name, value = variable.name, seen.environ.get(variable.name, "")
+    name, value = variable.name, _value(variable.name, seen)
     if not value:
         how = f"export {name}={variable.example}"
         return Finding(kind="variable", name=name, purpose=variable.purpose, status="unset", how=how)
@@ -98,6 +98,11 @@ def _variable(variable: Variable, seen: Seen) -> Finding:
     status: Status = "wrong" if problem else "note" if name == "AWS_ENDPOINT_URL" else "ok"
     found = _shown(name, value, seen)
     return Finding(kind="variable", name=name, purpose=variable.purpose, status=status, found=found, problem=problem)
+
+
+def _value(name: str, seen: Seen) -> str:
+    # Of proxies the lower-case spelling is the older one; it is read as well, and first.
+    return (name.endswith("_PROXY") and seen.environ.get(name.lower(), "")) or seen.environ.get(name, "")
 
 
 def _wrong(variable: Variable, value: str, seen: Seen) -> Problem | None:

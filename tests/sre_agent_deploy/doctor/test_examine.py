@@ -1,0 +1,103 @@
+"""What the doctor says of what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sre_agent_deploy.doctor.examine import examine
+from sre_agent_deploy.doctor.finding import Finding
+from sre_agent_deploy.doctor.seen import ConfigSeen, Identity, Reference, Seen
+from sre_core.problem import Problem
+
+NOBODY = Problem(code="AWS-CREDENTIALS", what="There are no valid AWS credentials.", why="None.", do=("Sign in.",))
+PRODUCTION = Seen(mode="production", python=(3, 12, 1), system="linux", environ={}, state_folder="/s", identity=Identity("123456789012"))
+LOCAL = replace(PRODUCTION, mode="local", identity=Identity(), libraries={"moto": "5.2.5"})
+
+
+def said(seen: Seen, name: str) -> Finding:
+    (finding,) = [finding for finding in examine(seen) if finding.name == name]
+    return finding
+
+
+def codes(seen: Seen) -> set[str]:
+    return {finding.problem.code for finding in examine(seen) if finding.stands_in_the_way and finding.problem}
+
+
+@pytest.mark.parametrize("seen", [PRODUCTION, LOCAL])
+def test_a_machine_that_has_everything(seen: Seen) -> None:
+    """Nothing stands in the way; what may be absent says how to get it."""
+    findings = examine(seen)
+    assert not [finding for finding in findings if finding.stands_in_the_way]
+    assert all(finding.how for finding in findings if finding.status == "unset")
+
+
+@pytest.mark.parametrize(
+    ("seen", "code"),
+    [
+        (replace(PRODUCTION, python=(3, 11, 9)), "DOCTOR-PYTHON-OLD"),
+        (replace(LOCAL, libraries={"moto": "", "aiohttp": "3"}), "DOCTOR-LIBRARY-MISSING"),
+        (replace(LOCAL, system="darwin"), "DOCTOR-PROGRAM-MISSING"),
+        (replace(PRODUCTION, environ={"AWS_ACCESS_KEY_ID": "AKIA1"}), "DOCTOR-KEYS-INCOMPLETE"),
+        (replace(PRODUCTION, environ={"AWS_SECRET_ACCESS_KEY": "s"}), "DOCTOR-KEYS-INCOMPLETE"),
+        (replace(PRODUCTION, environ={"AWS_ACCESS_KEY_ID": "ASIA1", "AWS_SECRET_ACCESS_KEY": "s"}), "DOCTOR-KEYS-INCOMPLETE"),
+        (replace(PRODUCTION, environ={"AWS_PROFILE": "opps"}, profiles=frozenset({"ops"})), "DOCTOR-PROFILE-UNKNOWN"),
+        (replace(PRODUCTION, config=ConfigSeen("c", True, account_id="210987654321")), "DOCTOR-OTHER-ACCOUNT"),
+        (replace(PRODUCTION, identity=Identity(problem=NOBODY)), "AWS-CREDENTIALS"),
+        (replace(PRODUCTION, environ={"AWS_REGION": "us-east-1a"}), "DOCTOR-VARIABLE-INVALID"),
+        (replace(PRODUCTION, environ={"AWS_ACCOUNT_ID": "1234"}), "DOCTOR-VARIABLE-INVALID"),
+        (replace(PRODUCTION, environ={"AWS_ENDPOINT_URL": "http://127.0.0.1"}), "DOCTOR-VARIABLE-INVALID"),
+        (replace(PRODUCTION, environ={"SRE_LOG": "debgu"}), "DOCTOR-VARIABLE-INVALID"),
+        (replace(PRODUCTION, environ={"SSL_CERT_FILE": "/x"}, unreadable={"/x": "It is not there."}), "DOCTOR-VARIABLE-FILE"),
+        (replace(PRODUCTION, environ={"SRE_AGENT__AWS__REGOIN": "x"}), "DOCTOR-OVERRIDE-UNKNOWN"),
+        (replace(PRODUCTION, config=ConfigSeen("c", True, references=(Reference("NAME", "name"),))), "DOCTOR-VARIABLE-MISSING"),
+        (replace(PRODUCTION, config=ConfigSeen("c", True, problems=(NOBODY,))), "DOCTOR-CONFIG-FAULTS"),
+        (replace(PRODUCTION, state_folder_refuses="You may not write in /."), "DOCTOR-STATE-FOLDER"),
+    ],
+)
+def test_what_stands_in_the_way(seen: Seen, code: str) -> None:
+    """Each thing that is missing or wrong is told once, as a problem with a next step, and nothing else is."""
+    assert codes(seen) == {code}
+
+
+def test_slips_are_recognised() -> None:
+    """A name that is nearly right comes with the one that was meant."""
+    profile = said(replace(PRODUCTION, environ={"AWS_PROFILE": "opps"}, profiles=frozenset({"ops"})), "AWS credentials").problem
+    assert profile
+    assert "AWS_PROFILE=ops" in profile.do[0]
+    override = said(replace(PRODUCTION, environ={"SRE_AGENT__AWS__REGOIN": "x"}), "SRE_AGENT__AWS__REGOIN").problem
+    assert override
+    assert "SRE_AGENT__AWS__REGION" in override.do[0]
+
+
+def test_an_aws_that_was_not_asked() -> None:
+    """Where AWS did not answer, that is said: neither good nor bad."""
+    finding = said(replace(PRODUCTION, identity=Identity(), environ={"AWS_PROFILE": "ops"}, profiles=frozenset({"ops"})), "AWS credentials")
+    assert finding.status == "note"
+    assert "not known" in finding.found
+
+
+def test_local_mode_needs_no_account() -> None:
+    """No credentials are asked for, and AWS variables are named as put aside, without their values."""
+    seen = replace(LOCAL, environ={"AWS_SECRET_ACCESS_KEY": "very-secret"})
+    assert not codes(seen)
+    assert said(seen, "AWS_SECRET_ACCESS_KEY").status == "note"
+    assert "very-secret" not in str([finding.to_json() for finding in examine(seen)])
+
+
+def test_variables_that_the_configuration_names() -> None:
+    """A default makes a variable optional; a secret's value is never shown; an override of a setting is named."""
+    references = (Reference("A", "name", has_default=True), Reference("B", "credentials.client_secret", is_secret=True))
+    seen = replace(PRODUCTION, environ={"B": "hush", "SRE_AGENT__TAGS__team": "x"}, config=ConfigSeen("c", True, references=references))
+    assert (said(seen, "A").status, said(seen, "B").found, said(seen, "SRE_AGENT__TAGS__team").status) == ("unset", "set", "ok")
+    missing = said(replace(seen, environ={}), "B").problem
+    assert missing
+    assert any("read -rs B" in step for step in missing.do)
+
+
+def test_the_first_version_of_the_aws_cli() -> None:
+    """It works, but can't sign in to single sign-on: that is a note, not a fault."""
+    seen = replace(PRODUCTION, programs={"aws": "/usr/bin/aws"}, aws_cli="aws-cli/1.44.5 Python/3.12")
+    assert said(seen, "aws").status == "note"
+    assert said(replace(seen, aws_cli="aws-cli/2.31.0 Python/3.13"), "aws").status == "ok"
