@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sre_agent_deploy.config.document import Plain, standing
+from sre_agent_deploy.config.document import Plain, Tree, standing
 from sre_agent_deploy.config.fault import FieldPath
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.edit import render
@@ -17,9 +18,7 @@ def fill(template: str, values: Mapping[FieldPath, Plain]) -> str:
     `edit.put` can do this in any file, value by value; a template has every setting on a line of its own, which is much
     quicker, and each answer is judged by the whole file.
     """
-    tree = parse(template)
-    if isinstance(tree, Malformed):
-        raise ValueError(f"the template is no YAML: {tree.says}")
+    tree = _tree(template)
     lines = template.split("\n")
     for path, value in values.items():
         place = standing(tree, path)
@@ -29,6 +28,15 @@ def fill(template: str, values: Mapping[FieldPath, Plain]) -> str:
         written = "" if value == "" else render.value(value)
         lines[place.key.line - 1] = f"{line[: place.key.column - 1]}{path[-1]}: {written}".rstrip()
     return "\n".join(lines)
+
+
+@cache
+def _tree(template: str) -> Tree:
+    """The same template is filled after every answer."""
+    tree = parse(template)
+    if isinstance(tree, Malformed):
+        raise ValueError(f"the template is no YAML: {tree.says}")
+    return tree
 
 
 def meant(question: Question, answer: str) -> Plain:

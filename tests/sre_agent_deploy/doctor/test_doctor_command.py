@@ -11,7 +11,6 @@ from typing import Any
 
 from fixtures.embedded import EmbeddedAws
 
-
 CONFIG = """
 aws:
   account_id: ${ACCOUNT}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from sre_agent_deploy.config.document import Mapping, Plain, plain
@@ -12,7 +13,7 @@ from sre_agent_deploy.config.parse import parse
 from sre_agent_deploy.config.template import template
 from sre_agent_deploy.interactive.account import NOTHING, Account, Choice, Subnet, Vpc, Zone, choices, proposal
 from sre_agent_deploy.interactive.fill import fill, meant
-from sre_agent_deploy.interactive.judge import unreadable
+from sre_agent_deploy.interactive.judge import judged, unreadable
 from sre_agent_deploy.interactive.question import Question, questions
 from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, script, settings
 
@@ -141,6 +142,17 @@ def test_any_answer_is_written_as_it_was_typed(answer: str) -> None:
 def test_lists_and_pairs(key: str, answer: str, expected: Plain) -> None:
     """Lists and tags can be typed bare, or as in the file."""
     assert put(BY_KEY[key], answer)[1] == expected
+
+
+@profile(max_examples=60)
+@given(st.sampled_from(questions()), st.text(max_size=40))
+def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
+    """What is not refused as unwritable makes a file that can be read and judged, and only that setting is touched."""
+    if unreadable(question, answer):
+        return
+    judgement = judged("production", {question: answer}, {})
+    before, after = template("production").split("\n"), judgement.text.split("\n")
+    assert sum(old != new for old, new in zip(before, after, strict=True)) <= 1
 
 
 @pytest.mark.parametrize(
