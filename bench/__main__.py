@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import cli
+from bench import apply, cli
 
-PARTS = (cli,)
+PARTS = (cli, apply)
 
 
 def main() -> int:
