@@ -1,5 +1,5 @@
 # Every target brings up its own environment from nothing; the second time costs nothing.
-.PHONY: demo test check coverage bench generate format clean help
+.PHONY: demo test test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # Each worker begins with a half in order, so that tests which share a deployment or a server meet in one worker.
@@ -8,7 +8,7 @@ PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
 export PATH := $(PATH):/usr/sbin:/sbin
 
 help: ## what there is to type
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 demo: ## deploy everything on this machine and let it solve an incident
 	@scripts/bring-up demo
@@ -18,6 +18,11 @@ test: ## all tests, on two cores
 	@scripts/bring-up test
 	@scripts/system-packages
 	@$(PYTEST) $(ARGS)
+
+test-thorough: ## all tests with every point and many more examples; hours
+	@scripts/bring-up test
+	@scripts/system-packages
+	@HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q -n 2 $(ARGS)
 
 coverage: ## the same, and at least the branch coverage that pyproject.toml asks for
 	@scripts/bring-up test
