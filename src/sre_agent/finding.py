@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sre_agent.evidence import EvidenceLog
@@ -34,8 +33,3 @@ def accept(finding: Finding, log: EvidenceLog) -> Finding | Rejected:
     if unknown:
         return Rejected(finding, f"it cites evidence that does not exist: {', '.join(unknown)}")
     return finding
-
-
-def accepted(findings: Iterable[Finding], log: EvidenceLog) -> tuple[Finding, ...]:
-    """Those findings that may be shown."""
-    return tuple(finding for finding in findings if isinstance(accept(finding, log), Finding))

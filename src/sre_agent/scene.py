@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sre_agent.evidence import Answer, Excerpt
@@ -223,24 +223,10 @@ class Scene:
 
     def __add__(self, other: Scene) -> Scene:
         """Both views together."""
-        return Scene(
-            as_of=max((moment for moment in (self.as_of, other.as_of) if moment), default=None),
-            pods=self.pods + other.pods,
-            workloads=self.workloads + other.workloads,
-            changes=self.changes + other.changes,
-            events=self.events + other.events,
-            nodes=self.nodes + other.nodes,
-            logs=self.logs + other.logs,
-            error_counts=self.error_counts + other.error_counts,
-            trends=self.trends + other.trends,
-            usages=self.usages + other.usages,
-            error_rates=self.error_rates + other.error_rates,
-            calls=self.calls + other.calls,
-            availabilities=self.availabilities + other.availabilities,
-            runbooks=self.runbooks + other.runbooks,
-            answers=self.answers + other.answers,
-            gaps=self.gaps + other.gaps,
-        )
+        as_of = max((moment for moment in (self.as_of, other.as_of) if moment), default=None)
+        # By the fields themselves, so that a new kind of record can't be forgotten here.
+        kinds = [kind.name for kind in fields(self) if kind.name != "as_of"]
+        return Scene(as_of=as_of, **{kind: getattr(self, kind) + getattr(other, kind) for kind in kinds})
 
     @property
     def services(self) -> frozenset[str]:

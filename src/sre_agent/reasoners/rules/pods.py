@@ -10,7 +10,6 @@ from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.scene import Container, Pod
 from sre_core import clock
 
-SIGKILL = 137
 _CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
 _IMAGE_PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _ENDED_ON_PURPOSE = frozenset({0, 143})  # finished, or ended by SIGTERM as every rollout and node drain does

@@ -111,11 +111,6 @@ def memory(message: str) -> bool:
     return bool(_MEMORY.search(message[:2_000]))
 
 
-def settings(message: str) -> frozenset[str]:
-    """All names of settings that the message has in it."""
-    return frozenset(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", message[:2_000]))
-
-
 def _named(text: str) -> str:
     found = _QUOTED.search(text)
     return found["name"] if found else ""
