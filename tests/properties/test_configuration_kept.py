@@ -61,7 +61,7 @@ def texts(draw: st.DrawFn, values: dict[tuple[str, ...], list[object]], head: tu
     """Any selection of fields, in any order, indentation, quotes and line ends, with comments everywhere."""
     written = Written("")
     newline, indent = draw(st.sampled_from(["\n", "\r\n"])), " " * draw(st.integers(1, 4))
-    chosen = draw(st.lists(st.sampled_from(list(values)), unique=True, min_size=1))
+    chosen = draw(st.lists(st.sampled_from(list(values)), unique=True, min_size=min(5, len(values) - 1)))
     lines = [*head, *_above(draw, written, "")]
     for top in dict.fromkeys(path[0] for path in chosen):
         deep = [path for path in chosen if path[0] == top and len(path) == 2]
@@ -76,7 +76,7 @@ def texts(draw: st.DrawFn, values: dict[tuple[str, ...], list[object]], head: tu
 
 
 def _entry(draw: st.DrawFn, written: Written, path: tuple[str, ...], value: object, indent: str) -> Iterator[str]:
-    if isinstance(value, list) and value and draw(st.booleans()):
+    if isinstance(value, list) and value and draw(st.integers(0, 3)):
         yield f"{indent}{path[-1]}:{_beside(draw, written)}"
         for item in value:
             yield f"{indent}  - {item}{_beside(draw, written)}"
@@ -109,7 +109,10 @@ def _beside(draw: st.DrawFn, written: Written) -> str:
     return "  " + _note(draw, written) if draw(st.integers(0, 2)) == 0 else ""
 
 
-edits = st.sampled_from([(path, value) for path, values in VALUES.items() for value in values])
+# Lists are drawn twice as often: replacing one is where a comment could go with it.
+edits = st.sampled_from([*VALUES, ("deployment", "ssh_cidrs")]).flatmap(
+    lambda path: st.tuples(st.just(path), st.sampled_from(VALUES[path])),
+)
 operations = st.lists(
     st.one_of(
         st.tuples(st.just("edit"), edits),
