@@ -22,7 +22,7 @@ test: ## all tests, on two cores
 test-thorough: ## all tests with every point and many more examples; hours
 	@scripts/bring-up test
 	@scripts/system-packages
-	@HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q -n 2 $(ARGS)
+	@HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
 
 coverage: ## the same, and at least the branch coverage that pyproject.toml asks for
 	@scripts/bring-up test
