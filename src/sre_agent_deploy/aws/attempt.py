@@ -58,6 +58,7 @@ def attempt[T](
     """
     import tenacity
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     patience = patience or Patience()
     retrying = tenacity.Retrying(
@@ -71,17 +72,25 @@ def attempt[T](
     except ClientError as error:
         problem = _told(error, subject, failures or {})
         return Lost(problem) if _kind(error, propagates) == "transient" else problem
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         problem = _unreachable(error)
         return Lost(problem) if problem.code == "AWS-UNREACHABLE" else problem
 
 
 def _kind(error: BaseException, propagates: frozenset[str]) -> str:
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):
         return kind_of(code_of(error), status_of(error), propagates)
-    return "transient" if isinstance(error, HTTPClientError | ConnectionError) else "final"
+    return "transient" if isinstance(error, _no_answers()) else "final"
+
+
+def _no_answers() -> tuple[type[Exception], ...]:
+    """What botocore raises where no answer came, or none that is AWS's: a proxy's page, say."""
+    from botocore.exceptions import ConnectionError, HTTPClientError
+    from botocore.parsers import ResponseParserError
+
+    return (HTTPClientError, ConnectionError, ResponseParserError)
 
 
 def _worth_repeating(error: BaseException, patience: Patience, propagates: frozenset[str]) -> bool:
@@ -150,12 +159,10 @@ def no_credentials(detail: str) -> Problem:
 
 
 def _unreachable(error: BaseException) -> Problem:
-    from botocore.exceptions import ConnectionError, HTTPClientError
-
     name = type(error).__name__
     if "Credential" in name or "Token" in name or "Profile" in name:
         return no_credentials(str(error))
-    if not isinstance(error, HTTPClientError | ConnectionError):
+    if not isinstance(error, _no_answers()):
         return Problem(
             code="AWS-CALL-INVALID",
             what=f"A call to AWS could not be made: {error}",

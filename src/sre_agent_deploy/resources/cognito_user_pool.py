@@ -122,7 +122,7 @@ class UserPool(Defaults):
             why="This account has as many user pools in this region as its quota allows.",
             do=(
                 "Delete a user pool that nobody uses, or ask for more under Service Quotas > Amazon Cognito User Pools.",
-                "Or use an existing pool: name it in gateway.user_pool_id.",
+                "Or use an existing pool: name it in credentials.user_pool_id.",
                 "Run the same command again.",
             ),
             aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from sre_agent_deploy.aws.attempt import Lost, Patience, attempt, or_none
 from sre_core.problem import Problem
@@ -45,7 +46,9 @@ def test_throttling_is_repeated(failure: ClientError, patience: Patience) -> Non
     assert script.calls == 3
 
 
-@pytest.mark.parametrize("failure", [error("InternalError", 500), EndpointConnectionError(endpoint_url="https://x")])
+@pytest.mark.parametrize(
+    "failure", [error("InternalError", 500), EndpointConnectionError(endpoint_url="https://x"), ResponseParserError("not XML")]
+)
 def test_an_answer_that_never_came(failure: Exception) -> None:
     """A call that may be repeated is; a birth is not, and says that it is not known what came of it."""
     assert attempt(Script(failure), patience=QUICK) == "done"
