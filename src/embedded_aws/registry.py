@@ -74,7 +74,7 @@ def read(state_dir: Path) -> Registry | None:
     """The registry of the last start, or None where it was stopped, never was, or can't be read."""
     try:
         return Registry.from_json(json.loads(path_in(state_dir).read_bytes()))
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -177,10 +177,11 @@ def forge(state_dir: Path, **changed: object) -> None:
     (state_dir / "embedded-aws.json").write_text(json.dumps(document))
 
 
-def test_a_damaged_registry_is_nothing(state_dir: Path) -> None:
-    """Half a file is no AWS; the next start writes a whole one."""
+@pytest.mark.parametrize("text", ['{"schema": 1, "pid"', "[]", '{"schema": 2}', '{"schema": 1}'])
+def test_a_damaged_registry_is_nothing(state_dir: Path, text: str) -> None:
+    """Half a file, or another program's, is no AWS; the next start writes a whole one."""
     state_dir.mkdir()
-    (state_dir / "embedded-aws.json").write_text('{"schema": 1, "pid"')
+    (state_dir / "embedded-aws.json").write_text(text)
 
     assert run("status", state_dir).stdout.strip() == "stopped"
 

@@ -87,7 +87,18 @@ def test_a_pattern_that_could_hang(text: str) -> None:
         Pattern(text)
 
 
-@pytest.mark.parametrize("text", ["connection refused", "timeout|deadline", "order [0-9]+ .*failed", r"\(3 attempts\)", "[*+{]x", r"\d+ms"])
-def test_a_pattern_that_is_allowed(text: str) -> None:
-    """Plain words, alternatives, classes and a few wildcards."""
-    Pattern(text).among([line("x")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("connection refused", "dial tcp: Connection refused"),
+        ("timeout|deadline", "context deadline exceeded"),
+        ("order [0-9]+ .*failed", "order 12 has failed"),
+        (r"\(3 attempts\)", "gave up (3 attempts)"),
+        ("[*+{]x", "a+x"),
+        (r"\d+ms", "took 120ms"),
+    ],
+)
+def test_a_pattern_that_is_allowed(text: str, message: str) -> None:
+    """Plain words, alternatives, classes and a few wildcards find their line and no other."""
+    found = line(message)
+    assert Pattern(text).among([line("all is well"), found]) == [found]
