@@ -37,6 +37,7 @@ def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
 
 
 def _converse(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, str], *, force: bool) -> int:
+    from sre_agent_deploy.doctor.configuration import dotenv_beside
     from sre_agent_deploy.interactive import terminal
     from sre_agent_deploy.interactive.wizard import Wizard
 
@@ -45,7 +46,8 @@ def _converse(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, st
         draft.forget()
         kept = {}
     said = {"mode": mode} if mode else {}
-    wizard = Wizard(str(path), draft, _environ(path), {**kept, **said}, frozenset(said))
+    environ = {**dotenv_beside(path), **os.environ}
+    wizard = Wizard(str(path), draft, environ, {**kept, **said}, frozenset(said))
     return _save(path, wizard, force=force)
 
 
@@ -80,15 +82,6 @@ def _left(path: Path, draft: Draft) -> int:
         click.echo(f"{path} was not written. Your {len(kept)} answers are kept in {draft.path}.")
         click.echo(f"Next: sre-agent-deploy init --interactive --output {path}   (goes on with them)")
     return INTERRUPTED
-
-
-def _environ(path: Path) -> Mapping[str, str]:
-    """What `${NAME}` in the configuration will mean: the environment, and the .env file beside it."""
-    from sre_agent_deploy.config.dotenv import read_dotenv
-    from sre_agent_deploy.config.read_text import read_text
-
-    text = read_text(path.parent / ".env") if (path.parent / ".env").is_file() else ""
-    return {**({} if isinstance(text, Problem) else read_dotenv(text)[0]), **os.environ}
 
 
 def _no_terminal() -> Problem | None:

@@ -37,7 +37,7 @@ class Reading:
 
 def read(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
     """Read the file as far as that is possible. Without one, production is meant."""
-    dotenv = _dotenv(path.parent / ".env")
+    dotenv = dotenv_beside(path)
     usual = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     if not path.exists():
         return Reading(ConfigSeen(str(path)), dotenv, mode or "production", usual)
@@ -51,7 +51,9 @@ def read(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
     return Reading(seen, dotenv, mode or named, region if looks_like_a_region(region) else "us-east-1")
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def dotenv_beside(config: Path) -> Mapping[str, str]:
+    """The variables of the .env file beside a configuration; what can't be read counts for none here."""
+    path = config.parent / ".env"
     text = read_text(path) if path.is_file() else ""
     return {} if isinstance(text, Problem) else read_dotenv(text)[0]
 

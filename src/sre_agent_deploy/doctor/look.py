@@ -10,22 +10,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
-from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.aws.attempt import Lost, Patience, attempt
+from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.fault import Mode
 from sre_agent_deploy.doctor.configuration import read
 from sre_agent_deploy.doctor.programs import PROGRAMS
 from sre_agent_deploy.doctor.seen import Identity, Seen
 from sre_agent_deploy.doctor.variables import VARIABLES
-from sre_agent_deploy.local import state_folder
+from sre_agent_deploy.interactive.discover import ONCE, aws_of
 from sre_core.problem import Problem
+from sre_core.state_folder import state_folder
 
 LONGEST_WAIT = 6.0
-_ONCE = Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0))
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^\]]*)\])?[^;]*;\s*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
 
 
@@ -33,7 +31,7 @@ def look(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Se
     """Everything the doctor judges by. In local mode no AWS is asked."""
     reading = read(config_file, mode, environ)
     known = {**reading.dotenv, **environ}
-    folder = state_folder(dict(environ))
+    folder = state_folder(environ)
     return Seen(
         mode=reading.mode,
         python=sys.version_info[:3],
@@ -121,10 +119,9 @@ def _refuses(folder: Path) -> str:
 
 def _identity(region: str, environ: Mapping[str, str]) -> Identity:
     """Whom AWS takes us for; waited for only as long as a person would."""
-    url = environ.get("AWS_ENDPOINT_URL", "")
-    aws = Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
+    aws = aws_of(region, environ)
     answers: list[str | Problem | Lost] = []
-    asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, patience=_ONCE)), daemon=True)
+    asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, patience=ONCE)), daemon=True)
     asking.start()
     asking.join(LONGEST_WAIT)
     match answers:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SubnetTypeDef, VpcTypeDef
 
 LONGEST_WAIT = 4.0
-_ONCE = Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0))
+ONCE = Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0))
 
 
 def usual_region(environ: Mapping[str, str]) -> str:
@@ -37,12 +37,17 @@ def usual_region(environ: Mapping[str, str]) -> str:
     return written.get(section, "region", fallback="")
 
 
+def aws_of(region: str, environ: Mapping[str, str]) -> Aws:
+    """The AWS that a deployment from this environment would reach."""
+    url = environ.get("AWS_ENDPOINT_URL", "")
+    return Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
+
+
 class Discovery:
     """A look into one region of the account, under way in the background."""
 
     def __init__(self, region: str, environ: Mapping[str, str]) -> None:
-        url = environ.get("AWS_ENDPOINT_URL", "")
-        self._aws = Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
+        self._aws = aws_of(region, environ)
         self._found = NOTHING
         self._until = time.monotonic() + LONGEST_WAIT
         # A daemon: a network that swallows every packet must not hold the program when the questions are over.
@@ -81,7 +86,7 @@ class Discovery:
 
 def _or_nothing[T](call: Callable[[], T]) -> T | None:
     """A read's answer, or None for any reason: a proposal that is missing is no fault of the user's."""
-    answer = attempt(call, patience=_ONCE)
+    answer = attempt(call, patience=ONCE)
     return None if isinstance(answer, Problem | Lost) else answer
 
 

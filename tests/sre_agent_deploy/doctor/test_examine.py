@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
 from sre_agent_deploy.doctor.examine import examine
 from sre_agent_deploy.doctor.finding import Finding
 from sre_agent_deploy.doctor.seen import ConfigSeen, Identity, Reference, Seen
+from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_core.problem import Problem
+
+ROOT = Path(__file__).parents[3] / "src"
 
 NOBODY = Problem(code="AWS-CREDENTIALS", what="There are no valid AWS credentials.", why="None.", do=("Sign in.",))
 PRODUCTION = Seen(mode="production", python=(3, 12, 1), system="linux", environ={}, state_folder="/s", identity=Identity("123456789012"))
@@ -101,3 +107,16 @@ def test_the_first_version_of_the_aws_cli() -> None:
     seen = replace(PRODUCTION, programs={"aws": "/usr/bin/aws"}, aws_cli="aws-cli/1.44.5 Python/3.12")
     assert said(seen, "aws").status == "note"
     assert said(replace(seen, aws_cli="aws-cli/2.31.0 Python/3.13"), "aws").status == "ok"
+
+
+READ = re.compile(r"environ(?:ment)?(?:\.get\(|\[)\"([A-Za-z_]+)\"")
+
+
+def test_no_variable_is_read_in_secret() -> None:
+    """Every variable that the deployer reads by name is one that the doctor speaks of."""
+    sources = [
+        path for package in ("sre_agent_deploy", "sre_core") for path in (ROOT / package).rglob("*.py") if "instance" not in path.parts
+    ]
+    read = {name for path in sources for name in READ.findall(path.read_text(encoding="utf-8"))}
+    assert read
+    assert read <= {variable.name for variable in VARIABLES} | CREDENTIAL_VARIABLES
