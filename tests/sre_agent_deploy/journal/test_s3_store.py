@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 
 from fixtures.embedded import EmbeddedAws
-from fixtures.engine import deployers_aws, unbooted
+from fixtures.engine import deployers_aws
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.s3_store import S3Store
 from sre_core.problem import Problem, Refused
-
-__all__ = ["unbooted"]
 
 STATE = State("sre-1", "123456789012", "us-east-1", "production", "/config.yaml", {"endpoint": "", "start_id": ""})
 
