@@ -13,6 +13,7 @@ from sre_agent_deploy.config.redaction import CERTAIN, HIDDEN, PERHAPS, is_secre
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.spans import Span, spans
 from sre_agent_deploy.edit.comments import comments
+from sre_agent_deploy.edit.meant import readable
 
 # `# password: hunter2` is a secret; `# the token: rotate it monthly` is a sentence.
 _NOTED = re.compile(
@@ -32,7 +33,7 @@ class Hidden:
 
 def hidden(text: str) -> Hidden:
     """The text without secrets: those under keys that hold one, those that look like one anywhere, and those in comments."""
-    if isinstance(parse(text), Malformed):
+    if isinstance(parse(readable(text)), Malformed):
         lines = text.split("\n")
         where = tuple(f"line {number}" for number, line in enumerate(lines, start=1) if redacted(line) != line)
         return Hidden("\n".join(map(redacted, lines)), where)
@@ -51,7 +52,7 @@ def revealed(theirs: str, mine: str) -> str:
 
 
 def _secrets(text: str) -> Iterator[tuple[Span, str]]:
-    pieces = spans(text)
+    pieces = spans(readable(text))
     for piece in pieces:
         written = text[piece.value.start : piece.value.end]
         if piece.kind == "scalar" and _is_secret(piece.path, written):

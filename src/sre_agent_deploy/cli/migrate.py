@@ -55,6 +55,8 @@ def command(
     click.echo(f"\n{'Nothing was written (--dry-run).' if dry_run else f'{target} is written.'}")
     for kept in written or []:
         click.echo(f"What it was before: {kept}")
+    if written and in_place and result.secrets:
+        click.secho(f"{written[0]} still holds secrets: move them as shown above, then delete it.", fg="yellow")
 
 
 def _sources(paths: tuple[Path, ...]) -> Iterator[Path]:

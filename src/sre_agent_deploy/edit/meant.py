@@ -8,9 +8,14 @@ from sre_agent_deploy.config.parse import Malformed, parse
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
+def readable(text: str) -> str:
+    """The text as the parser takes it, every character at its place: JSON may be indented with tabs, YAML may not."""
+    return text.replace("\t", " ") if text.lstrip().startswith("{") else text
+
+
 def meaning(text: str) -> Plain | Malformed | None:
     """The values of a text; what is empty counts as absent, as the loader sees it."""
-    tree = parse(text)
+    tree = parse(readable(text))
     return tree if isinstance(tree, Malformed) else _of(tree)
 
 

@@ -12,7 +12,7 @@ from sre_agent_deploy.config.spans import Piece, Span, spans
 from sre_agent_deploy.edit import render
 from sre_agent_deploy.edit.add import added
 from sre_agent_deploy.edit.comments import comments_within, newline_of
-from sre_agent_deploy.edit.meant import changed, meaning
+from sre_agent_deploy.edit.meant import changed, meaning, readable
 from sre_core.problem import Problem
 
 
@@ -21,21 +21,15 @@ def put(text: str, path: tuple[str, ...], value: Plain) -> str | Problem:
 
     What comes out is read again and compared, so a text that is too unusual to edit is refused, never damaged.
     """
-    readable = _without_tabs(text)
-    before = meaning(readable)
+    before = meaning(text)
     if isinstance(before, Malformed):
         return _unsafe(path, "The file is not valid YAML or JSON.")
-    pieces = spans(readable)
+    pieces = spans(readable(text))
     there = next((piece for piece in reversed(pieces) if piece.path == path), None)
     edited = _replaced(text, pieces, there, value) if there else added(text, pieces, path, value)
-    if edited is None or meaning(_without_tabs(edited)) != changed(before, path, value):
+    if edited is None or meaning(edited) != changed(before, path, value):
         return _unsafe(path, "What stands there is written in a way that can't be changed by one value.")
     return edited
-
-
-def _without_tabs(text: str) -> str:
-    # JSON may be indented with tabs, which the parser of YAML refuses; every character keeps its place.
-    return text.replace("\t", " ") if text.lstrip().startswith("{") else text
 
 
 def _replaced(text: str, pieces: tuple[Piece, ...], old: Piece, value: Plain) -> str:

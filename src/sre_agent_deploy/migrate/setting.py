@@ -11,6 +11,7 @@ from sre_agent_deploy.config.dotenv import read_dotenv
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.spans import Piece, spans
 from sre_agent_deploy.edit.comments import comments
+from sre_agent_deploy.edit.meant import readable
 from sre_agent_deploy.migrate.unreadable import unreadable
 from sre_core.problem import Problem
 
@@ -41,6 +42,7 @@ class OldFile:
 
 def of_yaml(source: str, text: str) -> OldFile | Problem:
     """The top-level keys of a YAML or JSON file."""
+    text = readable(text)
     tree = parse(text)
     if isinstance(tree, Malformed):
         return unreadable(source, tree.mark.line, "It is not valid YAML.")

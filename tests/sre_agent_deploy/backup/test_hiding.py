@@ -37,6 +37,7 @@ def test_secrets_are_hidden(line: str) -> None:
         "# commit 8a530f8b1c6d2e4f8a530f8b1c6d2e4f8a530f8b",
         "# client_secret: env:COGNITO_CLIENT_SECRET",
         "key_name: ops  # the secret is elsewhere",
+        '{\t"gateway": {"s3_path_prefix": "a1234567890123456789012345678901234567890"}}',
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:

@@ -155,7 +155,9 @@ def test_a_flat_file_in_its_own_place(folder: Folder) -> None:
     """In the sample's gateway folder, config.yaml itself becomes the new one; the original, for its owner only, beside it."""
     folder.write("config.yaml", FLAT + "api_key: planted\n")
     folder.write(".env", DOTENV)
-    assert folder.run("migrate").code == 0
+    told = folder.run("migrate")
+    assert told.code == 0
+    assert "still holds secrets" in told.out
     assert folder.config.read_text().startswith("# The SRE assistant on AWS EC2.\n# Migrated from config.yaml, .env.\nversion: 1\n")
     (beside,) = folder.path.glob("config.yaml.before-migration-*")
     assert beside.read_text() == FLAT + "api_key: planted\n"
