@@ -43,7 +43,7 @@ def command(
 
     \b
     sre-agent --prompt "Why do orders fail?"   ask, and print the report
-    sre-agent evidence inv-7c2f91ab-e12            show one observation that the report cites
+    sre-agent evidence inv-7c2f91ab-e12        show one observation that the report cites
     """
     context.obj = Options(deployment, connection, output_dir, as_json)
     if context.invoked_subcommand and prompt is not None:
@@ -54,7 +54,7 @@ def command(
         click.echo(context.get_help())
         return
     with _problems_shown(as_json):
-        _ask(prompt, context.obj)
+        _ask(_asked(prompt), context.obj)
 
 
 @command.command()
@@ -99,6 +99,23 @@ def _ask(prompt: str, options: Options) -> None:
     if answer.citations:
         flag = f" --output-dir {options.output_dir}" if options.output_dir else ""
         click.echo(f"Next: sre-agent{flag} evidence {answer.citations[0]}", err=options.as_json)
+
+
+def _asked(prompt: str) -> str:
+    """The question as text: what the terminal's character set could not say is shown as a sign, and there must be something."""
+    text = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if not text.strip():
+        raise Refused(_no_question())
+    return text
+
+
+def _no_question() -> Problem:
+    return Problem(
+        code="PROMPT-EMPTY",
+        what="There is no question to ask.",
+        why="The text after --prompt is empty.",
+        do=('Ask something: sre-agent --prompt "What is wrong right now?"',),
+    )
 
 
 def _reports(options: Options) -> Path:

@@ -11,6 +11,8 @@ from sre_core import clock
 
 # What formats, links or embeds inside a line; underscores within words, as in names of tools, do not.
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//))")
+# What a terminal obeys (escape sequences), and what makes a line read as another one (bidirectional overrides).
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _STARTS_BLOCK = re.compile(r"^(#*)([#+.)-])(?=\s)|^(\d+)([.)])(?=\s)")
 _EVIDENCE = "\n\n## Evidence\n"
 _HEADLINES = {
@@ -34,14 +36,19 @@ def without_records(report: str) -> str:
 
 def plain(text: str) -> str:
     """Text from outside as one line of Markdown that formats, links and structures nothing."""
-    return _STARTS_BLOCK.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+    return _STARTS_BLOCK.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", harmless(" ".join(text.split()))))
+
+
+def harmless(text: str) -> str:
+    """Text from outside without what a terminal obeys or hides; each such character is shown as a sign in its place."""
+    return _OBEYED.sub("\ufffd", text)
 
 
 def fenced(text: str) -> list[str]:
     """Text from outside as a code block that it can't close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [f"{fence}text", *(line for line in text.splitlines() or [""]), fence]
+    return [f"{fence}text", *(harmless(line) for line in text.splitlines() or [""]), fence]
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -234,3 +234,19 @@ def test_help_is_cheap() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert "--prompt" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_an_empty_question() -> None:
+    """Nothing is asked without a question, and the next step is one for the command line."""
+    result = CliRunner().invoke(command, ["--prompt", "  "])
+    assert result.exit_code == 1
+    assert "PROMPT-EMPTY" in result.stderr
+    assert "sre-agent --prompt" in result.stderr
+
+
+def test_a_terminal_without_utf8(deployment: Deployment) -> None:
+    """A question in a character set that Python could not read is asked all the same, never a traceback."""
+    own = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = deployment.run("--prompt", "Was ist los? \u00e4\u2192", **own)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
