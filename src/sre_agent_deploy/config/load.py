@@ -99,7 +99,7 @@ def _no_sections(mark: Mark) -> Fault:
         path=(),
         what="This is no configuration.",
         why="It must consist of sections: `aws:`, `gateway:` and so on, with `key: value` lines below them.",
-        do=("Compare it with a template: python -m sre_agent_deploy.config.template production",),
+        do=("Compare it with a template: sre-agent-deploy init --output template.yaml",),
         mark=mark,
     )
 

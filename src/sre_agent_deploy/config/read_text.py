@@ -48,7 +48,8 @@ def _missing(path: Path) -> Problem:
         why="A deployment is described by a configuration file.",
         do=(
             *((f"There is {path.parent / alike}: did you mean that?",) if alike else ()),
-            f"Begin with a commented template: python -m sre_agent_deploy.config.template production > {path}",
+            f"Begin with a commented template: sre-agent-deploy init --output {path}",
+            f"Or be asked step by step: sre-agent-deploy init --interactive --output {path}",
             "Or name another file with --config.",
         ),
         where=Where(str(path)),

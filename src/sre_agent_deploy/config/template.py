@@ -1,8 +1,7 @@
-"""A commented config.yaml to begin with, made from the models themselves: `python -m sre_agent_deploy.config.template production`."""
+"""A commented config.yaml to begin with, made from the models themselves; `sre-agent-deploy init` writes it."""
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Iterator
 
@@ -88,13 +87,3 @@ def _value(path: str, field: FieldInfo, mode: Mode) -> str:
             return "{}"
         case value:
             return str(value)
-
-
-def main() -> None:
-    """Print the template for the mode named on the command line."""
-    mode: Mode = "local" if sys.argv[1:] == ["local"] else "production"
-    sys.stdout.write(template(mode))
-
-
-if __name__ == "__main__":
-    main()

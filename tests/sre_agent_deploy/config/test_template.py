@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,11 +51,3 @@ def test_editors_accept_the_examples(example: str) -> None:
     assert not list(validator.iter_errors({"aws": {"account_id": 123456789012}, "deployment": {"volume_gb": "${SIZE:-50}"}}))
     assert list(validator.iter_errors({"aws": {"regoin": "us-east-1"}}))
     assert list(validator.iter_errors({"deployment": {"operating_system": "windows"}}))
-
-
-def test_printing_a_template() -> None:
-    """`python -m sre_agent_deploy.config.template MODE` prints it, as the message about a missing file says."""
-    printed = subprocess.run(
-        [sys.executable, "-m", "sre_agent_deploy.config.template", "local"], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert printed.stdout == template("local")
