@@ -25,8 +25,10 @@ class RolledBack:
     problems: tuple[Problem, ...]
 
 
-def roll_back(aws: Aws, blueprint: Blueprint, before: State | None, journal: Journal, observe: Observer = unobserved) -> RolledBack:
-    """Take back what a failed run made. `before` is the state from before that run."""
+def roll_back(
+    aws: Aws, blueprint: Blueprint, plan: Plan, *, before: State | None, journal: Journal, observe: Observer = unobserved
+) -> RolledBack:
+    """Take back what a failed run made. `plan` is what it set out to do, `before` the state from before it."""
     if before is None or not any(run.result == "applied" for run in before.runs):
         cleaned = cleanup(aws, blueprint.deployment, journal, observe)
         return RolledBack(tuple(doomed.name for doomed in cleaned.removed), cleaned.problems)
@@ -39,7 +41,7 @@ def roll_back(aws: Aws, blueprint: Blueprint, before: State | None, journal: Jou
         else:
             journal.reached(record, "gone")
             removed.append(record.name)
-    changed = in_place(before, journal.state, now)
+    changed = in_place(plan, now)
     return RolledBack(tuple(removed), (*problems, *([_partial(changed)] if changed else [])))
 
 
@@ -53,10 +55,10 @@ def newborn(before: State, after: State, blueprint: Blueprint, now: Plan) -> tup
     return tuple(record for record in beside if not users[record.name] & led)
 
 
-def in_place(before: State, after: State, now: Plan) -> tuple[str, ...]:
+def in_place(plan: Plan, now: Plan) -> tuple[str, ...]:
     """The names of what the run changed where it stood (pure)."""
     kept = {change.name for change in now.changes if change.action is Action.KEEP}
-    return tuple(record.name for record in after.alive() if record.name in kept and before.records.get(record.key, record) != record)
+    return tuple(change.name for change in plan.changes if change.action is Action.UPDATE and change.name in kept)
 
 
 def _partial(changed: tuple[str, ...]) -> Problem:

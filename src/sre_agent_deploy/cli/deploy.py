@@ -66,11 +66,11 @@ def deploy(
             show_problems(outcome.problems, as_json=as_json)
             if outcome.stopped:
                 return EXIT_CODE
-            return _failed(here, wanted, state, journal, on_failure=on_failure, as_json=as_json)
+            return _failed(here, wanted, plan, state, journal, on_failure=on_failure, as_json=as_json)
         return _verify(here, journal, plan, outcome, as_json=as_json)
 
 
-def _failed(here: Opened, wanted: Blueprint, before: State | None, journal: Journal, *, on_failure: str, as_json: bool) -> int:
+def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, journal: Journal, *, on_failure: str, as_json: bool) -> int:
     """Keep what was made, or take it back, as `--on-failure` says; the exit code."""
     from sre_agent_deploy.rollback import roll_back
 
@@ -79,7 +79,7 @@ def _failed(here: Opened, wanted: Blueprint, before: State | None, journal: Jour
         return 1
     _say("\nNot deployed. Rolling back:", as_json)
     with observing(as_json=as_json) as observe:
-        rolled = roll_back(here.place.aws, wanted, before, journal, observe)
+        rolled = roll_back(here.place.aws, wanted, plan, before=before, journal=journal, observe=observe)
     journal.ended("rollback failed" if rolled.problems else "rolled back")
     show_problems(rolled.problems, as_json=as_json)
     _say(f"{len(rolled.removed)} resources taken back.", as_json)

@@ -1,0 +1,75 @@
+"""`--on-failure rollback`: back to what was there before the run that failed, as far as AWS lets anybody go back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+from fixtures.engine import Engine
+from sre_agent_deploy.apply import Outcome
+from sre_agent_deploy.plan import Action
+from sre_agent_deploy.rollback import RolledBack, roll_back
+
+
+@contextmanager
+def _refused(engine: Engine, service: str, operation: str) -> Iterator[None]:
+    """AWS refuses this operation, for good."""
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, operation)
+
+    events = engine.aws.client(service).meta.events
+    event = f"before-send.{service}.{operation}"
+    events.register(event, refuse)
+    try:
+        yield
+    finally:
+        events.unregister(event, refuse)
+
+
+def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, RolledBack]:
+    before, plan = engine.state, engine.plan()
+    with _refused(engine, service, operation):
+        outcome = engine.apply(plan)
+    journal = engine.journal()
+    journal.ended("failed")
+    return outcome, roll_back(engine.aws, engine.wanted, plan, before=before, journal=journal)
+
+
+def test_a_first_deployment_that_fails(engine: Engine) -> None:
+    """It goes back to nothing, and the state says so."""
+    outcome, rolled = _failed(engine, "ec2", "RunInstances")
+    assert [problem.code for problem in outcome.problems] == ["AWS-ACCESS-DENIED"]
+    assert len(rolled.removed) > 10
+    assert not rolled.problems
+    assert engine.state
+    assert engine.state.alive() == ()
+
+
+def test_an_update_that_fails(engine: Engine) -> None:
+    """What it made beside what serves goes; what serves goes on; the same configuration as before has nothing to do."""
+    engine.deploy()
+    engine.journal().ended("applied")
+    serving = engine.id_of("instance")
+    engine.sections["deployment"] = {"volume_gb": 60}
+    outcome, rolled = _failed(engine, "ec2", "AssociateAddress")
+    assert outcome.problems
+    assert (rolled.removed, rolled.problems) == (("instance",), ())
+    assert engine.id_of("instance") == serving
+    engine.sections.clear()
+    assert engine.changes() == {}
+
+
+def test_an_update_that_had_changed_something_in_place(engine: Engine) -> None:
+    """It is named, since AWS keeps no earlier version; deploying the configuration of before puts it back."""
+    engine.deploy()
+    engine.journal().ended("applied")
+    engine.sections["gateway"] = {"description": "another"}
+    engine.sections["deployment"] = {"volume_gb": 60}
+    _, rolled = _failed(engine, "ec2", "RunInstances")
+    assert [problem.code for problem in rolled.problems] == ["ROLLBACK-PARTIAL"]
+    assert "gateway" in rolled.problems[0].what
+    engine.sections.clear()
+    assert engine.changes() == {"gateway": Action.UPDATE}
