@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from sre_services.answer import Answer, response
+from sre_services.faults import bad_arguments
 from sre_services.logs import counting, kinds, patterns, views
 from sre_services.logs.model import LogStore
-from sre_services.logs.search import Pattern
+from sre_services.logs.search import Pattern, TooSlow
 from sre_services.naming import matching
 from sre_services.operation import Operation
 from sre_services.parameters import EndTime, Service, Since, StartTime, TimeWindow, folded
@@ -57,7 +58,10 @@ def search_logs(
     """Records that have the pattern in their message, pod or service, newest first, with counts by service and level over
     all that were found."""
     window = Window.between(start_time.at(store.as_of), end_time.at(store.as_of), store.as_of)
-    lines = [line for line in pattern.among(store.lines(window, store.services())) if log_level in ("all", line.level)]
+    try:
+        lines = [line for line in pattern.among(store.lines(window, store.services())) if log_level in ("all", line.level)]
+    except TooSlow:
+        return bad_arguments([views.too_slow(pattern)])
     note = "" if lines else "No record matches in this window."
     return response(views.newest_first(store, lines, window, note, "end_time={end}"))
 

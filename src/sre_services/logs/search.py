@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
+
+import regex
 
 from sre_services.logs.model import Line
 from sre_services.written import Written
 
 _MOST_REPEATS = 4
-# Text beyond this is not searched: Python's engine can take cubic time on it.
 _SEARCHED = 2_000
+# Four repeats are enough for a search of days: `a*a*a*a*!` in two hundred a's took ten seconds.
+_AT_MOST_SECONDS = 2.0
+
+
+class TooSlow(Exception):
+    """A search was given up, because its pattern takes too long on what was logged."""
 
 
 class Pattern(Written):
@@ -26,11 +34,19 @@ class Pattern(Written):
         if re.search(r"\)\s*[*+{]", bare) or len(re.findall(r"[*+{]", bare)) > _MOST_REPEATS:
             raise ValueError(f"groups can't be repeated, and at most {_MOST_REPEATS} of * + {{ can be used: search for less at once")
         try:
-            self._expression = re.compile(text, re.IGNORECASE)
-        except (re.error, OverflowError, RecursionError) as fault:
+            self._expression = regex.compile(text, regex.IGNORECASE)
+        except (regex.error, OverflowError, RecursionError) as fault:
             raise ValueError(f"is not a regular expression ({fault}): put a backslash before special characters") from None
 
     def among(self, lines: Sequence[Line]) -> list[Line]:
-        """The records whose message, pod or service has it."""
-        found = self._expression.search
-        return [line for line in lines if found(line.message[:_SEARCHED]) or found(line.pod) or found(line.service)]
+        """The records whose message, pod or service has it. Raises TooSlow after a few seconds, during which others are answered."""
+        deadline = time.monotonic() + _AT_MOST_SECONDS
+
+        def has(text: str) -> bool:
+            left = max(deadline - time.monotonic(), 0.001)
+            return self._expression.search(text, timeout=left, concurrent=True) is not None
+
+        try:
+            return [line for line in lines if has(line.message[:_SEARCHED]) or has(line.pod) or has(line.service)]
+        except TimeoutError:
+            raise TooSlow from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sre_services.answer import Answer, instant
 from sre_services.logs.model import Line, LogStore
+from sre_services.logs.search import Pattern
 from sre_services.naming import matching, unknown_service
 from sre_services.timespan import Window
 
@@ -37,3 +38,13 @@ def nothing(store: LogStore, service: str, lines: Sequence[Line], otherwise: str
 def no_patterns(min_occurrences: int) -> str:
     """How patterns can be found where none were."""
     return f"No pattern occurs {min_occurrences} times in this window. Lower min_occurrences or widen time_window."
+
+
+def too_slow(pattern: Pattern) -> dict[str, str]:
+    """What is wrong with a pattern whose search was given up, and what to ask instead."""
+    return {
+        "parameter": "pattern",
+        "message": "takes too long on what was logged",
+        "given": str(pattern),
+        "do": "Search for plain words, with fewer of * + {, or in a shorter time.",
+    }

@@ -101,3 +101,15 @@ def test_a_service_that_fell_silent(copied: Callable[[str], Path]) -> None:
     path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if " 2026-11-20T09:" in line))
     counts = Asked(application("logs", folder)).items("/logs/counts", event_type="all", time_window="30m")
     assert [(item["group"], item["count"]) for item in counts][-1] == ("cart-service", 0)
+
+
+def test_a_search_that_takes_too_long(copied: Callable[[str], Path]) -> None:
+    """It is given up with what to ask instead, and the service goes on: a pattern comes from a stranger, and so does the log."""
+    folder = copied("healthy")
+    with (folder / "logs" / "cart-service.log").open("a") as log:
+        log.write(f"[pod/cart-1/cart] 2026-11-20T10:29:59Z INFO {'a' * 1_900}\n")
+    client = application("logs", folder)
+    answer = client.get("/logs/search", params={"pattern": "a*a*a*a*[!?]"})
+    assert answer.status_code == 400, answer.text
+    assert "plain words" in answer.json()["error"]["do"][0]
+    assert client.get("/logs/search", params={"pattern": "a*a*a*a*"}).status_code == 200
