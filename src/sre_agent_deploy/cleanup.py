@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sre_agent_deploy import teardown
 from sre_agent_deploy.aws import Aws
@@ -18,10 +20,14 @@ from sre_agent_deploy.progress import Event, Observer, unobserved
 from sre_agent_deploy.remove import remove
 from sre_agent_deploy.resource import Owned, Resource
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import S3Object
 from sre_agent_deploy.walk import walk
 from sre_core import clock
 from sre_core.problem import Problem
+
+type Named = Mapping[str, tuple[str, ...]]
+_NONE: Named = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,13 @@ class Cleaned:
     stopped: bool = False
 
 
-def find_all(aws: Aws, deployment: str, state: State | None) -> tuple[Doomed, ...] | Problem:
-    """Everything of a deployment, dependents first. Makes no mutating call."""
+def find_all(aws: Aws, deployment: str, state: State | None, named: Named = _NONE) -> tuple[Doomed, ...] | Problem:
+    """Everything of a deployment, dependents first. Makes no mutating call.
+
+    `named` says, by kind, what the configuration names: where there is no state, ours is looked for inside it.
+    """
     with ThreadPoolExecutor(8) as pool:
-        listings = list(pool.map(lambda kind: _listed(aws, kind, deployment, state), kinds.ORDER))
+        listings = list(pool.map(lambda kind: _listed(aws, kind, deployment, state, named), kinds.ORDER))
     found: dict[tuple[str, str], Doomed] = {}
     for kind, listing in zip(reversed(kinds.ORDER), reversed(listings), strict=True):
         if isinstance(listing, Problem):
@@ -58,12 +67,14 @@ def find_all(aws: Aws, deployment: str, state: State | None) -> tuple[Doomed, ..
     return tuple(found.values())
 
 
-def cleanup(aws: Aws, deployment: str, journal: Journal | None, observe: Observer = unobserved, stop: Stop = NEVER) -> Cleaned:
+def cleanup(
+    aws: Aws, deployment: str, journal: Journal | None, observe: Observer = unobserved, *, named: Named = _NONE, stop: Stop = NEVER
+) -> Cleaned:
     """Delete everything of a deployment, past failures; what the user named, and what is somebody else's, stays."""
-    doomed = find_all(aws, deployment, journal.state if journal else None)
+    doomed = find_all(aws, deployment, journal.state if journal else None, named)
     if isinstance(doomed, Problem):
         return Cleaned((), (doomed,))
-    cleaning = _Cleaning(aws, deployment, journal, observe, stop)
+    cleaning = _Cleaning(aws, deployment, journal, observe, stop=stop)
     by_kind = {kind: [each for each in doomed if kind == each.kind.KIND] for kind in {each.kind.KIND for each in doomed}}
     walk(teardown.sorter(by_kind), lambda kind: cleaning.delete(by_kind.get(kind, [])), stop)
     if stop.asked:
@@ -75,7 +86,7 @@ def cleanup(aws: Aws, deployment: str, journal: Journal | None, observe: Observe
 
 
 class _Cleaning:
-    def __init__(self, aws: Aws, deployment: str, journal: Journal | None, observe: Observer, stop: Stop) -> None:
+    def __init__(self, aws: Aws, deployment: str, journal: Journal | None, observe: Observer, *, stop: Stop) -> None:
         self.aws, self.deployment, self.journal, self.observe, self.stop = aws, deployment, journal, observe, stop
         self.removed: list[Doomed] = []
         self.problems: list[Problem] = []
@@ -117,11 +128,11 @@ def _recorded(state: State | None, kind: type[Resource]) -> list[Record]:
     return [record for record in alive if record.id and not record.named and kinds.by_kind(record.kind) is kind]
 
 
-def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None) -> tuple[Owned, ...] | Problem:
+def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None, named: Named) -> tuple[Owned, ...] | Problem:
     """What a listing shows; where an intent is open, again until AWS can't be hiding its result any more."""
     begun = _begun(state, kind)
     until = max((clock.parse(record.intended_at) + kind.SETTLES for record in begun), default=None)
-    parents = _named_parents(state, kind) if begun else []
+    parents = [*named.get(_holder(kind), ()), *(_named_parents(state, kind) if begun else ())]
     for pause in pauses():
         listed = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)))
         if isinstance(listed, Problem | Lost):
@@ -144,5 +155,9 @@ def _begun(state: State | None, kind: type[Resource]) -> list[Record]:
 
 def _named_parents(state: State | None, kind: type[Resource]) -> list[str]:
     """The ids of what the user named and where resources of this kind may lie."""
-    holds = "AWS::S3::Bucket" if kind is S3Object else kind.PARENT
-    return [record.id for record in (state.alive() if state else ()) if record.named and record.kind == holds]
+    return [record.id for record in (state.alive() if state else ()) if record.named and record.kind == _holder(kind)]
+
+
+def _holder(kind: type[Resource]) -> str:
+    """The kind of what resources of this kind lie in."""
+    return S3Bucket.KIND if kind is S3Object else kind.PARENT

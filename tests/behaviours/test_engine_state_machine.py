@@ -220,5 +220,7 @@ def test_whatever_happens_to_a_deployment(machine: type[Deployments]) -> None:
     examples = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 5
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=examples, stateful_step_count=12 if examples > 5 else 8, deadline=None, suppress_health_check=list(HealthCheck)),
+        settings=settings(
+            max_examples=examples, stateful_step_count=12 if examples > 5 else 8, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.opening import configured, gone, remembered, still_there
+from sre_agent_deploy.cli.opening import configured, gone, read_again, remembered, still_there
 from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
@@ -49,28 +49,49 @@ def command(
     if not deployment:
         raise Refused(_which(state_file or STATE))
     state = state if state and state.deployment == deployment else None
-    place = _place(_config(config_file, mode, state), state)
+    config = _config(config_file, mode, state)
+    named = {} if state else _named(config)
+    place = _place(config, state)
     if place is None:
+        _sweep(deployment)
         raise Refused(gone(state))
     _same_account(place, state)
     state = still_there(state, place)
-    doomed = cleanup.find_all(place.aws, deployment, state)
+    doomed = cleanup.find_all(place.aws, deployment, state, named)
     if isinstance(doomed, Problem):
         raise Refused(doomed)
     if dry_run:
         for each in doomed:
             click.echo(f"  - {each.kind.KIND:45} {each.name:26} {each.id}")
         sys.exit(0)
-    if doomed and not yes and not as_json and sys.stdin.isatty():
-        click.confirm(f"Delete {len(doomed)} resources of deployment {deployment}?", abort=True)
-    journal = Journal(store, state) if state else None
-    with store.held("cleanup") if journal else nullcontext(), observing(as_json=as_json) as observe, interruptible() as stop:
+    if doomed and not yes:
+        _agree(deployment, len(doomed), named=deployment_id is not None)
+    with store.held("cleanup") if state else nullcontext(), observing(as_json=as_json) as observe, interruptible() as stop:
+        # What another process finished while this one asked counts.
+        state = read_again(store) if state else None
+        journal = Journal(store, state) if state else None
         if journal:
             journal.began("cleanup")
-        cleaned = cleanup.cleanup(place.aws, deployment, journal, observe, stop)
+        cleaned = cleanup.cleanup(place.aws, deployment, journal, observe, named=named, stop=stop)
         if journal:
             journal.ended("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
     sys.exit(_told(deployment, cleaned, place, as_json=as_json))
+
+
+def _agree(deployment: str, count: int, *, named: bool) -> None:
+    """Ask who sits at a terminal; where nobody does, only an explicit --yes or --deployment-id is an answer."""
+    if sys.stdin.isatty():
+        click.confirm(f"Delete {count} resources of deployment {deployment}?", abort=True, err=True)
+    elif not named:
+        raise Refused(_unconfirmed(deployment, count))
+
+
+def _sweep(deployment: str) -> None:
+    """What an AWS of this machine that was killed left on the disk goes too: credentials of its instances, sockets, the connection."""
+    from sre_agent_deploy import connection, local
+
+    local.swept()
+    connection.remove(deployment)
 
 
 def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> int:
@@ -114,6 +135,12 @@ def _config(config_file: Path | None, mode: str | None, state: State | None) -> 
     return Config.model_validate({"mode": mode or state.mode, "aws": aws.model_dump()})
 
 
+def _named(config: Config) -> dict[str, tuple[str, ...]]:
+    """What the configuration names and where something of ours may lie, by kind."""
+    chosen = {"AWS::Cognito::UserPool": config.credentials.user_pool_id, "AWS::S3::Bucket": config.gateway.s3_bucket}
+    return {kind: (id,) for kind, id in chosen.items() if id}
+
+
 def _place(config: Config, state: State | None) -> Place | None:
     from sre_agent_deploy.place import local_place, production_place
 
@@ -138,6 +165,18 @@ def _same_account(place: Place, state: State | None) -> None:
                 do=(f"Sign in to account {state.account} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
             )
         )
+
+
+def _unconfirmed(deployment: str, count: int) -> Problem:
+    return Problem(
+        code="CLEANUP-UNCONFIRMED",
+        what=f"The {count} resources of deployment {deployment} were not deleted.",
+        why="Nobody can be asked: there is no terminal.",
+        do=(
+            "Look first: `sre-agent-deploy cleanup --dry-run`.",
+            f"If that is wanted, say so: add --yes, or name it with --deployment-id {deployment}.",
+        ),
+    )
 
 
 def _which(path: Path) -> Problem:

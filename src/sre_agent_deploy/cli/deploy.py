@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sre_agent_deploy.cli.findings import show_findings
-from sre_agent_deploy.cli.opening import Opened, opened, remembered, still_there
+from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
 from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
@@ -46,7 +46,7 @@ def deploy(
     here = opened(config_file, mode, state_file, start=True)
     with here.store.held(said):
         # What another process finished while this one waited for its turn counts.
-        state = still_there(remembered(state_file)[1], here.place)
+        state = still_there(read_again(here.store), here.place)
         if not show_findings(run.checked(here.config, here.place), as_json=as_json):
             _say("\nNot deployed. Nothing was changed.", as_json)
             return 1

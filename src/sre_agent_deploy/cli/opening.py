@@ -33,10 +33,15 @@ def configured(config_file: Path | None, mode: str | None) -> Config:
 def remembered(state_file: Path | None) -> tuple[Store, State | None]:
     """The state file and what is in it. Raises Refused where it can't be used; it is then left as it is."""
     store = stores.opened(state_file or STATE)
+    return store, read_again(store)
+
+
+def read_again(store: Store) -> State | None:
+    """What is in a store now. Raises Refused where it can't be used."""
     state = store.load()
     if isinstance(state, Problem):
         raise Refused(state)
-    return store, state
+    return state
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""A team keeps a deployment's state in S3: any of its machines goes on from there, one at a time."""
+
+from __future__ import annotations
+
+import json
+
+from behaviours.command_line import Desk
+
+
+def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
+    """Deployed, told about, refused while another works on it, unlocked, and cleaned up, with no state file anywhere."""
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    s3 = desk.client("s3")
+    s3.create_bucket(Bucket="team-states")
+    registry = desk.registry()
+    aws = {
+        "AWS_ENDPOINT_URL": registry["endpoint"],
+        "AWS_CA_BUNDLE": registry["ca_file"],
+        "AWS_ACCESS_KEY_ID": registry["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
+    }
+    where = ("--state-file", "s3://team-states/sre/state.json")
+
+    # Nothing runs on the instance here, so verification fails; the state is what counts.
+    desk.deploy("deploy", *where, **aws)
+    document = json.loads(s3.get_object(Bucket="team-states", Key="sre/state.json")["Body"].read())
+    assert {record["phase"] for record in document["records"].values()} == {"ready"}
+    history = desk.deploy("history", *where, **aws)
+    assert "applied" in history.out
+
+    lock = {
+        "command": "deploy",
+        "who": "ada",
+        "host": "laptop",
+        "pid": 7,
+        "since": "2026-11-22T15:00:00Z",
+        "expires": "2999-01-01T00:00:00Z",
+    }
+    s3.put_object(Bucket="team-states", Key="sre/state.json.lock", Body=json.dumps(lock).encode())
+    assert "At work now: ada on laptop" in desk.deploy("status", *where, **aws).out
+    refused = desk.deploy("cleanup", "--yes", *where, **aws)
+    assert refused.code == 1
+    assert "STATE-LOCKED" in refused.err
+    assert "ada on laptop" in refused.err
+    assert "UNLOCK-NOT-CONFIRMED" in desk.deploy("unlock", *where, **aws).err
+    assert desk.deploy("unlock", "--yes", *where, **aws).code == 0
+
+    cleaned = desk.deploy("cleanup", "--yes", *where, **aws)
+    assert cleaned.code == 0, cleaned.text
+    assert not desk.state_file.exists()
