@@ -24,14 +24,13 @@ THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 class Lane:
     """One empty AWS whose instances do not boot, an engine for it, and a folder to deploy from."""
 
-    def __init__(self, folder: Path, opened: ExitStack) -> None:
+    def __init__(self, folder: Path, opened: ExitStack, *options: str) -> None:
         self._folders = (folder / f"{number}" for number in count())
         self.desk = Desk(folder)
         self.desk.configure()
-        started = self.desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(self.desk.state_dir))
+        started = self.desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(self.desk.state_dir), *options)
         assert started.code == 0, started.text
         opened.callback(self.desk.close)
-        # Local mode keeps its certificate authority in the state folder; one for all lanes is as good and saves keys.
         self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
         self.client = cache(self.desk.client)
 
@@ -52,11 +51,11 @@ class Lane:
 
 
 @contextmanager
-def lane(folder: Path) -> Iterator[Lane]:
+def lane(folder: Path, *options: str) -> Iterator[Lane]:
     """A lane that ends with the block, and leaves no files."""
     folder.mkdir(parents=True)
     with ExitStack() as opened:
-        yield Lane(folder, opened)
+        yield Lane(folder, opened, *options)
     shutil.rmtree(folder, ignore_errors=True)
 
 

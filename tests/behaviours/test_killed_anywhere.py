@@ -17,7 +17,12 @@ from behaviours.engine import engine
 from behaviours.killed_at import MOMENTS
 from behaviours.lanes import THOROUGH, Lane, every, lane
 
-OTHERWISE = {"gateway": {"description": "Another description"}, "services": {"recording": "memory-leak"}}
+# Another machine, another description, and one port more: what is replaced, what changes in one call, what changes in two.
+OTHERWISE = {
+    "gateway": {"description": "Another description"},
+    "services": {"recording": "memory-leak"},
+    "deployment": {"ssh_cidrs": ["192.0.2.0/24"]},
+}
 
 
 @dataclass(frozen=True)

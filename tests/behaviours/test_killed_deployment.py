@@ -11,11 +11,14 @@ import pytest
 
 from behaviours import lister
 from behaviours.command_line import Desk
+from behaviours.lanes import THOROUGH
 
 MOMENTS = ("before", "committed", "answered")
-# Three seeded points, RunInstances among them: the call whose repetition would cost most.
+# Three seeded points, RunInstances among them: the call whose repetition would cost most. Nine more where time is no matter.
 _SEED = random.Random(20261122)
 POINTS = [("RunInstances", "committed"), (str(_SEED.randrange(2, 12)), "answered"), (str(_SEED.randrange(12, 30)), "before")]
+if THOROUGH:
+    POINTS += [(str(_SEED.randrange(1, 40)), MOMENTS[number % 3]) for number in range(9)]
 
 
 @pytest.mark.parametrize(("nth", "moment"), POINTS)
