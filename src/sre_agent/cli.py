@@ -130,6 +130,14 @@ def _problems_shown(as_json: bool) -> Iterator[None]:
     except Refused as refused:
         _show(refused.problems, as_json)
         sys.exit(1)
+    except OSError as error:
+        from sre_core import file_error
+
+        problem = file_error.told(error)
+        if problem is None:
+            raise
+        _show((problem,), as_json)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -82,6 +82,13 @@ def stopped(registry: Registry) -> bool:
     return _ask("stop").returncode == 0
 
 
+def swept() -> None:
+    """Remove what an AWS of this machine that runs no more left on the disk."""
+    if state_folder().is_dir():
+        _ask("stop")
+        _ours().unlink(missing_ok=True)
+
+
 def _registry_path() -> Path:
     return state_folder() / "embedded-aws.json"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,26 @@ def test_validation_of_a_good_and_a_bad_configuration(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "bad.yaml:3:" in ended.stderr
     assert "bad.yaml:5:" in ended.stderr
+
+
+def test_places_that_refuse(tmp_path: Path) -> None:
+    """A place that can't be written is told with what to do; nothing ends in a traceback. A file stands where a folder must be."""
+    (tmp_path / "taken").write_text("")
+    (tmp_path / "local.yaml").write_text("version: 1\nmode: local\n")
+    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(tmp_path / "taken" / "state")}
+    command = [sys.executable, "-m", "sre_agent_deploy", "deploy", "--config", "local.yaml"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert ended.returncode == 1
+    assert "FILE-REFUSED" in ended.stderr
+    assert str(tmp_path / "taken") in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_output_that_is_full() -> None:
+    """A report that can't be written out is no traceback either."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "sre_agent_deploy", "explain", "FILE-REFUSED"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert "FILE-REFUSED: The output could not be" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -131,6 +131,18 @@ def main(arguments: list[str] | None = None) -> None:
 
         show_problems(refused.problems)
         sys.exit(1)
+    except OSError as error:
+        from sre_agent_deploy.cli.render import show_problems
+        from sre_core import file_error
+
+        problem = file_error.told(error)
+        if problem is None:
+            raise
+        show_problems((problem,))
+        sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. What was made is recorded; `sre-agent-deploy resume` goes on, `cleanup` takes it back.", err=True)
+        click.echo(
+            "\nInterrupted. What was made is recorded: `sre-agent-deploy status` shows it, `resume` goes on, `cleanup` takes it back.",
+            err=True,
+        )
         sys.exit(130)
