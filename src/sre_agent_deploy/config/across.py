@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sre_agent_deploy.config.agreement import arn_faults, required
 from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.not_yet import not_there_yet
 from sre_agent_deploy.config.secret_reference import SecretReference
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
 
 
 def faults_across(config: Config, mode: Mode) -> Iterator[Fault]:
-    """Account and region agree everywhere, the certificate has a source, and tags are ones AWS accepts."""
+    """Account and region agree everywhere, limits hold, the certificate has a source, and tags are ones AWS accepts."""
     yield from _account_and_region(config)
+    yield from _limits(config)
     yield from _certificate(config, mode)
     yield from tag_faults(config.tags)
 
@@ -46,6 +48,19 @@ def _prefixed(reference: SecretReference, account_id: str, region: str) -> Itera
         yield replace(fault, correction=f"{reference.store}:{fault.correction}")
 
 
+def _limits(config: Config) -> Iterator[Fault]:
+    allowed, chosen = config.limits.instance_types, config.deployment.instance_type
+    if allowed and chosen not in allowed:
+        yield Fault(
+            code="CONFIG-LIMIT",
+            path=("deployment", "instance_type"),
+            what="deployment.instance_type is not one that limits.instance_types allows.",
+            why=f"Allowed are {', '.join(allowed)}.",
+            do=(f"Use {allowed[0]}.", "Or have limits.instance_types changed by whoever keeps it."),
+            correction=allowed[0],
+        )
+
+
 def _certificate(config: Config, mode: Mode) -> Iterator[Fault]:
     if config.tls.source == "acme":
         yield not_there_yet("source", "Certificates from Let's Encrypt", "files").under("tls")
@@ -63,18 +78,6 @@ def _certificate(config: Config, mode: Mode) -> Iterator[Fault]:
             if not getattr(config.deployment, field):
                 example = f"/etc/letsencrypt/live/{config.deployment.domain_name or 'sre.example.com'}/{file}"
                 yield required(field, example, "tls.source is files, so the certificate comes from there.").under("deployment")
-
-
-def not_there_yet(field: str, subject: str, instead: str) -> Fault:
-    """The fault of something that the format knows and this version can't do."""
-    return Fault(
-        code="CONFIG-NOT-YET",
-        path=(field,),
-        what=f"{field} asks for something this version does not have.",
-        why=f"{subject}: not there yet.",
-        do=(f"Use {instead}.",),
-        correction=instead,
-    )
 
 
 def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:

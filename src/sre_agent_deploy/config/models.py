@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from sre_agent_deploy.config.across import faults_across, not_there_yet
+from sre_agent_deploy.config.across import faults_across
 from sre_agent_deploy.config.aws import AWSConfig
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.gateway import GatewayConfig
+from sre_agent_deploy.config.not_yet import not_there_yet
+from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, StateConfig
 from sre_agent_deploy.config.results import SetupResult, ValidationResult, VerificationReport
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import DEPLOYMENT_NAME, RECORDING
 
 __all__ = [
     "AWSConfig",
+    "AlertsConfig",
     "AssistantConfig",
     "Config",
     "CredentialConfig",
     "DeploymentConfig",
     "GatewayConfig",
+    "LimitsConfig",
     "ServicesConfig",
     "SetupResult",
+    "StateConfig",
     "TLSConfig",
     "ValidationResult",
     "VerificationReport",
@@ -77,6 +82,9 @@ class Config(Section):
     tls: TLSConfig = TLSConfig()
     services: ServicesConfig = ServicesConfig()
     assistant: AssistantConfig = AssistantConfig()
+    state: StateConfig = StateConfig()
+    limits: LimitsConfig = LimitsConfig()
+    alerts: AlertsConfig = AlertsConfig()
     tags: Mapping[str, str] = described({}, "Tags that every resource gets besides the deployer's own.", example="{team: platform}")
 
     def usual_mode(self) -> Mode:
