@@ -19,6 +19,8 @@ from pathlib import Path
 from bench.latencies import rules
 from bench.measure import Measured
 from bench.tracing import Trace, Traced, longest_path
+from sre_agent_deploy.graph import Item
+from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 
 CONFIG = Path(__file__).parents[1] / "examples" / "local.yaml"
 SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control")
@@ -124,11 +126,14 @@ def _with_targets(wanted: Traced, number: int) -> Traced:
     """The same blueprint with so many gateway targets, all reading the documents that are there."""
     first = [item for item in wanted.items if item.name.startswith("target_")]
     more = [first[extra % len(first)] for extra in range(number - len(first))]
-    copies = [
-        dataclasses.replace(item, resource=dataclasses.replace(item.resource, name=f"{item.name}_{extra}", target_name=f"more-{extra}"))
-        for extra, item in enumerate(more)
-    ]
-    return dataclasses.replace(wanted, items=(*wanted.items, *copies))
+    return dataclasses.replace(wanted, items=(*wanted.items, *(_copy(item, extra) for extra, item in enumerate(more))))
+
+
+def _copy(item: Item, extra: int) -> Item:
+    """The same gateway target once more, under another name."""
+    target = item.resource
+    assert isinstance(target, GatewayTarget)
+    return dataclasses.replace(item, resource=dataclasses.replace(target, name=f"{item.name}_{extra}", target_name=f"more-{extra}"))
 
 
 @contextmanager
