@@ -6,6 +6,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from behaviours.command_line import Desk
 
@@ -38,6 +39,14 @@ def test_verify_writes_a_report(deployed: Desk) -> None:
     covered = {number for finding in report["findings"] for number in finding["requirements"]}
     assert {"1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "2.5", "4.3", "4.4"} <= covered
     assert document.with_suffix(".md").read_text().startswith(f"# Deployment {report['deployment']}: verified")
+
+
+def test_verify_beside_another_configuration(deployed: Desk, tmp_path: Path) -> None:
+    """What the state file tells of is verified, not what a config.yaml in the same folder would be."""
+    elsewhere = Desk(tmp_path, {**deployed.environ, "SRE_AGENT_STATE_DIR": str(deployed.state_dir)})
+    elsewhere.configure(mode="production", name="another")
+    ended = elsewhere.deploy("verify", "--state-file", str(deployed.state_file))
+    assert ended.code == 0, ended.text
 
 
 def test_status_of_a_running_deployment(deployed: Desk) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.opening import opened
+from sre_agent_deploy.cli.opening import opened, remembered
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
 from sre_core.problem import Problem, Refused
@@ -22,6 +22,10 @@ def command(config_file: Path | None, mode: str | None, state_file: Path | None,
     from sre_agent_deploy import run
     from sre_agent_deploy.report import files
 
+    _, state = remembered(state_file)
+    if config_file is None and state:
+        # What was deployed is proven; a config.yaml that happens to lie here may be of another deployment.
+        config_file, mode = Path(state.config_file), mode or state.mode
     here = opened(config_file, mode, state_file, start=False)
     plan = run.planned(here.place, run.drawn(here.config, here.place, here.state), here.state)
     absent = [change.name for change in plan.changes if not change.outputs]
