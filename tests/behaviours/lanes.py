@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,7 +18,7 @@ from typing import Any
 
 from behaviours import lister
 from behaviours.command_line import Desk
-from behaviours.engine import Engine, engine
+from behaviours.engine import Engine, engine, unmeasured
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
@@ -28,8 +30,8 @@ class Lane:
         self._folders = (folder / f"{number}" for number in count())
         self.desk = Desk(folder)
         self.desk.configure()
-        started = self.desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(self.desk.state_dir), *options)
-        assert started.code == 0, started.text
+        command = [sys.executable, "-m", "embedded_aws", "start", "--no-boot", "--state-dir", str(self.desk.state_dir), *options]
+        subprocess.run(command, env=unmeasured(), check=True, capture_output=True)
         opened.callback(self.desk.close)
         self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
         self.client = cache(self.desk.client)
