@@ -44,7 +44,7 @@ def command(
     from sre_agent_deploy import cleanup
     from sre_agent_deploy.journal.journal import Journal
 
-    store, state = remembered(state_file)
+    store, state = remembered(state_file, config_file, mode)
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
         raise Refused(_which(state_file or STATE))

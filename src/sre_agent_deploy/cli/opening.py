@@ -30,10 +30,21 @@ def configured(config_file: Path | None, mode: str | None) -> Config:
     return config
 
 
-def remembered(state_file: Path | None) -> tuple[Store, State | None]:
-    """The state file and what is in it. Raises Refused where it can't be used; it is then left as it is."""
-    store = stores.opened(state_file or STATE)
+def remembered(state_file: Path | None, config_file: Path | None = None, mode: str | None = None) -> tuple[Store, State | None]:
+    """The state and where it is kept. Raises Refused where it can't be used; it is then left as it is."""
+    store = stores.opened(state_file or _location(config_file or CONFIG, mode) or STATE)
     return store, read_again(store)
+
+
+def _location(config_file: Path, mode: str | None) -> str:
+    """Where a configuration says that the state is; a faulty one is told by whoever needs more of it than this."""
+    from sre_agent_deploy.config.load import load
+
+    if not config_file.exists():
+        return ""
+    config = load(config_file, environ=os.environ, mode=cast("Mode | None", mode))
+    # Local mode never leaves this machine.
+    return "" if isinstance(config, tuple) or config.mode == "local" else config.state.location
 
 
 def read_again(store: Store) -> State | None:
@@ -58,7 +69,7 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
     """Everything a command about AWS needs. `start` starts the AWS of this machine where local mode has none yet."""
     from sre_agent_deploy.place import local_place, production_place
 
-    store, state = remembered(state_file)
+    store, state = remembered(state_file, config_file, mode)
     if config_file is None and state and not CONFIG.exists():
         config_file, mode = Path(state.config_file), mode or state.mode
     config = configured(config_file, mode)

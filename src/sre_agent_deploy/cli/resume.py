@@ -23,7 +23,7 @@ from sre_core.problem import Problem, Refused
 def command(
     config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, on_failure: str = "keep"
 ) -> None:
-    _, state = remembered(state_file)
+    _, state = remembered(state_file, config_file, mode)
     if state is None:
         raise Refused(_nothing(state_file or STATE))
     config_file, mode = config_file or Path(state.config_file), mode or state.mode

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.options import STATE, state_option, yes_option
+from sre_agent_deploy.cli.opening import remembered
+from sre_agent_deploy.cli.options import state_option, yes_option
 from sre_core.problem import Problem, Refused
 
 
@@ -15,9 +16,7 @@ from sre_core.problem import Problem, Refused
 @state_option
 @yes_option
 def command(state_file: Path | None, yes: bool) -> None:
-    from sre_agent_deploy.journal import stores
-
-    store = stores.opened(state_file or STATE)
+    store, _ = remembered(state_file)
     owner = store.owner()
     if owner and owner.expires and not yes:
         if not sys.stdin.isatty():

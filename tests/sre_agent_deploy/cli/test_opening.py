@@ -1,0 +1,58 @@
+"""Where the state is: what an option says, else the configuration, else the file of this folder."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from fixtures.embedded import EmbeddedAws
+from sre_agent_deploy.cli.opening import remembered
+
+
+@pytest.fixture
+def bucket(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket for states, in the AWS that this folder's commands talk to."""
+    name = f"states-{secrets.token_hex(5)}"
+    unbooted.client("s3").create_bucket(Bucket=name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", unbooted.endpoint)
+    monkeypatch.setenv("AWS_CA_BUNDLE", unbooted.ca_file)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", unbooted.registry["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", unbooted.registry["secret_access_key"])
+    return name
+
+
+def _config(bucket: str, mode: str) -> None:
+    sections = {
+        "aws": {"account_id": "123456789012"},
+        "tls": {"source": "files"},
+        "deployment": {"ssl_cert_path": "/c.pem", "ssl_key_path": "/k.pem", "domain_name": "sre.example.com"},
+        "state": {"location": f"s3://{bucket}/sre/state.json"},
+    }
+    Path("config.yaml").write_text(json.dumps({"version": 1, "mode": mode, **sections}))
+
+
+def test_a_state_that_the_configuration_keeps_in_s3(bucket: str) -> None:
+    """Every command finds it there; an option is the user's last word."""
+    _config(bucket, "production")
+    store, state = remembered(None)
+    assert (store.place, state) == (f"s3://{bucket}/sre/state.json", None)
+    assert remembered(Path(f"s3://{bucket}/other"))[0].place == f"s3://{bucket}/other"
+    assert remembered(Path("here"))[0].place == str(Path("here").absolute())
+
+
+def test_local_mode(bucket: str) -> None:
+    """It keeps its state on this machine, whatever the configuration says."""
+    _config(bucket, "production")
+    assert remembered(None, mode="local")[0].place == str(Path(".deployment_state").absolute())
+
+
+def test_no_configuration(bucket: str) -> None:
+    """Without one, or with one that has faults, it is the file of this folder."""
+    default = str(Path(".deployment_state").absolute())
+    assert remembered(None)[0].place == default
+    Path("config.yaml").write_text("no: [configuration")
+    assert remembered(None)[0].place == default
