@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("ResourceNotFoundException",)
+_UNREAD = frozenset({"FAILED", "UPDATE_UNSUCCESSFUL", "SYNCHRONIZE_UNSUCCESSFUL"})
 _ON_ITS_WAY = frozenset({"CREATING", "UPDATING", "SYNCHRONIZING"})
 
 
@@ -71,13 +72,15 @@ class GatewayTarget(Defaults):
             return None
         # Until it is really gone its gateway can't be deleted and its name is not free: it counts as one to be made anew.
         going = " (DELETING)" if target["status"] == "DELETING" else ""
+        # One that failed has not read its document: an update makes it read again.
+        unread = f" ({target['status']})" if target["status"] in _UNREAD else ""
         key = _api_key(target)
         seen = cls(
             name=name,
             gateway_id=id.partition("/")[0] + going,
             target_name=target["name"],
             description=target.get("description", ""),
-            schema_uri=target["targetConfiguration"].get("mcp", {}).get("openApiSchema", {}).get("s3", {}).get("uri", ""),
+            schema_uri=target["targetConfiguration"].get("mcp", {}).get("openApiSchema", {}).get("s3", {}).get("uri", "") + unread,
             provider_arn=key.get("providerArn", ""),
             header=key.get("credentialParameterName", "") if key.get("credentialLocation") == "HEADER" else "",
             ca_uri=next((entry["s3"]["uri"] for entry in target.get("certificateConfigurations", []) if "s3" in entry), ""),

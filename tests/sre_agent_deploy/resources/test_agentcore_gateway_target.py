@@ -69,6 +69,18 @@ def test_a_target_that_sends_the_key_elsewhere(aws: Aws, marked: Marked, target:
     assert drift(aws, target, id) == ()
 
 
+def test_a_document_that_was_corrected(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str) -> None:
+    """A target that failed is a difference, though its settings match; configuring it makes it read the document again."""
+    uri = stored_schema(aws, deployment, "openapi/corrected.json", openapi="2.0")
+    wanted = replace(target, schema_uri=uri)
+    id = wanted.create(aws, marked("kubernetes_target"))
+    assert until(lambda: isinstance(wanted.ready(aws, id), Problem))
+    assert {entry.field for entry in drift(aws, wanted, id)} == {"schema_uri"}
+    stored_schema(aws, deployment, "openapi/corrected.json")
+    configured(aws, wanted, id)
+    assert drift(aws, wanted, id) == ()
+
+
 def test_a_document_that_agentcore_can_not_use(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str) -> None:
     """The target fails with AgentCore's own reasons, and the advice names the document."""
     uri = stored_schema(aws, deployment, "openapi/old.json", openapi="2.0")
