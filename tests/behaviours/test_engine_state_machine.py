@@ -20,7 +20,6 @@ from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine, site, unbooted
 from sre_agent_deploy.blueprint import Site
-from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.plan import Action
 from sre_core import clock
 from sre_core.problem import Refused
@@ -34,18 +33,10 @@ CALLS = st.integers(1, 16)
 
 
 class Part(Engine):
-    """A deployment of these resources alone."""
-
-    version = 1
-
-    @property
-    def wanted(self) -> Blueprint:
-        whole = super().wanted
-        return dataclasses.replace(whole, items=tuple(item for item in whole.items if item.name in PARTS))
+    """A deployment of these resources alone, and what else lies around in its account."""
 
     def configure(self, version: int) -> None:
-        """Another version is another release, and other settings of the gateway's client and of the bucket's tags."""
-        self.version = version
+        """Another version is another release, which stands beside the one before until the end."""
         self.site = dataclasses.replace(self.site, release=f"v{version}".encode(), release_sha256=f"{version}" * 64)
 
     def later(self) -> None:
@@ -111,7 +102,7 @@ class Deployments(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="machine-")
-        self.part = Part(self.embedded, self.first_site, Path(self.folder.name))
+        self.part = Part(self.embedded, self.first_site, Path(self.folder.name), parts=PARTS)
         self.part.client("s3").create_bucket(Bucket=f"{self.part.id}-theirs")
         self.part.client("s3").put_object(Bucket=f"{self.part.id}-theirs", Key="precious", Body=b"data")
         self.pool = self.part.client("cognito-idp").create_user_pool(PoolName=f"{self.part.id}-theirs")["UserPool"]["Id"]

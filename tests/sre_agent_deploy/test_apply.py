@@ -23,6 +23,12 @@ def _serving(engine: Engine) -> str:
     return str(address["InstanceId"])
 
 
+@pytest.fixture(autouse=True)
+def machine_alone(engine: Engine) -> None:
+    """The machine with its address, and what they need."""
+    engine.parts = ("address_association",)
+
+
 def test_a_second_apply(engine: Engine) -> None:
     """It makes no mutating call, and saves nothing but the run itself."""
     engine.deploy()

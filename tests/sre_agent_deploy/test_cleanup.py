@@ -16,6 +16,7 @@ from sre_agent_deploy.resources import kinds
 @pytest.fixture
 def theirs(engine: Engine) -> dict[str, Any]:
     """A pool with a domain, a resource server, a client and a person; a bucket with a file; a credential provider."""
+    engine.parts = ("caller_client", "gateway_client", "user_pool_domain", "release", "credential_provider")
     cognito, name = engine.client("cognito-idp"), engine.name
     pool = cognito.create_user_pool(PoolName=f"{name}-theirs")["UserPool"]["Id"]
     cognito.create_user_pool_domain(UserPoolId=pool, Domain=f"{name}-theirs")
