@@ -42,7 +42,11 @@ def test_an_open_intent_keeps_its_token(tmp_path: Path) -> None:
     first = written.intend("gateway", "K", 1)
     assert written.intend("gateway", "K", 1) is first
     written.reached(first, "gone")
-    assert written.intend("gateway", "K", 1).token != first.token
+    second = written.intend("gateway", "K", 1)
+    assert second.token != first.token
+    written.reached(written.reached(second, "born", id="g-1"), "dying")
+    third = written.intend("gateway", "K", 1)
+    assert (third.token != second.token, third.phase, third.id) == (True, "intended", "")
 
 
 @pytest.mark.parametrize(
