@@ -11,6 +11,7 @@ from sre_agent_deploy.checks.before.account import Account
 from sre_agent_deploy.checks.before.bucket import BucketUsable
 from sre_agent_deploy.checks.before.certificate import every_aspect
 from sre_agent_deploy.checks.before.credentials import CredentialsHold
+from sre_agent_deploy.checks.before.domain import DomainKnown
 from sre_agent_deploy.checks.before.elastic_ips import ElasticIpAvailable
 from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits
 from sre_agent_deploy.checks.before.instance_parts import ImageThere, KeyPairThere
@@ -30,13 +31,18 @@ def preflight(config: Config, aws: Aws, now: datetime, observe: Observer = unobs
     needs no account is judged besides the credentials.
     """
     world = Account(config, aws, now)
-    first = run((CredentialsHold(), *of_files(config)), world, observe)
+    first = run((CredentialsHold(), *of_files(config), *of_dns(config, aws)), world, observe)
     return first if first[0].status != "passed" else (*first, *run(of_account(config), world, observe))
 
 
 def of_files(config: Config) -> tuple[Check[Account, Any], ...]:
     """What can be judged without AWS."""
     return every_aspect() if config.tls.source == "files" else ()
+
+
+def of_dns(config: Config, aws: Aws) -> tuple[Check[Account, Any], ...]:
+    """Public DNS is asked about Amazon's AWS only: elsewhere the domain may mean something of that place alone."""
+    return (DomainKnown(),) if config.deployment.domain_name and aws.endpoint is None else ()
 
 
 def of_account(config: Config) -> tuple[Check[Account, Any], ...]:

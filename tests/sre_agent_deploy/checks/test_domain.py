@@ -1,0 +1,125 @@
+"""The domain's public DNS, asked from a real name server of this test."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.checks.before.account import Account
+from sre_agent_deploy.checks.before.domain import DomainKnown
+from sre_agent_deploy.checks.before.suite import of_dns
+from sre_agent_deploy.checks.check import Finding, run
+from sre_agent_deploy.config.models import Config, DeploymentConfig
+
+DOMAIN = "sre.shop.example.com"
+SOA = "ns.example.com. admin.example.com. 1 3600 600 86400 60"
+
+
+@dataclass
+class NameServer:
+    """Answers from `records` on loopback, over UDP."""
+
+    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    socket: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+
+    @property
+    def port(self) -> int:
+        port: int = self.socket.getsockname()[1]
+        return port
+
+    def serve(self) -> None:
+        while True:
+            try:
+                question, asker = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            self.socket.sendto(self.answer(dns.message.from_wire(question)).to_wire(), asker)
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message:
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.RA
+        [asked] = query.question
+        name, kind = asked.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(asked.rdtype)
+        if values := self.records.get((name, kind)):
+            answer.answer.append(dns.rrset.from_text(asked.name, 60, "IN", kind, *values))
+        elif not any(known.endswith(name) for known, _ in self.records):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        return answer
+
+
+@pytest.fixture
+def names() -> Iterator[NameServer]:
+    server = NameServer({("example.com", "SOA"): [SOA]})
+    server.socket.bind(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    yield server
+    server.socket.close()
+
+
+def looked(names: NameServer, *, zone: str = "") -> Finding:
+    config = Config(deployment=DeploymentConfig(domain_name=DOMAIN, hosted_zone_id=zone))
+    world = Account(config, Aws(region="us-east-1"), datetime.now(UTC))
+    [finding] = run([DomainKnown("127.0.0.1", names.port)], world)
+    assert not finding.required
+    return finding
+
+
+def test_a_domain_that_points_somewhere(names: NameServer) -> None:
+    """Its zone is found above it, and who may certify it is told."""
+    names.records |= {(DOMAIN, "A"): ["192.0.2.10"], ("shop.example.com", "CAA"): ['0 issue "letsencrypt.org"', '0 iodef "mailto:a@b"']}
+    finding = looked(names)
+    assert finding.status == "passed"
+    assert "zone example.com" in finding.what
+    assert "letsencrypt.org" in finding.what
+
+
+def test_a_record_that_the_deployment_will_make(names: NameServer) -> None:
+    """With a hosted zone no address is needed before the deployment."""
+    assert looked(names, zone="Z0123456789ABCDEFGHIJ").status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("records", "code"),
+    [
+        ({}, "DNS-RECORD-MISSING"),
+        ({("example.com", "CAA"): ['0 issue ";"']}, "DNS-CAA-FORBIDS"),
+        ({("example.com", "SOA"): []}, "DNS-NAME-UNKNOWN"),
+    ],
+)
+def test_what_will_stand_in_the_way(names: NameServer, records: dict[tuple[str, str], list[str]], code: str) -> None:
+    """Each has its own problem, and none of them stops a deployment."""
+    names.records |= records
+    finding = looked(names)
+    assert (finding.status, finding.problem and finding.problem.code) == ("failed", code)
+
+
+def test_a_name_server_that_does_not_answer() -> None:
+    """Then nothing is known, which is neither good nor bad."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        server = NameServer(socket=silent)
+        finding = looked(server)
+    assert finding.status == "unknown"
+    assert finding.problem
+    assert finding.problem.code == "DNS-UNREACHABLE"
+
+
+def test_public_dns_is_not_asked_about_another_aws() -> None:
+    """Against an AWS that is not Amazon's nothing leaves for the world's name servers."""
+    from sre_agent_deploy.aws import Endpoint
+
+    config = Config(deployment=DeploymentConfig(domain_name=DOMAIN))
+    assert of_dns(config, Aws(region="us-east-1"))
+    assert not of_dns(config, Aws(region="us-east-1", endpoint=Endpoint("https://127.0.0.1:1")))
