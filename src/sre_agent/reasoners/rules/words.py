@@ -26,7 +26,7 @@ _RESOLUTION_WORDS = re.compile(
     r"not be resolved|nodename nor servname",
     re.I,
 )
-_SETTING_NAME = r"(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][\w-]*(?:\.[a-z][\w-]*)+|--[a-z][\w-]+)"
+_SETTING_NAME = r"(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][\w-]{0,60}(?:\.[a-z][\w-]{0,60}){1,8}|--[a-z][\w-]+)"
 _FAULT = (
     r"(?:missing|required|not set|unset|undefined|not defined|must be (?:set|defined|provided|one of|an?\b)|not found|empty|invalid|"
     r"malformed|"
