@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Registry:
     region: str
     access_key_id: str
     secret_access_key: Secret
+    fresh: bool = False
+    """Whether this command had to start it."""
 
     def aws(self, region: str) -> Aws:
         endpoint = Endpoint(self.endpoint, self.ca_file, self.access_key_id, self.secret_access_key)
@@ -62,6 +64,7 @@ def started(region: str) -> Registry | Problem:
     registry = _read(_registry_path(), json.loads(answer.stdout))
     if registry.start_id != before:
         _ours().write_text(registry.start_id, encoding="ascii")
+        return replace(registry, fresh=True)
     return registry
 
 

@@ -51,7 +51,7 @@ def test_pages_have_the_parts_that_help() -> None:
 
 def test_pages_name_commands_that_exist() -> None:
     """Commands of our own that a page advises are real ones."""
-    from sre_agent_deploy.cli.main import COMMANDS
+    from sre_agent_deploy.cli.root import COMMANDS
 
     advised = {(code, verb) for code, text in PAGES.items() for verb in re.findall(r"`sre-agent-deploy ([a-z]+)", text)}
     assert not [(code, verb) for code, verb in advised if verb not in COMMANDS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import psutil
 
@@ -62,3 +63,25 @@ def test_cleanup_of_somebody_elses(desk: Desk) -> None:
     assert ended.code == 1
     assert "CLEANUP-NOT-OURS" in ended.err
     assert s3.get_object(Bucket="somebody-elses", Key="precious")["Body"].read() == b"data"
+
+
+def test_cleanup_of_what_never_was(desk: Desk) -> None:
+    """An unknown id deletes nothing and is not told as a success of anything."""
+    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    ended = desk.deploy("cleanup", "--deployment-id", "sre-0000000000", "--mode", "local")
+    assert ended.code == 0, ended.text
+    assert "Nothing of deployment sre-0000000000 was found" in ended.out
+
+
+def test_two_folders_deploy_the_same_at_once(desk: Desk, tmp_path: Path) -> None:
+    """The same deployment from another folder, with another state file, waits for its turn instead of making things twice."""
+    other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(desk.state_dir)})
+    other.folder.mkdir()
+    other.configure()
+    first, second = desk.started("sre_agent_deploy", "deploy"), other.started("sre_agent_deploy", "deploy")
+    said = [process.communicate(timeout=240) for process in (first, second)]
+    codes = sorted((first.returncode, second.returncode))
+    assert codes == [0, 1], said
+    assert any("STATE-LOCKED" in err for _, err in said)
+    assert len(lister.login(desk.client)["pools"]) == 1
+    assert desk.deploy("cleanup", "--yes").code == 0 or other.deploy("cleanup", "--yes").code == 0

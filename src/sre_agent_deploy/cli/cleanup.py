@@ -105,6 +105,8 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
     stopped = _stopped_aws(deployment, place)
     if as_json:
         click.echo(json.dumps({"cleaned_up": deployment, "deleted": len(cleaned.removed), "aws_stopped": stopped}))
+    elif not cleaned.removed:
+        click.echo(f"Nothing of deployment {deployment} was found in account {place.aws.account_id}, region {place.aws.region}.")
     else:
         click.echo(f"\nDeployment {deployment} is gone: {len(cleaned.removed)} resources deleted.")
         if stopped:
@@ -125,7 +127,7 @@ def _config(config_file: Path | None, mode: str | None, state: State | None) -> 
     """Which AWS to look in: the one of the state file where there is one; deleting needs nothing else of the configuration."""
     from sre_agent_deploy.config.models import AWSConfig, Config
 
-    if config_file or (state is None and CONFIG.exists()):
+    if config_file or (state is None and mode != "local" and CONFIG.exists()):
         return configured(config_file, mode)
     if state is None:
         return Config.model_validate({"mode": mode or "production"})

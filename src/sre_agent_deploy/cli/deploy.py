@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,15 +43,19 @@ def deploy(
 ) -> int:
     """Deploy and answer the exit code."""
     from sre_agent_deploy import run
+    from sre_agent_deploy.journal.lock import held
+    from sre_core.state_folder import state_folder
 
     here = opened(config_file, mode, state_file, start=True)
-    with here.store.held(said):
+    with here.store.held(said), ExitStack() as locks:
         # What another process finished while this one waited for its turn counts.
         state = still_there(read_again(here.store), here.place)
         if not show_findings(run.checked(here.config, here.place), as_json=as_json):
             _say("\nNot deployed. Nothing was changed.", as_json)
             return 1
         wanted = run.drawn(here.config, here.place, state)
+        # Another folder's state file is another lock; the same deployment is the same one.
+        locks.enter_context(held(state_folder() / "locks" / wanted.deployment, said))
         file = config_file or _config_of(state)
         journal = run.journal_for(wanted.deployment, config=here.config, config_file=file, place=here.place, store=here.store, state=state)
         _say(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)", as_json)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -81,6 +83,19 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
     if config.mode == "production":
         _say_which(place)
     return Opened(config, place, store, still_there(state, place))
+
+
+@contextmanager
+def looked_at(config_file: Path | None, mode: str | None, state_file: Path | None) -> Iterator[Opened]:
+    """The same for a command that only looks: an AWS of this machine that had to be started for it is stopped again."""
+    from sre_agent_deploy import local
+
+    here = opened(config_file, mode, state_file, start=True)
+    try:
+        yield here
+    finally:
+        if here.place.registry and here.place.registry.fresh:
+            local.stopped(here.place.registry)
 
 
 def still_there(state: State | None, place: Place) -> State | None:

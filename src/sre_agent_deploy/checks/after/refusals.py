@@ -20,7 +20,7 @@ type Attempt = Callable[[Deployed], Answer | Problem]
 
 
 @dataclass(frozen=True)
-class Refused:
+class Refusal:
     """One attempt without the right, which must be answered by one of `statuses` and nothing else."""
 
     id: str
@@ -100,21 +100,29 @@ def without_key(service: release.Service) -> Attempt:
     return lambda world: world.http("GET", f"{world.base_url}{service.route}")
 
 
-def refusals() -> tuple[Refused, ...]:
+def refusals() -> tuple[Refusal, ...]:
     """Every way in that must be closed. The expired tokens are real ones, redated: Cognito's shortest lifetime is five minutes."""
     return (
-        Refused("gateway.no_token", "the gateway refuses a request without a token", lambda world: gateway(world, None)),
-        Refused("gateway.expired_token", "the gateway refuses an expired token", with_token(gateway, "gateway_client", expired=True)),
-        Refused("gateway.wrong_client", "the gateway refuses another client's token", with_token(gateway, "caller_client")),
-        Refused("assistant.no_token", "the assistant refuses a request without a token", lambda world: assistant(world, None)),
-        Refused("assistant.expired_token", "the assistant refuses an expired token", with_token(assistant, "caller_client", expired=True)),
-        Refused("assistant.wrong_client", "the assistant refuses another client's token", with_token(assistant, "gateway_client")),
+        Refusal("gateway.no_token", "the gateway refuses a request without a token", lambda world: gateway(world, None)),
+        Refusal(
+            "gateway.expired_token",
+            "the gateway refuses a token redated into the past",
+            with_token(gateway, "gateway_client", expired=True),
+        ),
+        Refusal("gateway.wrong_client", "the gateway refuses another client's token", with_token(gateway, "caller_client")),
+        Refusal("assistant.no_token", "the assistant refuses a request without a token", lambda world: assistant(world, None)),
+        Refusal(
+            "assistant.expired_token",
+            "the assistant refuses a token redated into the past",
+            with_token(assistant, "caller_client", expired=True),
+        ),
+        Refusal("assistant.wrong_client", "the assistant refuses another client's token", with_token(assistant, "gateway_client")),
         *(
-            Refused(f"{service.name}.no_key", f"{service.name} refuses a request without a key", without_key(service))
+            Refusal(f"{service.name}.no_key", f"{service.name} refuses a request without a key", without_key(service))
             for service in release.backends()
         ),
         *(
-            Refused(f"{service.name}.bad_key", f"{service.name} refuses a bad API key", with_bad_key(service))
+            Refusal(f"{service.name}.bad_key", f"{service.name} refuses a bad API key", with_bad_key(service))
             for service in release.backends()
         ),
     )
