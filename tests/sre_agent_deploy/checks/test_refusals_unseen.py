@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sre_agent_deploy.checks.after.deployed import Answer, Client, Deployed
-from sre_agent_deploy.checks.after.refusals import Refused
+from sre_agent_deploy.checks.after.refusals import Refusal
 from sre_agent_deploy.checks.after.tools import ToolsCalled
 from sre_agent_deploy.checks.check import run
 from sre_core.secret import Secret
@@ -14,8 +14,8 @@ NOBODY = Client("id", Secret("secret"), "scope")
 WORLD = Deployed("https://sre.example.com", "192.0.2.1", "https://gateway.example/mcp", "https://issuer.example", NOBODY, NOBODY)
 
 
-def answered(status: int) -> Refused:
-    return Refused("logs.no_key", "logs refuses a request without a key", lambda _: Answer(status, b'{"error": "the words"}', {}))
+def answered(status: int) -> Refusal:
+    return Refusal("logs.no_key", "logs refuses a request without a key", lambda _: Answer(status, b'{"error": "the words"}', {}))
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

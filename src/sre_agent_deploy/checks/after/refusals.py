@@ -101,7 +101,11 @@ def without_key(service: release.Service) -> Attempt:
 
 
 def refusals() -> tuple[Refusal, ...]:
-    """Every way in that must be closed. The expired tokens are real ones, redated: Cognito's shortest lifetime is five minutes."""
+    """Every way in that must be closed.
+
+    The outdated tokens are real ones with an edited expiry, so their signature is broken too: Cognito's shortest lifetime
+    is five minutes, which nobody waits for.
+    """
     return (
         Refusal("gateway.no_token", "the gateway refuses a request without a token", lambda world: gateway(world, None)),
         Refusal(
