@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from sre_agent_deploy.cli.root import root
 from sre_agent_deploy.cli.render import show_problems
+from sre_agent_deploy.cli.root import root
 from sre_agent_deploy.explain.pages import Page, codes, page
 from sre_core.problem import Problem, Refused
 
