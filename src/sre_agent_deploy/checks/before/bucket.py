@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from sre_agent_deploy import blueprint
+from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.checks.before.account import Account, ask
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
@@ -36,8 +37,11 @@ class BucketUsable:
         item = blueprint.bucket(world.config, world.deployment)
         name, named = item.resource.natural_id(world.aws), bool(item.named)
         found = ask(lambda: S3Bucket.read(world.aws, name, item.name), "s3:ListBucket", subject=item.resource, failures=S3Bucket.FAILURES)
+        if isinstance(found, Problem) and found.code == "S3-NAME-TAKEN":
+            free = tuple(other for other in S3Bucket(name=item.name, bucket_name=name).alternatives() if _is_free(world, other))
+            return Held(name, named, "stranger", _offering(found, free))
         if isinstance(found, Problem):
-            return Held(name, named, "stranger", found) if found.code == "S3-NAME-TAKEN" else found
+            return found
         return Held(name, named, found.owner(world.deployment) if found else "nobody")
 
     def judge(self, facts: Held) -> Verdict:
@@ -50,6 +54,21 @@ class BucketUsable:
             return Verdict(False, f"bucket {facts.bucket} is there and is not this deployment's", _not_ours(facts.bucket))
         ours = facts.holder == "us"
         return Verdict(True, f"bucket {facts.bucket} is this deployment's" if ours else f"the bucket name {facts.bucket} is free")
+
+
+def _is_free(world: Account, bucket: str) -> bool:
+    """S3 answers 404 for a name that nobody has, and 403 for another account's."""
+    answer = ask(lambda: or_none(lambda: world.aws.s3.head_bucket(Bucket=bucket), ("404",)), "s3:ListBucket")
+    return answer is None
+
+
+def _offering(taken: Problem, free: tuple[str, ...]) -> Problem:
+    """The same problem with names that are free at this moment."""
+    if not free:
+        return taken
+    return replace(
+        taken, do=(f"Create one of these, which are free now, and name it in gateway.s3_bucket: {', '.join(free)}.", *taken.do[1:])
+    )
 
 
 def _said(there: bool, bucket: str) -> str:
