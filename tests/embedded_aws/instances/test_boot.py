@@ -18,10 +18,11 @@ API_KEY = "the-api-key-that-nobody-may-see"
 
 
 def processes_of(world) -> list[psutil.Process]:
-    """Processes whose command line names this test's folder."""
+    """Processes whose command line or environment names this test's folder; a socket with a long path lies elsewhere."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(world.folder) in part for part in process.info["cmdline"] or ()):
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        told = (*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values())
+        if any(str(world.folder) in part for part in told):
             found.append(process)
     return found
 

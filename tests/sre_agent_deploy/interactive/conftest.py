@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -66,8 +67,15 @@ class Person:
         return shown
 
     def presses_control_c(self) -> None:
-        """The terminal turns it into SIGINT, as every terminal does."""
-        os.write(self.terminal, b"\x03")
+        """The terminal turns it into SIGINT, as every terminal does.
+
+        Pressed again where nobody heard it: Python's readline misses a signal in the instant before it waits for keys.
+        """
+        for _ in range(3):
+            os.write(self.terminal, b"\x03")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(15)
+                return
 
     def leaves(self) -> int:
         """Read to the end and answer the exit code."""
