@@ -67,13 +67,17 @@ def remove(deployment: str) -> None:
 
 
 def others(deployment: str, registry: Path) -> list[str]:
-    """The other deployments that are connected to the same AWS of this machine."""
-    found = []
-    for path in sorted(path_of("x").parent.glob("*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document.get("aws", {}).get("registry") == str(registry) and document.get("deployment_id") != deployment:
-            found.append(document["deployment_id"])
-    return found
+    """The other deployments that are connected to the same AWS of this machine; a file that can't be read may be one."""
+    files = sorted(path_of(deployment).parent.glob("*.json"))
+    return [path.stem for path in files if path.stem != deployment and _registry_of(path) in (str(registry), None)]
+
+
+def _registry_of(path: Path) -> str | None:
+    """Which AWS of this machine a connection leads to: empty for Amazon's, None where the file does not tell."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["aws"].get("registry", ""))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _bundle(path: Path, ca_files: tuple[str, ...]) -> str:
