@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sre_agent_deploy import duration
 from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
 
 
@@ -156,4 +157,10 @@ RECORDING = Syntax(
     pattern=r"crash-loop|memory-leak|healthy|[^\x00]*[/.][^\x00]*",
     says="crash-loop, memory-leak or healthy, or the path of a folder (with a / in it)",
     example="crash-loop",
+)
+DURATION = Syntax(
+    code="CONFIG-DURATION",
+    pattern=duration.PATTERN,
+    says="a whole number and a unit: s, m, h or d",
+    example="24h",
 )

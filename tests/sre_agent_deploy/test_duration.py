@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sre_agent_deploy.duration import parsed, spelled
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("90s", timedelta(seconds=90)), ("30m", timedelta(minutes=30)), ("24h", timedelta(hours=24)), ("7d", timedelta(days=7))],
+)
+def test_a_length_of_time(text: str, length: timedelta) -> None:
+    """A whole number and its unit, as Prometheus and Go write it."""
+    assert parsed(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "24", "h", "0h", "-1h", "1.5h", "1h30m", "24 h", "1w", "100000d", "٣h"])
+def test_no_length_of_time(text: str) -> None:
+    """Anything else is refused, not guessed."""
+    assert parsed(text) is None
+
+
+@pytest.mark.parametrize("text", ["90s", "30m", "36h", "7d"])
+def test_spelled_as_it_was_written(text: str) -> None:
+    """What was read is shown again in the same words."""
+    length = parsed(text)
+    assert length is not None
+    assert spelled(length) == text
+
+
+def test_spelled_in_the_largest_unit() -> None:
+    """A day is a day, however it was written."""
+    assert spelled(timedelta(hours=24)) == "1d"
