@@ -14,10 +14,11 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress import Event, Observer, unobserved
 from sre_agent_deploy.remove import remove
-from sre_agent_deploy.resource import Mark, Outputs, Resource, resolve
+from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.settle import configured, made_ready, read_back
 from sre_agent_deploy.walk import walk

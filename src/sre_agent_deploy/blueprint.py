@@ -11,8 +11,8 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
 from sre_agent_deploy.instance.machine import Machine, SecretRef
 from sre_agent_deploy.instance.user_data import user_data
+from sre_agent_deploy.later import LaterText, Ref, spelled, text, unspelled
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
-from sre_agent_deploy.resource import LaterText, Ref, spelled, text, unspelled
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from sre_agent_deploy.resource import Resource, refs
+from sre_agent_deploy.later import refs
+from sre_agent_deploy.resource import Resource
 
 
 @dataclass(frozen=True)

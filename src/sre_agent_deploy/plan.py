@@ -11,7 +11,8 @@ from typing import Any
 
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Record
-from sre_agent_deploy.resource import GENERATION_TAG, Found, Outputs, Resource, refs
+from sre_agent_deploy.later import Outputs, refs
+from sre_agent_deploy.resource import GENERATION_TAG, Found, Resource
 from sre_core.problem import Problem
 
 

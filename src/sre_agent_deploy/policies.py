@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sre_agent_deploy.resource import LaterText, Ref, text
+from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.resources.policy_document import Statement
 
 

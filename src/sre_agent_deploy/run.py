@@ -19,11 +19,11 @@ from sre_agent_deploy.interrupt import NEVER, Stop
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
+from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.place import Place, survey_site
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress import Observer, unobserved
 from sre_agent_deploy.report.report import Made, Report
-from sre_agent_deploy.resource import Outputs
 from sre_agent_deploy.survey import survey
 from sre_core import clock
 from sre_core.problem import Problem, Refused

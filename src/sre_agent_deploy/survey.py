@@ -13,8 +13,9 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.patience import pauses
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
-from sre_agent_deploy.resource import Found, Outputs, Owned, Resource, resolve
+from sre_agent_deploy.resource import Found, Owned, Resource
 from sre_agent_deploy.walk import walk
 from sre_core import clock
 from sre_core.problem import Problem

@@ -8,8 +8,9 @@ import pytest
 
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Phase, Record
+from sre_agent_deploy.later import Ref
 from sre_agent_deploy.plan import Action, Change, decide
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Ref
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_core.problem import Problem
 

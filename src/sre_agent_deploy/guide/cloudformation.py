@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.resource import CfnResource, Ref, Text
+from sre_agent_deploy.later import Ref, Text
+from sre_agent_deploy.resource import CfnResource
 
 
 def template(blueprint: Blueprint) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from sre_agent_deploy.journal.lock import who
 from sre_agent_deploy.journal.record import Phase, Record, Run, State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.resource import Outputs
+from sre_agent_deploy.later import Outputs
 from sre_core import clock
 
 

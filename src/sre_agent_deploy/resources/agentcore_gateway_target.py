@@ -7,21 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import (
-    CfnResource,
-    Defaults,
-    Failures,
-    Found,
-    Later,
-    LaterText,
-    Mark,
-    Owned,
-    Ready,
-    Steps,
-    Waiting,
-    cfn,
-    known,
-)
+from sre_agent_deploy.later import Later, LaterText, known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.carried import carried
 from sre_core.problem import Problem

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, known
+from sre_agent_deploy.later import LaterText, known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain, faults

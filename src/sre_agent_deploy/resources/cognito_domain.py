@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Later, Mark, Owned, Ready, Steps, Waiting, cfn, known
+from sre_agent_deploy.later import Later, known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
 

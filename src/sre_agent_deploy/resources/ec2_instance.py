@@ -6,21 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.resource import (
-    CfnResource,
-    Defaults,
-    Failures,
-    Found,
-    LaterText,
-    Mark,
-    Owned,
-    Ready,
-    Ref,
-    Steps,
-    Waiting,
-    cfn,
-    known,
-)
+from sre_agent_deploy.later import LaterText, Ref, known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources import ec2_boot, ec2_describe, tag_list
 from sre_agent_deploy.resources.ec2_describe import STATUS_TAG, USUAL_ROOT
 from sre_core.problem import Problem

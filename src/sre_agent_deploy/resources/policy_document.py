@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from sre_agent_deploy.resource import LaterText
+from sre_agent_deploy.later import LaterText
 
 type Conditions = Mapping[str, Mapping[str, LaterText]]
 NO_CONDITIONS: Conditions = MappingProxyType({})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.later import LaterText, known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     GENERATION_TAG,
@@ -15,12 +16,10 @@ from sre_agent_deploy.resource import (
     Defaults,
     Failures,
     Found,
-    LaterText,
     Mark,
     Owned,
     Steps,
     cfn,
-    known,
 )
 from sre_core.problem import Problem
 

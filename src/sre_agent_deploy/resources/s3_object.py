@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, LaterText, Mark, Owned, Steps, Text, known
+from sre_agent_deploy.later import LaterText, Text, known
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps
 from sre_agent_deploy.resources import tag_list
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem

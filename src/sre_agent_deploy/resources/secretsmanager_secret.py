@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Later, LaterText, Mark, Owned, Ref, Steps, Text, cfn, known
+from sre_agent_deploy.later import Later, LaterText, Ref, Text, known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.resources.secret_calls import KIND
 from sre_core.secret import Secret

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sre_agent_deploy import resources
-from sre_agent_deploy.resource import Defaults, Later, LaterText, Resource
+from sre_agent_deploy.later import Later, LaterText
+from sre_agent_deploy.resource import Defaults, Resource
 from sre_agent_deploy.resources.s3_object import Content
 from sre_agent_deploy.tls.source import Issued
 from sre_core.secret import Secret

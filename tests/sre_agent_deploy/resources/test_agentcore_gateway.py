@@ -8,8 +8,9 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Patience, attempt
 from sre_agent_deploy.aws.errors import kind_of
+from sre_agent_deploy.later import Ref
 from sre_agent_deploy.plan import difference
-from sre_agent_deploy.resource import Owned, Ready, Ref, Waiting
+from sre_agent_deploy.resource import Owned, Ready, Waiting
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_core.problem import Problem

@@ -8,8 +8,8 @@ from typing import Any
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.later import Ref
 from sre_agent_deploy.plan import difference
-from sre_agent_deploy.resource import Ref
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_core.problem import Problem

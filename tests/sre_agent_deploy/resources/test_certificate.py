@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Ref
+from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.tls import local_ca
 from sre_agent_deploy.tls.chain import Chain, faults

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Ref, text
+from sre_agent_deploy.later import Ref, text
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Ref
+from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain, broken_rule
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Ready, Ref, Waiting
+from sre_agent_deploy.later import Ref
+from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources.ec2_boot import STEPS
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance

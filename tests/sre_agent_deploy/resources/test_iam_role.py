@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Text
+from sre_agent_deploy.later import Text
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import Statement

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.resource import Ref, Text
+from sre_agent_deploy.later import Ref, Text
 from sre_agent_deploy.resources import policy_document
 from sre_agent_deploy.resources.policy_document import Statement
 

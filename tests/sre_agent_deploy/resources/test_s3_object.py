@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Ref, resolve, text
+from sre_agent_deploy.later import Ref, resolve, text
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resource import Ref, Text
+from sre_agent_deploy.later import Ref, Text
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
 from sre_core.secret import Secret
 
