@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
-from sre_agent_deploy.instance.machine import Machine, SecretRef
+from sre_agent_deploy.instance.described import described
 from sre_agent_deploy.instance.user_data import user_data
-from sre_agent_deploy.later import LaterText, Ref, spelled, text, unspelled
+from sre_agent_deploy.later import LaterText, Ref, text, unspelled
+from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, RESOURCE_SERVER, address, authority, base_url, gateway_name, prefix
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
@@ -31,31 +28,8 @@ from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
-from sre_agent_deploy.tls.source import CertificateSource
+from sre_agent_deploy.site import Site
 from sre_core import release
-
-RESOURCE_SERVER = "sre-agent"
-GATEWAY_SCOPE = "gateway.invoke"
-CALLER_SCOPE = "assistant.invoke"
-
-
-@dataclass(frozen=True)
-class Site:
-    """What a blueprint must know of the place it is for: looked up, never decided, by `site.py`."""
-
-    account_id: str
-    region: str
-    partition: str
-    vpc_id: str
-    vpc_cidr: str
-    subnet_id: str
-    image_id: str
-    release: bytes
-    release_sha256: str
-    openapi: Mapping[str, str]
-    certificate: CertificateSource
-    private_ca: str = ""
-    """The CA certificate, in PEM, when clients and the gateway don't know it already."""
 
 
 def blueprint(config: Config, site: Site) -> Blueprint:
@@ -165,10 +139,6 @@ def credential_provider(config: Config, id: str) -> Item:
     return Item(provider, named=config.gateway.provider_arn.rpartition("/")[2])
 
 
-def gateway_name(config: Config, id: str) -> str:
-    return config.gateway.gateway_name or id
-
-
 def gateway(config: Config, id: str) -> Item:
     """Only the gateway client's tokens pass. Cognito's machine tokens carry no audience, so the client is what is checked."""
     return Item(
@@ -238,11 +208,6 @@ def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: Later
     )
 
 
-def prefix(config: Config, id: str) -> str:
-    """Where in the bucket this deployment keeps its objects."""
-    return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
-
-
 def instance_identity(config: Config, site: Site, id: str) -> tuple[Item, ...]:
     path = f"/sre-agent/{id}/"
     role = IamRole(
@@ -290,53 +255,9 @@ def instance(config: Config, site: Site, id: str) -> Item:
     )
 
 
-def described(config: Config, site: Site, id: str) -> Machine:
-    """What runs on the instance. Values that AWS has yet to choose stand in it as spelled Refs."""
-    identifier = spelled(Ref("resource_server", "identifier"))
-    own_recording = Path(config.services.recording).is_dir()
-    return Machine(
-        deployment_id=id,
-        name="instance",
-        region=site.region,
-        release_uri=spelled(Ref("release", "uri")),
-        release_sha256=site.release_sha256,
-        status_uri=f"s3://{spelled(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
-        environment={
-            "SRE_RECORDING": "recording" if own_recording else config.services.recording,
-            "GATEWAY_URL": spelled(Ref("gateway", "gateway_url")),
-            "OIDC_DISCOVERY_URL": spelled(Ref("user_pool", "discovery_url")),
-            "GATEWAY_CLIENT_ID": spelled(Ref("gateway_client", "client_id")),
-            "GATEWAY_SCOPE": f"{identifier}/{GATEWAY_SCOPE}",
-            "CALLER_CLIENT_ID": spelled(Ref("caller_client", "client_id")),
-            "CALLER_SCOPE": f"{identifier}/{CALLER_SCOPE}",
-        },
-        credentials={
-            "backend-api-key": SecretRef(spelled(Ref("backend_key", "secret_arn")), "api_key"),
-            "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
-        },
-        certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),
-        domain=config.deployment.domain_name,
-    )
-
-
 def dns(config: Config) -> tuple[Item, ...]:
     chosen = config.deployment
     if not (chosen.domain_name and chosen.hosted_zone_id):
         return ()
     record = DnsRecord(name="dns_record", hosted_zone_id=chosen.hosted_zone_id, domain=chosen.domain_name, address=address("public_ip"))
     return (Item(record),)
-
-
-def address(output: str) -> Ref:
-    return Ref("address", output)
-
-
-def base_url(config: Config) -> LaterText:
-    """Where people and the gateway reach this deployment."""
-    return text("https://{authority}", authority=authority(config))
-
-
-def authority(config: Config) -> LaterText:
-    """Host, and a port only where AWS's answer says that 443 is another one."""
-    domain = config.deployment.domain_name
-    return text("{domain}{suffix}", domain=domain, suffix=address("https_suffix")) if domain else address("https_authority")

@@ -11,10 +11,10 @@ from pathlib import Path
 from sre_agent_deploy import local
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.blueprint import Site
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build
 from sre_agent_deploy.resources.ec2_image import latest_image
+from sre_agent_deploy.site import Site
 from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release

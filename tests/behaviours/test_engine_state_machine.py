@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine, site, unbooted
-from sre_agent_deploy.blueprint import Site
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.site import Site
 from sre_core import clock
 from sre_core.problem import Refused
 

@@ -9,8 +9,8 @@ import pytest
 from behaviours import lister
 from fixtures.engine import Engine
 from sre_agent_deploy import teardown
-from sre_agent_deploy.blueprint import Site
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.site import Site
 
 
 @pytest.fixture
