@@ -23,7 +23,7 @@ from agent_running import assistant_app
 from click.testing import CliRunner, Result
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from sre_agent.cli import command
+from sre_agent.cli.root import command
 
 POISON = {
     "AWS_PROFILE": "does-not-exist",
@@ -226,7 +226,7 @@ def test_prompt_and_command_together(deployment: Deployment) -> None:
 def test_help_is_cheap() -> None:
     """`--help` imports neither models, nor AWS, nor MCP, nor HTTP."""
     script = (
-        "import sys\nfrom sre_agent.cli import command\n"
+        "import sys\nfrom sre_agent.cli.root import command\n"
         "try: command(['--help'], prog_name='sre-agent')\nexcept SystemExit: pass\n"
         "heavy = {'rich', 'pydantic', 'boto3', 'botocore', 'mcp', 'httpx2', 'joserfc', 'starlette', 'uvicorn', 'asyncio', 'structlog'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"

@@ -133,11 +133,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except OSError as error:
         from sre_agent_deploy.cli.render import show_problems
-        from sre_core import file_error
+        from sre_core import file_error, output
 
         problem = file_error.told(error)
         if problem is None:
             raise
+        output.dropped()
         show_problems((problem,))
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):

@@ -81,8 +81,25 @@ def serve(socket: str) -> None:
 
 
 def main() -> None:
-    """The entry point of the `sre-agent` script."""
-    command(prog_name="sre-agent")
+    """Run a command; what happens outside of any - printing help, a refused output, Ctrl-C - is no traceback either."""
+    try:
+        command.main(prog_name="sre-agent", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except OSError as error:
+        from sre_core import file_error, output
+
+        problem = file_error.told(error)
+        if problem is None:
+            raise
+        output.dropped()
+        _show((problem,), as_json=False)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
 
 
 def _ask(prompt: str, options: Options) -> None:
@@ -133,13 +150,12 @@ def _problems_shown(as_json: bool) -> Iterator[None]:
     except OSError as error:
         from sre_core import file_error
 
-        problem = file_error.told(error)
+        # Without a file it is the output that is refused, and it can't tell of itself.
+        problem = file_error.told(error) if error.filename else None
         if problem is None:
             raise
         _show((problem,), as_json)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _show(problems: tuple[Problem, ...], as_json: bool) -> None:
