@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
-from embedded_aws.strict.replacing import replacing
+from embedded_aws.strict.replacing import put, replacing
 
 _PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _RESERVED = ("aws", "amazon", "cognito")
 
 
 def own_signing_key() -> None:
-    """Each pool signs with a key of its own, made with it; moto's key is in its package, for everyone to sign with.
+    """Each pool signs with a key of its own, made when it is first needed; moto's is in its package, for everyone to sign with.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
     """
     from joserfc.jwk import RSAKey
-    from moto.cognitoidp.models import CognitoIdpUserPool
+    from moto.cognitoidp import models
 
-    @replacing(CognitoIdpUserPool, "__init__")
-    def __init__(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it is one
-        original(self, *args, **kwargs)
-        self.json_web_key = RSAKey.generate_key(2048, auto_kid=True)
+    def key(pool: Any) -> RSAKey:
+        kept = pool.__dict__.get("_own_key")
+        # Two who ask at once get the same: setdefault keeps the first.
+        return kept or pool.__dict__.setdefault("_own_key", RSAKey.generate_key(2048, auto_kid=True))
+
+    # moto reads its key anew for each pool, which takes longer than the rest of the pool's making.
+    put(models, "jwk", SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda _: None)))
+    put(models.CognitoIdpUserPool, "json_web_key", property(key, lambda _pool, _motos: None))
 
 
 def protected_from_deletion() -> None:
