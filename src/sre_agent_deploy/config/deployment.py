@@ -11,7 +11,7 @@ from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.instance_types import LEAST_MEMORY_MIB, LEAST_VCPUS, smallest_that_suffices, table
 from sre_agent_deploy.config.nearest import nearest
 from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import AMI_ID, DOMAIN_NAME, HOSTED_ZONE_ID, INSTANCE_TYPE, KEY_NAME, PEM_PATH
+from sre_agent_deploy.config.syntax_of_values import AMI_ID, DOMAIN_NAME, DURATION, HOSTED_ZONE_ID, INSTANCE_TYPE, KEY_NAME, PEM_PATH
 
 LEAST_VOLUME_GIB = 50
 LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
@@ -46,6 +46,11 @@ class DeploymentConfig(Section):
     )
     ssl_key_path: str = described("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
     ssl_ca_path: str = described("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
+    ttl: str = described(
+        "",
+        "How long this deployment is needed, from its creation; `cleanup --older-than` may delete it afterwards. Empty keeps it.",
+        example="24h",
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """A machine that is large enough, and closed to all who were not named."""
@@ -55,6 +60,7 @@ class DeploymentConfig(Section):
         yield from HOSTED_ZONE_ID.faults("hosted_zone_id", self.hosted_zone_id)
         for field in ("ssl_cert_path", "ssl_key_path", "ssl_ca_path"):
             yield from PEM_PATH.faults(field, getattr(self, field))
+        yield from DURATION.faults("ttl", self.ttl)
         yield from size_faults(self.instance_type)
         yield from volume_faults(self.volume_gb)
         for index, cidr in enumerate(self.ssh_cidrs):

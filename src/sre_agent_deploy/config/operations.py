@@ -38,6 +38,21 @@ class LimitsConfig(Section):
     instance_types: tuple[str, ...] = described(
         (), "The only EC2 instance types that may be deployed; empty allows any that is large enough.", example="[t3.xlarge, m7i.xlarge]"
     )
+    instances: int = described(
+        0, "The most EC2 instances that all deployments of this account and region may have together; 0 allows any number.", example="3"
+    )
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """A number that instances can have."""
+        if self.instances < 0:
+            yield Fault(
+                code="CONFIG-LIMIT-COUNT",
+                path=("instances",),
+                what="instances is less than none.",
+                why="It is how many EC2 instances there may be; 0 stands for any number.",
+                do=("Write it like this: 3", "Or write 0 for no limit."),
+                correction="0",
+            )
 
 
 class AlertsConfig(Section):
