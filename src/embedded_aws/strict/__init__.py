@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.strict import (
+    budgets,
+    budgets_notifications,
+    budgets_tags,
     cognito_clients,
     cognito_pools,
     cognito_resource_servers,
@@ -51,7 +54,17 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_resource_servers.complete()
     cognito_tags.complete()
     s3_buckets.secure_by_default()
+    s3_buckets.answer_in_their_own_region()
     route53_zones.ids_begin_with_z()
     s3_bucket_policies.conditions_evaluated()
     s3_creation_tags.kept()
     secretsmanager_names.kept_during_recovery()
+    budgets.of_ones_own_account()
+    budgets.values_are_checked()
+    budgets.amounts_are_decimal()
+    budgets.update_replaces()
+    budgets_notifications.checked()
+    budgets_notifications.absent_ones_are_told()
+    budgets_notifications.shown_with_their_state()
+    budgets_notifications.subscribers_complete()
+    budgets_tags.complete()
