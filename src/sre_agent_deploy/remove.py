@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sre_agent_deploy import ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.aws.patience import pauses
-from sre_agent_deploy.resource import Found, Resource
+from sre_agent_deploy.resource import Found, Resource, Waiting
 from sre_core.problem import Problem
 
 DEADLINE = timedelta(minutes=15)
+# A network interface may stay for minutes after its instance is terminated.
+LETS_GO = timedelta(minutes=10)
 
 
 def remove(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Problem | None:
@@ -21,15 +22,20 @@ def remove(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) 
     ours = _ours(aws, kind, id, name, deployment)
     if ours is None or isinstance(ours, Problem):
         return ours
-    deleted = attempt(lambda: kind.delete(aws, id), subject=ours.seen, failures=kind.FAILURES)
-    if isinstance(deleted, Problem):
+    refused = _deleted(aws, kind, id, ours.seen)
+    if refused:
         # A delete that crossed another one, or whose first answer was lost, is told that there is nothing.
-        return None if _read(aws, kind, id, name) is None else deleted
+        return None if _read(aws, kind, id, name) is None else refused
     return _until_gone(aws, kind, id, name)
 
 
+def is_there(aws: Aws, kind: type[Resource], id: str, name: str) -> bool:
+    """Whether AWS shows it by its id; where it can't be asked, it may be."""
+    return _read(aws, kind, id, name) is not None
+
+
 def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Found[Any] | Problem | None:
-    found = attempt(lambda: ownership.read(aws, kind, id, name, deployment), failures={})
+    found = attempt(lambda: ownership.read(aws, kind, id, name, deployment), waits=aws.waits)
     if isinstance(found, Lost):
         return found.problem
     if found is None or isinstance(found, Problem):
@@ -37,21 +43,42 @@ def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -
     return found if found.owner(deployment) == "us" else _foreign(kind, id, deployment)
 
 
+def _deleted(aws: Aws, kind: type[Resource], id: str, seen: Resource) -> Problem | None:
+    """Delete it, and again while it is held by something that lets go by itself."""
+    reason = ""
+    for look in aws.waits.looks("gone", f"{id} to be let go", LETS_GO):
+        refused = attempt(lambda: kind.delete(aws, id), waits=aws.waits, subject=seen, failures=kind.FAILURES)
+        if not isinstance(refused, Problem):
+            return None
+        held = _held(aws, kind, id, refused)
+        if not isinstance(held, Waiting):
+            return held
+        reason = look.seen = held.for_
+    return aws.waits.ended(_still_held(kind, id, reason))
+
+
+def _held(aws: Aws, kind: type[Resource], id: str, refused: Problem) -> Waiting | Problem:
+    """What a refusal is about, as far as looking at what holds the resource tells more than AWS's error code."""
+    if (refused.context.get("operation"), refused.context.get("aws_code")) not in kind.HELD:
+        return refused
+    held = attempt(lambda: kind.held(aws, id), waits=aws.waits)
+    if isinstance(held, Waiting):
+        return held
+    told = refused if held is None or isinstance(held, Lost) else held
+    return replace(told, context={**refused.context, **told.context}, request_id=told.request_id or refused.request_id)
+
+
 def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Problem | None:
-    found = attempt(lambda: kind.read(aws, id, name), failures={})
+    found = attempt(lambda: kind.read(aws, id, name), waits=aws.waits)
     return found.problem if isinstance(found, Lost) else found
 
 
 def _until_gone(aws: Aws, kind: type[Resource], id: str, name: str) -> Problem | None:
-    deadline = time.monotonic() + DEADLINE.total_seconds()
-    for pause in pauses():
+    for _ in aws.waits.looks("gone", f"{id} is going", DEADLINE):
         found = _read(aws, kind, id, name)
         if found is None or isinstance(found, Problem):
             return found
-        if time.monotonic() > deadline:
-            return _lingers(kind, id)
-        time.sleep(pause)
-    raise AssertionError("pauses() never ends")
+    return aws.waits.ended(_lingers(kind, id))
 
 
 def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
@@ -60,6 +87,15 @@ def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
         what=f"{id} ({kind.KIND}) was not deleted.",
         why=f"It does not carry the tag of deployment {deployment}: it is somebody else's, or the state file was edited.",
         do=("Look at it in the Console; if it is really yours, delete it there.",),
+    )
+
+
+def _still_held(kind: type[Resource], id: str, reason: str) -> Problem:
+    return Problem(
+        code="CLEANUP-LINGERS",
+        what=f"{id} ({kind.KIND}) was not deleted: AWS went on refusing it for {LETS_GO.seconds // 60} minutes.",
+        why=f"It was still waiting: {reason}",
+        do=("Run the same cleanup again in a few minutes; it continues.", "If it stays so, look in the Console at what is named above."),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEPLOYMENT_TAG = "sre-agent:deployment-id"
 NAME_TAG = "sre-agent:resource"
 GENERATION_TAG = "sre-agent:generation"
+TTL_TAG = "sre-agent:ttl"
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,14 @@ class Owned:
     id: str
     name: str
     generation: int = 1
+    ttl: str = ""
+    """What its tag says of how long the deployment is needed."""
+    created: datetime | None = None
+    """When it was made, where the listing shows it."""
 
     @classmethod
-    def tagged(cls, id: str, tags: Mapping[str, str]) -> Owned:
-        return cls(id, tags.get(NAME_TAG, ""), int(tags.get(GENERATION_TAG, "1")))
+    def tagged(cls, id: str, tags: Mapping[str, str], created: datetime | None = None) -> Owned:
+        return cls(id, tags.get(NAME_TAG, ""), int(tags.get(GENERATION_TAG, "1")), tags.get(TTL_TAG, ""), created)
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,8 @@ class Resource(Protocol):
     """Whether AWS refuses a second one of the same name, so that asking again is safe and answers whether there is one."""
     PROPAGATES: ClassVar[frozenset[str]]
     """Error codes that a fresh IAM role or profile causes until AWS has spread it."""
+    HELD: ClassVar[frozenset[tuple[str, str]]]
+    """The (operation, error code) with which AWS refuses a deletion while something holds on to the resource."""
     LOSES: ClassVar[str]
     """What a delete or replace loses: `data`, `address` or nothing."""
     PARENT: ClassVar[str]
@@ -166,6 +173,14 @@ class Resource(Protocol):
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem: ...
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None: ...
+    @classmethod
+    def held(cls, aws: Aws, id: str) -> Waiting | Problem | None:
+        """Why AWS has refused a deletion with one of `HELD`: by what lets go by itself, or by what somebody must see to.
+
+        None where there is nothing to add to what AWS has said.
+        """
+        ...
+
     def console(self) -> Steps: ...
     def template(self) -> CfnResource: ...
 
@@ -180,6 +195,7 @@ class Defaults:
     TOKEN: ClassVar[bool] = False
     UNIQUE: ClassVar[bool] = False
     PROPAGATES: ClassVar[frozenset[str]] = frozenset()
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     LOSES: ClassVar[str] = ""
     PARENT: ClassVar[str] = ""
     FAILURES: ClassVar[Failures] = MappingProxyType({})
@@ -196,3 +212,7 @@ class Defaults:
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         return Ready()
+
+    @classmethod
+    def held(cls, aws: Aws, id: str) -> Waiting | Problem | None:
+        return None

@@ -20,6 +20,7 @@ from sre_core.problem import Problem, Refused
 if TYPE_CHECKING:
     from sre_agent_deploy.cleanup import Cleaned
     from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.inventory import Inventory
     from sre_agent_deploy.place import Place
 
 
@@ -41,7 +42,7 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    from sre_agent_deploy import cleanup
+    from sre_agent_deploy import cleanup, inventory
     from sre_agent_deploy.journal.journal import Journal
 
     store, state = remembered(state_file, config_file, mode)
@@ -57,15 +58,13 @@ def command(
         raise Refused(gone(state))
     _same_account(place, state)
     state = still_there(state, place)
-    doomed = cleanup.find_all(place.aws, deployment, state, named)
-    if isinstance(doomed, Problem):
-        raise Refused(doomed)
+    found = inventory.find_all(place.aws, deployment, state, named)
+    if found.problems and not found.doomed:
+        raise Refused(*found.problems)
     if dry_run:
-        for each in doomed:
-            click.echo(f"  - {each.kind.KIND:45} {each.name:26} {each.id}")
-        sys.exit(0)
-    if doomed and not yes:
-        _agree(deployment, len(doomed), named=deployment_id is not None)
+        sys.exit(_shown(found, as_json=as_json))
+    if found.doomed and not yes:
+        _agree(deployment, len(found.doomed), named=deployment_id is not None)
     with store.held("cleanup") if state else nullcontext(), observing(as_json=as_json) as observe, interruptible() as stop:
         # What another process finished while this one asked counts.
         state = read_again(store) if state else None
@@ -76,6 +75,13 @@ def command(
         if journal:
             journal.ended("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
     sys.exit(_told(deployment, cleaned, place, as_json=as_json))
+
+
+def _shown(found: Inventory, *, as_json: bool) -> int:
+    for each in found.doomed:
+        click.echo(f"  - {each.kind.KIND:45} {each.name:26} {each.id}")
+    show_problems(found.problems, as_json=as_json)
+    return 1 if found.problems else 0
 
 
 def _agree(deployment: str, count: int, *, named: bool) -> None:

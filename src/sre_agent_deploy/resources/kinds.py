@@ -52,6 +52,11 @@ def by_kind(kind: str) -> type[Resource]:
     return known
 
 
+def knows(kind: str) -> bool:
+    """Whether this version knows a journal record's kind."""
+    return any(kind == type_.KIND for type_ in ORDER)
+
+
 def _unknown(kind: str) -> Problem:
     return Problem(
         code="STATE-UNKNOWN-KIND",
