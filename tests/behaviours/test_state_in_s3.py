@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+from behaviours import certificates
 from behaviours.command_line import Desk
+
+FILES = {"cert": "fullchain.pem", "key": "privkey.pem", "ca": "ca.pem"}
 
 
 def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
@@ -20,9 +23,15 @@ def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
         "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
     }
     where = ("--state-file", "s3://team-states/sre/state.json")
+    certificates.written(desk.folder, "sre.example.com")
+    zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
+    files = {f"ssl_{part}_path": str(desk.folder / file) for part, file in FILES.items()}
+    names = {"domain_name": "sre.example.com", "hosted_zone_id": zone, **files}
+    desk.configure(mode="production", aws={"account_id": registry["account_id"]}, deployment=names, tls={"source": "files"})
 
     # Nothing runs on the instance here, so verification fails; the state is what counts.
-    desk.deploy("deploy", *where, **aws)
+    deployed = desk.deploy("deploy", *where, **aws)
+    assert "NOT verified" in deployed.out, deployed.text
     document = json.loads(s3.get_object(Bucket="team-states", Key="sre/state.json")["Body"].read())
     assert {record["phase"] for record in document["records"].values()} == {"ready"}
     history = desk.deploy("history", *where, **aws)

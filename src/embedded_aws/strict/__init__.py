@@ -55,6 +55,7 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_tags.complete()
     s3_buckets.secure_by_default()
     s3_buckets.answer_in_their_own_region()
+    s3_buckets.answer_in_their_own_region()
     route53_zones.ids_begin_with_z()
     s3_bucket_policies.conditions_evaluated()
     s3_creation_tags.kept()

@@ -16,6 +16,7 @@ from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.place import Place
 
@@ -33,20 +34,37 @@ def configured(config_file: Path | None, mode: str | None) -> Config:
 
 
 def remembered(state_file: Path | None, config_file: Path | None = None, mode: str | None = None) -> tuple[Store, State | None]:
-    """The state and where it is kept. Raises Refused where it can't be used; it is then left as it is."""
-    store = stores.opened(state_file or _location(config_file or CONFIG, mode) or STATE)
+    """The state and where it is kept. Raises Refused where it can't be used; it is then left as it is.
+
+    Where local mode is asked for, it is kept on this machine.
+    """
+    config = _as_far_as_understood(config_file or CONFIG, mode)
+    local = config.mode == "local" if config else mode == "local"
+    if state_file and stores.in_s3(state_file) and local and (config_file or mode):
+        raise Refused(_leaves_this_machine(state_file))
+    production = None if local else config
+    where = state_file or (production and production.state.location) or STATE
+    store = stores.opened(where, lambda: _aws_of_the_state(production))
     return store, read_again(store)
 
 
-def _location(config_file: Path, mode: str | None) -> str:
-    """Where a configuration says that the state is; a faulty one is told by whoever needs more of it than this."""
+def _as_far_as_understood(config_file: Path, mode: str | None) -> Config | None:
+    """The configuration; a faulty one is told by whoever needs more of it than where the state is."""
     from sre_agent_deploy.config.load import load
 
     if not config_file.exists():
-        return ""
+        return None
     config = load(config_file, environ=os.environ, mode=cast("Mode | None", mode))
-    # Local mode never leaves this machine.
-    return "" if isinstance(config, tuple) or config.mode == "local" else config.state.location
+    return None if isinstance(config, tuple) else config
+
+
+def _aws_of_the_state(config: Config | None) -> Aws:
+    """The configuration's AWS, else the environment's. S3 itself tells botocore where a bucket is that is in another region."""
+    from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.place import production_place
+
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return production_place(config or Config.model_validate({"mode": "production", "aws": {"region": region}})).aws
 
 
 def read_again(store: Store) -> State | None:
@@ -71,7 +89,8 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
     """Everything a command about AWS needs. `start` starts the AWS of this machine where local mode has none yet."""
     from sre_agent_deploy.place import local_place, production_place
 
-    store, state = remembered(state_file, config_file, mode)
+    # Where nothing else is named, the configuration of this folder is the one that is meant.
+    store, state = remembered(state_file, config_file or (CONFIG if CONFIG.exists() else None), mode)
     if config_file is None and state and not CONFIG.exists():
         config_file, mode = Path(state.config_file), mode or state.mode
     config = configured(config_file, mode)
@@ -120,6 +139,15 @@ def gone(state: State | None) -> Problem:
         what=f"{name} is not there: the AWS of this machine is not running.",
         why="It lives in memory; it was stopped, was killed, or the machine was restarted.",
         do=("Deploy again: `sre-agent-deploy deploy --config examples/local.yaml --mode local`.", "Nothing is left to clean up."),
+    )
+
+
+def _leaves_this_machine(state_file: Path) -> Problem:
+    return Problem(
+        code="LOCAL-STATE-ELSEWHERE",
+        what=f"A local deployment's state is not kept in {state_file}.",
+        why="Local mode never reaches a real account, and a state in S3 is in one.",
+        do=("Leave --state-file out, or name a file of this machine.", "Or deploy to that account: --mode production."),
     )
 
 

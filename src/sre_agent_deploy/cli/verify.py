@@ -22,7 +22,7 @@ def command(config_file: Path | None, mode: str | None, state_file: Path | None,
     from sre_agent_deploy import run
     from sre_agent_deploy.report import files
 
-    _, state = remembered(state_file)
+    _, state = remembered(state_file, config_file, mode)
     if config_file is None and state:
         # What was deployed is proven; a config.yaml that happens to lie here may be of another deployment.
         config_file, mode = Path(state.config_file), mode or state.mode

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 
-def opened(where: Path | str, environ: Mapping[str, str] = os.environ) -> Store:
-    """The store of a state file. Raises Refused on an S3 URI without a key."""
+def in_s3(where: Path | str) -> bool:
+    """Whether this names an object in S3, which is not on this machine."""
     # As a Path, `s3://bucket/key` has lost one of its slashes.
-    scheme, *parts = Path(where).parts
-    if scheme != "s3:":
+    return Path(where).parts[:1] == ("s3:",)
+
+
+def opened(where: Path | str, aws: Callable[[], Aws]) -> Store:
+    """The store of a state file; `aws` is asked for only where it is in S3. Raises Refused on an S3 URI without a key."""
+    if not in_s3(where):
         return FileStore(Path(where).absolute())
+    _, *parts = Path(where).parts
     if len(parts) < 2:
         raise Refused(_no_key(str(where)))
     from sre_agent_deploy.journal.s3_store import S3Store
 
-    return S3Store(_aws(environ), parts[0], "/".join(parts[1:]))
-
-
-def _aws(environ: Mapping[str, str]) -> Aws:
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    url = environ.get("AWS_ENDPOINT_URL", "")
-    return Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
+    return S3Store(aws(), parts[0], "/".join(parts[1:]))
 
 
 def _no_key(where: str) -> Problem:

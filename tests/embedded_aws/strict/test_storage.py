@@ -91,3 +91,23 @@ def test_a_bucket_can_be_tagged_at_its_birth(s3: Any) -> None:
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": tags})
 
     assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+
+
+def test_a_bucket_of_another_region(embedded: EmbeddedAws) -> None:
+    """A request for it is not answered but sent on, as AWS does; botocore follows, and what does not follow is told where to."""
+    name = f"bucket-{uuid.uuid4().hex[:10]}"
+    abroad = embedded.client("s3", region_name="eu-west-1")
+    abroad.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    here = embedded.client("s3")
+    here.put_object(Bucket=name, Key="key", Body=b"value")
+    assert here.get_object(Bucket=name, Key="key")["Body"].read() == b"value"
+    assert here.get_bucket_location(Bucket=name)["LocationConstraint"] == "eu-west-1"
+    answers: list[tuple[int, str]] = []
+
+    def heard(response_dict: Any, **_: Any) -> None:
+        answers.append((response_dict["status_code"], response_dict["headers"].get("x-amz-bucket-region", "")))
+
+    elsewhere = embedded.client("s3", region_name="eu-central-1")
+    elsewhere.meta.events.register("response-received.s3.ListObjectsV2", heard)
+    assert elsewhere.list_objects_v2(Bucket=name)["KeyCount"] == 1
+    assert answers[0] == (301, "eu-west-1")

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from fixtures.embedded import EmbeddedAws
-from sre_agent_deploy.cli.opening import remembered
+from sre_agent_deploy.cli.opening import opened, remembered
+from sre_agent_deploy.journal.document import written
+from sre_agent_deploy.journal.record import State
+from sre_core.problem import Refused
+
+STATE = State("sre-1", "123456789012", "us-east-1", "production", "/config.yaml", {"endpoint": "", "start_id": ""})
 
 
 @pytest.fixture
@@ -25,9 +30,9 @@ def bucket(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return name
 
 
-def _config(bucket: str, mode: str) -> None:
+def _config(bucket: str, mode: str, region: str = "us-east-1") -> None:
     sections = {
-        "aws": {"account_id": "123456789012"},
+        "aws": {"account_id": "123456789012", "region": region},
         "tls": {"source": "files"},
         "deployment": {"ssl_cert_path": "/c.pem", "ssl_key_path": "/k.pem", "domain_name": "sre.example.com"},
         "state": {"location": f"s3://{bucket}/sre/state.json"},
@@ -48,6 +53,32 @@ def test_local_mode(bucket: str) -> None:
     """It keeps its state on this machine, whatever the configuration says."""
     _config(bucket, "production")
     assert remembered(None, mode="local")[0].place == str(Path(".deployment_state").absolute())
+
+
+def test_local_mode_and_a_state_in_s3(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said outright it is refused, before anything is asked of the account whose credentials the user's shell holds."""
+    _config(bucket, "local")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
+    elsewhere = Path(f"s3://{bucket}/sre/state.json")
+    for given in ({"mode": "local"}, {"config_file": Path("config.yaml")}):
+        with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"):
+            remembered(elsewhere, **given)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"):
+        opened(None, None, elsewhere, start=True)
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
+def test_a_bucket_in_another_region(unbooted: EmbeddedAws, bucket: str, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 is asked where the configuration says the deployment is, wherever the shell points, and followed to where the bucket is."""
+    abroad = f"{bucket}-abroad"
+    client = unbooted.client("s3", region_name="eu-west-1")
+    client.create_bucket(Bucket=abroad, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    client.put_object(Bucket=abroad, Key="sre/state.json", Body=written(STATE))
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+    _config(abroad, "production", region)
+    store, state = remembered(None)
+    assert state == STATE
+    store.save(STATE)
 
 
 def test_no_configuration(bucket: str) -> None:
