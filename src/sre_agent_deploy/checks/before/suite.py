@@ -16,6 +16,7 @@ from sre_agent_deploy.checks.before.elastic_ips import ElasticIpAvailable
 from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits
 from sre_agent_deploy.checks.before.instance_parts import ImageThere, KeyPairThere
 from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered
+from sre_agent_deploy.checks.before.limits import InstancesWithinLimit
 from sre_agent_deploy.checks.before.network import NetworkThere
 from sre_agent_deploy.checks.before.region import RegionFits
 from sre_agent_deploy.checks.before.services import every_service
@@ -52,6 +53,7 @@ def of_account(config: Config) -> tuple[Check[Account, Any], ...]:
         *((KeyPairThere(),) if chosen.key_name else ()),
         *((ImageThere(),) if chosen.ami_id else ()),
         *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
+        *((InstancesWithinLimit(),) if config.limits.instances else ()),
     )
     return (RegionFits(), *every_service(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)
 
