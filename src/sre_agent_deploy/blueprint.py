@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sre_agent_deploy import lifetime
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.identity import deployment_id
@@ -39,7 +40,7 @@ def blueprint(config: Config, site: Site) -> Blueprint:
         id,
         (
             bucket(config, id),
-            backend_key(id),
+            backend_key(config, id),
             *login(config, id),
             *client_secrets(id),
             credential_provider(config, id),
@@ -59,7 +60,7 @@ def blueprint(config: Config, site: Site) -> Blueprint:
             ),
             *dns(config),
         ),
-        dict(config.tags),
+        {**config.tags, **lifetime.tags(config.deployment.ttl)},
     )
 
 
@@ -68,9 +69,16 @@ def bucket(config: Config, id: str) -> Item:
     return Item(S3Bucket(name="bucket", bucket_name=chosen or f"{id}-{config.name}"), named=chosen)
 
 
-def backend_key(id: str) -> Item:
-    description = "API key with which the gateway calls the backend APIs"
-    return Item(GeneratedSecret(name="backend_key", secret_name=f"{id}/backend-api-key", json_key="api_key", description=description))
+def backend_key(config: Config, id: str) -> Item:
+    return Item(
+        GeneratedSecret(
+            name=lifetime.TELLER,
+            secret_name=f"{id}/backend-api-key",
+            json_key="api_key",
+            description="API key with which the gateway calls the backend APIs",
+            ttl=config.deployment.ttl,
+        )
+    )
 
 
 def login(config: Config, id: str) -> tuple[Item, ...]:

@@ -23,8 +23,9 @@ def owned(aws: Aws, deployment: str) -> tuple[Owned, ...]:
     """The deployment's secrets: their names begin with its id, and they carry its tag."""
     filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
     pages = aws.secrets.get_paginator("list_secrets").paginate(Filters=filters)
-    listed = [(secret["Name"], tag_list.as_dict(secret.get("Tags"))) for page in pages for secret in page["SecretList"]]
-    return tuple(Owned.tagged(name, tags) for name, tags in listed if tags.get(DEPLOYMENT_TAG) == deployment)
+    listed = [(secret, tags(secret)) for page in pages for secret in page["SecretList"]]
+    ours = [(secret, tagged) for secret, tagged in listed if tagged.get(DEPLOYMENT_TAG) == deployment]
+    return tuple(Owned.tagged(secret["Name"], tagged, secret.get("CreatedDate")) for secret, tagged in ours)
 
 
 def described(aws: Aws, name: str) -> Any:
@@ -60,6 +61,15 @@ def put(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -
         aws.secrets.put_secret_value(SecretId=name, SecretString=_text(parts))
     if description and described(aws, name).get("Description", "") != description:
         aws.secrets.update_secret(SecretId=name, Description=description)
+
+
+def tell(aws: Aws, name: str, tag: str, value: str) -> None:
+    """Give the secret this tag, or none where the value is empty; its other tags stay."""
+    seen = tags(described(aws, name)).get(tag, "")
+    if value and value != seen:
+        aws.secrets.tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
+    if seen and not value:
+        aws.secrets.untag_resource(SecretId=name, TagKeys=[tag])
 
 
 def delete(aws: Aws, name: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.later import Later, LaterText, Ref, Text, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resource import TTL_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.resources.secret_calls import KIND
+from sre_core import clock
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ _LENGTH = 48
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratedSecret(Defaults):
-    """A random value that is made once and that nobody needs to know; programs read it by its ARN."""
+    """A random value that is made once and that nobody needs to know; programs read it by its ARN.
+
+    With a `ttl` it also tells whoever sweeps how long its deployment is needed.
+    """
 
     KIND: ClassVar[str] = KIND
     UNIQUE: ClassVar[bool] = True
@@ -32,6 +36,7 @@ class GeneratedSecret(Defaults):
     secret_name: str
     json_key: str
     description: str
+    ttl: str = ""
 
     def natural_id(self, aws: Aws) -> str:
         return self.secret_name
@@ -46,17 +51,22 @@ class GeneratedSecret(Defaults):
         if found is None:
             return None
         json_key, value = next(iter(secret_calls.values(aws, id).items()), ("", Secret("")))
-        seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=found.get("Description", ""))
-        return Found(id, seen, {"secret_arn": found["ARN"], "value": value}, secret_calls.tags(found))
+        tags = secret_calls.tags(found)
+        description, ttl = found.get("Description", ""), tags.get(TTL_TAG, "")
+        seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=description, ttl=ttl)
+        outputs = {"secret_arn": found["ARN"], "value": value, "created_at": clock.stamp(found["CreatedDate"]), "ttl": ttl}
+        return Found(id, seen, outputs, tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return secret_calls.create(aws, mark, self.secret_name, self.description, {self.json_key: _generated()})
+        told = replace(mark, extra={**mark.extra, TTL_TAG: self.ttl}) if self.ttl else mark
+        return secret_calls.create(aws, told, self.secret_name, self.description, {self.json_key: _generated()})
 
     def configure(self, aws: Aws, id: str) -> None:
         # A value that programs use already is kept: another one would lock them out.
         kept = secret_calls.values(aws, id)
         value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generated()
         secret_calls.put(aws, id, {self.json_key: value}, description=self.description)
+        secret_calls.tell(aws, id, TTL_TAG, self.ttl)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -68,6 +78,7 @@ class GeneratedSecret(Defaults):
             f"Key/value pairs: key {self.json_key}; value: the output of `openssl rand -hex {_LENGTH // 2}`",
             f"Secret name: {self.secret_name}",
             f"Description: {self.description}",
+            *((f"Tags > Add: {TTL_TAG} = {self.ttl}",) if self.ttl else ()),
             "Configure rotation: leave off",
         )
 
@@ -78,7 +89,10 @@ class GeneratedSecret(Defaults):
             "PasswordLength": _LENGTH,
             "ExcludePunctuation": True,
         }
-        return cfn(KIND, {"secret_arn": "Ref"}, Name=self.secret_name, Description=self.description, GenerateSecretString=generate)
+        tags = ({"Key": TTL_TAG, "Value": self.ttl},) if self.ttl else ()
+        return cfn(
+            KIND, {"secret_arn": "Ref"}, Name=self.secret_name, Description=self.description, GenerateSecretString=generate, Tags=tags
+        )
 
     FAILURES: ClassVar[Failures] = secret_calls.FAILURES
 

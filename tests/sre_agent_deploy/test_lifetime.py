@@ -1,0 +1,122 @@
+"""A deployment that is needed for some time only says so in AWS itself, until it is told otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fixtures.cut import Cut, cut_at
+from fixtures.engine import Engine
+from sre_agent_deploy import duration, lifetime
+from sre_agent_deploy.plan import Action, Difference
+from sre_agent_deploy.resource import TTL_TAG
+
+BORN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+OUTPUTS = {"created_at": "2026-11-22T12:00:00Z", "ttl": "24h"}
+
+
+@pytest.fixture
+def temporary(engine: Engine) -> Engine:
+    """A small deployment with a lifetime, made."""
+    engine.parts = ("backend_key", "address", "user_pool")
+    engine.sections["deployment"] = {"ttl": "24h"}
+    engine.deploy()
+    return engine
+
+
+def tagged(engine: Engine, name: str = "backend_key") -> str:
+    """The lifetime that AWS shows: of the secret, or of the Elastic IP."""
+    if name == "address":
+        [address] = engine.client("ec2").describe_addresses(AllocationIds=[engine.id_of(name)])["Addresses"]
+        return _ttl(address["Tags"])
+    return _ttl(engine.client("secretsmanager").describe_secret(SecretId=engine.id_of(name))["Tags"])
+
+
+def _ttl(tags: list[dict[str, Any]]) -> str:
+    return next((tag["Value"] for tag in tags if tag["Key"] == TTL_TAG), "")
+
+
+def test_what_aws_shows_of_a_lifetime(temporary: Engine) -> None:
+    """Every birth carries it, so that what a killed run leaves behind can be told from what is to stay."""
+    assert (tagged(temporary), tagged(temporary, "address")) == ("24h", "24h")
+
+
+def test_another_lifetime(temporary: Engine) -> None:
+    """It is a change like any other, of one resource and in place; the secret's value stays."""
+    before = temporary.plan().change("backend_key").outputs["value"]
+    temporary.sections["deployment"] = {"ttl": "7d"}
+    change = temporary.plan().change("backend_key")
+    assert temporary.changes() == {"backend_key": Action.UPDATE}
+    assert change.differences == (Difference("ttl", "24h", "7d"),)
+    temporary.deploy()
+    assert tagged(temporary) == "7d"
+    assert temporary.plan().change("backend_key").outputs["value"] == before
+
+
+def test_no_lifetime_any_more(temporary: Engine) -> None:
+    """A deployment that is to stay after all loses the tag that would have it swept."""
+    temporary.sections["deployment"] = {}
+    assert temporary.changes() == {"backend_key": Action.UPDATE}
+    temporary.deploy()
+    assert tagged(temporary) == ""
+
+
+def test_a_lifetime_that_somebody_edited(temporary: Engine) -> None:
+    """A tag changed in the Console is drift: shown, and put right by the next deployment."""
+    secrets = temporary.client("secretsmanager")
+    secrets.tag_resource(SecretId=temporary.id_of("backend_key"), Tags=[{"Key": TTL_TAG, "Value": "for ever"}])
+    assert temporary.plan().change("backend_key").differences == (Difference("ttl", "for ever", "24h"),)
+    temporary.deploy()
+    assert tagged(temporary) == "24h"
+
+
+@pytest.mark.parametrize("operation", ["CreateSecret", "CreateGateway", "RunInstances"])
+def test_another_lifetime_while_a_birth_is_open(engine: Engine, operation: str) -> None:
+    """AWS refuses a client token that comes again with other tags; what was born is looked for first, and goes on."""
+    engine.parts = ("gateway", "instance")
+    engine.sections["deployment"] = {"ttl": "1h"}
+    with pytest.raises(Cut), cut_at(engine.aws, operation, "committed"):
+        engine.apply()
+    engine.sections["deployment"] = {"ttl": "2h"}
+    engine.deploy()
+    assert tagged(engine) == "2h"
+
+
+def test_the_one_that_tells(engine: Engine) -> None:
+    """It is always the deployment's own, born before the instance and gone after it: an instance without it was tampered with."""
+    engine.sections = {"deployment": {"ttl": "24h"}, "credentials": {"user_pool_id": "us-east-1_Ab1cd2Ef3"}}
+    item = engine.wanted.item(lifetime.TELLER)
+    assert not item.named
+    assert getattr(item.resource, "ttl", "") == "24h"
+    assert lifetime.TELLER in engine.wanted.needs()["instance"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "ttl"),
+    [({}, None), ({"created_at": OUTPUTS["created_at"]}, None), ({**OUTPUTS, "ttl": "for ever"}, None), ({}, "24h"), (OUTPUTS, "")],
+)
+def test_no_lifetime(outputs: dict[str, str], ttl: str | None) -> None:
+    """What says nothing, or nothing that can be read, is not temporary; nor is what is about to stay."""
+    assert lifetime.lifetime(outputs, ttl) is None
+
+
+def test_when_a_lifetime_ends() -> None:
+    """It counts from the creation that AWS shows; a later deployment renews nothing."""
+    whole = lifetime.lifetime(OUTPUTS)
+    longer = lifetime.lifetime(OUTPUTS, "7d")
+    assert whole and whole.ends == BORN + timedelta(hours=24)
+    assert longer and longer.ends == BORN + timedelta(days=7)
+
+
+@pytest.mark.parametrize(("age", "said"), [(timedelta(hours=23), "Temporary"), (timedelta(hours=24), "EXPIRED"), (timedelta(9), "EXPIRED")])
+def test_what_is_said_of_a_lifetime(age: timedelta, said: str) -> None:
+    """When it may be swept; and once that is so, a ttl that would keep it."""
+    whole = lifetime.lifetime(OUTPUTS)
+    assert whole
+    told = whole.told(BORN + age)
+    assert told.startswith(said)
+    assert "2026-11-23T12:00:00Z" in told
+    advised = duration.parsed(told.partition("set deployment.ttl to ")[2].partition(" ")[0])
+    assert (advised is not None and advised > age) == (said == "EXPIRED")
