@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
 from sre_agent_deploy import ownership
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.aws.attempt import Lost, Patience, attempt
-from sre_agent_deploy.aws.patience import pauses
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.interrupt import interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.resource import Mark, Resource
@@ -30,16 +29,17 @@ def birth(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | 
     mark = replace(mark, token=record.token)
     uncertain = before is record
     for left in reversed(range(TRIES)):
-        if uncertain and (id := _earlier(aws, wanted, mark, record)):
-            return journal.reached(record, "born", id=id)
+        if uncertain:
+            earlier = _earlier(aws, wanted, mark, record)
+            if isinstance(earlier, Problem):
+                return earlier
+            if earlier:
+                return journal.reached(record, "born", id=earlier)
         made = _made(aws, wanted, mark)
         if isinstance(made, str):
             return journal.reached(record, "born", id=made)
         if isinstance(made, Problem):
-            # A name that is taken may be taken by ourselves: by an attempt whose answer was lost. Anything else made nothing.
-            id = _ours(aws, wanted, mark)
-            record = journal.reached(record, "born" if id else "gone", id=id)
-            return record if id else made
+            return _refused(aws, wanted, journal, record, mark=mark, refusal=made)
         if not left:
             return made.problem
         uncertain = True
@@ -50,46 +50,56 @@ def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str
     """The ids of what a birth has made that was begun and is no longer wanted; looked for as long as AWS may hide it."""
     if record is None:
         return ()
-    until = clock.parse(record.intended_at) + kind.SETTLES
-    for pause in pauses():
-        listed = attempt(lambda: kind.owned(aws, deployment))
+    ids: tuple[str, ...] = ()
+    for _ in aws.waits.looks("shown", f"what was begun of {record.name} shows", _hidden(record, kind.SETTLES)):
+        listed = attempt(lambda: kind.owned(aws, deployment), waits=aws.waits)
         if isinstance(listed, Problem | Lost):
             return listed.problem if isinstance(listed, Lost) else listed
         ids = tuple(owned.id for owned in listed if (owned.name, owned.generation) == (record.name, record.generation))
-        if ids or clock.now() > until:
+        if ids:
             return ids
-        time.sleep(pause)
-    raise AssertionError("pauses() never ends")
+    return interrupted() if aws.waits.stop.asked else ()
 
 
 def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
     return attempt(
         lambda: wanted.create(aws, mark),
+        waits=aws.waits,
         subject=wanted,
         failures=wanted.FAILURES,
         propagates=wanted.PROPAGATES,
-        patience=Patience(repeatable=wanted.TOKEN),
+        repeatable=wanted.TOKEN,
     )
 
 
-def _earlier(aws: Aws, wanted: Resource, mark: Mark, record: Record) -> str | None:
-    """The id of what an earlier attempt made; None once AWS can't be hiding it any more."""
+def _refused(aws: Aws, wanted: Resource, journal: Journal, record: Record, *, mark: Mark, refusal: Problem) -> Record | Problem:
+    """A name that is taken may be taken by ourselves: by an attempt whose answer was lost. Any other refusal made nothing."""
+    id = _ours(aws, wanted, mark)
+    if isinstance(id, Problem):
+        return refusal
+    record = journal.reached(record, "born" if id else "gone", id=id)
+    return record if id else refusal
+
+
+def _earlier(aws: Aws, wanted: Resource, mark: Mark, record: Record) -> str | Problem | None:
+    """The id of what an earlier attempt made; None once AWS can't be hiding it any more, a Problem where nobody could look."""
     # With a client token, or a name that only one can have, sending it again is itself the question.
-    patience = timedelta(0) if wanted.TOKEN or wanted.UNIQUE else wanted.SETTLES
-    until = clock.parse(record.intended_at) + patience
-    for pause in pauses():
+    within = timedelta(0) if wanted.TOKEN or wanted.UNIQUE else _hidden(record, wanted.SETTLES)
+    for _ in aws.waits.looks("shown", "whether an earlier attempt made it", within):
         if id := _ours(aws, wanted, mark):
             return id
-        if clock.now() > until:
-            return None
-        time.sleep(pause)
-    raise AssertionError("pauses() never ends")
+    return interrupted() if aws.waits.stop.asked else None
 
 
-def _ours(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
-    """The id of what exists with this mark or under this name, if it is this deployment's."""
-    looked = attempt(lambda: _look(aws, wanted, mark))
-    return looked if isinstance(looked, str) else None
+def _hidden(record: Record, settles: timedelta) -> timedelta:
+    """How much longer AWS may hide what was begun."""
+    return max(clock.parse(record.intended_at) + settles - clock.now(), timedelta(0))
+
+
+def _ours(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | None:
+    """The id of what exists with this mark or under this name, if it is this deployment's. Not to be able to look is no answer."""
+    looked = attempt(lambda: _look(aws, wanted, mark), waits=aws.waits)
+    return looked.problem if isinstance(looked, Lost) else looked
 
 
 def _look(aws: Aws, wanted: Resource, mark: Mark) -> str | None:

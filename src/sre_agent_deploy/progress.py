@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from sre_core import clock
 from sre_core.problem import Problem
+
+type Why = Literal["throttled", "transient", "propagating", "ready", "shown", "gone"]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Why something is waited for, and until when; `operation` and `code` where it is a call that AWS has refused so far."""
+
+    why: Why
+    until: datetime
+    operation: str = ""
+    code: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        parts = {"kind": self.why, "until": clock.stamp(self.until), "operation": self.operation, "code": self.code}
+        return {key: value for key, value in parts.items() if value}
 
 
 @dataclass(frozen=True)
@@ -18,11 +35,14 @@ class Event:
     what: str
     seconds: float = 0.0
     problem: Problem | None = None
+    wait: Wait | None = None
 
     def to_json(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"event": f"{self.step}", "time": clock.stamp(), "name": self.name, "what": self.what}
         if self.step in ("done", "failed"):
             parts["seconds"] = round(self.seconds, 3)
+        if self.wait:
+            parts["wait"] = self.wait.to_json()
         if self.problem:
             parts["problem"] = self.problem.to_json()
         return parts

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from sre_agent_deploy.aws.backoff import Backoff, Refusal, asked_for
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
+from sre_agent_deploy.patience import ALONE, Waits
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
 
@@ -17,18 +18,6 @@ class Lost:
     """A call whose answer never came: AWS may have done it or not. Before a birth is tried again, the engine looks."""
 
     problem: Problem
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long each kind of error is worth repeating. `repeatable` says that sending the call twice does no harm."""
-
-    repeatable: bool = True
-    throttled: timedelta = timedelta(minutes=3)
-    transient: timedelta = timedelta(seconds=30)
-    propagating: timedelta = timedelta(minutes=2)
-    first_wait: float = 0.2
-    longest_wait: float = 8.0
 
 
 def or_none[T](call: Callable[[], T], codes: Collection[str]) -> T | None:
@@ -46,43 +35,46 @@ def or_none[T](call: Callable[[], T], codes: Collection[str]) -> T | None:
 def attempt[T](
     call: Callable[[], T],
     *,
+    waits: Waits = ALONE,
     subject: Any = None,
     failures: Failures | None = None,
     propagates: frozenset[str] = frozenset(),
-    patience: Patience | None = None,
+    repeatable: bool = True,
 ) -> T | Problem | Lost:
     """Make an AWS call and answer its result, a Problem, or Lost where it is not known what came of it.
 
     Throttling and IAM propagation did not change anything, so every call is repeated after them, with exponential
-    backoff and full jitter; server errors and lost connections only where repeating is safe.
+    backoff and full jitter; server errors and lost connections only where sending the call twice does no harm.
     """
-    import tenacity
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    patience = patience or Patience()
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda error: _worth_repeating(error, patience, propagates)),
-        wait=tenacity.wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait),
-        stop=lambda state: _out_of_patience(state, patience, propagates),
-        reraise=True,
-    )
-    try:
-        return retrying(call)
-    except ClientError as error:
-        problem = _told(error, subject, failures or {})
-        return Lost(problem) if _kind(error, propagates) == "transient" else problem
-    except (BotoCoreError, ResponseParserError) as error:
-        problem = _unreachable(error)
-        return Lost(problem) if problem.code == "AWS-UNREACHABLE" else problem
+    backoff = Backoff(waits, repeatable)
+    while True:
+        try:
+            return call()
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            refusal = _refusal(error, propagates)
+            if refusal and backoff.wait(refusal):
+                continue
+            problem = _told(error, subject, failures or {})
+            if refusal is None:
+                return problem
+            problem = waits.ended(problem)
+            return Lost(problem) if refusal.why == "transient" else problem
 
 
-def _kind(error: BaseException, propagates: frozenset[str]) -> str:
+def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:
+    """What AWS refuses for now, or did not answer; None where trying again changes nothing."""
     from botocore.exceptions import ClientError
 
-    if isinstance(error, ClientError):
-        return kind_of(code_of(error), status_of(error), propagates)
-    return "transient" if isinstance(error, _no_answers()) else "final"
+    if not isinstance(error, ClientError):
+        return Refusal("transient", "", type(error).__name__) if isinstance(error, _no_answers()) else None
+    kind = kind_of(code_of(error), status_of(error), propagates)
+    if kind not in ("throttled", "propagating", "transient"):
+        return None
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return Refusal(kind, error.operation_name, code_of(error), asked_for(headers))
 
 
 def _no_answers() -> tuple[type[Exception], ...]:
@@ -93,18 +85,11 @@ def _no_answers() -> tuple[type[Exception], ...]:
     return (HTTPClientError, ConnectionError, ResponseParserError)
 
 
-def _worth_repeating(error: BaseException, patience: Patience, propagates: frozenset[str]) -> bool:
-    kind = _kind(error, propagates)
-    return kind in {"throttled", "propagating"} or (kind == "transient" and patience.repeatable)
-
-
-def _out_of_patience(state: Any, patience: Patience, propagates: frozenset[str]) -> bool:
-    kind = _kind(state.outcome.exception(), propagates)
-    limit = {"throttled": patience.throttled, "propagating": patience.propagating}.get(kind, patience.transient)
-    return bool(state.seconds_since_start >= limit.total_seconds())
-
-
 def _told(error: Any, subject: Any, failures: Failures) -> Problem:
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError):
+        return _unreachable(error)
     operation, code, request_id = error.operation_name, code_of(error), request_id_of(error)
     table = failures.get((operation, code))
     problem = table(subject) if table else _general(operation, code, status_of(error), str(error.response["Error"].get("Message", "")))
@@ -135,9 +120,9 @@ def _general(operation: str, code: str, status: int, message: str) -> Problem:
     if kind == "throttled":
         return Problem(
             code="AWS-THROTTLED",
-            what=f"AWS throttled {operation} for minutes.",
+            what=f"AWS throttled {operation} for longer than `retries.throttled` allows.",
             why="This account sends more requests of this kind than its quota allows.",
-            do=("Run the same command again in a few minutes; it continues where it stopped.",),
+            do=("Run the same command again in a few minutes; it continues where it stopped.", "Or set `retries.throttled` higher."),
         )
     return Problem(
         code="AWS-UNEXPECTED",

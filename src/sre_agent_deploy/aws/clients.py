@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sre_agent_deploy.patience import ALONE, Waits
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -31,45 +33,28 @@ class Endpoint:
     secret_access_key: Secret | None = None
 
 
-class Aws:
-    """One account in one region. Calls are made once: this tool retries by its own rules, because botocore also
-    repeats calls that are not idempotent (a second user pool of the same name succeeds).
-    """
+class Session:
+    """boto3's session for one place and the clients made from it, for all who speak to that account."""
 
-    def __init__(self, *, region: str, account_id: str = "", endpoint: Endpoint | None = None) -> None:
-        self.region = region
-        self.endpoint = endpoint
-        self._account_id = account_id
+    def __init__(self, region: str, endpoint: Endpoint | None, account_id: str) -> None:
+        self.region, self.endpoint, self.account_id = region, endpoint, account_id
         self._making = threading.Lock()
         self._clients: dict[str, Any] = {}
-
-    @property
-    def account_id(self) -> str:
-        """The account that the credentials belong to, asked once."""
-        if not self._account_id:
-            self._account_id = self.sts.get_caller_identity()["Account"]
-        return self._account_id
-
-    @property
-    def partition(self) -> str:
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
-
-    @cached_property
-    def _session(self) -> Any:
-        import boto3
-
-        if self.endpoint and self.endpoint.secret_access_key:
-            return boto3.Session(self.endpoint.access_key_id, self.endpoint.secret_access_key.reveal(), region_name=self.region)
-        return boto3.Session(region_name=self.region)
 
     def client(self, service: str) -> Any:
         """A client, shared by all threads. botocore's clients are thread-safe; making one is not."""
         with self._making:
             if service not in self._clients:
-                self._clients[service] = self._session.client(service, **self._settings())
+                self._clients[service] = self._boto3.client(service, **self._settings())
             return self._clients[service]
+
+    @cached_property
+    def _boto3(self) -> Any:
+        import boto3
+
+        if self.endpoint and self.endpoint.secret_access_key:
+            return boto3.Session(self.endpoint.access_key_id, self.endpoint.secret_access_key.reveal(), region_name=self.region)
+        return boto3.Session(region_name=self.region)
 
     def _settings(self) -> dict[str, Any]:
         from botocore.config import Config
@@ -80,9 +65,47 @@ class Aws:
         addressed = Config(**once, s3={"addressing_style": "path"}, proxies={} if self.endpoint.access_key_id else None)
         return {"endpoint_url": self.endpoint.url, "verify": self.endpoint.ca_file or None, "config": addressed}
 
+
+class Aws:
+    """One account in one region, as one waits for it. Calls are made once: this tool retries by its own rules, because botocore
+    also repeats calls that are not idempotent (a second user pool of the same name succeeds).
+    """
+
+    def __init__(self, *, region: str, account_id: str = "", endpoint: Endpoint | None = None, waits: Waits = ALONE) -> None:
+        self.region = region
+        self.endpoint = endpoint
+        self.waits = waits
+        self._session = Session(region, endpoint, account_id)
+
+    def waiting(self, waits: Waits) -> Aws:
+        """The same account through the same clients, waited for otherwise."""
+        same = copy.copy(self)
+        same.waits = waits
+        return same
+
+    def client(self, service: str) -> Any:
+        return self._session.client(service)
+
+    @property
+    def account_id(self) -> str:
+        """The account that the credentials belong to, asked once."""
+        if not self._session.account_id:
+            self._session.account_id = self.sts.get_caller_identity()["Account"]
+        return self._session.account_id
+
+    @property
+    def partition(self) -> str:
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
     @property
     def sts(self) -> STSClient:
         return self.client("sts")  # type: ignore[no-any-return]
+
+    @property
+    def budgets(self) -> Any:  # its stubs are not among ours
+        return self.client("budgets")
 
     @property
     def s3(self) -> S3Client:

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.aws.attempt import Lost, Patience, attempt
+from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.interactive.account import NOTHING, Account, Subnet, Vpc, Zone
+from sre_agent_deploy.patience import Patience, Waits
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SubnetTypeDef, VpcTypeDef
 
 LONGEST_WAIT = 4.0
-ONCE = Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0))
+ONCE = Waits(Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 
 
 def usual_region(environ: Mapping[str, str]) -> str:
@@ -86,7 +87,7 @@ class Discovery:
 
 def _or_nothing[T](call: Callable[[], T]) -> T | None:
     """A read's answer, or None for any reason: a proposal that is missing is no fault of the user's."""
-    answer = attempt(call, patience=ONCE)
+    answer = attempt(call, waits=ONCE)
     return None if isinstance(answer, Problem | Lost) else answer
 
 

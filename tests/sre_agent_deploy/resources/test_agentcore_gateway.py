@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.aws.attempt import Patience, attempt
+from sre_agent_deploy.aws.attempt import attempt
 from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.plan import difference
@@ -116,9 +116,7 @@ def test_the_name_of_a_gateway_of_somebody_else(aws: Aws, marked: Marked, gatewa
 def test_a_role_that_is_new(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """AgentCore can't assume a role that IAM has not spread yet: its refusal is worth repeating, and then a problem that says so."""
     unknown = replace(gateway, role_arn=f"{gateway.role_arn}-to-come")
-    problem = attempt(
-        lambda: unknown.create(aws, marked("gateway")), subject=unknown, failures=Gateway.FAILURES, patience=Patience(repeatable=False)
-    )
+    problem = attempt(lambda: unknown.create(aws, marked("gateway")), subject=unknown, failures=Gateway.FAILURES, repeatable=False)
     assert isinstance(problem, Problem)
     assert problem.code == "AGENTCORE-GATEWAY-REFUSED"
     assert kind_of(problem.context["aws_code"], 400, Gateway.PROPAGATES) == "propagating"

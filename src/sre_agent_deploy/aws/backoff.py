@@ -1,0 +1,77 @@
+"""The waits between the trials of one call: exponential with full jitter, no shorter than AWS asks for, never past their deadline."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sre_agent_deploy.patience import TOLD_AFTER, Patience, Waits
+from sre_agent_deploy.progress import Wait, Why
+from sre_core import clock
+
+_SAID: Mapping[Why, str] = {
+    "throttled": "AWS throttles {operation} ({code})",
+    "propagating": "AWS has not spread a new role yet: {operation} answers {code}",
+    "transient": "{operation} got no answer of AWS's ({code})",
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A call that failed for now, and how long AWS itself asks to wait: seconds, nothing where it does not say."""
+
+    why: Why
+    operation: str
+    code: str
+    after: float = 0.0
+
+
+@dataclass
+class Backoff:
+    """The waits of one call, from its first trial on."""
+
+    waits: Waits
+    repeatable: bool
+    """Whether a call whose answer never came may be sent again."""
+    _began: float = field(default_factory=time.monotonic)
+    _trials: int = 0
+    _told: Why | None = None
+
+    def wait(self, refusal: Refusal) -> bool:
+        """Wait until the next trial is due; False where there is to be none: it might do harm, its time is up, or a stop was asked for."""
+        if refusal.why == "transient" and not self.repeatable:
+            return False
+        waited = time.monotonic() - self._began
+        left = _limit(self.waits.patience, refusal.why).total_seconds() - waited
+        if left <= 0:
+            return False
+        pause = min(left, max(refusal.after, self._jitter()))
+        if waited + pause >= TOLD_AFTER and refusal.why != self._told:
+            self._tell(refusal, left)
+        return not self.waits.stop.pause(pause)
+
+    def _jitter(self) -> float:
+        """Anything between nothing and a bound that doubles each time, so that many who were refused together return apart."""
+        patience, self._trials = self.waits.patience, self._trials + 1
+        return random.uniform(0, min(patience.longest_wait, patience.first_wait * 2 ** min(self._trials - 1, 30)))  # noqa: S311  # no secret
+
+    def _tell(self, refusal: Refusal, left: float) -> None:
+        self._told = refusal.why
+        until = clock.now() + timedelta(seconds=left)
+        what = _SAID[refusal.why].format(operation=refusal.operation or "a call", code=refusal.code)
+        self.waits.tell(what, Wait(refusal.why, until, refusal.operation, refusal.code))
+
+
+def _limit(patience: Patience, why: Why) -> timedelta:
+    return {"throttled": patience.throttled, "propagating": patience.propagating}.get(why, patience.transient)
+
+
+def asked_for(headers: Mapping[str, str]) -> float:
+    """How many seconds AWS asks to wait: `Retry-After` counts seconds, AWS's own `x-amz-retry-after` thousandths of one."""
+    for name, unit in (("x-amz-retry-after", 1000), ("retry-after", 1)):
+        if (text := headers.get(name, "")).isdecimal():
+            return int(text) / unit
+    return 0.0
