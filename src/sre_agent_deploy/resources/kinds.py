@@ -6,6 +6,7 @@ from sre_agent_deploy.resource import Resource
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
+from sre_agent_deploy.resources.budgets_budget import Budget
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
@@ -41,6 +42,7 @@ ORDER: tuple[type[Resource], ...] = (
     ElasticIp,
     AddressAssociation,
     DnsRecord,
+    Budget,
 )
 
 

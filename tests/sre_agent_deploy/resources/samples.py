@@ -36,20 +36,26 @@ VALID: Mapping[str, Any] = {
     "address": "192.0.2.10",
     "allocation_id": "eipalloc-0123456789abcdef0",
     "bucket_name": "sre-0000000000-files",
+    "budget_type": "COST",
     "ca_uri": "s3://sre-0000000000-files/ca.pem",
     "content": Content(b"openapi: 3.1.0"),
     "content_type": "application/yaml",
     "cidr": "192.0.2.0/24",
+    "comparison_operator": "GREATER_THAN",
     "discovery_url": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Ab1/.well-known/openid-configuration",
     "domain": "sre-0000000000",
+    "email": "team@example.com",
     "gateway_id": "sre-0000000000-gateway-abcdefghij",
     "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
     "hosts": ("sre.example.com",),
     "image_id": "ami-0123456789abcdef0",
     "instance_id": "i-0123456789abcdef0",
     "instance_type": "t3.medium",
+    "limit_amount": "50",
+    "limit_unit": "USD",
     "managed_policies": ("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     "mfa": "OPTIONAL",
+    "notification_type": "ACTUAL",
     "path": "/sre-agent/sre-0000000000/",
     "port": 443,
     "profile_arn": "arn:aws:iam::123456789012:instance-profile/sre-agent/sre-0000000000/instance",
@@ -62,6 +68,10 @@ VALID: Mapping[str, Any] = {
     "service": "ec2.amazonaws.com",
     "status_uri": "s3://sre-0000000000-files/status/instance-1/",
     "subnet_id": "subnet-0123456789abcdef0",
+    "tag_key_value": "user:sre-agent:deployment-id$sre-0000000000",
+    "threshold": 80.0,
+    "threshold_type": "PERCENTAGE",
+    "time_unit": "MONTHLY",
     "trust_conditions": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
     "conditions": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
     "actions": ("s3:GetObject",),
@@ -74,6 +84,7 @@ VALID: Mapping[str, Any] = {
 OTHER: Mapping[str, Any] = {
     "mfa": "ON",
     "instance_type": "t3.large",
+    "limit_amount": "60",
     "image_id": "ami-0fedcba9876543210",
     "content": Content(b"openapi: 3.0.0"),
     "source": SampleSource("another"),
@@ -126,7 +137,7 @@ def _others(name: str, value: Any, secrets: bool) -> Iterator[Any]:
         yield OTHER[name]
     elif isinstance(value, bool):
         yield not value
-    elif isinstance(value, int):
+    elif isinstance(value, int | float):
         yield value + 1
     elif isinstance(value, str):
         yield f"{value}x"

@@ -17,7 +17,7 @@ from .samples import kinds, sample
 from .wire import Recorder
 
 # Services whose models list the errors of each operation; the others' models name few.
-COMPLETE = ("bedrock-agentcore-control", "cognito-idp")
+COMPLETE = ("bedrock-agentcore-control", "budgets", "cognito-idp")
 OTHERS = ("ec2", "iam", "route53", "s3", "secretsmanager", "ssm")
 FAILURES = [(kind, *failure) for kind in kinds() for failure in kind.FAILURES]
 

@@ -11,7 +11,7 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.resource import Mark
 from sre_core.secret import Secret
 
-_SERVICES = ("bedrock-agentcore-control", "cognito-idp", "ec2", "iam", "route53", "s3", "secretsmanager", "ssm", "sts")
+_SERVICES = ("bedrock-agentcore-control", "budgets", "cognito-idp", "ec2", "iam", "route53", "s3", "secretsmanager", "ssm", "sts")
 _READS = re.compile("Get|List|Describe|Head")
 # Answers may be ids, ARNs or JSON documents; one text passes for all of them.
 _TEXT = '{"text": "anything at all, and long enough for an ARN"}'
@@ -65,7 +65,7 @@ def _made_up(shape: Any, depth: int = 0) -> Any:
         return {name: _made_up(member, depth + 1) for name, member in _members(shape)} if depth < 8 else {}
     if shape.type_name == "list":
         return [_made_up(shape.member, depth + 1)] if depth < 8 else []
-    if shape.type_name in ("integer", "long"):
+    if shape.type_name in ("integer", "long", "double"):
         return shape.metadata.get("min", 1)
     return {"map": {}, "boolean": False, "timestamp": None}.get(shape.type_name, _TEXT)
 

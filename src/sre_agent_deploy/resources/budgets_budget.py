@@ -1,0 +1,232 @@
+"""AWS::Budgets::Budget"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resources import tag_list
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+# GovCloud has no AWS Budgets, and in China nothing is billed in USD.
+PARTITIONS = frozenset({"aws"})
+_GONE = ("NotFoundException",)
+_READS = ("DescribeBudget", "DescribeBudgets", "DescribeNotificationsForBudget", "DescribeSubscribersForNotification")
+_WRITES = ("CreateBudget", "UpdateBudget", "DeleteBudget", "CreateNotification", "DeleteNotification")
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Notification:
+    """A mail to one address when the costs, so far or as forecast, pass a share of the limit."""
+
+    notification_type: str
+    threshold: float
+    email: str
+    threshold_type: str = "PERCENTAGE"
+    comparison_operator: str = "GREATER_THAN"
+
+    def named(self) -> dict[str, Any]:
+        """What a budget knows it by: two may not be alike in this."""
+        return {
+            "NotificationType": self.notification_type,
+            "ComparisonOperator": self.comparison_operator,
+            "Threshold": self.threshold,
+            "ThresholdType": self.threshold_type,
+        }
+
+    def subscribers(self) -> list[dict[str, str]]:
+        return [{"SubscriptionType": "EMAIL", "Address": self.email}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(Defaults):
+    """Says by e-mail when what carries a tag costs more than planned. It stops nothing."""
+
+    KIND: ClassVar[str] = "AWS::Budgets::Budget"
+    UNIQUE: ClassVar[bool] = True
+    FIXED: ClassVar[frozenset[str]] = frozenset({"budget_name"})
+
+    name: str
+    budget_name: str
+    limit_amount: str
+    tag_key_value: str
+    notifications: tuple[Notification, ...]
+    limit_unit: str = "USD"
+    time_unit: str = "MONTHLY"
+    budget_type: str = "COST"
+
+    def __post_init__(self) -> None:
+        # AWS shows 50 as 50.0, and notifications in an order of its own.
+        amount = self.limit_amount.rstrip("0").rstrip(".") if "." in self.limit_amount else self.limit_amount
+        object.__setattr__(self, "limit_amount", amount)
+        object.__setattr__(self, "notifications", tuple(sorted(self.notifications)))
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.budget_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        if aws.partition not in PARTITIONS:
+            return ()
+        # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
+        pages = aws.budgets.get_paginator("describe_budgets").paginate(AccountId=aws.account_id)
+        names = [budget["BudgetName"] for page in pages for budget in page.get("Budgets", ())]
+        tagged = [(name, _tags(aws, name)) for name in names if name.startswith(deployment)]
+        return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        answer: Any = or_none(lambda: aws.budgets.describe_budget(AccountId=aws.account_id, BudgetName=id), _GONE)
+        if answer is None:
+            return None
+        budget = answer["Budget"]
+        limit = budget.get("BudgetLimit", {})
+        seen = cls(
+            name=name,
+            budget_name=id,
+            limit_amount=limit.get("Amount", ""),
+            limit_unit=limit.get("Unit", ""),
+            time_unit=budget["TimeUnit"],
+            budget_type=budget["BudgetType"],
+            tag_key_value=_tag_key_value(budget.get("CostFilters", {})),
+            notifications=_notifications(aws, id),
+        )
+        return Found(id, seen, tags=_tags(aws, id))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        each = [{"Notification": one.named(), "Subscribers": one.subscribers()} for one in self.notifications]
+        aws.budgets.create_budget(
+            AccountId=aws.account_id, Budget=self._budget(), NotificationsWithSubscribers=each, ResourceTags=mark.tag_list()
+        )
+        return self.budget_name
+
+    def configure(self, aws: Aws, id: str) -> None:
+        place = {"AccountId": aws.account_id, "BudgetName": id}
+        found = type(self).read(aws, id, self.name)
+        # Without a difference nothing is said: an update sets what was spent back to zero until AWS has counted again.
+        if found is None or replace(found.seen, notifications=self.notifications) != self:
+            aws.budgets.update_budget(AccountId=aws.account_id, NewBudget=self._budget())
+        wanted, seen = set(self.notifications), set(found.seen.notifications if found else ())
+        for notification in sorted(seen - wanted):
+            aws.budgets.delete_notification(**place, Notification=notification.named())
+        for notification in sorted(wanted - seen):
+            aws.budgets.create_notification(**place, Notification=notification.named(), Subscribers=notification.subscribers())
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        or_none(lambda: aws.budgets.delete_budget(AccountId=aws.account_id, BudgetName=id), _GONE)
+
+    def console(self) -> Steps:
+        alerts = tuple(
+            f"Add an alert threshold: {one.notification_type}; {one.comparison_operator} {one.threshold:g} ({one.threshold_type}); "
+            f"Email recipients: {one.email}"
+            for one in self.notifications
+        )
+        return (
+            f"Billing and Cost Management > Budgets > Create budget > Customize (advanced); Budget type: {self.budget_type}",
+            f"Budget name: {self.budget_name}; Period: {self.time_unit}; Recurring; Fixed; {self.limit_amount} {self.limit_unit}",
+            f"Budget scope > Filter specific AWS cost dimensions > Add filter; Dimension: Tag; key and value: {self.tag_key_value}",
+            *alerts,
+            "Billing and Cost Management > Cost allocation tags, in the management account: activate the tag's key, or nothing is counted",
+        )
+
+    def template(self) -> CfnResource:
+        budget = self._budget()
+        budget["BudgetLimit"]["Amount"] = float(self.limit_amount)
+        each = tuple({"Notification": one.named(), "Subscribers": one.subscribers()} for one in self.notifications)
+        return cfn(self.KIND, Budget=budget, NotificationsWithSubscribers=each)
+
+    def _budget(self) -> dict[str, Any]:
+        return {
+            "BudgetName": self.budget_name,
+            "BudgetType": self.budget_type,
+            "TimeUnit": self.time_unit,
+            "BudgetLimit": {"Amount": self.limit_amount, "Unit": self.limit_unit},
+            "CostFilters": {"TagKeyValue": [self.tag_key_value]},
+        }
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateBudget", "DuplicateRecordException"): lambda budget: Problem(
+            code="BUDGET-NAME-TAKEN",
+            what=f"Budget {budget.budget_name} was not created.",
+            why="This account has a budget of that name already, and it does not carry this deployment's tag.",
+            do=(
+                "Delete it if it is a leftover (Billing and Cost Management > Budgets), or set another `name:` for this deployment.",
+                "Run the same command again.",
+            ),
+        ),
+        **{
+            ("CreateBudget", code): lambda budget: Problem(
+                code="BUDGET-QUOTA",
+                what=f"Budget {budget.budget_name} was not created.",
+                why="This account has as many budgets as its quota allows.",
+                do=("Delete budgets that nobody reads (Billing and Cost Management > Budgets).", "Run the same command again."),
+                aws_docs="https://docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html",
+            )
+            for code in ("CreationLimitExceededException", "ServiceQuotaExceededException")
+        },
+        **{
+            (operation, "InvalidParameterException"): lambda budget: Problem(
+                code="BUDGET-REFUSED",
+                what=f"AWS did not accept the budget {budget.budget_name}.",
+                why=f"It does not take {budget.limit_amount} {budget.limit_unit} a month, or an e-mail address, as they stand.",
+                do=("Correct limits.monthly_usd or alerts.email.", "Run the same command again."),
+            )
+            for operation in ("CreateBudget", "UpdateBudget", "CreateNotification")
+        },
+        **{(operation, "AccessDeniedException"): lambda _: _denied() for operation in (*_READS, *_WRITES)},
+    }
+
+
+def _denied() -> Problem:
+    return Problem(
+        code="BUDGET-ACCESS-DENIED",
+        what="AWS Budgets does not let these credentials in.",
+        why="Their policy lacks budgets:ViewBudget, budgets:ListTagsForResource, budgets:ModifyBudget or budgets:TagResource; "
+        "or this account keeps IAM users and roles out of its billing.",
+        do=(
+            "Allow these actions on the budget's ARN to the identity that you deploy with.",
+            "As the root user, see that Account > IAM user and role access to Billing information is activated.",
+            "Or leave limits.monthly_usd empty: then there is no budget.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/cost-management/latest/userguide/control-access-billing.html",
+    )
+
+
+def _tags(aws: Aws, budget_name: str) -> dict[str, str]:
+    # AWS Budgets knows budgets by name everywhere but here, and never shows an ARN.
+    arn = f"arn:{aws.partition}:budgets::{aws.account_id}:budget/{budget_name}"
+    answer: Any = or_none(lambda: aws.budgets.list_tags_for_resource(ResourceARN=arn), _GONE)
+    return tag_list.as_dict((answer or {}).get("ResourceTags"))
+
+
+def _notifications(aws: Aws, budget_name: str) -> tuple[Notification, ...]:
+    place = {"AccountId": aws.account_id, "BudgetName": budget_name}
+    pages = aws.budgets.get_paginator("describe_notifications_for_budget").paginate(**place)
+    return tuple(_notification(aws, place, shown) for page in or_none(lambda: list(pages), _GONE) or () for shown in page["Notifications"])
+
+
+def _notification(aws: Aws, place: dict[str, str], shown: dict[str, Any]) -> Notification:
+    """One notification; several addresses, which we never set, stand in its `email` together."""
+    named = {key: shown[key] for key in ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType") if key in shown}
+    answer: Any = or_none(lambda: aws.budgets.describe_subscribers_for_notification(**place, Notification=named), _GONE)
+    return Notification(
+        notification_type=named["NotificationType"],
+        comparison_operator=named["ComparisonOperator"],
+        threshold=named["Threshold"],
+        # AWS leaves out the usual one.
+        threshold_type=named.get("ThresholdType", "PERCENTAGE"),
+        email=", ".join(sorted(subscriber["Address"] for subscriber in (answer or {}).get("Subscribers", ()))),
+    )
+
+
+def _tag_key_value(filters: dict[str, list[str]]) -> str:
+    """The one tag that is counted by; whatever else a budget filters by is shown with its dimension, so that it counts as different."""
+    if list(filters) == ["TagKeyValue"] and len(filters["TagKeyValue"]) == 1:
+        return filters["TagKeyValue"][0]
+    return "; ".join(f"{dimension}: {', '.join(values)}" for dimension, values in sorted(filters.items()))

@@ -1,0 +1,149 @@
+"""The budget: one of its name, with exactly the notifications that were declared, said in as few calls as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resources.budgets_budget import Budget, Notification
+
+from .conftest import Marked
+from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+
+TEAM = "team@example.com"
+
+
+@pytest.fixture
+def budget(deployment: str) -> Budget:
+    return Budget(
+        name="budget",
+        budget_name=f"{deployment}-monthly",
+        limit_amount="50",
+        tag_key_value=f"user:sre-agent:deployment-id${deployment}",
+        notifications=(
+            Notification(notification_type="FORECASTED", threshold=100, email=TEAM),
+            Notification(notification_type="ACTUAL", threshold=80, email=TEAM),
+        ),
+    )
+
+
+@contextmanager
+def said(aws: Aws) -> Iterator[list[str]]:
+    """The changing calls that are made meanwhile."""
+    calls: list[str] = []
+
+    def note(model: Any, **_: Any) -> None:
+        calls.extend(() if model.name.startswith(("Describe", "List")) else (model.name,))
+
+    aws.budgets.meta.events.register("before-call", note)
+    yield calls
+    aws.budgets.meta.events.unregister("before-call", note)
+
+
+def place(aws: Aws, budget: Budget) -> dict[str, str]:
+    return {"AccountId": aws.account_id, "BudgetName": budget.budget_name}
+
+
+def test_a_budget_from_birth_to_death(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """It is made whole in one call, and takes its notifications along when it goes."""
+    with said(aws) as calls:
+        lives_and_dies(aws, budget, marked("budget"))
+    assert calls == ["CreateBudget", "DeleteBudget"]
+
+
+def test_another_limit(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
+    """It takes one call, after which nothing differs; a limit that is only written otherwise takes none."""
+    id = born(aws, budget, marked("budget"))
+    with said(aws) as calls:
+        configured(aws, replace(budget, limit_amount="70.50"), id)
+        assert drift(aws, replace(budget, limit_amount="70.5"), id) == ()
+        configured(aws, replace(budget, limit_amount="70.5"), id)
+    assert calls == ["UpdateBudget"]
+    assert read(aws, budget, id).owner(deployment) == "us"
+
+
+def test_a_budget_that_differs(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """Amount, period, filter and notifications are put right."""
+    id = born(aws, budget, marked("budget"))
+    repairs(aws, budget, id, limit_amount="1000")
+    repairs(aws, budget, id, time_unit="QUARTERLY")
+    repairs(aws, budget, id, tag_key_value="user:team$sre")
+    repairs(aws, budget, id, notifications=budget.notifications[:1])
+
+
+def test_a_filter_of_somebody_else(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """A budget that counts more, less or nothing at all by its filter is seen to differ."""
+    id = born(aws, budget, marked("budget"))
+    told = {"BudgetName": id, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
+    for filters in ({}, {"Service": ["Amazon EC2"]}, {"TagKeyValue": [budget.tag_key_value, "user:team$sre"]}):
+        aws.budgets.update_budget(AccountId=aws.account_id, NewBudget={**told, "CostFilters": filters})
+        assert [entry.field for entry in drift(aws, budget, id)] == ["tag_key_value"]
+        configured(aws, budget, id)
+        assert drift(aws, budget, id) == ()
+
+
+def test_another_address(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """Everybody who is not declared stops being told, and who is declared is told."""
+    id = born(aws, budget, marked("budget"))
+    other = replace(budget, notifications=tuple(replace(each, email="new@example.com") for each in budget.notifications))
+    configured(aws, other, id)
+    assert {each.email for each in read(aws, budget, id).seen.notifications} == {"new@example.com"}
+
+
+def test_an_address_that_was_added_by_hand(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """It is seen, and taken away again; only that notification is touched."""
+    id = born(aws, budget, marked("budget"))
+    someone = {"SubscriptionType": "EMAIL", "Address": "a@example.com"}
+    aws.budgets.create_subscriber(**place(aws, budget), Notification=budget.notifications[0].named(), Subscriber=someone)
+    assert read(aws, budget, id).seen.notifications[0].email == f"a@example.com, {TEAM}"
+    with said(aws) as calls:
+        configured(aws, budget, id)
+    assert calls == ["DeleteNotification", "CreateNotification"]
+    assert drift(aws, budget, id) == ()
+
+
+def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """What is not wanted goes first, so there is room for what is."""
+    id = born(aws, budget, marked("budget"))
+    for each in budget.notifications:
+        aws.budgets.delete_notification(**place(aws, budget), Notification=each.named())
+    for threshold in range(1, 11):
+        other = replace(budget.notifications[0], threshold=threshold)
+        aws.budgets.create_notification(**place(aws, budget), Notification=other.named(), Subscribers=other.subscribers())
+    configured(aws, budget, id)
+    assert drift(aws, budget, id) == ()
+
+
+def test_a_budget_of_somebody_else(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
+    """Its name is taken: it shows as a stranger's before anything is made, and a birth is refused."""
+    someone = replace(marked("budget"), deployment="sre-of-somebody-else")
+    id = born(aws, budget, someone)
+    assert read(aws, budget, budget.natural_id(aws)).owner(deployment) == "stranger"
+    assert Budget.owned(aws, deployment) == ()
+    assert refused(aws, budget, marked("budget")).code == "BUDGET-NAME-TAKEN"
+    dies(aws, budget, id, "sre-of-somebody-else")
+
+
+def test_what_aws_does_not_accept(aws: Aws, marked: Marked, budget: Budget) -> None:
+    """It is a Problem that names the settings."""
+    problem = refused(aws, replace(budget, limit_amount="a lot"), marked("budget"))
+    assert problem.code == "BUDGET-REFUSED"
+    assert "limits.monthly_usd" in problem.do[0]
+
+
+def test_a_budget_that_is_gone(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
+    """It reads as nothing, and deleting it again is no failure."""
+    id = born(aws, budget, marked("budget"))
+    dies(aws, budget, id, deployment)
+    Budget.delete(aws, id)
+    assert Budget.read(aws, id, "budget") is None
+
+
+def test_where_there_are_no_budgets(budget: Budget) -> None:
+    """GovCloud has no AWS Budgets and China no dollars: nothing is asked there, so a cleanup is not held up."""
+    assert [Budget.owned(Aws(region=region, account_id="123456789012"), "sre-0") for region in ("us-gov-west-1", "cn-north-1")] == [(), ()]
