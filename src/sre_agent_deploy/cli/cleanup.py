@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.opening import configured, gone, read_again, remembered, still_there
-from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.cleaning import aws_stopped, configured_for, named_in, placed, same_account, taken_back
+from sre_agent_deploy.cli.opening import gone, remembered, still_there
+from sre_agent_deploy.cli.options import STATE, config_option, json_option, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
-from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.cleanup import Cleaned
-    from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.inventory import Inventory
     from sre_agent_deploy.place import Place
 
@@ -42,21 +40,20 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    from sre_agent_deploy import cleanup, inventory
-    from sre_agent_deploy.journal.journal import Journal
+    from sre_agent_deploy import inventory
 
     store, state = remembered(state_file, config_file, mode)
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
         raise Refused(_which(state_file or STATE))
     state = state if state and state.deployment == deployment else None
-    config = _config(config_file, mode, state)
-    named = {} if state else _named(config)
-    place = _place(config, state)
+    config = configured_for(config_file, mode, state)
+    named = {} if state else named_in(config)
+    place = placed(config)
     if place is None:
         _sweep(deployment)
         raise Refused(gone(state))
-    _same_account(place, state)
+    same_account(place, state)
     state = still_there(state, place)
     found = inventory.find_all(place.aws, deployment, state, named)
     if found.problems and not found.doomed:
@@ -65,15 +62,8 @@ def command(
         sys.exit(_shown(found, as_json=as_json))
     if found.doomed and not yes:
         _agree(deployment, len(found.doomed), named=deployment_id is not None)
-    with store.held("cleanup") if state else nullcontext(), observing(as_json=as_json) as observe, interruptible() as stop:
-        # What another process finished while this one asked counts.
-        state = read_again(store) if state else None
-        journal = Journal(store, state) if state else None
-        if journal:
-            journal.began("cleanup")
-        cleaned = cleanup.cleanup(place.aws, deployment, journal, observe, named=named, stop=stop)
-        if journal:
-            journal.ended("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
+    with observing(as_json=as_json) as observe, interruptible() as stop:
+        cleaned = taken_back(place, deployment, store, state, observe, named=named, stop=stop)
     sys.exit(_told(deployment, cleaned, place, as_json=as_json))
 
 
@@ -108,7 +98,7 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
         click.echo(f"{len(cleaned.removed)} deleted, {len(cleaned.problems)} remain: run the same command again.", err=True)
         return EXIT_CODE if cleaned.stopped else 1
     connection.remove(deployment)
-    stopped = _stopped_aws(deployment, place)
+    stopped = aws_stopped(deployment, place)
     if as_json:
         click.echo(json.dumps({"cleaned_up": deployment, "deleted": len(cleaned.removed), "aws_stopped": stopped}))
     elif not cleaned.removed:
@@ -118,61 +108,6 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
         if stopped:
             click.echo("The AWS of this machine, which was started for it, is stopped.")
     return 0
-
-
-def _stopped_aws(deployment: str, place: Place) -> bool:
-    """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
-    from sre_agent_deploy import connection, local
-
-    if not place.registry or connection.others(deployment, place.registry.path):
-        return False
-    return local.stopped(place.registry)
-
-
-def _config(config_file: Path | None, mode: str | None, state: State | None) -> Config:
-    """Which AWS to look in: the one of the state file where there is one; deleting needs nothing else of the configuration."""
-    from sre_agent_deploy.config.models import AWSConfig, Config
-
-    if config_file or (state is None and mode != "local" and CONFIG.exists()):
-        return configured(config_file, mode)
-    if state is None:
-        return Config.model_validate({"mode": mode or "production"})
-    aws = AWSConfig(
-        account_id=state.account, region=state.region, endpoint_url="" if state.mode == "local" else state.aws.get("endpoint", "")
-    )
-    return Config.model_validate({"mode": mode or state.mode, "aws": aws.model_dump()})
-
-
-def _named(config: Config) -> dict[str, tuple[str, ...]]:
-    """What the configuration names and where something of ours may lie, by kind."""
-    chosen = {"AWS::Cognito::UserPool": config.credentials.user_pool_id, "AWS::S3::Bucket": config.gateway.s3_bucket}
-    return {kind: (id,) for kind, id in chosen.items() if id}
-
-
-def _place(config: Config, state: State | None) -> Place | None:
-    from sre_agent_deploy.place import local_place, production_place
-
-    place = local_place(config, start=False) if config.mode == "local" else production_place(config)
-    if isinstance(place, Problem):
-        raise Refused(place)
-    return place
-
-
-def _same_account(place: Place, state: State | None) -> None:
-    from sre_agent_deploy.aws.attempt import Lost, attempt
-
-    account = attempt(lambda: place.aws.account_id)
-    if isinstance(account, Problem | Lost):
-        raise Refused(account.problem if isinstance(account, Lost) else account)
-    if state and account != state.account:
-        raise Refused(
-            Problem(
-                code="AWS-OTHER-ACCOUNT",
-                what=f"The credentials belong to account {account}; this deployment is in account {state.account}.",
-                why="Another profile or role is active, or the state file was edited.",
-                do=(f"Sign in to account {state.account} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
-            )
-        )
 
 
 def _unconfirmed(deployment: str, count: int) -> Problem:

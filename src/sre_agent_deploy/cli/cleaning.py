@@ -1,0 +1,95 @@
+"""What both ways of cleaning up share: which AWS to look in, and taking one deployment back."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sre_agent_deploy.cli.opening import configured, read_again
+from sre_agent_deploy.cli.options import CONFIG
+from sre_agent_deploy.interrupt import Stop
+from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.store import Store
+from sre_agent_deploy.progress import Observer
+from sre_core.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.cleanup import Cleaned
+    from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.inventory import Named
+    from sre_agent_deploy.place import Place
+
+
+def configured_for(config_file: Path | None, mode: str | None, state: State | None) -> Config:
+    """Which AWS to look in: the one of the state file where there is one; deleting needs nothing else of the configuration."""
+    from sre_agent_deploy.config.models import AWSConfig, Config
+
+    if config_file or (state is None and mode != "local" and CONFIG.exists()):
+        return configured(config_file, mode)
+    if state is None:
+        return Config.model_validate({"mode": mode or "production"})
+    aws = AWSConfig(
+        account_id=state.account, region=state.region, endpoint_url="" if state.mode == "local" else state.aws.get("endpoint", "")
+    )
+    return Config.model_validate({"mode": mode or state.mode, "aws": aws.model_dump()})
+
+
+def named_in(config: Config) -> dict[str, tuple[str, ...]]:
+    """What the configuration names and where something of ours may lie, by kind."""
+    chosen = {"AWS::Cognito::UserPool": config.credentials.user_pool_id, "AWS::S3::Bucket": config.gateway.s3_bucket}
+    return {kind: (id,) for kind, id in chosen.items() if id}
+
+
+def placed(config: Config) -> Place | None:
+    """That AWS; None for the one of this machine where it does not run."""
+    from sre_agent_deploy.place import local_place, production_place
+
+    place = local_place(config, start=False) if config.mode == "local" else production_place(config)
+    if isinstance(place, Problem):
+        raise Refused(place)
+    return place
+
+
+def same_account(place: Place, state: State | None) -> None:
+    """Raises Refused where the credentials belong to another account than the deployment."""
+    from sre_agent_deploy.aws.attempt import Lost, attempt
+
+    account = attempt(lambda: place.aws.account_id)
+    if isinstance(account, Problem | Lost):
+        raise Refused(account.problem if isinstance(account, Lost) else account)
+    if state and account != state.account:
+        raise Refused(
+            Problem(
+                code="AWS-OTHER-ACCOUNT",
+                what=f"The credentials belong to account {account}; this deployment is in account {state.account}.",
+                why="Another profile or role is active, or the state file was edited.",
+                do=(f"Sign in to account {state.account} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
+            )
+        )
+
+
+def taken_back(place: Place, deployment: str, store: Store, state: State | None, observe: Observer, *, named: Named, stop: Stop) -> Cleaned:
+    """Delete everything of a deployment; where there is a state it is held meanwhile and keeps account of it."""
+    from sre_agent_deploy.cleanup import cleanup
+    from sre_agent_deploy.journal.journal import Journal
+
+    with store.held("cleanup") if state else nullcontext():
+        # What another process finished while this one asked counts.
+        now = read_again(store) if state else None
+        if now is None or now.deployment != deployment:
+            return cleanup(place.aws, deployment, None, observe, named=named, stop=stop)
+        journal = Journal(store, now)
+        journal.began("cleanup")
+        cleaned = cleanup(place.aws, deployment, journal, observe, named=named, stop=stop)
+        journal.ended("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
+        return cleaned
+
+
+def aws_stopped(deployment: str, place: Place) -> bool:
+    """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
+    from sre_agent_deploy import connection, local
+
+    if not place.registry or connection.others(deployment, place.registry.path):
+        return False
+    return local.stopped(place.registry)
