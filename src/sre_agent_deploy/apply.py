@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.birth import begun, birth
-from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
@@ -38,6 +38,7 @@ class Outcome:
 def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = unobserved, *, stop: Stop = NEVER) -> Outcome:
     """Make AWS match the blueprint. What failed stops only what depends on it; everything else is finished and recorded."""
     began = time.monotonic()
+    aws = aws.waiting(replace(aws.waits, observe=observe, stop=stop))
     applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop)
     applying.clear_the_way()
     if not applying.problems:
@@ -73,40 +74,45 @@ class _Apply:
         """Bring one resource to where it should be. Answers whether its dependents may go on."""
         if self.stop.asked:
             return False
-        item, change = self.blueprint.item(name), self.plan.change(name)
-        wanted = resolve(item.resource, self.outputs)
+        change = self.plan.change(name)
+        wanted = resolve(self.blueprint.item(name).resource, self.outputs)
         if change.action is Action.KEEP and self._recorded_ready(change):
             self.outputs[name] = change.outputs
             return True
-        return self._report(change, lambda: self._settle(item, wanted, change))
+        return self._report(change, lambda: self._settle(wanted, change))
 
-    def _settle(self, item: Item, wanted: Resource, change: Change) -> Problem | None:
+    def _settle(self, wanted: Resource, change: Change) -> Problem | None:
         if change.named:
             self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation, named=True)
             self.outputs[change.name] = change.outputs
             return None
-        record = self._living(wanted, change)
+        aws = self._aws(change)
+        record = self._living(aws, wanted, change)
         if isinstance(record, Problem):
             return record
-        problem = configured(self.aws, wanted, record.id) if change.action is not Action.KEEP else None
+        problem = configured(aws, wanted, record.id) if change.action is not Action.KEEP else None
         if problem:
             return problem
         record = self.journal.reached(record, "configured")
-        problem = made_ready(self.aws, wanted, record.id, lambda reason: self.observe(Event("waiting", item.name, reason)), self.stop)
+        problem = made_ready(aws, wanted, record.id)
         if problem:
             return problem
-        found = read_back(self.aws, wanted, record.id)
+        found = read_back(aws, wanted, record.id)
         if isinstance(found, Problem):
             return found
         self.journal.reached(record, "ready", outputs=found.outputs)
         self.outputs[change.name] = found.outputs
         return None
 
-    def _living(self, wanted: Resource, change: Change) -> Record | Problem:
+    def _aws(self, change: Change) -> Aws:
+        """The account, waited for on behalf of one resource."""
+        return self.aws.waiting(replace(self.aws.waits, name=change.name))
+
+    def _living(self, aws: Aws, wanted: Resource, change: Change) -> Record | Problem:
         """The record of a resource that exists in AWS: just born, or there already."""
         if change.action in (Action.CREATE, Action.REPLACE):
             generation = change.generation if change.action is Action.CREATE else change.next_generation
-            return birth(self.aws, wanted, self.journal, self._mark(change.name, generation))
+            return birth(aws, wanted, self.journal, self._mark(change.name, generation))
         record = self._record(change)
         if record and record.id == change.id:
             return record
@@ -127,14 +133,14 @@ class _Apply:
 
     def _remove(self, change: Change) -> None:
         record = self._record(change)
-        kind = kinds.by_kind(change.kind)
+        aws, kind = self._aws(change), kinds.by_kind(change.kind)
 
         def gone() -> Problem | None:
             dying = record and self.journal.reached(record, "dying")
-            ids = (change.id,) if change.id else begun(self.aws, kind, record, self.blueprint.deployment)
+            ids = (change.id,) if change.id else begun(aws, kind, record, self.blueprint.deployment)
             if isinstance(ids, Problem):
                 return ids
-            removed = [remove(self.aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
+            removed = [remove(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
             problem = next(filter(None, removed), None)
             if not problem and dying:
                 self.journal.reached(dying, "gone")

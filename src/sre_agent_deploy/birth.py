@@ -11,6 +11,7 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.interrupt import interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.patience import left_until
 from sre_agent_deploy.resource import Mark, Resource
 from sre_core import clock
 from sre_core.problem import Problem
@@ -51,7 +52,7 @@ def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str
     if record is None:
         return ()
     ids: tuple[str, ...] = ()
-    for _ in aws.waits.looks("shown", f"what was begun of {record.name} shows", _hidden(record, kind.SETTLES)):
+    for _ in aws.waits.looks("shown", f"what was begun of {record.name} shows", left_until(clock.parse(record.intended_at) + kind.SETTLES)):
         listed = attempt(lambda: kind.owned(aws, deployment), waits=aws.waits)
         if isinstance(listed, Problem | Lost):
             return listed.problem if isinstance(listed, Lost) else listed
@@ -84,16 +85,11 @@ def _refused(aws: Aws, wanted: Resource, journal: Journal, record: Record, *, ma
 def _earlier(aws: Aws, wanted: Resource, mark: Mark, record: Record) -> str | Problem | None:
     """The id of what an earlier attempt made; None once AWS can't be hiding it any more, a Problem where nobody could look."""
     # With a client token, or a name that only one can have, sending it again is itself the question.
-    within = timedelta(0) if wanted.TOKEN or wanted.UNIQUE else _hidden(record, wanted.SETTLES)
+    within = timedelta(0) if wanted.TOKEN or wanted.UNIQUE else left_until(clock.parse(record.intended_at) + wanted.SETTLES)
     for _ in aws.waits.looks("shown", "whether an earlier attempt made it", within):
         if id := _ours(aws, wanted, mark):
             return id
     return interrupted() if aws.waits.stop.asked else None
-
-
-def _hidden(record: Record, settles: timedelta) -> timedelta:
-    """How much longer AWS may hide what was begun."""
-    return max(clock.parse(record.intended_at) + settles - clock.now(), timedelta(0))
 
 
 def _ours(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
 from sre_agent_deploy.progress import Event, Observer, Wait, Why, unobserved
@@ -70,6 +70,11 @@ class Waits:
 
 ALONE = Waits()
 """Nobody watches, and nobody can ask to stop."""
+
+
+def left_until(moment: datetime) -> timedelta:
+    """How long it is until then; nothing when it has passed."""
+    return max(moment - clock.now(), timedelta(0))
 
 
 def pauses(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:

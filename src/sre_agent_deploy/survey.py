@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sre_agent_deploy import generations, ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.aws.patience import pauses
 from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.interrupt import interrupted
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.later import Outputs, resolve
+from sre_agent_deploy.patience import left_until
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
 from sre_agent_deploy.resource import Found, Owned, Resource
 from sre_agent_deploy.walk import walk
 from sre_core import clock
-from sre_core.problem import Problem
+from sre_core.problem import Problem, Refused
 
 
 def survey(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
@@ -48,7 +50,8 @@ class _Survey:
         item = self.blueprint.item(name)
         wanted = resolve(item.resource, self.outputs)
         records = self.state.generations(name) if self.state else ()
-        seen = attempt(lambda: self._candidates(item, wanted, records), subject=wanted, failures=wanted.FAILURES)
+        aws = self.aws.waiting(replace(self.aws.waits, name=name))
+        seen = attempt(lambda: self._candidates(aws, item, wanted, records), waits=aws.waits, subject=wanted, failures=wanted.FAILURES)
         if isinstance(seen, Lost):
             seen = seen.problem
         problem = seen if isinstance(seen, Problem) else self._decide(item, wanted, seen, records)
@@ -71,28 +74,29 @@ class _Survey:
             self.outputs[item.name] = change.outputs
         return None
 
-    def _candidates(self, item: Item, wanted: Resource, records: tuple[Record, ...]) -> tuple[Found[Any], ...]:
+    def _candidates(self, aws: Aws, item: Item, wanted: Resource, records: tuple[Record, ...]) -> tuple[Found[Any], ...]:
         """Everything that may be this resource, newest generation first: more than one after an update that was cut short."""
         if item.named:
             named = type(wanted).read(self.aws, item.named, item.name)
             return (named,) if named else ()
         own = [record for record in records if not record.named]
-        found = [seen for record in own if record.id and (seen := self._recorded(wanted, record))]
+        found = [seen for record in own if record.id and (seen := self._recorded(aws, wanted, record))]
         if [record.phase for record in own] != ["ready"] or not found:
             known = {seen.id for seen in found}
             found += [seen for owned in self._listed(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
         natural = "" if found else wanted.natural_id(self.aws)
         return tuple(found) if not natural else tuple(filter(None, [self._read(wanted, natural)]))
 
-    def _recorded(self, wanted: Resource, record: Record) -> Found[Any] | None:
+    def _recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
         """What a record tells of; where it was born just now, looked for as long as AWS may hide it."""
-        until = clock.parse(record.intended_at) + wanted.SETTLES
-        for pause in pauses():
-            found = self._read(wanted, record.id)
-            if found or record.phase not in ("born", "configured") or clock.now() > until:
+        fresh = record.phase in ("born", "configured")
+        within = left_until(clock.parse(record.intended_at) + wanted.SETTLES) if fresh else timedelta(0)
+        for _ in aws.waits.looks("shown", f"{record.id} to be shown by AWS", within):
+            if found := self._read(wanted, record.id):
                 return found
-            time.sleep(pause)
-        raise AssertionError("pauses() never ends")
+        if aws.waits.stop.asked and fresh:
+            raise Refused(interrupted())
+        return None
 
     def _read(self, wanted: Resource, id: str) -> Found[Any] | None:
         kind, parent = type(wanted), self._parents.get(ownership.parent_id(id))

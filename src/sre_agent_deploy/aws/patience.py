@@ -1,5 +1,0 @@
-"""Moved to `sre_agent_deploy.patience`."""
-
-from sre_agent_deploy.patience import pauses
-
-__all__ = ["pauses"]
