@@ -12,7 +12,9 @@ from pathlib import Path
 
 from embedded_aws import daemon, problems, registry
 from embedded_aws.daemon import State
-from embedded_aws.faults.rule import Rules, read
+from embedded_aws.faults.faults import Faults
+from embedded_aws.faults.rule import read
+from embedded_aws.faults.rule_file import RuleFile
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
 
@@ -45,13 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--region", default=daemon.DEFAULT_REGION)
     for command in (start, serve):
         command.add_argument("--no-boot", action="store_true", help="instances run nothing, and report at once that they are ready")
-        command.add_argument("--faults", type=Path, metavar="FILE", help="rules of what is to go wrong, as JSON")
+        command.add_argument("--faults", type=Path, metavar="FILE", help="rules of what is to go wrong, as JSON; followed when it changes")
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
 
 def _start(parsed: argparse.Namespace) -> int:
-    if isinstance(unusable := _rules(parsed), Problem):
+    if isinstance(unusable := _faults(parsed.faults), Problem):
         return _refuse(unusable)
     boots = ("--no-boot",) if parsed.no_boot else ()
     faults = ("--faults", str(parsed.faults.absolute())) if parsed.faults else ()
@@ -122,9 +124,9 @@ def _run(parsed: argparse.Namespace) -> int:
 
     from embedded_aws import server
 
-    rules = _rules(parsed)
-    if isinstance(rules, Problem):
-        return _refuse(rules)
+    faults = _faults(parsed.faults)
+    if isinstance(faults, Problem):
+        return _refuse(faults)
 
     def ready(started: Registry) -> None:
         if parsed.ready_fd is None:
@@ -132,12 +134,15 @@ def _run(parsed: argparse.Namespace) -> int:
         else:
             _report(parsed.ready_fd, daemon.READY)
 
-    asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, rules), ready))
+    asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, faults), ready))
     return 0
 
 
-def _rules(parsed: argparse.Namespace) -> Rules | Problem:
-    return read(parsed.faults) if parsed.faults else Rules()
+def _faults(file: Path | None) -> Faults | Problem:
+    if file is None:
+        return Faults()
+    followed, rules = RuleFile(file), read(file)
+    return rules if isinstance(rules, Problem) else Faults(rules, followed)
 
 
 def _already(parsed: argparse.Namespace) -> int:

@@ -17,7 +17,6 @@ from embedded_aws.account import ACCOUNT_ID, Account
 from embedded_aws.agentcore.control import ControlPlane
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
 from embedded_aws.faults.faults import Faults
-from embedded_aws.faults.rule import Rules
 from embedded_aws.instances.boot import boot
 from embedded_aws.instances.no_boot import report_ready
 from embedded_aws.moto_app import MotoApp
@@ -36,7 +35,7 @@ class Settings:
     region: str
     boots: bool = True
     """Whether instances run what they are told to, or only say that they are ready."""
-    faults: Rules = field(default_factory=Rules)
+    faults: Faults = field(default_factory=Faults)
 
     @property
     def ca_file(self) -> Path:
@@ -84,7 +83,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             oauth=OAuthDoor(account.account_id, account.endpoint),
             apps={"bedrock-agentcore": agentcore},
             everything_else=machines.told_after(moto),
-            faults=Faults(settings.faults),
+            faults=settings.faults,
         )
         door = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:

@@ -13,6 +13,7 @@ from embedded_aws.faults.cut import Cut
 from embedded_aws.faults.lag import Lag
 from embedded_aws.faults.propagation import Propagation
 from embedded_aws.faults.rule import Kind, Rule, Rules
+from embedded_aws.faults.rule_file import RuleFile
 from embedded_aws.request import Request
 from embedded_aws.response import Response
 from sre_core import clock, log
@@ -22,11 +23,11 @@ _INSTEAD = {Kind.THROTTLE: refusal.throttled, Kind.QUOTA: refusal.over_quota}
 
 
 class Faults:
-    """The faults of one start. Without rules every call passes as it is."""
+    """The faults of one start. Without rules every call passes as it is; `file` is where later rules may come from."""
 
-    def __init__(self, rules: Rules = Rules()) -> None:  # noqa: B008  # frozen
+    def __init__(self, rules: Rules = Rules(), file: RuleFile | None = None) -> None:  # noqa: B008  # frozen
         self._propagation, self._lag = Propagation(), Lag()
-        self._log = log.get()
+        self._log, self._file = log.get(), file
         self.switch(rules)
 
     def switch(self, rules: Rules) -> None:
@@ -37,6 +38,8 @@ class Faults:
 
     async def through(self, request: Request, service: str, perform: Perform) -> Response:
         """Answer a call, or what goes wrong instead. Raises Cut where the client is to hear nothing."""
+        if self._file and (rules := self._file.changed()):
+            self.switch(rules)
         if not self._rules:
             return await perform()
         call = call_of(request, service)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,3 +49,13 @@ RULES = [
     rule("lag", "iam", "*Role*", seconds=8.0),
     rule("lag", "secretsmanager", "*", seconds=8.0),
 ]
+
+
+@pytest.fixture
+def changing(tmp_path: Path) -> Iterator[tuple[EmbeddedAws, Path]]:
+    """A start without rules, and the file that it follows."""
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"rules": []}))
+    process, aws = serve(tmp_path, "--faults", str(file), "--no-boot")
+    yield aws, file
+    end(process)

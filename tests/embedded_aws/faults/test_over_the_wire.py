@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,3 +150,22 @@ def test_no_faults_unless_told(embedded: EmbeddedAws) -> None:
     """A start without rules answers every call, and no HTTP request can switch any on."""
     assert embedded.client("ec2").describe_vpcs()["Vpcs"]
     assert embedded.client("s3").list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_other_rules_while_it_runs(changing: tuple[EmbeddedAws, Path]) -> None:
+    """What the file says holds from the next call on; a file that says nothing readable changes nothing."""
+    aws, file = changing
+    ec2 = aws.client("ec2")
+    assert ec2.describe_vpcs()["Vpcs"]
+    replaced(file, json.dumps({"rules": [{"kind": "throttle", "service": "ec2", "operation": "DescribeVpcs"}]}))
+    assert refused(ec2.describe_vpcs)[0] == "RequestLimitExceeded"
+    replaced(file, "{ not JSON")
+    assert refused(ec2.describe_vpcs)[0] == "RequestLimitExceeded"
+    replaced(file, json.dumps({"rules": []}))
+    assert ec2.describe_vpcs()["Vpcs"]
+
+
+def replaced(file: Path, text: str) -> None:
+    other = file.with_suffix(".other")
+    other.write_text(text)
+    other.replace(file)
