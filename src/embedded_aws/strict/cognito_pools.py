@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from embedded_aws.strict.replacing import put, replacing
 
@@ -20,10 +21,13 @@ def own_signing_key() -> None:
     from joserfc.jwk import RSAKey
     from moto.cognitoidp import models
 
+    kept: WeakKeyDictionary[Any, RSAKey] = WeakKeyDictionary()
+
     def key(pool: Any) -> RSAKey:
-        kept = pool.__dict__.get("_own_key")
-        # Two who ask at once get the same: setdefault keeps the first.
-        return kept or pool.__dict__.setdefault("_own_key", RSAKey.generate_key(2048, auto_kid=True))
+        if pool not in kept:
+            # Two who ask at once get the same: setdefault keeps the first.
+            kept.setdefault(pool, RSAKey.generate_key(2048, auto_kid=True))
+        return kept[pool]
 
     # moto reads its key anew for each pool, which takes longer than the rest of the pool's making.
     put(models, "jwk", SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda _: None)))
