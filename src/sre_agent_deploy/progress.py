@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from sre_core import clock
 from sre_core.problem import Problem
 
-type Why = Literal["throttled", "transient", "propagating", "ready", "shown", "gone"]
+type Why = Literal["throttled", "busy", "transient", "propagating", "ready", "shown", "gone"]
 
 
 @dataclass(frozen=True)

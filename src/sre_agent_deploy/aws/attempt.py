@@ -8,6 +8,7 @@ from typing import Any
 
 from sre_agent_deploy.aws.backoff import Backoff, Refusal, asked_for
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
+from sre_agent_deploy.aws.general import general, unreachable
 from sre_agent_deploy.patience import ALONE, Waits
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
@@ -43,8 +44,8 @@ def attempt[T](
 ) -> T | Problem | Lost:
     """Make an AWS call and answer its result, a Problem, or Lost where it is not known what came of it.
 
-    Throttling and IAM propagation did not change anything, so every call is repeated after them, with exponential
-    backoff and full jitter; server errors and lost connections only where sending the call twice does no harm.
+    Throttling, IAM propagation and an earlier change still under way did not change anything, so every call is repeated after
+    them, with exponential backoff and full jitter; server errors and lost connections only where sending the call twice does no harm.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -71,7 +72,7 @@ def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:
     if not isinstance(error, ClientError):
         return Refusal("transient", "", type(error).__name__) if isinstance(error, _no_answers()) else None
     kind = kind_of(code_of(error), status_of(error), propagates)
-    if kind not in ("throttled", "propagating", "transient"):
+    if kind not in ("throttled", "busy", "propagating", "transient"):
         return None
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return Refusal(kind, error.operation_name, code_of(error), asked_for(headers))
@@ -89,78 +90,13 @@ def _told(error: Any, subject: Any, failures: Failures) -> Problem:
     from botocore.exceptions import ClientError
 
     if not isinstance(error, ClientError):
-        return _unreachable(error)
+        return unreachable(error, lost=isinstance(error, _no_answers()))
     operation, code, request_id = error.operation_name, code_of(error), request_id_of(error)
     table = failures.get((operation, code))
-    problem = table(subject) if table else _general(operation, code, status_of(error), str(error.response["Error"].get("Message", "")))
-    return _with_request(problem, operation, code, request_id)
+    return _with_request(table(subject) if table else general(error), operation, code, request_id)
 
 
 def _with_request(problem: Problem, operation: str, code: str, request_id: str | None) -> Problem:
     from dataclasses import replace
 
     return replace(problem.with_context(operation=operation, aws_code=code), request_id=request_id)
-
-
-def _general(operation: str, code: str, status: int, message: str) -> Problem:
-    kind = kind_of(code, status)
-    if kind == "denied":
-        return Problem(
-            code="AWS-ACCESS-DENIED",
-            what=f"AWS refused {operation}: {message or code}",
-            why="The credentials in use lack the permission for this call, or a service control policy forbids it.",
-            do=(
-                f"Allow the action for {operation} in the policy of the identity you deploy with.",
-                "Run the same command again; it continues.",
-            ),
-            aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
-        )
-    if kind == "expired":
-        return no_credentials(f"{operation} answered {code}.")
-    if kind == "throttled":
-        return Problem(
-            code="AWS-THROTTLED",
-            what=f"AWS throttled {operation} for longer than `retries.throttled` allows.",
-            why="This account sends more requests of this kind than its quota allows.",
-            do=("Run the same command again in a few minutes; it continues where it stopped.", "Or set `retries.throttled` higher."),
-        )
-    return Problem(
-        code="AWS-UNEXPECTED",
-        what=f"{operation} failed: {message or code}",
-        why=f"AWS answered {code} (HTTP {status}), which this tool has no specific advice for.",
-        do=("Run the same command again; it continues where it stopped.", "If it fails again, give AWS Support the request id below."),
-    )
-
-
-def no_credentials(detail: str) -> Problem:
-    """AWS does not accept who we say we are."""
-    return Problem(
-        code="AWS-CREDENTIALS",
-        what=f"There are no valid AWS credentials. {detail}",
-        why="The environment, the profile or the instance role gave none, or they have expired.",
-        do=("Run `aws sts get-caller-identity` and sign in until it answers (for example `aws sso login`).", "Run the same command again."),
-        aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
-    )
-
-
-def _unreachable(error: BaseException) -> Problem:
-    name = type(error).__name__
-    if "Credential" in name or "Token" in name or "Profile" in name:
-        return no_credentials(str(error))
-    if not isinstance(error, _no_answers()):
-        return Problem(
-            code="AWS-CALL-INVALID",
-            what=f"A call to AWS could not be made: {error}",
-            why=f"botocore refused it before sending ({name}).",
-            do=("Check the values in the configuration that the message names.", "If they are right, report this as a fault of this tool."),
-        )
-    return Problem(
-        code="AWS-UNREACHABLE",
-        what=f"AWS could not be reached: {error}",
-        why="The name did not resolve, the connection was refused or cut, or TLS failed on the way.",
-        do=(
-            "Check the network: DNS, proxy (HTTPS_PROXY) and firewall must let this machine reach the endpoint above on 443.",
-            "Check that aws.region is spelled right.",
-            "Run the same command again; it continues where it stopped.",
-        ),
-    )

@@ -14,6 +14,7 @@ from sre_core import clock
 
 _SAID: Mapping[Why, str] = {
     "throttled": "AWS throttles {operation} ({code})",
+    "busy": "AWS has not finished an earlier change: {operation} answers {code}",
     "propagating": "AWS has not spread a new role yet: {operation} answers {code}",
     "transient": "{operation} got no answer of AWS's ({code})",
 }
@@ -66,7 +67,8 @@ class Backoff:
 
 
 def _limit(patience: Patience, why: Why) -> timedelta:
-    return {"throttled": patience.throttled, "propagating": patience.propagating}.get(why, patience.transient)
+    limits = {"throttled": patience.throttled, "busy": patience.throttled, "propagating": patience.propagating}
+    return limits.get(why, patience.transient)
 
 
 def asked_for(headers: Mapping[str, str]) -> float:

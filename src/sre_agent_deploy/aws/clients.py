@@ -108,10 +108,6 @@ class Aws:
         return self.client("budgets")
 
     @property
-    def budgets(self) -> Any:  # its stubs are not among ours
-        return self.client("budgets")
-
-    @property
     def s3(self) -> S3Client:
         return self.client("s3")  # type: ignore[no-any-return]
 

@@ -1,11 +1,17 @@
-"""AWS's error codes by what they mean for us (pure)."""
+"""AWS's error codes by what they mean for us (pure).
+
+Where they come from, operation by operation: tests/sre_agent_deploy/aws/errors/. A code is enough for what is said here; what it
+means for one resource stands in that resource's FAILURES.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
-type Kind = Literal["throttled", "transient", "propagating", "denied", "expired", "final"]
+type Kind = Literal["throttled", "busy", "transient", "propagating", "denied", "expired", "account", "quota", "absent", "final"]
 
+# Those that AWS's own SDKs slow down for, except LimitExceededException: Cognito and Secrets Manager mean a quota by it.
 THROTTLED = frozenset(
     {
         "Throttling",
@@ -15,28 +21,96 @@ THROTTLED = frozenset(
         "RequestThrottledException",
         "RequestLimitExceeded",
         "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+        "BandwidthLimitExceeded",
         "SlowDown",
-        "PriorRequestNotComplete",
         "EC2ThrottledException",
     }
 )
-TRANSIENT = frozenset(
-    {"InternalError", "InternalFailure", "InternalServerException", "InternalServiceError", "ServiceUnavailable", "Unavailable"}
-)
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "NotAuthorizedException"})
-EXPIRED = frozenset(
+# Refused, with nothing done, because an earlier change of the same thing is still under way: S3 after a bucket was deleted, Route 53
+# within a hosted zone, IAM while what was detached still counts, Cognito between two changes of a pool.
+BUSY = frozenset(
     {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "RequestExpired",
-        "InvalidClientTokenId",
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-        "AuthFailure",
-        "MissingAuthenticationToken",
+        "OperationAborted",
+        "ConditionalRequestConflict",
+        "PriorRequestNotComplete",
+        "ConcurrentModification",
+        "ConcurrentModificationException",
+        "EntityTemporarilyUnmodifiable",
+        "DeleteConflict",
+        "ConcurrentTagAccess",
+        "RetryableConflictException",
     }
 )
+TRANSIENT = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalErrorException",
+        "InternalServerError",
+        "InternalServerException",
+        "InternalServiceError",
+        "ServerInternal",
+        "ServiceFailure",
+        "ServiceException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "Unavailable",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "RequestAbortedException",
+    }
+)
+# A HEAD request has no body for a code, so botocore gives the status as one.
+DENIED = frozenset(
+    {
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "ForbiddenException",
+        "NotAuthorized",
+        "NotAuthorizedException",
+        "UnauthorizedException",
+        "UnauthorizedOperation",
+    }
+)
+SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSecurity.RequestHasExpired"})
+EXPIRED = SKEWED | {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnrecognizedClientException",
+    "AuthFailure",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+}
+ACCOUNT = frozenset(
+    {
+        "AccountDisabled",
+        "AccountProblem",
+        "Blocked",
+        "NotSignedUp",
+        "OptInRequired",
+        "PendingVerification",
+        "RegionDisabledException",
+        "SubscriptionRequiredException",
+    }
+)
+_QUOTA = re.compile(r".*(Limits?|Quota|Count)Exceeded(Exception)?|TooManyBuckets")
+_ABSENT = re.compile(r"404|NoSuch\w+|.*NotFound(Exception)?")
+# 5xx, and yet a definite answer: there is no capacity, or no such function.
+_DEFINITE = re.compile(r"Insufficient\w*Capacity|NotImplemented")
 
 
 def kind_of(code: str, status: int, propagates: frozenset[str] = frozenset()) -> Kind:
@@ -46,18 +120,36 @@ def kind_of(code: str, status: int, propagates: frozenset[str] = frozenset()) ->
     """
     if code in THROTTLED or status == 429:
         return "throttled"
+    if code in BUSY:
+        return "busy"
     if code in propagates:
         return "propagating"
-    if code in TRANSIENT or status >= 500:
+    if code in TRANSIENT or (status >= 500 and not _DEFINITE.fullmatch(code)):
         return "transient"
+    return _refusal(code)
+
+
+def _refusal(code: str) -> Kind:
+    """Of those that no repeating helps."""
     if code in EXPIRED:
         return "expired"
-    return "denied" if code in DENIED else "final"
+    if code in DENIED:
+        return "denied"
+    if code in ACCOUNT:
+        return "account"
+    if _QUOTA.fullmatch(code):
+        return "quota"
+    return "absent" if _ABSENT.fullmatch(code) else "final"
 
 
 def code_of(error: Any) -> str:
     """AWS's error code of a ClientError: `BucketAlreadyExists`, or `404` for an answer without a body."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message_of(error: Any) -> str:
+    """AWS's own words for a person, which nothing is decided by."""
+    return str(error.response.get("Error", {}).get("Message", ""))
 
 
 def status_of(error: Any) -> int:
@@ -68,3 +160,8 @@ def request_id_of(error: Any) -> str | None:
     metadata = error.response.get("ResponseMetadata", {})
     found = metadata.get("RequestId") or metadata.get("HTTPHeaders", {}).get("x-amzn-requestid")
     return str(found) if found else None
+
+
+def date_of(error: Any) -> str:
+    """When AWS answered, by its own clock: `Sun, 22 Nov 2026 14:35:40 GMT`."""
+    return str(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
