@@ -59,9 +59,10 @@ def _deleted(aws: Aws, kind: type[Resource], id: str, seen: Resource) -> Problem
 
 def _held(aws: Aws, kind: type[Resource], id: str, refused: Problem) -> Waiting | Problem:
     """What a refusal is about, as far as looking at what holds the resource tells more than AWS's error code."""
-    if (refused.context.get("operation"), refused.context.get("aws_code")) not in kind.HELD:
+    operation, code = refused.context.get("operation", ""), refused.context.get("aws_code", "")
+    if (operation, code) not in kind.HELD:
         return refused
-    held = attempt(lambda: kind.held(aws, id), waits=aws.waits)
+    held = attempt(lambda: kind.held(aws, id, code), waits=aws.waits)
     if isinstance(held, Waiting):
         return held
     told = refused if held is None or isinstance(held, Lost) else held

@@ -174,8 +174,8 @@ class Resource(Protocol):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None: ...
     @classmethod
-    def held(cls, aws: Aws, id: str) -> Waiting | Problem | None:
-        """Why AWS has refused a deletion with one of `HELD`: by what lets go by itself, or by what somebody must see to.
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        """What has made AWS refuse a deletion with a code of `HELD`: something that lets go by itself, or that somebody must see to.
 
         None where there is nothing to add to what AWS has said.
         """
@@ -214,5 +214,5 @@ class Defaults:
         return Ready()
 
     @classmethod
-    def held(cls, aws: Aws, id: str) -> Waiting | Problem | None:
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         return None

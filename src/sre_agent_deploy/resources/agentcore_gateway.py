@@ -30,6 +30,9 @@ class Gateway(Defaults):
     UNIQUE: ClassVar[bool] = True
     # AgentCore tries to assume the role while it creates the gateway; until IAM has spread a new role, it can't.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"AccessDeniedException", "ValidationException"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+        {("DeleteGateway", "ConflictException"), ("DeleteGateway", "ValidationException")}
+    )
 
     name: str
     gateway_name: str
@@ -104,6 +107,13 @@ class Gateway(Defaults):
     def delete(cls, aws: Aws, id: str) -> None:
         if _got(aws, id).get("status") != "DELETING":
             or_none(lambda: aws.agentcore.delete_gateway(gatewayIdentifier=id), _GONE)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        pages = aws.agentcore.get_paginator("list_gateway_targets").paginate(gatewayIdentifier=id)
+        staying = [target["name"] for page in pages for target in page["items"] if target["status"] != "DELETING"]
+        # Targets go in the background, and count for a while after the last listing that showed them.
+        return _has_targets(id, staying) if staying else Waiting(f"the targets of gateway {id} to be gone")
 
     def console(self) -> Steps:
         return (
@@ -232,4 +242,13 @@ def _failed(wanted: Gateway, gateway: Mapping[str, Any]) -> Problem:
             "Correct what the reason names, then run the same command again.",
             "If the gateway stays as it is, run cleanup for this deployment and deploy again.",
         ),
+    )
+
+
+def _has_targets(id: str, names: list[str]) -> Problem:
+    return Problem(
+        code="AGENTCORE-GATEWAY-HAS-TARGETS",
+        what=f"Gateway {id} was not deleted.",
+        why=f"It still has {', '.join(names)}: added by hand while it was being cleaned up, or refused to go.",
+        do=("Run the same command again: it deletes every target of the gateway, whoever made it.",),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.resource import Ready, Waiting
+from sre_agent_deploy.resources import s3_versions
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ def latest(aws: Aws, status_uri: str, since: datetime) -> Status | None:
 def forget(aws: Aws, status_uri: str) -> None:
     """Delete the reports under an `s3://bucket/prefix/`, which nobody but the machine has written."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
-    answer = or_none(lambda: aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
-    for entry in answer.get("Contents", []) if answer else []:
-        aws.s3.delete_object(Bucket=bucket, Key=entry["Key"])
+    or_none(lambda: s3_versions.delete(aws, bucket, prefix), ("NoSuchBucket",))
 
 
 def _text(aws: Aws, bucket: str, key: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
 from sre_agent_deploy.resources import tag_list
 from sre_core.problem import Problem
 
@@ -23,6 +23,9 @@ class ElasticIp(Defaults):
     """The public address that stays when instances come and go."""
 
     KIND: ClassVar[str] = "AWS::EC2::EIP"
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+        {("ReleaseAddress", "InvalidIPAddress.InUse"), ("ReleaseAddress", "InvalidAddress.Locked")}
+    )
     LOSES: ClassVar[str] = "address"
 
     name: str
@@ -50,6 +53,10 @@ class ElasticIp(Defaults):
         for association_id in filter(None, (address.get("AssociationId") for address in addresses)):
             aws.ec2.disassociate_address(AssociationId=association_id)
         aws.ec2.release_address(AllocationId=id)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return _locked(id) if code == "InvalidAddress.Locked" else Waiting(f"EC2 to take address {id} off its instance")
 
     def console(self) -> Steps:
         return (
@@ -95,3 +102,16 @@ def _outputs(allocation_id: str, public_ip: str, port: str) -> dict[str, str]:
         "https_suffix": suffix,
         "https_authority": f"{public_ip}{suffix}",
     }
+
+
+def _locked(allocation_id: str) -> Problem:
+    return Problem(
+        code="ELASTIC-IP-LOCKED",
+        what=f"Elastic IP {allocation_id} was not released.",
+        why="Somebody gave it a reverse DNS record, which AWS wants to be removed first: mail may be sent from this address.",
+        do=(
+            f"If it is not needed: aws ec2 reset-address-attribute --allocation-id {allocation_id} --attribute domain-name",
+            "Run the same command again.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Elastic_Addressing_Reverse_DNS.html",
+    )

@@ -41,6 +41,7 @@ class Ec2Instance(Defaults):
     TOKEN: ClassVar[bool] = True
     # EC2 calls a fresh instance profile invalid until IAM has spread it.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
 
     name: str
     image_id: str
@@ -106,6 +107,10 @@ class Ec2Instance(Defaults):
         # The machine beside it may report to the same place; who goes last tidies up.
         if status_uri and not ec2_describe.serving(aws, status_uri):
             ec2_boot.forget(aws, status_uri)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return _protected(id)
 
     def console(self) -> Steps:
         return (
@@ -214,15 +219,8 @@ class Ec2Instance(Defaults):
             why="EC2 did not accept a value; usually IAM has not spread a fresh instance profile yet.",
             do=("Run the same command again in a minute; it continues.",),
         ),
-        ("TerminateInstances", "OperationNotPermitted"): lambda _: Problem(
-            code="INSTANCE-PROTECTED",
-            what="The instance was not terminated.",
-            why="Somebody switched on termination protection for it.",
-            do=(
-                "Switch it off: EC2 > Instances > Actions > Instance settings > Change termination protection.",
-                "Run the same command again.",
-            ),
-        ),
+        # Without its id: `held` tells the same with it.
+        ("TerminateInstances", "OperationNotPermitted"): lambda _: _protected("INSTANCE"),
     }
 
 
@@ -259,6 +257,20 @@ def _not_running(instance_id: str, state: str, reason: str) -> Problem:
         why=reason or "Somebody stopped or terminated it, or it could not start.",
         do=(
             f"Start it (EC2 > Instances > {instance_id} > Instance state > Start), or terminate it to have a new one made.",
+            "Run the same command again.",
+        ),
+    )
+
+
+def _protected(instance_id: str) -> Problem:
+    """Who switched it on may have had a reason, so it is not switched off unasked."""
+    return Problem(
+        code="INSTANCE-PROTECTED",
+        what=f"Instance {instance_id} was not terminated.",
+        why="Somebody switched on termination protection or stop protection for it.",
+        do=(
+            f"If it may go: aws ec2 modify-instance-attribute --instance-id {instance_id} --no-disable-api-termination "
+            "(and the same with --no-disable-api-stop).",
             "Run the same command again.",
         ),
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
+from sre_agent_deploy.resources import ec2_group_users, tag_list
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class SecurityGroup(Defaults):
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteSecurityGroup", "DependencyViolation")})
 
     name: str
     group_name: str
@@ -113,6 +114,10 @@ class SecurityGroup(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         aws.ec2.delete_security_group(GroupId=id)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return ec2_group_users.holding(aws, id)
 
     def console(self) -> Steps:
         rules = (

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
+from sre_agent_deploy.resources import s3_versions
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class S3Bucket(Defaults):
     KIND: ClassVar[str] = "AWS::S3::Bucket"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), s3_versions.REFUSED})
     LOSES: ClassVar[str] = "data"
 
     name: str
@@ -36,9 +38,10 @@ class S3Bucket(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # Our bucket names begin with the deployment id, so only those few are asked for their tags.
         pages = aws.s3.get_paginator("list_buckets").paginate()
-        names = [bucket["Name"] for page in pages for bucket in page.get("Buckets", []) if bucket["Name"].startswith(deployment)]
-        tagged = [(name, _tags(aws, name)) for name in names]
-        return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        buckets = [bucket for page in pages for bucket in page.get("Buckets", []) if bucket["Name"].startswith(deployment)]
+        tagged = [(bucket, _tags(aws, bucket["Name"])) for bucket in buckets]
+        ours = [(bucket, tags) for bucket, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
+        return tuple(Owned.tagged(bucket["Name"], tags, bucket["CreationDate"]) for bucket, tags in ours)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -65,12 +68,15 @@ class S3Bucket(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        for page in aws.s3.get_paginator("list_object_versions").paginate(Bucket=id):
-            versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if versions:
-                doomed: Any = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
-                aws.s3.delete_objects(Bucket=id, Delete={"Objects": doomed, "Quiet": True})
+        s3_versions.delete(aws, id)
         aws.s3.delete_bucket(Bucket=id)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        kept = s3_versions.kept_by(aws, id)
+        if kept or code != "BucketNotEmpty":
+            return kept
+        return Waiting(f"those who still write into bucket {id}; it is emptied again")
 
     def console(self) -> Steps:
         return (

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, Text, known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting
+from sre_agent_deploy.resources import s3_versions, tag_list
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
@@ -51,6 +51,7 @@ class S3Object(Defaults):
     KIND: ClassVar[str] = "AWS::S3::Object"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({s3_versions.REFUSED})
     # Machines of the release before may still start from theirs.
     BESIDE: ClassVar[bool] = True
     # Storing the same object again changes nothing.
@@ -111,8 +112,13 @@ class S3Object(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
+        # In a bucket of the user's that keeps versions, a plain delete would only hide it.
         bucket_name, key = _split(id)
-        aws.s3.delete_object(Bucket=bucket_name, Key=key)
+        s3_versions.delete(aws, bucket_name, key, only=lambda found: found == key)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return s3_versions.kept_by(aws, *_split(id))
 
     def console(self) -> Steps:
         return (
