@@ -11,6 +11,7 @@ from embedded_aws.faults import refusal
 from embedded_aws.faults.call import Call, call_of
 from embedded_aws.faults.cut import Cut
 from embedded_aws.faults.lag import Lag
+from embedded_aws.faults.linger import Linger
 from embedded_aws.faults.propagation import Propagation
 from embedded_aws.faults.rule import Kind, Rule, Rules
 from embedded_aws.faults.rule_file import RuleFile
@@ -26,7 +27,7 @@ class Faults:
     """The faults of one start. Without rules every call passes as it is; `file` is where later rules may come from."""
 
     def __init__(self, rules: Rules = Rules(), file: RuleFile | None = None) -> None:  # noqa: B008  # frozen
-        self._propagation, self._lag = Propagation(), Lag()
+        self._propagation, self._lag, self._linger = Propagation(), Lag(), Linger()
         self._log, self._file = log.get(), file
         self.switch(rules)
 
@@ -81,7 +82,7 @@ class Faults:
 
     def _not_yet(self, call: Call, struck: dict[Kind, Rule]) -> refusal.Refused | None:
         now = clock.now()
-        for kind, memory in ((Kind.PROPAGATION, self._propagation), (Kind.LAG, self._lag)):
+        for kind, memory in ((Kind.PROPAGATION, self._propagation), (Kind.LAG, self._lag), (Kind.LINGER, self._linger)):
             if kind in struck and (refused := memory.refusal_of(call, now, timedelta(seconds=struck[kind].seconds))):
                 return refused
         return None
@@ -90,3 +91,4 @@ class Faults:
         if answer.status < 300:
             self._propagation.saw(call, clock.now())
             self._lag.saw(call, answer, clock.now())
+            self._linger.saw(call, clock.now())

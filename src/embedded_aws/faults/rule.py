@@ -24,6 +24,7 @@ class Kind(StrEnum):
     QUOTA = "quota"  # refused in the service's own words for "limit exceeded"
     PROPAGATION = "propagation"  # whoever uses a role or instance profile younger than `seconds` is refused
     LAG = "lag"  # what is younger than `seconds` is not shown yet
+    LINGER = "linger"  # what was deleted less than `seconds` ago still holds on to what it used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Rule:
     """One fault, and the calls that it strikes. `service` is the name that requests are signed for; patterns take `*` and `?`.
 
     `nth` strikes only the nth matching call of this start, `probability` a share of them. With `committed` AWS does what it was
-    asked before the connection ends or the 5xx is sent. Propagation and lag concern what is made while the rule holds.
+    asked before the connection ends or the 5xx is sent. Propagation, lag and linger concern what is made or deleted while the rule holds.
     """
 
     kind: Kind

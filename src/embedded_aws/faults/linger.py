@@ -1,0 +1,66 @@
+"""What was deleted a moment ago and still holds on to what it used.
+
+Network interfaces: https://docs.aws.amazon.com/vpc/latest/userguide/delete-security-group.html (DependencyViolation while in use)
+Cognito domains: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DomainDescriptionType.html (DELETING);
+the prefix is free for another pool some time after: https://github.com/hashicorp/terraform-provider-aws/issues/28124
+Secrets: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html (the deletion is asynchronous)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from embedded_aws.faults.call import Call
+from embedded_aws.faults.refusal import Refused
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a deletion leaves behind: which later call is refused, and how. `of` is what both calls name; empty concerns all."""
+
+    service: str
+    deletion: str
+    then: str
+    of: tuple[str, ...]
+    refused: Refused
+
+
+_KINDS = (
+    _Kind("ec2", "TerminateInstances", "DeleteSecurityGroup", (), Refused("DependencyViolation", 400, "It has a dependent object")),
+    _Kind(
+        "cognito-idp",
+        "DeleteUserPoolDomain",
+        "CreateUserPoolDomain",
+        ("Domain",),
+        Refused("InvalidParameterException", 400, "Domain already associated with another user pool."),
+    ),
+    _Kind(
+        "secretsmanager",
+        "DeleteSecret",
+        "CreateSecret",
+        ("SecretId", "Name"),
+        Refused("InvalidRequestException", 400, "A secret with this name is already scheduled for deletion."),
+    ),
+)
+
+
+class Linger:
+    """Remembers when what was deleted."""
+
+    def __init__(self) -> None:
+        self._deleted: dict[tuple[str, str], datetime] = {}
+
+    def saw(self, call: Call, moment: datetime) -> None:
+        """A call has succeeded."""
+        for kind in _KINDS:
+            if (call.service, call.operation) == (kind.service, kind.deletion):
+                self._deleted[kind.then, call.value(*kind.of)] = moment
+
+    def refusal_of(self, call: Call, moment: datetime, lasts: timedelta) -> Refused | None:
+        """What a call is told that needs what is not free yet."""
+        for kind in _KINDS:
+            if (call.service, call.operation) == (kind.service, kind.then):
+                deleted = self._deleted.get((kind.then, call.value(*kind.of)))
+                return kind.refused if deleted and moment - deleted < lasts else None
+        return None
