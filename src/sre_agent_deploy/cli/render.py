@@ -89,7 +89,11 @@ def _plain_lines(event: Event) -> None:
 def _line(event: Event) -> str:
     sign = {"done": "ok  ", "failed": "FAIL", "waiting": "... ", "started": "    "}[event.step]
     took = f"  ({event.seconds:.1f} s)" if event.step in ("done", "failed") else ""
-    return f"  {sign} {event.name:28} {event.what}{took}"
+    return f"  {sign} {event.name:28} {event.what}{_until(event)}{took}"
+
+
+def _until(event: Event) -> str:
+    return f", until {event.wait.until.astimezone():%H:%M:%S}" if event.wait else ""
 
 
 @contextmanager
@@ -109,7 +113,7 @@ def _live() -> Iterator[Observer]:
                     under_way.pop(event.name, None)
                     live.console.print(Text(_line(event), style="" if event.step == "done" else "red"))
                 else:
-                    under_way[event.name] = event.what
+                    under_way[event.name] = event.what + _until(event)
                 live.update(Text("\n".join(f"  ...  {name:28} {what}" for name, what in under_way.items()), style="dim"))
 
         yield observe

@@ -14,6 +14,7 @@ from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.not_yet import not_there_yet
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, StateConfig
 from sre_agent_deploy.config.results import SetupResult, ValidationResult, VerificationReport
+from sre_agent_deploy.config.retries import RetriesConfig
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import DEPLOYMENT_NAME, RECORDING
 
@@ -26,6 +27,7 @@ __all__ = [
     "DeploymentConfig",
     "GatewayConfig",
     "LimitsConfig",
+    "RetriesConfig",
     "ServicesConfig",
     "SetupResult",
     "StateConfig",
@@ -84,6 +86,7 @@ class Config(Section):
     assistant: AssistantConfig = AssistantConfig()
     state: StateConfig = StateConfig()
     limits: LimitsConfig = LimitsConfig()
+    retries: RetriesConfig = RetriesConfig()
     alerts: AlertsConfig = AlertsConfig()
     tags: Mapping[str, str] = described({}, "Tags that every resource gets besides the deployer's own.", example="{team: platform}")
 
