@@ -11,9 +11,11 @@ from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, RESOURCE_SERVER, address, authority, base_url, gateway_name, prefix
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
+from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
+from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
@@ -59,6 +61,7 @@ def blueprint(config: Config, site: Site) -> Blueprint:
                 )
             ),
             *dns(config),
+            *budget(config, id),
         ),
         {**config.tags, **lifetime.tags(config.deployment.ttl)},
     )
@@ -269,3 +272,20 @@ def dns(config: Config) -> tuple[Item, ...]:
         return ()
     record = DnsRecord(name="dns_record", hosted_zone_id=chosen.hosted_zone_id, domain=chosen.domain_name, address=address("public_ip"))
     return (Item(record),)
+
+
+def budget(config: Config, id: str) -> tuple[Item, ...]:
+    """Says by e-mail what the deployment costs, where the configuration says what it may."""
+    if config.limits.monthly_usd is None:
+        return ()
+    thresholds = (("ACTUAL", 80.0), ("ACTUAL", 100.0), ("FORECASTED", 100.0))
+    watching = Budget(
+        name="budget",
+        budget_name=id,
+        limit_amount=f"{config.limits.monthly_usd:.2f}",
+        tag_key_value=f"user:{DEPLOYMENT_TAG}${id}",
+        notifications=tuple(
+            Notification(notification_type=kind, threshold=threshold, email=config.alerts.email) for kind, threshold in thresholds
+        ),
+    )
+    return (Item(watching),)

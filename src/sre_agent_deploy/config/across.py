@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sre_agent_deploy.config.agreement import arn_faults, required
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.not_yet import not_there_yet
+from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
 from sre_agent_deploy.config.secret_reference import SecretReference
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def faults_across(config: Config, mode: Mode) -> Iterator[Fault]:
     """Account and region agree everywhere, limits hold, the certificate has a source, and tags are ones AWS accepts."""
     yield from _account_and_region(config)
     yield from _limits(config)
+    yield from _budget(config)
     yield from _certificate(config, mode)
     yield from tag_faults(config.tags)
 
@@ -58,6 +60,26 @@ def _limits(config: Config) -> Iterator[Fault]:
             why=f"Allowed are {', '.join(allowed)}.",
             do=(f"Use {allowed[0]}.", "Or have limits.instance_types changed by whoever keeps it."),
             correction=allowed[0],
+        )
+
+
+def _budget(config: Config) -> Iterator[Fault]:
+    if config.limits.monthly_usd is None:
+        if config.alerts.email:
+            why = "alerts.email is set, and this version sends no other mails than the budget's."
+            instead = ("Add it, like this: monthly_usd: 50", "Or leave alerts.email empty: alerts about the certificate are not there yet.")
+            yield replace(required("monthly_usd", "50", why), do=instead).under("limits")
+        return
+    if not config.alerts.email:
+        yield required("email", "team@example.com", "limits.monthly_usd is set, and AWS Budgets must have somebody to tell.").under("alerts")
+    if partition_of(config.aws.region) not in BUDGETS_IN_USD:
+        yield Fault(
+            code="CONFIG-MONTHLY-USD",
+            path=("limits", "monthly_usd"),
+            what=f"limits.monthly_usd can't be kept an eye on in {config.aws.region}.",
+            why="GovCloud and the isolated partitions have no AWS Budgets that could, and China is not billed in US dollars.",
+            do=("Leave it empty, and watch the costs in the account that pays.",),
+            correction='""',
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.not_yet import not_there_yet
 from sre_agent_deploy.config.section import Section, described
+from sre_agent_deploy.config.syntax_of_values import EMAIL
 
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
@@ -41,9 +42,17 @@ class LimitsConfig(Section):
     instances: int = described(
         0, "The most EC2 instances that all deployments of this account and region may have together; 0 allows any number.", example="3"
     )
+    monthly_usd: float | None = described(
+        None,
+        "What this deployment may cost in a month, in US dollars: a budget of AWS Budgets tells alerts.email at 80 % and 100 % of it, and "
+        "when 100 % is forecast. It stops nothing, and it counts only after the tag sre-agent:deployment-id was activated as a cost "
+        "allocation tag in the account that pays. Empty: no budget.",
+        example="50",
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """A number that instances can have."""
+        """A number that instances can have, and an amount that can be spent."""
+        yield from amount_faults(self.monthly_usd)
         if self.instances < 0:
             yield Fault(
                 code="CONFIG-LIMIT-COUNT",
@@ -58,9 +67,24 @@ class LimitsConfig(Section):
 class AlertsConfig(Section):
     """Whom to tell when something needs a person."""
 
-    email: str = described("", "Address for alerts; not there yet, so leave it empty.")
+    email: str = described(
+        "", "Where the budget of limits.monthly_usd sends its mails; alerts about the certificate are not sent yet.", example=EMAIL.example
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Alerts are not sent yet."""
-        if self.email:
-            yield not_there_yet("email", "Alerts by e-mail", '""')
+        """One address that AWS sends mail to."""
+        yield from EMAIL.faults("email", self.email)
+
+
+def amount_faults(monthly_usd: float | None) -> Iterator[Fault]:
+    """AWS Budgets takes an amount of at least a cent."""
+    if monthly_usd is None or 0.01 <= monthly_usd < math.inf:
+        return
+    yield Fault(
+        code="CONFIG-MONTHLY-USD",
+        path=("monthly_usd",),
+        what="monthly_usd is not an amount that can be spent.",
+        why="It must be US dollars and cents, more than nothing.",
+        do=("Write it like this: 50", "Or leave it empty: then there is no budget."),
+        correction="50",
+    )

@@ -55,6 +55,9 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
     "aws-us-gov": ("us-gov-east-1", "us-gov-west-1"),
 }
 
+BUDGETS_IN_USD = frozenset({"aws"})
+"""The partitions in which AWS Budgets can say what something costs in US dollars: GovCloud has none, China is billed in yuan."""
+
 _DIRECTION = r"(central|(north|south)?(east|west)|north|south)"
 _SHAPE = re.compile(rf"(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[a-z]?|eu-isoe|eusc-de)-{_DIRECTION}-[1-9]")
 

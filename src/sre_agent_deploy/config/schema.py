@@ -23,7 +23,7 @@ def _with_references(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     below = {key: _with_references(value) for key, value in node.items()}
-    if "enum" in below or "const" in below or below.get("type") in {"integer", "boolean"}:
+    if "enum" in below or "const" in below or below.get("type") in {"integer", "number", "boolean"}:
         return _either(below)
     if below.get("type") == "string":
         # An account ID may be written without quotes: the loader reads text as it stands.

@@ -78,6 +78,9 @@ def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
             digits = re.match(r"[0-9]{1,6}", given) if isinstance(given, str) else None
             number = digits[0] if digits else _default(detail["loc"])
             return "It must be a whole number, without a unit.", number, number
+        case "float_parsing" | "float_type":
+            amount = re.fullmatch(r"[$ ]*([0-9]{1,9}(?:[.][0-9]{1,2})?)[$ A-Za-z]*", given) if isinstance(given, str) else None
+            return "It must be a number, without a unit or a currency sign.", amount[1] if amount else "50", amount and amount[1]
         case "bool_parsing" | "bool_type":
             flag = "true" if str(given).lower() in {"enabled", "enable", "active", "always"} else "false"
             return "It must be true or false.", flag, flag

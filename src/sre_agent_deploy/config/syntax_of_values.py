@@ -152,6 +152,14 @@ COGNITO_DOMAIN = Syntax(
     found="Cognito > User pools > Branding > Domain",
     aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html",
 )
+EMAIL = Syntax(
+    code="CONFIG-EMAIL",
+    # AWS Budgets documents none; this is what Cost Anomaly Detection, its neighbour, takes for a subscriber.
+    pattern=r"(?=.{6,302}$)[a-zA-Z0-9.!#$%&'*+=?^_{|}~-]+@[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)+",
+    says="one e-mail address, without a name around it",
+    example="team@example.com",
+    aws_docs="https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_Subscriber.html",
+)
 RECORDING = Syntax(
     code="CONFIG-RECORDING",
     pattern=r"crash-loop|memory-leak|healthy|[^\x00]*[/.][^\x00]*",

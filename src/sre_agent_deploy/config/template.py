@@ -79,6 +79,8 @@ def _value(path: str, field: FieldInfo, mode: Mode) -> str:
     if written is not None:
         return written
     match field.default:
+        case None:
+            return ""
         case bool(flag):
             return str(flag).lower()
         case () | []:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources import tag_list
 from sre_core.problem import Problem
@@ -13,8 +14,6 @@ from sre_core.problem import Problem
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
-# GovCloud has no AWS Budgets, and in China nothing is billed in USD.
-PARTITIONS = frozenset({"aws"})
 _GONE = ("NotFoundException",)
 _READS = ("DescribeBudget", "DescribeBudgets", "DescribeNotificationsForBudget", "DescribeSubscribersForNotification")
 _WRITES = ("CreateBudget", "UpdateBudget", "DeleteBudget", "CreateNotification", "DeleteNotification")
@@ -71,7 +70,7 @@ class Budget(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        if aws.partition not in PARTITIONS:
+        if partition_of(aws.region) not in BUDGETS_IN_USD:
             return ()
         # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
         pages = aws.budgets.get_paginator("describe_budgets").paginate(AccountId=aws.account_id)
