@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sre_agent_deploy.aws import Aws
@@ -30,10 +30,16 @@ class Doomed:
     id: str
     name: str
     generation: int
+    ttl: str = ""
+    created: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         return self.kind.KIND, self.id
+
+    @classmethod
+    def listed(cls, kind: type[Resource], owned: Owned) -> Doomed:
+        return cls(kind, owned.id, owned.name, owned.generation, owned.ttl, owned.created)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def find_all(aws: Aws, deployment: str, state: State | None, named: Named = NONE
     refused = [listing for listing in listings if isinstance(listing, Problem)]
     found: dict[tuple[str, str], Doomed] = {}
     for kind, listing in zip(reversed(kinds.ORDER), reversed(listings), strict=True):
-        listed = [] if isinstance(listing, Problem) else [Doomed(kind, owned.id, owned.name, owned.generation) for owned in listing]
+        listed = () if isinstance(listing, Problem) else [Doomed.listed(kind, owned) for owned in listing]
         # The journal knows the names of what has no tags, so it is heard last.
         recorded = [Doomed(kind, record.id, record.name, record.generation) for record in _recorded(state, kind)]
         found |= {doomed.key: doomed for doomed in (*listed, *recorded)}

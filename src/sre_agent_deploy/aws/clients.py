@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -138,3 +139,7 @@ class Aws:
     @property
     def route53(self) -> Route53Client:
         return self.client("route53")  # type: ignore[no-any-return]
+
+    @property
+    def tagging(self) -> ResourceGroupsTaggingAPIClient:
+        return self.client("resourcegroupstaggingapi")  # type: ignore[no-any-return]

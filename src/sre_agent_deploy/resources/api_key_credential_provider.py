@@ -35,8 +35,9 @@ class ApiKeyCredentialProvider(Defaults):
         # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
         pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
         providers = [provider for page in pages for provider in page["credentialProviders"] if provider["name"].startswith(deployment)]
-        tagged = [(provider["name"], _tags(aws, provider["credentialProviderArn"])) for provider in providers]
-        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        tagged = [(provider, _tags(aws, provider["credentialProviderArn"])) for provider in providers]
+        ours = [(provider, tags) for provider, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
+        return tuple(Owned.tagged(provider["name"], tags, provider["createdTime"]) for provider, tags in ours)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

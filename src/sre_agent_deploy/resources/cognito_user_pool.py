@@ -39,9 +39,10 @@ class UserPool(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # A listing shows no tags; our pool names begin with the deployment id, so only those few are asked for theirs.
         pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
-        ids = [pool["Id"] for page in pages for pool in page["UserPools"] if pool["Name"].startswith(deployment)]
-        tagged = [(id, _described(aws, id).get("UserPoolTags", {})) for id in ids]
-        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        pools = [pool for page in pages for pool in page["UserPools"] if pool["Name"].startswith(deployment)]
+        tagged = [(pool, _described(aws, pool["Id"]).get("UserPoolTags", {})) for pool in pools]
+        ours = [(pool, tags) for pool, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
+        return tuple(Owned.tagged(pool["Id"], tags, pool["CreationDate"]) for pool, tags in ours)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

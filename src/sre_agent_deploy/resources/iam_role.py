@@ -47,9 +47,10 @@ class IamRole(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
-        names = [role["RoleName"] for page in pages for role in page["Roles"]]
-        tagged = [(name, tag_list.as_dict(aws.iam.list_role_tags(RoleName=name)["Tags"])) for name in names]
-        return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        roles = [role for page in pages for role in page["Roles"]]
+        tagged = [(role, tag_list.as_dict(aws.iam.list_role_tags(RoleName=role["RoleName"])["Tags"])) for role in roles]
+        ours = [(role, tags) for role, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
+        return tuple(Owned.tagged(role["RoleName"], tags, role["CreateDate"]) for role, tags in ours)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

@@ -1,0 +1,87 @@
+"""Which deployments an account and region show, without any state file: by tags, and by the names and paths of what no tag finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from sre_agent_deploy import identity
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.inventory import Named, find_all
+from sre_agent_deploy.resource import DEPLOYMENT_TAG
+from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.sweep import Seen
+from sre_core.problem import Problem
+
+type Listing = Callable[[Aws], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The ids of deployments that listings show, and the listings that were refused: what only they would show is not here."""
+
+    ids: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def shown(aws: Aws) -> Shown:
+    """Ask every listing that may show a deployment. What is shown may be gone already: the tagging API lags behind."""
+    answers = [attempt(partial(_ids, listing, aws)) for listing in LISTINGS]
+    refused = [answer.problem if isinstance(answer, Lost) else answer for answer in answers if isinstance(answer, Lost | Problem)]
+    found = frozenset[str]().union(*(answer for answer in answers if isinstance(answer, frozenset)))
+    return Shown(tuple(sorted(found)), tuple(refused))
+
+
+def seen(aws: Aws, deployment: str, named: Named, at_work: str) -> Seen | None:
+    """One of them with everything that it has; None where nothing is left of it."""
+    found = find_all(aws, deployment, None, named)
+    # A volume that somebody keeps is told of, and keeps nothing else.
+    unseen = [problem.what for problem in found.problems if problem.code != "CLEANUP-VOLUME-KEPT" or not found.doomed]
+    return Seen(deployment, found.doomed, next(iter(unseen), ""), at_work) if found.doomed or unseen else None
+
+
+def _ids(listing: Listing, aws: Aws) -> frozenset[str]:
+    """The deployment ids among the names that a listing gives: one that this tool never gives is not this tool's."""
+    return frozenset(name for name in listing(aws) if re.fullmatch(identity.PATTERN, name))
+
+
+def _tagged(aws: Aws) -> Iterable[str]:
+    """Secrets, buckets, instances, volumes, security groups."""
+    pages = aws.tagging.get_paginator("get_resources").paginate(TagFilters=[{"Key": DEPLOYMENT_TAG}])
+    return (tag_list.as_dict(found["Tags"]).get(DEPLOYMENT_TAG, "") for page in pages for found in page["ResourceTagMappingList"])
+
+
+def _addresses(aws: Aws) -> Iterable[str]:
+    answer = aws.ec2.describe_addresses(Filters=[{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}])
+    return (tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG, "") for address in answer["Addresses"])
+
+
+def _user_pools(aws: Aws) -> Iterable[str]:
+    pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
+    return (pool["Name"] for page in pages for pool in page["UserPools"])
+
+
+def _roles(aws: Aws) -> Iterable[str]:
+    pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix="/sre-agent/")
+    return (role["Path"].split("/")[2] for page in pages for role in page["Roles"])
+
+
+def _instance_profiles(aws: Aws) -> Iterable[str]:
+    pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix="/sre-agent/")
+    return (profile["Path"].split("/")[2] for page in pages for profile in page["InstanceProfiles"])
+
+
+def _gateways(aws: Aws) -> Iterable[str]:
+    pages = aws.agentcore.get_paginator("list_gateways").paginate()
+    return (gateway["name"] for page in pages for gateway in page["items"])
+
+
+def _credential_providers(aws: Aws) -> Iterable[str]:
+    pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
+    return (provider["name"].removesuffix("-backends") for page in pages for provider in page["credentialProviders"])
+
+
+LISTINGS: tuple[Listing, ...] = (_tagged, _addresses, _user_pools, _roles, _instance_profiles, _gateways, _credential_providers)

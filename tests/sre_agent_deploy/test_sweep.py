@@ -1,0 +1,114 @@
+"""Which deployments are swept: only what says of itself that it is temporary, and is older than both that and what was asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sre_agent_deploy import duration
+from sre_agent_deploy.inventory import Doomed
+from sre_agent_deploy.lifetime import TELLER
+from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.sweep import Judged, Seen, judged
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def part(kind: str, name: str = "", *, ttl: str = "24h", age: timedelta | None = timedelta(days=2)) -> Doomed:
+    return Doomed(kinds.by_kind(kind), f"{name or kind}-id", name or kind, 1, ttl, NOW - age if age else None)
+
+
+def teller(ttl: str = "24h", age: timedelta = timedelta(days=2)) -> Doomed:
+    return part("AWS::SecretsManager::Secret", TELLER, ttl=ttl, age=age)
+
+
+POOL, ROLE, INSTANCE = part("AWS::Cognito::UserPool"), part("AWS::IAM::Role"), part("AWS::EC2::Instance")
+ADDRESS = part("AWS::EC2::EIP", age=None)
+
+
+def judge(*parts: Doomed, older_than: timedelta = DAY, unseen: str = "", at_work: str = "") -> Judged:
+    return judged(Seen("sre-0123456789", parts, unseen, at_work), NOW, older_than)
+
+
+def test_a_deployment_that_outlived_its_ttl() -> None:
+    """It goes, with everything it has."""
+    verdict = judge(teller(), INSTANCE, POOL, ROLE, ADDRESS)
+    assert (verdict.delete, verdict.resources, verdict.age, verdict.ttl) == (True, 5, timedelta(days=2), "24h")
+    assert verdict.because == "older than 1d and than its ttl"
+
+
+@pytest.mark.parametrize(
+    ("parts", "because"),
+    [
+        ((teller(ttl=""), INSTANCE, POOL), "it has no deployment.ttl; name it with --deployment-id"),
+        ((teller(ttl="for ever"), INSTANCE), "no length of time"),
+        ((teller(age=timedelta(hours=23)), INSTANCE), "not older than 1d"),
+        ((teller(ttl="7d"), INSTANCE), "its ttl of 7d is not over"),
+        ((INSTANCE, POOL, ROLE), "the secret that tells its ttl was deleted by hand"),
+        ((ROLE,), "it may live in another one"),
+        ((ADDRESS,), "AWS does not show when"),
+        ((POOL, part("AWS::S3::Bucket", ttl="3d")), "its ttl of 3d is not over"),
+        ((POOL, part("AWS::S3::Bucket", age=timedelta(hours=1))), "not older than 1d"),
+        ((), "may live in another one"),
+    ],
+)
+def test_what_stays(parts: tuple[Doomed, ...], because: str) -> None:
+    """Whatever is not sure to be of no use any more stays, and it is said why."""
+    verdict = judge(*parts)
+    assert not verdict.delete
+    assert because in verdict.because
+
+
+def test_what_cannot_be_judged() -> None:
+    """Somebody at work, or a listing that was refused, stays the hand of a sweep."""
+    assert "ada on ship" in judge(teller(), at_work="ada on ship").because
+    assert "ListSecrets was refused" in judge(POOL, unseen="ListSecrets was refused").because
+
+
+@pytest.mark.parametrize(
+    "parts", [(POOL,), (POOL, ROLE, ADDRESS), (part("AWS::S3::Bucket"), part("AWS::SecretsManager::Secret", "certificate"))]
+)
+def test_leftovers(parts: tuple[Doomed, ...]) -> None:
+    """What a killed run left of a temporary deployment says so at its birth, and goes."""
+    verdict = judge(*parts)
+    assert verdict.delete
+    assert "leftover" in verdict.because
+
+
+def test_a_lifetime_taken_away() -> None:
+    """Where the one that tells is there, what the others carried at their birth counts no more."""
+    assert not judge(teller(ttl=""), POOL, INSTANCE).delete
+    assert not judge(teller(ttl="7d"), POOL, INSTANCE).delete
+
+
+TTLS = st.sampled_from(["", "1h", "24h", "3d", "30d", "for ever", "24"])
+AGES = st.none() | st.timedeltas(timedelta(), timedelta(days=60))
+PARTS = st.builds(
+    part, st.sampled_from(sorted({kind.KIND for kind in kinds.ORDER})), st.sampled_from([TELLER, "other", "more"]), ttl=TTLS, age=AGES
+)
+
+
+@given(st.lists(PARTS, max_size=6), st.timedeltas(timedelta(seconds=1), timedelta(days=40)), st.sampled_from(["", "ada"]), st.booleans())
+def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Doomed], older_than: timedelta, at_work: str, blind: bool) -> None:
+    """Whatever AWS shows: what goes said that it is temporary, and each creation that counts lies behind both lengths of time."""
+    seen = Seen("sre-0123456789", tuple(parts), "a listing was refused" if blind else "", at_work)
+    verdict = judged(seen, NOW, older_than)
+    assert verdict.because
+    if verdict.delete:
+        length = duration.parsed(verdict.ttl)
+        assert length
+        dates = [each.created for each in seen.telling if each.created]
+        assert dates and all(NOW - date > max(length, older_than) for date in dates)
+        assert not at_work and not blind
+        assert seen.teller or not any(each.kind.KIND == "AWS::EC2::Instance" for each in parts)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=6), st.timedeltas(timedelta(seconds=1), timedelta(days=40)), st.timedeltas(timedelta(), DAY))
+def test_asking_for_older_ones_deletes_fewer(parts: list[Doomed], older_than: timedelta, more: timedelta) -> None:
+    """A longer --older-than never deletes what a shorter one keeps."""
+    seen = Seen("sre-0123456789", tuple(parts))
+    assert judged(seen, NOW, older_than).delete or not judged(seen, NOW, older_than + more).delete
