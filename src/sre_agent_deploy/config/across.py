@@ -71,7 +71,8 @@ def _budget(config: Config) -> Iterator[Fault]:
             yield replace(required("monthly_usd", "50", why), do=instead).under("limits")
         return
     if not config.alerts.email:
-        yield required("email", "team@example.com", "limits.monthly_usd is set, and AWS Budgets must have somebody to tell.").under("alerts")
+        why = "limits.monthly_usd is set, and AWS Budgets must have somebody to tell."
+        yield required("email", "team@example.com", why).under("alerts")
     if partition_of(config.aws.region) not in BUDGETS_IN_USD:
         yield Fault(
             code="CONFIG-MONTHLY-USD",
