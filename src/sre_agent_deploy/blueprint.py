@@ -15,6 +15,7 @@ from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
+from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain

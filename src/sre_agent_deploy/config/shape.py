@@ -74,13 +74,8 @@ def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
             choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
             meant = nearest(given, choices) if isinstance(given, str) else None
             return f"It must be {' or '.join(choices)}.", meant or choices[0], meant or choices[0]
-        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
-            digits = re.match(r"[0-9]{1,6}", given) if isinstance(given, str) else None
-            number = digits[0] if digits else _default(detail["loc"])
-            return "It must be a whole number, without a unit.", number, number
-        case "float_parsing" | "float_type":
-            amount = re.fullmatch(r"[$ ]*([0-9]{1,9}(?:[.][0-9]{1,2})?)[$ A-Za-z]*", given) if isinstance(given, str) else None
-            return "It must be a number, without a unit or a currency sign.", amount[1] if amount else "50", amount and amount[1]
+        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size" | "float_parsing" | "float_type" as kind:
+            return _number(detail) if kind.startswith("int") else _amount(given)
         case "bool_parsing" | "bool_type":
             flag = "true" if str(given).lower() in {"enabled", "enable", "active", "always"} else "false"
             return "It must be true or false.", flag, flag
@@ -90,6 +85,19 @@ def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
             return "It must be a list.", '["203.0.113.0/24"]', _listed(given)
         case _:
             return "It must be a section: `key: value` lines, indented below it.", "(a line for each field, indented)", None
+
+
+def _number(detail: ErrorDetails) -> tuple[str, str, str]:
+    given = detail["input"]
+    digits = re.match(r"[0-9]{1,6}", given) if isinstance(given, str) else None
+    number = digits[0] if digits else _default(detail["loc"])
+    return "It must be a whole number, without a unit.", number, number
+
+
+def _amount(given: object) -> tuple[str, str, str | None]:
+    """A sum of money; what is written around a number is left out, but nothing is guessed from `50,000`."""
+    found = re.fullmatch(r"[$ ]*([0-9]{1,9}(?:[.][0-9]{1,2})?)[$ A-Za-z]*", given) if isinstance(given, str) else None
+    return "It must be a number, without a unit or a currency sign.", found[1] if found else "50", found[1] if found else None
 
 
 def _default(path: FieldPath) -> str:
