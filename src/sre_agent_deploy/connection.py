@@ -66,20 +66,6 @@ def remove(deployment: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def others(deployment: str, registry: Path) -> list[str]:
-    """The other deployments that are connected to the same AWS of this machine; a file that can't be read may be one."""
-    files = sorted(path_of(deployment).parent.glob("*.json"))
-    return [path.stem for path in files if path.stem != deployment and _registry_of(path) in (str(registry), None)]
-
-
-def _registry_of(path: Path) -> str | None:
-    """Which AWS of this machine a connection leads to: empty for Amazon's, None where the file does not tell."""
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["aws"].get("registry", ""))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
 def _bundle(path: Path, ca_files: tuple[str, ...]) -> str:
     """One file with every private CA certificate: they are public, but only this deployment's clients need them."""
     if not ca_files:

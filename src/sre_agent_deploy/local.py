@@ -6,21 +6,23 @@ credentials), the public port (443 needs root), and the address of the instance 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
-__all__ = ["Registry", "running", "scrub", "started", "state_folder", "stopped"]
+__all__ = ["Registry", "entered", "forgotten", "kept", "left", "running", "scrub", "started", "state_folder", "swept"]
 
 # What could send a call elsewhere: credentials and endpoints of a real account, and proxies.
 _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -40,8 +42,8 @@ class Registry:
     region: str
     access_key_id: str
     secret_access_key: Secret
-    fresh: bool = False
-    """Whether this command had to start it."""
+    hold: IO[bytes] | None = None
+    """What keeps other commands from stopping it while this one works with it."""
 
     def aws(self, region: str) -> Aws:
         endpoint = Endpoint(self.endpoint, self.ca_file, self.access_key_id, self.secret_access_key)
@@ -55,16 +57,30 @@ def scrub(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true", NO_PROXY="*")
 
 
+def entered() -> IO[bytes]:
+    """From now on, until this process leaves or ends, no other command stops the AWS of this machine."""
+    folder = state_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    hold = (folder / "embedded-aws.users").open("ab")
+    fcntl.flock(hold, fcntl.LOCK_SH)
+    return hold
+
+
 def started(region: str) -> Registry | Problem:
     """The AWS of this machine; it is started when it does not run."""
     before = _start_id(_registry_path())
-    answer = _ask("start", "--region", region)
+    try:
+        answer = _ask("start", "--region", region)
+    except KeyboardInterrupt:
+        # What was being started would go on without anybody: it is let up, and ended.
+        if _ask("start").returncode == 0 and _start_id(_registry_path()) != before:
+            _ask("stop")
+        raise
     if answer.returncode != 0:
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
     registry = _read(_registry_path(), json.loads(answer.stdout))
     if registry.start_id != before:
         _ours().write_text(registry.start_id, encoding="ascii")
-        return replace(registry, fresh=True)
     return registry
 
 
@@ -76,13 +92,29 @@ def running() -> Registry | None:
     return _read(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def stopped(registry: Registry) -> bool:
-    """Stop the AWS of this machine with everything it runs, if it was started by this tool; one that the user started stays."""
-    marker = _ours()
-    if not marker.exists() or marker.read_text(encoding="ascii") != registry.start_id:
-        return False
-    marker.unlink()
-    return _ask("stop").returncode == 0
+def kept(registry: Registry, deployment: str) -> None:
+    """Note that a deployment begins in the AWS of this machine, which then runs until that is cleaned up."""
+    note = _note(deployment)
+    note.parent.mkdir(mode=0o700, exist_ok=True)
+    note.write_text(registry.start_id, encoding="ascii")
+
+
+def forgotten(deployment: str) -> None:
+    """Nothing of a deployment is left."""
+    _note(deployment).unlink(missing_ok=True)
+
+
+def left(registry: Registry) -> bool:
+    """Leave the AWS of this machine; whether that stopped it. The last one out stops what this tool started and nobody needs."""
+    with registry.hold or entered() as hold:
+        try:
+            fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if _text(_ours()) != registry.start_id or any(_text(note) == registry.start_id for note in _note("any").parent.glob("*")):
+            return False
+        _ours().unlink()
+        return _ask("stop").returncode == 0
 
 
 def swept() -> None:
@@ -90,6 +122,7 @@ def swept() -> None:
     if state_folder().is_dir():
         _ask("stop")
         _ours().unlink(missing_ok=True)
+        shutil.rmtree(_note("any").parent, ignore_errors=True)
 
 
 def _registry_path() -> Path:
@@ -99,6 +132,18 @@ def _registry_path() -> Path:
 def _ours() -> Path:
     """Says which start of the AWS of this machine was this tool's doing."""
     return state_folder() / "started-here"
+
+
+def _note(deployment: str) -> Path:
+    """Says in which start of the AWS of this machine a deployment is, from its first step on."""
+    return state_folder() / "deployments-here" / deployment
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except OSError:
+        return ""
 
 
 def _start_id(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,10 +42,12 @@ class Place:
 def local_place(config: Config, *, start: bool) -> Place | Problem | None:
     """The AWS of this machine; started if `start`, else None when it does not run."""
     local.scrub()
+    hold = local.entered()
     registry = local.started(config.aws.region) if start else local.running()
     if registry is None or isinstance(registry, Problem):
+        hold.close()
         return registry
-    return Place(registry.aws(config.aws.region), registry)
+    return Place(registry.aws(config.aws.region), replace(registry, hold=hold))
 
 
 def production_place(config: Config, environ: Mapping[str, str] = os.environ) -> Place:

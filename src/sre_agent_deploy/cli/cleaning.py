@@ -88,8 +88,7 @@ def taken_back(place: Place, deployment: str, store: Store, state: State | None,
 
 def aws_stopped(deployment: str, place: Place) -> bool:
     """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
-    from sre_agent_deploy import connection, local
+    from sre_agent_deploy import local
 
-    if not place.registry or connection.others(deployment, place.registry.path):
-        return False
-    return local.stopped(place.registry)
+    local.forgotten(deployment)
+    return bool(place.registry and local.left(place.registry))

@@ -42,12 +42,11 @@ def deploy(
     config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, said: str, on_failure: str = "keep"
 ) -> int:
     """Deploy and answer the exit code."""
-    from sre_agent_deploy import run
+    from sre_agent_deploy import local, run
     from sre_agent_deploy.journal.lock import held
     from sre_core.state_folder import state_folder
 
-    here = opened(config_file, mode, state_file, start=True)
-    with here.store.held(said), ExitStack() as locks:
+    with opened(config_file, mode, state_file, start=True) as here, here.store.held(said), ExitStack() as locks:
         # What another process finished while this one waited for its turn counts.
         state = still_there(read_again(here.store), here.place)
         if not show_findings(run.checked(here.config, here.place), as_json=as_json):
@@ -64,6 +63,8 @@ def deploy(
             show_problems(plan.problems, as_json=as_json)
             return 1
         _agree(plan, yes=yes, as_json=as_json)
+        if here.place.registry:
+            local.kept(here.place.registry, wanted.deployment)
         journal.began(said)
         with observing(as_json=as_json) as observe, interruptible() as stop:
             outcome = run.applied(here.place, wanted, plan, journal, observe, stop=stop)
@@ -77,6 +78,7 @@ def deploy(
 
 def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, journal: Journal, *, on_failure: str, as_json: bool) -> int:
     """Keep what was made, or take it back, as `--on-failure` says; the exit code."""
+    from sre_agent_deploy import local
     from sre_agent_deploy.rollback import roll_back
 
     if on_failure == "keep":
@@ -86,6 +88,8 @@ def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, j
     with observing(as_json=as_json) as observe:
         rolled = roll_back(here.place.aws, wanted, plan, before=before, journal=journal, observe=observe)
     journal.ended("rollback failed" if rolled.problems else "rolled back")
+    if not journal.state.alive():
+        local.forgotten(wanted.deployment)
     show_problems(rolled.problems, as_json=as_json)
     _say(f"{len(rolled.removed)} resources taken back.", as_json)
     return 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.opening import looked_at
+from sre_agent_deploy.cli.opening import opened
 from sre_agent_deploy.cli.options import config_option, mode_option, state_option
 
 
@@ -23,5 +23,5 @@ def cloudformation(config_file: Path | None, mode: str | None, state_file: Path 
     from sre_agent_deploy.guide.cloudformation import render
     from sre_agent_deploy.run import drawn
 
-    with looked_at(config_file, mode, state_file) as here:
+    with opened(config_file, mode, state_file, start=True) as here:
         click.echo(render(drawn(here.config, here.place, here.state)))

@@ -85,8 +85,13 @@ class Opened:
     state: State | None
 
 
-def opened(config_file: Path | None, mode: str | None, state_file: Path | None, *, start: bool) -> Opened:
-    """Everything a command about AWS needs. `start` starts the AWS of this machine where local mode has none yet."""
+@contextmanager
+def opened(config_file: Path | None, mode: str | None, state_file: Path | None, *, start: bool) -> Iterator[Opened]:
+    """Everything a command about AWS needs. `start` starts the AWS of this machine where local mode has none yet.
+
+    One that nobody needs when the command has ended - it only looked, or was refused - is stopped again.
+    """
+    from sre_agent_deploy import local
     from sre_agent_deploy.place import local_place, production_place
 
     # Where nothing else is named, the configuration of this folder is the one that is meant.
@@ -101,20 +106,11 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
         raise Refused(gone(state))
     if config.mode == "production":
         _say_which(place)
-    return Opened(config, place, store, still_there(state, place))
-
-
-@contextmanager
-def looked_at(config_file: Path | None, mode: str | None, state_file: Path | None) -> Iterator[Opened]:
-    """The same for a command that only looks: an AWS of this machine that had to be started for it is stopped again."""
-    from sre_agent_deploy import local
-
-    here = opened(config_file, mode, state_file, start=True)
     try:
-        yield here
+        yield Opened(config, place, store, still_there(state, place))
     finally:
-        if here.place.registry and here.place.registry.fresh:
-            local.stopped(here.place.registry)
+        if place.registry:
+            local.left(place.registry)
 
 
 def still_there(state: State | None, place: Place) -> State | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.opening import looked_at
+from sre_agent_deploy.cli.opening import opened
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import show_plan, show_problems
 
@@ -20,7 +20,7 @@ from sre_agent_deploy.cli.render import show_plan, show_problems
 def command(config_file: Path | None, mode: str | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.run import drawn, planned
 
-    with looked_at(config_file, mode, state_file) as here:
+    with opened(config_file, mode, state_file, start=True) as here:
         plan = planned(here.place, drawn(here.config, here.place, here.state), here.state)
     show_plan(plan, as_json=as_json)
     show_problems(plan.problems, as_json=as_json)

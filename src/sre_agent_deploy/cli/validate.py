@@ -50,8 +50,8 @@ def _account_fits(config_file: Path | None, mode: str | None, *, as_json: bool) 
     from sre_agent_deploy.cli.findings import show_findings
     from sre_agent_deploy.cli.opening import opened
 
-    here = opened(config_file, mode, None, start=True)
-    return show_findings(run.checked(here.config, here.place), as_json=as_json, every=True)
+    with opened(config_file, mode, None, start=True) as here:
+        return show_findings(run.checked(here.config, here.place), as_json=as_json, every=True)
 
 
 def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:

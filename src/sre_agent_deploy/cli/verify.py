@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.opening import opened, remembered
+from sre_agent_deploy.cli.opening import Opened, opened, remembered
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
 from sre_core.problem import Problem, Refused
@@ -19,14 +19,18 @@ from sre_core.problem import Problem, Refused
 @state_option
 @json_option
 def command(config_file: Path | None, mode: str | None, state_file: Path | None, as_json: bool) -> None:
-    from sre_agent_deploy import run
-    from sre_agent_deploy.report import files
-
     _, state = remembered(state_file, config_file, mode)
     if config_file is None and state:
         # What was deployed is proven; a config.yaml that happens to lie here may be of another deployment.
         config_file, mode = Path(state.config_file), mode or state.mode
-    here = opened(config_file, mode, state_file, start=False)
+    with opened(config_file, mode, state_file, start=False) as here:
+        sys.exit(_verified(here, as_json=as_json))
+
+
+def _verified(here: Opened, *, as_json: bool) -> int:
+    from sre_agent_deploy import run
+    from sre_agent_deploy.report import files
+
     plan = run.planned(here.place, run.drawn(here.config, here.place, here.state), here.state)
     absent = [change.name for change in plan.changes if not change.outputs]
     if plan.problems or absent:
@@ -40,7 +44,7 @@ def command(config_file: Path | None, mode: str | None, state_file: Path | None,
     show_report(report, as_json=as_json)
     if not as_json:
         click.echo(f"Report: {paths.markdown}")
-    sys.exit(0 if report.verified else 1)
+    return 0 if report.verified else 1
 
 
 def _incomplete(absent: list[str]) -> Problem:

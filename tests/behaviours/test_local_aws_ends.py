@@ -1,0 +1,89 @@
+"""The AWS of this machine runs for as long as somebody needs it, and no longer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from behaviours.command_line import Desk
+from sre_agent_deploy import local
+
+NOT_RUNNING = 3
+
+
+def runs(desk: Desk) -> bool:
+    return desk.run("embedded_aws", "status", "--state-dir", str(desk.state_dir)).code != NOT_RUNNING
+
+
+def once(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does."""
+    while not holds():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def test_a_deployment_that_is_refused(desk: Desk) -> None:
+    """What it started for nothing it stops."""
+    desk.configure(aws={"vpc_id": "vpc-0123456789abcdef0", "subnet_id": "subnet-0123456789abcdef0"})
+    ended = desk.deploy("deploy")
+    assert (ended.code, "VPC-NOT-FOUND" in ended.err) == (1, True), ended.text
+    assert not desk.state_file.exists()
+    assert not runs(desk)
+
+
+def test_ctrl_c_while_it_starts(desk: Desk) -> None:
+    """What was being started is not left behind, and there is no traceback."""
+    process = desk.started("sre_agent_deploy", "deploy")
+    once((desk.state_dir / "embedded-aws.lock").exists, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in said) == (130, False), said
+    assert not runs(desk)
+
+
+def test_another_deployment_that_is_half_made(desk: Desk, tmp_path: Path) -> None:
+    """Cleaning up one deployment leaves the AWS to another, however far that one is; the last cleanup stops it."""
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    # As if a deployment had started it: what a user started is never stopped.
+    (desk.state_dir / "started-here").write_text(desk.registry()["start_id"])
+    assert "NOT verified" in desk.deploy("deploy").out
+    other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(desk.state_dir)})
+    other.folder.mkdir()
+    other.configure(name="other")
+    process = other.started("sre_agent_deploy", "deploy")
+    once(lambda: "intended" in _text(other.state_file), process)
+    process.kill()
+    process.communicate()
+
+    cleaned = desk.deploy("cleanup", "--yes", "--json")
+    assert json.loads(cleaned.out.splitlines()[-1])["aws_stopped"] is False, cleaned.text
+    assert runs(desk)
+    cleaned = other.deploy("cleanup", "--yes", "--json")
+    assert json.loads(cleaned.out.splitlines()[-1])["aws_stopped"] is True, cleaned.text
+    assert not runs(desk)
+
+
+def _text(file: Path) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_text()
+    return ""
+
+
+def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves while another command is at work stops nothing; the last one out does."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
+    first, second = local.entered(), local.entered()
+    registry = local.started("us-east-1")
+    assert isinstance(registry, local.Registry)
+    first.close()
+    assert not local.left(registry)
+    second.close()
+    assert local.left(registry)
+    assert not runs(desk)
