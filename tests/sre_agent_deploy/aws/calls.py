@@ -1,0 +1,109 @@
+"""Which AWS operations the deployer calls, and from where: read from its source, so that no list can fall behind it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from architecture.sources import ROOT, Source, imports, sources
+from sre_agent_deploy.aws import Aws
+
+from ..resources.samples import kinds
+
+_RESOURCES = "sre_agent_deploy.resources"
+
+
+@cache
+def services() -> Mapping[str, str]:
+    """The service behind each client property of `Aws`: `agentcore` is `bedrock-agentcore-control`."""
+    methods = [part for part in ast.walk(ast.parse(inspect.getsource(Aws))) if isinstance(part, ast.FunctionDef)]
+    clients = {method.name: re.search(r"self\.client\('([\w-]+)'\)", ast.unparse(method)) for method in methods}
+    return {name: found[1] for name, found in clients.items() if found}
+
+
+def called(aws: Aws) -> Mapping[tuple[str, str], frozenset[str]]:
+    """Every (service, operation) that the deployer calls, and the modules that do."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for source in sources("src/sre_agent_deploy"):
+        if source.area != "aws":
+            for service, method in _methods(source):
+                found[service, aws.client(service).meta.method_to_api_mapping[method]].add(_module(source))
+    return {call: frozenset(modules) for call, modules in found.items()}
+
+
+def tellers(modules: frozenset[str]) -> list[type[Any]]:
+    """The resource types whose FAILURES tell of a call in these modules: the modules' own, or of those that import them."""
+    own = [kind for kind in kinds() if kind.__module__ in modules]
+    borrowed = {module for module in modules if not any(kind.__module__ == module for kind in own)}
+    return own + [kind for kind in kinds() if kind not in own and any(_reaches(kind.__module__, module) for module in borrowed)]
+
+
+def _module(source: Source) -> str:
+    return ".".join(source.path.relative_to(ROOT / "src").with_suffix("").parts)
+
+
+@cache
+def _imported(module: str) -> frozenset[str]:
+    """What a module of the resources imports from its own package."""
+    source = next(source for source in sources("src/sre_agent_deploy") if _module(source) == module)
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.ImportFrom)]
+    names = {name for _, name in imports(source)} | {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+    return frozenset(name for name in names if name.startswith(f"{_RESOURCES}.") and name in _modules())
+
+
+@cache
+def _modules() -> frozenset[str]:
+    return frozenset(map(_module, sources("src/sre_agent_deploy")))
+
+
+def _reaches(module: str, wanted: str) -> bool:
+    return module == wanted or any(_reaches(name, wanted) for name in _imported(module))
+
+
+def _methods(source: Source) -> Iterator[tuple[str, str]]:
+    """Service and method of each call: `aws.ec2.run_instances`, an alias of `aws.ec2`, or the name that a paginator is asked for."""
+    aliases = tuple(_aliases(source.tree))
+    services_of, values = {name.id: _client(value) for name, value in aliases}, {value for _, value in aliases}
+    above = {child: node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(source.tree):
+        used = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        service = services_of.get(node.id, "") if used and isinstance(node, ast.Name) else _client(node)
+        if service and node not in values and not _reads_the_model(above[node]):
+            yield service, _method(above[node], above, f"{source}:{node.lineno}")
+
+
+def _aliases(tree: ast.Module) -> Iterator[tuple[ast.Name, ast.AST]]:
+    """Each `name = aws.service`, alone or in a tuple of them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+            both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs = zip(target.elts, value.elts, strict=True) if both else ((target, value),)
+            yield from ((name, part) for name, part in pairs if isinstance(name, ast.Name) and _client(part))
+
+
+def _client(node: ast.AST) -> str:
+    """The service whose client this expression is; nothing for other expressions."""
+    is_client = isinstance(node, ast.Attribute) and node.attr in services() and ast.unparse(node.value).endswith("aws")
+    return services()[node.attr] if is_client else ""
+
+
+def _reads_the_model(node: ast.AST) -> bool:
+    """Whether only the client's description is looked at, and nothing called."""
+    return (isinstance(node, ast.Call) and ast.unparse(node.func) == "carried") or (isinstance(node, ast.Attribute) and node.attr == "meta")
+
+
+def _method(node: ast.AST, above: Mapping[ast.AST, ast.AST], place: str) -> str:
+    """The method that is called of a client, or the one that a paginator calls."""
+    assert isinstance(node, ast.Attribute), f"{place}: only `aws.service.method` and `name = aws.service` can be followed"
+    assert node.attr != "get_waiter", f"{place}: teach this module which operation a waiter calls"
+    if node.attr != "get_paginator":
+        return node.attr
+    call = above[node]
+    assert isinstance(call, ast.Call)
+    return str(ast.literal_eval(call.args[0]))

@@ -1,0 +1,123 @@
+"""Whatever AWS answers to a call of ours, the user gets a Problem: every operation, every error that it can give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.aws.errors import SKEWED, kind_of
+from sre_agent_deploy.patience import Patience, Waits
+from sre_core.problem import Problem
+
+from ..resources.samples import kinds, sample
+from .calls import called, services, tellers
+from .refusing import Refusing, refusing
+from .table import EVERY, Row, documented, general, modelled, own
+
+NEVER_AGAIN = Waits(Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
+GENERAL = {
+    "throttled": "AWS-THROTTLED",
+    "busy": "AWS-BUSY",
+    "transient": "AWS-UNEXPECTED",
+    "denied": "AWS-ACCESS-DENIED",
+    "expired": "AWS-CREDENTIALS",
+    "account": "AWS-ACCOUNT-NOT-READY",
+    "quota": "AWS-QUOTA",
+    "absent": "AWS-NOT-FOUND",
+    "final": "AWS-UNEXPECTED",
+}
+SERVICES = sorted(services().values())
+
+
+@pytest.fixture(scope="module")
+def nothing_but_refusals() -> Iterator[Refusing]:
+    with refusing() as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def calls(nothing_but_refusals: Refusing) -> Mapping[tuple[str, str], frozenset[str]]:
+    return called(nothing_but_refusals.aws)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_error_of_every_call(nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]], service: str) -> None:
+    """Each becomes a Problem, of the resource's own where its table has the error, else of its kind; always with AWS's request id."""
+    client, wrong = nothing_but_refusals.aws.client(service), []
+    operations = sorted(operation for of, operation in calls if of == service)
+    for operation in operations:
+        call, told_by = _call(client, operation), tellers(calls[service, operation])
+        foreseen = {failure for kind in told_by for failure in kind.FAILURES}
+        # What any operation can answer is tried with the first of them, and wherever a resource has advice of its own for it.
+        any_ones = [row for row in general(client, operation) if operation == operations[0] or (operation, row.code) in foreseen]
+        for row in (*own(client, operation), *any_ones):
+            request_id = nothing_but_refusals.with_(service, row)
+            wrong += filter(None, (_fault(call, row, request_id, kind) for kind in (None, *told_by)))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_table_knows_all_calls_and_no_others(
+    nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]], service: str
+) -> None:
+    """A call that is new has no errors until somebody looks them up ("-" where there are none); rows of a call that is gone go, too."""
+    client, ours = nothing_but_refusals.aws.client(service), {operation for of, operation in calls if of == service}
+    known = {row.operation for row in documented(service)}
+    assert not known - ours - {EVERY}
+    assert not {operation for operation in ours - known if not modelled(client, operation)}
+
+
+def test_a_foreseen_failure_is_documented(nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]]) -> None:
+    """No resource has advice for an error that AWS does not give to its calls."""
+    clients = {(nothing_but_refusals.aws.client(service), operation) for service, operation in calls}
+    rows = {row for call in clients for row in (*own(*call), *general(*call))}
+    codes = {(row.operation, _seen(row, row.operation)) for row in rows}
+    assert not {(kind.__name__, *failure) for kind in kinds() for failure in kind.FAILURES if failure not in codes}
+
+
+def _fault(call: Callable[[], Any], row: Row, request_id: str, kind: type[Any] | None) -> str:
+    """What is wrong with what a caller of this kind is told of an error; nothing where all is well."""
+    answer = attempt(call, waits=NEVER_AGAIN, subject=kind and sample(kind), failures=kind and kind.FAILURES)
+    problem = answer.problem if isinstance(answer, Lost) else answer
+    code = _seen(row, row.operation)
+    meaning = kind_of(code, row.status)
+    if not isinstance(problem, Problem) or isinstance(answer, Lost) != (meaning == "transient"):
+        return f"{row} for {kind} is {meaning}, and yet {answer!r}"
+    told = (problem.code, problem.request_id, problem.context["operation"], problem.context["aws_code"])
+    expected = (_expected(row.operation, code, meaning, kind), request_id, row.operation, code)
+    return "" if told == expected and problem.what and problem.why else f"{row} for {kind}: {told}, not {expected}"
+
+
+def _expected(operation: str, code: str, meaning: str, kind: type[Any] | None) -> str:
+    if kind and (operation, code) in kind.FAILURES:
+        return str(kind.FAILURES[operation, code](sample(kind)).code)
+    return "AWS-CLOCK-WRONG" if code in SKEWED else GENERAL[meaning]
+
+
+def _seen(row: Row, operation: str) -> str:
+    """The code as botocore tells it: a HEAD request has no body for one, so its status stands for it."""
+    return str(row.status) if operation.startswith("Head") else row.code
+
+
+def _call(client: Any, operation: str) -> Callable[[], Any]:
+    method = next(name for name, known in client.meta.method_to_api_mapping.items() if known == operation)
+    asked = _least(client.meta.service_model.operation_model(operation).input_shape)
+    return lambda: getattr(client, method)(**asked)
+
+
+def _least(shape: Any, name: str = "") -> Any:
+    """The least that botocore sends: required members, each as short as it may be."""
+    if shape is None:
+        return {}
+    if shape.type_name == "structure":
+        needed = shape.required_members or (list(shape.members)[:1] if getattr(shape, "is_tagged_union", False) else [])
+        return {member: _least(shape.members[member], member) for member in needed}
+    if shape.type_name == "list":
+        return [_least(shape.member)]
+    if shape.type_name in ("string", "blob"):
+        return "sre-files" if name == "Bucket" else "a" * max(1, int(shape.metadata.get("min", 1)))
+    return {"boolean": True, "map": {}, "timestamp": 0}.get(shape.type_name, 1)
