@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.journal.record import State
     from sre_agent_deploy.place import Place
 
-SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control")
+SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "budgets")
 
 
 @dataclass(frozen=True)

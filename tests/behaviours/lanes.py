@@ -44,7 +44,8 @@ class Lane:
         return folder
 
     def configure(self, folder: Path, **sections: Any) -> None:
-        document = {"version": 1, "mode": "local", "name": "test", "services": {"recording": "crash-loop"}, **sections}
+        usual = {"services": {"recording": "crash-loop"}, "limits": {"monthly_usd": 50}, "alerts": {"email": "team@example.com"}}
+        document = {"version": 1, "mode": "local", "name": "test", **usual, **sections}
         (folder / "config.yaml").write_text(json.dumps(document))
 
     def counted(self) -> dict[str, int]:

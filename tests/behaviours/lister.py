@@ -10,7 +10,7 @@ type Client = Callable[[str], Any]
 
 def everything(client: Client) -> dict[str, list[str]]:
     """Every resource of the kinds that a deployment could touch, by id."""
-    return {**storage(client), **login(client), **identity(client), **compute(client), **agentcore(client)}
+    return {**storage(client), **login(client), **identity(client), **compute(client), **agentcore(client), **billing(client)}
 
 
 def storage(client: Client) -> dict[str, list[str]]:
@@ -52,6 +52,11 @@ def compute(client: Client) -> dict[str, list[str]]:
         "interfaces": sorted(interface["NetworkInterfaceId"] for interface in ec2.describe_network_interfaces()["NetworkInterfaces"]),
         "key pairs": sorted(pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]),
     }
+
+
+def billing(client: Client) -> dict[str, list[str]]:
+    account = client("sts").get_caller_identity()["Account"]
+    return {"budgets": [budget["BudgetName"] for budget in client("budgets").describe_budgets(AccountId=account)["Budgets"]]}
 
 
 def agentcore(client: Client) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ OTHERWISE = {
     "gateway": {"description": "Another description"},
     "services": {"recording": "memory-leak"},
     "deployment": {"ssh_cidrs": ["192.0.2.0/24"]},
+    "limits": {"monthly_usd": 60},
 }
 
 
