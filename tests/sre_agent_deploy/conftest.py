@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fixtures.engine import engine, site, unbooted
+from fixtures.engine import engine, faults, site, unbooted
 
-__all__ = ["engine", "site", "unbooted"]
+__all__ = ["engine", "faults", "site", "unbooted"]

@@ -27,5 +27,10 @@ class RetriesConfig(Section):
 
     def patience(self) -> Patience:
         """The same as lengths of time; what is left empty is as usual."""
-        lengths = {field: duration.parsed(getattr(self, field)) for field in type(self).model_fields}
-        return Patience(**{field: length for field, length in lengths.items() if length})
+        usual = Patience()
+        return Patience(
+            throttled=duration.parsed(self.throttled) or usual.throttled,
+            transient=duration.parsed(self.transient) or usual.transient,
+            propagating=duration.parsed(self.propagating) or usual.propagating,
+            ready=duration.parsed(self.ready) or usual.ready,
+        )

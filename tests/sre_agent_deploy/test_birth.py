@@ -1,0 +1,116 @@
+"""A birth whose end is not known is looked up before it is tried again: never two, and never one that nobody knows of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from fixtures.cut import Cut, cut_at
+from fixtures.engine import Engine
+from sre_agent_deploy.interrupt import Stop
+
+type Faults = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What two of the same can be made of, and how somebody else would count them."""
+
+    name: str
+    birth: str
+    reads: str
+
+    def count(self, engine: Engine) -> int:
+        if self.name == "user_pool":
+            pools = engine.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
+            return sum(pool["Name"] == engine.id for pool in pools)
+        named = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
+        return len(engine.client("ec2").describe_addresses(Filters=named)["Addresses"])
+
+
+POOL = Kind("user_pool", "CreateUserPool", "ListUserPools")
+ADDRESS = Kind("address", "AllocateAddress", "DescribeAddresses")
+
+
+def codes(engine: Engine) -> list[str]:
+    """What a run that failed says."""
+    return [problem.code for problem in engine.apply().problems]
+
+
+@pytest.mark.parametrize("kind", [POOL, ADDRESS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("fault", ["cut", "server_error"])
+def test_the_answer_was_lost(engine: Engine, faults: Faults, kind: Kind, fault: str) -> None:
+    """What AWS made all the same, and does not show at once, is adopted."""
+    engine.parts = (kind.name,)
+    faults({"kind": fault, "operation": kind.birth, "nth": 1, "committed": True}, {"kind": "lag", "seconds": 1})
+    assert codes(engine) == []
+    faults()
+    assert kind.count(engine) == 1
+    assert engine.changes() == {}
+
+
+def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
+    """What AWS never heard of is made, once it can't be hiding it any more; meanwhile it is said what is waited for, and until when."""
+    engine.parts = ("address",)
+    faults({"kind": "cut", "operation": "AllocateAddress", "nth": 1})
+    assert codes(engine) == []
+    assert ADDRESS.count(engine) == 1
+    [wait] = [event.wait for event in engine.observed if event.step == "waiting"]
+    assert wait
+    assert wait.to_json()["kind"] == "shown"
+
+
+@pytest.mark.parametrize("kind", [POOL, ADDRESS], ids=lambda kind: kind.name)
+def test_nobody_can_look(engine: Engine, faults: Faults, kind: Kind) -> None:
+    """Not to be able to look is not to find nothing: it is not made again, and stays on record until somebody can look."""
+    engine.parts, engine.sections["retries"] = (kind.name,), {"transient": "1s"}
+    plan = engine.plan()
+    faults({"kind": "cut", "operation": kind.birth, "committed": True}, {"kind": "server_error", "operation": kind.reads})
+    assert len(engine.apply(plan).problems) == 1
+    faults()
+    assert kind.count(engine) == 1
+    engine.deploy()
+    assert kind.count(engine) == 1
+
+
+def test_a_stop_while_looking(engine: Engine, faults: Faults) -> None:
+    """It ends the wait at once; the next run looks again, and adopts."""
+    engine.parts = ("user_pool",)
+    engine.watcher = lambda event: engine.stop.ask() if event.step == "waiting" else None
+    faults({"kind": "cut", "operation": "CreateUserPool", "committed": True}, {"kind": "lag", "seconds": 3600})
+    assert codes(engine) == ["RUN-INTERRUPTED"]
+    faults()
+    engine.stop = Stop()
+    engine.deploy()
+    assert POOL.count(engine) == 1
+
+
+def test_the_name_is_taken_by_ourselves(engine: Engine, faults: Faults) -> None:
+    """A name that AWS refuses as taken is adopted where it is ours: the answer to its birth was lost."""
+    engine.parts = ("bucket",)
+    faults({"kind": "cut", "operation": "CreateBucket", "nth": 1, "committed": True})
+    assert codes(engine) == []
+    assert engine.changes() == {}
+
+
+def test_a_refusal(engine: Engine, faults: Faults) -> None:
+    """A refused birth made nothing, and is not on record as if it might have."""
+    engine.parts = ("gateway_role",)
+    faults({"kind": "quota", "operation": "CreateRole"})
+    assert len(codes(engine)) == 1
+    assert engine.state
+    assert not engine.state.generations("gateway_role")
+
+
+def test_what_was_begun_is_wanted_no_more(engine: Engine, faults: Faults) -> None:
+    """A birth whose end nobody wrote down is looked up and taken back, as soon as AWS shows it."""
+    engine.parts = ("user_pool", "address")
+    with pytest.raises(Cut), cut_at(engine.aws, "AllocateAddress", "committed"):
+        engine.apply()
+    engine.parts = ("user_pool",)
+    faults({"kind": "lag", "operation": "DescribeAddresses", "seconds": 2})
+    assert codes(engine) == []
+    faults()
+    assert ADDRESS.count(engine) == 0
