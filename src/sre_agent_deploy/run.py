@@ -21,7 +21,7 @@ from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.place import Place, survey_site
-from sre_agent_deploy.plan import Plan
+from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress import Observer, unobserved
 from sre_agent_deploy.report.report import Made, Report
 from sre_agent_deploy.survey import survey
@@ -70,9 +70,14 @@ def applied(place: Place, wanted: Blueprint, plan: Plan, journal: Journal, obser
 
 def settled(plan: Plan, journal: Journal) -> Plan:
     """The same plan with the ids that its births brought, for the report."""
-    records = {change.name: journal.state.current(change.name) for change in plan.changes}
-    changes = tuple(replace(change, id=record.id) if (record := records[change.name]) else change for change in plan.changes)
-    return replace(plan, changes=changes)
+
+    def born(change: Change) -> Change:
+        # What is deleted because a newer generation took its place has the same name, and an id of its own.
+        generation = change.next_generation if change.action is Action.REPLACE else change.generation
+        record = journal.state.records.get(f"{change.name}-{generation}")
+        return replace(change, id=record.id) if record and record.id else change
+
+    return replace(plan, changes=tuple(map(born, plan.changes)))
 
 
 def reached(config: Config, place: Place, outputs: Mapping[str, Outputs]) -> Deployed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,11 +88,23 @@ class Deployed:
         except urllib3.exceptions.HTTPError as error:
             return unreachable(url, error)
 
+    def unconnected(self, url: str) -> Problem | None:
+        """Why not even a connection to the place of this URL, which names its port, can be made; None where one can."""
+        parts = urlsplit(url)
+        try:
+            socket.create_connection((self._address(parts.hostname or ""), parts.port or 0), self.timeout).close()
+        except OSError as error:
+            return unreachable(url, error)
+        return None
+
+    def _address(self, host: str) -> str:
+        """The domain's address is ours to know; DNS is a check of its own."""
+        return self.public_ip if host == urlsplit(self.base_url).hostname else host
+
     def _pool(self, scheme: str, host: str, port: int | None) -> HTTPConnectionPool:
         import urllib3
 
-        # The domain's address is ours to know; DNS is a check of its own.
-        address = self.public_ip if host == urlsplit(self.base_url).hostname else host
+        address = self._address(host)
         if scheme == "http":
             return urllib3.HTTPConnectionPool(address, port or 80)
         return urllib3.HTTPSConnectionPool(address, port or 443, ssl_context=self.trust, server_hostname=host, assert_hostname=host)

@@ -19,9 +19,12 @@ class PlainHttpRefused:
 
     def probe(self, world: Deployed) -> Answer | Problem:
         authority = world.base_url.removeprefix("https://")
-        answer = world.http("GET", f"http://{authority if ':' in authority else f'{authority}:443'}/ping")
-        # A connection that is simply closed is the best answer there is; that the port is open, the TLS checks prove.
-        return Answer(0, b"", {}) if isinstance(answer, Problem) else answer
+        url = f"http://{authority if ':' in authority else f'{authority}:443'}/ping"
+        answer = world.http("GET", url)
+        if not isinstance(answer, Problem):
+            return answer
+        # A connection that is simply closed is the best answer there is; one that can't be made is none.
+        return world.unconnected(url) or Answer(0, b"", {})
 
     def judge(self, facts: Answer) -> Verdict:
         if facts.status == 0:

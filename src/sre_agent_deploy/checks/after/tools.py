@@ -16,8 +16,10 @@ from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp.types import ListToolsResult
 
 EXPECTED = 20
+PAGES = 20  # one for each tool, at worst
 # One harmless reading tool of each target that needs no arguments.
 CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics": "get_error_rates", "runbooks": "search_runbooks"}
 
@@ -47,13 +49,20 @@ async def _listed(world: Deployed) -> tuple[str, ...] | Problem:
     async with session(world) as client:
         if isinstance(client, Problem):
             return client
-        names, cursor = [], None
-        while True:
-            page = await client.list_tools(cursor=cursor)
-            names += [tool.name for tool in page.tools]
-            cursor = page.next_cursor
-            if not cursor:
-                return tuple(names)
+        return await every_page(lambda cursor: client.list_tools(cursor=cursor))
+
+
+async def every_page(page: Callable[[str | None], Awaitable[ListToolsResult]]) -> tuple[str, ...] | Problem:
+    """The names on all pages of a listing, which has an end."""
+    names: list[str] = []
+    cursor: str | None = None
+    for _ in range(PAGES):
+        listed = await page(cursor)
+        names += [tool.name for tool in listed.tools]
+        cursor = listed.next_cursor
+        if not cursor:
+            return tuple(names)
+    return _endless(len(names))
 
 
 async def _called(world: Deployed) -> dict[str, str] | Problem:
@@ -132,6 +141,18 @@ def _incomplete(tools: list[str]) -> Problem:
         what=f"The gateway lists {len(tools)} tools, not {EXPECTED}.",
         why=f"No tool comes from: {', '.join(absent)}." if absent else "A target read an OpenAPI document of another version.",
         do=("Look at the targets' status reasons (Bedrock AgentCore > Gateways).", "Run `sre-agent-deploy deploy` again; it repairs them."),
+    )
+
+
+def _endless(count: int) -> Problem:
+    return Problem(
+        code="GATEWAY-LIST-ENDLESS",
+        what=f"The gateway's list of tools did not end within {PAGES} pages.",
+        why=f"After {count} tools it still named another page; this deployment has {EXPECTED}.",
+        do=(
+            "Look whether the gateway has targets that are not this deployment's, and delete them.",
+            "Run `sre-agent-deploy verify` again.",
+        ),
     )
 
 
