@@ -13,6 +13,7 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build
+from sre_agent_deploy.patience import Waits
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.site import Site
 from sre_agent_deploy.tls import files, local_ca
@@ -47,14 +48,18 @@ def local_place(config: Config, *, start: bool) -> Place | Problem | None:
     if registry is None or isinstance(registry, Problem):
         hold.close()
         return registry
-    return Place(registry.aws(config.aws.region), replace(registry, hold=hold))
+    return Place(registry.aws(config.aws.region).waiting(_waits(config)), replace(registry, hold=hold))
 
 
 def production_place(config: Config, environ: Mapping[str, str] = os.environ) -> Place:
     """Amazon's AWS, or the one that the configuration or AWS_ENDPOINT_URL names."""
     url = config.aws.endpoint_url or environ.get("AWS_ENDPOINT_URL", "")
     endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
-    return Place(Aws(region=config.aws.region, endpoint=endpoint))
+    return Place(Aws(region=config.aws.region, endpoint=endpoint, waits=_waits(config)))
+
+
+def _waits(config: Config) -> Waits:
+    return Waits(config.retries.patience())
 
 
 def survey_site(config: Config, place: Place, image_in_use: str = "") -> Site:
@@ -62,7 +67,7 @@ def survey_site(config: Config, place: Place, image_in_use: str = "") -> Site:
 
     Raises Refused with everything that stands in the way.
     """
-    answer = attempt(lambda: _site(config, place, image_in_use))
+    answer = attempt(lambda: _site(config, place, image_in_use), waits=place.aws.waits)
     if isinstance(answer, Problem | Lost):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)
     return answer
