@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent_deploy.duration import parsed, spelled
+from sre_agent_deploy.duration import about, parsed, spelled
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,11 @@ def test_spelled_as_it_was_written(text: str) -> None:
 def test_spelled_in_the_largest_unit() -> None:
     """A day is a day, however it was written."""
     assert spelled(timedelta(hours=24)) == "1d"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0, "0s"), (59.9, "59s"), (60, "1m"), (7199, "1h"), (86399, "23h"), (86400, "1d"), (10**7, "115d")]
+)
+def test_roughly(seconds: float, told: str) -> None:
+    """For people: the largest unit of which there is one at least, rounded down."""
+    assert about(timedelta(seconds=seconds)) == told

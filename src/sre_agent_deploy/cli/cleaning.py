@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.inventory import Named
     from sre_agent_deploy.place import Place
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What both were told on the command line."""
+
+    config_file: Path | None
+    mode: str | None
+    state_file: Path | None
+    dry_run: bool
+    yes: bool
+    as_json: bool
 
 
 def configured_for(config_file: Path | None, mode: str | None, state: State | None) -> Config:
@@ -51,20 +64,22 @@ def placed(config: Config) -> Place | None:
     return place
 
 
-def same_account(place: Place, state: State | None) -> None:
-    """Raises Refused where the credentials belong to another account than the deployment."""
+def same_account(place: Place, config: Config, state: State | None) -> None:
+    """Raises Refused where the credentials belong to another account than the one that is meant."""
     from sre_agent_deploy.aws.attempt import Lost, attempt
 
     account = attempt(lambda: place.aws.account_id)
     if isinstance(account, Problem | Lost):
         raise Refused(account.problem if isinstance(account, Lost) else account)
-    if state and account != state.account:
+    # The account that a configuration names is not that of the AWS of this machine.
+    meant = state.account if state else "" if place.registry else config.aws.account_id
+    if meant and account != meant:
         raise Refused(
             Problem(
                 code="AWS-OTHER-ACCOUNT",
-                what=f"The credentials belong to account {account}; this deployment is in account {state.account}.",
+                what=f"The credentials belong to account {account}; what is to be cleaned up is in account {meant}.",
                 why="Another profile or role is active, or the state file was edited.",
-                do=(f"Sign in to account {state.account} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
+                do=(f"Sign in to account {meant} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
             )
         )
 

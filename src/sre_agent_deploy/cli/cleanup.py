@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sre_agent_deploy.cli.cleaning import aws_stopped, configured_for, named_in, placed, same_account, taken_back
+from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, named_in, placed, same_account, taken_back
 from sre_agent_deploy.cli.opening import gone, remembered, still_there
-from sre_agent_deploy.cli.options import STATE, config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.options import STATE, config_option, json_option, length, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
 from sre_core.problem import Problem, Refused
@@ -24,47 +25,55 @@ if TYPE_CHECKING:
 
 @click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
 @click.option("--deployment-id", help="Which deployment; needed where the state file is lost.")
+@click.option(
+    "--older-than",
+    callback=length,
+    metavar="24h",
+    help="Sweep instead: every deployment that is older than this and than its deployment.ttl.",
+)
 @config_option
 @mode_option
 @state_option
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @yes_option
 @json_option
-def command(
-    *,
-    deployment_id: str | None,
-    config_file: Path | None,
-    mode: str | None,
-    state_file: Path | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def command(*, deployment_id: str | None, older_than: timedelta | None = None, **asked: Any) -> None:
+    if older_than and deployment_id:
+        raise Refused(_either())
+    if older_than:
+        from sre_agent_deploy.cli.sweep import sweep
+
+        sys.exit(sweep(Asked(**asked), older_than))
+    sys.exit(_cleaned_up(Asked(**asked), deployment_id))
+
+
+def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
+    """Take one deployment back and answer the exit code."""
     from sre_agent_deploy import inventory
 
-    store, state = remembered(state_file, config_file, mode)
+    store, state = remembered(asked.state_file, asked.config_file, asked.mode)
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
-        raise Refused(_which(state_file or STATE))
+        raise Refused(_which(asked.state_file or STATE))
     state = state if state and state.deployment == deployment else None
-    config = configured_for(config_file, mode, state)
+    config = configured_for(asked.config_file, asked.mode, state)
     named = {} if state else named_in(config)
     place = placed(config)
     if place is None:
-        _sweep(deployment)
+        _left_behind(deployment)
         raise Refused(gone(state))
-    same_account(place, state)
+    same_account(place, config, state)
     state = still_there(state, place)
     found = inventory.find_all(place.aws, deployment, state, named)
     if found.problems and not found.doomed:
         raise Refused(*found.problems)
-    if dry_run:
-        sys.exit(_shown(found, as_json=as_json))
-    if found.doomed and not yes:
+    if asked.dry_run:
+        return _shown(found, as_json=asked.as_json)
+    if found.doomed and not asked.yes:
         _agree(deployment, len(found.doomed), named=deployment_id is not None)
-    with observing(as_json=as_json) as observe, interruptible() as stop:
+    with observing(as_json=asked.as_json) as observe, interruptible() as stop:
         cleaned = taken_back(place, deployment, store, state, observe, named=named, stop=stop)
-    sys.exit(_told(deployment, cleaned, place, as_json=as_json))
+    return _told(deployment, cleaned, place, as_json=asked.as_json)
 
 
 def _shown(found: Inventory, *, as_json: bool) -> int:
@@ -82,7 +91,7 @@ def _agree(deployment: str, count: int, *, named: bool) -> None:
         raise Refused(_unconfirmed(deployment, count))
 
 
-def _sweep(deployment: str) -> None:
+def _left_behind(deployment: str) -> None:
     """What an AWS of this machine that was killed left on the disk goes too: credentials of its instances, sockets, the connection."""
     from sre_agent_deploy import connection, local
 
@@ -108,6 +117,15 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
         if stopped:
             click.echo("The AWS of this machine, which was started for it, is stopped.")
     return 0
+
+
+def _either() -> Problem:
+    return Problem(
+        code="CLEANUP-EITHER",
+        what="Nothing was deleted: --deployment-id and --older-than were both given.",
+        why="One deletes what you name, however young; the other sweeps what is temporary and old, whatever its name.",
+        do=("Give --deployment-id to delete that deployment.", "Give --older-than to sweep; --dry-run shows first what would go."),
+    )
 
 
 def _unconfirmed(deployment: str, count: int) -> Problem:

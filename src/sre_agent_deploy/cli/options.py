@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -22,3 +23,13 @@ on_failure_option = click.option(
     help="What becomes of a failed run: keep it to go on with (default), or go back to what was there before.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")
+
+
+def length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """An option's length of time. Raises BadParameter on anything else."""
+    from sre_agent_deploy import duration
+
+    found = duration.parsed(text) if text else None
+    if text is not None and found is None:
+        raise click.BadParameter("it must be a whole number and a unit (s, m, h or d), for example 24h.", ctx, parameter)
+    return found

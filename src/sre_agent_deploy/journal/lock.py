@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def held(state_file: Path, command: str) -> Iterator[None]:
         os.truncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def of_deployment(deployment: str) -> Path:
+    """What this user's runs hold on this machine while they work on a deployment, whichever state file they write."""
+    return state_folder() / "locks" / deployment
 
 
 def owner(state_file: Path) -> Owner | None:

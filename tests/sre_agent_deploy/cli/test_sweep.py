@@ -1,0 +1,172 @@
+"""`cleanup --older-than`, as it is typed, against an account with several deployments in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from behaviours import lister
+from fixtures.embedded import EmbeddedAws
+from fixtures.engine import Engine
+from sre_agent_deploy.cli.root import main
+from sre_agent_deploy.journal import lock
+
+PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
+
+type Swept = Callable[..., tuple[int, str, str]]
+type Made = Callable[..., Engine]
+
+
+@pytest.fixture(autouse=True)
+def folder(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, somewhere, whose shell speaks to that account."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    registry = unbooted.registry
+    settings = {
+        "SRE_AGENT_STATE_DIR": str(tmp_path / "state-folder"),
+        "AWS_ENDPOINT_URL": unbooted.endpoint,
+        "AWS_CA_BUNDLE": unbooted.ca_file,
+        "AWS_ACCESS_KEY_ID": registry["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+@pytest.fixture
+def made(engine: Engine, tmp_path: Path) -> Iterator[Made]:
+    """Deploys; a state file is nowhere near the folder that is swept from."""
+    engines: list[Engine] = []
+
+    def deploy(ttl: str, *parts: str) -> Engine:
+        home = tmp_path / f"home-{len(engines)}"
+        home.mkdir()
+        sections = {"deployment": {"ttl": ttl}}
+        new = Engine(engine.embedded, engine.site, home, sections=sections, parts=parts or PARTS)
+        new.deploy()
+        engines.append(new)
+        return new
+
+    yield deploy
+    for each in engines:
+        each.cleanup(lost=True)
+
+
+@pytest.fixture
+def sweep(capfd: pytest.CaptureFixture[str]) -> Swept:
+    """Runs the command: its exit code, and what it said on both streams."""
+
+    def swept(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["cleanup", "--older-than", "1s", *words])
+        said = capfd.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return swept
+
+
+def row(said: str, engine: Engine) -> str:
+    """What is said of one deployment."""
+    return next((line for line in said.splitlines() if f" {engine.id} " in line), "")
+
+
+def test_a_sweep(made: Made, sweep: Swept, engine: Engine) -> None:
+    """What is temporary and old goes, whole or left over; everything else stays as it was, and it is said why."""
+    before = lister.everything(engine.client)
+    lasting, needed = made(""), made("1h")
+    kept = lister.everything(engine.client)
+    old, leftover = made("1s"), made("1s")
+    leftover.client("secretsmanager").delete_secret(SecretId=leftover.id_of("backend_key"), ForceDeleteWithoutRecovery=True)
+    time.sleep(2.1)
+    code, out, _ = sweep("--dry-run")
+    assert code == 0
+    assert "it has no deployment.ttl; name it with --deployment-id" in row(out, lasting)
+    assert "its ttl of 1h is not over" in row(out, needed)
+    assert "delete" in row(out, old)
+    assert "leftover" in row(out, leftover)
+    code, out, err = sweep("--yes")
+    assert code == 0, err
+    assert old.id in out.rpartition("Swept:")[2]
+    assert leftover.id in out.rpartition("Swept:")[2]
+    assert lister.everything(engine.client) == kept
+    assert before != kept
+
+
+def test_what_a_program_is_told(made: Made, sweep: Swept) -> None:
+    """The verdicts come first, as one line of JSON; then what happens, and what came of it."""
+    old = made("1s", "backend_key")
+    time.sleep(2.1)
+    code, out, _ = sweep("--yes", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    [verdict] = [each for each in lines[0]["deployments"] if each["deployment"] == old.id]
+    assert (verdict["action"], verdict["ttl"], verdict["resources"]) == ("delete", "1s", 1)
+    assert verdict["age_seconds"] >= 2
+    assert lines[-1] == {"swept": [old.id], "remain": 0}
+
+
+def test_nobody_to_ask(made: Made, sweep: Swept) -> None:
+    """Without a terminal nothing is deleted unless --yes says so."""
+    old = made("1s", "backend_key")
+    time.sleep(2.1)
+    code, _, err = sweep()
+    assert code == 1
+    assert "CLEANUP-UNCONFIRMED" in err
+    assert old.changes() == {}
+
+
+def test_somebody_at_work(made: Made, sweep: Swept) -> None:
+    """A deployment that a living run of this machine works on is left alone, and the run is named."""
+    old = made("1s", "backend_key")
+    time.sleep(2.1)
+    with lock.held(lock.of_deployment(old.id), "deploy"):
+        code, out, _ = sweep("--yes")
+    assert code == 0
+    assert "runs `deploy`" in row(out, old)
+    assert old.changes() == {}
+
+
+def test_the_deployment_of_this_folder(made: Made, sweep: Swept, folder: Path) -> None:
+    """Where its state is at hand, it keeps account of what was deleted."""
+    old = made("1s", "backend_key")
+    (folder / ".deployment_state").write_bytes(old.store.path.read_bytes().replace(b'"local"', b'"production"'))
+    time.sleep(2.1)
+    code, out, err = sweep("--yes")
+    assert code == 0, out + err
+    document: dict[str, Any] = json.loads((folder / ".deployment_state").read_text())
+    assert {record["phase"] for record in document["records"].values()} == {"gone"}
+    assert document["runs"][-1]["result"] == "cleaned up"
+
+
+def test_another_account_than_the_configured(sweep: Swept, folder: Path) -> None:
+    """A sweep never works in an account that the configuration does not name."""
+    sections = {"aws": {"account_id": "999988887777"}, "tls": {"source": "files"}}
+    certificate = {"ssl_cert_path": "/c.pem", "ssl_key_path": "/k.pem", "domain_name": "sre.example.com"}
+    (folder / "config.yaml").write_text(json.dumps({"version": 1, "mode": "production", **sections, "deployment": certificate}))
+    code, _, err = sweep("--yes")
+    assert code == 1
+    assert "AWS-OTHER-ACCOUNT" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--older-than", "1d", "--deployment-id", "sre-0123456789"), "CLEANUP-EITHER"),
+        (("--older-than", "24"), "a whole number and a unit"),
+        (("--older-than", ""), "a whole number and a unit"),
+    ],
+)
+def test_what_was_typed_wrongly(words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is told what to type instead, and nothing is deleted."""
+    with pytest.raises(SystemExit) as ended:
+        main(["cleanup", *words])
+    assert ended.value.code == 1
+    assert said in capfd.readouterr().err
