@@ -11,7 +11,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.birth import begun, birth
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.interrupt import NEVER, Stop, interrupted
+from sre_agent_deploy.interrupt import NEVER, Stop, interrupted, told_of
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.later import Outputs, resolve
@@ -158,7 +158,7 @@ class _Apply:
             told = problem.with_context(resource=change.name)
             # That the run was stopped is told once, not for each resource that waited.
             with self._reporting:
-                self.problems += () if told.code == "RUN-INTERRUPTED" else (told,)
+                self.problems += () if told_of((told,)) else (told,)
             self.observe(Event("failed", change.name, what, seconds, told))
             return False
         self.observe(Event("done", change.name, what, seconds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sre_core.problem import Problem
@@ -63,3 +63,8 @@ def interrupted() -> Problem:
         why="Ctrl-C, or a signal to end, asked for it. Everything that was done is written down.",
         do=("Go on: `sre-agent-deploy resume`.", "Or take back what was made: `sre-agent-deploy cleanup`."),
     )
+
+
+def told_of(problems: Iterable[Problem]) -> bool:
+    """Whether one of these says that somebody asked to stop."""
+    return any(problem.code == "RUN-INTERRUPTED" for problem in problems)

@@ -30,7 +30,7 @@ def roll_back(
 ) -> RolledBack:
     """Take back what a failed run made. `plan` is what it set out to do, `before` the state from before it."""
     if before is None or not any(run.result == "applied" for run in before.runs):
-        cleaned = cleanup(aws, blueprint.deployment, journal, observe)
+        cleaned = cleanup(aws, blueprint.deployment, journal, observe, stop=aws.waits.stop)
         return RolledBack(tuple(doomed.name for doomed in cleaned.removed), cleaned.problems)
     now = survey(aws, blueprint, journal.state)
     removed, problems = [], []

@@ -24,9 +24,14 @@ from sre_core.problem import Problem, Refused
 
 
 def survey(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
-    """The plan for a blueprint, from what AWS has now and what the journal remembers. Makes no mutating call."""
+    """The plan for a blueprint, from what AWS has now and what the journal remembers. Makes no mutating call.
+
+    Raises Refused where somebody asked to stop: half a plan would be a wrong one.
+    """
     looking = _Survey(aws, blueprint, state)
-    walk(blueprint.sorter(), looking.visit)
+    walk(blueprint.sorter(), looking.visit, aws.waits.stop)
+    if aws.waits.stop.asked:
+        raise Refused(interrupted())
     names = [item.name for item in blueprint]
     changes = [looking.changes[name] for name in names if name in looking.changes]
     superseded = [change for name in names for change in looking.superseded.get(name, ())]
@@ -94,8 +99,6 @@ class _Survey:
         for _ in aws.waits.looks("shown", f"{record.id} to be shown by AWS", within):
             if found := self._read(wanted, record.id):
                 return found
-        if aws.waits.stop.asked and fresh:
-            raise Refused(interrupted())
         return None
 
     def _read(self, wanted: Resource, id: str) -> Found[Any] | None:

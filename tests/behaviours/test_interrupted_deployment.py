@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 
 from behaviours import lister
@@ -23,6 +25,21 @@ def _interrupted(desk: Desk, times: int) -> Ended:
             seen += process.stderr.readline()
     out, err = process.communicate(timeout=60)
     return Ended(process.returncode, out, seen + err)
+
+
+def test_interrupted_while_waiting(desk: Desk) -> None:
+    """What is waited for is said, with the moment when it is given up; and Ctrl-C ends the wait, whoever waits."""
+    rules = desk.folder / "faults.json"
+    rules.write_text(json.dumps({"rules": [{"kind": "throttle", "operation": "ListUserPools"}]}))
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir), "--faults", str(rules)).code == 0
+    process = desk.started("sre_agent_deploy", "plan")
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert re.search(r"user_pool +AWS throttles ListUserPools \(TooManyRequestsException\), until \d\d:\d\d:\d\d", told), told
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "RUN-INTERRUPTED" in err
 
 
 def test_interrupted_once_and_twice(desk: Desk) -> None:

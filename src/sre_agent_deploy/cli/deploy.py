@@ -14,7 +14,8 @@ from sre_agent_deploy.cli.findings import show_findings
 from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
-from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
+from sre_agent_deploy.cli.watching import watched
+from sre_agent_deploy.interrupt import EXIT_CODE
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -52,13 +53,15 @@ def deploy(
         if not show_findings(run.checked(here.config, here.place), as_json=as_json):
             _say("\nNot deployed. Nothing was changed.", as_json)
             return 1
-        wanted = run.drawn(here.config, here.place, state)
+        with watched(here.place, as_json=as_json) as place:
+            wanted = run.drawn(here.config, place, state)
         # Another folder's state file is another lock; the same deployment is the same one.
         locks.enter_context(held(state_folder() / "locks" / wanted.deployment, said))
         file = config_file or _config_of(state)
         journal = run.journal_for(wanted.deployment, config=here.config, config_file=file, place=here.place, store=here.store, state=state)
         _say(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)", as_json)
-        plan = run.planned(here.place, wanted, state)
+        with watched(here.place, as_json=as_json) as place:
+            plan = run.planned(place, wanted, state)
         if plan.problems:
             show_problems(plan.problems, as_json=as_json)
             return 1
@@ -66,8 +69,8 @@ def deploy(
         if here.place.registry:
             local.kept(here.place.registry, wanted.deployment)
         journal.began(said)
-        with observing(as_json=as_json) as observe, interruptible() as stop:
-            outcome = run.applied(here.place, wanted, plan, journal, observe, stop=stop)
+        with watched(here.place, as_json=as_json) as place:
+            outcome = run.applied(place, wanted, plan, journal, place.aws.waits.observe, stop=place.aws.waits.stop)
         if outcome.problems:
             show_problems(outcome.problems, as_json=as_json)
             if outcome.stopped:
@@ -85,8 +88,8 @@ def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, j
         _say("\nNot deployed. What was made is recorded: `sre-agent-deploy resume` goes on, `cleanup` takes it back.", as_json)
         return 1
     _say("\nNot deployed. Rolling back:", as_json)
-    with observing(as_json=as_json) as observe:
-        rolled = roll_back(here.place.aws, wanted, plan, before=before, journal=journal, observe=observe)
+    with watched(here.place, as_json=as_json) as place:
+        rolled = roll_back(place.aws, wanted, plan, before=before, journal=journal, observe=place.aws.waits.observe)
     journal.ended("rollback failed" if rolled.problems else "rolled back")
     if not journal.state.alive():
         local.forgotten(wanted.deployment)

@@ -10,6 +10,7 @@ import click
 from sre_agent_deploy.cli.opening import opened
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import show_plan, show_problems
+from sre_agent_deploy.cli.watching import watched
 
 
 @click.command("plan", help="Show what a deployment would change, and why; changes nothing.")
@@ -20,8 +21,9 @@ from sre_agent_deploy.cli.render import show_plan, show_problems
 def command(config_file: Path | None, mode: str | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.run import drawn, planned
 
-    with opened(config_file, mode, state_file, start=True) as here:
-        plan = planned(here.place, drawn(here.config, here.place, here.state), here.state)
+    # What is waited for is no part of the plan, so it goes to stderr in any case.
+    with opened(config_file, mode, state_file, start=True) as here, watched(here.place, as_json=False) as place:
+        plan = planned(place, drawn(here.config, place, here.state), here.state)
     show_plan(plan, as_json=as_json)
     show_problems(plan.problems, as_json=as_json)
     sys.exit(1 if plan.problems else 0 if plan.nothing_to_do else 2)

@@ -128,9 +128,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except Refused as refused:
         from sre_agent_deploy.cli.render import show_problems
+        from sre_agent_deploy.interrupt import told_of
 
         show_problems(refused.problems)
-        sys.exit(1)
+        sys.exit(130 if told_of(refused.problems) else 1)
     except OSError as error:
         from sre_agent_deploy.cli.render import show_problems
         from sre_core import file_error, output

@@ -10,6 +10,7 @@ import click
 from sre_agent_deploy.cli.opening import Opened, opened, remembered
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
+from sre_agent_deploy.cli.watching import watched
 from sre_core.problem import Problem, Refused
 
 
@@ -31,7 +32,8 @@ def _verified(here: Opened, *, as_json: bool) -> int:
     from sre_agent_deploy import run
     from sre_agent_deploy.report import files
 
-    plan = run.planned(here.place, run.drawn(here.config, here.place, here.state), here.state)
+    with watched(here.place, as_json=as_json) as place:
+        plan = run.planned(place, run.drawn(here.config, place, here.state), here.state)
     absent = [change.name for change in plan.changes if not change.outputs]
     if plan.problems or absent:
         show_problems(plan.problems, as_json=as_json)
