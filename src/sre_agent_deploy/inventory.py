@@ -59,19 +59,30 @@ def find_all(aws: Aws, deployment: str, state: State | None, named: Named = NONE
     with ThreadPoolExecutor(8) as pool:
         listings = list(pool.map(lambda kind: _listed(aws, kind, deployment, state, named), kinds.ORDER))
     refused = [listing for listing in listings if isinstance(listing, Problem)]
+    if len(refused) == len(listings):
+        return Inventory((), (refused[0],))
     found: dict[tuple[str, str], Doomed] = {}
     for kind, listing in zip(reversed(kinds.ORDER), reversed(listings), strict=True):
         listed = () if isinstance(listing, Problem) else [Doomed.listed(kind, owned) for owned in listing]
         # The journal knows the names of what has no tags, so it is heard last.
         recorded = [Doomed(kind, record.id, record.name, record.generation) for record in _recorded(state, kind)]
         found |= {doomed.key: doomed for doomed in (*listed, *recorded)}
-    if len(refused) == len(listings):
-        return Inventory((), (refused[0],))
+    pairs = zip(kinds.ORDER, listings, strict=True)
+    untold = [listing for kind, listing in pairs if isinstance(listing, Problem) and not _never_made(state, kind, listing)]
     # Listings of children ask for their parents first, so one refusal may be told by several.
     return Inventory(
         tuple(found.values()),
-        (*{problem.what: problem for problem in refused}.values(), *_not_understood(state), *_kept_volumes(aws, deployment)),
+        (*{problem.what: problem for problem in untold}.values(), *_not_understood(state), *_kept_volumes(aws, deployment)),
     )
+
+
+def _never_made(state: State | None, kind: type[Resource], refused: Problem) -> bool:
+    """Whether the journal proves that there was never one of a kind that may not be listed: each birth is written down first.
+
+    So whoever never asked for a budget needs no rights to billing.
+    """
+    denied = refused.code == "AWS-ACCESS-DENIED"
+    return denied and state is not None and all(record.kind != kind.KIND for record in state.records.values())
 
 
 def _recorded(state: State | None, kind: type[Resource]) -> list[Record]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation, watched
 from fixtures.engine import Engine
@@ -118,3 +121,48 @@ def test_cut_short_at_any_call(engine: Engine, moment: str) -> None:
         engine.deploy()
         assert [budget["BudgetName"] for budget in budgets(engine)] == [engine.id]
         assert [found for *_, found in told(engine)] == [[addresses[nth % 2]]] * 3
+
+
+@contextmanager
+def kept_out_of_billing(engine: Engine) -> Iterator[None]:
+    """As in an account that keeps IAM users and roles out of its billing."""
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "DescribeBudgets")
+
+    events = engine.aws.budgets.meta.events
+    events.register("before-send.budgets", refuse)
+    try:
+        yield
+    finally:
+        events.unregister("before-send.budgets", refuse)
+
+
+def test_a_cleanup_that_may_not_look_at_budgets(engine: Engine) -> None:
+    """It is complete where the journal proves that there never was one, and says what it could not look at where nothing does."""
+    engine.parts = ("backend_key",)
+    engine.deploy()
+    with kept_out_of_billing(engine):
+        assert not engine.cleanup().problems
+        (problem,) = engine.cleanup(lost=True).problems
+    assert problem.code == "AWS-ACCESS-DENIED"
+
+
+def test_a_cleanup_that_may_no_longer_look_at_budgets(engine: Engine) -> None:
+    """A budget that the journal tells of is not taken for gone; everything else goes."""
+    limited(engine, 50)
+    engine.deploy()
+    with kept_out_of_billing(engine):
+        cleaned = engine.cleanup()
+    assert {problem.code for problem in cleaned.problems} == {"AWS-ACCESS-DENIED"}
+    assert [doomed.name for doomed in cleaned.removed] == ["backend_key"]
+    assert len(budgets(engine)) == 1
+
+
+def test_a_deployment_that_may_not_make_budgets(engine: Engine) -> None:
+    """The plan says what to allow, and that there is a way without a budget."""
+    limited(engine, 50)
+    with kept_out_of_billing(engine):
+        (problem,) = engine.plan().problems
+    assert problem.code == "BUDGET-ACCESS-DENIED"
+    assert "limits.monthly_usd" in problem.do[-1]
