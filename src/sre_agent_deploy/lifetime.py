@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sre_agent_deploy import duration
 from sre_agent_deploy.later import Outputs
+from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.resource import TTL_TAG
 from sre_core import clock
 
@@ -44,6 +45,15 @@ class Lifetime:
 def tags(ttl: str) -> Mapping[str, str]:
     """What every birth of a temporary deployment carries."""
     return {TTL_TAG: ttl} if ttl else {}
+
+
+def planned(plan: Plan) -> Lifetime | None:
+    """The lifetime that a deployment has once its plan is carried out; None for what is not there yet, too."""
+    teller = next((change for change in plan.changes if change.name == TELLER), None)
+    if teller is None:
+        return None
+    wanted = next((difference.wanted for difference in teller.differences if difference.field == "ttl"), None)
+    return lifetime(teller.outputs, wanted)
 
 
 def lifetime(outputs: Outputs, ttl: str | None = None) -> Lifetime | None:

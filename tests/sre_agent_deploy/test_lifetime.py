@@ -86,7 +86,7 @@ def test_another_lifetime_while_a_birth_is_open(engine: Engine, operation: str) 
 
 def test_the_one_that_tells(engine: Engine) -> None:
     """It is always the deployment's own, born before the instance and gone after it: an instance without it was tampered with."""
-    engine.sections = {"deployment": {"ttl": "24h"}, "credentials": {"user_pool_id": "us-east-1_Ab1cd2Ef3"}}
+    engine.sections = {"deployment": {"ttl": "24h"}}
     item = engine.wanted.item(lifetime.TELLER)
     assert not item.named
     assert getattr(item.resource, "ttl", "") == "24h"
@@ -120,3 +120,16 @@ def test_what_is_said_of_a_lifetime(age: timedelta, said: str) -> None:
     assert "2026-11-23T12:00:00Z" in told
     advised = duration.parsed(told.partition("set deployment.ttl to ")[2].partition(" ")[0])
     assert (advised is not None and advised > age) == (said == "EXPIRED")
+
+
+def test_a_lifetime_in_a_plan(temporary: Engine) -> None:
+    """It is the one that the deployment will have: what a changed configuration says, not what AWS shows still."""
+    before = lifetime.planned(temporary.plan())
+    temporary.sections["deployment"] = {"ttl": "7d"}
+    after = lifetime.planned(temporary.plan())
+    assert before and after
+    assert (before.ttl, after.ttl) == (timedelta(hours=24), timedelta(days=7))
+    assert before.created == after.created
+    record = temporary.state.current(lifetime.TELLER) if temporary.state else None
+    assert record
+    assert lifetime.lifetime(record.outputs) == before

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from sre_agent_deploy.progress import Event, Observer
+from sre_core import clock
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.lifetime import Lifetime
     from sre_agent_deploy.plan import Plan
     from sre_agent_deploy.report.report import Report
 
@@ -34,8 +36,12 @@ def _told(problem: Problem) -> str:
 
 def show_plan(plan: Plan, *, as_json: bool = False) -> None:
     """Every change with its reason, doing nothing included."""
+    from sre_agent_deploy import lifetime
+
     if as_json:
-        click.echo(json.dumps({"deployment": plan.deployment, "changes": [change.to_json() for change in plan.changes]}))
+        changes, temporary = [change.to_json() for change in plan.changes], lifetime.planned(plan)
+        ends = {"expires_at": clock.stamp(temporary.ends)} if temporary else {}
+        click.echo(json.dumps({"deployment": plan.deployment, "changes": changes, **ends}))
         return
     click.echo(f"Plan for deployment {plan.deployment}:")
     for change in plan.changes:
@@ -46,6 +52,13 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
             click.echo(f"      {difference}")
     count = plan.count()
     click.echo("  " + ", ".join(f"{number} to {action}" for action, number in count.items() if number))
+    show_lifetime(lifetime.planned(plan))
+
+
+def show_lifetime(found: Lifetime | None) -> None:
+    """When a temporary deployment may be swept, for people; nothing of one that is to stay."""
+    if found:
+        click.secho(found.told(clock.now()), fg="red" if found.ends <= clock.now() else "yellow")
 
 
 def show_report(report: Report, *, as_json: bool = False) -> None:

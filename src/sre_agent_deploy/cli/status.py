@@ -10,6 +10,7 @@ import click
 
 from sre_agent_deploy.cli.opening import gone, remembered
 from sre_agent_deploy.cli.options import STATE, json_option, state_option
+from sre_agent_deploy.cli.render import show_lifetime
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
@@ -43,7 +44,7 @@ def _runs(state: State) -> bool:
 
 
 def _show(state: State, store: Store) -> None:
-    from sre_agent_deploy import connection
+    from sre_agent_deploy import connection, lifetime
 
     alive = state.alive()
     click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.place}")
@@ -55,6 +56,8 @@ def _show(state: State, store: Store) -> None:
         return
     for record in alive:
         click.echo(f"  {record.phase:11} {record.name:26} {record.id or '(no id yet)'}{'  (named by you)' if record.named else ''}")
+    teller = state.current(lifetime.TELLER)
+    show_lifetime(lifetime.lifetime(teller.outputs) if teller else None)
     unfinished = [record for record in alive if record.phase != "ready"]
     last = state.runs[-1] if state.runs else None
     if last:
