@@ -134,9 +134,9 @@ class Resource(Protocol):
     UNIQUE: ClassVar[bool]
     """Whether AWS refuses a second one of the same name, so that asking again is safe and answers whether there is one."""
     PROPAGATES: ClassVar[frozenset[str]]
-    """Error codes that a fresh IAM role or profile causes until AWS has spread it."""
+    """Error codes that what was just made (a role, a security group) causes until AWS has spread it."""
     HELD: ClassVar[frozenset[tuple[str, str]]]
-    """The (operation, error code) with which AWS refuses a deletion while something holds on to the resource."""
+    """The (operation, error code) with which AWS refuses a deletion while something holds it, or a birth while its name is not free."""
     LOSES: ClassVar[str]
     """What a delete or replace loses: `data`, `address` or nothing."""
     PARENT: ClassVar[str]
@@ -175,7 +175,7 @@ class Resource(Protocol):
     def delete(cls, aws: Aws, id: str) -> None: ...
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        """What has made AWS refuse a deletion with a code of `HELD`: something that lets go by itself, or that somebody must see to.
+        """What has made AWS refuse with a code of `HELD`: something that lets go by itself, or that somebody must see to.
 
         None where there is nothing to add to what AWS has said.
         """

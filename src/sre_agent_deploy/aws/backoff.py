@@ -15,7 +15,7 @@ from sre_core import clock
 _SAID: Mapping[Why, str] = {
     "throttled": "AWS throttles {operation} ({code})",
     "busy": "AWS has not finished an earlier change: {operation} answers {code}",
-    "propagating": "AWS has not spread a new role yet: {operation} answers {code}",
+    "propagating": "AWS has not spread what was just made yet: {operation} answers {code}",
     "transient": "{operation} got no answer of AWS's ({code})",
 }
 

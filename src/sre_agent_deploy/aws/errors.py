@@ -116,7 +116,7 @@ _DEFINITE = re.compile(r"Insufficient\w*Capacity|NotImplemented")
 def kind_of(code: str, status: int, propagates: frozenset[str] = frozenset()) -> Kind:
     """What to do about an error code: wait and repeat, look again, ask for rights, or give up.
 
-    `propagates` holds the codes that a fresh IAM role causes at this operation, until AWS has spread it.
+    `propagates` holds the codes that what was just made causes at this operation, until AWS has spread it.
     """
     if code in THROTTLED or status == 429:
         return "throttled"

@@ -210,6 +210,14 @@ class GatewayTarget(Defaults):
             ),
             aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
         ),
+    } | {
+        (operation, "ConflictException"): lambda _: Problem(
+            code="AGENTCORE-TARGET-BUSY",
+            what="A target of the gateway was not changed.",
+            why="Another change of it, or of its gateway, is still under way.",
+            do=("Run the same command again in a minute; it continues where it stopped.",),
+        )
+        for operation in ("UpdateGatewayTarget", "DeleteGatewayTarget")
     }
 
 

@@ -131,15 +131,18 @@ class ApiKeyCredentialProvider(Defaults):
         ("UpdateApiKeyCredentialProvider", "ValidationException"): _secret_missing,
         ("CreateApiKeyCredentialProvider", "ServiceQuotaExceededException"): _too_many,
         ("CreateApiKeyCredentialProvider", "ResourceLimitExceededException"): _too_many,
-        ("CreateApiKeyCredentialProvider", "DecryptionFailure"): lambda provider: Problem(
+    } | {
+        (operation, code): lambda provider: Problem(
             code="AGENTCORE-PROVIDER-KMS",
-            what=f"Credential provider {provider.provider_name} was not created: its secret could not be decrypted.",
+            what=f"Credential provider {provider.provider_name} can't use its secret's encryption key.",
             why="The secret is encrypted with a KMS key that the identity you deploy with may not use.",
             do=(
                 f"Allow kms:Decrypt on the key of {provider.secret_arn} to that identity, or use the key aws/secretsmanager.",
                 "Run the same command again.",
             ),
-        ),
+        )
+        for operation in ("CreateApiKeyCredentialProvider", "UpdateApiKeyCredentialProvider")
+        for code in ("DecryptionFailure", "EncryptionFailure")
     }
 
 

@@ -75,12 +75,14 @@ class AddressAssociation(Defaults):
         return cfn(self.KIND, {"association_id": "Ref"}, AllocationId=self.allocation_id, InstanceId=self.instance_id)
 
     FAILURES: ClassVar[Failures] = {
-        ("AssociateAddress", "InvalidInstanceID"): lambda association: Problem(
+        ("AssociateAddress", code): lambda association: Problem(
             code="INSTANCE-NOT-ADDRESSABLE",
             what=f"The Elastic IP was not associated with {association.instance_id}.",
             why="The instance is not running yet, or is going.",
             do=("Run the same command again in a minute; it continues.",),
-        ),
+        )
+        for code in ("InvalidInstanceID", "IncorrectInstanceState")
+    } | {
         ("AssociateAddress", "InvalidInstanceID.NotFound"): lambda association: Problem(
             code="INSTANCE-NOT-FOUND",
             what=f"The Elastic IP was not associated with {association.instance_id}.",

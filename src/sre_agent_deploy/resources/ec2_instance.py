@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.later import LaterText, Ref, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
-from sre_agent_deploy.resources import ec2_boot, ec2_describe, tag_list
+from sre_agent_deploy.resources import ec2_boot, ec2_describe, ec2_launch, tag_list
 from sre_agent_deploy.resources.ec2_describe import STATUS_TAG, USUAL_ROOT
 from sre_core.problem import Problem
 
@@ -39,8 +39,8 @@ class Ec2Instance(Defaults):
     UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
     BESIDE: ClassVar[bool] = True
     TOKEN: ClassVar[bool] = True
-    # EC2 calls a fresh instance profile invalid until IAM has spread it.
-    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue"})
+    # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
 
     name: str
@@ -158,68 +158,7 @@ class Ec2Instance(Defaults):
         }
 
     FAILURES: ClassVar[Failures] = {
-        ("RunInstances", "InsufficientInstanceCapacity"): lambda instance: Problem(
-            code="INSTANCE-CAPACITY",
-            what=f"No {instance.instance_type} was started.",
-            why="AWS has no free machine of this type in the subnet's Availability Zone at the moment.",
-            do=(
-                "Run the same command again in some minutes; or name a subnet of another Availability Zone in aws.subnet_id, "
-                "or another deployment.instance_type (for example m6i.xlarge).",
-            ),
-            aws_docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html",
-        ),
-        ("RunInstances", "VcpuLimitExceeded"): lambda instance: Problem(
-            code="INSTANCE-QUOTA",
-            what=f"No {instance.instance_type} was started.",
-            why="It would exceed this account's quota of vCPUs for running On-Demand instances of this family.",
-            do=(
-                "Ask for more under Service Quotas > Amazon EC2 > Running On-Demand Standard instances, or stop other instances.",
-                "Run the same command again; it continues.",
-            ),
-        ),
-        ("RunInstances", "Unsupported"): lambda instance: Problem(
-            code="INSTANCE-TYPE-UNSUPPORTED",
-            what=f"No {instance.instance_type} was started.",
-            why="The subnet's Availability Zone does not offer this instance type, or the image does not run on it.",
-            do=(
-                "Name a subnet of another Availability Zone in aws.subnet_id, or another deployment.instance_type.",
-                "Run the same command again; it continues.",
-            ),
-        ),
-        ("RunInstances", "InvalidAMIID.NotFound"): lambda instance: Problem(
-            code="INSTANCE-IMAGE-NOT-FOUND",
-            what=f"No instance was started from {instance.image_id}.",
-            why="This region has no such image, or it is not shared with this account. Image ids differ from region to region.",
-            do=("Correct deployment.ami_id, or leave it empty to use the newest official image.", "Run the same command again."),
-        ),
-        ("RunInstances", "InvalidKeyPair.NotFound"): lambda instance: Problem(
-            code="INSTANCE-KEY-PAIR-NOT-FOUND",
-            what=f"No instance was started with key pair {instance.key_name}.",
-            why="This region has no such key pair.",
-            do=(
-                "Correct deployment.key_name (EC2 > Key Pairs), or leave it empty: Session Manager needs none.",
-                "Run the same command again.",
-            ),
-        ),
-        ("RunInstances", "InvalidSubnetID.NotFound"): lambda instance: Problem(
-            code="SUBNET-NOT-FOUND",
-            what=f"No instance was started in {instance.subnet_id}.",
-            why="There is no such subnet in this account and region.",
-            do=("Correct aws.subnet_id (VPC > Subnets), or leave it empty to use a default subnet.", "Run the same command again."),
-        ),
-        ("RunInstances", "InsufficientFreeAddressesInSubnet"): lambda instance: Problem(
-            code="SUBNET-FULL",
-            what=f"No instance was started in {instance.subnet_id}.",
-            why="The subnet has no free private address.",
-            do=("Name another subnet in aws.subnet_id.", "Run the same command again."),
-        ),
-        ("RunInstances", "InvalidParameterValue"): lambda instance: Problem(
-            code="INSTANCE-PROFILE-NOT-SPREAD",
-            what=f"No instance was started with instance profile {instance.profile_arn}.",
-            why="EC2 did not accept a value; usually IAM has not spread a fresh instance profile yet.",
-            do=("Run the same command again in a minute; it continues.",),
-        ),
-        # Without its id: `held` tells the same with it.
+        **ec2_launch.FAILURES,
         ("TerminateInstances", "OperationNotPermitted"): lambda _: _protected("INSTANCE"),
     }
 

@@ -52,7 +52,11 @@ class SecurityGroup(Defaults):
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteSecurityGroup", "DependencyViolation")})
+    # EC2 may not know a fresh group yet, nor show the rules that were just changed: reading and saying them again then helps.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidPermission.Duplicate", "InvalidPermission.NotFound"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+        {("DeleteSecurityGroup", "DependencyViolation"), ("DeleteSecurityGroup", "InvalidGroup.InUse")}
+    )
 
     name: str
     group_name: str
@@ -175,7 +179,8 @@ class SecurityGroup(Defaults):
             why=f"{len(group.ingress)} rules are more than the quota of rules per security group.",
             do=("Name fewer address ranges in deployment.ssh_cidrs.", "Run the same command again."),
         ),
-        ("DeleteSecurityGroup", "DependencyViolation"): lambda _: Problem(
+    } | {
+        ("DeleteSecurityGroup", code): lambda _: Problem(
             code="SECURITY-GROUP-IN-USE",
             what="The security group was not deleted.",
             why="A network interface still uses it, or a rule of another security group names it.",
@@ -183,7 +188,8 @@ class SecurityGroup(Defaults):
                 "Run the same command again in a minute: an instance that was just terminated lets go of it.",
                 "If it is still refused, see EC2 > Network Interfaces, filter by this security group, who uses it.",
             ),
-        ),
+        )
+        for code in ("DependencyViolation", "InvalidGroup.InUse")
     }
 
 

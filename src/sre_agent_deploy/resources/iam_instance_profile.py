@@ -108,6 +108,12 @@ class InstanceProfile(Defaults):
             why="IAM does not know the role: it was deleted meanwhile, or IAM has not spread it yet.",
             do=("Run the same command again; it makes what is missing.",),
         ),
+        ("DeleteInstanceProfile", "DeleteConflict"): lambda _: Problem(
+            code="IAM-STILL-USED",
+            what="The instance profile was not deleted.",
+            why="A role is still in it: it was added while the profile was being emptied, or IAM counts the one that was taken out.",
+            do=("Run the same command again in a minute; it takes out the role first.",),
+        ),
     }
 
 

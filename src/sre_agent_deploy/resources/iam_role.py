@@ -173,6 +173,15 @@ class IamRole(Defaults):
             why="The role has as many managed policies as its quota allows.",
             do=("Detach policies that somebody added to this role (IAM > Roles > Permissions).", "Run the same command again."),
         ),
+        ("DeleteRole", "DeleteConflict"): lambda _: Problem(
+            code="IAM-STILL-USED",
+            what="The role was not deleted.",
+            why="Something is still attached to it: it was added while the role was being emptied, or IAM counts what was taken off.",
+            do=(
+                "Run the same command again in a minute; it takes off policies and instance profiles first.",
+                "If it is still refused, see IAM > Roles what else the role has.",
+            ),
+        ),
     }
 
 

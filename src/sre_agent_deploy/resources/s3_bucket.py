@@ -106,6 +106,22 @@ class S3Bucket(Defaults):
         # Lambdas, because _taken is only defined below.
         ("CreateBucket", "BucketAlreadyExists"): lambda bucket: _taken(bucket),  # noqa: PLW0108
         ("HeadBucket", "403"): lambda bucket: _taken(bucket),  # noqa: PLW0108
+        ("CreateBucket", "BucketAlreadyOwnedByYou"): lambda bucket: Problem(
+            code="S3-BUCKET-NOT-OURS",
+            what=f"Bucket {bucket.bucket_name} was not created.",
+            why="This account has a bucket of that name, which does not carry this deployment's tag.",
+            do=("To use it, name it in gateway.s3_bucket; else set another `name:` for this deployment.", "Run the same command again."),
+        ),
+        ("CreateBucket", "OperationAborted"): lambda bucket: Problem(
+            code="S3-NAME-BUSY",
+            what=f"Bucket {bucket.bucket_name} was not created.",
+            why="A bucket of that name was deleted a short while ago, and S3 has not let go of the name yet.",
+            do=(
+                "Run the same command again later: it usually takes minutes, seldom an hour.",
+                "Or set another `name:` for this deployment.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html",
+        ),
         ("CreateBucket", "TooManyBuckets"): lambda bucket: Problem(
             code="S3-QUOTA",
             what=f"Bucket {bucket.bucket_name} was not created.",
@@ -113,6 +129,15 @@ class S3Bucket(Defaults):
             do=(
                 "Delete a bucket, or ask for more under Service Quotas > Amazon S3 > General purpose buckets.",
                 "Run the same command again.",
+            ),
+        ),
+        ("DeleteBucket", "BucketNotEmpty"): lambda _: Problem(
+            code="S3-BUCKET-NOT-EMPTY",
+            what="The bucket was not deleted.",
+            why="It was emptied, and somebody has put something into it since.",
+            do=(
+                "See who writes into it (S3 > Buckets, Last modified), and stop that.",
+                "Run the same command again; it empties it once more.",
             ),
         ),
     }

@@ -158,6 +158,19 @@ class S3Object(Defaults):
             why="The bucket belongs to another account, or the identity you deploy with lacks s3:GetObject or s3:ListBucket on it.",
             do=(f"Allow s3:GetObject and s3:ListBucket on bucket {item.bucket_name}.", "Run the same command again."),
         ),
+    } | {
+        ("PutObject", code): lambda item: Problem(
+            code="S3-KEY-UNUSABLE",
+            what=f"{item.key} was not stored in {item.bucket_name}.",
+            why="The bucket encrypts with a KMS key that is disabled, scheduled for deletion, or not in this region.",
+            do=(
+                "Switch the key on again (KMS > Customer managed keys), or choose another under S3 > the bucket > Properties > "
+                "Default encryption.",
+                "Run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",
+        )
+        for code in ("KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException")
     }
 
 
