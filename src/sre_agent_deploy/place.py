@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from sre_agent_deploy import local
+from sre_agent_deploy import local, network
+from sre_agent_deploy.account import other_account
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build
+from sre_agent_deploy.network import Network
 from sre_agent_deploy.patience import Waits
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.site import Site
@@ -76,17 +78,17 @@ def survey_site(config: Config, place: Place, image_in_use: str = "") -> Site:
 def _site(config: Config, place: Place, image_in_use: str) -> Site:
     aws = place.aws
     if config.aws.account_id and aws.account_id != config.aws.account_id:
-        raise Refused(_other_account(config.aws.account_id, aws.account_id))
-    vpc_id, vpc_cidr = _vpc(aws, config.aws.vpc_id)
+        raise Refused(other_account(aws.account_id, config.aws.account_id))
+    here = _network(aws, config)
     archive = build(_recording(config))
     certificate, private_ca = _certificate(config)
     return Site(
         account_id=aws.account_id,
         region=aws.region,
         partition=aws.partition,
-        vpc_id=vpc_id,
-        vpc_cidr=vpc_cidr,
-        subnet_id=config.aws.subnet_id or _subnet(aws, vpc_id),
+        vpc_id=here.vpc_id,
+        vpc_cidr=here.vpc_cidr,
+        subnet_id=here.subnet_id,
         image_id=config.deployment.ami_id or image_in_use or latest_image(aws, config.deployment.operating_system),
         release=archive.bytes,
         release_sha256=archive.sha256,
@@ -122,38 +124,10 @@ def _document(service: release.Service) -> str:
     return (Path(spec.submodule_search_locations[0]) / rest).read_text(encoding="utf-8")
 
 
-def _vpc(aws: Aws, chosen: str) -> tuple[str, str]:
-    if chosen:
-        vpcs = aws.ec2.describe_vpcs(VpcIds=[chosen])["Vpcs"]
-    else:
-        vpcs = aws.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
-    if not vpcs:
-        raise Refused(_no_network("VPC", f"Region {aws.region} has no default VPC.", "aws.vpc_id and aws.subnet_id"))
-    return vpcs[0]["VpcId"], vpcs[0]["CidrBlock"]
-
-
-def _subnet(aws: Aws, vpc_id: str) -> str:
-    subnets = aws.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["Subnets"]
-    public = sorted((subnet for subnet in subnets if subnet.get("MapPublicIpOnLaunch")), key=lambda subnet: subnet["AvailabilityZone"])
-    if not public:
-        raise Refused(_no_network("subnet", f"{vpc_id} has no subnet that gives public addresses.", "aws.subnet_id"))
-    return public[0]["SubnetId"]
-
-
-def _no_network(what: str, why: str, field: str) -> Problem:
-    return Problem(
-        code="EC2-NO-NETWORK",
-        what=f"There is no {what} to put the instance into.",
-        why=why,
-        do=(f"Set {field} in the configuration to a public one of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
-        aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html",
-    )
-
-
-def _other_account(wanted: str, actual: str) -> Problem:
-    return Problem(
-        code="AWS-OTHER-ACCOUNT",
-        what=f"The credentials belong to account {actual}; the configuration is for {wanted}.",
-        why="Another profile or role is active than the one this configuration was written for.",
-        do=(f"Sign in to account {wanted} (check with `aws sts get-caller-identity`), or correct aws.account_id.", "Nothing was changed."),
-    )
+def _network(aws: Aws, config: Config) -> Network:
+    vpcs = network.vpc(aws.ec2, config.aws.vpc_id)
+    found = network.seen(aws.region, config.aws.vpc_id, config.aws.subnet_id, vpcs, network.subnets(aws.ec2, vpcs))
+    problem = network.missing(found)
+    if problem:
+        raise Refused(problem)
+    return found

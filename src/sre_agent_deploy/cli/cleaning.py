@@ -66,6 +66,7 @@ def placed(config: Config) -> Place | None:
 
 def same_account(place: Place, config: Config, state: State | None) -> None:
     """Raises Refused where the credentials belong to another account than the one that is meant."""
+    from sre_agent_deploy.account import other_account
     from sre_agent_deploy.aws.attempt import Lost, attempt
 
     account = attempt(lambda: place.aws.account_id)
@@ -74,14 +75,7 @@ def same_account(place: Place, config: Config, state: State | None) -> None:
     # The account that a configuration names is not that of the AWS of this machine.
     meant = state.account if state else "" if place.registry else config.aws.account_id
     if meant and account != meant:
-        raise Refused(
-            Problem(
-                code="AWS-OTHER-ACCOUNT",
-                what=f"The credentials belong to account {account}; what is to be cleaned up is in account {meant}.",
-                why="Another profile or role is active, or the state file was edited.",
-                do=(f"Sign in to account {meant} (check with `aws sts get-caller-identity`).", "Nothing was deleted."),
-            )
-        )
+        raise Refused(other_account(account, meant))
 
 
 def taken_back(place: Place, deployment: str, store: Store, state: State | None, observe: Observer, *, named: Named, stop: Stop) -> Cleaned:

@@ -15,12 +15,13 @@ from sre_agent_deploy.checks.before.credentials import CredentialsHold, SignedIn
 from sre_agent_deploy.checks.before.elastic_ips import Addresses, ElasticIpAvailable
 from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits, Zone
 from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered, Offering
-from sre_agent_deploy.checks.before.network import Network, NetworkThere
+from sre_agent_deploy.checks.before.network import NetworkThere
 from sre_agent_deploy.checks.before.region import AGENTCORE_REGIONS, RegionFits, Seen
 from sre_agent_deploy.checks.before.services import Answered, every_service
 from sre_agent_deploy.checks.before.suite import stops
 from sre_agent_deploy.checks.check import Finding, Verdict
 from sre_agent_deploy.config.regions import known_regions
+from sre_agent_deploy.network import Network
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
@@ -97,15 +98,18 @@ def test_services() -> None:
     assert len({each.id for each in every_service()}) == len(every_service())
 
 
+CIDR = "10.0.0.0/16"
+
+
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (Network("r", "", "", "vpc-1", ("subnet-1",), public=True), ""),
-        (Network("r", "vpc-1", "subnet-1", "vpc-1", ("subnet-1", "subnet-2")), ""),
+        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",)), ""),
+        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1", "subnet-2")), ""),
         (Network("r", "", ""), "EC2-NO-NETWORK"),
-        (Network("r", "", "", "vpc-1", ("subnet-1",)), "EC2-NO-NETWORK"),
+        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",)), "EC2-NO-NETWORK"),
         (Network("r", "vpc-2", "subnet-1"), "VPC-NOT-FOUND"),
-        (Network("r", "vpc-1", "subnet-3", "vpc-1", ("subnet-1",)), "SUBNET-NOT-FOUND"),
+        (Network("r", "vpc-1", "subnet-3", "vpc-1", CIDR, ("subnet-1",)), "SUBNET-NOT-FOUND"),
     ],
 )
 def test_networks(network: Network, expected: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sre_agent_deploy.account import other_account
 from sre_agent_deploy.checks.before.account import Account, Caller
 from sre_agent_deploy.checks.check import Verdict
 from sre_core.problem import Problem
@@ -38,14 +39,7 @@ class CredentialsHold:
             return Verdict(False, facts.caller.what, facts.caller)
         actual = facts.caller.account_id
         if facts.wanted and actual != facts.wanted:
-            return Verdict(False, f"signed in to account {actual}, not {facts.wanted}", _other_account(facts.wanted, facts.caller))
+            return Verdict(
+                False, f"signed in to account {actual}, not {facts.wanted}", other_account(actual, facts.wanted, arn=facts.caller.arn)
+            )
         return Verdict(True, f"signed in to account {actual} as {facts.caller.arn}")
-
-
-def _other_account(wanted: str, caller: Caller) -> Problem:
-    return Problem(
-        code="AWS-OTHER-ACCOUNT",
-        what=f"The credentials belong to account {caller.account_id}; the configuration is for {wanted}.",
-        why=f"They are {caller.arn}: another profile or role is active than the one this configuration was written for.",
-        do=(f"Sign in to account {wanted} (check with `aws sts get-caller-identity`), or correct aws.account_id.", "Nothing was changed."),
-    )

@@ -53,7 +53,6 @@ class InstancesWithinLimit:
         return Verdict(True, seen) if facts.count <= facts.limit else Verdict(False, seen, _too_many(facts))
 
 
-
 def _deployments(instances: Iterable[Any]) -> set[str]:
     """Whose they are. A deployment has one; the two that an update has for a while are one that is being replaced."""
     return {tag_list.as_dict(instance.get("Tags")).get(DEPLOYMENT_TAG, "") for instance in instances}

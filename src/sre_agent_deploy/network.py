@@ -1,0 +1,108 @@
+"""The VPC and the subnet that a configuration means in a region: what EC2 has of them, and what is wrong with that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+
+_DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is wanted (empty: the default), and what EC2 has of it: the VPC (empty: none) and its subnets."""
+
+    region: str
+    vpc_wanted: str
+    subnet_wanted: str
+    vpc_id: str = ""
+    vpc_cidr: str = ""
+    subnets: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    """Those that give public addresses, by their Availability Zone."""
+
+    @property
+    def subnet_id(self) -> str:
+        """The one for the instance; there is one where `missing` finds nothing."""
+        return self.subnet_wanted or next(iter(self.public), "")
+
+
+def vpc(ec2: EC2Client, wanted: str) -> Sequence[Any]:
+    """The VPC that is meant, or none. A filter that matches nothing is an empty answer; an id that does not exist is an error."""
+    return ec2.describe_vpcs(Filters=[_is("vpc-id", wanted) if wanted else _is("is-default", "true")])["Vpcs"]
+
+
+def subnets(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
+    """The subnets of the VPC that was found."""
+    return ec2.describe_subnets(Filters=[_is("vpc-id", vpcs[0]["VpcId"])])["Subnets"] if vpcs else ()
+
+
+def seen(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[Any], subnets: Sequence[Any]) -> Network:
+    """What the two listings come to."""
+    if not vpcs:
+        return Network(region, vpc_wanted, subnet_wanted)
+    public = sorted((subnet for subnet in subnets if subnet.get("MapPublicIpOnLaunch")), key=lambda subnet: str(subnet["AvailabilityZone"]))
+    return Network(
+        region,
+        vpc_wanted,
+        subnet_wanted,
+        vpcs[0]["VpcId"],
+        vpcs[0]["CidrBlock"],
+        tuple(subnet["SubnetId"] for subnet in subnets),
+        tuple(subnet["SubnetId"] for subnet in public),
+    )
+
+
+def missing(network: Network) -> Problem | None:
+    """Why the instance can't be started there."""
+    if not network.vpc_id:
+        return _no_vpc(network)
+    if network.subnet_wanted:
+        return None if network.subnet_wanted in network.subnets else _no_such_subnet(network)
+    return None if network.public else _no_public_subnet(network)
+
+
+def _is(name: str, value: str) -> Any:
+    return {"Name": name, "Values": [value]}
+
+
+def _no_vpc(network: Network) -> Problem:
+    if network.vpc_wanted:
+        return Problem(
+            code="VPC-NOT-FOUND",
+            what=f"There is no VPC {network.vpc_wanted} in {network.region}.",
+            why="It is in another region or account, was deleted, or its id is misspelled.",
+            do=("Correct aws.vpc_id (`aws ec2 describe-vpcs`), or leave vpc_id and subnet_id empty to use the default VPC.",),
+        )
+    return Problem(
+        code="EC2-NO-NETWORK",
+        what=f"{network.region} has no default VPC to put the instance into.",
+        why="Somebody deleted it, or the account was set up without.",
+        do=("Set aws.vpc_id and aws.subnet_id to a public one of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
+        aws_docs=_DOCS,
+    )
+
+
+def _no_such_subnet(network: Network) -> Problem:
+    return Problem(
+        code="SUBNET-NOT-FOUND",
+        what=f"{network.vpc_id} has no subnet {network.subnet_wanted}.",
+        why="It is a subnet of another VPC, region or account, was deleted, or its id is misspelled.",
+        do=(f"Correct aws.subnet_id: `aws ec2 describe-subnets --filters Name=vpc-id,Values={network.vpc_id}`.",),
+    )
+
+
+def _no_public_subnet(network: Network) -> Problem:
+    return Problem(
+        code="EC2-NO-NETWORK",
+        what=f"{network.vpc_id} has no subnet that gives public addresses.",
+        why="The instance is reached from outside, and fetches what it runs over the internet.",
+        do=("Set aws.vpc_id and aws.subnet_id to a public subnet of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
+        aws_docs=_DOCS,
+    )
