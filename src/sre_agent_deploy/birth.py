@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sre_agent_deploy import ownership
+from sre_agent_deploy import held, ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.interrupt import interrupted
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.patience import left_until
-from sre_agent_deploy.resource import Mark, Resource
+from sre_agent_deploy.resource import Mark, Resource, Waiting
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -63,6 +63,22 @@ def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str
 
 
 def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
+    """The birth, and again as long as what had its name before has not let go of it."""
+    refused: Problem | None = None
+    for look in aws.waits.looks("gone", f"the name of {wanted.name} to be free", held.LETS_GO):
+        made = _asked(aws, wanted, mark)
+        if not isinstance(made, Problem):
+            return made
+        refused = made
+        by = held.told(aws, type(wanted), lambda: wanted.natural_id(aws), made)
+        if not isinstance(by, Waiting):
+            return by
+        look.seen = by.for_
+    assert refused
+    return aws.waits.ended(refused)
+
+
+def _asked(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
     return attempt(
         lambda: wanted.create(aws, mark),
         waits=aws.waits,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sre_agent_deploy import ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.held import LETS_GO, told
 from sre_agent_deploy.resource import Found, Resource, Waiting
 from sre_core.problem import Problem
 
 DEADLINE = timedelta(minutes=15)
-# A network interface may stay for minutes after its instance is terminated.
-LETS_GO = timedelta(minutes=10)
 
 
 def remove(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Problem | None:
@@ -50,23 +48,11 @@ def _deleted(aws: Aws, kind: type[Resource], id: str, seen: Resource) -> Problem
         refused = attempt(lambda: kind.delete(aws, id), waits=aws.waits, subject=seen, failures=kind.FAILURES)
         if not isinstance(refused, Problem):
             return None
-        held = _held(aws, kind, id, refused)
+        held = told(aws, kind, lambda: id, refused)
         if not isinstance(held, Waiting):
             return held
         reason = look.seen = held.for_
     return aws.waits.ended(_still_held(kind, id, reason))
-
-
-def _held(aws: Aws, kind: type[Resource], id: str, refused: Problem) -> Waiting | Problem:
-    """What a refusal is about, as far as looking at what holds the resource tells more than AWS's error code."""
-    operation, code = refused.context.get("operation", ""), refused.context.get("aws_code", "")
-    if (operation, code) not in kind.HELD:
-        return refused
-    held = attempt(lambda: kind.held(aws, id, code), waits=aws.waits)
-    if isinstance(held, Waiting):
-        return held
-    told = refused if held is None or isinstance(held, Lost) else held
-    return replace(told, context={**refused.context, **told.context}, request_id=told.request_id or refused.request_id)
 
 
 def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Problem | None:

@@ -19,12 +19,14 @@ from embedded_aws.strict import (
     ec2_client_tokens,
     ec2_images,
     ec2_network_interfaces,
+    ec2_protection,
     ec2_security_groups,
     randomness,
     route53_zones,
     s3_bucket_policies,
     s3_buckets,
     s3_creation_tags,
+    s3_mfa_delete,
     secretsmanager_names,
     sts_identity,
 )
@@ -38,12 +40,14 @@ def apply(addresses: LoopbackAddresses) -> None:
     sts_identity.session_tokens_are_real()
     sts_identity.roles_must_exist()
     ec2_addresses.loopback_only(addresses)
+    ec2_addresses.reverse_dns_locks()
     ec2_client_tokens.honoured()
     ec2_client_tokens.found_again()
     ec2_images.ubuntu_is_there()
     ec2_network_interfaces.gone_with_their_instance()
     ec2_network_interfaces.groups_must_exist()
     ec2_network_interfaces.tagged_at_launch()
+    ec2_protection.stop_protection_keeps_from_termination()
     ec2_security_groups.in_use_not_deletable()
     cognito_pools.own_signing_key()
     cognito_pools.protected_from_deletion()
@@ -55,10 +59,10 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_tags.complete()
     s3_buckets.secure_by_default()
     s3_buckets.answer_in_their_own_region()
-    s3_buckets.answer_in_their_own_region()
     route53_zones.ids_begin_with_z()
     s3_bucket_policies.conditions_evaluated()
     s3_creation_tags.kept()
+    s3_mfa_delete.honoured()
     secretsmanager_names.kept_during_recovery()
     budgets.of_ones_own_account()
     budgets.values_are_checked()

@@ -50,3 +50,30 @@ def _chosen_here(addresses: LoopbackAddresses) -> None:
         original(self, address, allocation_id)
         if found:
             addresses.give_back(found.public_ip)
+
+
+def reverse_dns_locks() -> None:
+    """An address with a reverse DNS record is not released: InvalidAddress.Locked. ModifyAddressAttribute sets one; moto has none.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and …/API_ModifyAddressAttribute.html
+    """
+    from moto.core.responses import ActionResult
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.responses import EC2Response
+
+    def set_to(self: Any, name: str) -> Any:
+        [address] = self.ec2_backend.describe_addresses([self._get_param("AllocationId")])
+        address.ptr_record = name
+        shown = {"AllocationId": address.allocation_id, "PublicIp": address.public_ip, "PtrRecord": name}
+        return ActionResult({"Address": shown})
+
+    put(EC2Response, "modify_address_attribute", lambda self: set_to(self, self._get_param("DomainName", "")))
+    put(EC2Response, "reset_address_attribute", lambda self: set_to(self, ""))
+
+    @replacing(EC2Backend, "release_address")
+    def release_address(original: Any, self: Any, address: str | None = None, allocation_id: str | None = None) -> None:
+        found = [eip for eip in self.addresses if address == eip.public_ip or allocation_id == eip.allocation_id]
+        if any(getattr(eip, "ptr_record", "") for eip in found):
+            raise EC2ClientError("InvalidAddress.Locked", "The specified elastic IP address cannot be released from your account.")
+        original(self, address, allocation_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from inspect import signature
 from typing import Any
 
 from embedded_aws.strict.replacing import replacing
@@ -40,13 +41,13 @@ def groups_must_exist() -> None:
     from moto.ec2.models import EC2Backend
 
     @replacing(EC2Backend, "create_network_interface")
-    def create_network_interface(
-        original: Any, self: Any, subnet: Any, private_ip_address: Any, *args: Any, group_ids: Any = None, **kwargs: Any
-    ) -> Any:
-        for group_id in group_ids or ():
+    def create_network_interface(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        # Its callers in moto name their arguments, or don't.
+        asked = signature(original).bind(self, *args, **kwargs).arguments
+        for group_id in asked.get("group_ids") or ():
             if self.get_security_group_from_id(group_id) is None:
                 raise InvalidSecurityGroupNotFoundError(group_id)
-        return original(self, subnet, private_ip_address, *args, group_ids=group_ids, **kwargs)
+        return original(self, *args, **kwargs)
 
 
 def tagged_at_launch() -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.later import LaterText, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain, faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
+from sre_core.problem import Problem
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Certificate(Defaults):
     """
 
     KIND: ClassVar[str] = secret_calls.KIND
+    HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     UNSEEN: ClassVar[Mapping[str, str]] = {"source": "what it issues is compared instead, as `issued_by` and `fresh`"}
@@ -94,6 +96,10 @@ class Certificate(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         secret_calls.delete(aws, id)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return secret_calls.held(aws, id)
 
     def console(self) -> Steps:
         return (

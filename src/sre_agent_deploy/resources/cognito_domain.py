@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from sre_agent_deploy import identity
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
@@ -26,6 +27,7 @@ class UserPoolDomain(Defaults):
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolDomain"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "domain"})
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateUserPoolDomain", "InvalidParameterException")})
     LOSES: ClassVar[str] = "address"
     PARENT: ClassVar[str] = UserPool.KIND
 
@@ -47,11 +49,12 @@ class UserPoolDomain(Defaults):
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         pool, _, domain = id.partition("/")
-        # AWS answers an unknown domain with an empty description, not with an error.
-        seen = or_none(lambda: aws.cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"], ("ResourceNotFoundException",))
-        if not seen or seen.get("UserPoolId") != pool or seen.get("Status") == "DELETING":
+        seen = _described(aws, domain)
+        if seen.get("UserPoolId") != pool:
             return None
-        return Found(id, cls(name=name, user_pool_id=pool, domain=domain), {"domain": domain})
+        # Until it is really gone its pool can't be deleted and its prefix is not free: it counts as one to be made anew.
+        going = " (DELETING)" if seen.get("Status") == "DELETING" else ""
+        return Found(id, cls(name=name, user_pool_id=pool, domain=domain + going), {"domain": domain})
 
     def create(self, aws: Aws, mark: Mark) -> str:
         pool = known(self.user_pool_id)
@@ -59,7 +62,7 @@ class UserPoolDomain(Defaults):
         return f"{pool}/{self.domain}"
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
-        described = aws.cognito.describe_user_pool_domain(Domain=self.domain)["DomainDescription"]
+        described = _described(aws, self.domain)
         status = described.get("Status", "ACTIVE") if described else "not shown yet"
         if status == "FAILED":
             return self._not_made()
@@ -68,7 +71,16 @@ class UserPoolDomain(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         pool, _, domain = id.partition("/")
-        or_none(lambda: aws.cognito.delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",))
+        if _described(aws, domain).get("Status") != "DELETING":
+            or_none(lambda: aws.cognito.delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",))
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        domain = id.partition("/")[2]
+        seen = _described(aws, domain)
+        # A prefix that is a deployment's id is nobody else's; Cognito frees it some time after it shows the domain no longer.
+        late = seen.get("Status") == "DELETING" or (not seen and re.fullmatch(identity.PATTERN, domain))
+        return Waiting(f"Cognito to free the domain prefix {domain}, which was deleted") if late else None
 
     def console(self) -> Steps:
         return (
@@ -121,6 +133,13 @@ def broken_rule(domain: str) -> str:
     return f"A domain prefix can't contain {reserved[0]!r}." if reserved else ""
 
 
+def _described(aws: Aws, domain: str) -> dict[str, Any]:
+    """The domain as Cognito shows it; an unknown one has an empty description, or is an error."""
+    seen: Any = or_none(lambda: aws.cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"], ("ResourceNotFoundException",))
+    return seen or {}
+
+
 def _domains(aws: Aws, pool: str) -> tuple[Owned, ...]:
-    domain = aws.cognito.describe_user_pool(UserPoolId=pool)["UserPool"].get("Domain")
-    return (Owned(f"{pool}/{domain}", domain),) if domain else ()
+    """The domains of a pool: its prefix, and one of its own that somebody may have added."""
+    seen = aws.cognito.describe_user_pool(UserPoolId=pool)["UserPool"]
+    return tuple(Owned(f"{pool}/{domain}", domain) for domain in (seen.get("Domain"), seen.get("CustomDomain")) if domain)

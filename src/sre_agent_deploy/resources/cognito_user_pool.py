@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
 from sre_agent_deploy.resources.carried import carried
 from sre_core.problem import Problem
 
@@ -26,6 +26,7 @@ class UserPool(Defaults):
     KIND: ClassVar[str] = "AWS::Cognito::UserPool"
     # A second pool of the same name succeeds, so one that is not listed yet must not be made again too soon.
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
+    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
 
     name: str
@@ -83,6 +84,11 @@ class UserPool(Defaults):
     def delete(cls, aws: Aws, id: str) -> None:
         or_none(lambda: aws.cognito.delete_user_pool(UserPoolId=id), ("ResourceNotFoundException",))
 
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        pool = _described(aws, id)
+        return _protected(id, pool.get("UserPoolTags", {})) if pool.get("DeletionProtection") == "ACTIVE" else None
+
     def console(self) -> Steps:
         return (
             "Amazon Cognito > User pools > Create user pool",
@@ -132,11 +138,7 @@ class UserPool(Defaults):
             code="COGNITO-POOL-PROTECTED",
             what="The user pool was not deleted.",
             why="Its deletion protection is active, or a domain still belongs to it.",
-            do=(
-                "In Amazon Cognito > User pools, open the pool and set Settings > Deletion protection to Inactive.",
-                "Under Branding > Domain, delete its domain if one is left.",
-                "Run the same command again.",
-            ),
+            do=("Run the same command again in a minute.", "If it fails again, see Amazon Cognito > User pools > Branding > Domain."),
         ),
     }
 
@@ -157,3 +159,19 @@ def _length(pool: dict[str, Any]) -> int:
     """The minimum length; 0 for a policy that does not ask for every kind of character, so that it counts as different."""
     policy = pool.get("Policies", {}).get("PasswordPolicy", {})
     return int(policy.get("MinimumLength", 0)) if policy.items() >= _EVERY_KIND.items() else 0
+
+
+def _protected(pool_id: str, tags: dict[str, str]) -> Problem:
+    """Who switched it on may have had a reason, so it is not switched off unasked."""
+    # UpdateUserPool resets what it is not told: the tags by which cleanup knows the pool as ours must stay.
+    kept = ",".join(f"{key}={value}" for key, value in tags.items())
+    return Problem(
+        code="COGNITO-POOL-PROTECTED",
+        what=f"User pool {pool_id} was not deleted.",
+        why="Somebody switched on its deletion protection; with the pool, its users would be lost.",
+        do=(
+            "If it may go, and its other settings with it: "
+            f"aws cognito-idp update-user-pool --user-pool-id {pool_id} --deletion-protection INACTIVE --user-pool-tags '{kept}'",
+            "Run the same command again.",
+        ),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Failures, Mark, Owned
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Failures, Mark, Owned, Waiting
 from sre_agent_deploy.resources import tag_list
 from sre_core.problem import Problem
 from sre_core.secret import Secret
@@ -20,18 +20,22 @@ _GONE = ("ResourceNotFoundException",)
 
 
 def owned(aws: Aws, deployment: str) -> tuple[Owned, ...]:
-    """The deployment's secrets: their names begin with its id, and they carry its tag."""
+    """The deployment's secrets, also those scheduled for deletion: their names begin with its id, and they carry its tag."""
     filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
-    pages = aws.secrets.get_paginator("list_secrets").paginate(Filters=filters)
+    pages = aws.secrets.get_paginator("list_secrets").paginate(Filters=filters, IncludePlannedDeletion=True)
     listed = [(secret, tags(secret)) for page in pages for secret in page["SecretList"]]
     ours = [(secret, tagged) for secret, tagged in listed if tagged.get(DEPLOYMENT_TAG) == deployment]
     return tuple(Owned.tagged(secret["Name"], tagged, secret.get("CreatedDate")) for secret, tagged in ours)
 
 
 def described(aws: Aws, name: str) -> Any:
-    """The secret without its value, or None where it is absent or scheduled for deletion."""
-    answer = or_none(lambda: aws.secrets.describe_secret(SecretId=name), _GONE)
-    return None if answer is None or answer.get("DeletedDate") else answer
+    """The secret without its value, or None where it is absent."""
+    return or_none(lambda: aws.secrets.describe_secret(SecretId=name), _GONE)
+
+
+def is_scheduled(found: Any) -> bool:
+    """Whether it is to be deleted when its recovery window ends. Until then it keeps its name, and its value for whoever restores it."""
+    return bool(found.get("DeletedDate"))
 
 
 def tags(found: Any) -> dict[str, str]:
@@ -39,13 +43,20 @@ def tags(found: Any) -> dict[str, str]:
 
 
 def values(aws: Aws, name: str) -> dict[str, Secret]:
-    """The values of the secret's JSON object; a secret without a value, or with another kind of text, has none."""
-    answer = or_none(lambda: aws.secrets.get_secret_value(SecretId=name), _GONE)
+    """The values of the secret's JSON object; a secret without a value, with another kind of text, or scheduled for deletion has none."""
+    answer = or_none(lambda: aws.secrets.get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
     try:
         parts = json.loads(answer.get("SecretString", "") if answer else "")
     except ValueError:
         return {}
     return {key: Secret(str(value)) for key, value in parts.items()} if isinstance(parts, dict) else {}
+
+
+def restored(aws: Aws, name: str) -> dict[str, Secret]:
+    """The values of a secret that is to be used again: somebody may have scheduled it for deletion meanwhile."""
+    if is_scheduled(described(aws, name) or {}):
+        aws.secrets.restore_secret(SecretId=name)
+    return values(aws, name)
 
 
 def create(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str, Secret]) -> str:
@@ -57,7 +68,7 @@ def create(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str
 
 def put(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
     """Make the value and the description these; a new version of the value only where it differs."""
-    if values(aws, name) != dict(parts):
+    if restored(aws, name) != dict(parts):
         aws.secrets.put_secret_value(SecretId=name, SecretString=_text(parts))
     if description and described(aws, name).get("Description", "") != description:
         aws.secrets.update_secret(SecretId=name, Description=description)
@@ -75,6 +86,14 @@ def tell(aws: Aws, name: str, tag: str, value: str) -> None:
 def delete(aws: Aws, name: str) -> None:
     # With a recovery window the name would stay taken for days.
     aws.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def held(aws: Aws, name: str) -> Waiting | None:
+    """A secret that was deleted for good keeps its name for a moment longer than it is shown."""
+    return None if described(aws, name) else Waiting(f"Secrets Manager to free the name {name}, which was deleted")
+
+
+HELD = frozenset({("CreateSecret", "InvalidRequestException")})
 
 
 def _text(parts: Mapping[str, Secret]) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.later import Later, LaterText, Ref, Text, known
-from sre_agent_deploy.resource import TTL_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resource import TTL_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.resources.secret_calls import KIND
 from sre_core import clock
+from sre_core.problem import Problem
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class GeneratedSecret(Defaults):
     """
 
     KIND: ClassVar[str] = KIND
+    HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     LOSES: ClassVar[str] = "data"
@@ -53,6 +55,7 @@ class GeneratedSecret(Defaults):
         json_key, value = next(iter(secret_calls.values(aws, id).items()), ("", Secret("")))
         tags = secret_calls.tags(found)
         description, ttl = found.get("Description", ""), tags.get(TTL_TAG, "")
+        description += " (scheduled for deletion)" if secret_calls.is_scheduled(found) else ""
         seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=description, ttl=ttl)
         outputs = {"secret_arn": found["ARN"], "value": value, "created_at": clock.stamp(found["CreatedDate"]), "ttl": ttl}
         return Found(id, seen, outputs, tags)
@@ -63,7 +66,7 @@ class GeneratedSecret(Defaults):
 
     def configure(self, aws: Aws, id: str) -> None:
         # A value that programs use already is kept: another one would lock them out.
-        kept = secret_calls.values(aws, id)
+        kept = secret_calls.restored(aws, id)
         value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generated()
         secret_calls.put(aws, id, {self.json_key: value}, description=self.description)
         secret_calls.tell(aws, id, TTL_TAG, self.ttl)
@@ -71,6 +74,10 @@ class GeneratedSecret(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         secret_calls.delete(aws, id)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return secret_calls.held(aws, id)
 
     def console(self) -> Steps:
         return (
@@ -102,6 +109,7 @@ class StoredSecret(Defaults):
     """Values that AWS or the user chose, kept together as one JSON object."""
 
     KIND: ClassVar[str] = KIND
+    HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     # The values are there to be sent again: a second birth with the same token answers the first.
@@ -140,6 +148,10 @@ class StoredSecret(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         secret_calls.delete(aws, id)
+
+    @classmethod
+    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return secret_calls.held(aws, id)
 
     def console(self) -> Steps:
         pairs = (f"Key/value pairs: key {key}; value: {_origin(value)}" for key, value in self.values)

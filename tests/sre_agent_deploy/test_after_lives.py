@@ -1,0 +1,160 @@
+"""What lives on in AWS after it was deleted, or because somebody protects it: cleanup waits for it, or says who must see to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.embedded import EmbeddedAws, end, serve
+from fixtures.engine import Engine, deployers_aws
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.place import Place, survey_site
+from sre_core.problem import Problem
+
+
+@pytest.fixture(scope="session")
+def lingering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """An AWS in which what was deleted holds on for a moment to what it used."""
+    folder = tmp_path_factory.mktemp("lingering")
+    (folder / "faults.json").write_text(json.dumps({"rules": [{"kind": "linger", "seconds": 1.0}]}))
+    process, embedded = serve(folder, "--no-boot", "--faults", str(folder / "faults.json"))
+    yield embedded
+    end(process)
+
+
+@pytest.fixture
+def slow(lingering: EmbeddedAws, engine: Engine, tmp_path: Path) -> Engine:
+    """The same engine in that AWS."""
+    there = survey_site(Config.model_validate({"mode": "local"}), Place(deployers_aws(lingering)))
+    site = dataclasses.replace(there, release=b"a release", release_sha256="f" * 64)
+    return Engine(lingering, site, tmp_path, engine.name)
+
+
+def _only(problems: tuple[Problem, ...]) -> Problem:
+    [problem] = problems
+    return problem
+
+
+def test_what_lets_go_by_itself(slow: Engine) -> None:
+    """A network interface, a domain prefix and the name of a secret are free only later; nobody hears of it but as a wait."""
+    slow.parts = ("instance", "user_pool_domain", "backend_key")
+    slow.deploy()
+    assert slow.cleanup().problems == ()
+    slow.deploy()
+    assert slow.cleanup().problems == ()
+
+
+def test_a_security_group_that_others_use(engine: Engine) -> None:
+    """Cleanup names the interface and the group that hold it, at once, and deletes all else."""
+    engine.parts = ("security_group", "address")
+    engine.deploy()
+    ec2, group = engine.client("ec2"), engine.id_of("security_group")
+    interface = ec2.create_network_interface(SubnetId=engine.site.subnet_id, Groups=[group])["NetworkInterface"]["NetworkInterfaceId"]
+    other = ec2.create_security_group(GroupName=f"{engine.name}-theirs", Description="theirs")["GroupId"]
+    rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "UserIdGroupPairs": [{"GroupId": group}]}
+    ec2.authorize_security_group_ingress(GroupId=other, IpPermissions=[rule])
+
+    problem = _only(engine.cleanup().problems)
+    assert problem.code == "SECURITY-GROUP-IN-USE"
+    assert interface in problem.why
+    assert other in problem.why
+    assert [record.name for record in engine.state.alive()] == ["security_group"]
+
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
+    ec2.delete_security_group(GroupId=other)
+    assert engine.cleanup().problems == ()
+
+
+@pytest.mark.parametrize("attribute", ["DisableApiTermination", "DisableApiStop"])
+def test_a_machine_that_somebody_protected(engine: Engine, attribute: str) -> None:
+    """It is not terminated, and cleanup says with which command it may be; what it uses stays with it."""
+    engine.parts = ("instance",)
+    engine.deploy()
+    ec2, instance = engine.client("ec2"), engine.id_of("instance")
+    ec2.modify_instance_attribute(InstanceId=instance, **{attribute: {"Value": True}})
+
+    problems = engine.cleanup().problems
+    assert "INSTANCE-PROTECTED" in {problem.code for problem in problems}
+    problem = next(problem for problem in problems if problem.code == "INSTANCE-PROTECTED")
+    assert f"--instance-id {instance}" in problem.do[0]
+    assert ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
+
+    ec2.modify_instance_attribute(InstanceId=instance, **{attribute: {"Value": False}})
+    assert engine.cleanup().problems == ()
+
+
+def test_a_user_pool_that_somebody_protected(engine: Engine) -> None:
+    """Its users stay, until somebody says with the command of the message that they need not."""
+    engine.parts = ("user_pool",)
+    engine.deploy()
+    cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
+    tags = cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["UserPoolTags"]
+    cognito.update_user_pool(UserPoolId=pool, DeletionProtection="ACTIVE", UserPoolTags=tags)
+
+    problem = _only(engine.cleanup().problems)
+    assert problem.code == "COGNITO-POOL-PROTECTED"
+    assert f"--user-pool-id {pool} --deletion-protection INACTIVE" in problem.do[0]
+
+    # The tags by which the pool is known as ours stand in that command, since an update resets what it does not name.
+    told = dict(pair.split("=") for pair in problem.do[0].rpartition("--user-pool-tags ")[2].strip("'").split(","))
+    cognito.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE", UserPoolTags=told)
+    assert engine.cleanup().problems == ()
+
+
+def test_an_address_that_mail_is_sent_from(engine: Engine) -> None:
+    """A reverse DNS record keeps an Elastic IP; cleanup says how to take it off."""
+    engine.parts = ("address",)
+    engine.deploy()
+    ec2, address = engine.client("ec2"), engine.id_of("address")
+    ec2.modify_address_attribute(AllocationId=address, DomainName="mail.example.com")
+
+    problem = _only(engine.cleanup().problems)
+    assert problem.code == "ELASTIC-IP-LOCKED"
+    assert f"--allocation-id {address}" in problem.do[0]
+
+    ec2.reset_address_attribute(AllocationId=address, Attribute="domain-name")
+    assert engine.cleanup().problems == ()
+
+
+def _secret_by_hand(engine: Engine, name: str, tags: dict[str, str]) -> None:
+    secrets = engine.client("secretsmanager")
+    secrets.create_secret(Name=name, SecretString="precious", Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_secrets_in_their_recovery_window(engine: Engine, lost: bool) -> None:
+    """Those of ours are restored by the next deployment, with their values, and deleted for good by a cleanup."""
+    engine.parts = ("certificate", "gateway_client_secret", "backend_key")
+    engine.deploy()
+    secrets, name = engine.client("secretsmanager"), engine.id_of("backend_key")
+    value = secrets.get_secret_value(SecretId=name)["SecretString"]
+    for resource in engine.parts:
+        secrets.delete_secret(SecretId=engine.id_of(resource), RecoveryWindowInDays=7)
+    if lost:
+        engine.forget()
+    engine.deploy()
+    assert secrets.get_secret_value(SecretId=name)["SecretString"] == value
+
+    for resource in engine.parts:
+        secrets.delete_secret(SecretId=engine.id_of(resource), RecoveryWindowInDays=7)
+    assert engine.cleanup(lost=lost).problems == ()
+    listed = secrets.list_secrets(IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [f"{engine.id}/"]}])["SecretList"]
+    assert listed == []
+
+
+def test_a_strangers_secret_in_its_recovery_window(engine: Engine) -> None:
+    """It keeps its name, so the plan stops; it is neither restored nor deleted."""
+    engine.parts = ("backend_key",)
+    name = f"{engine.id}/backend-api-key"
+    _secret_by_hand(engine, name, {})
+    assert [problem.code for problem in engine.plan().problems] == ["EXISTS-NOT-OURS"]
+    assert engine.cleanup(lost=True).removed == ()
+    secrets = engine.client("secretsmanager")
+    secrets.restore_secret(SecretId=name)
+    assert secrets.get_secret_value(SecretId=name)["SecretString"] == "precious"
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
