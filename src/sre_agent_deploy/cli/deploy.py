@@ -13,7 +13,7 @@ import click
 from sre_agent_deploy.cli.findings import show_findings
 from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
-from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
+from sre_agent_deploy.cli.render import observing, show_lifetime, show_plan, show_problems, show_report
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.interrupt import EXIT_CODE
 from sre_core.problem import Problem, Refused
@@ -44,8 +44,7 @@ def deploy(
 ) -> int:
     """Deploy and answer the exit code."""
     from sre_agent_deploy import local, run
-    from sre_agent_deploy.journal.lock import held
-    from sre_core.state_folder import state_folder
+    from sre_agent_deploy.journal import lock
 
     with opened(config_file, mode, state_file, start=True) as here, here.store.held(said), ExitStack() as locks:
         # What another process finished while this one waited for its turn counts.
@@ -56,7 +55,7 @@ def deploy(
         with watched(here.place, as_json=as_json) as place:
             wanted = run.drawn(here.config, place, state)
         # Another folder's state file is another lock; the same deployment is the same one.
-        locks.enter_context(held(state_folder() / "locks" / wanted.deployment, said))
+        locks.enter_context(lock.held(lock.of_deployment(wanted.deployment), said))
         file = config_file or _config_of(state)
         journal = run.journal_for(wanted.deployment, config=here.config, config_file=file, place=here.place, store=here.store, state=state)
         _say(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)", as_json)
@@ -114,11 +113,13 @@ def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
 
 
 def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_json: bool) -> int:
-    from sre_agent_deploy import connection, run
+    from sre_agent_deploy import connection, lifetime, run
     from sre_agent_deploy.report import files
 
     world = run.reached(here.config, here.place, outcome.outputs)
     connection.write(plan.deployment, world, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.place)
+    if not as_json:
+        show_lifetime(lifetime.lifetime(outcome.outputs[lifetime.TELLER]))
     _say("Verifying:", as_json)
     with observing(as_json=as_json) as observe:
         report = run.verified(here.config, run.settled(plan, journal), world, observe)
