@@ -90,17 +90,6 @@ class ElasticIp(Defaults):
             why="AWS has no free address of its pool in this region at the moment.",
             do=("Run the same command again in some minutes; it continues.",),
         ),
-        ("ReleaseAddress", "InvalidAddress.Locked"): lambda _: Problem(
-            code="ELASTIC-IP-LOCKED",
-            what="The Elastic IP address was not released.",
-            why="Its account may not give it up: usually a reverse DNS record was set for it.",
-            do=(
-                "Remove the record: EC2 > Elastic IPs > Actions > Update reverse DNS.",
-                "If there is none, ask AWS Support to unlock the address.",
-                "Run the same command again.",
-            ),
-            aws_docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Elastic_Addressing_Reverse_DNS.html",
-        ),
     }
 
 
