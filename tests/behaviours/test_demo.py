@@ -1,0 +1,69 @@
+"""The first five minutes: `scripts/demo` as a newcomer runs it, and everything that it says to type next."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from behaviours.command_line import ROOT
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody with a checkout of their own and an empty home."""
+
+    checkout: Path
+    home: Path
+
+    def run(self, *command: str) -> str:
+        """What a command prints; it succeeds, and needs nobody to answer."""
+        told = {name: value for name, value in os.environ.items() if name not in ("SRE_AGENT_STATE_DIR", "XDG_STATE_HOME")}
+        environ = {**told, "HOME": str(self.home)}
+        ended = subprocess.run(
+            command, cwd=self.checkout, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
+    """The script runs where it lies, so it lies elsewhere here: a deployment that is in this checkout is not disturbed."""
+    checkout, home = tmp_path / "checkout", tmp_path / "home"
+    (checkout / "scripts").mkdir(parents=True)
+    home.mkdir()
+    shutil.copy(ROOT / "scripts" / "demo", checkout / "scripts")
+    for shared in ("examples", ".venv"):
+        (checkout / shared).symlink_to(ROOT / shared)
+    here = Newcomer(checkout, home)
+    yield here
+    here.run(".venv/bin/python", "-m", "embedded_aws", "stop", "--state-dir", str(home / ".local" / "state" / "sre-agent"))
+
+
+def test_the_demo_twice_and_what_it_says_next(newcomer: Newcomer) -> None:
+    """It deploys, verifies and solves the incident; again, it uses what is there; what it says to type works, and leaves nothing."""
+    first = newcomer.run("scripts/demo")
+    assert "is verified" in first
+    assert "created" in first
+    assert "# Root cause: payment-service" in first
+    again = newcomer.run("scripts/demo")
+    assert re.search(r"Resources: \d+ already there \(", again), again
+    assert "# Root cause: payment-service" in again
+
+    [evidence, *_] = re.findall(r"inv-[0-9a-f]{8}-e\d+", again)
+    commands = re.findall(r"^  (\.venv/bin/.*?)(?:  .*)?$", again, flags=re.MULTILINE)
+    assert len(commands) >= 5
+    assert "cleanup" in commands[-1]
+    for command in commands:
+        newcomer.run(*shlex.split(command.replace('"..."', '"Is the database at fault?"').replace(" ID", f" {evidence}")))
+    state = newcomer.home / ".local" / "state" / "sre-agent"
+    assert not (state / "embedded-aws.json").exists(), "what the demo started has ended with the cleanup"
+    assert not list((state / "connections").glob("*.json"))
