@@ -1,11 +1,12 @@
-"""Shared by all tests: Hypothesis profiles, the `needs(program)` marker, and that nothing is left behind."""
+"""Shared by all tests: Hypothesis profiles, the `needs(program)` marker, what was tried, and that nothing is left behind."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -24,6 +25,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"CI must have {', '.join(absent)}")
     pytest.skip(f"needs {', '.join(absent)}")
+
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """`tried("kills of a deployment", 40)`: how much a test tried is said at the end, whichever worker it ran in."""
+    return lambda what, number: record_property("tried", [what, number])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was tried how often, where that is chosen anew each day or by the machine's leisure."""
+    counts: Counter[str] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", "") == "call":
+            counts.update({what: number for name, (what, number) in report.user_properties if name == "tried"})
+    if counts:
+        terminalreporter.section("tried")
+        for what, number in sorted(counts.items()):
+            terminalreporter.write_line(f"{number:6,} {what}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from behaviours.lanes import THOROUGH, Lane, lane
@@ -25,7 +26,7 @@ ONE_OF_EACH |= {"gateways": 1, "targets": 4, "providers": 1, "secrets": 4}
 NOTHING = dict.fromkeys(ONE_OF_EACH, 0)
 
 
-def test_a_deployment_in_bad_weather(tmp_path: Path) -> None:
+def test_a_deployment_in_bad_weather(tmp_path: Path, tried: Callable[[str, int], None]) -> None:
     """Whatever could be repeated was, and only that: one of each, nothing left to do, and nothing after cleanup."""
     rules = tmp_path / "weather.json"
     rules.write_text(json.dumps({"seed": SEED, "rules": WEATHER}))
@@ -39,6 +40,7 @@ def test_a_deployment_in_bad_weather(tmp_path: Path) -> None:
         cleaned = here.engine.cleanup(folder)
         assert cleaned.code == 0, f"seed {SEED}: {cleaned.said}"
         assert _shown(here, NOTHING) == NOTHING, f"seed {SEED}"
+    tried("deployments in bad weather", 1)
 
 
 def _shown(here: Lane, wanted: dict[str, int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
+from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine, site, unbooted
 from sre_agent_deploy.plan import Action
@@ -98,9 +98,11 @@ class Deployments(RuleBasedStateMachine):
 
     embedded: EmbeddedAws
     first_site: Site
+    runs: list[str]
 
     @initialize()
     def begin(self) -> None:
+        self.runs.append("another")
         self.folder = tempfile.TemporaryDirectory(prefix="machine-")
         self.part = Part(self.embedded, self.first_site, Path(self.folder.name), parts=PARTS)
         self.part.client("s3").create_bucket(Bucket=f"{self.part.id}-theirs")
@@ -200,16 +202,15 @@ class Deployments(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(unbooted: EmbeddedAws, site: Site) -> Iterator[type[Deployments]]:
-    yield type("Deployments", (Deployments,), {"embedded": unbooted, "first_site": site})
+    yield type("Deployments", (Deployments,), {"embedded": unbooted, "first_site": site, "runs": []})
 
 
 @pytest.mark.timeout(3600)
-def test_whatever_happens_to_a_deployment(machine: type[Deployments]) -> None:
+def test_whatever_happens_to_a_deployment(machine: type[Deployments], tried: Callable[[str, int], None]) -> None:
     """Killed, changed, forgotten, repaired and removed in any order: never two of a thing, never somebody else's, never a rest."""
     examples = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 20
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=examples, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=examples, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)),
     )
+    tried("runs of the state machine", len(machine.runs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,8 @@ from behaviours.command_line import Desk
 from behaviours.engine import engine
 from behaviours.killed_at import MOMENTS
 from behaviours.lanes import THOROUGH, Lane, every, lane
+
+type Tried = Callable[[str, int], None]
 
 # Another machine, another description, and one port more: what is replaced, what changes in one call, what changes in two.
 OTHERWISE = {
@@ -69,12 +71,11 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
 
 
 @pytest.mark.timeout(3600)
-def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
     points = points_of_today(uncut.calls, ("resume", "cleanup"))
     faults = every(points, lambda here, point: _deployment(here, point, uncut), tmp_path)
-    with capsys.disabled():
-        print(f"\nkilled a deployment at {len(points)} of {uncut.calls * len(MOMENTS) * 2} points")
+    tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(points))
     assert not faults, "\n\n".join(faults)
 
 
@@ -94,13 +95,12 @@ def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
 
 
 @pytest.mark.timeout(3600)
-def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
     points = points_of_today(uncut.update_calls, ("resume",))
     folders: dict[Lane, Path] = {}
     faults = every(points, lambda here, point: _update(here, point, uncut, folders), tmp_path, lanes=2)
-    with capsys.disabled():
-        print(f"\nkilled an update at {len(points)} of {uncut.update_calls * len(MOMENTS)} points")
+    tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(points))
     assert not faults, "\n\n".join(faults)
 
 
@@ -122,7 +122,7 @@ def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -
 
 
 @pytest.mark.timeout(1800)
-def test_one_deployment_killed_over_and_over(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     """Killed at each of its calls and resumed by a run that is killed at the next, it ends verified, with one of each; then its
     cleanup, killed as often, ends with nothing.
     """
@@ -150,9 +150,8 @@ def test_one_deployment_killed_over_and_over(desk: Desk, capsys: pytest.CaptureF
             pass
         assert ran.code == 0, ran.said
     assert lister.everything(desk.client) == before
-    with capsys.disabled():
-        killed = len(deaths.read_text().splitlines()), len(deletes.read_text().splitlines())
-        print(f"\nkilled one deployment {killed[0]} times and its cleanup {killed[1]} times")
+    tried("kills of one and the same deployment", len(deaths.read_text().splitlines()))
+    tried("kills of its cleanup", len(deletes.read_text().splitlines()))
 
 
 def _difference(here: Lane, wanted: dict[str, int]) -> str:

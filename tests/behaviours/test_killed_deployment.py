@@ -6,6 +6,7 @@ import collections
 import json
 import random
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -22,10 +23,11 @@ if THOROUGH:
 
 
 @pytest.mark.parametrize(("nth", "moment"), POINTS)
-def test_resume_after_a_kill(desk: Desk, nth: str, moment: str) -> None:
+def test_resume_after_a_kill(desk: Desk, nth: str, moment: str, tried: Callable[[str, int], None]) -> None:
     """One of each resource, all ready, and the deployment is verified."""
     killed = desk.run("behaviours.killed_at", nth, moment, "deploy", PYTHONPATH="/".join(__file__.split("/")[:-2]))
     assert killed.code == -signal.SIGKILL, killed.text
+    tried("kills at seeded points, with everything on", 1)
 
     resumed = desk.deploy("--resume", "--state-file", ".deployment_state")
     assert resumed.code == 0, resumed.text
