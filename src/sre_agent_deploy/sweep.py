@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,13 @@ from sre_agent_deploy import duration
 from sre_agent_deploy.inventory import Doomed
 from sre_agent_deploy.lifetime import TELLER
 from sre_agent_deploy.resource import TTL_TAG
+from sre_agent_deploy.resources.cognito_app_client import AppClient
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_object import S3Object
 
+_HOLDERS = {"user pool": {UserPool.KIND, AppClient.KIND}, "bucket": {S3Bucket.KIND, S3Object.KIND}}
 # What every region of an account shows, wherever the deployment is.
 _EVERYWHERE = ("AWS::IAM::", "AWS::Budgets::")
 
@@ -89,9 +94,18 @@ def _unclear(seen: Seen) -> str:
         return f"it could not be looked at completely: {seen.unseen}"
     if not seen.teller and Ec2Instance.KIND in kinds:
         return f"the secret that tells its ttl was deleted by hand, and its instance is there; {_by_name(seen)}"
+    if hidden := _hidden(kinds):
+        return f"it uses a {hidden} of yours, and what it made in there is seen only with its configuration: add --config FILE"
     if not seen.teller and all(kind.startswith(_EVERYWHERE) for kind in kinds):
         return f"only what has no region is seen of it, so it may live in another one; if not, {_by_name(seen)}"
     return ""
+
+
+def _hidden(kinds: Set[str]) -> str:
+    """What a complete deployment must have something in, and nothing of it is seen: the user named it in the configuration."""
+    if Ec2Instance.KIND not in kinds:
+        return ""
+    return next((what for what, inside in _HOLDERS.items() if not kinds & inside), "")
 
 
 def _by_name(seen: Seen) -> str:

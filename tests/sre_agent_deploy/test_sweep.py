@@ -27,6 +27,8 @@ def teller(ttl: str = "24h", age: timedelta = timedelta(days=2)) -> Doomed:
 
 
 POOL, ROLE, INSTANCE = part("AWS::Cognito::UserPool"), part("AWS::IAM::Role"), part("AWS::EC2::Instance")
+BUCKET = part("AWS::S3::Bucket")
+WHOLE = (INSTANCE, POOL, BUCKET)
 ADDRESS = part("AWS::EC2::EIP", age=None)
 
 
@@ -36,18 +38,20 @@ def judge(*parts: Doomed, older_than: timedelta = DAY, unseen: str = "", at_work
 
 def test_a_deployment_that_outlived_its_ttl() -> None:
     """It goes, with everything it has."""
-    verdict = judge(teller(), INSTANCE, POOL, ROLE, ADDRESS)
-    assert (verdict.delete, verdict.resources, verdict.age, verdict.ttl) == (True, 5, timedelta(days=2), "24h")
+    verdict = judge(teller(), *WHOLE, ROLE, ADDRESS)
+    assert (verdict.delete, verdict.resources, verdict.age, verdict.ttl) == (True, 6, timedelta(days=2), "24h")
     assert verdict.because == "older than 1d and than its ttl"
 
 
 @pytest.mark.parametrize(
     ("parts", "because"),
     [
-        ((teller(ttl=""), INSTANCE, POOL), "it has no deployment.ttl; name it with --deployment-id"),
-        ((teller(ttl="for ever"), INSTANCE), "no length of time"),
-        ((teller(age=timedelta(hours=23)), INSTANCE), "not older than 1d"),
-        ((teller(ttl="7d"), INSTANCE), "its ttl of 7d is not over"),
+        ((teller(ttl=""), *WHOLE), "it has no deployment.ttl; name it with --deployment-id"),
+        ((teller(ttl="for ever"), *WHOLE), "no length of time"),
+        ((teller(age=timedelta(hours=23)), *WHOLE), "not older than 1d"),
+        ((teller(ttl="7d"), *WHOLE), "its ttl of 7d is not over"),
+        ((teller(), INSTANCE, BUCKET), "it uses a user pool of yours"),
+        ((teller(), INSTANCE, part("AWS::Cognito::UserPoolClient")), "it uses a bucket of yours"),
         ((INSTANCE, POOL, ROLE), "the secret that tells its ttl was deleted by hand"),
         ((ROLE,), "it may live in another one"),
         ((ADDRESS,), "AWS does not show when"),
@@ -79,10 +83,16 @@ def test_leftovers(parts: tuple[Doomed, ...]) -> None:
     assert "leftover" in verdict.because
 
 
+def test_what_lies_in_a_pool_and_a_bucket_of_the_users() -> None:
+    """With the configuration that names them it is seen, and goes with the rest."""
+    inside = part("AWS::Cognito::UserPoolClient", ttl="", age=None), part("AWS::S3::Object", age=None)
+    assert judge(teller(), INSTANCE, *inside).delete
+
+
 def test_a_lifetime_taken_away() -> None:
     """Where the one that tells is there, what the others carried at their birth counts no more."""
-    assert not judge(teller(ttl=""), POOL, INSTANCE).delete
-    assert not judge(teller(ttl="7d"), POOL, INSTANCE).delete
+    assert not judge(teller(ttl=""), *WHOLE).delete
+    assert not judge(teller(ttl="7d"), *WHOLE).delete
 
 
 TTLS = st.sampled_from(["", "1h", "24h", "3d", "30d", "for ever", "24"])

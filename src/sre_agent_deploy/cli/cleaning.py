@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sre_agent_deploy.cli.opening import configured, read_again
+from sre_agent_deploy.cli.opening import configured, read_again, unconfigured
 from sre_agent_deploy.cli.options import CONFIG
 from sre_agent_deploy.interrupt import Stop
 from sre_agent_deploy.journal.record import State
@@ -41,7 +41,7 @@ def configured_for(config_file: Path | None, mode: str | None, state: State | No
     if config_file or (state is None and mode != "local" and CONFIG.exists()):
         return configured(config_file, mode)
     if state is None:
-        return Config.model_validate({"mode": mode or "production"})
+        return unconfigured(mode or "production")
     aws = AWSConfig(
         account_id=state.account, region=state.region, endpoint_url="" if state.mode == "local" else state.aws.get("endpoint", "")
     )

@@ -60,11 +60,18 @@ def _as_far_as_understood(config_file: Path, mode: str | None) -> Config | None:
 
 def _aws_of_the_state(config: Config | None) -> Aws:
     """The configuration's AWS, else the environment's. S3 itself tells botocore where a bucket is that is in another region."""
-    from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.place import production_place
 
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return production_place(config or Config.model_validate({"mode": "production", "aws": {"region": region}})).aws
+    return production_place(config or unconfigured("production")).aws
+
+
+def unconfigured(mode: str) -> Config:
+    """What a command goes by where there is no configuration: in production, the region of the environment."""
+    from sre_agent_deploy.config.models import Config
+
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    elsewhere = {"aws": {"region": region}} if region and mode == "production" else {}
+    return Config.model_validate({"mode": mode, **elsewhere})
 
 
 def read_again(store: Store) -> State | None:

@@ -1,0 +1,31 @@
+"""A sweep of this machine: temporary deployments that were forgotten in its AWS."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from behaviours import lister
+from behaviours.command_line import Desk
+
+MINE = {"sre-agent:deployment-id": "sre-0123456789", "sre-agent:resource": "backend_key", "sre-agent:ttl": "1s"}
+
+
+def test_a_sweep_of_this_machine(desk: Desk) -> None:
+    """What a killed run left in the AWS of this machine goes, and nothing else; without that AWS there is nothing to do."""
+    nothing = desk.deploy("cleanup", "--older-than", "1s", "--yes")
+    assert nothing.code == 0, nothing.text
+    assert "nothing to sweep" in nothing.out
+
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    secrets = desk.client("secretsmanager")
+    secrets.create_secret(Name="theirs", SecretString="precious")
+    before = lister.everything(desk.client)
+    tags = [{"Key": key, "Value": value} for key, value in MINE.items()]
+    secrets.create_secret(Name="sre-0123456789/backend-api-key", SecretString="{}", Tags=tags)
+    time.sleep(2.1)
+    ended = desk.deploy("cleanup", "--older-than", "1s", "--yes", "--json")
+    assert ended.code == 0, ended.text
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert lines[-1] == {"swept": ["sre-0123456789"], "remain": 0}
+    assert lister.everything(desk.client) == before
