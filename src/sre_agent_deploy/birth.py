@@ -65,7 +65,7 @@ def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str
 def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
     """The birth, and again as long as what had its name before has not let go of it."""
     refused: Problem | None = None
-    for look in aws.waits.looks("gone", f"the name of {wanted.name} to be free", held.LETS_GO):
+    for look in aws.waits.looks("gone", f"the name of {wanted.name} to be free", aws.waits.patience.ready):
         made = _asked(aws, wanted, mark)
         if not isinstance(made, Problem):
             return made

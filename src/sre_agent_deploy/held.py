@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.resource import Resource, Waiting
 from sre_core.problem import Problem
-
-# A network interface may stay for minutes after its instance is terminated, and a domain prefix after its domain is deleted.
-LETS_GO = timedelta(minutes=10)
 
 
 def told(aws: Aws, kind: type[Resource], id: Callable[[], str], refused: Problem) -> Waiting | Problem:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from sre_agent_deploy import ownership
+from sre_agent_deploy import duration, ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.held import LETS_GO, told
+from sre_agent_deploy.held import told
 from sre_agent_deploy.resource import Found, Resource, Waiting
 from sre_core.problem import Problem
-
-DEADLINE = timedelta(minutes=15)
 
 
 def remove(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Problem | None:
@@ -44,7 +41,7 @@ def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -
 def _deleted(aws: Aws, kind: type[Resource], id: str, seen: Resource) -> Problem | None:
     """Delete it, and again while it is held by something that lets go by itself."""
     reason = ""
-    for look in aws.waits.looks("gone", f"{id} to be let go", LETS_GO):
+    for look in aws.waits.looks("gone", f"{id} to be let go", aws.waits.patience.ready):
         refused = attempt(lambda: kind.delete(aws, id), waits=aws.waits, subject=seen, failures=kind.FAILURES)
         if not isinstance(refused, Problem):
             return None
@@ -52,7 +49,7 @@ def _deleted(aws: Aws, kind: type[Resource], id: str, seen: Resource) -> Problem
         if not isinstance(held, Waiting):
             return held
         reason = look.seen = held.for_
-    return aws.waits.ended(_still_held(kind, id, reason))
+    return aws.waits.ended(_still_held(aws, kind, id, reason))
 
 
 def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Problem | None:
@@ -61,11 +58,11 @@ def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Pr
 
 
 def _until_gone(aws: Aws, kind: type[Resource], id: str, name: str) -> Problem | None:
-    for _ in aws.waits.looks("gone", f"{id} is going", DEADLINE):
+    for _ in aws.waits.looks("gone", f"{id} is going", aws.waits.patience.ready):
         found = _read(aws, kind, id, name)
         if found is None or isinstance(found, Problem):
             return found
-    return aws.waits.ended(_lingers(kind, id))
+    return aws.waits.ended(_lingers(aws, kind, id))
 
 
 def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
@@ -77,19 +74,19 @@ def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
     )
 
 
-def _still_held(kind: type[Resource], id: str, reason: str) -> Problem:
+def _still_held(aws: Aws, kind: type[Resource], id: str, reason: str) -> Problem:
     return Problem(
         code="CLEANUP-LINGERS",
-        what=f"{id} ({kind.KIND}) was not deleted: AWS went on refusing it for {LETS_GO.seconds // 60} minutes.",
+        what=f"{id} ({kind.KIND}) was not deleted: AWS went on refusing it for {duration.spelled(aws.waits.patience.ready)}.",
         why=f"It was still waiting: {reason}",
         do=("Run the same cleanup again in a few minutes; it continues.", "If it stays so, look in the Console at what is named above."),
     )
 
 
-def _lingers(kind: type[Resource], id: str) -> Problem:
+def _lingers(aws: Aws, kind: type[Resource], id: str) -> Problem:
     return Problem(
         code="CLEANUP-LINGERS",
-        what=f"{id} ({kind.KIND}) is still there {DEADLINE.seconds // 60} minutes after it was deleted.",
+        what=f"{id} ({kind.KIND}) is still there {duration.spelled(aws.waits.patience.ready)} after it was deleted.",
         why="AWS is still working on it, or something uses it.",
         do=("Run the same cleanup again in a few minutes; it continues.",),
     )
