@@ -37,6 +37,7 @@ def test_production_mode_against_an_endpoint(desk: Desk) -> None:
     settings = _prepared(desk)
     zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
     settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"] = zone
+    settings |= {"SRE_AGENT__LIMITS__MONTHLY_USD": "50", "SRE_AGENT__ALERTS__EMAIL": "team@example.com"}
     before = lister.everything(desk.client)
 
     ended = desk.deploy("--config", "config.yaml", "--mode", "production", **settings)
@@ -47,6 +48,8 @@ def test_production_mode_against_an_endpoint(desk: Desk) -> None:
     [address] = desk.client("ec2").describe_addresses()["Addresses"]
     [record] = [record for record in records if record["Type"] == "A"]
     assert [value["Value"] for value in record["ResourceRecords"]] == [address["PublicIp"]]
+    assert len(lister.everything(desk.client)["budgets"]) == 1
+    assert "So that the budget counts anything, activate the tag sre-agent:deployment-id" in ended.out
 
     again = desk.deploy("plan", **settings)
     assert again.code == 0, again.text

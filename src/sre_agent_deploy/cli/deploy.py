@@ -115,11 +115,15 @@ def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
 def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_json: bool) -> int:
     from sre_agent_deploy import connection, lifetime, run
     from sre_agent_deploy.report import files
+    from sre_agent_deploy.resources.budgets_budget import Budget
 
     world = run.reached(here.config, here.place, outcome.outputs)
     connection.write(plan.deployment, world, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.place)
     if not as_json:
         show_lifetime(lifetime.lifetime(outcome.outputs[lifetime.TELLER]))
+    # On this machine nothing costs anything.
+    if not here.place.registry and any(change.kind == Budget.KIND and change.action == "create" for change in plan.changes):
+        _say(f"So that the budget counts anything, {Budget.COUNTS_ONCE}.", as_json)
     _say("Verifying:", as_json)
     with observing(as_json=as_json) as observe:
         report = run.verified(here.config, run.settled(plan, journal), world, observe)

@@ -49,6 +49,11 @@ class Budget(Defaults):
     KIND: ClassVar[str] = "AWS::Budgets::Budget"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"budget_name"})
+    # Only the account that pays can do it or see whether it was done, so it is said and not checked.
+    COUNTS_ONCE: ClassVar[str] = (
+        f"activate the tag {DEPLOYMENT_TAG} in the account that pays, under Billing and Cost Management > Cost allocation tags "
+        "(it is shown there up to 24 hours after its first use)"
+    )
 
     name: str
     budget_name: str
@@ -131,7 +136,7 @@ class Budget(Defaults):
             f"Budget name: {self.budget_name}; Period: {self.time_unit}; Recurring; Fixed; {self.limit_amount} {self.limit_unit}",
             f"Budget scope > Filter specific AWS cost dimensions > Add filter; Dimension: Tag; key and value: {self.tag_key_value}",
             *alerts,
-            "Billing and Cost Management > Cost allocation tags, in the management account: activate the tag's key, or nothing is counted",
+            f"So that it counts anything, {self.COUNTS_ONCE}",
         )
 
     def template(self) -> CfnResource:

@@ -174,3 +174,10 @@ def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) ->
     finally:
         for allocation_id in held:
             ec2.release_address(AllocationId=allocation_id)
+
+
+def test_whether_a_budget_may_be_made(check: Preflight) -> None:
+    """AWS Budgets is asked where the configuration sets a monthly limit; nobody else needs rights to billing."""
+    asked = {"limits": {"monthly_usd": 50}, "alerts": {"email": "team@example.com"}}
+    assert "service.budgets" not in check()
+    assert check(**asked)["service.budgets"].status == "passed"

@@ -50,6 +50,10 @@ class ServiceAnswers:
         return Verdict(True, self.proves)
 
 
+BUDGETS = ServiceAnswers("budgets", "budgets:ViewBudget", lambda aws: aws.budgets.describe_budgets(AccountId=aws.account_id, MaxResults=1))
+"""Where the configuration sets a monthly limit: an account can keep everybody out of its billing, whatever their policies say."""
+
+
 def every_service() -> tuple[ServiceAnswers, ...]:
     """The services that every deployment calls; STS, EC2 and Route 53 have checks of their own."""
     return (

@@ -19,7 +19,7 @@ from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered
 from sre_agent_deploy.checks.before.limits import InstancesWithinLimit
 from sre_agent_deploy.checks.before.network import NetworkThere
 from sre_agent_deploy.checks.before.region import RegionFits
-from sre_agent_deploy.checks.before.services import every_service
+from sre_agent_deploy.checks.before.services import BUDGETS, every_service
 from sre_agent_deploy.checks.check import Check, Finding, run
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.progress import Observer, unobserved
@@ -54,6 +54,7 @@ def of_account(config: Config) -> tuple[Check[Account, Any], ...]:
         *((ImageThere(),) if chosen.ami_id else ()),
         *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
         *((InstancesWithinLimit(),) if config.limits.instances else ()),
+        *((BUDGETS,) if config.limits.monthly_usd else ()),
     )
     return (RegionFits(), *every_service(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)
 
