@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-type Kind = Literal["throttled", "busy", "transient", "propagating", "denied", "expired", "account", "quota", "absent", "final"]
+type Kind = Literal["throttled", "busy", "transient", "propagating", "denied", "expired", "account", "quota", "absent", "value", "final"]
 
 # Those that AWS's own SDKs slow down for, except LimitExceededException: Cognito and Secrets Manager mean a quota by it.
 THROTTLED = frozenset(
@@ -109,6 +109,10 @@ ACCOUNT = frozenset(
 )
 _QUOTA = re.compile(r".*(Limits?|Quota|Count)Exceeded(Exception)?|TooManyBuckets")
 _ABSENT = re.compile(r"404|NoSuch\w+|.*NotFound(Exception)?")
+_VALUE = re.compile(
+    r"(Invalid|Illegal|Malformed)(?!\w*(State|Request|Action|Token|Query))\w+(\.Malformed|\.Format)?|Validation(Error|Exception)"
+    r"|KeyTooLongError|TagPolicy\w+|\w+TaggingException"
+)
 # 5xx, and yet a definite answer: there is no capacity, or no such function.
 _DEFINITE = re.compile(r"Insufficient\w*Capacity|NotImplemented")
 
@@ -139,7 +143,9 @@ def _refusal(code: str) -> Kind:
         return "account"
     if _QUOTA.fullmatch(code):
         return "quota"
-    return "absent" if _ABSENT.fullmatch(code) else "final"
+    if _ABSENT.fullmatch(code):
+        return "absent"
+    return "value" if _VALUE.fullmatch(code) else "final"
 
 
 def code_of(error: Any) -> str:

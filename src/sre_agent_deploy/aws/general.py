@@ -146,6 +146,18 @@ def _absent(refused: Refused) -> Problem:
     )
 
 
+def _value(refused: Refused) -> Problem:
+    return Problem(
+        code="AWS-VALUE-REFUSED",
+        what=f"{refused.operation} does not accept a value: {refused.said}",
+        why=f"AWS answered {refused.code}: it judges some values by rules of its own, or by your organization's tag policies.",
+        do=(
+            "Correct the value in the configuration that AWS's words are about, and run the same command again.",
+            "If it is none of the configuration's, report this as a fault of this tool, with the request id below.",
+        ),
+    )
+
+
 def _unexpected(refused: Refused) -> Problem:
     return Problem(
         code="AWS-UNEXPECTED",
@@ -163,6 +175,7 @@ _TOLD: Mapping[Kind, Callable[[Refused], Problem]] = {
     "account": _account,
     "quota": _quota,
     "absent": _absent,
+    "value": _value,
 }
 
 

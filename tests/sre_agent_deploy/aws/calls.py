@@ -21,9 +21,21 @@ _RESOURCES = "sre_agent_deploy.resources"
 @cache
 def services() -> Mapping[str, str]:
     """The service behind each client property of `Aws`: `agentcore` is `bedrock-agentcore-control`."""
+    return {method.name: service for method, service in _clients()}
+
+
+@cache
+def _types() -> Mapping[str, str]:
+    """The service behind each type of client: `EC2Client` is `ec2`."""
+    typed = {ast.unparse(method.returns): service for method, service in _clients() if method.returns}
+    return {name: service for name, service in typed.items() if name.endswith("Client")}
+
+
+def _clients() -> Iterator[tuple[ast.FunctionDef, str]]:
     methods = [part for part in ast.walk(ast.parse(inspect.getsource(Aws))) if isinstance(part, ast.FunctionDef)]
-    clients = {method.name: re.search(r"self\.client\('([\w-]+)'\)", ast.unparse(method)) for method in methods}
-    return {name: found[1] for name, found in clients.items() if found}
+    for method in methods:
+        if found := re.search(r"self\.client\('([\w-]+)'\)", ast.unparse(method)):
+            yield method, found[1]
 
 
 def called(aws: Aws) -> Mapping[tuple[str, str], frozenset[str]]:
@@ -66,25 +78,25 @@ def _reaches(module: str, wanted: str) -> bool:
 
 
 def _methods(source: Source) -> Iterator[tuple[str, str]]:
-    """Service and method of each call: `aws.ec2.run_instances`, an alias of `aws.ec2`, or the name that a paginator is asked for."""
-    aliases = tuple(_aliases(source.tree))
-    services_of, values = {name.id: _client(value) for name, value in aliases}, {value for _, value in aliases}
+    """Service and method of each call: `aws.ec2.run_instances`, a name for `aws.ec2`, or what a paginator is asked for."""
+    named = dict(_names(source.tree))
     above = {child: node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(source.tree):
-        used = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-        service = services_of.get(node.id, "") if used and isinstance(node, ast.Name) else _client(node)
-        if service and node not in values and not _reads_the_model(above[node]):
+        service = named.get(node.id, "") if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else _client(node)
+        if service and not _passed_on(node, above):
             yield service, _method(above[node], above, f"{source}:{node.lineno}")
 
 
-def _aliases(tree: ast.Module) -> Iterator[tuple[ast.Name, ast.AST]]:
-    """Each `name = aws.service`, alone or in a tuple of them."""
+def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Each name that stands for a client in this file, and its service: `ec2 = aws.ec2`, alone or among others, or `ec2: EC2Client`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
             target, value = node.targets[0], node.value
             both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
             pairs = zip(target.elts, value.elts, strict=True) if both else ((target, value),)
-            yield from ((name, part) for name, part in pairs if isinstance(name, ast.Name) and _client(part))
+            yield from ((name.id, _client(part)) for name, part in pairs if isinstance(name, ast.Name) and _client(part))
+        if isinstance(node, ast.arg) and node.annotation and (service := _types().get(ast.unparse(node.annotation), "")):
+            yield node.arg, service
 
 
 def _client(node: ast.AST) -> str:
@@ -93,9 +105,12 @@ def _client(node: ast.AST) -> str:
     return services()[node.attr] if is_client else ""
 
 
-def _reads_the_model(node: ast.AST) -> bool:
-    """Whether only the client's description is looked at, and nothing called."""
-    return (isinstance(node, ast.Call) and ast.unparse(node.func) == "carried") or (isinstance(node, ast.Attribute) and node.attr == "meta")
+def _passed_on(node: ast.AST, above: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether a client is only given a name, given to a function, or asked for its description."""
+    parent = above[node]
+    named = isinstance(parent, ast.Assign) or (isinstance(parent, ast.Tuple) and isinstance(above[parent], ast.Assign))
+    given = isinstance(parent, ast.Call) and node in parent.args
+    return named or given or (isinstance(parent, ast.Attribute) and parent.attr == "meta")
 
 
 def _method(node: ast.AST, above: Mapping[ast.AST, ast.AST], place: str) -> str:

@@ -28,6 +28,7 @@ GENERAL = {
     "account": "AWS-ACCOUNT-NOT-READY",
     "quota": "AWS-QUOTA",
     "absent": "AWS-NOT-FOUND",
+    "value": "AWS-VALUE-REFUSED",
     "final": "AWS-UNEXPECTED",
 }
 SERVICES = sorted(services().values())
