@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sre_agent_deploy import generations
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.birth import begun, birth
 from sre_agent_deploy.graph import Blueprint
@@ -61,13 +62,13 @@ class _Apply:
     def clear_the_way(self) -> None:
         """Delete what must be gone before its replacement can be made, dependents first."""
         for change in reversed(self.plan.changes):
-            if change.action is Action.REPLACE and not self._beside(change):
+            if change.action is Action.REPLACE and not generations.beside(change):
                 self._remove(change)
 
     def retire(self) -> None:
         """Delete what the configuration no longer asks for, and what stood beside its replacement until now."""
         for change in reversed(self.plan.changes):
-            if change.action is Action.DELETE or (change.action is Action.REPLACE and self._beside(change)):
+            if change.action is Action.DELETE or generations.beside(change):
                 self._remove(change)
 
     def visit(self, name: str) -> bool:
@@ -127,9 +128,6 @@ class _Apply:
 
     def _record(self, change: Change) -> Record | None:
         return self.journal.state.records.get(f"{change.name}-{change.generation}")
-
-    def _beside(self, change: Change) -> bool:
-        return kinds.by_kind(change.kind).BESIDE
 
     def _remove(self, change: Change) -> None:
         record = self._record(change)

@@ -27,10 +27,15 @@ def numbered(change: Change, records: Sequence[Record]) -> Change:
         same = next((record.generation for record in records if record.named and record.id == change.id), None)
         generation = same or _newest(records) + 1
         return dataclasses.replace(change, generation=generation, next_generation=generation)
-    if change.action is not Action.REPLACE or not kinds.by_kind(change.kind).BESIDE:
+    if not beside(change):
         return dataclasses.replace(change, next_generation=change.generation)
     begun = [record.generation for record in records if not record.id and record.generation > change.generation]
     return dataclasses.replace(change, next_generation=max(begun, default=max(_newest(records), change.generation) + 1))
+
+
+def beside(change: Change) -> bool:
+    """Whether what is replaced stays until its replacement does its work; what never did its own would only cost money until then."""
+    return change.action is Action.REPLACE and kinds.by_kind(change.kind).BESIDE and not change.broken
 
 
 def superseded(change: Change, candidates: Sequence[Found[Any]], records: Sequence[Record], deployment: str) -> Iterator[Change]:

@@ -55,6 +55,8 @@ class Change:
     """Of the replacement."""
     outputs: Outputs = dataclasses.field(default_factory=dict)
     named: bool = False
+    broken: bool = False
+    """It never did its work, so it goes before its replacement is made."""
 
     def to_json(self) -> dict[str, Any]:
         changed = [dataclasses.asdict(difference) for difference in self.differences]
@@ -113,6 +115,8 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
         generation=record.generation if record else generation_of(found),
         outputs=found.outputs,
     )
+    if found.broken:
+        return dataclasses.replace(keep, action=Action.REPLACE, because=found.broken, loses=wanted.LOSES, broken=True)
     if any(entry.field in wanted.FIXED for entry in differences):
         return dataclasses.replace(keep, action=Action.REPLACE, because=f"{because} can't be changed in place", loses=wanted.LOSES)
     if differences:

@@ -68,6 +68,8 @@ class Found[R]:
     seen: R
     outputs: Outputs = NO_OUTPUTS
     tags: Mapping[str, str] | None = None
+    broken: str = ""
+    """Why it will never do its work, whatever is said to it: it has to be made anew."""
 
     def owner(self, deployment: str) -> Literal["us", "stranger"]:
         return "us" if self.tags is None or self.tags.get(DEPLOYMENT_TAG) == deployment else "stranger"

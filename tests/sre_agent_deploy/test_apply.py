@@ -98,3 +98,18 @@ def test_what_the_configuration_names_from_now_on(engine: Engine) -> None:
     engine.sections.clear()
     engine.deploy()
     assert engine.client("s3").list_objects_v2(Bucket=f"{engine.name}-theirs")["KeyCount"] == 0
+
+
+def test_a_machine_whose_boot_has_failed(engine: Engine) -> None:
+    """It never works by waiting, so the next run makes another in its place, though nothing in the configuration has changed."""
+    engine.deploy()
+    old, status_uri = _serving(engine), str(engine.wanted.item("instance").resource.status_uri)  # type: ignore[attr-defined]
+    prefix = status_uri.partition(">/")[2]
+    s3, bucket = engine.client("s3"), engine.id_of("bucket")
+    s3.delete_object(Bucket=bucket, Key=f"{prefix}ready.json")
+    s3.put_object(Bucket=bucket, Key=f"{prefix}front_door.json", Body=b'{"state": "failed", "what": "The port is taken."}')
+
+    change = engine.plan().change("instance")
+    assert (change.action, change.because) == (Action.REPLACE, "its bootstrap failed at front_door")
+    engine.deploy()
+    assert _instances(engine) == [_serving(engine)] != [old]

@@ -77,10 +77,19 @@ def latest(aws: Aws, status_uri: str, since: datetime) -> Status | None:
     return Status.parse(STEPS[number], _text(aws, bucket, f"{prefix}{STEPS[number]}.json"))
 
 
-def forget(aws: Aws, status_uri: str) -> None:
-    """Delete the reports under an `s3://bucket/prefix/`, which nobody but the machine has written."""
+def broken(latest: Status | None) -> str:
+    """Why a machine will not work any more (pure). Its bootstrap runs once, so it has to be made anew."""
+    return f"its bootstrap failed at {latest.step}" if latest and latest.state == "failed" else ""
+
+
+def forget(aws: Aws, status_uri: str, since: datetime | None = None) -> None:
+    """Delete the reports under an `s3://bucket/prefix/`, or those `since` the launch of the machine that wrote them."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
-    or_none(lambda: s3_versions.delete(aws, bucket, prefix), ("NoSuchBucket",))
+    answer = or_none(lambda: aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
+    listed: list[Any] = [*answer.get("Contents", [])] if answer else []
+    keys = {entry["Key"] for entry in listed if since is None or entry["LastModified"] >= since.replace(microsecond=0)}
+    if keys:
+        s3_versions.delete(aws, bucket, prefix, only=keys.__contains__)
 
 
 def _text(aws: Aws, bucket: str, key: str) -> str:
@@ -94,8 +103,7 @@ def _failed(instance_id: str, status: Status) -> Problem:
         what=f"The bootstrap of {instance_id} failed at {status.step}: {status.what}",
         why=f"Its last output was:\n{status.output}" if status.output else "The step gave no output.",
         do=(
-            f"Correct what the message names; then `aws ec2 terminate-instances --instance-ids {instance_id}` "
-            "and run the same command again: it starts a new instance.",
+            "Correct what the message names and run the same command again: it starts a new instance in place of this one.",
             f"To look around first: aws ssm start-session --target {instance_id}, then sudo journalctl -b -u 'sre-agent*'.",
         ),
         context={"step": status.step},

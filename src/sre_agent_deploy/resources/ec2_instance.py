@@ -69,6 +69,9 @@ class Ec2Instance(Defaults):
         if instance is None or instance["State"]["Name"] == "terminated":
             return None
         tags = tag_list.as_dict(instance.get("Tags"))
+        status_uri = tags.get(STATUS_TAG, "")
+        report = ec2_boot.latest(aws, status_uri, instance["LaunchTime"]) if status_uri else None
+        broken = ec2_boot.broken(report)
         seen = cls(
             name=name,
             image_id=instance["ImageId"],
@@ -79,9 +82,11 @@ class Ec2Instance(Defaults):
             user_data=ec2_describe.user_data(aws, id),
             volume_gb=ec2_describe.volume_gb(aws, instance),
             key_name=instance.get("KeyName", ""),
-            status_uri=tags.get(STATUS_TAG, ""),
+            status_uri=status_uri,
         )
-        return Found(id, seen, _outputs(aws, instance, tags.get(STATUS_TAG, "")), tags)
+        # What a machine beside it has reported since is not about this one.
+        broken = broken if broken and ec2_describe.newest(aws, status_uri, instance) else ""
+        return Found(id, seen, _outputs(instance, report), tags, broken)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
@@ -103,10 +108,15 @@ class Ec2Instance(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         aws.ec2.terminate_instances(InstanceIds=[id])
-        status_uri = tag_list.as_dict((ec2_describe.described(aws, id) or {}).get("Tags")).get(STATUS_TAG, "")
-        # The machine beside it may report to the same place; who goes last tidies up.
-        if status_uri and not ec2_describe.serving(aws, status_uri):
+        instance = ec2_describe.described(aws, id) or {}
+        status_uri = tag_list.as_dict(instance.get("Tags")).get(STATUS_TAG, "")
+        if not status_uri:
+            return
+        # The machine beside it may report to the same place: who goes last tidies up, who came last takes along what it has said.
+        if not ec2_describe.serving(aws, status_uri):
             ec2_boot.forget(aws, status_uri)
+        elif ec2_describe.newest(aws, status_uri, instance):
+            ec2_boot.forget(aws, status_uri, since=instance["LaunchTime"])
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
@@ -176,9 +186,9 @@ def _root_volume(root_device_name: str, volume_gb: int) -> Any:
     return {"DeviceName": root_device_name, "Ebs": ebs}
 
 
-def _outputs(aws: Aws, instance: Any, status_uri: str) -> dict[str, str]:
+def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
     outputs = {"instance_id": instance["InstanceId"], "private_ip": instance.get("PrivateIpAddress", "")}
-    url = ec2_boot.private_url(ec2_boot.latest(aws, status_uri, instance["LaunchTime"]) if status_uri else None)
+    url = ec2_boot.private_url(report)
     return outputs | ({"private_url": url} if url else {})
 
 

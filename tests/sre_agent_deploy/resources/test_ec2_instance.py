@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -137,6 +138,19 @@ def test_two_machines_at_one_place(aws: Aws, marked: Marked, deployment: str, ma
     Ec2Instance.delete(aws, old)
     assert machine.ready(aws, new) == Ready()
     dies(aws, machine, new, deployment)
+
+
+def test_the_reports_of_a_machine_that_was_launched_later(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
+    """Its failure is its own: the machine beside it does not count as broken, before and after the later one is gone."""
+    old = running(aws, machine, marked)
+    report(aws, machine, "release", "ok")
+    time.sleep(1.1)  # EC2 and S3 show whole seconds
+    new = running(aws, machine, marked)
+    report(aws, machine, "services", "failed")
+    assert (read(aws, machine, old).broken, read(aws, machine, new).broken) == ("", "its bootstrap failed at services")
+    Ec2Instance.delete(aws, new)
+    assert read(aws, machine, old).broken == ""
+    dies(aws, machine, old, deployment)
 
 
 def test_a_machine_that_somebody_stopped(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
