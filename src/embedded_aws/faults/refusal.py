@@ -43,6 +43,7 @@ _BROKEN = {
     "cognito-idp": Refused("InternalErrorException", 500, "Something went wrong"),
     "secretsmanager": Refused("InternalServiceError", 500, "An error occurred on the server side."),
     "bedrock-agentcore": Refused("InternalServerException", 500, "An internal error occurred. Retry later."),
+    "budgets": Refused("InternalErrorException", 500, "An error on the server occurred during the processing of your request."),
 }
 _QUOTA = {
     "ec2": Refused("ResourceLimitExceeded", 400, "You have reached the limit of a resource."),
@@ -52,6 +53,7 @@ _QUOTA = {
     "cognito-idp": Refused("LimitExceededException", 400, "You have exceeded a limit of your account."),
     "secretsmanager": Refused("LimitExceededException", 400, "The request failed because it would exceed one of the quotas."),
     "bedrock-agentcore": Refused("ServiceQuotaExceededException", 402, "You have exceeded the service quota."),
+    "budgets": Refused("ServiceQuotaExceededException", 400, "You've reached a Service Quota limit on this resource."),
 }
 # EC2 has a code of its own for most of its quotas.
 _EC2_QUOTAS = {
