@@ -1,0 +1,107 @@
+"""What was made is waited for: until it works and AWS shows it, no longer than the configuration says, and deaf to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fixtures.engine import Engine
+from sre_agent_deploy.interrupt import Stop
+from sre_agent_deploy.plan import Action
+from sre_core.problem import Problem
+
+type Faults = Callable[..., None]
+
+
+def failed(engine: Engine) -> Problem:
+    """The one problem that a run ends with; that it leaves nothing which the next run can't go on with is shown here, too."""
+    [problem] = engine.apply().problems
+    return problem
+
+
+def goes_on(engine: Engine, faults: Faults) -> None:
+    """On a better day the next run ends what this one began."""
+    faults()
+    engine.stop, engine.sections = Stop(), {}
+    engine.deploy()
+
+
+def test_not_ready_in_time(engine: Engine, faults: Faults) -> None:
+    """The problem says how long it was, and what it was still waiting for."""
+    engine.parts, engine.sections["retries"] = ("instance",), {"ready": "1s"}
+    faults({"kind": "lag", "service": "ec2", "operation": "DescribeInstances", "seconds": 3600})
+    problem = failed(engine)
+    assert problem.code == "WAIT-TOO-LONG"
+    assert "was not ready after 1s" in problem.what
+    assert "instance is pending" in problem.why
+    goes_on(engine, faults)
+
+
+def test_a_stop_before_it_is_ready(engine: Engine, faults: Faults) -> None:
+    """What a resource waits for is told, with the moment when it is given up; a stop ends the wait."""
+    engine.parts = ("instance",)
+    engine.watcher = lambda event: engine.stop.ask() if event.wait and event.wait.why == "ready" else None
+    faults({"kind": "lag", "service": "ec2", "operation": "DescribeInstances", "seconds": 3600})
+    assert failed(engine).code == "RUN-INTERRUPTED"
+    [waiting] = [event for event in engine.observed if event.step == "waiting"]
+    assert (waiting.name, waiting.what) == ("instance", "instance is pending")
+    goes_on(engine, faults)
+
+
+def test_shown_late(engine: Engine, faults: Faults) -> None:
+    """What AWS does not show yet is looked for again."""
+    engine.parts = ("gateway_role", "address")
+    faults({"kind": "lag", "seconds": 1})
+    assert engine.apply().problems == ()
+    faults()
+    assert engine.changes() == {}
+
+
+def test_not_shown_at_all(engine: Engine, faults: Faults) -> None:
+    """What AWS does not show for longer than it may is told as gone; it is on record, so it is not made twice."""
+    engine.parts = ("address",)
+    faults({"kind": "lag", "service": "ec2", "seconds": 3600})
+    assert failed(engine).code == "AWS-VANISHED"
+    goes_on(engine, faults)
+    named = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
+    assert len(engine.client("ec2").describe_addresses(Filters=named)["Addresses"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "retries", "code"),
+    [
+        ({"kind": "throttle", "operation": "CreateRole"}, {"throttled": "1s"}, "AWS-THROTTLED"),
+        ({"kind": "throttle", "operation": "PutRolePolicy"}, {"throttled": "1s"}, "AWS-THROTTLED"),
+        ({"kind": "server_error", "operation": "PutRolePolicy"}, {"transient": "1s"}, "AWS-UNEXPECTED"),
+        ({"kind": "cut", "operation": "PutRolePolicy"}, {"transient": "1s"}, "AWS-UNREACHABLE"),
+        ({"kind": "cut", "operation": "GetRole"}, {"transient": "1s"}, "AWS-UNREACHABLE"),
+    ],
+    ids=["birth throttled", "setting throttled", "setting broken", "setting unanswered", "reading unanswered"],
+)
+def test_patience_has_an_end(engine: Engine, faults: Faults, fault: dict[str, Any], retries: dict[str, str], code: str) -> None:
+    """Each kind of error is repeated for as long as the configuration says for it; the next run goes on."""
+    engine.parts, engine.sections["retries"] = ("gateway_role",), retries
+    plan = engine.plan()
+    faults(fault)
+    [problem] = engine.apply(plan).problems
+    assert problem.code == code
+    goes_on(engine, faults)
+
+
+def test_a_role_that_spreads(engine: Engine, faults: Faults) -> None:
+    """A gateway whose role AgentCore does not know yet is refused, and made as soon as it does."""
+    engine.parts = ("gateway",)
+    faults({"kind": "propagation", "seconds": 1})
+    assert engine.apply().problems == ()
+
+
+def test_a_role_that_does_not_spread(engine: Engine, faults: Faults) -> None:
+    """It is told in AWS's words once the configured time has passed; nothing was made, and the next run makes it."""
+    engine.parts, engine.sections["retries"] = ("gateway",), {"propagating": "1s"}
+    faults({"kind": "propagation", "seconds": 3600})
+    assert failed(engine).context["operation"] == "CreateGateway"
+    faults()
+    assert engine.changes()["gateway"] is Action.CREATE
+    goes_on(engine, faults)
