@@ -100,37 +100,68 @@ def _text(parts: Mapping[str, Secret]) -> str:
     return json.dumps({key: value.reveal() for key, value in parts.items()})
 
 
-FAILURES: Failures = {
-    ("CreateSecret", "ResourceExistsException"): lambda secret: Problem(
-        code="SECRET-NAME-TAKEN",
-        what=f"Secret {secret.secret_name} was not created.",
-        why="This account has a secret of that name in this region already.",
-        do=(
-            "Set another `name:` for this deployment, or delete that secret if it is a leftover "
-            f"(aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery).",
-            "Run the same command again.",
+FAILURES: Failures = (
+    {
+        ("CreateSecret", "ResourceExistsException"): lambda secret: Problem(
+            code="SECRET-NAME-TAKEN",
+            what=f"Secret {secret.secret_name} was not created.",
+            why="This account has a secret of that name in this region already.",
+            do=(
+                "Set another `name:` for this deployment, or delete that secret if it is a leftover "
+                f"(aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery).",
+                "Run the same command again.",
+            ),
         ),
-    ),
-    ("CreateSecret", "InvalidRequestException"): lambda secret: Problem(
-        code="SECRET-BEING-DELETED",
-        what=f"Secret {secret.secret_name} was not created.",
-        why="A secret of that name is scheduled for deletion, and keeps the name until then.",
-        do=(
-            f"Wait a minute if it was just deleted; else run: aws secretsmanager restore-secret --secret-id {secret.secret_name}, "
-            "and delete it with --force-delete-without-recovery.",
-            "Run the same command again.",
+        ("CreateSecret", "InvalidRequestException"): lambda secret: Problem(
+            code="SECRET-BEING-DELETED",
+            what=f"Secret {secret.secret_name} was not created.",
+            why="A secret of that name is scheduled for deletion, and keeps the name until then.",
+            do=(
+                f"Wait a minute if it was just deleted; else run: aws secretsmanager restore-secret --secret-id {secret.secret_name}, "
+                "and delete it with --force-delete-without-recovery.",
+                "Run the same command again.",
+            ),
         ),
-    ),
-    ("CreateSecret", "LimitExceededException"): lambda secret: Problem(
-        code="SECRET-QUOTA",
-        what=f"Secret {secret.secret_name} was not created.",
-        why="This region has as many secrets as its quota allows.",
-        do=("Delete unused secrets (Secrets Manager > Secrets).", "Run the same command again."),
-    ),
-    ("GetSecretValue", "DecryptionFailure"): lambda secret: Problem(
-        code="SECRET-NOT-DECRYPTED",
-        what=f"The value of secret {secret.secret_name} could not be read.",
-        why="The KMS key that encrypts it is disabled, or its policy does not allow this identity to use it.",
-        do=("Allow kms:Decrypt on that key for the identity you deploy with (KMS > Customer managed keys).", "Run the same command again."),
-    ),
-}
+        ("CreateSecret", "LimitExceededException"): lambda secret: Problem(
+            code="SECRET-QUOTA",
+            what=f"Secret {secret.secret_name} was not created.",
+            why="This region has as many secrets as its quota allows.",
+            do=("Delete unused secrets (Secrets Manager > Secrets).", "Run the same command again."),
+        ),
+        ("GetSecretValue", "DecryptionFailure"): lambda secret: Problem(
+            code="SECRET-NOT-DECRYPTED",
+            what=f"The value of secret {secret.secret_name} could not be read.",
+            why="The KMS key that encrypts it is disabled, or its policy does not allow this identity to use it.",
+            do=(
+                "Allow kms:Decrypt on that key for the identity you deploy with (KMS > Customer managed keys).",
+                "Run the same command again.",
+            ),
+        ),
+    }
+    | {
+        (operation, "InvalidRequestException"): lambda secret: Problem(
+            code="SECRET-BEING-DELETED",
+            what=f"Secret {secret.secret_name} can't be used.",
+            why="It is scheduled for deletion; somebody did that after this run had looked at it.",
+            do=(
+                f"Take that back (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
+                "Run the same command again; it continues.",
+            ),
+        )
+        for operation in ("GetSecretValue", "PutSecretValue", "UpdateSecret")
+    }
+    | {
+        (operation, code): lambda secret: Problem(
+            code="SECRET-NOT-ENCRYPTED",
+            what=f"Secret {secret.secret_name} was not stored.",
+            why="KMS did not let Secrets Manager use its key: it is disabled or being deleted, or its policy leaves this identity out.",
+            do=(
+                "Allow kms:GenerateDataKey and kms:Decrypt on the key for the identity you deploy with (KMS > Customer managed keys).",
+                "Run the same command again; it continues.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
+        )
+        for operation in ("CreateSecret", "PutSecretValue", "UpdateSecret")
+        for code in ("EncryptionFailure", "DecryptionFailure")
+    }
+)
