@@ -150,12 +150,19 @@ def _refusal(code: str) -> Kind:
 
 def code_of(error: Any) -> str:
     """AWS's error code of a ClientError: `BucketAlreadyExists`, or `404` for an answer without a body."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return "InvalidChangeBatch" if not code and _messages(error) else code
 
 
 def message_of(error: Any) -> str:
     """AWS's own words for a person, which nothing is decided by."""
-    return str(error.response.get("Error", {}).get("Message", ""))
+    return str(error.response.get("Error", {}).get("Message", "")) or _messages(error)
+
+
+def _messages(error: Any) -> str:
+    # Route 53 has an older form of this one error, without a code: <InvalidChangeBatch><Messages><Message>. botocore does not know it.
+    said = error.response.get("Messages", {}).get("Message", "")
+    return said if isinstance(said, str) else " ".join(map(str, said))
 
 
 def status_of(error: Any) -> int:

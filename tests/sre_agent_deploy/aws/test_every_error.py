@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from embedded_aws.response import Response
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.errors import SKEWED, kind_of
 from sre_agent_deploy.patience import Patience, Waits
+from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_core.problem import Problem
 
 from ..resources.samples import kinds, sample
@@ -78,6 +80,19 @@ def test_a_foreseen_failure_is_documented(nothing_but_refusals: Refusing, calls:
     rows = {row for call in clients for row in (*own(*call), *general(*call))}
     codes = {(row.operation, _seen(row, row.operation)) for row in rows}
     assert not {(kind.__name__, *failure) for kind in kinds() for failure in kind.FAILURES if failure not in codes}
+
+
+def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: Refusing) -> None:
+    """It names no code, and botocore none either; AWS's SDKs of other languages know the form, and so does this tool."""
+    said = "Tried to create resource record set [name='sre.example.com.', type='A'] but it already exists"
+    body = f"<InvalidChangeBatch><Messages><Message>{said}</Message></Messages><RequestId>request-1</RequestId></InvalidChangeBatch>"
+    nothing_but_refusals.answer = Response(400, body.encode(), (("content-type", "text/xml"),))
+    call = _call(nothing_but_refusals.aws.route53, "ChangeResourceRecordSets")
+    for failures, code in ((DnsRecord.FAILURES, "DNS-RECORD-TAKEN"), ({}, "AWS-VALUE-REFUSED")):
+        problem = attempt(call, waits=NEVER_AGAIN, subject=sample(DnsRecord), failures=failures)
+        assert isinstance(problem, Problem)
+        assert (problem.code, problem.request_id) == (code, "request-1")
+        assert failures or said in problem.what
 
 
 def _fault(call: Callable[[], Any], row: Row, request_id: str, kind: type[Any] | None) -> str:
