@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from sre_agent_deploy.journal.migrations import SCHEMA
 from sre_core import clock
 
 type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
+
+# It becomes the name of files, whoever wrote it.
+_NAME = re.compile(r"[a-z0-9-]+")
+# How a document is read: what is not known is not passed over.
+_READ: Mapping[str, Any] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Record:
     named: bool = False
     """The user named it in the configuration: it is used, never changed or deleted."""
 
+    __pydantic_config__: ClassVar[Any] = _READ
+
     @property
     def key(self) -> str:
         return f"{self.name}-{self.generation}"
@@ -45,6 +54,8 @@ class Run:
     ended: str = ""
     result: str = ""
 
+    __pydantic_config__: ClassVar[Any] = _READ
+
 
 @dataclass(frozen=True)
 class State:
@@ -53,13 +64,15 @@ class State:
     deployment: str
     account: str
     region: str
-    mode: str
+    mode: Literal["production", "local"]
     config_file: str
     aws: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     runs: tuple[Run, ...] = ()
     verified_at: str = ""
     schema: int = SCHEMA
+
+    __pydantic_config__: ClassVar[Any] = _READ
 
     def alive(self) -> tuple[Record, ...]:
         """The records of what exists or may exist, oldest first."""
@@ -85,21 +98,30 @@ class State:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> State:
-        """The state a document holds. Raises KeyError, TypeError or ValueError where it is not one."""
-        records = {key: _record(value) for key, value in document["records"].items()}
-        runs = tuple(Run(**run) for run in document["runs"])
-        plain = {key: value for key, value in document.items() if key not in {"records", "runs"}}
-        return cls(**plain, records=records, runs=runs)
+        """The state a document holds. Raises ValueError, saying where, unless it is one to the last value: people edit files."""
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            state = TypeAdapter(cls).validate_json(json.dumps(document), strict=True)
+        except ValidationError as error:
+            # Where and what is wrong, and not the value: whatever file was named, its content is in no message.
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if not _NAME.fullmatch(state.deployment):
+            raise ValueError("its deployment has no deployment's name")
+        for key, record in state.records.items():
+            if key != record.key or not _is_time(record.intended_at):
+                raise ValueError(f"records.{key}: its key, or the time when it was intended, is not what this tool writes")
+        return state
+
+
+def _is_time(text: str) -> bool:
+    try:
+        clock.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _record_json(record: Record) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "outputs"} | {"outputs": dict(record.outputs)}
-
-
-def _record(value: Mapping[str, Any]) -> Record:
-    if value["phase"] not in ("intended", "born", "configured", "ready", "dying", "gone"):
-        raise ValueError(f"unknown phase {value['phase']}")
-    clock.parse(value["intended_at"])
-    if not all(isinstance(value[field], str) for field in ("name", "kind", "id")) or not isinstance(value["generation"], int):
-        raise TypeError("a record's name, kind and id are text, and its generation is a number")
-    return Record(**{**value, "phase": cast("Phase", value["phase"])})
