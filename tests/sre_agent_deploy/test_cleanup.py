@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from behaviours import lister
+from fixtures.cut import refused
 from fixtures.engine import Engine
 from sre_agent_deploy import teardown
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.site import Site
+from sre_core.problem import Refused
 
 
 @pytest.fixture
@@ -92,3 +94,45 @@ def test_the_order_of_taking_apart(site: Site) -> None:
         assert all(order.index(kind) < order.index(other) for other in first), kind
     parents = {kind.KIND: kind.PARENT for kind in kinds.ORDER if kind.PARENT}
     assert all(kind in teardown.FIRST[parent] for kind, parent in parents.items())
+
+
+def test_a_record_that_nobody_here_understands(engine: Engine) -> None:
+    """Cleanup deletes all else and tells what it left; a deployment does not begin."""
+    engine.parts = ("address", "bucket")
+    engine.deploy()
+    address = engine.id_of("address")
+    engine.store.path.write_text(engine.store.path.read_text().replace("AWS::EC2::EIP", "AWS::Newer::Kind"))
+    engine.parts = ("bucket",)
+    with pytest.raises(Refused, match="STATE-UNKNOWN-KIND"):
+        engine.plan()
+    cleaned = engine.cleanup()
+    assert [problem.code for problem in cleaned.problems] == ["CLEANUP-UNKNOWN-KIND"]
+    # Its tag told what it is, whatever the record says.
+    assert {doomed.id for doomed in cleaned.removed} >= {address}
+
+
+def test_a_listing_that_is_refused(engine: Engine) -> None:
+    """It hides what only it would show: everything else goes, and the refusal is told."""
+    engine.parts = ("bucket", "address")
+    engine.deploy()
+    with refused(engine.aws, "iam", "ListRoles"):
+        cleaned = engine.cleanup(lost=True)
+    assert [problem.code for problem in cleaned.problems] == ["AWS-ACCESS-DENIED"]
+    assert {doomed.name for doomed in cleaned.removed} == {"bucket", "address"}
+    assert engine.cleanup(lost=True).problems == ()
+
+
+def test_a_volume_that_outlives_its_machine(engine: Engine) -> None:
+    """Somebody wanted its data to stay: it is left, and told until it is deleted or its tag taken off."""
+    engine.parts = ("instance",)
+    engine.deploy()
+    ec2, instance = engine.client("ec2"), engine.id_of("instance")
+    [root] = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["BlockDeviceMappings"]
+    keep = {"DeviceName": root["DeviceName"], "Ebs": {"DeleteOnTermination": False}}
+    ec2.modify_instance_attribute(InstanceId=instance, BlockDeviceMappings=[keep])
+    for _ in range(2):
+        [problem] = engine.cleanup().problems
+        assert problem.code == "CLEANUP-VOLUME-KEPT"
+        assert root["Ebs"]["VolumeId"] in problem.do[0]
+    ec2.delete_volume(VolumeId=root["Ebs"]["VolumeId"])
+    assert engine.cleanup().problems == ()

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from botocore.exceptions import ClientError
-
+from fixtures.cut import refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.rollback import RolledBack, roll_back
 
 
-@contextmanager
-def _refused(engine: Engine, service: str, operation: str) -> Iterator[None]:
-    """AWS refuses this operation, for good."""
-
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, operation)
-
-    events = engine.aws.client(service).meta.events
-    event = f"before-send.{service}.{operation}"
-    events.register(event, refuse)
-    try:
-        yield
-    finally:
-        events.unregister(event, refuse)
-
-
 def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, RolledBack]:
     before, plan = engine.state, engine.plan()
-    with _refused(engine, service, operation):
+    with refused(engine.aws, service, operation):
         outcome = engine.apply(plan)
     journal = engine.journal()
     journal.ended("failed")

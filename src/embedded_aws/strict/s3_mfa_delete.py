@@ -13,8 +13,8 @@ def honoured() -> None:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html
     """
+    from moto.core.responses import ActionResult
     from moto.s3.exceptions import S3ClientError
-    from moto.s3.models import S3Backend
     from moto.s3.responses import S3Response
 
     def refused() -> S3ClientError:
@@ -31,15 +31,14 @@ def honoured() -> None:
         return answer
 
     @replacing(S3Response, "get_bucket_versioning")
-    def get_bucket_versioning(original: Any, self: Any) -> Any:
-        status, headers, body = original(self)
-        mfa = getattr(self.backend.get_bucket(self.bucket_name), "mfa_delete", "")
-        shown = f"<MfaDelete>{mfa}</MfaDelete></VersioningConfiguration>" if mfa else "</VersioningConfiguration>"
-        return status, headers, body.replace("</VersioningConfiguration>", shown)
+    def get_bucket_versioning(_original: Any, self: Any) -> Any:
+        bucket = self.backend.get_bucket(self.bucket_name)
+        self.data["Action"] = "GetBucketVersioning"
+        return self.serialized(ActionResult({"Status": bucket.versioning_status, "MFADelete": getattr(bucket, "mfa_delete", None)}))
 
     @replacing(S3Response, "_bucket_response_delete_keys")
     def _bucket_response_delete_keys(original: Any, self: Any, bucket_name: str, *args: Any, **kwargs: Any) -> Any:
-        bucket: Any = S3Backend.get_bucket(self.backend, bucket_name)
+        bucket = self.backend.get_bucket(bucket_name)
         versions = b"<VersionId>" in (self.body or b"")
         if versions and getattr(bucket, "mfa_delete", "") == "Enabled" and not self.headers.get("x-amz-mfa"):
             raise refused()

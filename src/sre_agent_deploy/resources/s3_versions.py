@@ -33,8 +33,11 @@ def delete(aws: Aws, bucket_name: str, prefix: str = "", *, only: Callable[[str]
 
 def kept_by(aws: Aws, bucket_name: str, prefix: str = "") -> Problem | None:
     """What forbids deleting versions here, where it can be told: the bucket's MFA Delete, or the lock of an object."""
-    if aws.s3.get_bucket_versioning(Bucket=bucket_name).get("MFADelete") == "Enabled":
+    versioning = aws.s3.get_bucket_versioning(Bucket=bucket_name)
+    if versioning.get("MFADelete") == "Enabled":
         return _mfa(bucket_name)
+    if versioning.get("Status") != "Enabled":
+        return None  # without versions there is no lock
     page: Any = next(iter(_pages(aws, bucket_name, prefix)), {})
     return next(filter(None, (_lock(aws, bucket_name, version) for version in page.get("Versions", [])[:_LOOKED_AT])), None)
 
@@ -45,7 +48,9 @@ def _pages(aws: Aws, bucket_name: str, prefix: str) -> Any:
 
 def _lock(aws: Aws, bucket_name: str, version: Any) -> Problem | None:
     key, version_id = version["Key"], version["VersionId"]
-    head: Any = aws.s3.head_object(Bucket=bucket_name, Key=key, VersionId=version_id)
+    # What was stored before the bucket kept versions has none to be asked for.
+    which: Any = {} if version_id == "null" else {"VersionId": version_id}
+    head: Any = aws.s3.head_object(Bucket=bucket_name, Key=key, **which)
     named = f"--bucket {bucket_name} --key '{key}' --version-id {version_id}"
     if head.get("ObjectLockLegalHoldStatus") == "ON":
         return _locked(named, "A legal hold is on it", f"aws s3api put-object-legal-hold --legal-hold Status=OFF {named}")
