@@ -10,6 +10,9 @@ from sre_agent_deploy.checks.before.account import Account, Caller
 from sre_agent_deploy.checks.check import Verdict
 from sre_core.problem import Problem
 
+# What AWS answers to those it does not know or trust is a fact; an STS that can't be reached or asked is not.
+_REFUSED = ("AWS-CREDENTIALS", "AWS-CLOCK-WRONG", "AWS-ACCOUNT-NOT-READY")
+
 
 @dataclass(frozen=True)
 class SignedIn:
@@ -29,8 +32,7 @@ class CredentialsHold:
 
     def probe(self, world: Account) -> SignedIn | Problem:
         caller = world.caller
-        # No valid credentials is a fact; an STS that can't be reached or asked is not.
-        if isinstance(caller, Problem) and caller.code != "AWS-CREDENTIALS":
+        if isinstance(caller, Problem) and caller.code not in _REFUSED:
             return caller
         return SignedIn(caller, world.config.aws.account_id)
 
