@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class Account:
         self.endpoint = endpoint
         self.authority = LocalAuthority(ca_file)
         self.addresses = LoopbackAddresses()
+
+    def elsewhere(self, region: str) -> Account:
+        """The same account in another region."""
+        there = copy.copy(self)
+        there.region = region
+        return there
 
     def s3_object(self, uri: str) -> bytes | None:
         """The bytes of `s3://bucket/key`, or None where bucket or key is absent."""

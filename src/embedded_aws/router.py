@@ -22,7 +22,7 @@ type Answering = Callable[[Request, Caller], Awaitable[Response]]
 
 
 class Router:
-    """An ASGI app. `apps` answer for the services they are named after, `everything_else` for the rest."""
+    """An ASGI app. `apps` answer, in each region, for the services they are named after, `everything_else` for the rest."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Router:
         port: int,
         keyring: Keyring,
         oauth: OAuthDoor,
-        apps: Mapping[str, AsgiApp],
+        apps: Mapping[str, Callable[[str], AsgiApp]],
         everything_else: Answering,
         faults: Faults | None = None,
     ) -> None:
@@ -72,7 +72,9 @@ class Router:
 
     async def _performed(self, request: Request, caller: Caller, scope: Scope) -> Response:
         app = self._apps.get(caller.signature.service)
-        return await _collected(app, scope, request.body) if app else await self._everything_else(request, caller)
+        if app is None:
+            return await self._everything_else(request, caller)
+        return await _collected(app(caller.signature.region), scope, request.body)
 
 
 async def _collected(app: AsgiApp, scope: Scope, body: bytes) -> Response:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from embedded_aws import compute, listener, moto_settings, registry, strict
 from embedded_aws.account import ACCOUNT_ID, Account
-from embedded_aws.agentcore.control import ControlPlane
+from embedded_aws.agentcore.regions import Regions
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
 from embedded_aws.faults.faults import Faults
 from embedded_aws.instances.boot import boot
@@ -75,13 +75,13 @@ async def running(settings: Settings) -> AsyncIterator[Registry]:
 async def _answering(account: Account, key: AccessKey, listening: socket.socket, settings: Settings) -> AsyncIterator[None]:
     strict.apply(account.addresses)
     moto = MotoApp()
-    agentcore = ControlPlane(account)
+    agentcore = Regions(account)
     async with compute.machines(account, boot if settings.boots else report_ready) as machines:
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
             oauth=OAuthDoor(account.account_id, account.endpoint),
-            apps={"bedrock-agentcore": agentcore},
+            apps={"bedrock-agentcore": agentcore.plane},
             everything_else=machines.told_after(moto),
             faults=settings.faults,
         )

@@ -164,3 +164,16 @@ def test_every_answer_has_its_own_request_id(embedded: EmbeddedAws) -> None:
     ids = {ec2.describe_vpcs()["ResponseMetadata"]["RequestId"] for _ in range(3)}
 
     assert len(ids) == 3
+
+
+def test_agentcore_of_another_region(embedded: EmbeddedAws) -> None:
+    """What is in one region no other shows, and its name is free there."""
+    here, there = (embedded.client("bedrock-agentcore-control", region_name=region) for region in (embedded.region, "eu-west-1"))
+    name = unique("provider")
+    here.create_api_key_credential_provider(name=name, apiKey="for tests")
+    assert there.list_api_key_credential_providers()["credentialProviders"] == []
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        there.get_api_key_credential_provider(name=name)
+    assert ":eu-west-1:" in there.create_api_key_credential_provider(name=name, apiKey="for tests")["credentialProviderArn"]
+    for control in (here, there):
+        control.delete_api_key_credential_provider(name=name)

@@ -119,12 +119,20 @@ def _show(place: Place, verdicts: Sequence[Judged], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"account": account, "region": region, "deployments": [verdict.to_json() for verdict in verdicts]}))
         return
-    click.echo(f"Account {account}, region {region}: {len(verdicts) or 'no'} deployment{'s' if len(verdicts) != 1 else ''}.")
+    click.echo(f"Account {account}, region {region}: {_counted(len(verdicts), 'deployment')}.")
     for verdict in verdicts:
-        action = "delete" if verdict.delete else "keep"
-        age = f"{duration.about(verdict.age)} old" if verdict.age is not None else "age unknown"
-        ttl = f"ttl {verdict.ttl}" if verdict.ttl else "no ttl"
-        click.echo(f"  {action:7} {verdict.deployment}  {age:11}  {ttl:8}  {verdict.resources:3} resources  {verdict.because}")
+        click.echo(f"  {_row(verdict)}")
+
+
+def _row(verdict: Judged) -> str:
+    action = "delete" if verdict.delete else "keep"
+    age = f"{duration.about(verdict.age)} old" if verdict.age is not None else "age unknown"
+    ttl = f"ttl {verdict.ttl}" if verdict.ttl else "no ttl"
+    return f"{action:7} {verdict.deployment}  {age:11}  {ttl:8}  {_counted(verdict.resources, 'resource'):12}  {verdict.because}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
 
 
 def _agree(doomed: Sequence[Judged], older_than: timedelta) -> None:

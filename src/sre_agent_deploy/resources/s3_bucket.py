@@ -36,8 +36,9 @@ class S3Bucket(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        # Our bucket names begin with the deployment id, so only those few are asked for their tags.
-        pages = aws.s3.get_paginator("list_buckets").paginate()
+        # Our bucket names begin with the deployment id, so only those few are asked for their tags. A listing shows the buckets of
+        # every region unless it is told one, and a deployment is in one.
+        pages = aws.s3.get_paginator("list_buckets").paginate(BucketRegion=aws.region)
         buckets = [bucket for page in pages for bucket in page.get("Buckets", []) if bucket["Name"].startswith(deployment)]
         tagged = [(bucket, _tags(aws, bucket["Name"])) for bucket in buckets]
         ours = [(bucket, tags) for bucket, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]

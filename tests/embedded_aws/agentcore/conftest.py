@@ -107,7 +107,7 @@ def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
             port=listening.getsockname()[1],
             keyring=Keyring(ACCOUNT_ID, key),
             oauth=OAuthDoor(ACCOUNT_ID, endpoint),
-            apps={"bedrock-agentcore": control},
+            apps={"bedrock-agentcore": lambda _: control},
             everything_else=moto,
         )
         certificate = account.authority.issue("127.0.0.1", "localhost")

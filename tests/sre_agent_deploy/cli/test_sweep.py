@@ -146,6 +146,18 @@ def test_the_deployment_of_this_folder(made: Made, sweep: Swept, folder: Path) -
     assert document["runs"][-1]["result"] == "cleaned up"
 
 
+def test_another_region(made: Made, sweep: Swept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep is of one region. Of a deployment elsewhere IAM shows a part in every region, which stays."""
+    old = made("1s", *PARTS, "bucket")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    time.sleep(2.1)
+    code, out, err = sweep("--yes")
+    assert code == 0, err
+    assert "region eu-west-1: 1 deployment." in out
+    assert " 1 resource    only what has no region" in row(out, old)
+    assert old.changes() == {}
+
+
 def test_another_account_than_the_configured(sweep: Swept, folder: Path) -> None:
     """A sweep never works in an account that the configuration does not name."""
     sections = {"aws": {"account_id": "999988887777"}, "tls": {"source": "files"}}
