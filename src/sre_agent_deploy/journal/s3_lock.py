@@ -19,7 +19,7 @@ from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 LIVES = timedelta(minutes=3)
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_TAKEN = ("PreconditionFailed", "412")
 
 
 class S3Lock:

@@ -14,7 +14,7 @@ from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.s3_lock import S3Lock
 from sre_core.problem import Problem, Refused
 
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_TAKEN = ("PreconditionFailed", "412")
 
 
 class S3Store:

@@ -48,6 +48,23 @@ def test_what_was_saved_is_loaded(unbooted: EmbeddedAws, bucket: str) -> None:
     Journal(other, loaded).ended("applied")
 
 
+class _Conflict:
+    status_code = 409
+
+
+def test_a_write_that_meets_another_one_under_way(unbooted: EmbeddedAws, bucket: str) -> None:
+    """S3 asks to send it again, which says nothing about who was there first: so it is sent again, under the same condition."""
+    store, events = _store(unbooted, bucket), deployers_aws(unbooted).s3.meta.events
+    answers = [(_Conflict(), {"Error": {"Code": "ConditionalRequestConflict"}, "ResponseMetadata": {"HTTPStatusCode": 409}})]
+    events.register("before-call.s3.PutObject", busy := lambda **_: answers.pop() if answers else None)
+    try:
+        store.save(STATE)
+    finally:
+        events.unregister("before-call.s3.PutObject", busy)
+    assert store.load() == STATE
+    assert not answers
+
+
 def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, bucket: str) -> None:
     """The second is refused, and what the first wrote stays."""
     first, second = _store(unbooted, bucket), _store(unbooted, bucket)
