@@ -154,6 +154,14 @@ def _leaves_this_machine(state_file: Path) -> Problem:
     )
 
 
+def say_who_works(store: Store) -> None:
+    """What is looked at while somebody works on it may be another thing a moment later."""
+    import click
+
+    if owner := store.owner():
+        click.echo(f"At work now: {owner}. What follows is as it is at this moment.", err=True)
+
+
 def _say_which(place: Place) -> None:
     import click
 

@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
         from sre_agent_deploy.cli.render import show_problems
         from sre_agent_deploy.interrupt import told_of
 
-        show_problems(refused.problems)
+        show_problems(refused.problems, as_json="--json" in (sys.argv[1:] if arguments is None else arguments))
         sys.exit(130 if told_of(refused.problems) else 1)
     except OSError as error:
         from sre_agent_deploy.cli.render import show_problems

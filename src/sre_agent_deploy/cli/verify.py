@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.opening import Opened, opened, remembered
+from sre_agent_deploy.cli.opening import Opened, opened, remembered, say_who_works
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
 from sre_agent_deploy.cli.watching import watched
@@ -25,6 +25,7 @@ def command(config_file: Path | None, mode: str | None, state_file: Path | None,
         # What was deployed is proven; a config.yaml that happens to lie here may be of another deployment.
         config_file, mode = Path(state.config_file), mode or state.mode
     with opened(config_file, mode, state_file, start=False) as here:
+        say_who_works(here.store)
         sys.exit(_verified(here, as_json=as_json))
 
 

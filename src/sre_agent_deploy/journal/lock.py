@@ -28,18 +28,31 @@ class Owner:
     since: str = "a moment ago"
     expires: str = ""
     nonce: str = field(default="", repr=False)
+    machine: str = field(default="", repr=False)
 
     @classmethod
     def me(cls, command: str, *, expires: str = "", nonce: str = "") -> Owner:
-        return cls(command, who(), socket.gethostname(), os.getpid(), clock.stamp(), expires, nonce)
+        return cls(command, who(), socket.gethostname(), os.getpid(), clock.stamp(), expires, nonce, _machine())
+
+    def dead(self) -> bool:
+        """Whether it was a process here and is no more; of another machine's processes nothing is known."""
+        if not self.machine or self.machine != _machine():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+        except PermissionError:
+            return False
+        return False
 
     @classmethod
     def parse(cls, text: bytes) -> Owner:
         """The owner that a lock tells of, as far as it can be read."""
         try:
             told = json.loads(text)
-            return cls(**{f.name: told[f.name] for f in fields(cls) if f.name in told})
-        except (ValueError, TypeError):
+            return cls(**{f.name: told[f.name] for f in fields(cls) if isinstance(told.get(f.name), type(f.default))})
+        except (ValueError, AttributeError):
             return cls()
 
     def written(self) -> bytes:
@@ -64,8 +77,7 @@ def held(state_file: Path, command: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Refused(taken(Owner.parse(path.read_bytes()), str(state_file))) from error
-        os.truncate(handle, 0)
-        os.write(handle, Owner.me(command).written())
+        _note(handle, path, Owner.me(command))
         yield
         os.truncate(handle, 0)
     finally:
@@ -91,6 +103,23 @@ def owner(state_file: Path) -> Owner | None:
     finally:
         os.close(handle)
     return None
+
+
+def _note(handle: int, path: Path, owner: Owner) -> None:
+    try:
+        os.truncate(handle, 0)
+        os.write(handle, owner.written())
+    except OSError as error:
+        # A full disk is told with the name of the file, which a descriptor does not have.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _machine() -> str:
+    """Where a process number means the same process: hosts may share a name, and a container counts for itself."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""
 
 
 def who() -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -94,22 +92,12 @@ class S3Lock:
 
 
 def _stale(owner: Owner) -> bool:
-    if owner.host == socket.gethostname() and owner.pid and not _alive(owner.pid):
+    if owner.dead():
         return True
     try:
         return clock.parse(owner.expires) < clock.now()
     except ValueError:
         return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _asked[T](call: Callable[[], T]) -> T:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.journal.lock import held
+from sre_agent_deploy.journal.lock import Owner, held
 from sre_core.problem import Refused
 
 HOLDER = """
@@ -39,3 +39,9 @@ def test_two_at_once(tmp_path: Path) -> None:
         holder.wait()
     with held(state, "cleanup"):
         pass
+
+
+@pytest.mark.parametrize("told", [b"", b"[]", b"7", b"{", b'{"pid": "one", "host": 7, "who": "ada"}'])
+def test_a_lock_that_tells_odd_things(told: bytes) -> None:
+    """It is held all the same, and is told as far as it can be read."""
+    assert "runs `sre-agent-deploy`" in str(Owner.parse(told))

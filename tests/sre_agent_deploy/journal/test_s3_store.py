@@ -133,6 +133,13 @@ def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: d
         assert store.owner()
 
 
+def test_an_owner_in_another_container(unbooted: EmbeddedAws, bucket: str) -> None:
+    """A host of the same name may count its processes otherwise: only the end of the lock frees it."""
+    _lock(unbooted, bucket, pid=2**22 + 1, machine="another boot", expires="2999-01-01T00:00:00Z")
+    with pytest.raises(Refused, match="STATE-LOCKED"), _store(unbooted, bucket).held("deploy"):
+        pass
+
+
 def test_a_lock_that_is_taken_away(unbooted: EmbeddedAws, bucket: str) -> None:
     """`unlock` frees what an owner on another host can't give back, and says whose it was."""
     _lock(unbooted, bucket, host="another", expires="2999-01-01T00:00:00Z")
@@ -176,4 +183,4 @@ def test_the_lock_says_nothing_of_the_state(unbooted: EmbeddedAws, bucket: str) 
     """It tells who, where and when, and nothing else."""
     with _store(unbooted, bucket).held("deploy"):
         body = unbooted.client("s3").get_object(Bucket=bucket, Key="team/state.json.lock")["Body"].read()
-    assert set(json.loads(body)) == {"command", "who", "host", "pid", "since", "expires", "nonce"}
+    assert set(json.loads(body)) == {"command", "who", "host", "pid", "since", "expires", "nonce", "machine"}
