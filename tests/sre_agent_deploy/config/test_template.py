@@ -49,5 +49,8 @@ def test_editors_accept_the_examples(example: str) -> None:
     document = json.loads(json.dumps(YAML(typ="safe").load(EXAMPLES / example)))
     assert not list(validator.iter_errors(document))
     assert not list(validator.iter_errors({"aws": {"account_id": 123456789012}, "deployment": {"volume_gb": "${SIZE:-50}"}}))
+    assert not list(validator.iter_errors({"limits": {"monthly_usd": 49.9}}))
+    assert not list(validator.iter_errors({"limits": {"monthly_usd": "${MONTHLY_USD:-}"}}))
+    assert list(validator.iter_errors({"limits": {"monthly_usd": "50 USD"}}))
     assert list(validator.iter_errors({"aws": {"regoin": "us-east-1"}}))
     assert list(validator.iter_errors({"deployment": {"operating_system": "windows"}}))
