@@ -22,29 +22,31 @@ TRIES = 4
 def birth(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem:
     """Create a resource exactly once, or adopt the one that an interrupted attempt made. `mark` gets its token here.
 
-    The intent is saved first. An attempt whose answer never came is looked up until AWS can no longer be hiding it
-    (`SETTLES`), and only then made again.
+    The intent is saved each time before it is sent. An attempt whose answer never came is looked up until AWS can no longer
+    be hiding it (`SETTLES`), and only then made again.
     """
-    before = journal.state.records.get(f"{mark.name}-{mark.generation}")
-    record = journal.intend(mark.name, wanted.KIND, mark.generation)
-    mark = replace(mark, token=record.token)
-    uncertain = before is record
     for left in reversed(range(TRIES)):
-        if uncertain:
-            earlier = _earlier(aws, wanted, mark, record)
+        begun = _intended(journal, mark)
+        if begun:
+            earlier = _earlier(aws, wanted, mark, begun)
             if isinstance(earlier, Problem):
                 return earlier
             if earlier:
-                return journal.reached(record, "born", id=earlier)
-        made = _made(aws, wanted, mark)
-        if isinstance(made, str):
-            return journal.reached(record, "born", id=made)
+                return journal.reached(begun, "born", id=earlier)
+        made = _made(aws, wanted, journal, mark)
         if isinstance(made, Problem):
-            return _refused(aws, wanted, journal, record, mark=mark, refusal=made)
+            return _refused(aws, wanted, journal, mark, made)
+        if isinstance(made, Record):
+            return made
         if not left:
             return made.problem
-        uncertain = True
     raise AssertionError("the last try returned")
+
+
+def _intended(journal: Journal, mark: Mark) -> Record | None:
+    """The record of a birth whose end is not known."""
+    record = journal.state.records.get(f"{mark.name}-{mark.generation}")
+    return record if record and record.phase == "intended" else None
 
 
 def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str) -> tuple[str, ...] | Problem:
@@ -62,11 +64,11 @@ def begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str
     return interrupted() if aws.waits.stop.asked else ()
 
 
-def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
+def _made(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
     """The birth, and again as long as what had its name before has not let go of it."""
     refused: Problem | None = None
     for look in aws.waits.looks("gone", f"the name of {wanted.name} to be free", aws.waits.patience.ready):
-        made = _asked(aws, wanted, mark)
+        made = _asked(aws, wanted, journal, mark)
         if not isinstance(made, Problem):
             return made
         refused = made
@@ -78,23 +80,22 @@ def _made(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
     return aws.waits.ended(refused)
 
 
-def _asked(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | Lost:
-    return attempt(
-        lambda: wanted.create(aws, mark),
-        waits=aws.waits,
-        subject=wanted,
-        failures=wanted.FAILURES,
-        propagates=wanted.PROPAGATES,
-        repeatable=wanted.TOKEN,
-    )
+def _asked(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
+    def sent() -> tuple[Record, str]:
+        # Each time, since AWS may hide what it makes from the moment on at which it is asked.
+        record = journal.intend(mark.name, wanted.KIND, mark.generation)
+        return record, wanted.create(aws, replace(mark, token=record.token))
+
+    made = attempt(sent, waits=aws.waits, subject=wanted, failures=wanted.FAILURES, propagates=wanted.PROPAGATES, repeatable=wanted.TOKEN)
+    return made if isinstance(made, Problem | Lost) else journal.reached(made[0], "born", id=made[1])
 
 
-def _refused(aws: Aws, wanted: Resource, journal: Journal, record: Record, *, mark: Mark, refusal: Problem) -> Record | Problem:
+def _refused(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, refusal: Problem) -> Record | Problem:
     """A name that is taken may be taken by ourselves: by an attempt whose answer was lost. Any other refusal made nothing."""
-    id = _ours(aws, wanted, mark)
-    if isinstance(id, Problem):
+    begun, id = _intended(journal, mark), _ours(aws, wanted, mark)
+    if begun is None or isinstance(id, Problem):
         return refusal
-    record = journal.reached(record, "born" if id else "gone", id=id)
+    record = journal.reached(begun, "born" if id else "gone", id=id)
     return record if id else refusal
 
 

@@ -52,10 +52,18 @@ def test_the_answer_was_lost(engine: Engine, faults: Faults, kind: Kind, fault: 
 
 
 def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
-    """What AWS never heard of is made, once it can't be hiding it any more; meanwhile it is said what is waited for, and until when."""
+    """What AWS never heard of is made, once it can't be hiding it any more; meanwhile it is said what is waited for, and until when.
+
+    Each time that it is sent begins the time in which AWS may hide it anew: here the second answer is lost, too.
+    """
     engine.parts = ("address",)
-    faults({"kind": "cut", "operation": "AllocateAddress", "nth": 1})
+    faults(
+        {"kind": "cut", "operation": "AllocateAddress", "nth": 1},
+        {"kind": "cut", "operation": "AllocateAddress", "nth": 2, "committed": True},
+        {"kind": "lag", "seconds": 1},
+    )
     assert codes(engine) == []
+    faults()
     assert ADDRESS.count(engine) == 1
     [wait] = [event.wait for event in engine.observed if event.step == "waiting"]
     assert wait

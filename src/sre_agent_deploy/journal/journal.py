@@ -33,11 +33,10 @@ class Journal:
         return self._state
 
     def intend(self, name: str, kind: str, generation: int) -> Record:
-        """Write down that a birth is about to happen; what was intended before and may have happened keeps its token."""
+        """Write down that a birth is about to be asked for, now; what was intended before and may have happened keeps its token."""
         before = self._state.records.get(f"{name}-{generation}")
-        if before and before.phase == "intended":
-            return before
-        return self._put(Record(name, kind, generation, token=f"{uuid.uuid4()}", phase="intended", intended_at=clock.stamp()))
+        token = before.token if before and before.phase == "intended" else f"{uuid.uuid4()}"
+        return self._put(Record(name, kind, generation, token, phase="intended", intended_at=clock.stamp()))
 
     def reached(self, record: Record, phase: Phase, *, id: str | None = None, outputs: Outputs | None = None) -> Record:
         """Write down that a record has reached a phase. Secrets among the outputs are left out."""
