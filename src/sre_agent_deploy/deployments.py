@@ -38,9 +38,13 @@ def shown(aws: Aws) -> Shown:
 def seen(aws: Aws, deployment: str, named: Named, at_work: str) -> Seen | None:
     """One of them with everything that it has; None where nothing is left of it."""
     found = find_all(aws, deployment, None, named)
-    # A volume that somebody keeps is told of, and keeps nothing else.
-    unseen = [problem.what for problem in found.problems if problem.code != "CLEANUP-VOLUME-KEPT" or not found.doomed]
-    return Seen(deployment, found.doomed, next(iter(unseen), ""), at_work) if found.doomed or unseen else None
+    blind = [problem.what for problem in found.problems if not found.doomed or _matters(problem)]
+    return Seen(deployment, found.doomed, next(iter(blind), ""), at_work) if found.doomed or blind else None
+
+
+def _matters(problem: Problem) -> bool:
+    """Whether what could not be seen might keep the rest: not a volume that is left as it is, nor the bills of an account."""
+    return problem.code != "CLEANUP-VOLUME-KEPT" and problem.context.get("operation") != "DescribeBudgets"
 
 
 def _ids(listing: Listing, aws: Aws) -> frozenset[str]:
