@@ -55,6 +55,8 @@ class Faults:
             raise Cut
         if Kind.SERVER_ERROR in struck:
             return refusal.answer(request, call, refusal.broken(call))
+        if linger := struck.get(Kind.LINGER):
+            answer = self._linger.shown(call, answer, clock.now(), timedelta(seconds=linger.seconds))
         lag = struck.get(Kind.LAG)
         return self._lag.filtered(call, answer, clock.now(), timedelta(seconds=lag.seconds)) if lag else answer
 

@@ -8,11 +8,13 @@ Secrets: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Dele
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from embedded_aws.faults.call import Call
 from embedded_aws.faults.refusal import Refused
+from embedded_aws.response import Response
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,26 @@ class Linger:
 
     def __init__(self) -> None:
         self._deleted: dict[tuple[str, str], datetime] = {}
+        self._pools: dict[str, str] = {}
 
     def saw(self, call: Call, moment: datetime) -> None:
         """A call has succeeded."""
         for kind in _KINDS:
             if (call.service, call.operation) == (kind.service, kind.deletion):
                 self._deleted[kind.then, call.value(*kind.of)] = moment
+        if call.operation == "DeleteUserPoolDomain":
+            self._pools[call.value("Domain")] = call.value("UserPoolId")
+
+    def shown(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
+        """The answer, or a domain that is DELETING: for half the time, since its prefix is still taken when it is no longer shown."""
+        domain = call.value("Domain")
+        pool = self._pools.get(domain)
+        deleted = self._deleted.get(("CreateUserPoolDomain", domain))
+        if call.operation != "DescribeUserPoolDomain" or not pool or deleted is None or moment - deleted > lasts / 2:
+            return answer
+        body = {"DomainDescription": {"Domain": domain, "UserPoolId": pool, "Status": "DELETING"}}
+        kept = tuple(pair for pair in answer.headers if pair[0].lower() != "content-length")
+        return replace(answer, body=json.dumps(body).encode(), headers=kept)
 
     def refusal_of(self, call: Call, moment: datetime, lasts: timedelta) -> Refused | None:
         """What a call is told that needs what is not free yet."""

@@ -48,6 +48,7 @@ RULES = [
     rule("lag", "ec2", "*", seconds=8.0),
     rule("lag", "iam", "*Role*", seconds=8.0),
     rule("lag", "secretsmanager", "*", seconds=8.0),
+    rule("linger", "cognito-idp", "*UserPoolDomain", seconds=3.0),
 ]
 
 

@@ -169,3 +169,28 @@ def replaced(file: Path, text: str) -> None:
     other = file.with_suffix(".other")
     other.write_text(text)
     other.replace(file)
+
+
+def test_what_was_deleted_lingers(faulty: EmbeddedAws) -> None:
+    """A domain is DELETING at first, then not shown, and only later is its prefix free for another pool."""
+    cognito = faulty.client("cognito-idp")
+    first, second = (cognito.create_user_pool(PoolName=name)["UserPool"]["Id"] for name in ("first", "second"))
+    cognito.create_user_pool_domain(UserPoolId=first, Domain="lingers")
+    cognito.delete_user_pool_domain(UserPoolId=first, Domain="lingers")
+
+    def described() -> str:
+        return str(cognito.describe_user_pool_domain(Domain="lingers")["DomainDescription"].get("Status", "not shown"))
+
+    assert described() == "DELETING"
+    taken = refused(lambda: cognito.create_user_pool_domain(UserPoolId=second, Domain="lingers"))
+    assert taken == ("InvalidParameterException", 400)
+    assert shown_soon(lambda: described() == "not shown")
+
+    def free() -> bool:
+        try:
+            cognito.create_user_pool_domain(UserPoolId=second, Domain="lingers")
+        except ClientError:
+            return False
+        return True
+
+    assert shown_soon(free)
