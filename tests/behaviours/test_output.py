@@ -17,6 +17,7 @@ PRINTING = (
     ("sre_agent_deploy", "explain", "FILE-REFUSED"),
     ("sre_agent_deploy", "validate", "--config", "examples/local.yaml"),
     ("sre_agent_deploy", "validate", "--json", "--config", "none.yaml"),
+    ("sre_agent_deploy", "deploy", "--json", "--config", "none.yaml"),
     ("sre_agent", "--help"),
     ("sre_agent", "--json", "--connection", "none.json", "--prompt", "?"),
     ("sre_agent", "evidence", "--json", "none"),

@@ -117,6 +117,19 @@ def _spelling(name: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. What a user can meet is shown as a Problem; anything else is our bug and keeps its traceback."""
+    try:
+        _run(sys.argv[1:] if arguments is None else arguments)
+    except OSError as error:
+        sys.exit(_refused_file(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "\nInterrupted. What was made is recorded: `sre-agent-deploy status` shows it, `resume` goes on, `cleanup` takes it back.",
+            err=True,
+        )
+        sys.exit(130)
+
+
+def _run(arguments: list[str]) -> None:
     from sre_core.problem import Refused
 
     try:
@@ -130,21 +143,18 @@ def main(arguments: list[str] | None = None) -> None:
         from sre_agent_deploy.cli.render import show_problems
         from sre_agent_deploy.interrupt import told_of
 
-        show_problems(refused.problems, as_json="--json" in (sys.argv[1:] if arguments is None else arguments))
+        show_problems(refused.problems, as_json="--json" in arguments)
         sys.exit(130 if told_of(refused.problems) else 1)
-    except OSError as error:
-        from sre_agent_deploy.cli.render import show_problems
-        from sre_core import file_error, output
 
-        problem = file_error.told(error)
-        if problem is None:
-            raise
-        output.dropped()
-        show_problems((problem,))
-        sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "\nInterrupted. What was made is recorded: `sre-agent-deploy status` shows it, `resume` goes on, `cleanup` takes it back.",
-            err=True,
-        )
-        sys.exit(130)
+
+def _refused_file(error: OSError) -> int:
+    """A file, or the output, that the system refuses; the exit code. A reader who has gone is told nothing."""
+    from sre_agent_deploy.cli.render import show_problems
+    from sre_core import file_error, output
+
+    problem = file_error.told(error)
+    if problem is None and not isinstance(error, BrokenPipeError):
+        raise error
+    output.dropped()
+    show_problems((problem,) if problem else ())
+    return 1
