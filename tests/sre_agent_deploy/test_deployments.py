@@ -1,0 +1,60 @@
+"""Which deployments an account shows, and what is seen of each."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.cut import refused
+from fixtures.engine import Engine
+from sre_agent_deploy import deployments
+from sre_agent_deploy.lifetime import TELLER
+from sre_agent_deploy.resource import DEPLOYMENT_TAG
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [("backend_key",), ("bucket",), ("address",), ("user_pool",), ("security_group",), ("instance_profile",), ("credential_provider",)],
+)
+def test_whatever_is_left_of_a_deployment_shows_it(engine: Engine, parts: tuple[str, ...]) -> None:
+    """Each kind that a killed run may leave behind alone is found, by its tags, its name or its path."""
+    engine.parts = parts
+    engine.deploy()
+    assert engine.id in deployments.shown(engine.aws).ids
+    seen = deployments.seen(engine.aws, engine.id, {}, "")
+    assert seen
+    assert set(parts) <= {part.name for part in seen.parts}
+    assert engine.cleanup().removed
+    assert deployments.seen(engine.aws, engine.id, {}, "") is None
+
+
+def test_tags_that_are_not_ours(engine: Engine) -> None:
+    """A value that this tool never gives as an id shows no deployment."""
+    made = engine.client("ec2").allocate_address(
+        TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": [{"Key": DEPLOYMENT_TAG, "Value": "everything"}]}]
+    )
+    assert "everything" not in deployments.shown(engine.aws).ids
+    engine.client("ec2").release_address(AllocationId=made["AllocationId"])
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "matters"),
+    [("secretsmanager", "ListSecrets", True), ("ec2", "DescribeInstances", True), ("budgets", "DescribeBudgets", False)],
+)
+def test_a_listing_that_is_refused(engine: Engine, service: str, operation: str, matters: bool) -> None:
+    """What can't be seen might say that the rest is to stay; an account's bills say nothing of that."""
+    engine.parts = (TELLER, "address")
+    engine.deploy()
+    with refused(engine.aws, service, operation):
+        seen = deployments.seen(engine.aws, engine.id, {}, "")
+    assert seen
+    assert bool(seen.unseen) is matters
+
+
+def test_a_way_to_find_deployments_that_is_refused(engine: Engine) -> None:
+    """It is told, and the others are asked all the same."""
+    engine.parts = ("address",)
+    engine.deploy()
+    with refused(engine.aws, "resourcegroupstaggingapi", "GetResources"):
+        shown = deployments.shown(engine.aws)
+    assert engine.id in shown.ids
+    assert [problem.code for problem in shown.problems] == ["AWS-ACCESS-DENIED"]
