@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from fixtures.embedded import EmbeddedAws, end, serve
-from fixtures.engine import Engine, deployers_aws
-from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.place import Place, survey_site
+from fixtures.engine import Engine
 from sre_core.problem import Problem
-
-
-@pytest.fixture(scope="session")
-def lingering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """An AWS in which what was deleted holds on for a moment to what it used."""
-    folder = tmp_path_factory.mktemp("lingering")
-    (folder / "faults.json").write_text(json.dumps({"rules": [{"kind": "linger", "seconds": 1.0}]}))
-    process, embedded = serve(folder, "--no-boot", "--faults", str(folder / "faults.json"))
-    yield embedded
-    end(process)
-
-
-@pytest.fixture
-def slow(lingering: EmbeddedAws, engine: Engine, tmp_path: Path) -> Engine:
-    """The same engine in that AWS."""
-    there = survey_site(Config.model_validate({"mode": "local"}), Place(deployers_aws(lingering)))
-    site = dataclasses.replace(there, release=b"a release", release_sha256="f" * 64)
-    return Engine(lingering, site, tmp_path, engine.name)
 
 
 def _only(problems: tuple[Problem, ...]) -> Problem:
@@ -39,13 +15,13 @@ def _only(problems: tuple[Problem, ...]) -> Problem:
     return problem
 
 
-def test_what_lets_go_by_itself(slow: Engine) -> None:
+def test_what_lets_go_by_itself(engine: Engine, faults: Callable[..., None]) -> None:
     """A network interface, a domain prefix and the name of a secret are free only later; nobody hears of it but as a wait."""
-    slow.parts = ("instance", "user_pool_domain", "backend_key")
-    slow.deploy()
-    assert slow.cleanup().problems == ()
-    slow.deploy()
-    assert slow.cleanup().problems == ()
+    faults({"kind": "linger", "seconds": 1.0})
+    engine.parts = ("instance", "user_pool_domain", "backend_key")
+    engine.deploy()
+    assert engine.cleanup().problems == ()
+    engine.deploy()
 
 
 def test_a_security_group_that_others_use(engine: Engine) -> None:
@@ -158,3 +134,55 @@ def test_a_strangers_secret_in_its_recovery_window(engine: Engine) -> None:
     secrets.restore_secret(SecretId=name)
     assert secrets.get_secret_value(SecretId=name)["SecretString"] == "precious"
     secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def test_a_role_that_somebody_widened(engine: Engine) -> None:
+    """Policies, a boundary and an instance profile that were added by hand are taken off it, and stay themselves."""
+    engine.parts = ("instance_role",)
+    engine.deploy()
+    iam, role = engine.client("iam"), engine.id_of("instance_role")
+    allow = '{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}'
+    document = f'{{"Version": "2012-10-17", "Statement": [{allow}]}}'
+    policy = iam.create_policy(PolicyName=f"{engine.name}-theirs", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+    iam.put_role_policy(RoleName=role, PolicyName="theirs", PolicyDocument=document)
+    iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=policy)
+    iam.create_instance_profile(InstanceProfileName=f"{engine.name}-theirs")
+    iam.add_role_to_instance_profile(InstanceProfileName=f"{engine.name}-theirs", RoleName=role)
+
+    assert engine.cleanup().problems == ()
+    assert iam.get_instance_profile(InstanceProfileName=f"{engine.name}-theirs")["InstanceProfile"]["Roles"] == []
+    iam.delete_instance_profile(InstanceProfileName=f"{engine.name}-theirs")
+    iam.delete_policy(PolicyArn=policy)
+
+
+def test_a_pool_with_a_domain_of_somebodys_own(engine: Engine) -> None:
+    """Cognito keeps a pool that has a domain: one that was added by hand goes first."""
+    engine.parts = ("user_pool_domain",)
+    engine.deploy()
+    cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+    domain = f"login.{engine.name}.example.com"
+    cognito.create_user_pool_domain(UserPoolId=pool, Domain=domain, CustomDomainConfig={"CertificateArn": certificate})
+    assert engine.cleanup().problems == ()
+    assert not cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"]
+
+
+def test_a_gateway_with_a_target_of_somebodys_own(engine: Engine) -> None:
+    """AgentCore keeps a gateway that has targets: all of them are listed and go first, whoever made them."""
+    engine.parts = ("gateway", "credential_provider")
+    engine.deploy()
+    agentcore, gateway = engine.client("bedrock-agentcore-control"), engine.id_of("gateway")
+    api = '{"openapi": "3.0.0", "info": {"title": "theirs", "version": "1"}, "servers": [{"url": "https://example.com"}], "paths": {}}'
+    provider = agentcore.get_api_key_credential_provider(name=engine.id_of("credential_provider"))["credentialProviderArn"]
+    key = {"providerArn": provider, "credentialLocation": "HEADER", "credentialParameterName": "X-API-Key"}
+    agentcore.create_gateway_target(
+        gatewayIdentifier=gateway,
+        name="theirs",
+        targetConfiguration={"mcp": {"openApiSchema": {"inlinePayload": api}}},
+        credentialProviderConfigurations=[
+            {"credentialProviderType": "API_KEY", "credentialProvider": {"apiKeyCredentialProvider": key}},
+        ],
+    )
+    assert engine.cleanup().problems == ()
+    assert gateway not in [each["gatewayId"] for each in agentcore.list_gateways()["items"]]

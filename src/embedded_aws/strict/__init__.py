@@ -52,6 +52,7 @@ def apply(addresses: LoopbackAddresses) -> None:
     cognito_pools.own_signing_key()
     cognito_pools.protected_from_deletion()
     cognito_pools.domains_are_unique()
+    cognito_pools.own_domains_are_shown_apart()
     cognito_pools.domain_names_are_checked()
     cognito_clients.oauth_settings_are_checked()
     cognito_clients.update_resets_what_it_omits()

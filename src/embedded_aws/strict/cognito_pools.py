@@ -72,6 +72,23 @@ def domains_are_unique() -> None:
         return original(self, user_pool_id, domain, custom_domain_config)
 
 
+def own_domains_are_shown_apart() -> None:
+    """A pool has a prefix as its Domain and a domain of its owner's as its CustomDomain; moto shows the first of them as Domain.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+    """
+    from moto.cognitoidp.models import CognitoIdpUserPool
+
+    @replacing(CognitoIdpUserPool, "to_json")
+    def to_json(original: Any, self: Any, extended: bool = False) -> Any:
+        shown = original(self, extended)
+        shown.pop("Domain", None)
+        for each in self.backend.user_pool_domains.values():
+            if each.user_pool_id == self.id:
+                shown["CustomDomain" if each.custom_domain_config else "Domain"] = each.domain
+        return shown
+
+
 def domain_names_are_checked() -> None:
     """A prefix is of lower case letters, digits and hyphens, and holds none of AWS's own names.
 
