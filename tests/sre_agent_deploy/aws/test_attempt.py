@@ -44,10 +44,13 @@ class Script:
         return "done"
 
 
-@pytest.mark.parametrize("failure", [error("ThrottlingException"), error("SlowDown", 503), error("RequestLimitExceeded", 503)])
+NOT_NOW = [error("ThrottlingException"), error("SlowDown", 503), error("RequestLimitExceeded", 503), error("OperationAborted", 409)]
+
+
+@pytest.mark.parametrize("failure", NOT_NOW)
 @pytest.mark.parametrize("repeatable", [True, False])
 def test_throttling_is_repeated(failure: ClientError, *, repeatable: bool) -> None:
-    """A throttled call did nothing, so even a birth is sent again."""
+    """A call that is throttled, or refused because of an earlier change, did nothing: even a birth is sent again."""
     script = Script(failure, failure)
     assert attempt(script, waits=QUICK, repeatable=repeatable) == "done"
     assert script.calls == 3
