@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ from behaviours import lister
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
 from sre_agent_deploy.cli.root import main
+from sre_agent_deploy.cli.sweep import Broom
+from sre_agent_deploy.interrupt import NEVER
 from sre_agent_deploy.journal import lock
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.place import Place
+from sre_agent_deploy.progress import unobserved
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
 
@@ -134,11 +140,14 @@ def test_somebody_at_work(made: Made, sweep: Swept) -> None:
     assert old.changes() == {}
 
 
-def test_the_deployment_of_this_folder(made: Made, sweep: Swept, folder: Path) -> None:
-    """Where its state is at hand, it keeps account of what was deleted."""
+def test_the_deployment_of_this_folder(made: Made, sweep: Swept, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where its state is at hand, `status` says that its time is over, and it keeps account of what was deleted."""
     old = made("1s", "backend_key")
     (folder / ".deployment_state").write_bytes(old.store.path.read_bytes().replace(b'"local"', b'"production"'))
     time.sleep(2.1)
+    with pytest.raises(SystemExit):
+        main(["status"])
+    assert "EXPIRED" in capfd.readouterr().out
     code, out, err = sweep("--yes")
     assert code == 0, out + err
     document: dict[str, Any] = json.loads((folder / ".deployment_state").read_text())
@@ -156,6 +165,32 @@ def test_another_region(made: Made, sweep: Swept, monkeypatch: pytest.MonkeyPatc
     assert "region eu-west-1: 1 deployment." in out
     assert " 1 resource    only what has no region" in row(out, old)
     assert old.changes() == {}
+
+
+def test_what_somebody_protects(made: Made, sweep: Swept, engine: Engine) -> None:
+    """What can't be deleted is told with its deployment, the others go all the same, and the exit code says that something remains."""
+    protected, other = made("1s", "user_pool"), made("1s", "backend_key")
+    cognito, pool = engine.client("cognito-idp"), protected.id_of("user_pool")
+    tags = cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["UserPoolTags"]
+    cognito.update_user_pool(UserPoolId=pool, UserPoolTags=tags, DeletionProtection="ACTIVE")
+    time.sleep(2.1)
+    code, out, err = sweep("--yes")
+    cognito.update_user_pool(UserPoolId=pool, UserPoolTags=tags, DeletionProtection="INACTIVE")
+    assert code == 1
+    assert f"Swept: {other.id}." in out
+    assert "COGNITO-POOL-PROTECTED" in err
+    assert f"deployment: {protected.id}" in err
+    assert "1 of 2 remain" in err
+
+
+def test_a_change_of_mind(made: Made, folder: Path) -> None:
+    """Each is looked at once more when its turn comes: what changed meanwhile, or is being worked on now, stays."""
+    kept = made("1h", "backend_key")
+    broom = Broom(Place(kept.aws), timedelta(seconds=1), {}, FileStore(folder / ".deployment_state"), None)
+    assert [problem.code for problem in broom.swept(kept.id, unobserved, NEVER)] == ["CLEANUP-KEPT-AFTER-ALL"]
+    with lock.held(lock.of_deployment(kept.id), "deploy"):
+        assert [problem.code for problem in broom.swept(kept.id, unobserved, NEVER)] == ["STATE-LOCKED"]
+    assert kept.changes() == {}
 
 
 def test_another_account_than_the_configured(sweep: Swept, folder: Path) -> None:
