@@ -76,7 +76,7 @@ def put(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -
 
 def tell(aws: Aws, name: str, tag: str, value: str) -> None:
     """Give the secret this tag, or none where the value is empty; its other tags stay."""
-    seen = tags(described(aws, name)).get(tag, "")
+    seen = tags(described(aws, name) or {}).get(tag, "")
     if value and value != seen:
         aws.secrets.tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
     if seen and not value:
