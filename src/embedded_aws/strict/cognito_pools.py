@@ -67,7 +67,8 @@ def domains_are_unique() -> None:
         pool = self.describe_user_pool(user_pool_id)
         if domain in self.user_pool_domains:
             raise InvalidParameterException("Domain already associated with another user pool.")
-        if pool.domain and not custom_domain_config:
+        prefixes = (each for each in self.user_pool_domains.values() if not each.custom_domain_config)
+        if not custom_domain_config and any(each.user_pool_id == pool.id for each in prefixes):
             raise InvalidParameterException("User pool already has a domain configured.")
         return original(self, user_pool_id, domain, custom_domain_config)
 

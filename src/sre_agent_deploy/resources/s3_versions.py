@@ -22,7 +22,8 @@ def delete(aws: Aws, bucket_name: str, prefix: str = "", *, only: Callable[[str]
     """
 
     def answers() -> Iterator[Any]:
-        for page in _pages(aws, bucket_name, prefix):
+        # All pages first: the next one is asked for by the last version of this one, which would be gone.
+        for page in [*_pages(aws, bucket_name, prefix)]:
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             doomed: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions if only(each["Key"])]
             if doomed:

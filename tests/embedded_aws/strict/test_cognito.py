@@ -130,3 +130,13 @@ def test_a_domain_that_aws_would_not_take(cognito: Any, pool_id: str, domain: st
     """Its pattern and AWS's own names are checked."""
     with pytest.raises(ClientError, match="InvalidParameterException"):
         cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+
+
+def test_a_domain_of_the_owners_own(cognito: Any, pool_id: str) -> None:
+    """It is shown apart from the prefix, and a pool may have both."""
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+    own, domain = f"{prefix()}.example.com", prefix()
+    cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=own, CustomDomainConfig={"CertificateArn": certificate})
+    cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    pool = cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    assert (pool["Domain"], pool["CustomDomain"]) == (domain, own)

@@ -222,3 +222,26 @@ def test_terminating_twice_is_no_error(ec2: Any, launch: dict[str, Any]) -> None
     (again,) = ec2.terminate_instances(InstanceIds=[instance_id])["TerminatingInstances"]
 
     assert again["PreviousState"]["Name"] == "terminated"
+
+
+def test_a_machine_protected_from_being_stopped_stays(ec2: Any, launch: dict[str, Any]) -> None:
+    """Stop protection keeps it from being terminated too."""
+    instance_id = ec2.run_instances(**launch)["Instances"][0]["InstanceId"]
+    ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiStop={"Value": True})
+    with pytest.raises(ClientError) as refused:
+        ec2.terminate_instances(InstanceIds=[instance_id])
+
+    assert code_of(refused) == "OperationNotPermitted"
+    ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiStop={"Value": False})
+
+
+def test_an_address_with_a_reverse_dns_record_stays(ec2: Any) -> None:
+    """It is released once the record is gone."""
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.modify_address_attribute(AllocationId=address, DomainName="mail.example.com")
+    with pytest.raises(ClientError) as refused:
+        ec2.release_address(AllocationId=address)
+
+    assert code_of(refused) == "InvalidAddress.Locked"
+    ec2.reset_address_attribute(AllocationId=address, Attribute="domain-name")
+    ec2.release_address(AllocationId=address)

@@ -111,3 +111,17 @@ def test_a_bucket_of_another_region(embedded: EmbeddedAws) -> None:
     elsewhere.meta.events.register("response-received.s3.ListObjectsV2", heard)
     assert elsewhere.list_objects_v2(Bucket=name)["KeyCount"] == 1
     assert answers[0] == (301, "eu-west-1")
+
+
+def test_mfa_delete(s3: Any, bucket: str) -> None:
+    """It is switched only with a code, shown, and keeps versions from whoever has none; what has no version is deleted as ever."""
+    on = {"Status": "Enabled", "MFADelete": "Enabled"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=on)
+    s3.put_bucket_versioning(Bucket=bucket, MFA="arn:aws:iam::123456789012:mfa/root 123456", VersioningConfiguration=on)
+    assert s3.get_bucket_versioning(Bucket=bucket)["MFADelete"] == "Enabled"
+
+    version = s3.put_object(Bucket=bucket, Key="key", Body=b"new")["VersionId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "key", "VersionId": version}]})
+    assert s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "key"}]})["Deleted"]
