@@ -106,15 +106,22 @@ def forgotten(deployment: str) -> None:
 
 def left(registry: Registry) -> bool:
     """Leave the AWS of this machine; whether that stopped it. The last one out stops what this tool started and nobody needs."""
-    with registry.hold or entered() as hold:
-        try:
-            fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        if _text(_ours()) != registry.start_id or any(_text(note) == registry.start_id for note in _note("any").parent.glob("*")):
-            return False
-        _ours().unlink()
-        return _ask("stop").returncode == 0
+    hold = registry.hold or entered()
+    if _needed(registry, hold):
+        # Of two that leave at once, the second finds itself alone.
+        fcntl.flock(hold, fcntl.LOCK_UN)
+        return False
+    _ours().unlink()
+    return _ask("stop").returncode == 0
+
+
+def _needed(registry: Registry, hold: IO[bytes]) -> bool:
+    """Whether it is somebody else's, another command works with it, or a deployment is in it."""
+    try:
+        fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return _text(_ours()) != registry.start_id or any(_text(note) == registry.start_id for note in _note("any").parent.glob("*"))
 
 
 def swept() -> None:

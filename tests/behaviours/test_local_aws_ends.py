@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import signal
 import subprocess
@@ -80,10 +81,16 @@ def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     """Whoever leaves while another command is at work stops nothing; the last one out does."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
     first, second = local.entered(), local.entered()
-    registry = local.started("us-east-1")
-    assert isinstance(registry, local.Registry)
-    first.close()
-    assert not local.left(registry)
+    started = local.started("us-east-1")
+    assert isinstance(started, local.Registry)
+    registry = dataclasses.replace(started, hold=first)
+    assert not local.left(registry), "another command is at work"
     second.close()
+    for deployment in ("sre-1", "sre-2"):
+        local.kept(registry, deployment)
+    local.forgotten("sre-1")
+    assert not local.left(registry), "a deployment is in it"
+    local.forgotten("sre-2")
     assert local.left(registry)
+    first.close()
     assert not runs(desk)
