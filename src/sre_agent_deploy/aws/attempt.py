@@ -8,7 +8,8 @@ from typing import Any
 
 from sre_agent_deploy.aws.backoff import Backoff, Refusal, asked_for
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
-from sre_agent_deploy.aws.general import general, unreachable
+from sre_agent_deploy.aws.general import general
+from sre_agent_deploy.aws.unanswered import no_answers, unanswered
 from sre_agent_deploy.patience import ALONE, Waits
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
@@ -70,7 +71,7 @@ def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:
     from botocore.exceptions import ClientError
 
     if not isinstance(error, ClientError):
-        return Refusal("transient", "", type(error).__name__) if isinstance(error, _no_answers()) else None
+        return Refusal("transient", "", type(error).__name__) if isinstance(error, no_answers()) else None
     kind = kind_of(code_of(error), status_of(error), propagates)
     if kind not in ("throttled", "busy", "propagating", "transient"):
         return None
@@ -78,19 +79,11 @@ def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:
     return Refusal(kind, error.operation_name, code_of(error), asked_for(headers))
 
 
-def _no_answers() -> tuple[type[Exception], ...]:
-    """What botocore raises where no answer came, or none that is AWS's: a proxy's page, say."""
-    from botocore.exceptions import ConnectionError, HTTPClientError
-    from botocore.parsers import ResponseParserError
-
-    return (HTTPClientError, ConnectionError, ResponseParserError)
-
-
 def _told(error: Any, subject: Any, failures: Failures) -> Problem:
     from botocore.exceptions import ClientError
 
     if not isinstance(error, ClientError):
-        return unreachable(error, lost=isinstance(error, _no_answers()))
+        return unanswered(error)
     operation, code, request_id = error.operation_name, code_of(error), request_id_of(error)
     table = failures.get((operation, code))
     return _with_request(table(subject) if table else general(error), operation, code, request_id)

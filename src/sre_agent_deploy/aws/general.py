@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sre_agent_deploy.aws.errors import SKEWED, Kind, code_of, date_of, kind_of, message_of, status_of
+from sre_agent_deploy.aws.unanswered import no_credentials
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -67,21 +68,6 @@ def _denied(refused: Refused) -> Problem:
             "Run the same command again; it continues.",
         ),
         aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
-    )
-
-
-def no_credentials(detail: str) -> Problem:
-    """AWS does not accept who we say we are."""
-    return Problem(
-        code="AWS-CREDENTIALS",
-        what=f"There are no valid AWS credentials. {detail}",
-        why="The environment, the profile or the instance role gave none, or they have expired.",
-        do=(
-            "Run `aws sts get-caller-identity` and sign in until it answers (for example `aws sso login`).",
-            "If it answers, see under AWS Account > AWS Regions whether this account has the region switched on.",
-            "Run the same command again.",
-        ),
-        aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
     )
 
 
@@ -177,27 +163,3 @@ _TOLD: Mapping[Kind, Callable[[Refused], Problem]] = {
     "absent": _absent,
     "value": _value,
 }
-
-
-def unreachable(error: BaseException, *, lost: bool) -> Problem:
-    """What botocore itself raises: no answer came (`lost`), there are no credentials, or the call makes no sense."""
-    name = type(error).__name__
-    if "Credential" in name or "Token" in name or "Profile" in name:
-        return no_credentials(str(error))
-    if not lost:
-        return Problem(
-            code="AWS-CALL-INVALID",
-            what=f"A call to AWS could not be made: {error}",
-            why=f"botocore refused it before sending ({name}).",
-            do=("Check the values in the configuration that the message names.", "If they are right, report this as a fault of this tool."),
-        )
-    return Problem(
-        code="AWS-UNREACHABLE",
-        what=f"AWS could not be reached: {error}",
-        why="The name did not resolve, the connection was refused or cut, or TLS failed on the way.",
-        do=(
-            "Check the network: DNS, proxy (HTTPS_PROXY) and firewall must let this machine reach the endpoint above on 443.",
-            "Check that aws.region is spelled right.",
-            _AGAIN,
-        ),
-    )
