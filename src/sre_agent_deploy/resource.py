@@ -30,10 +30,11 @@ class Mark:
     token: str
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    def tags(self) -> dict[str, str]:
-        """The tags of a birth. The user's own come first and can't replace ours."""
+    def tags(self, at_most: int = 50) -> dict[str, str]:
+        """The tags of a birth. The user's own come first and can't replace ours; where AWS takes fewer, ours are all."""
         ours = {DEPLOYMENT_TAG: self.deployment, NAME_TAG: self.name, GENERATION_TAG: str(self.generation)}
-        return {**self.extra, **ours}
+        both = {**self.extra, **ours}
+        return both if len(both) <= at_most else ours
 
     def tag_list(self) -> list[Any]:
         """The same in the shape most of AWS wants: `[{"Key": …, "Value": …}]`."""

@@ -11,7 +11,7 @@ from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
 from sre_agent_deploy import duration, lifetime
 from sre_agent_deploy.plan import Action, Difference
-from sre_agent_deploy.resource import TTL_TAG
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG, TTL_TAG
 
 BORN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OUTPUTS = {"created_at": "2026-11-22T12:00:00Z", "ttl": "24h"}
@@ -70,6 +70,17 @@ def test_a_lifetime_that_somebody_edited(temporary: Engine) -> None:
     assert temporary.plan().change("backend_key").differences == (Difference("ttl", "for ever", "24h"),)
     temporary.deploy()
     assert tagged(temporary) == "24h"
+
+
+def test_more_tags_than_an_object_takes(engine: Engine) -> None:
+    """S3 allows an object ten tags: with more than that it carries the deployer's own, and the bucket carries all."""
+    engine.parts = ("release",)
+    engine.sections = {"deployment": {"ttl": "24h"}, "tags": {f"team-{number}": "platform" for number in range(12)}}
+    engine.deploy()
+    bucket, _, key = engine.id_of("release").partition("/")
+    s3 = engine.client("s3")
+    assert {tag["Key"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]} == {DEPLOYMENT_TAG, NAME_TAG, GENERATION_TAG}
+    assert len(s3.get_bucket_tagging(Bucket=bucket)["TagSet"]) == 12 + 4
 
 
 @pytest.mark.parametrize("operation", ["CreateSecret", "CreateGateway", "RunInstances"])

@@ -88,7 +88,11 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     retries: RetriesConfig = RetriesConfig()
     alerts: AlertsConfig = AlertsConfig()
-    tags: Mapping[str, str] = described({}, "Tags that every resource gets besides the deployer's own.", example="{team: platform}")
+    tags: Mapping[str, str] = described(
+        {},
+        "Tags that every resource gets besides the deployer's own; objects in S3, which take ten at most, only if all fit.",
+        example="{team: platform}",
+    )
 
     def usual_mode(self) -> Mode:
         """The one that this configuration was loaded for."""

@@ -90,7 +90,7 @@ class S3Object(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         id = f"{known(self.bucket_name)}/{known(self.key)}"
-        self._put(aws, id, mark.tags())
+        self._put(aws, id, mark.tags(at_most=10))
         return id
 
     def configure(self, aws: Aws, id: str) -> None:
