@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.cut import watched
 from fixtures.engine import Engine
 from sre_core.problem import Problem
 
@@ -117,3 +118,19 @@ def test_a_bucket_that_is_written_to_while_it_goes(engine: Engine, s3: Any) -> N
     with _written_to(engine, bucket, times=2):
         assert engine.cleanup().problems == ()
     assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+
+
+def test_a_bucket_with_more_than_a_page(engine: Engine, s3: Any) -> None:
+    """S3 lists and deletes a thousand versions at a time."""
+    engine.parts = ("bucket",)
+    engine.deploy()
+    bucket = engine.id_of("bucket")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for part in range(11):
+        s3.put_object(Bucket=bucket, Key=f"key-{part}", Body=b"data")
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": f"key-{part}"}] * 100})  # each time another delete marker
+    assert s3.list_object_versions(Bucket=bucket)["IsTruncated"]
+    calls: list[str] = []
+    with watched(engine.aws, calls.append):
+        assert engine.cleanup().problems == ()
+    assert calls == ["DeleteObjects", "DeleteObjects", "DeleteBucket"]
