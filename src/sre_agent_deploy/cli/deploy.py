@@ -65,9 +65,9 @@ def deploy(
             show_problems(plan.problems, as_json=as_json)
             return 1
         _agree(plan, yes=yes, as_json=as_json)
+        journal.began(said)
         if here.place.registry:
             local.kept(here.place.registry, wanted.deployment)
-        journal.began(said)
         with watched(here.place, as_json=as_json) as place:
             outcome = run.applied(place, wanted, plan, journal, place.aws.waits.observe, stop=place.aws.waits.stop)
         if outcome.problems:
