@@ -1,0 +1,95 @@
+"""What happens is shown as fits where it goes: live on a terminal, as lines in a log, as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from datetime import timedelta
+
+import pytest
+
+from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.cli.render import observing, show_plan, show_report
+from sre_agent_deploy.plan import Action, Change, Difference, Plan
+from sre_agent_deploy.progress import Event, Wait
+from sre_agent_deploy.report.report import Report
+from sre_core import clock
+from sre_core.problem import Problem
+
+PROBLEM = Problem(code="S3-QUOTA", what="No bucket was made.", why="There are too many.", do=("Delete one.",))
+UNTIL = clock.now() + timedelta(minutes=3)
+STARTED = Event("started", "gateway", "create AWS::BedrockAgentCore::Gateway")
+WAITING = Event("waiting", "gateway", "AWS throttles CreateGateway (SlowDown)", wait=Wait("throttled", UNTIL, "CreateGateway", "SlowDown"))
+DONE = Event("done", "bucket", "create AWS::S3::Bucket", 1.25)
+FAILED = Event("failed", "gateway", STARTED.what, 2.0, PROBLEM)
+EVENTS = (STARTED, WAITING, DONE, FAILED)
+
+
+def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has ended scrolls by; what is under way stands below, with what it waits for and until when."""
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with observing(as_json=False) as observe:
+            for event in EVENTS[:3]:
+                observe(event)
+        shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", os.read(ours, 100_000).decode())
+        monkeypatch.undo()
+    os.close(ours)
+    assert "  ok   bucket                       create AWS::S3::Bucket  (1.2 s)" in shown
+    assert f"AWS throttles CreateGateway (SlowDown), until {UNTIL.astimezone():%H:%M:%S}" in " ".join(shown.split())
+
+
+def test_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each end and each wait, on standard error; a beginning alone says nothing."""
+    with observing(as_json=False) as observe:
+        for event in EVENTS:
+            observe(event)
+    said = capsys.readouterr()
+    waiting, done, failed = said.err.splitlines()
+    assert waiting.endswith(f"until {UNTIL.astimezone():%H:%M:%S}")
+    assert (done.split()[:2], failed.split()[:2]) == (["ok", "bucket"], ["FAIL", "gateway"])
+    assert said.out == ""
+
+
+def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """One JSON document for each event, on standard output; a wait says its kind, its call and its end."""
+    with observing(as_json=True) as observe:
+        for event in EVENTS:
+            observe(event)
+    started, waiting, done, failed = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (started["event"], started["name"]) == ("started", "gateway")
+    assert waiting["wait"] == {"kind": "throttled", "until": clock.stamp(UNTIL), "operation": "CreateGateway", "code": "SlowDown"}
+    assert (done["event"], done["seconds"]) == ("done", 1.25)
+    assert (failed["event"], failed["problem"]["code"]) == ("failed", "S3-QUOTA")
+
+
+def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each change with its reason, its differences and what it loses; then how many there are of each."""
+    changes = (
+        Change("bucket", "AWS::S3::Bucket", Action.DELETE, "nothing asks for it any more", loses="data"),
+        Change("gateway", "K", Action.UPDATE, "its description differs", (Difference("description", "old", "new"),)),
+        Change("gateway_role", "K", Action.KEEP, "AWS already matches", loses="data"),
+    )
+    show_plan(Plan("sre-1", changes, ()))
+    said = capsys.readouterr().out
+    assert "- delete  bucket                     nothing asks for it any more  (loses data)" in said
+    assert "      description: old -> new" in said
+    assert "= keep    gateway_role               AWS already matches\n" in said
+    assert "1 to update, 1 to keep, 1 to delete" in said
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("passed", "is verified: 1 of 1"), ("failed", "is NOT verified: 0 of 1")])
+def test_a_report(status: str, verdict: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The verdict, and the problem of what failed with its next step; for programs the whole report."""
+    finding = Finding("endpoint.tls", status, "TLS", ("5.1",), True, None if status == "passed" else PROBLEM)  # type: ignore[arg-type]
+    report = Report("sre-1", "us-east-1", "local", "https://a", (), (finding,), clock.stamp())
+    show_report(report)
+    said = capsys.readouterr()
+    assert verdict in said.out
+    assert ("Delete one." in said.err) == (status == "failed")
+    show_report(report, as_json=True)
+    assert json.loads(capsys.readouterr().out)["report"]["deployment"] == "sre-1"
