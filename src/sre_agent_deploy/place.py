@@ -12,6 +12,7 @@ from sre_agent_deploy import local, network
 from sre_agent_deploy.account import other_account
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build
 from sre_agent_deploy.network import Network
@@ -54,8 +55,11 @@ def local_place(config: Config, *, start: bool) -> Place | Problem | None:
 
 
 def production_place(config: Config, environ: Mapping[str, str] = os.environ) -> Place:
-    """Amazon's AWS, or the one that the configuration or AWS_ENDPOINT_URL names."""
+    """Amazon's AWS, or the one that the configuration or AWS_ENDPOINT_URL names. Raises Refused where that is no endpoint."""
     url = config.aws.endpoint_url or environ.get("AWS_ENDPOINT_URL", "")
+    # The configuration's own was checked when it was read.
+    for fault in endpoint_faults(url):
+        raise Refused(Problem(code="CONFIG-ENDPOINT", what="AWS_ENDPOINT_URL can't be used.", why=fault.why, do=fault.do))
     endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
     return Place(Aws(region=config.aws.region, endpoint=endpoint, waits=_waits(config)))
 

@@ -1,34 +1,29 @@
-"""What stands in the way in a place is told in the same words, whichever command looks."""
+"""Where a deployment is made: Amazon's AWS, or another one that the configuration or the environment names."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from fixtures.embedded import EmbeddedAws
-from fixtures.engine import deployers_aws
-from sre_agent_deploy.checks.before.suite import preflight
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.place import Place, survey_site
-from sre_core import clock
+from sre_agent_deploy.place import production_place
 from sre_core.problem import Refused
 
 
-@pytest.mark.parametrize(
-    ("named", "code"),
-    [
-        ({"vpc_id": "vpc-0123456789abcdef0", "subnet_id": "subnet-0123456789abcdef0"}, "VPC-NOT-FOUND"),
-        ({"subnet_id": "subnet-0123456789abcdef0"}, "SUBNET-NOT-FOUND"),
-        ({"account_id": "999988887777"}, "AWS-OTHER-ACCOUNT"),
-    ],
-)
-def test_a_place_that_is_not_there(unbooted: EmbeddedAws, named: dict[str, Any], code: str) -> None:
-    """`plan` and `verify`, which survey the site, say what preflight says."""
-    config, aws = Config.model_validate({"mode": "local", "aws": named}), deployers_aws(unbooted)
+@pytest.mark.parametrize("url", ["127.0.0.1:4566", "http://127.0.0.1:4566", "https://", "https://user:pass@host"])
+def test_an_endpoint_of_the_environment_that_is_none(url: str) -> None:
+    """Secrets travel there, so it is held to the configuration's rule, and told in the variable's name."""
     with pytest.raises(Refused) as refused:
-        survey_site(config, Place(aws))
-    [problem] = refused.value.problems
-    assert problem.code == code
-    told = {finding.problem.what for finding in preflight(config, aws, clock.now()) if finding.problem}
-    assert problem.what in told
+        production_place(Config.model_validate({"mode": "local"}), {"AWS_ENDPOINT_URL": url})
+    (problem,) = refused.value.problems
+    assert problem.code == "CONFIG-ENDPOINT"
+    assert "AWS_ENDPOINT_URL" in problem.what
+    assert url not in str(problem)
+
+
+def test_an_endpoint_of_the_environment() -> None:
+    """It is used with its own CA; without one, Amazon's AWS is meant."""
+    config = Config.model_validate({"mode": "local"})
+    elsewhere = production_place(config, {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_CA_BUNDLE": "ca.pem"}).aws.endpoint
+    assert elsewhere
+    assert (elsewhere.url, elsewhere.ca_file) == ("https://127.0.0.1:4566", "ca.pem")
+    assert production_place(config, {}).aws.endpoint is None
