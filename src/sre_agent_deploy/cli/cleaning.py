@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from sre_core.problem import Problem, Refused
 if TYPE_CHECKING:
     from sre_agent_deploy.cleanup import Cleaned
     from sre_agent_deploy.config.models import Config
+    from sre_agent_deploy.config.retries import RetriesConfig
     from sre_agent_deploy.inventory import Named
     from sre_agent_deploy.place import Place
 
@@ -35,7 +37,7 @@ class Asked:
 
 
 def configured_for(config_file: Path | None, mode: str | None, state: State | None) -> Config:
-    """Which AWS to look in: the one of the state file where there is one; deleting needs nothing else of the configuration."""
+    """Which AWS to look in: the one of the state file where there is one; deleting needs little else of the configuration."""
     from sre_agent_deploy.config.models import AWSConfig, Config
 
     if config_file or (state is None and mode != "local" and CONFIG.exists()):
@@ -45,7 +47,17 @@ def configured_for(config_file: Path | None, mode: str | None, state: State | No
     aws = AWSConfig(
         account_id=state.account, region=state.region, endpoint_url="" if state.mode == "local" else state.aws.get("endpoint", "")
     )
-    return Config.model_validate({"mode": mode or state.mode, "aws": aws.model_dump()})
+    return Config.model_validate({"mode": mode or state.mode, "aws": aws.model_dump(), "retries": _retries(state).model_dump()})
+
+
+def _retries(state: State) -> RetriesConfig:
+    """How patient the configuration was that is taken back; as usual where it is not there any more, or faulty."""
+    from sre_agent_deploy.config.load import load
+    from sre_agent_deploy.config.retries import RetriesConfig
+
+    file = Path(state.config_file)
+    config = load(file, environ=os.environ, mode=state.mode) if file.is_file() else ()
+    return RetriesConfig() if isinstance(config, tuple) else config.retries
 
 
 def named_in(config: Config) -> dict[str, tuple[str, ...]]:
@@ -69,7 +81,7 @@ def same_account(place: Place, config: Config, state: State | None) -> None:
     from sre_agent_deploy.account import other_account
     from sre_agent_deploy.aws.attempt import Lost, attempt
 
-    account = attempt(lambda: place.aws.account_id)
+    account = attempt(lambda: place.aws.account_id, waits=place.aws.waits)
     if isinstance(account, Problem | Lost):
         raise Refused(account.problem if isinstance(account, Lost) else account)
     # The account that a configuration names is not that of the AWS of this machine.

@@ -14,12 +14,14 @@ from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, na
 from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import STATE, config_option, json_option, length, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
-from sre_agent_deploy.interrupt import EXIT_CODE, interruptible
+from sre_agent_deploy.cli.watching import watched
+from sre_agent_deploy.interrupt import EXIT_CODE, interrupted, interruptible
+from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.cleanup import Cleaned
-    from sre_agent_deploy.inventory import Inventory
+    from sre_agent_deploy.inventory import Inventory, Named
     from sre_agent_deploy.place import Place
 
 
@@ -49,8 +51,6 @@ def command(*, deployment_id: str | None, older_than: timedelta | None = None, *
 
 def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     """Take one deployment back and answer the exit code."""
-    from sre_agent_deploy import inventory
-
     store, state = remembered(asked.state_file, asked.config_file, asked.mode)
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
@@ -64,7 +64,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
         raise Refused(gone(state))
     same_account(place, config, state)
     state = still_there(state, place)
-    found = inventory.find_all(place.aws, deployment, state, named)
+    found = _found(place, deployment, state, named)
     if found.problems and not found.doomed:
         raise Refused(*found.problems)
     if asked.dry_run:
@@ -74,6 +74,17 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     with observing(as_json=asked.as_json) as observe, interruptible() as stop:
         cleaned = taken_back(place, deployment, store, state, observe, named=named, stop=stop)
     return _told(deployment, cleaned, place, as_json=asked.as_json)
+
+
+def _found(place: Place, deployment: str, state: State | None, named: Named) -> Inventory:
+    """Everything of a deployment. Raises Refused where somebody asked to stop: half of it would look like all of it."""
+    from sre_agent_deploy import inventory
+
+    with watched(place, as_json=False) as seen:
+        found = inventory.find_all(seen.aws, deployment, state, named)
+    if seen.aws.waits.stop.asked:
+        raise Refused(interrupted())
+    return found
 
 
 def _shown(found: Inventory, *, as_json: bool) -> int:

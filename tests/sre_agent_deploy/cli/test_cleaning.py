@@ -1,0 +1,34 @@
+"""Taking a deployment back needs little of its configuration, and takes that from where the state says that it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sre_agent_deploy.cli.cleaning import configured_for
+from sre_agent_deploy.config.retries import RetriesConfig
+from sre_agent_deploy.journal.record import State
+
+PATIENT = "version: 1\nmode: local\nname: test\nretries:\n  ready: 40m\n"
+
+
+def state(config_file: Path) -> State:
+    return State("sre-1", "123456789012", "us-east-1", "local", str(config_file), {"endpoint": "", "start_id": ""})
+
+
+def test_as_patient_as_the_deployment_was(tmp_path: Path) -> None:
+    """Cleanup waits for as long as the configuration says that is taken back, without being told where it is."""
+    file = tmp_path / "config.yaml"
+    file.write_text(PATIENT)
+    assert configured_for(None, None, state(file)).retries.patience().ready == timedelta(minutes=40)
+
+
+@pytest.mark.parametrize("text", ["", "retries: [", PATIENT.replace("40m", "forty minutes")], ids=["gone", "no YAML", "faulty"])
+def test_a_configuration_that_is_of_no_use(tmp_path: Path, text: str) -> None:
+    """It is in nobody's way: cleanup is then as patient as usual."""
+    file = tmp_path / "config.yaml"
+    if text:
+        file.write_text(text)
+    assert configured_for(None, None, state(file)).retries == RetriesConfig()
