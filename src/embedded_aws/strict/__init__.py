@@ -50,6 +50,7 @@ def apply(addresses: LoopbackAddresses) -> None:
     ec2_protection.stop_protection_keeps_from_termination()
     ec2_security_groups.in_use_not_deletable()
     cognito_pools.own_signing_key()
+    cognito_pools.ids_as_long_as_awss()
     cognito_pools.protected_from_deletion()
     cognito_pools.domains_are_unique()
     cognito_pools.own_domains_are_shown_apart()

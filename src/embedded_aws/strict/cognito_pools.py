@@ -34,6 +34,17 @@ def own_signing_key() -> None:
     put(models.CognitoIdpUserPool, "json_web_key", property(key, lambda _pool, _motos: None))
 
 
+def ids_as_long_as_awss() -> None:
+    """`us-east-1_` and nine letters or digits for a pool, 26 for an app client; moto's are longer than some programs expect.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+    """
+    from moto.cognitoidp.models import CognitoIdpUserPool, CognitoIdpUserPoolClient
+
+    put(CognitoIdpUserPool, "MAX_ID_LENGTH", property(lambda pool: len(f"{pool.region}_") + 9))
+    put(CognitoIdpUserPoolClient, "MAX_ID_LENGTH", 26)
+
+
 def protected_from_deletion() -> None:
     """A pool with a domain is not deleted, nor one with DeletionProtection ACTIVE.
 

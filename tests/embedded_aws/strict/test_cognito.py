@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -140,3 +141,10 @@ def test_a_domain_of_the_owners_own(cognito: Any, pool_id: str) -> None:
     cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
     pool = cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
     assert (pool["Domain"], pool["CustomDomain"]) == (domain, own)
+
+
+def test_ids_look_like_awss(cognito: Any, pool_id: str) -> None:
+    """What a program takes for an id on AWS is one here: a pool's is its region and nine characters, a client's has 26."""
+    assert re.fullmatch(r"us-east-1_[0-9A-Za-z]{9}", pool_id)
+    client_id = cognito.create_user_pool_client(UserPoolId=pool_id, ClientName="client")["UserPoolClient"]["ClientId"]
+    assert re.fullmatch(r"[0-9a-z]{26}", client_id)
