@@ -9,7 +9,18 @@ from sre_agent_deploy.identity import deployment_id
 from sre_agent_deploy.instance.described import described
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
-from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, RESOURCE_SERVER, address, authority, base_url, gateway_name, prefix
+from sre_agent_deploy.names import (
+    API_KEY,
+    CALLER_SCOPE,
+    GATEWAY_SCOPE,
+    RESOURCE_SERVER,
+    address,
+    api_key,
+    authority,
+    base_url,
+    gateway_name,
+    prefix,
+)
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
@@ -77,7 +88,7 @@ def backend_key(config: Config, id: str) -> Item:
         GeneratedSecret(
             name=lifetime.TELLER,
             secret_name=f"{id}/backend-api-key",
-            json_key="api_key",
+            json_key=API_KEY,
             description="API key with which the gateway calls the backend APIs",
             ttl=config.deployment.ttl,
         )
@@ -137,7 +148,9 @@ def gateway_role(config: Config, site: Site, id: str) -> Item:
             path=f"/sre-agent/{id}/",
             service="bedrock-agentcore.amazonaws.com",
             trust_conditions=gateway_trust(site.partition, site.region, site.account_id, gateway_name(config, id)),
-            statements=gateway_role_statements(site.partition, site.region, site.account_id, gateway_name(config, id)),
+            statements=gateway_role_statements(
+                site.partition, site.region, site.account_id, gateway_name(config, id), api_key(config).secret_arn
+            ),
         ),
         named=chosen,
     )
@@ -145,7 +158,7 @@ def gateway_role(config: Config, site: Site, id: str) -> Item:
 
 def credential_provider(config: Config, id: str) -> Item:
     provider = ApiKeyCredentialProvider(
-        name="credential_provider", provider_name=f"{id}-backends", secret_arn=Ref("backend_key", "secret_arn"), json_key="api_key"
+        name="credential_provider", provider_name=f"{id}-backends", secret_arn=Ref("backend_key", "secret_arn"), json_key=API_KEY
     )
     return Item(provider, named=config.gateway.provider_arn.rpartition("/")[2])
 
@@ -226,7 +239,7 @@ def instance_identity(config: Config, site: Site, id: str) -> tuple[Item, ...]:
         role_name=f"{id}-instance",
         path=path,
         service="ec2.amazonaws.com",
-        statements=assistant_role_statements(prefix(config, id)),
+        statements=assistant_role_statements(prefix(config, id), api_key(config).secret_arn),
         managed_policies=(f"arn:{site.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )
     profile = InstanceProfile(

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.later import LaterText, Ref, text
 
 RESOURCE_SERVER = "sre-agent"
 GATEWAY_SCOPE = "gateway.invoke"
 CALLER_SCOPE = "assistant.invoke"
+API_KEY = "api_key"
 
 
 def gateway_name(config: Config, id: str) -> str:
     return config.gateway.gateway_name or id
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """Where the key lies that the gateway sends and the backends ask for: a secret's ARN, and the key in its JSON."""
+
+    secret_arn: Ref
+    json_key: str | Ref
+
+
+def api_key(config: Config) -> ApiKey:
+    """Our own, or the one of the credential provider that the user named: the gateway sends no other."""
+    if config.gateway.provider_arn:
+        return ApiKey(Ref("credential_provider", "secret_arn"), Ref("credential_provider", "json_key"))
+    return ApiKey(Ref("backend_key", "secret_arn"), API_KEY)
 
 
 def prefix(config: Config, id: str) -> str:

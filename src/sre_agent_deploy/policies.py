@@ -17,7 +17,7 @@ def gateway_trust(partition: str, region: str, account_id: str, gateway_name: st
     return {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": arn}}
 
 
-def gateway_role_statements(partition: str, region: str, account_id: str, gateway_name: str) -> tuple[Statement, ...]:
+def gateway_role_statements(partition: str, region: str, account_id: str, gateway_name: str, api_key_secret: Ref) -> tuple[Statement, ...]:
     """What the gateway needs to put the backends' API key on a request: its own identity, the provider, the one secret."""
     agentcore = f"arn:{partition}:bedrock-agentcore:{region}:{account_id}"
     directory = f"{agentcore}:workload-identity-directory/default"
@@ -29,14 +29,14 @@ def gateway_role_statements(partition: str, region: str, account_id: str, gatewa
             ("bedrock-agentcore:GetResourceApiKey",),
             (Ref("credential_provider", "provider_arn"), f"{agentcore}:token-vault/default", directory, identity),
         ),
-        Statement("ReadApiKey", ("secretsmanager:GetSecretValue",), (Ref("backend_key", "secret_arn"),)),
+        Statement("ReadApiKey", ("secretsmanager:GetSecretValue",), (api_key_secret,)),
     )
 
 
-def assistant_role_statements(prefix: str) -> tuple[Statement, ...]:
+def assistant_role_statements(prefix: str, api_key_secret: Ref) -> tuple[Statement, ...]:
     """What the instance needs: its release, its own secrets, and a place to report to."""
     bucket = Ref("bucket", "arn")
-    secrets = tuple(Ref(name, "secret_arn") for name in ("backend_key", "gateway_client_secret", "certificate"))
+    secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in ("gateway_client_secret", "certificate")))
     return (
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),

@@ -7,14 +7,14 @@ from pathlib import Path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.machine import Machine, SecretRef
 from sre_agent_deploy.later import Ref, spelled
-from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, prefix
+from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
 from sre_agent_deploy.site import Site
 
 
 def described(config: Config, site: Site, id: str) -> Machine:
     """What runs on the instance. Values that AWS has yet to choose stand in it as spelled Refs."""
     identifier = spelled(Ref("resource_server", "identifier"))
-    own_recording = Path(config.services.recording).is_dir()
+    key, own_recording = api_key(config), Path(config.services.recording).is_dir()
     return Machine(
         deployment_id=id,
         name="instance",
@@ -32,7 +32,7 @@ def described(config: Config, site: Site, id: str) -> Machine:
             "CALLER_SCOPE": f"{identifier}/{CALLER_SCOPE}",
         },
         credentials={
-            "backend-api-key": SecretRef(spelled(Ref("backend_key", "secret_arn")), "api_key"),
+            "backend-api-key": SecretRef(spelled(key.secret_arn), key.json_key if isinstance(key.json_key, str) else spelled(key.json_key)),
             "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
         },
         certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),

@@ -13,6 +13,9 @@ from sre_core.problem import Problem
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
+# Under which AgentCore keeps the key of a MANAGED provider; its answer says so where it can.
+MANAGED_JSON_KEY = "api_key_value"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeyCredentialProvider(Defaults):
@@ -53,7 +56,8 @@ class ApiKeyCredentialProvider(Defaults):
             json_key=provider.get("apiKeySecretJsonKey", ""),
         )
         arn = provider["credentialProviderArn"]
-        return Found(id, seen, {"provider_arn": arn, "provider_name": id}, _tags(aws, arn))
+        key = {"secret_arn": provider["apiKeySecretArn"]["secretArn"], "json_key": provider.get("apiKeySecretJsonKey", MANAGED_JSON_KEY)}
+        return Found(id, seen, {"provider_arn": arn, "provider_name": id, **key}, _tags(aws, arn))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         return aws.agentcore.create_api_key_credential_provider(tags=mark.tags(), **self._wanted())["name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -23,10 +24,26 @@ def test_a_provider_from_birth_to_death(aws: Aws, marked: Marked, provider: ApiK
 
 
 def test_the_outputs_of_a_provider(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
-    """The ARN is AgentCore's own answer; no output holds the key."""
+    """The ARN is AgentCore's own answer, and where the key lies is told; no output holds the key."""
     id = born(aws, provider, marked("provider"))
     answer = aws.agentcore.get_api_key_credential_provider(name=id)
-    assert read(aws, provider, id).outputs == {"provider_arn": answer["credentialProviderArn"], "provider_name": id}
+    assert read(aws, provider, id).outputs == {
+        "provider_arn": answer["credentialProviderArn"],
+        "provider_name": id,
+        "secret_arn": provider.secret_arn,
+        "json_key": provider.json_key,
+    }
+
+
+def test_where_a_provider_of_somebody_elses_has_its_key(aws: Aws, provider: ApiKeyCredentialProvider) -> None:
+    """In a secret that AgentCore manages: what the gateway sends is there, and the backends must ask for the same."""
+    name = "team-backends"
+    aws.agentcore.create_api_key_credential_provider(name=name, apiKey="the team's own key")
+    found = ApiKeyCredentialProvider.read(aws, name, "provider")
+    assert found
+    kept = json.loads(aws.secrets.get_secret_value(SecretId=str(found.outputs["secret_arn"]))["SecretString"])
+    assert kept[str(found.outputs["json_key"])] == "the team's own key"
+    aws.agentcore.delete_api_key_credential_provider(name=name)
 
 
 def test_a_provider_that_differs(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
