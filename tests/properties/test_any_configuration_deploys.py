@@ -1,0 +1,111 @@
+"""Whatever valid configuration there is: it deploys, what can be proven is proven, and it goes without a trace."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from fixtures.any_configuration import Account, account, sections
+from sre_agent_deploy import run
+from sre_agent_deploy.checks.after.deployed import Deployed
+from sre_agent_deploy.checks.after.suite import suite
+from sre_agent_deploy.checks.check import Check, Finding
+from sre_agent_deploy.checks.check import run as checked
+from sre_agent_deploy.cleanup import cleanup
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.plan import Action
+
+# The rest of the suite asks the machine, which runs nothing here.
+NEEDS_NO_MACHINE = (
+    "token.gateway_client",
+    "token.caller_client",
+    "gateway.no_token",
+    "gateway.expired_token",
+    "gateway.wrong_client",
+    "gateway.tools_listed",
+)
+
+
+# Each example is a deployment: making a failing one smaller would take longer than reading it.
+AS_FOUND = settings(deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def without_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with account(tmp_path_factory.mktemp("without-machines"), "--no-boot") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with account(tmp_path_factory.mktemp("whole")) as opened:
+        yield opened
+
+
+@pytest.mark.property(1)
+@pytest.mark.timeout(3 * 3600)
+@settings(AS_FOUND)
+@given(data=st.data())
+def test_any_configuration_deploys(without_machines: Account, data: st.DataObject) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 1: Deployment Validation**
+
+    For any valid configuration: preflight finds nothing against it, it deploys, what needs no machine is proven by its checks, a
+    second run has nothing to do, and cleanup leaves what was there before.
+    """
+    proofs = [check for check in suite() if check.id in NEEDS_NO_MACHINE]
+    assert len(proofs) == len(NEEDS_NO_MACHINE)
+    comes_and_goes(without_machines, data.draw(sections(without_machines.theirs)), proofs)
+
+
+@pytest.mark.timeout(3600)
+@settings(AS_FOUND, max_examples=5)
+@given(data=st.data())
+def test_any_configuration_works(whole: Account, data: st.DataObject) -> None:
+    """The same with machines that run: every service initializes, every check passes, all over HTTPS."""
+    comes_and_goes(whole, data.draw(sections(whole.theirs).filter(found_by_name)), suite())
+
+
+def found_by_name(chosen: dict[str, Any]) -> bool:
+    """Whether the gateway, too, can find the assistant: a domain whose DNS is elsewhere leads nowhere here."""
+    return "hosted_zone_id" in chosen["deployment"] or "domain_name" not in chosen["deployment"]
+
+
+def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Check[Deployed, Any]]) -> None:
+    before = there.everything()
+    with tempfile.TemporaryDirectory(prefix="configuration-") as folder:
+        config_file = Path(folder) / "config.yaml"
+        config_file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in chosen.items()))
+        config = load(config_file, environ={}, mode="local")
+        assert isinstance(config, Config), config
+        deploys(there, config, config_file, proofs)
+    assert there.everything() == before
+
+
+def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[Check[Deployed, Any]]) -> None:
+    assert not failed(run.checked(config, there.place))
+    wanted = run.drawn(config, there.place, None)
+    plan = run.planned(there.place, wanted, None)
+    assert not plan.problems, plan.problems
+    store = FileStore(config_file.with_name("state"))
+    journal = run.journal_for(wanted.deployment, config=config, config_file=config_file, place=there.place, store=store, state=None)
+    journal.began("deploy")
+    outcome = run.applied(there.place, wanted, plan, journal, lambda _: None)
+    assert not outcome.problems, outcome.problems
+    assert not failed(checked(proofs, run.reached(config, there.place, outcome.outputs)))
+    again = run.planned(there.place, wanted, journal.state)
+    assert not [change for change in again.changes if change.action is not Action.KEEP]
+    cleaned = cleanup(there.place.aws, wanted.deployment, journal)
+    assert not cleaned.problems, cleaned.problems
+
+
+def failed(findings: tuple[Finding, ...]) -> list[Finding]:
+    return [finding for finding in findings if finding.required and finding.status != "passed"]
