@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-import sys
 from datetime import timedelta
 
 import pytest
@@ -27,17 +27,15 @@ FAILED = Event("failed", "gateway", STARTED.what, 2.0, PROBLEM)
 EVENTS = (STARTED, WAITING, DONE, FAILED)
 
 
-def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal() -> None:
     """What has ended scrolls by; what is under way stands below, with what it waits for and until when."""
     ours, theirs = os.openpty()
     os.set_blocking(ours, False)
     with os.fdopen(theirs, "w") as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
-        with observing(as_json=False) as observe:
+        with contextlib.redirect_stderr(terminal), observing(as_json=False) as observe:
             for event in EVENTS[:3]:
                 observe(event)
         shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", os.read(ours, 100_000).decode())
-        monkeypatch.undo()
     os.close(ours)
     assert "  ok   bucket                       create AWS::S3::Bucket  (1.2 s)" in shown
     assert f"AWS throttles CreateGateway (SlowDown), until {UNTIL.astimezone():%H:%M:%S}" in " ".join(shown.split())
