@@ -120,6 +120,6 @@ def _look(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
     ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
     for id in filter(None, (*ids, wanted.natural_id(aws))):
         found = ownership.read(aws, kind, id, mark.name, mark.deployment)
-        if found and found.owner(mark.deployment) == "us":
+        if found and not found.broken and found.owner(mark.deployment) == "us":
             return id
     return None

@@ -47,7 +47,7 @@ def cleanup(
         if not remaining or stop.asked:
             break
         cleaning.delete_all(remaining)
-        found = find_all(aws, deployment, journal.state if journal else None, named)
+        found = found if stop.asked else find_all(aws, deployment, journal.state if journal else None, named)
     problems = (*found.problems, *cleaning.problems(found.doomed))
     if journal and not problems:
         for record in journal.state.alive():

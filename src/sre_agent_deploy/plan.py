@@ -56,7 +56,7 @@ class Change:
     outputs: Outputs = dataclasses.field(default_factory=dict)
     named: bool = False
     broken: bool = False
-    """It never did its work, so it goes before its replacement is made."""
+    """It never will do its work: it goes before its replacement is made, and nothing is lost by that."""
 
     def to_json(self) -> dict[str, Any]:
         changed = [dataclasses.asdict(difference) for difference in self.differences]
@@ -116,7 +116,7 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
         outputs=found.outputs,
     )
     if found.broken:
-        return dataclasses.replace(keep, action=Action.REPLACE, because=found.broken, loses=wanted.LOSES, broken=True)
+        return dataclasses.replace(keep, action=Action.REPLACE, because=found.broken, broken=True)
     if any(entry.field in wanted.FIXED for entry in differences):
         return dataclasses.replace(keep, action=Action.REPLACE, because=f"{because} can't be changed in place", loses=wanted.LOSES)
     if differences:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.engine import Engine
+from sre_agent_deploy.plan import Action
 from sre_core.problem import Problem
 
 
@@ -22,6 +23,19 @@ def test_what_lets_go_by_itself(engine: Engine, faults: Callable[..., None]) -> 
     engine.deploy()
     assert engine.cleanup().problems == ()
     engine.deploy()
+
+
+def test_a_domain_that_is_on_its_way_out(engine: Engine, faults: Callable[..., None]) -> None:
+    """It is made anew once Cognito lets go of it, which loses nothing more."""
+    engine.parts = ("user_pool_domain",)
+    engine.deploy()
+    cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
+    faults({"kind": "linger", "seconds": 2.0})
+    cognito.delete_user_pool_domain(UserPoolId=pool, Domain=engine.id)
+    change = engine.plan().change("user_pool_domain")
+    assert (change.action, change.because, change.loses) == (Action.REPLACE, "it is being deleted", "")
+    engine.deploy()
+    assert cognito.describe_user_pool_domain(Domain=engine.id)["DomainDescription"]["Status"] == "ACTIVE"
 
 
 def test_a_security_group_that_others_use(engine: Engine) -> None:

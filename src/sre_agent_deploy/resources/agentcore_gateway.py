@@ -65,12 +65,12 @@ class Gateway(Defaults):
         tags = or_none(lambda: aws.agentcore.list_tags_for_resource(resourceArn=gateway["gatewayArn"]), _GONE) if gateway else None
         if tags is None:
             return None
-        # Until it is really gone its name is not free, and what has such a name has to be made anew.
-        going = " (DELETING)" if gateway["status"] == "DELETING" else ""
+        # Until it is really gone its name is not free.
+        going = "it is being deleted" if gateway["status"] == "DELETING" else ""
         jwt = gateway.get("authorizerConfiguration", {}).get("customJWTAuthorizer", {})
         seen = cls(
             name=name,
-            gateway_name=gateway["name"] + going,
+            gateway_name=gateway["name"],
             description=gateway.get("description", ""),
             role_arn=gateway.get("roleArn", ""),
             discovery_url=jwt.get("discoveryUrl", ""),
@@ -80,7 +80,7 @@ class Gateway(Defaults):
             debug=gateway.get("exceptionLevel") == "DEBUG",
         )
         outputs = {"gateway_id": id, "gateway_url": gateway.get("gatewayUrl", ""), "arn": gateway["gatewayArn"]}
-        return Found(id, seen, outputs, tags.get("tags", {}))
+        return Found(id, seen, outputs, tags.get("tags", {}), going)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         search: dict[str, Any] = {"protocolConfiguration": _SEMANTIC} if self.search else {}

@@ -57,14 +57,14 @@ class GatewayTarget(Defaults):
         target = _got(aws, id)
         if not target:
             return None
-        # Until it is really gone its gateway can't be deleted and its name is not free: it counts as one to be made anew.
-        going = " (DELETING)" if target["status"] == "DELETING" else ""
+        # Until it is really gone its gateway can't be deleted and its name is not free.
+        going = "it is being deleted" if target["status"] == "DELETING" else ""
         # One that failed has not read its document: an update makes it read again.
         unread = f" ({target['status']})" if target["status"] in _UNREAD else ""
         key = _api_key(target)
         seen = cls(
             name=name,
-            gateway_id=id.partition("/")[0] + going,
+            gateway_id=id.partition("/")[0],
             target_name=target["name"],
             description=target.get("description", ""),
             schema_uri=target["targetConfiguration"].get("mcp", {}).get("openApiSchema", {}).get("s3", {}).get("uri", "") + unread,
@@ -72,7 +72,7 @@ class GatewayTarget(Defaults):
             header=key.get("credentialParameterName", "") if key.get("credentialLocation") == "HEADER" else "",
             ca_uri=next((entry["s3"]["uri"] for entry in target.get("certificateConfigurations", []) if "s3" in entry), ""),
         )
-        return Found(id, seen, {"target_id": target["targetId"]})
+        return Found(id, seen, {"target_id": target["targetId"]}, broken=going)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         gateway = known(self.gateway_id)

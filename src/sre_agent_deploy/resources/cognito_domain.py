@@ -52,9 +52,9 @@ class UserPoolDomain(Defaults):
         seen = _described(aws, domain)
         if seen.get("UserPoolId") != pool:
             return None
-        # Until it is really gone its pool can't be deleted and its prefix is not free: it counts as one to be made anew.
-        going = " (DELETING)" if seen.get("Status") == "DELETING" else ""
-        return Found(id, cls(name=name, user_pool_id=pool, domain=domain + going), {"domain": domain})
+        # Until it is really gone its pool can't be deleted and its prefix is not free.
+        going = "it is being deleted" if seen.get("Status") == "DELETING" else ""
+        return Found(id, cls(name=name, user_pool_id=pool, domain=domain), {"domain": domain}, broken=going)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         pool = known(self.user_pool_id)
