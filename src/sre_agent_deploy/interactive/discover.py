@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.interactive.account import NOTHING, Account, Subnet, Vpc, Zone
 from sre_agent_deploy.patience import Patience, Waits
 from sre_core.problem import Problem
@@ -61,6 +62,9 @@ class Discovery:
         return self._found
 
     def _look(self) -> None:
+        # Wherever an endpoint is used for good, one that is none is told.
+        if self._aws.endpoint and any(endpoint_faults(self._aws.endpoint.url)):
+            return
         account_id = _or_nothing(lambda: self._aws.account_id)
         if not account_id:
             return

@@ -83,3 +83,10 @@ def test_the_usual_region(tmp_path: Path) -> None:
     assert usual_region({**environ, "AWS_PROFILE": "other"}) == ""
     file.write_text("region = eu-west-1\n[")
     assert usual_region(environ) == ""
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("url", ["127.0.0.1:4566", "http://127.0.0.1:4566"])
+def test_an_endpoint_that_is_none(url: str) -> None:
+    """Nothing is found and nothing said: the question about the endpoint is where that is told. No secret goes there."""
+    assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": url}).found() == NOTHING
