@@ -71,6 +71,8 @@ def started(region: str) -> Registry | Problem:
     before = _start_id(_registry_path())
     try:
         answer = _ask("start", "--region", region)
+    except subprocess.TimeoutExpired as slow:
+        return _not_started(f"It did not say within {slow.timeout:.0f} seconds that it runs.")
     except KeyboardInterrupt:
         # What was being started would go on without anybody: it is let up, and ended.
         if _ask("start").returncode == 0 and _start_id(_registry_path()) != before:

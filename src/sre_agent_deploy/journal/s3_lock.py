@@ -39,18 +39,18 @@ class S3Lock:
         finally:
             done.set()
             renewing.join()
-            there = _asked(self._read)
+            there = _asked(self._aws, self._read)
             if there and there[1].nonce == mine.nonce:
                 self._delete()
 
     def owner(self) -> Owner | None:
         """Who holds it; nobody where the lock is stale."""
-        there = _asked(self._read)
+        there = _asked(self._aws, self._read)
         return there[1] if there and not _stale(there[1]) else None
 
     def taken_away(self) -> Owner | None:
         """Remove the lock, whoever holds it; a writer that lives after all is stopped by its next write of the state."""
-        there = _asked(self._read)
+        there = _asked(self._aws, self._read)
         if there is None:
             return None
         self._delete()
@@ -60,7 +60,7 @@ class S3Lock:
         etag = self._put(mine, IfNoneMatch="*")
         if etag:
             return etag
-        there = _asked(self._read)
+        there = _asked(self._aws, self._read)
         if there and there[1].nonce == mine.nonce:
             return there[0]
         if there and _stale(there[1]):
@@ -72,11 +72,11 @@ class S3Lock:
     def _renew(self, mine: Owner, etag: str, done: threading.Event) -> None:
         # A lock that was lost is not fought for: the next write of the state fails, and with it the run.
         while etag and not done.wait(LIVES.total_seconds() / 3):
-            renewed = attempt(lambda etag=etag: self._written(mine, IfMatch=etag))  # type: ignore[misc]
+            renewed = attempt(lambda etag=etag: self._written(mine, IfMatch=etag), waits=self._aws.waits)  # type: ignore[misc]
             etag = renewed if isinstance(renewed, str) else etag if isinstance(renewed, Lost) else ""
 
     def _put(self, owner: Owner, **condition: str) -> str:
-        return _asked(lambda: self._written(owner, **condition))
+        return _asked(self._aws, lambda: self._written(owner, **condition))
 
     def _written(self, owner: Owner, **condition: Any) -> str:
         body = replace(owner, expires=clock.stamp(clock.now() + LIVES)).written()
@@ -88,7 +88,7 @@ class S3Lock:
         return (answer["ETag"], Owner.parse(answer["Body"].read())) if answer else None
 
     def _delete(self) -> None:
-        _asked(lambda: self._aws.s3.delete_object(Bucket=self._bucket, Key=self._key))
+        _asked(self._aws, lambda: self._aws.s3.delete_object(Bucket=self._bucket, Key=self._key))
 
 
 def _stale(owner: Owner) -> bool:
@@ -100,9 +100,9 @@ def _stale(owner: Owner) -> bool:
         return False
 
 
-def _asked[T](call: Callable[[], T]) -> T:
+def _asked[T](aws: Aws, call: Callable[[], T]) -> T:
     """The answer, or Refused with the Problem that came instead."""
-    answer = attempt(call)
+    answer = attempt(call, waits=aws.waits)
     if isinstance(answer, Lost | Problem):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)
     return answer

@@ -31,7 +31,7 @@ class S3Store:
 
     def load(self) -> State | Problem | None:
         """The state in the object, None where there is no object, or a Problem; the object is never changed."""
-        answer = _asked(self._read)
+        answer = _asked(self._aws, self._read)
         if isinstance(answer, Problem):
             return _unreadable(self.place, answer)
         if answer is None:
@@ -43,7 +43,7 @@ class S3Store:
     def save(self, state: State) -> None:
         """Replace the object, if nobody else has meanwhile. Raises Refused where that fails; it is then as it was."""
         document = written(state)
-        answer = _asked(lambda: or_none(lambda: self._put(document), _TAKEN))
+        answer = _asked(self._aws, lambda: or_none(lambda: self._put(document), _TAKEN))
         if isinstance(answer, Problem):
             raise Refused(_unsaved(self.place, answer))
         self._etag = answer or self._own(document)
@@ -68,14 +68,14 @@ class S3Store:
 
     def _own(self, document: bytes) -> str:
         """The version that a write of ours made whose answer was lost; anything else is somebody else's."""
-        there = _asked(self._read)
+        there = _asked(self._aws, self._read)
         if isinstance(there, tuple) and there[1] == document:
             return there[0]
         raise Refused(_changed(self.place))
 
 
-def _asked[T](call: Callable[[], T]) -> T | Problem:
-    answer = attempt(call)
+def _asked[T](aws: Aws, call: Callable[[], T]) -> T | Problem:
+    answer = attempt(call, waits=aws.waits)
     return answer.problem if isinstance(answer, Lost) else answer
 
 
