@@ -75,11 +75,12 @@ def test_a_table_knows_all_calls_and_no_others(
 
 
 def test_a_foreseen_failure_is_documented(nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]]) -> None:
-    """No resource has advice for an error that AWS does not give to its calls."""
+    """No resource has advice for an error that AWS does not give to its calls, nor waits for one to pass."""
     clients = {(nothing_but_refusals.aws.client(service), operation) for service, operation in calls}
     rows = {row for call in clients for row in (*own(*call), *general(*call))}
     codes = {(row.operation, _seen(row, row.operation)) for row in rows}
-    assert not {(kind.__name__, *failure) for kind in kinds() for failure in kind.FAILURES if failure not in codes}
+    assert not {(kind.__name__, *failure) for kind in kinds() for failure in (*kind.FAILURES, *kind.HELD) if failure not in codes}
+    assert not {(kind.__name__, code) for kind in kinds() for code in kind.PROPAGATES if code not in {code for _, code in codes}}
 
 
 def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: Refusing) -> None:
