@@ -10,6 +10,7 @@ import pytest
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
 from sre_agent_deploy.interrupt import Stop
+from sre_agent_deploy.progress import unobserved
 
 type Faults = Callable[..., None]
 
@@ -115,10 +116,54 @@ def test_a_refusal(engine: Engine, faults: Faults) -> None:
 def test_what_was_begun_is_wanted_no_more(engine: Engine, faults: Faults) -> None:
     """A birth whose end nobody wrote down is looked up and taken back, as soon as AWS shows it."""
     engine.parts = ("user_pool", "address")
+    faults({"kind": "lag", "operation": "DescribeAddresses", "seconds": 2})
     with pytest.raises(Cut), cut_at(engine.aws, "AllocateAddress", "committed"):
         engine.apply()
     engine.parts = ("user_pool",)
-    faults({"kind": "lag", "operation": "DescribeAddresses", "seconds": 2})
     assert codes(engine) == []
     faults()
+    assert ADDRESS.count(engine) == 0
+
+
+def test_every_answer_was_lost(engine: Engine, faults: Faults) -> None:
+    """After a few trials it is told; that a birth may have happened stays on record, and the next run finds out."""
+    engine.parts = ("bucket",)
+    faults({"kind": "cut", "operation": "CreateBucket"})
+    assert codes(engine) == ["AWS-UNREACHABLE"]
+    assert engine.state
+    assert [record.phase for record in engine.state.alive()] == ["intended"]
+    faults()
+    engine.deploy()
+
+
+def test_a_refusal_that_nobody_can_look_behind(engine: Engine, faults: Faults) -> None:
+    """Where it can't be seen whose the taken name is, the birth stays on record; the next run sees that it was its own."""
+    engine.parts, engine.sections["retries"] = ("bucket",), {"transient": "1s"}
+    plan = engine.plan()
+    faults(
+        {"kind": "cut", "operation": "CreateBucket", "nth": 1, "committed": True},
+        {"kind": "server_error", "service": "s3", "operation": "[!C]*"},
+    )
+    assert len(engine.apply(plan).problems) == 1
+    faults()
+    engine.deploy()
+    assert engine.id_of("bucket").startswith(engine.id)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_what_was_begun_and_nobody_can_look(engine: Engine, faults: Faults, *, stopped: bool) -> None:
+    """What may have been made and is wanted no more stays on record until it can be looked up, and is then taken back."""
+    engine.parts = ("user_pool", "address")
+    faults({"kind": "lag", "operation": "DescribeAddresses", "seconds": 3600})
+    with pytest.raises(Cut), cut_at(engine.aws, "AllocateAddress", "committed"):
+        engine.apply()
+    engine.parts, engine.sections["retries"] = ("user_pool",), {"transient": "1s"}
+    plan = engine.plan()
+    engine.watcher = lambda event: engine.stop.ask() if event.step == "waiting" else None
+    if not stopped:
+        faults({"kind": "server_error", "operation": "DescribeAddresses"})
+    assert [problem.code for problem in engine.apply(plan).problems] == ["RUN-INTERRUPTED" if stopped else "AWS-UNEXPECTED"]
+    faults()
+    engine.stop, engine.watcher = Stop(), unobserved
+    engine.deploy()
     assert ADDRESS.count(engine) == 0
