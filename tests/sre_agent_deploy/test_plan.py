@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sre_agent_deploy.generations import beside
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Phase, Record
 from sre_agent_deploy.later import Ref
@@ -87,3 +88,12 @@ def test_what_the_user_named_is_used_as_it_is() -> None:
     absent = decide(Item(WANTED, named="g-1"), WANTED, None, None, "sre-1")
     assert isinstance(absent, Problem)
     assert absent.code == "NAMED-NOT-FOUND"
+
+
+def test_what_never_will_work_is_made_anew() -> None:
+    """However well it matches: for its own reason, in its place and not beside it, and nothing is lost by that."""
+    found = Found("g-1", WANTED, {}, US, broken="it is being deleted")
+    change = decide(Item(WANTED), WANTED, found, record("ready"), "sre-1")
+    assert isinstance(change, Change)
+    assert (change.action, change.because, change.loses) == (Action.REPLACE, "it is being deleted", "")
+    assert not beside(change)
