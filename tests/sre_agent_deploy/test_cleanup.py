@@ -136,3 +136,23 @@ def test_a_volume_that_outlives_its_machine(engine: Engine) -> None:
         assert root["Ebs"]["VolumeId"] in problem.do[0]
     ec2.delete_volume(VolumeId=root["Ebs"]["VolumeId"])
     assert engine.cleanup().problems == ()
+
+
+def test_what_somebody_makes_anew(engine: Engine) -> None:
+    """The last listing shows it: it is deleted again some times, and then told, and never taken for gone."""
+    engine.parts = ("backend_key",)
+    engine.deploy()
+    secrets, name = engine.client("secretsmanager"), engine.id_of("backend_key")
+    tags = secrets.describe_secret(SecretId=name)["Tags"]
+
+    def make(**_: Any) -> None:
+        if not secrets.list_secrets(Filters=[{"Key": "name", "Values": [name]}])["SecretList"]:
+            secrets.create_secret(Name=name, SecretString="anew", Tags=tags)
+
+    events = engine.aws.client("secretsmanager").meta.events
+    events.register("before-call.secrets-manager.ListSecrets", make)
+    try:
+        assert [problem.code for problem in engine.cleanup().problems] == ["CLEANUP-MADE-ANEW"]
+    finally:
+        events.unregister("before-call.secrets-manager.ListSecrets", make)
+    assert engine.cleanup().problems == ()
