@@ -24,6 +24,8 @@ class S3Bucket(Defaults):
     KIND: ClassVar[str] = "AWS::S3::Bucket"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
+    # A bucket that was just made is not known everywhere at once.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), s3_versions.REFUSED})
     LOSES: ClassVar[str] = "data"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.answered import refused_once
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import deployers_aws
 from sre_agent_deploy.journal.journal import Journal
@@ -48,21 +49,12 @@ def test_what_was_saved_is_loaded(unbooted: EmbeddedAws, bucket: str) -> None:
     Journal(other, loaded).ended("applied")
 
 
-class _Conflict:
-    status_code = 409
-
-
 def test_a_write_that_meets_another_one_under_way(unbooted: EmbeddedAws, bucket: str) -> None:
     """S3 asks to send it again, which says nothing about who was there first: so it is sent again, under the same condition."""
-    store, events = _store(unbooted, bucket), deployers_aws(unbooted).s3.meta.events
-    answers = [(_Conflict(), {"Error": {"Code": "ConditionalRequestConflict"}, "ResponseMetadata": {"HTTPStatusCode": 409}})]
-    events.register("before-call.s3.PutObject", busy := lambda **_: answers.pop() if answers else None)
-    try:
+    store = _store(unbooted, bucket)
+    with refused_once(deployers_aws(unbooted).s3, "PutObject", "ConditionalRequestConflict", 409):
         store.save(STATE)
-    finally:
-        events.unregister("before-call.s3.PutObject", busy)
     assert store.load() == STATE
-    assert not answers
 
 
 def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, bucket: str) -> None:

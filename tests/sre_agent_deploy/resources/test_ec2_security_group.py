@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fixtures.answered import answered_once
 from sre_agent_deploy import settle
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
@@ -68,21 +69,12 @@ def test_a_rule_that_gets_another_description(aws: Aws, marked: Marked, deployme
     dies(aws, declared, id, deployment)
 
 
-class _Shown:
-    status_code = 200
-
-
 def test_rules_that_ec2_does_not_show_yet(aws: Aws, marked: Marked, deployment: str) -> None:
     """A rule that is there and not shown is refused as a duplicate: the rules are read again, and then nothing is left to do."""
-    declared, events = group(aws, deployment), aws.ec2.meta.events
+    declared = group(aws, deployment)
     id = born(aws, declared, marked("security_group"))
-    answers = [(_Shown(), {"SecurityGroupRules": [], "ResponseMetadata": {"HTTPStatusCode": 200}})]
-    events.register("before-call.ec2.DescribeSecurityGroupRules", hidden := lambda **_: answers.pop() if answers else None)
-    try:
+    with answered_once(aws.ec2, "DescribeSecurityGroupRules", 200, SecurityGroupRules=[]):
         assert settle.configured(aws, declared, id) is None
-    finally:
-        events.unregister("before-call.ec2.DescribeSecurityGroupRules", hidden)
-    assert not answers
     assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
 
