@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from fixtures.answered import refused_once
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.later import Text
+from sre_agent_deploy.remove import remove
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import Statement
@@ -42,6 +44,15 @@ def profile(deployment: str, role_name: str) -> InstanceProfile:
 def test_a_role_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made as declared, found under the deployment's path, and goes with its policies."""
     lives_and_dies(aws, role(deployment), marked("gateway_role"))
+
+
+def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployment: str) -> None:
+    """What was just taken off it may still count: it is taken off once more, and the role is deleted again, until it goes."""
+    declared = role(deployment)
+    id = born(aws, declared, marked("gateway_role"))
+    with refused_once(aws.iam, "DeleteRole", "DeleteConflict", 409):
+        assert remove(aws, IamRole, id, declared.name, deployment) is None
+    assert IamRole.read(aws, id, declared.name) is None
 
 
 @pytest.mark.parametrize(
