@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,9 @@ __all__ = ["Registry", "entered", "forgotten", "kept", "left", "running", "scrub
 
 # What could send a call elsewhere: credentials and endpoints of a real account, and proxies.
 _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+LONGEST_START = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,8 @@ def _ask(*words: str) -> subprocess.CompletedProcess[str]:
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "embedded_aws", *words, "--state-dir", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)  # noqa: S603
+    longest = LONGEST_START.total_seconds()
+    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=longest)  # noqa: S603
 
 
 def _read(path: Path, document: dict[str, Any]) -> Registry:

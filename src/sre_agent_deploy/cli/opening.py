@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from sre_agent_deploy.cli.options import CONFIG, STATE
+from sre_agent_deploy.cli.watching import told_if_slow
 from sre_agent_deploy.journal import stores
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
@@ -106,7 +107,11 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
     if config_file is None and state and not CONFIG.exists():
         config_file, mode = Path(state.config_file), mode or state.mode
     config = configured(config_file, mode)
-    place = local_place(config, start=start) if config.mode == "local" else production_place(config)
+    if config.mode == "local":
+        with told_if_slow("the AWS of this machine to start", local.LONGEST_START):
+            place = local_place(config, start=start)
+    else:
+        place = production_place(config)
     if isinstance(place, Problem):
         raise Refused(place)
     if place is None:

@@ -81,7 +81,7 @@ def observing(*, as_json: bool) -> Iterator[Observer]:
         with _live() as observer:
             yield observer
     else:
-        yield _plain_lines
+        yield show_line
 
 
 _writing = threading.Lock()
@@ -92,7 +92,8 @@ def _json_lines(event: Event) -> None:
         click.echo(json.dumps(event.to_json()))
 
 
-def _plain_lines(event: Event) -> None:
+def show_line(event: Event) -> None:
+    """One line on standard error for a wait or an end; a beginning alone says nothing."""
     if event.step == "started":
         return
     with _writing:

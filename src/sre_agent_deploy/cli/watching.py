@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sre_agent_deploy.cli.render import observing
+from sre_agent_deploy.cli.render import observing, show_line
 from sre_agent_deploy.interrupt import interruptible
+from sre_agent_deploy.patience import TOLD_AFTER
+from sre_agent_deploy.progress import Event, Wait
+from sre_core import clock
 
 if TYPE_CHECKING:
     from sre_agent_deploy.place import Place
@@ -19,3 +24,15 @@ def watched(place: Place, *, as_json: bool) -> Iterator[Place]:
     """The same place; what is waited for in it is shown, and Ctrl-C ends it. Nobody can be asked anything within."""
     with observing(as_json=as_json) as observe, interruptible() as stop:
         yield replace(place, aws=place.aws.waiting(replace(place.aws.waits, observe=observe, stop=stop)))
+
+
+@contextmanager
+def told_if_slow(what: str, within: timedelta, after: float = TOLD_AFTER) -> Iterator[None]:
+    """Says what is waited for and until when, once that takes longer than most would."""
+    event = Event("waiting", "aws", what, wait=Wait("ready", clock.now() + within))
+    timer = threading.Timer(after, lambda: show_line(event))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

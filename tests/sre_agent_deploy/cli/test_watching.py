@@ -1,0 +1,24 @@
+"""Who sits before the terminal sees what is waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import time
+from datetime import timedelta
+
+from sre_agent_deploy.cli.watching import told_if_slow
+
+
+def test_what_takes_long() -> None:
+    """It is said what is waited for, and until when; what is over soon says nothing."""
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        with told_if_slow("the AWS of this machine to start", timedelta(minutes=2)):
+            pass
+        assert said.getvalue() == ""
+        with told_if_slow("the AWS of this machine to start", timedelta(minutes=2), after=0):
+            deadline = time.monotonic() + 20
+            while not said.getvalue() and time.monotonic() < deadline:
+                time.sleep(0.01)
+    assert re.fullmatch(r"  [.]{3}  aws +the AWS of this machine to start, until \d\d:\d\d:\d\d\n", said.getvalue())
