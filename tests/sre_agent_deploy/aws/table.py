@@ -30,9 +30,10 @@ def documented(service: str) -> tuple[Row, ...]:
     path = _FOLDER / f"{service}.csv"
     if not path.exists():
         return ()
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    rows = list(csv.DictReader(lines))
-    assert all(row["source"] for row in rows), f"{path}: each row says where it comes from"
+    text = path.read_text(encoding="utf-8")
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    unexplained = {row["source"] for row in rows if f"# {row['source']}: " not in text}
+    assert not unexplained, f"{path}: say in its head what {unexplained} is"
     return tuple(Row(row["operation"], row["code"], int(row["http_status"] or 0)) for row in rows)
 
 
