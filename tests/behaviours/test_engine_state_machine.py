@@ -138,8 +138,10 @@ class Deployments(RuleBasedStateMachine):
         self.part.configure(version)
         outcome = self.part.apply()
         assert not outcome.problems, outcome.problems
+        again = self.part.plan()
+        assert not [change for change in again.changes if change.action is not Action.KEEP]
         with no_mutation(self.part.aws):
-            self.part.deploy()
+            self.part.apply(again)
         self.due = ONE_OF_EACH
 
     @rule(version=VERSIONS, faults=st.lists(FAULTS, min_size=1, max_size=3))
@@ -236,7 +238,10 @@ class Deployments(RuleBasedStateMachine):
         """However it stands: cleanup leaves what was there before, and deploying again works."""
         if not hasattr(self, "due"):
             return
-        for last in (self.cleaned_up, lambda: self.deploy(1), self.cleaned_up):
+        if self.due != NOTHING:
+            self.cleaned_up()
+            self.as_many_as_there_should_be()
+        for last in (lambda: self.deploy(1), self.cleaned_up):
             last()
             self.as_many_as_there_should_be()
         self.sky.becomes([])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from behaviours.lanes import THOROUGH
 from fixtures.any_configuration import Account, account, sections
 from sre_agent_deploy import run
 from sre_agent_deploy.checks.after.deployed import Deployed
@@ -36,7 +37,8 @@ NEEDS_NO_MACHINE = (
 
 
 # Each example is a deployment: making a failing one smaller would take longer than reading it.
-AS_FOUND = settings(deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+AS_FOUND = settings(max_examples=300 if THOROUGH else 100, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
