@@ -65,9 +65,10 @@ class _Bench:
     """One AWS on this machine, and the blueprint to deploy there."""
 
     def __init__(self, registry_file: Path) -> None:
-        from sre_agent_deploy import local, run
+        from sre_agent_deploy import run
         from sre_agent_deploy.config.load import load
-        from sre_agent_deploy.place import Place
+        from sre_agent_deploy.place import local
+        from sre_agent_deploy.place.place import Place
 
         config = load(CONFIG, environ={}, mode="local")
         assert not isinstance(config, tuple), config

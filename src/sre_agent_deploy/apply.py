@@ -8,21 +8,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sre_agent_deploy import generations
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.birth import begun, birth
+from sre_agent_deploy.engine import generations
+from sre_agent_deploy.engine.birth import begun, birth
+from sre_agent_deploy.engine.interrupt import NEVER, Stop, interrupted, told_of
+from sre_agent_deploy.engine.progress import Event, Observer, unobserved
+from sre_agent_deploy.engine.remove import remove
+from sre_agent_deploy.engine.settle import configured, made_ready, read_back
+from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.interrupt import NEVER, Stop, interrupted, told_of
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
-from sre_agent_deploy.progress import Event, Observer, unobserved
-from sre_agent_deploy.remove import remove
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
-from sre_agent_deploy.settle import configured, made_ready, read_back
-from sre_agent_deploy.walk import walk
 from sre_core.problem import Problem
 
 

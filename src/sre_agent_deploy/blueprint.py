@@ -5,7 +5,6 @@ from __future__ import annotations
 from sre_agent_deploy import lifetime
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.identity import deployment_id
 from sre_agent_deploy.instance.described import described
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
@@ -21,6 +20,8 @@ from sre_agent_deploy.names import (
     gateway_name,
     prefix,
 )
+from sre_agent_deploy.place.identity import deployment_id
+from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
@@ -42,7 +43,6 @@ from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
-from sre_agent_deploy.site import Site
 from sre_core import release
 
 

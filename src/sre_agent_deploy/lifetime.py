@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sre_agent_deploy import duration
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.resource import TTL_TAG

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.cleanup import cleanup
+from sre_agent_deploy.engine.progress import Observer, unobserved
+from sre_agent_deploy.engine.remove import remove
+from sre_agent_deploy.engine.survey import survey
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.plan import Action, Plan
-from sre_agent_deploy.progress import Observer, unobserved
-from sre_agent_deploy.remove import remove
 from sre_agent_deploy.resources import kinds
-from sre_agent_deploy.survey import survey
 from sre_core.problem import Problem
 
 

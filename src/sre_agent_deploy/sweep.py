@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sre_agent_deploy import duration
-from sre_agent_deploy.inventory import Doomed
+from sre_agent_deploy.config import duration
+from sre_agent_deploy.engine.inventory import Doomed
 from sre_agent_deploy.lifetime import TELLER
 from sre_agent_deploy.resource import TTL_TAG
 from sre_agent_deploy.resources.cognito_app_client import AppClient

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.graph import Blueprint
     from sre_agent_deploy.journal.file_store import FileStore
     from sre_agent_deploy.journal.record import State
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.place.place import Place
 
 SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "budgets")
 
@@ -86,7 +86,7 @@ def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
 
 
 def _serve(registry_file: Path) -> None:
-    from sre_agent_deploy import cleanup, local, run  # noqa: F401  # loaded here, so that no run has to
+    from sre_agent_deploy.place import local  # loaded here, so that no run has to
 
     local.scrub()
     registry = local._read(registry_file, json.loads(registry_file.read_text()))
@@ -103,7 +103,7 @@ def _serve(registry_file: Path) -> None:
 def _place(registry: Any) -> Place:
     """Clients that no call has gone through yet: runs inherit them, and share no connection."""
     from behaviours.killed_at import watch
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.place.place import Place
 
     place = Place(registry.aws("us-east-1"), registry)
     for service in SERVICES:
@@ -114,7 +114,7 @@ def _place(registry: Any) -> Place:
 def _drawn(config_file: Path, registry: Any) -> tuple[Config, Blueprint]:
     from sre_agent_deploy import run
     from sre_agent_deploy.config.load import load
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.place.place import Place
 
     config = load(config_file, environ={}, mode="local")
     assert not isinstance(config, tuple), config

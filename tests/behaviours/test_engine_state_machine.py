@@ -21,8 +21,8 @@ from behaviours.lanes import THOROUGH
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws, end, serve
 from fixtures.engine import Engine, site_of
+from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.site import Site
 from sre_core import clock
 from sre_core.problem import Refused
 

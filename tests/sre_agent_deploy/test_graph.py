@@ -7,11 +7,11 @@ from graphlib import TopologicalSorter
 
 import pytest
 
+from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
-from sre_agent_deploy.walk import walk
 
 POOL = Item(UserPool(name="pool", pool_name="p"))
 DOMAIN = Item(UserPoolDomain(name="domain", user_pool_id=Ref("pool", "user_pool_id"), domain="d"))

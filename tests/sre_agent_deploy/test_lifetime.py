@@ -9,7 +9,8 @@ import pytest
 
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
-from sre_agent_deploy import duration, lifetime
+from sre_agent_deploy import lifetime
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.plan import Action, Difference
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG, TTL_TAG
 

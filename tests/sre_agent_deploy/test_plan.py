@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sre_agent_deploy.generations import beside
+from sre_agent_deploy.engine.generations import beside
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Phase, Record
 from sre_agent_deploy.later import Ref

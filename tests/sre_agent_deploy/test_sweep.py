@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy import duration
-from sre_agent_deploy.inventory import Doomed
+from sre_agent_deploy.config import duration
+from sre_agent_deploy.engine.inventory import Doomed
 from sre_agent_deploy.lifetime import TELLER
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.sweep import Judged, Seen, judged

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sre_agent_deploy.patience import ALONE, Waits
+from sre_agent_deploy.engine.patience import ALONE, Waits
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from sre_agent_deploy.cli.opening import configured, read_again, unconfigured
 from sre_agent_deploy.cli.options import CONFIG
-from sre_agent_deploy.interrupt import Stop
+from sre_agent_deploy.engine.interrupt import Stop
+from sre_agent_deploy.engine.progress import Observer
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.progress import Observer
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.cleanup import Cleaned
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.config.retries import RetriesConfig
-    from sre_agent_deploy.inventory import Named
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.engine.inventory import Named
+    from sre_agent_deploy.place.place import Place
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def named_in(config: Config) -> dict[str, tuple[str, ...]]:
 
 def placed(config: Config) -> Place | None:
     """That AWS; None for the one of this machine where it does not run."""
-    from sre_agent_deploy.place import local_place, production_place
+    from sre_agent_deploy.place.place import local_place, production_place
 
     place = local_place(config, start=False) if config.mode == "local" else production_place(config)
     if isinstance(place, Problem):
@@ -78,8 +78,8 @@ def placed(config: Config) -> Place | None:
 
 def same_account(place: Place, config: Config, state: State | None) -> None:
     """Raises Refused where the credentials belong to another account than the one that is meant."""
-    from sre_agent_deploy.account import other_account
     from sre_agent_deploy.aws.attempt import Lost, attempt
+    from sre_agent_deploy.place.account import other_account
 
     account = attempt(lambda: place.aws.account_id, waits=place.aws.waits)
     if isinstance(account, Problem | Lost):
@@ -109,7 +109,7 @@ def taken_back(place: Place, deployment: str, store: Store, state: State | None,
 
 def aws_stopped(deployment: str, place: Place) -> bool:
     """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
-    from sre_agent_deploy import local
+    from sre_agent_deploy.place import local
 
     local.forgotten(deployment)
     return bool(place.registry and local.left(place.registry))

@@ -15,14 +15,14 @@ from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import STATE, config_option, json_option, length, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.cli.watching import watched
-from sre_agent_deploy.interrupt import EXIT_CODE, interrupted, interruptible
+from sre_agent_deploy.engine.interrupt import EXIT_CODE, interrupted, interruptible
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.cleanup import Cleaned
-    from sre_agent_deploy.inventory import Inventory, Named
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.engine.inventory import Inventory, Named
+    from sre_agent_deploy.place.place import Place
 
 
 @click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
@@ -78,7 +78,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
 
 def _found(place: Place, deployment: str, state: State | None, named: Named) -> Inventory:
     """Everything of a deployment. Raises Refused where somebody asked to stop: half of it would look like all of it."""
-    from sre_agent_deploy import inventory
+    from sre_agent_deploy.engine import inventory
 
     with watched(place, as_json=False) as seen:
         found = inventory.find_all(seen.aws, deployment, state, named)
@@ -104,14 +104,14 @@ def _agree(deployment: str, count: int, *, named: bool) -> None:
 
 def _left_behind(deployment: str) -> None:
     """What an AWS of this machine that was killed left on the disk goes too: credentials of its instances, sockets, the connection."""
-    from sre_agent_deploy import connection, local
+    from sre_agent_deploy.place import connection, local
 
     local.swept()
     connection.remove(deployment)
 
 
 def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> int:
-    from sre_agent_deploy import connection
+    from sre_agent_deploy.place import connection
 
     show_problems(cleaned.problems, as_json=as_json)
     if cleaned.problems:

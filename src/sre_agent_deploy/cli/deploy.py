@@ -15,7 +15,7 @@ from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_lifetime, show_plan, show_problems, show_report
 from sre_agent_deploy.cli.watching import watched
-from sre_agent_deploy.interrupt import EXIT_CODE
+from sre_agent_deploy.engine.interrupt import EXIT_CODE
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def deploy(
     config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, said: str, on_failure: str = "keep"
 ) -> int:
     """Deploy and answer the exit code."""
-    from sre_agent_deploy import local, run
+    from sre_agent_deploy import run
     from sre_agent_deploy.journal import lock
+    from sre_agent_deploy.place import local
 
     with opened(config_file, mode, state_file, start=True) as here, here.store.held(said), ExitStack() as locks:
         # What another process finished while this one waited for its turn counts.
@@ -80,7 +81,7 @@ def deploy(
 
 def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, journal: Journal, *, on_failure: str, as_json: bool) -> int:
     """Keep what was made, or take it back, as `--on-failure` says; the exit code."""
-    from sre_agent_deploy import local
+    from sre_agent_deploy.place import local
     from sre_agent_deploy.rollback import roll_back
 
     if on_failure == "keep":
@@ -113,7 +114,8 @@ def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
 
 
 def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_json: bool) -> int:
-    from sre_agent_deploy import connection, lifetime, run
+    from sre_agent_deploy import lifetime, run
+    from sre_agent_deploy.place import connection
     from sre_agent_deploy.report import files
     from sre_agent_deploy.resources.budgets_budget import Budget
 

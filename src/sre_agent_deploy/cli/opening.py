@@ -19,7 +19,7 @@ from sre_core.problem import Problem, Refused
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
     from sre_agent_deploy.config.models import Config
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.place.place import Place
 
 type Mode = Literal["production", "local"]
 
@@ -61,7 +61,7 @@ def _as_far_as_understood(config_file: Path, mode: str | None) -> Config | None:
 
 def _aws_of_the_state(config: Config | None) -> Aws:
     """The configuration's AWS, else the environment's. S3 itself tells botocore where a bucket is that is in another region."""
-    from sre_agent_deploy.place import production_place
+    from sre_agent_deploy.place.place import production_place
 
     return production_place(config or unconfigured("production")).aws
 
@@ -99,8 +99,8 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
 
     One that nobody needs when the command has ended - it only looked, or was refused - is stopped again.
     """
-    from sre_agent_deploy import local
-    from sre_agent_deploy.place import local_place, production_place
+    from sre_agent_deploy.place import local
+    from sre_agent_deploy.place.place import local_place, production_place
 
     # Where nothing else is named, the configuration of this folder is the one that is meant.
     store, state = remembered(state_file, config_file or (CONFIG if CONFIG.exists() else None), mode)
@@ -130,7 +130,7 @@ def still_there(state: State | None, place: Place) -> State | None:
 
     One that still runs counts, also for a command that works elsewhere: its records are all that leads to what it holds.
     """
-    from sre_agent_deploy import local
+    from sre_agent_deploy.place import local
 
     start = state.aws.get("start_id") if state else None
     if not start:

@@ -27,7 +27,7 @@ yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting
 
 def length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
     """An option's length of time. Raises BadParameter on anything else."""
-    from sre_agent_deploy import duration
+    from sre_agent_deploy.config import duration
 
     found = duration.parsed(text) if text else None
     if text is not None and found is None:

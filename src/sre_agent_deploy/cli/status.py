@@ -37,14 +37,15 @@ def command(state_file: Path | None, as_json: bool) -> None:
 
 
 def _runs(state: State) -> bool:
-    from sre_agent_deploy import local
+    from sre_agent_deploy.place import local
 
     registry = local.running()
     return registry is not None and registry.start_id == state.aws.get("start_id")
 
 
 def _show(state: State, store: Store) -> None:
-    from sre_agent_deploy import connection, lifetime
+    from sre_agent_deploy import lifetime
+    from sre_agent_deploy.place import connection
 
     alive = state.alive()
     click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.place}")

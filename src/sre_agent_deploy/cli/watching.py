@@ -10,13 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sre_agent_deploy.cli.render import observing, show_line
-from sre_agent_deploy.interrupt import interruptible
-from sre_agent_deploy.patience import TOLD_AFTER
-from sre_agent_deploy.progress import Event, Wait
+from sre_agent_deploy.engine.interrupt import interruptible
+from sre_agent_deploy.engine.patience import TOLD_AFTER
+from sre_agent_deploy.engine.progress import Event, Wait
 from sre_core import clock
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.place import Place
+    from sre_agent_deploy.place.place import Place
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sre_agent_deploy import duration
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import DURATION
-from sre_agent_deploy.patience import Patience
+from sre_agent_deploy.engine.patience import Patience
 
 
 class RetriesConfig(Section):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy import duration
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
 
 

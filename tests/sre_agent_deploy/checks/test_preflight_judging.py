@@ -21,7 +21,7 @@ from sre_agent_deploy.checks.before.services import Answered, every_service
 from sre_agent_deploy.checks.before.suite import stops
 from sre_agent_deploy.checks.check import Finding, Verdict
 from sre_agent_deploy.config.regions import known_regions
-from sre_agent_deploy.network import Network
+from sre_agent_deploy.place.network import Network
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 

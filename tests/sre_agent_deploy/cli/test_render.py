@@ -12,8 +12,8 @@ import pytest
 
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.cli.render import observing, show_plan, show_report
+from sre_agent_deploy.engine.progress import Event, Wait
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
-from sre_agent_deploy.progress import Event, Wait
 from sre_agent_deploy.report.report import Report
 from sre_core import clock
 from sre_core.problem import Problem

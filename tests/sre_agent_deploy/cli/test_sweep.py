@@ -16,11 +16,11 @@ from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
 from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.cli.sweep import Broom
-from sre_agent_deploy.interrupt import NEVER
+from sre_agent_deploy.engine.interrupt import NEVER
+from sre_agent_deploy.engine.progress import unobserved
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.place import Place
-from sre_agent_deploy.progress import unobserved
+from sre_agent_deploy.place.place import Place
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
 

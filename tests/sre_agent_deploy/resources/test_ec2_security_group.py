@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fixtures.answered import answered_once
-from sre_agent_deploy import settle
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.engine import settle
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 
 from .conftest import Marked

@@ -9,8 +9,8 @@ import pytest
 
 from fixtures.answered import refused_once
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.engine.remove import remove
 from sre_agent_deploy.later import Text
-from sre_agent_deploy.remove import remove
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import Statement

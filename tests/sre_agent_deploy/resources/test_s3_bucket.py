@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fixtures.answered import refused_once
-from sre_agent_deploy import settle
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.engine import settle
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
 from .conftest import Marked

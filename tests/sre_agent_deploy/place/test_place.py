@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.place import production_place
+from sre_agent_deploy.place.place import production_place
 from sre_core.problem import Refused
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.engine import Engine
-from sre_agent_deploy.interrupt import Stop
+from sre_agent_deploy.engine.interrupt import Stop
 from sre_agent_deploy.plan import Action
 from sre_core.problem import Problem
 

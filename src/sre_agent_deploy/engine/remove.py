@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sre_agent_deploy import duration, ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.held import told
+from sre_agent_deploy.config import duration
+from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.resource import Found, Resource, Waiting
+from sre_agent_deploy.resources.held import told
 from sre_core.problem import Problem
 
 

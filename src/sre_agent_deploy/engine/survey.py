@@ -8,17 +8,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sre_agent_deploy import generations, ownership
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.engine import generations, ownership
+from sre_agent_deploy.engine.interrupt import interrupted
+from sre_agent_deploy.engine.patience import left_until
+from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.interrupt import interrupted
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.later import Outputs, resolve
-from sre_agent_deploy.patience import left_until
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
 from sre_agent_deploy.resource import Found, Owned, Resource
-from sre_agent_deploy.walk import walk
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 

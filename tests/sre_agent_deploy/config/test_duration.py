@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent_deploy.duration import about, parsed, spelled
+from sre_agent_deploy.config.duration import about, parsed, spelled
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sre_agent_deploy.checks.after.deployed import Client, Deployed
 from sre_agent_deploy.later import Outputs
-from sre_agent_deploy.place import Place
+from sre_agent_deploy.place.place import Place
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sre_agent_deploy import duration
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.resource import Found, Ready, Resource
 from sre_core.problem import Problem
 
