@@ -9,7 +9,6 @@ import pytest
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import attempt
-from sre_agent_deploy.resource import Owned
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
 
@@ -81,14 +80,14 @@ def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: Us
     described = aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"]
     assert described["EmailVerificationSubject"] == "Welcome"
     assert described["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True, **invitation}
-    assert UserPool.owned(aws, mark.deployment) == (Owned(id, "user_pool"),)
+    assert [(owned.id, owned.name) for owned in UserPool.owned(aws, mark.deployment)] == [(id, "user_pool")]
 
 
 def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deployment: str) -> None:
     """A pool is ours by its tag; one that only has our name is not."""
     id = born(aws, pool, marked("user_pool"))
     aws.cognito.create_user_pool(PoolName=pool.pool_name)
-    assert UserPool.owned(aws, deployment) == (Owned(id, "user_pool"),)
+    assert [(owned.id, owned.name) for owned in UserPool.owned(aws, deployment)] == [(id, "user_pool")]
 
 
 def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
