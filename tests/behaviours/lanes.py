@@ -24,13 +24,13 @@ THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 
 class Lane:
-    """One empty AWS whose instances do not boot, an engine for it, and a folder to deploy from."""
+    """One empty AWS, an engine for it, and a folder to deploy from."""
 
     def __init__(self, folder: Path, opened: ExitStack, *options: str) -> None:
         self._folders = (folder / f"{number}" for number in count())
         self.desk = Desk(folder)
         self.desk.configure()
-        command = [sys.executable, "-m", "embedded_aws", "start", "--no-boot", "--state-dir", str(self.desk.state_dir), *options]
+        command = [sys.executable, "-m", "embedded_aws", "start", "--state-dir", str(self.desk.state_dir), *options]
         subprocess.run(command, env=unmeasured(), check=True, capture_output=True)
         opened.callback(self.desk.close)
         self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
@@ -54,11 +54,11 @@ class Lane:
 
 
 @contextmanager
-def lane(folder: Path, *options: str) -> Iterator[Lane]:
-    """A lane that ends with the block, and leaves no files."""
+def lane(folder: Path, *options: str, boots: bool = False) -> Iterator[Lane]:
+    """A lane that ends with the block, and leaves no files. Its instances run nothing, unless it `boots`."""
     folder.mkdir(parents=True)
     with ExitStack() as opened:
-        yield Lane(folder, opened, *options)
+        yield Lane(folder, opened, *(() if boots else ("--no-boot",)), *options)
     shutil.rmtree(folder, ignore_errors=True)
 
 
