@@ -117,6 +117,9 @@ class _Apply:
         record = self._record(change)
         if record and record.id == change.id:
             return record
+        if record and not record.id:
+            # Its answer never came; the plan has found what it made.
+            return self.journal.reached(record, "born", id=change.id)
         return self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation)
 
     def _mark(self, name: str, generation: int) -> Mark:

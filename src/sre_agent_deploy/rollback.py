@@ -29,12 +29,12 @@ def roll_back(
     aws: Aws, blueprint: Blueprint, plan: Plan, *, before: State | None, journal: Journal, observe: Observer = unobserved
 ) -> RolledBack:
     """Take back what a failed run made. `plan` is what it set out to do, `before` the state from before it."""
-    if before is None or not any(run.result == "applied" for run in before.runs):
+    if first(before, plan):
         cleaned = cleanup(aws, blueprint.deployment, journal, observe, stop=aws.waits.stop)
         return RolledBack(tuple(doomed.name for doomed in cleaned.removed), cleaned.problems)
     now = survey(aws, blueprint, journal.state)
     removed, problems = [], []
-    for record in reversed(newborn(before, journal.state, blueprint, now)):
+    for record in reversed(newborn(plan, journal.state, blueprint, now)):
         problem = remove(aws, kinds.by_kind(record.kind), record.id, record.name, blueprint.deployment)
         if problem:
             problems.append(problem)
@@ -45,14 +45,28 @@ def roll_back(
     return RolledBack(tuple(removed), (*problems, *([_partial(changed)] if changed else [])))
 
 
-def newborn(before: State, after: State, blueprint: Blueprint, now: Plan) -> tuple[Record, ...]:
+def first(before: State | None, plan: Plan) -> bool:
+    """Whether all there is may go: none of it was ever complete, and this state has seen the birth of each (pure).
+
+    A state that was lost, and found again by tags, proves nothing: what the plan found may have served for months.
+    """
+    born = {record.key for record in before.alive() if record.token} if before else set()
+    return _there(plan) <= born and not (before and before.served)
+
+
+def newborn(plan: Plan, after: State, blueprint: Blueprint, now: Plan) -> tuple[Record, ...]:
     """What the run made beside what served, and nothing that was there already has been led to since (pure)."""
-    old = {record.key for record in before.alive()}
-    made = [record for record in after.alive() if record.id and record.key not in old]
-    beside = [record for record in made if any(record.name == other.name for other in before.alive())]
+    there, served = _there(plan), {change.name for change in plan.changes if change.id}
+    made = [record for record in after.alive() if record.id and record.key not in there]
+    beside = [record for record in made if record.name in served]
     led = {change.name for change in now.changes if change.action is Action.KEEP} - {record.name for record in made}
     users = {name: {user for user, needs in blueprint.needs().items() if name in needs} for name in {record.name for record in beside}}
     return tuple(record for record in beside if not users[record.name] & led)
+
+
+def _there(plan: Plan) -> set[str]:
+    """The keys of what the plan found, other than what the user named."""
+    return {f"{change.name}-{change.generation}" for change in plan.changes if change.id and not change.named}
 
 
 def in_place(plan: Plan, now: Plan) -> tuple[str, ...]:

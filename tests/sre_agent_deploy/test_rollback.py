@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fixtures.cut import refused
+import pytest
+
+from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.plan import Action
@@ -53,3 +55,42 @@ def test_an_update_that_had_changed_something_in_place(engine: Engine) -> None:
     assert "gateway" in rolled.problems[0].what
     engine.sections.clear()
     assert engine.changes() == {"gateway": Action.UPDATE}
+
+
+def test_an_update_whose_state_was_lost(engine: Engine) -> None:
+    """Without a state nothing says that this is a first deployment: what was there before the run stays, in the run after it too."""
+    engine.deploy()
+    serving, bucket = engine.id_of("instance"), engine.id_of("bucket")
+    engine.forget()
+    engine.sections["deployment"] = {"volume_gb": 60}
+    for _ in range(2):
+        outcome, rolled = _failed(engine, "ec2", "AssociateAddress")
+        assert outcome.problems
+        assert (rolled.removed, rolled.problems) == (("instance",), ())
+        assert engine.plan().change("instance").id == serving
+        assert engine.id_of("bucket") == bucket
+    engine.sections.clear()
+    assert engine.changes() == {}
+
+
+def test_a_first_deployment_that_was_killed_before(engine: Engine) -> None:
+    """What the killed run made is known as this deployment's own, and goes back to nothing with the rest."""
+    with pytest.raises(Cut), cut_at(engine.aws, "CreateUserPool", "committed"):
+        engine.apply()
+    _, rolled = _failed(engine, "ec2", "RunInstances")
+    assert not rolled.problems
+    assert engine.state
+    assert engine.state.alive() == ()
+
+
+def test_a_deployment_anew_that_fails(engine: Engine) -> None:
+    """What was complete before it was cleaned up says nothing about what was made since: that goes back to nothing."""
+    engine.parts = ("gateway_role", "bucket")
+    engine.deploy()
+    engine.journal().ended("applied")
+    assert not engine.cleanup().problems
+    engine.journal().ended("cleaned up")
+    _, rolled = _failed(engine, "iam", "PutRolePolicy")
+    assert not rolled.problems
+    assert engine.state
+    assert engine.state.alive() == ()

@@ -45,8 +45,7 @@ class Journal:
 
     def adopted(self, name: str, kind: str, id: str, outputs: Outputs, *, generation: int = 1, named: bool = False) -> Record:
         """Write down something that exists already: found by its tags, or named by the user."""
-        token = f"{uuid.uuid4()}"
-        return self._put(Record(name, kind, generation, token, "ready", clock.stamp(), id=id, outputs=public(outputs), named=named))
+        return self._put(Record(name, kind, generation, "", "ready", clock.stamp(), id=id, outputs=public(outputs), named=named))
 
     def began(self, command: str) -> None:
         """Open an entry in the history of runs; the last 50 are kept."""

@@ -23,7 +23,9 @@ _READ: Mapping[str, Any] = {"extra": "forbid"}
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one resource. `token` is the client token of its birth; `outputs` never holds a secret."""
+    """What is known of one resource. `token` is the client token of its birth, empty where that is not on record; `outputs` never
+    holds a secret.
+    """
 
     name: str
     kind: str
@@ -85,6 +87,13 @@ class State:
     def current(self, name: str) -> Record | None:
         """The newest living generation of a resource."""
         return next(iter(self.generations(name)), None)
+
+    @property
+    def served(self) -> bool:
+        """Whether all of it has been there since it was last cleaned up; of what is older than the history, whether it was verified."""
+        ends = (run.result for run in reversed(self.runs))
+        decisive = next((end for end in ends if end in ("applied", "cleaned up")), "")
+        return decisive == "applied" or (not decisive and bool(self.verified_at))
 
     def with_record(self, record: Record) -> State:
         return dataclasses.replace(self, records={**self.records, record.key: record})
