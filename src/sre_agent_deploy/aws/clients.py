@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sre_agent_deploy.aws.at_once import AT_ONCE, bound
 from sre_agent_deploy.engine.patience import ALONE, Waits
 from sre_core.secret import Secret
 
@@ -53,14 +54,25 @@ class Session:
     def _boto3(self) -> Any:
         import boto3
 
-        if self.endpoint and self.endpoint.secret_access_key:
-            return boto3.Session(self.endpoint.access_key_id, self.endpoint.secret_access_key.reveal(), region_name=self.region)
-        return boto3.Session(region_name=self.region)
+        session = boto3.Session(region_name=self.region, **self._credentials())
+        session.events.register("creating-client-class", bound)
+        return session
+
+    def _credentials(self) -> dict[str, str]:
+        """Those of the endpoint; nothing where the usual ones are to be found."""
+        if not self.endpoint or not self.endpoint.secret_access_key:
+            return {}
+        return {"aws_access_key_id": self.endpoint.access_key_id, "aws_secret_access_key": self.endpoint.secret_access_key.reveal()}
 
     def _settings(self) -> dict[str, Any]:
         from botocore.config import Config
 
-        once: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 32, "connect_timeout": 10, "read_timeout": 60}
+        once: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "max_pool_connections": AT_ONCE,
+            "connect_timeout": 10,
+            "read_timeout": 60,
+        }
         if not self.endpoint:
             return {"config": Config(**once)}
         addressed = Config(**once, s3={"addressing_style": "path"}, proxies={} if self.endpoint.access_key_id else None)

@@ -1,0 +1,40 @@
+"""No service is asked more at the same time than it is good for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fixtures.embedded import EmbeddedAws
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.aws.at_once import AT_ONCE
+from sre_core.secret import Secret
+
+
+class UnderWay:
+    """How many calls are under way, and the most that ever were."""
+
+    def __init__(self, client: Any) -> None:
+        self._counting, self.now, self.most = threading.Lock(), 0, 0
+        client.meta.events.register("before-send", lambda **_: self._changes(1))
+        client.meta.events.register("after-call", lambda **_: self._changes(-1))
+
+    def _changes(self, by: int) -> None:
+        with self._counting:
+            self.now += by
+            self.most = max(self.most, self.now)
+
+
+def test_many_calls_at_once(unbooted: EmbeddedAws, faults: Callable[..., None]) -> None:
+    """Of a crowd of calls as many go out as there are places; the others wait for theirs, and all are answered."""
+    faults({"kind": "delay", "service": "sts", "seconds": 0.1})
+    registry = unbooted.registry
+    endpoint = Endpoint(unbooted.endpoint, unbooted.ca_file, registry["access_key_id"], Secret(registry["secret_access_key"]))
+    aws = Aws(region="us-east-1", endpoint=endpoint)
+    under_way = UnderWay(aws.sts)
+    with ThreadPoolExecutor(4 * AT_ONCE) as crowd:
+        answers = list(crowd.map(lambda _: aws.sts.get_caller_identity()["Account"], range(4 * AT_ONCE)))
+    assert answers == [unbooted.account_id] * (4 * AT_ONCE)
+    assert 1 < under_way.most <= AT_ONCE
