@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,9 @@ from sre_agent_deploy.cli.options import STATE, config_option, json_option, leng
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.engine.interrupt import EXIT_CODE, interrupted, interruptible
+from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.place import identity
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
         raise Refused(_which(asked.state_file or STATE))
+    if not re.fullmatch(identity.PATTERN, deployment):
+        raise Refused(_no_id(deployment))
     state = state if state and state.deployment == deployment else None
     config = configured_for(asked.config_file, asked.mode, state)
     named = {} if state else named_in(config)
@@ -71,7 +76,9 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
         return _shown(found, as_json=asked.as_json)
     if found.doomed and not asked.yes:
         _agree(deployment, len(found.doomed), named=deployment_id is not None)
-    with observing(as_json=asked.as_json) as observe, interruptible() as stop:
+    # Another folder's state file is another lock; the same deployment is the same one.
+    mine = lock.held(lock.of_deployment(deployment), "cleanup")
+    with mine, observing(as_json=asked.as_json) as observe, interruptible() as stop:
         cleaned = taken_back(place, deployment, store, state, observe, named=named, stop=stop)
     return _told(deployment, cleaned, place, as_json=asked.as_json)
 
@@ -147,6 +154,18 @@ def _unconfirmed(deployment: str, count: int) -> Problem:
         do=(
             "Look first: `sre-agent-deploy cleanup --dry-run`.",
             f"If that is wanted, say so: add --yes, or name it with --deployment-id {deployment}.",
+        ),
+    )
+
+
+def _no_id(text: str) -> Problem:
+    return Problem(
+        code="CLEANUP-NO-ID",
+        what=f"Nothing was deleted: {text} is no deployment's id.",
+        why="An id is `sre-` and ten of the characters 0-9 and a-f; a part of one could be a part of somebody else's names, too.",
+        do=(
+            "Give the whole id: it is the value of the tag sre-agent:deployment-id, and what `sre-agent-deploy status` begins with.",
+            "If it comes from a state file that somebody edited, put back a good copy.",
         ),
     )
 

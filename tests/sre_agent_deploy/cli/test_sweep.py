@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from behaviours import lister
-from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
 from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.cli.sweep import Broom
@@ -28,23 +27,7 @@ type Swept = Callable[..., tuple[int, str, str]]
 type Made = Callable[..., Engine]
 
 
-@pytest.fixture(autouse=True)
-def folder(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, somewhere, whose shell speaks to that account."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    registry = unbooted.registry
-    settings = {
-        "SRE_AGENT_STATE_DIR": str(tmp_path / "state-folder"),
-        "AWS_ENDPOINT_URL": unbooted.endpoint,
-        "AWS_CA_BUNDLE": unbooted.ca_file,
-        "AWS_ACCESS_KEY_ID": registry["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    return folder
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture
