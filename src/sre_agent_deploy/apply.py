@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,15 +61,11 @@ class _Apply:
 
     def clear_the_way(self) -> None:
         """Delete what must be gone before its replacement can be made, dependents first."""
-        for change in reversed(self.plan.changes):
-            if change.action is Action.REPLACE and not generations.beside(change):
-                self._remove(change)
+        self._remove_each(change for change in self.plan.changes if change.action is Action.REPLACE and not generations.beside(change))
 
     def retire(self) -> None:
         """Delete what the configuration no longer asks for, and what stood beside its replacement until now."""
-        for change in reversed(self.plan.changes):
-            if change.action is Action.DELETE or generations.beside(change):
-                self._remove(change)
+        self._remove_each(change for change in self.plan.changes if change.action is Action.DELETE or generations.beside(change))
 
     def visit(self, name: str) -> bool:
         """Bring one resource to where it should be. Answers whether its dependents may go on."""
@@ -132,19 +128,26 @@ class _Apply:
     def _record(self, change: Change) -> Record | None:
         return self.journal.state.records.get(f"{change.name}-{change.generation}")
 
+    def _remove_each(self, changes: Iterable[Change]) -> None:
+        for change in reversed([*changes]):
+            if not self.stop.asked:
+                self._remove(change)
+
     def _remove(self, change: Change) -> None:
         record = self._record(change)
         aws, kind = self._aws(change), kinds.by_kind(change.kind)
 
         def gone() -> Problem | None:
-            dying = record and self.journal.reached(record, "dying")
+            # A birth that nobody has looked up yet stays an intent until somebody has.
+            if record and record.id:
+                self.journal.reached(record, "dying")
             ids = (change.id,) if change.id else begun(aws, kind, record, self.blueprint.deployment)
             if isinstance(ids, Problem):
                 return ids
             removed = [remove(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
             problem = next(filter(None, removed), None)
-            if not problem and dying:
-                self.journal.reached(dying, "gone")
+            if not problem and record:
+                self.journal.reached(record, "gone")
             return problem
 
         self._report(change, gone, "delete")

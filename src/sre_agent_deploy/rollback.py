@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.cleanup import cleanup
+from sre_agent_deploy.engine.interrupt import interrupted
 from sre_agent_deploy.engine.progress import Observer, unobserved
 from sre_agent_deploy.engine.remove import remove
 from sre_agent_deploy.engine.survey import survey
@@ -33,8 +34,12 @@ def roll_back(
         cleaned = cleanup(aws, blueprint.deployment, journal, observe, stop=aws.waits.stop)
         return RolledBack(tuple(doomed.name for doomed in cleaned.removed), cleaned.problems)
     now = survey(aws, blueprint, journal.state)
-    removed, problems = [], []
+    removed: list[str] = []
+    problems: list[Problem] = []
     for record in reversed(newborn(plan, journal.state, blueprint, now)):
+        if aws.waits.stop.asked:
+            problems.append(interrupted())
+            break
         problem = remove(aws, kinds.by_kind(record.kind), record.id, record.name, blueprint.deployment)
         if problem:
             problems.append(problem)

@@ -6,6 +6,8 @@ import pytest
 
 from fixtures.cut import Cut, cut_at, no_mutation
 from fixtures.engine import Engine
+from sre_agent_deploy.engine.interrupt import Stop
+from sre_agent_deploy.engine.progress import unobserved
 from sre_agent_deploy.plan import Action
 
 
@@ -113,3 +115,17 @@ def test_a_machine_whose_boot_has_failed(engine: Engine) -> None:
     assert (change.action, change.because) == (Action.REPLACE, "its bootstrap failed at front_door")
     engine.deploy()
     assert _instances(engine) == [_serving(engine)] != [old]
+
+
+def test_a_stop_while_old_ones_go(engine: Engine) -> None:
+    """What is being deleted is finished; nothing more is deleted, and the next run goes on."""
+    engine.parts = ("user_pool", "address", "gateway_role")
+    engine.deploy()
+    engine.parts = ("user_pool",)
+    plan, stop = engine.plan(), engine.stop
+    engine.watcher = lambda event: stop.ask() if event.what.startswith("delete ") else None
+    outcome = engine.apply(plan)
+    assert [problem.code for problem in outcome.problems] == ["RUN-INTERRUPTED"]
+    assert len([event for event in engine.observed if event.what.startswith("delete ") and event.step == "started"]) == 1
+    engine.stop, engine.watcher = Stop(), unobserved
+    engine.deploy()
