@@ -12,7 +12,7 @@ from typing import Any
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.later import Outputs, refs
-from sre_agent_deploy.resource import GENERATION_TAG, Found, Resource
+from sre_agent_deploy.resource import Found, Resource, generation_of
 from sre_core.problem import Problem
 
 
@@ -112,7 +112,7 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
         "AWS already matches the configuration",
         differences,
         id=found.id,
-        generation=record.generation if record else generation_of(found),
+        generation=record.generation if record else generation_of(found.tags or {}),
         outputs=found.outputs,
     )
     if found.broken:
@@ -124,12 +124,6 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
     if record and record.phase in ("intended", "born"):
         return dataclasses.replace(keep, action=Action.UPDATE, because="its configuration was not finished")
     return keep
-
-
-def generation_of(found: Found[Any]) -> int:
-    """The generation that its tags tell; the first where they tell none."""
-    told = (found.tags or {}).get(GENERATION_TAG, "")
-    return int(told) if told.isdecimal() else 1
 
 
 def best(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:

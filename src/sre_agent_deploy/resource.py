@@ -41,6 +41,12 @@ class Mark:
         return [{"Key": key, "Value": value} for key, value in self.tags().items()]
 
 
+def generation_of(tags: Mapping[str, str]) -> int:
+    """The generation that its tags tell; the first where they tell none, or somebody has edited them."""
+    told = tags.get(GENERATION_TAG, "")
+    return int(told) if told.isdecimal() else 1
+
+
 @dataclass(frozen=True)
 class Owned:
     """One existing resource of a deployment, as listings reveal it."""
@@ -55,7 +61,7 @@ class Owned:
 
     @classmethod
     def tagged(cls, id: str, tags: Mapping[str, str], created: datetime | None = None) -> Owned:
-        return cls(id, tags.get(NAME_TAG, ""), int(tags.get(GENERATION_TAG, "1")), tags.get(TTL_TAG, ""), created)
+        return cls(id, tags.get(NAME_TAG, ""), generation_of(tags), tags.get(TTL_TAG, ""), created)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sre_agent_deploy.resource import NAME_TAG, Mark
+import pytest
+
+from sre_agent_deploy.resource import GENERATION_TAG, NAME_TAG, Mark, Owned
 
 
 def test_a_users_tags_never_replace_ours() -> None:
@@ -14,3 +16,9 @@ def test_a_users_tags_never_replace_ours() -> None:
         "sre-agent:resource": "bucket",
         "sre-agent:generation": "2",
     }
+
+
+@pytest.mark.parametrize(("told", "generation"), [("3", 3), ("", 1), ("two", 1), ("-1", 1)])
+def test_a_generation_that_somebody_edited(told: str, generation: int) -> None:
+    """Tags are edited by hand: what is no number counts as the first, and is nobody's traceback."""
+    assert Owned.tagged("b-1", {NAME_TAG: "bucket", GENERATION_TAG: told}).generation == generation

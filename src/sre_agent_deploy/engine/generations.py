@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sre_agent_deploy.journal.record import Record
-from sre_agent_deploy.plan import Action, Change, generation_of
-from sre_agent_deploy.resource import Found
+from sre_agent_deploy.plan import Action, Change
+from sre_agent_deploy.resource import Found, generation_of
 from sre_agent_deploy.resources import kinds
 
 
@@ -17,7 +17,7 @@ def record_of(found: Found[Any] | None, records: Sequence[Record]) -> Record | N
     if found is None:
         return next(iter(records), None)
     known = (record for record in records if record.id == found.id)
-    intended = (record for record in records if not record.id and record.generation == generation_of(found))
+    intended = (record for record in records if not record.id and record.generation == generation_of(found.tags or {}))
     return next(known, None) or next(intended, None)
 
 
@@ -41,7 +41,7 @@ def beside(change: Change) -> bool:
 def superseded(change: Change, candidates: Sequence[Found[Any]], records: Sequence[Record], deployment: str) -> Iterator[Change]:
     """What goes once `change` is done: older generations, and births that were begun and are no longer wanted."""
     stays = {change.generation, change.next_generation}
-    listed = {found.id: generation_of(found) for found in candidates if found.owner(deployment) == "us" and not change.named}
+    listed = {found.id: generation_of(found.tags or {}) for found in candidates if found.owner(deployment) == "us" and not change.named}
     known = {record.id: record.generation for record in records if record.id and not record.named and record.generation not in stays}
     gone = {*stays, *listed.values()}
     begun = [("", record.generation) for record in records if not record.id and record.generation not in gone]
