@@ -23,8 +23,8 @@ _TAKEN = ("PreconditionFailed", "412")
 class S3Lock:
     """One object beside the state. A lock that has expired, or whose owner on this host is dead, is taken over."""
 
-    def __init__(self, aws: Aws, bucket: str, key: str, place: str) -> None:
-        self._aws, self._bucket, self._key, self._place = aws, bucket, key, place
+    def __init__(self, aws: Aws, bucket: str, key: str, place: str, lives: timedelta = LIVES) -> None:
+        self._aws, self._bucket, self._key, self._place, self._lives = aws, bucket, key, place, lives
 
     @contextlib.contextmanager
     def held(self, command: str) -> Iterator[None]:
@@ -71,15 +71,20 @@ class S3Lock:
 
     def _renew(self, mine: Owner, etag: str, done: threading.Event) -> None:
         # A lock that was lost is not fought for: the next write of the state fails, and with it the run.
-        while etag and not done.wait(LIVES.total_seconds() / 3):
-            renewed = attempt(lambda etag=etag: self._written(mine, IfMatch=etag), waits=self._aws.waits)  # type: ignore[misc]
+        while etag and not done.wait(self._lives.total_seconds() / 3):
+            renewed = attempt(lambda etag=etag: self._written(mine, IfMatch=etag) or self._own(mine), waits=self._aws.waits)  # type: ignore[misc]
             etag = renewed if isinstance(renewed, str) else etag if isinstance(renewed, Lost) else ""
+
+    def _own(self, mine: Owner) -> str:
+        """The version that a renewal made whose answer was lost; none where the lock is somebody else's."""
+        there = self._read()
+        return there[0] if there and there[1].nonce == mine.nonce else ""
 
     def _put(self, owner: Owner, **condition: str) -> str:
         return _asked(self._aws, lambda: self._written(owner, **condition))
 
     def _written(self, owner: Owner, **condition: Any) -> str:
-        body = replace(owner, expires=clock.stamp(clock.now() + LIVES)).written()
+        body = replace(owner, expires=clock.stamp(clock.now() + self._lives)).written()
         put = self._aws.s3.put_object
         return or_none(lambda: put(Bucket=self._bucket, Key=self._key, Body=body, **condition)["ETag"], _TAKEN) or ""
 

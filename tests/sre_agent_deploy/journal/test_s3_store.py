@@ -6,6 +6,9 @@ import dataclasses
 import json
 import secrets
 import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +19,9 @@ from fixtures.engine import deployers_aws
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.s3_lock import S3Lock
 from sre_agent_deploy.journal.s3_store import S3Store
+from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 STATE = State("sre-1", "123456789012", "us-east-1", "production", "/config.yaml", {"endpoint": "", "start_id": ""})
@@ -143,6 +148,23 @@ def test_a_lock_that_is_taken_away(unbooted: EmbeddedAws, bucket: str) -> None:
     assert taken.host == "another"
     with store.held("deploy"):
         pass
+
+
+def test_a_renewal_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str, faults: Callable[..., None]) -> None:
+    """Sent again it meets itself; the lock is renewed for as long as its owner lives."""
+
+    def shown() -> Owner:
+        return Owner.parse(unbooted.client("s3").get_object(Bucket=bucket, Key="lock")["Body"].read())
+
+    lock = S3Lock(deployers_aws(unbooted), bucket, "lock", "s3://state", lives=timedelta(seconds=3))
+    with lock.held("deploy"):
+        faults({"kind": "cut", "operation": "PutObject", "nth": 1, "committed": True})
+        lost = clock.parse(shown().expires) + timedelta(seconds=1)
+        deadline = time.monotonic() + 20
+        while clock.parse(shown().expires) <= lost + timedelta(seconds=1) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert clock.parse(shown().expires) > lost + timedelta(seconds=1)
+        assert lock.owner()
 
 
 def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
