@@ -13,7 +13,7 @@ import pytest
 
 from behaviours import lister
 from behaviours.command_line import Desk
-from behaviours.engine import engine
+from behaviours.engine import Ran, engine
 from behaviours.killed_at import MOMENTS
 from behaviours.lanes import THOROUGH, Lane, every, lane
 
@@ -26,6 +26,9 @@ OTHERWISE = {
     "deployment": {"ssh_cidrs": ["192.0.2.0/24"]},
     "limits": {"monthly_usd": 60},
 }
+
+
+ONE_OF_EACH = {"buckets": 1, "pools": 1, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4}
 
 
 @dataclass(frozen=True)
@@ -124,34 +127,35 @@ def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -
 @pytest.mark.timeout(1800)
 def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     """Killed at each of its calls and resumed by a run that is killed at the next, it ends verified, with one of each; then its
-    cleanup, killed as often, ends with nothing.
+    update, killed as often, ends likewise; then its cleanup ends with nothing.
     """
     assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
     before = lister.everything(desk.client)
     with engine(desk.registry_file, {"SRE_AGENT_STATE_DIR": str(desk.state_dir)}) as runs:
-        deaths = desk.folder / "deaths"
-        while (ran := runs.deploy(desk.folder, ratchet=str(deaths), moments=" ".join(MOMENTS))).killed:
-            pass
-        assert ran.code == 0, ran.said
-        verified = desk.deploy("resume")
-        assert verified.code == 0, verified.text
-        assert "is verified" in verified.out
-        there = lister.everything(desk.client)
-        assert {kind: len(there[kind]) for kind in ("buckets", "pools", "instances", "addresses", "gateways", "targets")} == {
-            "buckets": 1,
-            "pools": 1,
-            "instances": 1,
-            "addresses": 1,
-            "gateways": 1,
-            "targets": 4,
-        }
-        deletes = desk.folder / "deletes"
-        while (ran := runs.cleanup(desk.folder, ratchet=str(deletes), moments=" ".join(MOMENTS if THOROUGH else MOMENTS[1:2]))).killed:
-            pass
-        assert ran.code == 0, ran.said
+        tried("kills of one and the same deployment", _ratcheted(runs.deploy, desk.folder, "deaths", MOMENTS))
+        _verified(desk)
+        desk.configure(**OTHERWISE, alerts={"email": "team@example.com"})
+        tried("kills of its update", _ratcheted(runs.deploy, desk.folder, "updates", MOMENTS))
+        _verified(desk)
+        tried("kills of its cleanup", _ratcheted(runs.cleanup, desk.folder, "deletes", MOMENTS if THOROUGH else MOMENTS[1:2]))
     assert lister.everything(desk.client) == before
-    tried("kills of one and the same deployment", len(deaths.read_text().splitlines()))
-    tried("kills of its cleanup", len(deletes.read_text().splitlines()))
+
+
+def _ratcheted(work: Callable[..., Ran], folder: Path, name: str, moments: Sequence[str]) -> int:
+    """Run until a run is not killed any more, which must end well; answers how many were."""
+    deaths = folder / name
+    while (ran := work(folder, ratchet=str(deaths), moments=" ".join(moments))).killed:
+        pass
+    assert ran.code == 0, ran.said
+    return len(deaths.read_text().splitlines())
+
+
+def _verified(desk: Desk) -> None:
+    verified = desk.deploy("resume")
+    assert verified.code == 0, verified.text
+    assert "is verified" in verified.out
+    there = lister.everything(desk.client)
+    assert {kind: len(there[kind]) for kind in ONE_OF_EACH} == ONE_OF_EACH
 
 
 def _difference(here: Lane, wanted: dict[str, int]) -> str:
