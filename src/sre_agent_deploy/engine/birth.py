@@ -29,14 +29,15 @@ def birth(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | 
     for left in reversed(range(TRIES)):
         begun = _intended(journal, mark)
         if begun:
-            earlier = _earlier(aws, wanted, mark, begun)
+            # With a client token, or a name that only one can have, sending it again is itself the question.
+            earlier = _shown(aws, wanted, mark, timedelta(0) if wanted.TOKEN or wanted.UNIQUE else _hidden(wanted, begun))
             if isinstance(earlier, Problem):
                 return earlier
             if earlier:
                 return journal.reached(begun, "born", id=earlier)
         made = _made(aws, wanted, journal, mark)
         if isinstance(made, Problem):
-            return _refused(aws, wanted, journal, mark, made)
+            return _refused(aws, wanted, journal, mark, made, again=begun is not None)
         if isinstance(made, Record):
             return made
         if not left:
@@ -91,19 +92,28 @@ def _asked(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record |
     return made if isinstance(made, Problem | Lost) else journal.reached(made[0], "born", id=made[1])
 
 
-def _refused(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, refusal: Problem) -> Record | Problem:
-    """A name that is taken may be taken by ourselves: by an attempt whose answer was lost. Any other refusal made nothing."""
-    begun, id = _intended(journal, mark), _ours(aws, wanted, mark)
-    if begun is None or isinstance(id, Problem):
+def _refused(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, refusal: Problem, *, again: bool) -> Record | Problem:
+    """A name that is taken may be taken by ourselves: `again`, by an attempt whose answer was lost and which AWS may still hide.
+
+    Any other refusal made nothing.
+    """
+    begun = _intended(journal, mark)
+    if begun is None:
+        return refusal
+    id = _shown(aws, wanted, mark, _hidden(wanted, begun) if again else timedelta(0))
+    if isinstance(id, Problem):
         return refusal
     record = journal.reached(begun, "born" if id else "gone", id=id)
     return record if id else refusal
 
 
-def _earlier(aws: Aws, wanted: Resource, mark: Mark, record: Record) -> str | Problem | None:
-    """The id of what an earlier attempt made; None once AWS can't be hiding it any more, a Problem where nobody could look."""
-    # With a client token, or a name that only one can have, sending it again is itself the question.
-    within = timedelta(0) if wanted.TOKEN or wanted.UNIQUE else left_until(clock.parse(record.intended_at) + wanted.SETTLES)
+def _hidden(wanted: Resource, record: Record) -> timedelta:
+    """How long AWS may still be hiding what came of an attempt."""
+    return left_until(clock.parse(record.intended_at) + wanted.SETTLES)
+
+
+def _shown(aws: Aws, wanted: Resource, mark: Mark, within: timedelta) -> str | Problem | None:
+    """The id of what an earlier attempt made; None where it is not shown in time, a Problem where nobody could look."""
     for _ in aws.waits.looks("shown", "whether an earlier attempt made it", within):
         if id := _ours(aws, wanted, mark):
             return id

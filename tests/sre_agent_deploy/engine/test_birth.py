@@ -104,6 +104,19 @@ def test_the_name_is_taken_by_ourselves(engine: Engine, faults: Faults) -> None:
     assert engine.changes() == {}
 
 
+def test_a_refusal_after_an_answer_that_was_lost(engine: Engine, faults: Faults) -> None:
+    """What AWS hides is not gone: a birth that may have happened stays looked for, whatever its second try is told."""
+    engine.parts = ("security_group",)
+    plan = engine.plan()
+    faults(
+        {"kind": "cut", "operation": "CreateSecurityGroup", "nth": 1, "committed": True},
+        {"kind": "lag", "operation": "DescribeSecurityGroups", "seconds": 4},
+    )
+    assert [problem.code for problem in engine.apply(plan).problems] == []
+    faults()
+    assert engine.changes() == {}
+
+
 def test_a_refusal(engine: Engine, faults: Faults) -> None:
     """A refused birth made nothing, and is not on record as if it might have."""
     engine.parts = ("gateway_role",)
