@@ -58,7 +58,7 @@ class Session:
         session.events.register("creating-client-class", bound)
         return session
 
-    def _credentials(self) -> dict[str, str]:
+    def _credentials(self) -> dict[str, Any]:
         """Those of the endpoint; nothing where the usual ones are to be found."""
         if not self.endpoint or not self.endpoint.secret_access_key:
             return {}
