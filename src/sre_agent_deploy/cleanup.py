@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import teardown
-from sre_agent_deploy.engine.interrupt import NEVER, Stop, interrupted
+from sre_agent_deploy.engine.interrupt import NEVER, Stop, deleting_stopped
 from sre_agent_deploy.engine.inventory import NONE, Doomed, Named, find_all
 from sre_agent_deploy.engine.progress import Event, Observer, unobserved
 from sre_agent_deploy.engine.remove import is_there, remove
@@ -78,7 +78,7 @@ class _Cleaning:
     def problems(self, shown: Iterable[Doomed]) -> tuple[Problem, ...]:
         """What remains and why; `shown` is what the last listing still shows."""
         if self.stop.asked:
-            return (*self._told(), interrupted())
+            return (*self._told(), deleting_stopped())
         return (*self._told(), *map(_made_anew, self.remaining(shown)))
 
     def _told(self) -> list[Problem]:

@@ -10,14 +10,14 @@ from behaviours import lister
 from behaviours.command_line import Desk, Ended
 
 
-def _interrupted(desk: Desk, times: int) -> Ended:
-    """Press Ctrl-C once the first resource is made."""
-    process = desk.started("sre_agent_deploy", "deploy")
+def _interrupted(desk: Desk, times: int, *words: str, after: str = "create AWS::") -> Ended:
+    """Press Ctrl-C once the first resource is made, or deleted."""
+    process = desk.started("sre_agent_deploy", *(words or ("deploy",)))
     assert process.stderr is not None
     seen = ""
     for line in process.stderr:
         seen += line
-        if "  ok " in line and "create AWS::" in line:
+        if "  ok " in line and after in line:
             break
     for _ in range(times):
         process.send_signal(signal.SIGINT)
@@ -40,6 +40,8 @@ def test_interrupted_while_waiting(desk: Desk) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert "RUN-INTERRUPTED" in err
+    assert "Run the same command again." in err
+    assert "`sre-agent-deploy resume`" not in err, "nothing was begun that could be gone on with"
 
 
 def test_interrupted_once_and_twice(desk: Desk) -> None:
@@ -61,4 +63,21 @@ def test_interrupted_once_and_twice(desk: Desk) -> None:
 
     cleaned = desk.deploy("cleanup", "--yes")
     assert cleaned.code == 0, cleaned.text
+    assert lister.everything(desk.client) == before
+
+
+def test_interrupted_cleanup(desk: Desk) -> None:
+    """Whoever deletes is told how to go on deleting, not how to make it again, and no number that is not true."""
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    before = lister.everything(desk.client)
+    assert "NOT verified" in desk.deploy("deploy").out
+
+    stopped = _interrupted(desk, 1, "cleanup", "--yes", after="delete AWS::")
+    assert stopped.code == 130, stopped.text
+    assert "Delete the rest: run the same command again." in stopped.err
+    assert "`sre-agent-deploy resume`" not in stopped.err
+    assert " remain" not in stopped.err
+    assert "Next: sre-agent-deploy cleanup" in desk.deploy("status").out
+
+    assert desk.deploy("cleanup", "--yes").code == 0
     assert lister.everything(desk.client) == before

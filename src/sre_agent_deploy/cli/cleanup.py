@@ -16,7 +16,7 @@ from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import STATE, config_option, json_option, length, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.cli.watching import watched
-from sre_agent_deploy.engine.interrupt import EXIT_CODE, interrupted, interruptible
+from sre_agent_deploy.engine.interrupt import EXIT_CODE, interruptible, looking_stopped
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.place import identity
@@ -90,7 +90,7 @@ def _found(place: Place, deployment: str, state: State | None, named: Named) -> 
     with watched(place, as_json=False) as seen:
         found = inventory.find_all(seen.aws, deployment, state, named)
     if seen.aws.waits.stop.asked:
-        raise Refused(interrupted())
+        raise Refused(looking_stopped())
     return found
 
 
@@ -122,7 +122,7 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
 
     show_problems(cleaned.problems, as_json=as_json)
     if cleaned.problems:
-        click.echo(f"{len(cleaned.removed)} deleted, {len(cleaned.problems)} remain: run the same command again.", err=True)
+        click.echo(left(cleaned), err=True)
         return EXIT_CODE if cleaned.stopped else 1
     connection.remove(deployment)
     stopped = aws_stopped(deployment, place)
@@ -135,6 +135,13 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
         if stopped:
             click.echo("The AWS of this machine, which was started for it, is stopped.")
     return 0
+
+
+def left(cleaned: Cleaned) -> str:
+    """How far a cleanup came, in one line. What remains is told before it, with what each needs: the same command alone may not help."""
+    if cleaned.stopped:
+        return f"{len(cleaned.removed)} deleted before the stop."
+    return f"{len(cleaned.removed)} deleted. Why not all is said above: do what stands there, then run the same command again."
 
 
 def _either() -> Problem:

@@ -11,7 +11,7 @@ import click
 from sre_agent_deploy.cli.opening import gone, remembered
 from sre_agent_deploy.cli.options import STATE, json_option, state_option
 from sre_agent_deploy.cli.render import show_lifetime
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.record import Run, State
 from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
@@ -68,13 +68,20 @@ def _show(state: State, store: Store) -> None:
     if owner:
         return
     if unfinished or (last and last.result not in DONE):
-        click.echo("Not finished. Next: sre-agent-deploy resume   (or: cleanup)")
+        click.echo(_way_on(last))
         return
     click.echo(f"Verified: {state.verified_at or 'not yet; run sre-agent-deploy verify'}")
     file = connection.path_of(state.deployment)
     if file.exists():
         click.echo(f"Assistant: {json.loads(file.read_text(encoding='utf-8'))['assistant_url']}")
     click.echo('Next: sre-agent --prompt "What is wrong right now?"   (or: verify, plan, cleanup)')
+
+
+def _way_on(last: Run | None) -> str:
+    """What finishes what the last run began: after a cleanup, `resume` would make again what is deleted."""
+    if last and last.command == "cleanup":
+        return "Not finished. Next: sre-agent-deploy cleanup   (or make it whole again: deploy)"
+    return "Not finished. Next: sre-agent-deploy resume   (or: cleanup)"
 
 
 def _none(path: Path) -> Problem:

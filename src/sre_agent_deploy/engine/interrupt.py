@@ -65,6 +65,26 @@ def interrupted() -> Problem:
     )
 
 
+def looking_stopped() -> Problem:
+    """Somebody asked to stop while AWS was only looked at: there is nothing to go on with."""
+    return Problem(
+        code="RUN-INTERRUPTED",
+        what="The run was stopped while it looked at what AWS has.",
+        why="Ctrl-C, or a signal to end, asked for it. Looking changes nothing.",
+        do=("Run the same command again.",),
+    )
+
+
+def deleting_stopped() -> Problem:
+    """Somebody asked to stop while a deployment was being deleted: going on means to delete, not to make it again."""
+    return Problem(
+        code="RUN-INTERRUPTED",
+        what="The cleanup was stopped before its end.",
+        why="Ctrl-C, or a signal to end, asked for it. What was deleted is gone; the rest still exists.",
+        do=("Delete the rest: run the same command again.", "Or make the deployment whole again: `sre-agent-deploy deploy`."),
+    )
+
+
 def told_of(problems: Iterable[Problem]) -> bool:
     """Whether one of these says that somebody asked to stop."""
     return any(problem.code == "RUN-INTERRUPTED" for problem in problems)

@@ -8,7 +8,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine import ownership
-from sre_agent_deploy.resource import Found, Resource, Waiting
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, Waiting
 from sre_agent_deploy.resources.held import told
 from sre_core.problem import Problem
 
@@ -70,8 +70,11 @@ def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
     return Problem(
         code="CLEANUP-NOT-OURS",
         what=f"{id} ({kind.KIND}) was not deleted.",
-        why=f"It does not carry the tag of deployment {deployment}: it is somebody else's, or the state file was edited.",
-        do=("Look at it in the Console; if it is really yours, delete it there.",),
+        why=f"It does not carry the tag of deployment {deployment}: somebody else's, or the tag was taken off, or the state file edited.",
+        do=(
+            f"If it is yours, delete it by hand, or give it back its tag {DEPLOYMENT_TAG} = {deployment} and run the same command again.",
+            "If it is somebody else's, leave it: once nothing else is told here, delete the state file, which alone still points at it.",
+        ),
     )
 
 

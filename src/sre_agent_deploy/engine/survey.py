@@ -11,7 +11,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import generations, ownership
-from sre_agent_deploy.engine.interrupt import interrupted
+from sre_agent_deploy.engine.interrupt import looking_stopped
 from sre_agent_deploy.engine.patience import left_until
 from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.graph import Blueprint, Item
@@ -31,7 +31,7 @@ def survey(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
     looking = _Survey(aws, blueprint, state)
     walk(blueprint.sorter(), looking.visit, aws.waits.stop)
     if aws.waits.stop.asked:
-        raise Refused(interrupted())
+        raise Refused(looking_stopped())
     names = [item.name for item in blueprint]
     changes = [looking.changes[name] for name in names if name in looking.changes]
     superseded = [change for name in names for change in looking.superseded.get(name, ())]
