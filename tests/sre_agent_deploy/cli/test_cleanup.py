@@ -1,12 +1,38 @@
-"""What a cleanup says at its end."""
+"""`cleanup`, as it is typed: it takes back one deployment, and nothing that is only called alike."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from sre_agent_deploy.cleanup import Cleaned
 from sre_agent_deploy.cli.cleanup import left
+from sre_agent_deploy.cli.root import main
+from sre_agent_deploy.journal import lock
 from sre_core.problem import Problem
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 TOLD = Problem(code="CLEANUP-NOT-OURS", what="It was not deleted.", why="It is not ours.", do=("Leave it.",))
+
+
+@pytest.mark.parametrize("text", ["sre-", "s", "sre-c434f62d1", "sre-c434f62d1f/..", "../sre-c434f62d1f"])
+def test_what_is_no_deployments_id(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A part of an id would be a part of other deployments' names too: it is refused before anything is looked for."""
+    with pytest.raises(SystemExit) as ended:
+        main(["cleanup", "--deployment-id", text, "--yes"])
+    assert ended.value.code == 1
+    assert "CLEANUP-NO-ID" in capsys.readouterr().err
+
+
+def test_a_deployment_that_is_worked_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its id alone, from another folder, it is not taken back under somebody's hands."""
+    with lock.held(lock.of_deployment("sre-0123456789"), "deploy"), pytest.raises(SystemExit) as ended:
+        main(["cleanup", "--deployment-id", "sre-0123456789", "--yes"])
+    told = capsys.readouterr().err
+    assert (ended.value.code, "STATE-LOCKED" in told, "runs `deploy` since" in told) == (1, True, True)
+    assert list(folder.iterdir()) == []
 
 
 def test_what_the_same_command_alone_does_not_help() -> None:
