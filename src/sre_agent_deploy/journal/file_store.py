@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -52,15 +51,18 @@ class FileStore:
 
     def _replace(self, document: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
+        # There is one writer at a time, so one name is enough: what a writer left that was killed goes with the next save.
+        new = self.path.with_name(f"{self.path.name}.new")
+        new.unlink(missing_ok=True)
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(document)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
+            new.replace(self.path)
         except OSError:
-            Path(temporary).unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
             raise
         _sync_folder(self.path.parent)
 

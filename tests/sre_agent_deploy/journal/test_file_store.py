@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,16 @@ from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
 STATE = State("sre-1", "123456789012", "us-east-1", "local", "/config.yaml", {"endpoint": "", "start_id": ""})
+
+# Dies when the new file is complete and is to take the place of the old one.
+KILLED_WHILE_SAVING = """
+import os, signal, sys
+from pathlib import Path
+from sre_agent_deploy.journal.file_store import FileStore
+
+sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rename" else None)
+FileStore(Path(sys.argv[1])).save(FileStore(Path(sys.argv[1])).load())
+"""
 
 
 def journal(path: Path) -> Journal:
@@ -69,6 +82,18 @@ def test_a_file_that_is_not_understood(tmp_path: Path, content: bytes, code: str
     assert isinstance(problem, Problem)
     assert problem.code == code
     assert path.read_bytes() == content
+
+
+def test_what_a_save_left_that_was_killed(tmp_path: Path) -> None:
+    """The old file is intact, and the next save takes the rest along: nothing is left beside the state."""
+    path = tmp_path / "state"
+    FileStore(path).save(STATE)
+    before = path.read_bytes()
+    ended = subprocess.run([sys.executable, "-c", KILLED_WHILE_SAVING, path], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    FileStore(path).save(STATE)
+    assert [file.name for file in tmp_path.iterdir()] == ["state"]
 
 
 def test_a_file_that_can_not_be_saved(tmp_path: Path) -> None:
