@@ -61,6 +61,27 @@ def no_credentials(detail: str) -> Problem:
 
 
 def _unreachable(error: Exception) -> Problem:
+    return _silent(error) if "//127.0.0.1:" in _endpoint(error) else _out_of_reach(error)
+
+
+def _endpoint(error: Exception) -> str:
+    """Where botocore wanted to go; it keeps the values of its messages as `kwargs`."""
+    return str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
+
+
+def _silent(error: Exception) -> Problem:
+    return Problem(
+        code="AWS-UNREACHABLE",
+        what=f"The AWS of this machine does not answer: {error}",
+        why="It was stopped or killed, or the machine has no memory left for it.",
+        do=(
+            "Run the same command again: where it does not run any more, local mode starts another.",
+            "What was in one that is gone is gone with it; the new one is empty, and everything is made again.",
+        ),
+    )
+
+
+def _out_of_reach(error: Exception) -> Problem:
     return Problem(
         code="AWS-UNREACHABLE",
         what=f"AWS could not be reached: {error}",

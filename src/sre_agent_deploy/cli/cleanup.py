@@ -6,14 +6,13 @@ import json
 import re
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, named_in, placed, same_account, taken_back
 from sre_agent_deploy.cli.opening import gone, remembered, still_there
-from sre_agent_deploy.cli.options import STATE, config_option, json_option, length, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.options import config_option, json_option, length, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import observing, show_problems
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.engine.interrupt import EXIT_CODE, interruptible, looking_stopped
@@ -57,7 +56,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     store, state = remembered(asked.state_file, asked.config_file, asked.mode)
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
-        raise Refused(_which(asked.state_file or STATE))
+        raise Refused(_which(store.place))
     if not re.fullmatch(identity.PATTERN, deployment):
         raise Refused(_no_id(deployment))
     state = state if state and state.deployment == deployment else None
@@ -177,11 +176,11 @@ def _no_id(text: str) -> Problem:
     )
 
 
-def _which(path: Path) -> Problem:
+def _which(place: str) -> Problem:
     return Problem(
         code="CLEANUP-WHICH",
         what="It is not clear which deployment to clean up.",
-        why=f"There is no state file {path}, and no --deployment-id was given.",
+        why=f"There is no state {place}, and no --deployment-id was given.",
         do=(
             "Give the id: `sre-agent-deploy cleanup --deployment-id sre-…`; it is the value of the tag sre-agent:deployment-id.",
             "Or name the state file: --state-file PATH.",

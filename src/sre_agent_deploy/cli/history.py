@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sre_agent_deploy.cli.opening import remembered
-from sre_agent_deploy.cli.options import STATE, json_option, state_option
+from sre_agent_deploy.cli.options import json_option, state_option
 from sre_agent_deploy.journal.record import Run
 from sre_core.problem import Problem, Refused
 
@@ -20,7 +20,7 @@ from sre_core.problem import Problem, Refused
 def command(state_file: Path | None, as_json: bool) -> None:
     store, state = remembered(state_file)
     if state is None:
-        raise Refused(_nothing(state_file or STATE))
+        raise Refused(_nothing(store.place))
     if as_json:
         click.echo(json.dumps({"deployment": state.deployment, "runs": [dataclasses.asdict(run) for run in state.runs]}))
         return
@@ -37,10 +37,10 @@ def line(run: Run, *, working: bool) -> str:
     return f"{run.started}  {ended:20}  {run.command:8}  {result:15}  {run.who} on {run.host}"
 
 
-def _nothing(path: Path) -> Problem:
+def _nothing(place: str) -> Problem:
     return Problem(
         code="HISTORY-NOTHING",
-        what=f"There is no state {path}, so there is no history.",
+        what=f"There is no state {place}, so there is no history.",
         why="No deployment was begun in this folder, or its state file has another name.",
         do=("Name the state file: --state-file PATH.",),
     )

@@ -142,11 +142,12 @@ def still_there(state: State | None, place: Place) -> State | None:
 def gone(state: State | None) -> Problem:
     """Local mode has nothing running."""
     name = f"Deployment {state.deployment}" if state else "A local deployment"
+    file = state.config_file if state and state.config_file else "examples/local.yaml"
     return Problem(
         code="LOCAL-DEPLOYMENT-GONE",
         what=f"{name} is not there: the AWS of this machine is not running.",
         why="It lives in memory; it was stopped, was killed, or the machine was restarted.",
-        do=("Deploy again: `sre-agent-deploy deploy --config examples/local.yaml --mode local`.", "Nothing is left to clean up."),
+        do=(f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`.", "Nothing is left to clean up."),
     )
 
 

@@ -9,7 +9,7 @@ import click
 
 from sre_agent_deploy.cli.deploy import deploy
 from sre_agent_deploy.cli.opening import remembered
-from sre_agent_deploy.cli.options import STATE, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
+from sre_agent_deploy.cli.options import config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_core.problem import Problem, Refused
 
 
@@ -23,17 +23,17 @@ from sre_core.problem import Problem, Refused
 def command(
     config_file: Path | None, mode: str | None, state_file: Path | None, *, yes: bool, as_json: bool, on_failure: str = "keep"
 ) -> None:
-    _, state = remembered(state_file, config_file, mode)
+    store, state = remembered(state_file, config_file, mode)
     if state is None:
-        raise Refused(_nothing(state_file or STATE))
+        raise Refused(_nothing(store.place))
     config_file, mode = config_file or Path(state.config_file), mode or state.mode
     sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="resume", on_failure=on_failure))
 
 
-def _nothing(path: Path) -> Problem:
+def _nothing(place: str) -> Problem:
     return Problem(
         code="RESUME-NOTHING",
-        what=f"There is no state file {path} to go on from.",
+        what=f"There is no state {place} to go on from.",
         why="No deployment was begun in this folder, or its state file has another name.",
         do=(
             "Name the state file: `sre-agent-deploy resume --state-file PATH`.",

@@ -22,7 +22,7 @@ COMMANDS = {
     "plan": "Show what a deployment would change, and why; changes nothing.",
     "resume": "Go on with an interrupted deployment.",
     "verify": "Prove again that a deployment works, and write the report.",
-    "status": "Show what exists and whether it runs.",
+    "status": "Show what the last run left, and how to go on.",
     "history": "Show who did what to a deployment, when, and how it ended.",
     "unlock": "Take a lock away from an owner that is dead.",
     "cleanup": "Delete everything of a deployment.",

@@ -1,4 +1,4 @@
-"""`status`: what exists, in which phase, and whether it runs; asks AWS nothing that the state file knows."""
+"""`status`: what the last run left, in which phase, and how to go on; asks AWS nothing, so it answers at once and always."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sre_agent_deploy.cli.opening import gone, remembered
-from sre_agent_deploy.cli.options import STATE, json_option, state_option
+from sre_agent_deploy.cli.options import json_option, state_option
 from sre_agent_deploy.cli.render import show_lifetime
 from sre_agent_deploy.journal.record import Run, State
 from sre_agent_deploy.journal.store import Store
@@ -19,13 +19,13 @@ from sre_core.problem import Problem, Refused
 DONE = ("applied", "cleaned up", "rolled back")
 
 
-@click.command("status", help="Show what exists and whether it runs.")
+@click.command("status", help="Show what the last run left, and how to go on.")
 @state_option
 @json_option
 def command(state_file: Path | None, as_json: bool) -> None:
     store, state = remembered(state_file)
     if state is None:
-        raise Refused(_none(state_file or STATE))
+        raise Refused(_none(store.place))
     if state.mode == "local" and state.alive() and not _runs(state):
         raise Refused(gone(state))
     if as_json:
@@ -70,11 +70,12 @@ def _show(state: State, store: Store) -> None:
     if unfinished or (last and last.result not in DONE):
         click.echo(_way_on(last))
         return
-    click.echo(f"Verified: {state.verified_at or 'not yet; run sre-agent-deploy verify'}")
+    click.echo(f"Verified: {state.proven_at or 'not by the last run; sre-agent-deploy verify looks now'}")
     file = connection.path_of(state.deployment)
     if file.exists():
         click.echo(f"Assistant: {json.loads(file.read_text(encoding='utf-8'))['assistant_url']}")
     click.echo('Next: sre-agent --prompt "What is wrong right now?"   (or: verify, plan, cleanup)')
+    click.echo("This is what the last run left; sre-agent-deploy plan looks at what AWS has now.")
 
 
 def _way_on(last: Run | None) -> str:
@@ -84,10 +85,10 @@ def _way_on(last: Run | None) -> str:
     return "Not finished. Next: sre-agent-deploy resume   (or: cleanup)"
 
 
-def _none(path: Path) -> Problem:
+def _none(place: str) -> Problem:
     return Problem(
         code="STATUS-NOTHING",
-        what=f"There is no state file {path}.",
+        what=f"There is no state {place}.",
         why="No deployment was begun in this folder, or its state file has another name.",
         do=("Deploy: `sre-agent-deploy deploy --config config.yaml`.", "Or name the state file: --state-file PATH."),
     )

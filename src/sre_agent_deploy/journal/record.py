@@ -95,6 +95,12 @@ class State:
         decisive = next((end for end in ends if end in ("applied", "cleaned up")), "")
         return decisive == "applied" or (not decisive and bool(self.verified_at))
 
+    @property
+    def proven_at(self) -> str:
+        """When it was verified, if no run has begun or ended since; empty where what was verified may be another thing by now."""
+        last = self.runs[-1] if self.runs else None
+        return self.verified_at if last is None or self.verified_at >= (last.ended or last.started) else ""
+
     def with_record(self, record: Record) -> State:
         return dataclasses.replace(self, records={**self.records, record.key: record})
 

@@ -125,7 +125,9 @@ def unreachable(url: str, error: Exception) -> Problem:
     # urllib3 keeps the error beneath as `reason`; an ssl.SSLError has OpenSSL's word for it there.
     reason = getattr(error, "reason", None)
     cause = reason if isinstance(reason, Exception) else error
-    if isinstance(error, exceptions.SSLError) or isinstance(cause, exceptions.SSLError | ssl.SSLError):
+    # Who hangs up in the middle of the handshake has shown no certificate that could be at fault.
+    hung_up = any(isinstance(each, ssl.SSLEOFError) for each in (error, cause, *error.args, *cause.args))
+    if not hung_up and (isinstance(error, exceptions.SSLError) or isinstance(cause, exceptions.SSLError | ssl.SSLError)):
         return Problem(
             code="ENDPOINT-TLS",
             what=f"The certificate of {host} was not accepted.",
@@ -141,7 +143,7 @@ def unreachable(url: str, error: Exception) -> Problem:
         what=f"{host} did not answer.",
         why=str(cause),
         do=(
-            "`sre-agent-deploy status` says whether the instance runs and which step its boot reached.",
+            "`sre-agent-deploy plan` looks whether the instance and its address are still there; `deploy` repairs what is not.",
             "Check that security group, network ACL and route table let you reach it, and that DNS names its Elastic IP.",
         ),
         context={"url": url},

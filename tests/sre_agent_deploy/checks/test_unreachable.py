@@ -1,0 +1,26 @@
+"""Why a request got no answer: what is told first is what is to be looked at first."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+from urllib3.exceptions import MaxRetryError, SSLError
+
+from sre_agent_deploy.checks.after.deployed import unreachable
+
+HUNG_UP = ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol")
+DISTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
+
+
+@pytest.mark.parametrize(("cause", "code"), [(HUNG_UP, "ENDPOINT-UNREACHABLE"), (DISTRUSTED, "ENDPOINT-TLS")])
+def test_a_handshake_without_an_end(cause: ssl.SSLError, code: str) -> None:
+    """Who hangs up in the middle of it has shown no certificate: that it was not accepted would be untrue."""
+    beneath = SSLError(cause)
+    for error in (cause, beneath, MaxRetryError(None, "/ping", beneath)):  # type: ignore[arg-type]
+        assert unreachable("https://sre.example.com/ping", error).code == code
+
+
+def test_where_nobody_answers() -> None:
+    """The first step is one that asks AWS; `status` does not."""
+    assert "plan" in unreachable("https://sre.example.com/ping", ConnectionError("refused")).do[0]

@@ -1,0 +1,23 @@
+"""When a deployment was verified counts for as long as nothing was done since."""
+
+from __future__ import annotations
+
+import pytest
+
+from sre_agent_deploy.journal.record import Run, State
+
+BEFORE, AFTER = "2026-11-22T15:00:00Z", "2026-11-22T15:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("run", "proven"),
+    [
+        (Run("deploy", "ada", "host", BEFORE, BEFORE, "applied"), AFTER),
+        (Run("deploy", "ada", "host", AFTER, "2026-11-22T15:11:00Z", "applied"), ""),
+        (Run("deploy", "ada", "host", "2026-11-22T15:11:00Z"), ""),
+    ],
+    ids=["nothing since", "a run that was not verified", "a run that has no end"],
+)
+def test_a_run_after_the_verification(run: Run, proven: str) -> None:
+    """What an earlier run was verified as says nothing of what a later one made."""
+    assert State("sre-1", "1", "us-east-1", "local", "", runs=(run,), verified_at=AFTER).proven_at == proven
