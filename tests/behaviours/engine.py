@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from fixtures.unmeasured import unmeasured
+
 if TYPE_CHECKING:
     from behaviours.killed_at import Doom
     from sre_agent_deploy.config.models import Config
@@ -64,11 +66,6 @@ class Engine:
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         return Ran(answer["code"], tuple(answer["calls"]), answer["said"])
-
-
-def unmeasured() -> dict[str, str]:
-    """The environment without coverage, which would double the time of what runs hundreds of times; other tests measure it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from typing import Any
 
 from behaviours import lister
 from behaviours.command_line import Desk
-from behaviours.engine import Engine, engine, unmeasured
+from behaviours.engine import Engine, engine
+from fixtures.unmeasured import unmeasured
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 

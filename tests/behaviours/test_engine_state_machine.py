@@ -21,6 +21,7 @@ from behaviours.lanes import THOROUGH
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws, end, serve
 from fixtures.engine import Engine, site_of
+from fixtures.unmeasured import unmeasured
 from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.plan import Action
 from sre_core import clock
@@ -254,7 +255,7 @@ class Deployments(RuleBasedStateMachine):
 def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
     file = tmp_path / "weather.json"
     file.write_text('{"rules": []}')
-    process, aws = serve(tmp_path, "--no-boot", "--faults", str(file))
+    process, aws = serve(tmp_path, "--no-boot", "--faults", str(file), environ=unmeasured())
     yield type("Deployments", (Deployments,), {"sky": Sky(aws, file), "first_site": site_of(aws, tmp_path), "runs": []})
     end(process)
 
