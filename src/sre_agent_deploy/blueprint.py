@@ -8,11 +8,9 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.described import described
 from sre_agent_deploy.instance.user_data import user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
+from sre_agent_deploy.login import client_secrets, login
 from sre_agent_deploy.names import (
     API_KEY,
-    CALLER_SCOPE,
-    GATEWAY_SCOPE,
-    RESOURCE_SERVER,
     address,
     api_key,
     authority,
@@ -29,10 +27,6 @@ from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
 from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
-from sre_agent_deploy.resources.cognito_app_client import AppClient
-from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
-from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
-from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
@@ -42,7 +36,7 @@ from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
-from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
+from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core import release
 
 
@@ -92,49 +86,6 @@ def backend_key(config: Config, id: str) -> Item:
             description="API key with which the gateway calls the backend APIs",
             ttl=config.deployment.ttl,
         )
-    )
-
-
-def login(config: Config, id: str) -> tuple[Item, ...]:
-    """The user pool, its token endpoint, and one app client for each door: the gateway's and the assistant's."""
-    pool, chosen = Ref("user_pool", "user_pool_id"), config.credentials
-    named_client = f"{chosen.user_pool_id}/{chosen.client_id}" if chosen.client_id else ""
-    named_domain = f"{chosen.user_pool_id}/{chosen.cognito_domain}" if chosen.user_pool_id and chosen.cognito_domain else ""
-    scopes = ((GATEWAY_SCOPE, "Call tools through the gateway"), (CALLER_SCOPE, "Ask the assistant"))
-    identifier = Ref("resource_server", "identifier")
-    # In a pool of the user's, which others may use too, a name of its own tells ours from theirs.
-    server = id if chosen.user_pool_id else RESOURCE_SERVER
-    return (
-        Item(UserPool(name="user_pool", pool_name=id), named=chosen.user_pool_id),
-        Item(UserPoolDomain(name="user_pool_domain", user_pool_id=pool, domain=chosen.cognito_domain or id), named=named_domain),
-        Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=server, scopes=scopes)),
-        Item(
-            AppClient(
-                name="gateway_client",
-                user_pool_id=pool,
-                client_name=f"{id}-gateway",
-                scopes=(text("{id}/" + GATEWAY_SCOPE, id=identifier),),
-            ),
-            named=named_client,
-        ),
-        Item(
-            AppClient(
-                name="caller_client", user_pool_id=pool, client_name=f"{id}-caller", scopes=(text("{id}/" + CALLER_SCOPE, id=identifier),)
-            )
-        ),
-    )
-
-
-def client_secrets(id: str) -> tuple[Item, ...]:
-    return tuple(
-        Item(
-            StoredSecret(
-                name=f"{client}_secret",
-                secret_name=f"{id}/{client.replace('_', '-')}",
-                values=(("client_id", Ref(client, "client_id")), ("client_secret", Ref(client, "client_secret"))),
-            )
-        )
-        for client in ("gateway_client", "caller_client")
     )
 
 

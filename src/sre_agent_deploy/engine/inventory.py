@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.engine.patience import left_until
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource
 from sre_agent_deploy.resources import ec2_volumes, kinds
@@ -94,10 +95,9 @@ def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None
     """What a listing shows; where an intent is open, again until AWS can't be hiding its result any more."""
     begun = _begun(state, kind)
     until = max((clock.parse(record.intended_at) + kind.SETTLES for record in begun), default=clock.now())
-    patience = max(until - clock.now(), timedelta(0))
     parents = [*named.get(_holder(kind), ()), *(_named_parents(state, kind) if begun else ())]
     listed: tuple[Owned, ...] = ()
-    for _ in aws.waits.looks("shown", f"{kind.KIND} that was begun to be listed", patience):
+    for _ in aws.waits.looks("shown", f"{kind.KIND} that was begun to be listed", left_until(until)):
         answer = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)), waits=aws.waits)
         if isinstance(answer, Problem | Lost):
             return answer.problem if isinstance(answer, Lost) else answer

@@ -17,7 +17,8 @@ from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 LIVES = timedelta(minutes=3)
-_TAKEN = ("PreconditionFailed", "412")
+TAKEN = ("PreconditionFailed", "412")
+"""How S3 answers a write whose condition does not hold."""
 
 
 class S3Lock:
@@ -86,7 +87,7 @@ class S3Lock:
     def _written(self, owner: Owner, **condition: Any) -> str:
         body = replace(owner, expires=clock.stamp(clock.now() + self._lives)).written()
         put = self._aws.s3.put_object
-        return or_none(lambda: put(Bucket=self._bucket, Key=self._key, Body=body, **condition)["ETag"], _TAKEN) or ""
+        return or_none(lambda: put(Bucket=self._bucket, Key=self._key, Body=body, **condition)["ETag"], TAKEN) or ""
 
     def _read(self) -> tuple[str, Owner] | None:
         answer = or_none(lambda: self._aws.s3.get_object(Bucket=self._bucket, Key=self._key), ("NoSuchKey", "404"))

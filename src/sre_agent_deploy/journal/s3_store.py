@@ -11,10 +11,8 @@ from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
 from sre_agent_deploy.journal.document import understood, written
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.record import State
-from sre_agent_deploy.journal.s3_lock import S3Lock
+from sre_agent_deploy.journal.s3_lock import TAKEN, S3Lock
 from sre_core.problem import Problem, Refused
-
-_TAKEN = ("PreconditionFailed", "412")
 
 
 class S3Store:
@@ -43,7 +41,7 @@ class S3Store:
     def save(self, state: State) -> None:
         """Replace the object, if nobody else has meanwhile. Raises Refused where that fails; it is then as it was."""
         document = written(state)
-        answer = _asked(self._aws, lambda: or_none(lambda: self._put(document), _TAKEN))
+        answer = _asked(self._aws, lambda: or_none(lambda: self._put(document), TAKEN))
         if isinstance(answer, Problem):
             raise Refused(_unsaved(self.place, answer))
         self._etag = answer or self._own(document)

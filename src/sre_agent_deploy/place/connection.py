@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sre_agent_deploy.checks.after.deployed import Client, Deployed
 from sre_agent_deploy.later import Outputs
+from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_agent_deploy.place.place import Place
 from sre_core import clock
 from sre_core.secret import Secret
@@ -23,7 +24,8 @@ def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, priva
 
     def client(name: str, scope: str) -> Client:
         secret = outputs[name]["client_secret"]
-        return Client(plain(name, "client_id"), secret if isinstance(secret, Secret) else Secret(secret), scope)
+        secret = secret if isinstance(secret, Secret) else Secret(secret)
+        return Client(plain(name, "client_id"), secret, f"{plain('resource_server', 'identifier')}/{scope}")
 
     authority = f"{domain}{plain('address', 'https_suffix')}" if domain else plain("address", "https_authority")
     return Deployed(
@@ -31,8 +33,8 @@ def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, priva
         public_ip=plain("address", "public_ip"),
         gateway_url=plain("gateway", "gateway_url"),
         discovery_url=plain("user_pool", "discovery_url"),
-        gateway_client=client("gateway_client", f"{plain('resource_server', 'identifier')}/gateway.invoke"),
-        caller_client=client("caller_client", f"{plain('resource_server', 'identifier')}/assistant.invoke"),
+        gateway_client=client("gateway_client", GATEWAY_SCOPE),
+        caller_client=client("caller_client", CALLER_SCOPE),
         ca_files=tuple(filter(None, (private_ca, *place.ca_files()))),
     )
 
