@@ -12,7 +12,7 @@ from typing import Any
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.later import Outputs, refs
-from sre_agent_deploy.resource import Found, Resource, generation_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, generation_of
 from sre_core.problem import Problem
 
 
@@ -98,7 +98,7 @@ def decide(item: Item, wanted: Resource, found: Found[Any] | None, record: Recor
     if found is None:
         return Change(name, kind, Action.CREATE, _why_absent(record), generation=record.generation if record else 1)
     if found.owner(deployment) == "stranger":
-        return _not_ours(item, wanted, found)
+        return _not_ours(item, wanted, found, deployment)
     return _compared(wanted, found, record)
 
 
@@ -174,14 +174,14 @@ def _used(item: Item, wanted: Resource, found: Found[Any] | None) -> Change | Pr
     return Change(item.name, wanted.KIND, Action.KEEP, because, id=found.id, outputs=found.outputs, named=True)
 
 
-def _not_ours(item: Item, wanted: Resource, found: Found[Any]) -> Problem:
+def _not_ours(item: Item, wanted: Resource, found: Found[Any], deployment: str) -> Problem:
     return Problem(
         code="EXISTS-NOT-OURS",
         what=f"{found.id} ({wanted.KIND}, wanted as {item.name}) exists already and does not belong to this deployment.",
         why="It does not carry this deployment's tag; what somebody else made is never touched.",
         do=(
-            "To use it, name it in the configuration; it is then verified and never changed.",
+            "To use it, name it in the configuration where that has a field for it; it is then verified and never changed.",
             "To stand beside it, set another `name:` for this deployment.",
-            "If it is a leftover of yours, delete it yourself and run the same command again.",
+            f"If it is yours, delete it, or give it back its tag {DEPLOYMENT_TAG} = {deployment}; then run the same command again.",
         ),
     )

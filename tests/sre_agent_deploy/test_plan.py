@@ -77,6 +77,7 @@ def test_what_is_not_ours_is_never_touched() -> None:
     assert isinstance(problem, Problem)
     assert problem.code == "EXISTS-NOT-OURS"
     assert len(problem.do) == 3
+    assert "sre-agent:deployment-id = sre-1" in problem.do[2], "the tag may have been taken off by hand"
 
 
 def test_what_the_user_named_is_used_as_it_is() -> None:
