@@ -140,7 +140,10 @@ def taken(owner: Owner, place: str) -> Problem:
         code="STATE-LOCKED",
         what=f"Another process works on this deployment: {owner}.",
         why=f"Two at once would create things twice; {place} is locked.",
-        do=("Wait until it ends, then run the same command again; `sre-agent-deploy status`, where it was begun, shows how far it is.", last),
+        do=(
+            "Wait until it ends, then run the same command again; where it was begun, `sre-agent-deploy status` shows how far.",
+            last,
+        ),
     )
 
 
