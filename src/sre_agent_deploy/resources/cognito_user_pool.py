@@ -21,7 +21,10 @@ _DISCOVERY = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True, kw_only=True)
 class UserPool(Defaults):
-    """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it."""
+    """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it.
+
+    Deletion protection is no field: whoever switches it on keeps it (docs/decisions/0009-protections-stay-on.md).
+    """
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPool"
     # A second pool of the same name succeeds, so one that is not listed yet must not be made again too soon.
@@ -34,7 +37,6 @@ class UserPool(Defaults):
     mfa: str = "OPTIONAL"
     password_length: int = 14
     self_registration: bool = False
-    deletion_protection: bool = False
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -57,7 +59,6 @@ class UserPool(Defaults):
             mfa=_mfa(aws, id),
             password_length=_length(pool),
             self_registration=not pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False),
-            deletion_protection=pool.get("DeletionProtection") == "ACTIVE",
         )
         outputs = {"user_pool_id": id, "arn": pool["Arn"], "issuer": issuer, "discovery_url": issuer + _DISCOVERY}
         return Found(id, seen, outputs, pool.get("UserPoolTags", {}))
@@ -98,7 +99,6 @@ class UserPool(Defaults):
             f"characters, uppercase and lowercase letters; temporary passwords expire in {_TEMPORARY_DAYS} day(s)",
             f"Authentication > Sign-in > Multi-factor authentication: {self.mfa}, methods: Authenticator apps",
             f"Authentication > Sign-up > Self-service sign-up: {'Enabled' if self.self_registration else 'Disabled'}",
-            f"Settings > Deletion protection: {'Active' if self.deletion_protection else 'Inactive'}",
         )
 
     def template(self) -> CfnResource:
@@ -119,7 +119,6 @@ class UserPool(Defaults):
         return {
             "Policies": {"PasswordPolicy": password},
             "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not self.self_registration},
-            "DeletionProtection": "ACTIVE" if self.deletion_protection else "INACTIVE",
         }
 
     FAILURES: ClassVar[Failures] = {
