@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -25,9 +26,29 @@ _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": 
 
 
 def show_problems(problems: Iterable[Problem], *, as_json: bool = False) -> None:
-    """Problems go to stderr for people, and to stdout as JSON for programs; each one once."""
+    """Problems go to stderr for people, what is the same of several told once; to stdout as JSON for programs, each one once."""
+    problems = problems if as_json else together(problems)
     for text in dict.fromkeys(json.dumps({"problem": problem.to_json()}) if as_json else _told(problem) for problem in problems):
         click.echo(text if as_json else f"\n{text}", err=not as_json)
+
+
+def together(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """One problem for all that differ only in what they befell: of a dead machine is told once what it did not answer (pure)."""
+    alike: dict[object, list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault(str(replace(problem, context={}, request_id=None)), []).append(problem)
+    return tuple(
+        replace(group[0], context=_contexts(group), request_id=_listed(p.request_id for p in group) or None) for group in alike.values()
+    )
+
+
+def _contexts(group: list[Problem]) -> dict[str, str]:
+    keys = dict.fromkeys(key for problem in group for key in problem.context)
+    return {key: _listed(problem.context.get(key) for problem in group) for key in keys}
+
+
+def _listed(values: Iterable[str | None]) -> str:
+    return ", ".join(dict.fromkeys(value for value in values if value))
 
 
 def _told(problem: Problem) -> str:

@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sre_agent_deploy.checks.check import Finding
-from sre_agent_deploy.cli.render import observing, show_plan, show_report
+from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
 from sre_agent_deploy.engine.progress import Event, Wait
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
 from sre_agent_deploy.report.report import Report
@@ -63,6 +64,19 @@ def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert waiting["wait"] == {"kind": "throttled", "until": clock.stamp(UNTIL), "operation": "CreateGateway", "code": "SlowDown"}
     assert (done["event"], done["seconds"]) == ("done", 1.25)
     assert (failed["event"], failed["problem"]["code"]) == ("failed", "S3-QUOTA")
+
+
+def test_what_befell_many_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """For people it is told once, with all that it befell and every request id; for programs each stands for itself."""
+    many = [replace(PROBLEM, context={"resource": name}, request_id=f"request-{name}") for name in ("a", "b")]
+    other = replace(PROBLEM, why="It is another reason.")
+    show_problems([*many, other])
+    told = capsys.readouterr().err
+    assert (told.count("S3-QUOTA: "), told.count("There are too many."), told.count("another reason")) == (2, 1, 1)
+    assert "resource: a, b" in told
+    assert "AWS request id: request-a, request-b" in told
+    show_problems([*many, other], as_json=True)
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
