@@ -13,7 +13,7 @@ import click
 from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, named_in, placed, same_account, taken_back
 from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import config_option, json_option, length, mode_option, state_option, yes_option
-from sre_agent_deploy.cli.render import observing, show_problems
+from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.engine.interrupt import EXIT_CODE, interruptible, looking_stopped
 from sre_agent_deploy.journal import lock
@@ -130,7 +130,7 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
     elif not cleaned.removed:
         click.echo(f"Nothing of deployment {deployment} was found in account {place.aws.account_id}, region {place.aws.region}.")
     else:
-        click.echo(f"\nDeployment {deployment} is gone: {len(cleaned.removed)} resources deleted.")
+        click.echo(f"\nDeployment {deployment} is gone: {counted(len(cleaned.removed), 'resource')} deleted.")
         if stopped:
             click.echo("The AWS of this machine, which was started for it, is stopped.")
     return 0

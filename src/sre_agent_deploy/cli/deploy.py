@@ -13,7 +13,7 @@ import click
 from sre_agent_deploy.cli.findings import show_findings
 from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
-from sre_agent_deploy.cli.render import observing, show_lifetime, show_plan, show_problems, show_report
+from sre_agent_deploy.cli.render import counted, observing, show_lifetime, show_plan, show_problems, show_report
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.engine.interrupt import EXIT_CODE
 from sre_core.problem import Problem, Refused
@@ -94,7 +94,7 @@ def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, j
     if not journal.state.alive():
         local.forgotten(wanted.deployment)
     show_problems(rolled.problems, as_json=as_json)
-    _say(f"{len(rolled.removed)} resources taken back.", as_json)
+    _say(f"{counted(len(rolled.removed), 'resource')} taken back.", as_json)
     return 1
 
 

@@ -73,6 +73,8 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
             click.echo(f"      {difference}")
     count = plan.count()
     click.echo("  " + ", ".join(f"{number} to {action}" for action, number in count.items() if number))
+    if plan.problems:
+        click.echo("  This is not all: what the problems are about is missing, and what depends on it may change less than is said here.")
     show_lifetime(lifetime.planned(plan))
 
 
@@ -91,6 +93,11 @@ def show_report(report: Report, *, as_json: bool = False) -> None:
     verdict = click.style("verified", fg="green") if report.verified else click.style("NOT verified", fg="red")
     click.echo(f"\nDeployment {report.deployment} is {verdict}: {passed} of {len(report.findings)} checks passed.")
     show_problems(finding.problem for finding in report.findings if finding.problem and finding.status != "passed")
+
+
+def counted(number: int, what: str) -> str:
+    """So many of them, in words."""
+    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import click
 
 from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, named_in, placed, same_account, taken_back
 from sre_agent_deploy.cli.opening import remembered, still_there
-from sre_agent_deploy.cli.render import observing, show_problems
+from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine.interrupt import EXIT_CODE, interruptible
 from sre_agent_deploy.journal import lock
@@ -119,7 +119,7 @@ def _show(place: Place, verdicts: Sequence[Judged], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"account": account, "region": region, "deployments": [verdict.to_json() for verdict in verdicts]}))
         return
-    click.echo(f"Account {account}, region {region}: {_counted(len(verdicts), 'deployment')}.")
+    click.echo(f"Account {account}, region {region}: {counted(len(verdicts), 'deployment')}.")
     for verdict in verdicts:
         click.echo(f"  {_row(verdict)}")
 
@@ -128,11 +128,7 @@ def _row(verdict: Judged) -> str:
     action = "delete" if verdict.delete else "keep"
     age = f"{duration.about(verdict.age)} old" if verdict.age is not None else "age unknown"
     ttl = f"ttl {verdict.ttl}" if verdict.ttl else "no ttl"
-    return f"{action:7} {verdict.deployment}  {age:11}  {ttl:8}  {_counted(verdict.resources, 'resource'):12}  {verdict.because}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
+    return f"{action:7} {verdict.deployment}  {age:11}  {ttl:8}  {counted(verdict.resources, 'resource'):12}  {verdict.because}"
 
 
 def _agree(doomed: Sequence[Judged], older_than: timedelta) -> None:
@@ -149,7 +145,7 @@ def _tell(gone: Sequence[str], doomed: int, *, as_json: bool) -> None:
     elif gone:
         click.echo(f"\nSwept: {', '.join(gone)}.")
     if doomed > len(gone):
-        click.echo(f"{doomed - len(gone)} of {doomed} remain: run the same command again.", err=True)
+        click.echo(f"{doomed - len(gone)} of {doomed} remain. Do what stands above, then run the same command again.", err=True)
 
 
 def _unconfirmed(names: str, older_than: timedelta) -> Problem:

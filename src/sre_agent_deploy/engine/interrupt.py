@@ -79,9 +79,12 @@ def deleting_stopped() -> Problem:
     """Somebody asked to stop while a deployment was being deleted: going on means to delete, not to make it again."""
     return Problem(
         code="RUN-INTERRUPTED",
-        what="The cleanup was stopped before its end.",
+        what="Deleting was stopped before its end.",
         why="Ctrl-C, or a signal to end, asked for it. What was deleted is gone; the rest still exists.",
-        do=("Delete the rest: run the same command again.", "Or make the deployment whole again: `sre-agent-deploy deploy`."),
+        do=(
+            "Delete the rest: the same `sre-agent-deploy cleanup` again.",
+            "Or make the deployment whole again: `sre-agent-deploy deploy`.",
+        ),
     )
 
 

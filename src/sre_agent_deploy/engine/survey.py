@@ -61,7 +61,7 @@ class _Survey:
             seen = seen.problem
         problem = seen if isinstance(seen, Problem) else self._decide(item, wanted, seen, records)
         if problem:
-            self.problems.append(problem)
+            self.problems.append(problem.with_context(resource=name))
         return True
 
     def _decide(self, item: Item, wanted: Resource, candidates: tuple[Found[Any], ...], records: tuple[Record, ...]) -> Problem | None:

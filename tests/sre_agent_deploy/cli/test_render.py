@@ -79,6 +79,14 @@ def test_what_befell_many_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_a_plan_with_problems(capsys: pytest.CaptureFixture[str]) -> None:
+    """What could not be looked at is not in it, so it never passes for all that would change."""
+    show_plan(Plan("sre-1", (), (PROBLEM,)))
+    assert "This is not all" in capsys.readouterr().out
+    show_plan(Plan("sre-1", ()))
+    assert "This is not all" not in capsys.readouterr().out
+
+
 def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
     """Each change with its reason, its differences and what it loses; then how many there are of each."""
     changes = (
