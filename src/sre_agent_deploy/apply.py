@@ -11,8 +11,6 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import generations
 from sre_agent_deploy.engine.birth import begun, birth
-from sre_agent_deploy.engine.interrupt import NEVER, Stop, interrupted, told_of
-from sre_agent_deploy.engine.progress import Event, Observer, unobserved
 from sre_agent_deploy.engine.remove import remove
 from sre_agent_deploy.engine.settle import configured, made_ready, read_back
 from sre_agent_deploy.engine.walk import walk
@@ -23,6 +21,8 @@ from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.waiting.interrupt import NEVER, Stop, interrupted, told_of
+from sre_agent_deploy.waiting.progress import Event, Observer, unobserved
 from sre_core.problem import Problem
 
 

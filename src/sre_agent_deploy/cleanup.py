@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import teardown
-from sre_agent_deploy.engine.interrupt import NEVER, Stop, deleting_stopped
 from sre_agent_deploy.engine.inventory import NONE, Doomed, Named, find_all
-from sre_agent_deploy.engine.progress import Event, Observer, unobserved
 from sre_agent_deploy.engine.remove import is_there, remove
 from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.waiting.interrupt import NEVER, Stop, deleting_stopped
+from sre_agent_deploy.waiting.progress import Event, Observer, unobserved
 from sre_core.problem import Problem
 
 # One is enough unless AWS hid something from the first listing, or somebody makes things at the same time.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.cleanup import cleanup
-from sre_agent_deploy.engine.interrupt import interrupted
-from sre_agent_deploy.engine.progress import Observer, unobserved
 from sre_agent_deploy.engine.remove import remove
 from sre_agent_deploy.engine.survey import survey
 from sre_agent_deploy.graph import Blueprint
@@ -15,6 +13,8 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.waiting.interrupt import interrupted
+from sre_agent_deploy.waiting.progress import Observer, unobserved
 from sre_core.problem import Problem
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from sre_agent_deploy import connection
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.after.deployed import Deployed
@@ -13,18 +14,17 @@ from sre_agent_deploy.checks.after.suite import suite
 from sre_agent_deploy.checks.before.suite import preflight
 from sre_agent_deploy.checks.check import Finding, run
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.engine.interrupt import NEVER, Stop
-from sre_agent_deploy.engine.progress import Observer, unobserved
 from sre_agent_deploy.engine.survey import survey
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
-from sre_agent_deploy.place import connection
 from sre_agent_deploy.place.place import Place, survey_site
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.report.report import Made, Report
+from sre_agent_deploy.waiting.interrupt import NEVER, Stop
+from sre_agent_deploy.waiting.progress import Observer, unobserved
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sre_agent import connection as reading
+from sre_agent_deploy import connection as writing
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.after.deployed import Client, Deployed
-from sre_agent_deploy.place import connection as writing
 from sre_agent_deploy.place.local import Registry
 from sre_agent_deploy.place.place import Place
 from sre_core.secret import Secret

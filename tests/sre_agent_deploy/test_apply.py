@@ -6,9 +6,9 @@ import pytest
 
 from fixtures.cut import Cut, cut_at, no_mutation
 from fixtures.engine import Engine
-from sre_agent_deploy.engine.interrupt import Stop
-from sre_agent_deploy.engine.progress import unobserved
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.waiting.interrupt import Stop
+from sre_agent_deploy.waiting.progress import unobserved
 
 
 def _instances(engine: Engine) -> list[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from sre_agent_deploy.cli.opening import configured, read_again, unconfigured
 from sre_agent_deploy.cli.options import CONFIG
-from sre_agent_deploy.engine.interrupt import Stop
-from sre_agent_deploy.engine.progress import Observer
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
+from sre_agent_deploy.waiting.interrupt import Stop
+from sre_agent_deploy.waiting.progress import Observer
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import config_option, json_option, length, mode_option, state_option, yes_option
 from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.cli.watching import watched
-from sre_agent_deploy.engine.interrupt import EXIT_CODE, interruptible, looking_stopped
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.place import identity
+from sre_agent_deploy.waiting.interrupt import EXIT_CODE, interruptible, looking_stopped
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -110,14 +110,15 @@ def _agree(deployment: str, count: int, *, named: bool) -> None:
 
 def _left_behind(deployment: str) -> None:
     """What an AWS of this machine that was killed left on the disk goes too: credentials of its instances, sockets, the connection."""
-    from sre_agent_deploy.place import connection, local
+    from sre_agent_deploy import connection
+    from sre_agent_deploy.place import local
 
     local.swept()
     connection.remove(deployment)
 
 
 def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> int:
-    from sre_agent_deploy.place import connection
+    from sre_agent_deploy import connection
 
     show_problems(cleaned.problems, as_json=as_json)
     if cleaned.problems:

@@ -15,7 +15,7 @@ from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_agent_deploy.cli.render import counted, observing, show_lifetime, show_plan, show_problems, show_report
 from sre_agent_deploy.cli.watching import watched
-from sre_agent_deploy.engine.interrupt import EXIT_CODE
+from sre_agent_deploy.waiting.interrupt import EXIT_CODE
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
 
 
 def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_json: bool) -> int:
-    from sre_agent_deploy import lifetime, run
-    from sre_agent_deploy.place import connection
+    from sre_agent_deploy import connection, lifetime, run
     from sre_agent_deploy.report import files
     from sre_agent_deploy.resources.budgets_budget import Budget
 

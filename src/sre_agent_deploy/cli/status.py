@@ -44,8 +44,7 @@ def _runs(state: State) -> bool:
 
 
 def _show(state: State, store: Store) -> None:
-    from sre_agent_deploy import lifetime
-    from sre_agent_deploy.place import connection
+    from sre_agent_deploy import connection, lifetime
 
     alive = state.alive()
     click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.place}")

@@ -15,19 +15,19 @@ from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, na
 from sre_agent_deploy.cli.opening import remembered, still_there
 from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.engine.interrupt import EXIT_CODE, interruptible
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
+from sre_agent_deploy.waiting.interrupt import EXIT_CODE, interruptible
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.engine.interrupt import Stop
     from sre_agent_deploy.engine.inventory import Named
-    from sre_agent_deploy.engine.progress import Observer
     from sre_agent_deploy.place.place import Place
     from sre_agent_deploy.sweep import Judged
+    from sre_agent_deploy.waiting.interrupt import Stop
+    from sre_agent_deploy.waiting.progress import Observer
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _sweep(broom: Broom, asked: Asked) -> int:
 
 
 def _swept(broom: Broom, doomed: Sequence[Judged], *, as_json: bool) -> int:
-    from sre_agent_deploy.place import connection
+    from sre_agent_deploy import connection
 
     gone: list[str] = []
     remains: list[Problem] = []

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sre_agent_deploy.cli.render import observing, show_line
-from sre_agent_deploy.engine.interrupt import interruptible
-from sre_agent_deploy.engine.patience import TOLD_AFTER
-from sre_agent_deploy.engine.progress import Event, Wait
+from sre_agent_deploy.waiting.interrupt import interruptible
+from sre_agent_deploy.waiting.patience import TOLD_AFTER
+from sre_agent_deploy.waiting.progress import Event, Wait
 from sre_core import clock
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import generations, ownership
-from sre_agent_deploy.engine.interrupt import looking_stopped
-from sre_agent_deploy.engine.patience import left_until
 from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
 from sre_agent_deploy.resource import Found, Owned, Resource
+from sre_agent_deploy.waiting.interrupt import looking_stopped
+from sre_agent_deploy.waiting.patience import left_until
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 

@@ -12,7 +12,6 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.engine.patience import Waits
 from sre_agent_deploy.instance.release_archive import build
 from sre_agent_deploy.place import local, network
 from sre_agent_deploy.place.account import other_account
@@ -21,6 +20,7 @@ from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
+from sre_agent_deploy.waiting.patience import Waits
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder

@@ -15,11 +15,11 @@ from behaviours import lister
 from fixtures.engine import Engine
 from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.cli.sweep import Broom
-from sre_agent_deploy.engine.interrupt import NEVER
-from sre_agent_deploy.engine.progress import unobserved
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.place.place import Place
+from sre_agent_deploy.waiting.interrupt import NEVER
+from sre_agent_deploy.waiting.progress import unobserved
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fixtures.engine import Engine
-from sre_agent_deploy.engine.interrupt import Stop
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.waiting.interrupt import Stop
 from sre_core.problem import Problem
 
 type Faults = Callable[..., None]
