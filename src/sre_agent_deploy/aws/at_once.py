@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 AT_ONCE = 8
 
 
-def bound(class_attributes: dict[str, Any], base_classes: list[Any], **_: Any) -> None:
-    """A handler of botocore's `creating-client-class`: each call of this client waits until one of its places is free.
+class Door:
+    """One client's: eight calls at a time, and the first of all alone."""
 
-    `_make_api_call` is botocore's one door for every operation, paginators and waiters included.
+    def __init__(self) -> None:
+        self._places, self._first = threading.Semaphore(AT_ONCE), threading.Lock()
+        self._opened = False
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """A place for one call.
+
+        With its first connection urllib3 gives the client's one TLS context the file of certificate authorities, and OpenSSL locks
+        nothing there (X509_STORE_add_lookup): two at once left a thread in an endless loop. Later connections only read.
+        """
+        with self._places:
+            with self._first:
+                if alone := not self._opened:
+                    yield
+                    self._opened = True
+            if not alone:
+                yield
+
+
+def bound(class_attributes: dict[str, Any], base_classes: list[Any], **_: Any) -> None:
+    """A handler of botocore's `creating-client-class`: each call of this client goes through its door.
+
+    `_make_api_call` is botocore's one way for every operation, paginators and waiters included.
     """
-    base, places, inside = base_classes[0], threading.Semaphore(AT_ONCE), threading.local()
+    base, door, inside = base_classes[0], Door(), threading.local()
 
     def _make_api_call(client: Any, operation_name: str, api_params: Any) -> Any:
         # S3 asks where a bucket is from within a call, and would wait for the place that it holds.
         if getattr(inside, "a_call", False):
             return base._make_api_call(client, operation_name, api_params)
-        with places:
+        with door.passing():
             inside.a_call = True
             try:
                 return base._make_api_call(client, operation_name, api_params)
