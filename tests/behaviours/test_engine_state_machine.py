@@ -267,7 +267,7 @@ def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int,
     """Killed, changed, forgotten, repaired and removed in any order and weather: never two of a thing, never somebody else's, never
     a rest.
     """
-    runs = 250 if THOROUGH else 25
-    as_many = settings(max_examples=runs, stateful_step_count=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    runs, steps = (250, 12) if THOROUGH else (25, 8)
+    as_many = settings(max_examples=runs, stateful_step_count=steps, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine, settings=as_many)
     tried("runs of the state machine", len(machine.runs))
