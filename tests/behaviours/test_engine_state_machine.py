@@ -260,7 +260,8 @@ def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
     end(process)
 
 
-# In parts, so that every worker may take some.
+# In parts, so that every worker may take some; other tests measure what these run hundreds of times.
+@pytest.mark.no_cover
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:

@@ -53,6 +53,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield opened
 
 
+# Other tests measure what this runs a hundred times.
+@pytest.mark.no_cover
 @pytest.mark.property(1)
 @pytest.mark.timeout(3 * 3600)
 @settings(AS_FOUND)
