@@ -27,7 +27,7 @@ class Page:
 
     def problem(self, fault: Fault) -> Problem:
         """The problem of a fault whose place is known."""
-        return _problem(fault, self._where(fault.mark or START))
+        return _problem(fault, self._where(fault, fault.mark or START))
 
     def problems(self, tree: Tree, faults: Iterable[Fault]) -> tuple[Problem, ...]:
         """The problems of all faults in a tree, in the order of the file."""
@@ -40,13 +40,13 @@ class Page:
             return _problem(fault, Where(f"environment variable {origin}"))
         if not fault.mark and place.node is None and place.key == tree.mark:
             return _problem(fault, Where(self.name, START.line, START.column))  # it stands nowhere: no line to show
-        problem = _problem(fault, self._where(fault.mark or (place.key if fault.at_key else place.value)))
+        problem = _problem(fault, self._where(fault, fault.mark or (place.key if fault.at_key else place.value)))
         if isinstance(place.node, Scalar) and place.node.variables and not fault.mark:
             return problem.with_context(value_from=", ".join(f"${{{name}}}" for name in place.node.variables))
         return problem
 
-    def _where(self, mark: Mark) -> Where:
-        return Where(self.name, mark.line, mark.column, excerpt(self.lines, mark))
+    def _where(self, fault: Fault, mark: Mark) -> Where:
+        return Where(self.name, mark.line, mark.column, excerpt(self.lines, mark, free_keys=fault.path[:1] == ("tags",)))
 
 
 def _origin(node: Tree | None) -> str:

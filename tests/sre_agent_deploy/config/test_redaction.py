@@ -60,6 +60,31 @@ def test_a_secret_over_several_lines() -> None:
     assert "client_id: x" in excerpt(lines, Mark(5, 3))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pasword: planted",
+        ": planted",
+        "  clientsecrt: planted",
+        "'': planted",
+        "aws: {regin: x, pwd: planted}",
+        "- DB_PW=planted",
+        "export PW=planted",
+    ],
+)
+def test_a_value_that_nobody_knows(line: str) -> None:
+    """Behind a key that no setting is like, or that was lost, a secret may stand."""
+    assert "planted" not in excerpt([line], Mark(1, 1))
+
+
+@pytest.mark.parametrize(
+    "line", ["  regoin: us-east-1", "instanceType: t3.xlarge", "  - 203.0.113.0/24", "name: a: b", "  region us-east-1"]
+)
+def test_a_value_that_is_known_to_be_harmless(line: str) -> None:
+    """What was meant for a setting that holds no secret can be read."""
+    assert line in excerpt([line], Mark(1, 1))
+
+
 def test_the_caret_stays_below_its_place() -> None:
     """Behind a hidden value, in a long line, and behind a tab."""
     hidden = excerpt(["{password: planted-secret, regoin: x}"], Mark(1, 28, 6))
