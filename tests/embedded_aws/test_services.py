@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 import uuid
 
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -50,6 +51,23 @@ def test_s3_objects_of_any_name(embedded: EmbeddedAws, key: str) -> None:
 
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"body of " + key.encode()
     assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+
+
+def test_what_is_deleted_takes_no_memory(embedded: EmbeddedAws) -> None:
+    """An AWS that runs for days holds what exists, not what ever existed."""
+    s3, bucket, size = embedded.client("s3"), unique("bucket"), 8 * 1024 * 1024
+    daemon = psutil.Process(embedded.registry["pid"])
+    s3.create_bucket(Bucket=bucket)
+
+    def come_and_go() -> None:
+        s3.put_object(Bucket=bucket, Key="key", Body=bytes(size))
+        s3.delete_object(Bucket=bucket, Key="key")
+
+    come_and_go()
+    before = daemon.memory_info().rss
+    for _ in range(20):
+        come_and_go()
+    assert daemon.memory_info().rss - before < 8 * size
 
 
 def test_s3_metadata(embedded: EmbeddedAws) -> None:
