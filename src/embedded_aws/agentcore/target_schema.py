@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 
 from embedded_aws.agentcore.catalog import LiveTarget
 from embedded_aws.agentcore.openapi import Unusable, read
@@ -55,16 +56,17 @@ class TargetSchemas:
 
     def _tls(self, target: Target) -> ssl.SSLContext | Unusable:
         """Trust in the system's CAs and the target's own, host names verified."""
-        context = ssl.create_default_context()
+        pems: list[str] = []
         for configured in target.certificate_configurations:
             place, pem = self._certificate(configured)
             if pem is None:
                 return Unusable((f"The CA certificate at {place} can't be read.",))
             try:
-                context.load_verify_locations(cadata=pem)
+                _trusting((*pems, pem))
             except (ssl.SSLError, ValueError):
                 return Unusable((f"The CA certificate at {place} is not PEM.",))
-        return context
+            pems.append(pem)
+        return _trusting(tuple(pems))
 
     def _certificate(self, configured: object) -> tuple[str, str | None]:
         parts = configured if isinstance(configured, dict) else {}
@@ -74,3 +76,12 @@ class TargetSchemas:
             return uri, found.decode(errors="replace") if found is not None else None
         arn = str(parts.get("secretsManager", {}).get("secretArn", ""))
         return arn, self._world.secret(arn)
+
+
+@lru_cache(maxsize=64)
+def _trusting(pems: tuple[str, ...]) -> ssl.SSLContext:
+    """One for all targets with the same CAs: reading the system's takes longer than everything else about a target."""
+    context = ssl.create_default_context()
+    for pem in pems:
+        context.load_verify_locations(cadata=pem)
+    return context

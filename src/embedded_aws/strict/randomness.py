@@ -19,8 +19,14 @@ def unpredictable() -> None:
 
 
 def request_ids() -> None:
-    """Every answer has a request id of its own, by which a log finds it; moto writes the same word into most."""
+    """Every answer has a request id of its own, a UUID as AWS's are; moto draws 52 letters, or writes one word into all of them."""
+    from moto.core import responses
     from moto.core.serialize import SerializationContext
+
+    def for_headers(headers: dict[str, str]) -> str:
+        return headers.setdefault("x-amzn-requestid", str(uuid.uuid4()))
+
+    put(responses, "gen_amzn_requestid_long", for_headers)
 
     @replacing(SerializationContext, "__init__")
     def __init__(original: Any, self: Any, request_id: str | None = None) -> None:  # noqa: N807  # it is one
