@@ -32,6 +32,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     pytest.skip(f"needs {', '.join(absent)}")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """What a test marked `no_cover` starts is not measured either: that would take half as long again, and other tests run it too."""
+    with pytest.MonkeyPatch.context() as environment:
+        if item.get_closest_marker("no_cover"):
+            for name in [name for name in os.environ if name.startswith("COV")]:
+                environment.delenv(name)
+        return (yield)
+
+
 @pytest.fixture
 def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """`tried("kills of a deployment", 40)`: how much a test tried is said at the end, whichever worker it ran in."""

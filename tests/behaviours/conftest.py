@@ -9,6 +9,15 @@ import pytest
 
 from behaviours.command_line import Desk
 
+# What most tests here do again and again, a few do once, and coverage makes it half as long again.
+MEASURED = {"test_demo", "test_deploy_on_one_machine", "test_local_mode", "test_output", "test_production_path"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.stem not in MEASURED:
+            item.add_marker(pytest.mark.no_cover)
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from fixtures.unmeasured import unmeasured
-
 if TYPE_CHECKING:
     from behaviours.killed_at import Doom
     from sre_agent_deploy.config.models import Config
@@ -72,7 +70,7 @@ class Engine:
 def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
     """An engine for the AWS of this registry file; it ends with the block."""
     command = [sys.executable, "-m", "behaviours.engine", str(registry_file)]
-    environ = {**unmeasured(), **environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environ = {**os.environ, **environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
             yield Engine(process)

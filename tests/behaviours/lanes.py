@@ -19,7 +19,6 @@ from typing import Any
 from behaviours import lister
 from behaviours.command_line import Desk
 from behaviours.engine import Engine, engine
-from fixtures.unmeasured import unmeasured
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
@@ -32,7 +31,7 @@ class Lane:
         self.desk = Desk(folder)
         self.desk.configure()
         command = [sys.executable, "-m", "embedded_aws", "start", "--state-dir", str(self.desk.state_dir), *options]
-        subprocess.run(command, env=unmeasured(), check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)
         opened.callback(self.desk.close)
         self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
         self.client = cache(self.desk.client)

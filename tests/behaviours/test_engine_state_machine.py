@@ -21,7 +21,6 @@ from behaviours.lanes import THOROUGH
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws, end, serve
 from fixtures.engine import Engine, site_of
-from fixtures.unmeasured import unmeasured
 from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.plan import Action
 from sre_core import clock
@@ -255,13 +254,12 @@ class Deployments(RuleBasedStateMachine):
 def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
     file = tmp_path / "weather.json"
     file.write_text('{"rules": []}')
-    process, aws = serve(tmp_path, "--no-boot", "--faults", str(file), environ=unmeasured())
+    process, aws = serve(tmp_path, "--no-boot", "--faults", str(file))
     yield type("Deployments", (Deployments,), {"sky": Sky(aws, file), "first_site": site_of(aws, tmp_path), "runs": []})
     end(process)
 
 
-# In parts, so that every worker may take some; other tests measure what these run hundreds of times.
-@pytest.mark.no_cover
+# In parts, so that every worker may take some.
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:

@@ -36,6 +36,8 @@ NEEDS_NO_MACHINE = (
 )
 
 
+# Other tests measure what this runs a hundred times.
+pytestmark = pytest.mark.no_cover
 # Each example is a deployment: making a failing one smaller would take longer than reading it.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 AS_FOUND = settings(max_examples=300 if THOROUGH else 100, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
@@ -53,8 +55,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield opened
 
 
-# Other tests measure what this runs a hundred times.
-@pytest.mark.no_cover
 @pytest.mark.property(1)
 @pytest.mark.timeout(3 * 3600)
 @settings(AS_FOUND)
