@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import teardown
-from sre_agent_deploy.engine.inventory import NONE, Doomed, Named, find_all
-from sre_agent_deploy.engine.remove import is_there, remove
+from sre_agent_deploy.engine.inventory import NONE, Doomed, Inventory, Named, find_all
+from sre_agent_deploy.engine.remove import is_there, refusal, remove
 from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
@@ -53,6 +53,14 @@ def cleanup(
         for record in journal.state.alive():
             journal.reached(record, "gone")
     return Cleaned(tuple(cleaning.removed), tuple(problems), stop.asked)
+
+
+def previewed(aws: Aws, deployment: str, found: Inventory) -> Inventory:
+    """What a cleanup would delete of all that was found; what it would leave alone becomes a Problem. Makes no mutating call."""
+    with ThreadPoolExecutor(8) as pool:
+        refusals = list(pool.map(lambda each: refusal(aws, each.kind, each.id, each.name, deployment), found.doomed))
+    going = tuple(each for each, refused in zip(found.doomed, refusals, strict=True) if not refused)
+    return Inventory(going, (*found.problems, *(refused for refused in refusals if refused)))
 
 
 class _Cleaning:

@@ -13,7 +13,7 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.resources import kinds
-from sre_agent_deploy.waiting.interrupt import interrupted
+from sre_agent_deploy.waiting.interrupt import interrupted, told_of
 from sre_agent_deploy.waiting.progress import Observer, unobserved
 from sre_core.problem import Problem
 
@@ -24,6 +24,11 @@ class RolledBack:
 
     removed: tuple[str, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked to stop before the end."""
+        return told_of(self.problems)
 
 
 def roll_back(

@@ -60,6 +60,8 @@ def test_cleanup_of_somebody_elses(desk: Desk) -> None:
     bucket = next(name for name in lister.storage(desk.client)["buckets"] if name.startswith("sre-"))
     desk.state_file.write_text(text.replace(f'"id": "{bucket}"', '"id": "somebody-elses"'))
 
+    shown = desk.deploy("cleanup", "--dry-run")
+    assert (shown.code, "CLEANUP-NOT-OURS" in shown.err, "somebody-elses" in shown.out) == (1, True, False), shown.text
     ended = desk.deploy("cleanup", "--yes")
     assert ended.code == 1
     assert "CLEANUP-NOT-OURS" in ended.err

@@ -72,7 +72,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     if found.problems and not found.doomed:
         raise Refused(*found.problems)
     if asked.dry_run:
-        return _shown(found, as_json=asked.as_json)
+        return _shown(place, deployment, found, as_json=asked.as_json)
     if found.doomed and not asked.yes:
         _agree(deployment, len(found.doomed), named=deployment_id is not None)
     # Another folder's state file is another lock; the same deployment is the same one.
@@ -93,7 +93,10 @@ def _found(place: Place, deployment: str, state: State | None, named: Named) -> 
     return found
 
 
-def _shown(found: Inventory, *, as_json: bool) -> int:
+def _shown(place: Place, deployment: str, found: Inventory, *, as_json: bool) -> int:
+    from sre_agent_deploy.cleanup import previewed
+
+    found = previewed(place.aws, deployment, found)
     for each in found.doomed:
         click.echo(f"  - {each.kind.KIND:45} {each.name:26} {each.id}")
     show_problems(found.problems, as_json=as_json)

@@ -90,12 +90,12 @@ def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, j
     _say("\nNot deployed. Rolling back:", as_json)
     with watched(here.place, as_json=as_json) as place:
         rolled = roll_back(place.aws, wanted, plan, before=before, journal=journal, observe=place.aws.waits.observe)
-    journal.ended("rollback failed" if rolled.problems else "rolled back")
+    journal.ended("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
     if not journal.state.alive():
         local.forgotten(wanted.deployment)
     show_problems(rolled.problems, as_json=as_json)
     _say(f"{counted(len(rolled.removed), 'resource')} taken back.", as_json)
-    return 1
+    return EXIT_CODE if rolled.stopped else 1
 
 
 def _config_of(state: object) -> Path:
@@ -131,6 +131,7 @@ def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_
     paths = files.write(report)
     show_report(report, as_json=as_json)
     if not report.verified:
+        journal.ended("not verified")
         _say(f"The report is in {paths.markdown}. `sre-agent-deploy verify` looks again.", as_json)
         return 1
     journal.verified()

@@ -16,7 +16,7 @@ from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 # How a run ends that left nothing to go on with.
-DONE = ("applied", "cleaned up", "rolled back")
+DONE = ("applied", "not verified", "cleaned up", "rolled back")
 
 
 @click.command("status", help="Show what the last run left, and how to go on.")

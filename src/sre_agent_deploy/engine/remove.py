@@ -18,11 +18,17 @@ def remove(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) 
     ours = _ours(aws, kind, id, name, deployment)
     if ours is None or isinstance(ours, Problem):
         return ours
-    refused = _deleted(aws, kind, id, ours.seen)
+    refused = _deleted(aws, kind, id, name, ours.seen)
     if refused:
         # A delete that crossed another one, or whose first answer was lost, is told that there is nothing.
         return None if _read(aws, kind, id, name) is None else refused
     return _until_gone(aws, kind, id, name)
+
+
+def refusal(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Problem | None:
+    """Why `remove` would leave it alone, if it would. Makes no mutating call."""
+    ours = _ours(aws, kind, id, name, deployment)
+    return ours if isinstance(ours, Problem) else None
 
 
 def is_there(aws: Aws, kind: type[Resource], id: str, name: str) -> bool:
@@ -39,18 +45,24 @@ def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -
     return found if found.owner(deployment) == "us" else _foreign(kind, id, deployment)
 
 
-def _deleted(aws: Aws, kind: type[Resource], id: str, seen: Resource) -> Problem | None:
-    """Delete it, and again while it is held by something that lets go by itself."""
-    reason = ""
+def _deleted(aws: Aws, kind: type[Resource], id: str, name: str, seen: Resource) -> Problem | None:
+    """Delete it, and again while it is held by something that lets go by itself, or where the call never arrived."""
+    ended: Problem | None = None
     for look in aws.waits.looks("gone", f"{id} to be let go", aws.waits.patience.ready):
         refused = attempt(lambda: kind.delete(aws, id), waits=aws.waits, subject=seen, failures=kind.FAILURES)
-        if not isinstance(refused, Problem):
+        if refused is None:
             return None
+        if isinstance(refused, Lost):
+            found = _read(aws, kind, id, name)
+            if found is None or isinstance(found, Problem):
+                return found
+            ended = refused.problem
+            continue
         held = told(aws, kind, lambda: id, refused)
         if not isinstance(held, Waiting):
             return held
-        reason = look.seen = held.for_
-    return aws.waits.ended(_still_held(aws, kind, id, reason))
+        ended, look.seen = _still_held(aws, kind, id, held.for_), held.for_
+    return aws.waits.ended(ended) if ended else None
 
 
 def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Problem | None:
