@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,12 +35,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """What a test marked `no_cover` starts is not measured either: that would take half as long again, and other tests run it too."""
-    with pytest.MonkeyPatch.context() as environment:
-        if item.get_closest_marker("no_cover"):
-            for name in [name for name in os.environ if name.startswith("COV")]:
-                environment.delenv(name)
+    """Of a test marked `unmeasured`, neither it nor what it starts is measured.
+
+    pytest-cov's own `no_cover` stops one of the two measurements that a worker has, and none of what the test starts.
+    """
+    if not item.get_closest_marker("unmeasured"):
         return (yield)
+    stopped = []
+    while running := Coverage.current():
+        running.stop()
+        stopped.append(running)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("COV")]:
+            environment.delenv(name)
+        answer = yield
+    for measurement in reversed(stopped):
+        measurement.start()
+    return answer
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ NEEDS_NO_MACHINE = (
 
 
 # Other tests measure what this runs a hundred times.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.unmeasured
 # Each example is a deployment: making a failing one smaller would take longer than reading it.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 AS_FOUND = settings(max_examples=300 if THOROUGH else 100, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
