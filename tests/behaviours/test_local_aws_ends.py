@@ -69,6 +69,8 @@ def test_another_deployment_that_is_half_made(desk: Desk, tmp_path: Path) -> Non
     cleaned = other.deploy("cleanup", "--yes", "--json")
     assert json.loads(cleaned.out.splitlines()[-1])["aws_stopped"] is True, cleaned.text
     assert not runs(desk)
+    again = other.deploy("cleanup", "--yes")
+    assert (again.code, "cleaned up already" in again.out) == (0, True), again.text
 
 
 def _text(file: Path) -> str:

@@ -65,7 +65,9 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     place = placed(config)
     if place is None:
         _left_behind(deployment)
-        raise Refused(gone(state))
+        if state is None or state.alive():
+            raise Refused(gone(state))
+        return _nothing_left(deployment, as_json=asked.as_json)
     same_account(place, config, state)
     state = still_there(state, place)
     found = _found(place, deployment, state, named)
@@ -137,6 +139,15 @@ def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> 
         click.echo(f"\nDeployment {deployment} is gone: {counted(len(cleaned.removed), 'resource')} deleted.")
         if stopped:
             click.echo("The AWS of this machine, which was started for it, is stopped.")
+    return 0
+
+
+def _nothing_left(deployment: str, *, as_json: bool) -> int:
+    """It was cleaned up before, and the AWS of this machine ended with it."""
+    if as_json:
+        click.echo(json.dumps({"cleaned_up": deployment, "deleted": 0, "aws_stopped": False}))
+    else:
+        click.echo(f"Deployment {deployment} was cleaned up already; nothing is left of it.")
     return 0
 
 
