@@ -7,6 +7,7 @@ import pytest
 from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
+from sre_agent_deploy.journal.record import COMPLETE, Result
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.rollback import RolledBack, roll_back
 
@@ -30,10 +31,11 @@ def test_a_first_deployment_that_fails(engine: Engine) -> None:
     assert engine.state.alive() == ()
 
 
-def test_an_update_that_fails(engine: Engine) -> None:
-    """What it made beside what serves goes; what serves goes on; the same configuration as before has nothing to do."""
+@pytest.mark.parametrize("result", COMPLETE)
+def test_an_update_that_fails(engine: Engine, result: Result) -> None:
+    """What it made beside what serves goes; what serves goes on, verified or not; the same configuration as before has nothing to do."""
     engine.deploy()
-    engine.journal().ended("applied")
+    engine.journal().ended(result)
     serving = engine.id_of("instance")
     engine.sections["deployment"] = {"volume_gb": 60}
     outcome, rolled = _failed(engine, "ec2", "AssociateAddress")

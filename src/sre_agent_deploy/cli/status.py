@@ -11,12 +11,12 @@ import click
 from sre_agent_deploy.cli.opening import gone, remembered
 from sre_agent_deploy.cli.options import json_option, state_option
 from sre_agent_deploy.cli.render import show_lifetime
-from sre_agent_deploy.journal.record import Run, State
+from sre_agent_deploy.journal.record import COMPLETE, Run, State
 from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 # How a run ends that left nothing to go on with.
-DONE = ("applied", "not verified", "cleaned up", "rolled back")
+DONE = (*COMPLETE, "cleaned up", "rolled back")
 
 
 @click.command("status", help="Show what the last run left, and how to go on.")

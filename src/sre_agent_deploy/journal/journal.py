@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from sre_agent_deploy.journal.lock import who
-from sre_agent_deploy.journal.record import Phase, Record, Run, State
+from sre_agent_deploy.journal.record import Phase, Record, Result, Run, State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
 from sre_core import clock
@@ -52,7 +52,7 @@ class Journal:
         run = Run(command, who(), socket.gethostname(), clock.stamp())
         self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[-49:], run)))
 
-    def ended(self, result: str) -> None:
+    def ended(self, result: Result) -> None:
         """Close the newest entry."""
 
         def closed(state: State) -> State:

@@ -14,6 +14,10 @@ from sre_agent_deploy.journal.migrations import SCHEMA
 from sre_core import clock
 
 type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
+type Result = Literal["applied", "not verified", "failed", "interrupted", "cleaned up", "rolled back", "rollback failed"]
+
+# How runs end that left all of it there: verification comes after, and what fails it is as complete.
+COMPLETE: tuple[Result, ...] = ("applied", "not verified")
 
 # It becomes the name of files, whoever wrote it.
 _NAME = re.compile(r"[a-z0-9-]+")
@@ -92,8 +96,8 @@ class State:
     def served(self) -> bool:
         """Whether all of it has been there since it was last cleaned up; of what is older than the history, whether it was verified."""
         ends = (run.result for run in reversed(self.runs))
-        decisive = next((end for end in ends if end in ("applied", "cleaned up")), "")
-        return decisive == "applied" or (not decisive and bool(self.verified_at))
+        decisive = next((end for end in ends if end in (*COMPLETE, "cleaned up")), "")
+        return decisive in COMPLETE or (not decisive and bool(self.verified_at))
 
     @property
     def proven_at(self) -> str:
