@@ -40,9 +40,9 @@ class S3Lock:
         finally:
             done.set()
             renewing.join()
-            there = _asked(self._aws, self._read)
-            if there and there[1].nonce == mine.nonce:
-                self._delete()
+            # Where S3 cannot be asked any more, the run ends as it would have: the lock frees itself when it expires.
+            with contextlib.suppress(Refused):
+                self._released(mine)
 
     def owner(self) -> Owner | None:
         """Who holds it; nobody where the lock is stale."""
@@ -69,6 +69,11 @@ class S3Lock:
         if not etag:
             raise Refused(taken(there[1] if there else Owner(), self._place))
         return etag
+
+    def _released(self, mine: Owner) -> None:
+        there = _asked(self._aws, self._read)
+        if there and there[1].nonce == mine.nonce:
+            self._delete()
 
     def _renew(self, mine: Owner, etag: str, done: threading.Event) -> None:
         # A lock that was lost is not fought for: the next write of the state fails, and with it the run.

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fixtures.answered import refused_once
+from fixtures.cut import refused
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import deployers_aws
 from sre_agent_deploy.journal.journal import Journal
@@ -67,9 +68,9 @@ def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, buck
     first, second = _store(unbooted, bucket), _store(unbooted, bucket)
     assert first.load() is second.load() is None
     first.save(STATE)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refused) as told:
         second.save(dataclasses.replace(STATE, verified_at="later"))
-    assert refused.value.problems[0].code == "STATE-CHANGED-MEANWHILE"
+    assert told.value.problems[0].code == "STATE-CHANGED-MEANWHILE"
     assert first.load() == STATE
 
 
@@ -102,9 +103,9 @@ def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
     """The second is told who works on it, where, since when and until when; afterwards the lock is free."""
     store = _store(unbooted, bucket)
     with store.held("deploy"):
-        with pytest.raises(Refused) as refused, _store(unbooted, bucket).held("cleanup"):
+        with pytest.raises(Refused) as told, _store(unbooted, bucket).held("cleanup"):
             pass
-        problem = refused.value.problems[0]
+        problem = told.value.problems[0]
         assert problem.code == "STATE-LOCKED"
         assert "`deploy`" in problem.what
         assert "unless renewed" in problem.what
@@ -112,6 +113,16 @@ def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
     assert store.owner() is None
     with store.held("cleanup"):
         pass
+
+
+def test_a_lock_that_cannot_be_given_back(unbooted: EmbeddedAws, bucket: str) -> None:
+    """A run ends as it would have, well or with its own Problem; the lock frees itself when it expires."""
+    own = Problem(code="ITS-OWN", what="What went wrong.", why="Because.", do=("Mend it.",))
+    store = _store(unbooted, bucket)
+    with pytest.raises(Refused) as told, refused(deployers_aws(unbooted), "s3", "DeleteObject"), store.held("deploy"):
+        raise Refused(own)
+    assert told.value.problems == (own,)
+    assert store.owner()
 
 
 @pytest.mark.parametrize(
