@@ -102,7 +102,9 @@ def _place(registry: Any) -> Place:
 
     place = Place(registry.aws("us-east-1"), registry)
     for service in SERVICES:
-        watch(place.aws.client(service), _asked)
+        client = place.aws.client(service)
+        watch(client, _asked)
+        client.can_paginate("anything")  # how its lists are paged, which each run would read from disk again
     return place
 
 

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from behaviours import lister
@@ -64,20 +63,19 @@ def lane(folder: Path, *options: str, boots: bool = False) -> Iterator[Lane]:
 
 def every[P](points: Iterable[P], trial: Callable[[Lane, P], str], folder: Path, lanes: int = 4) -> list[str]:
     """Try every point in one of several lanes; answers what went wrong. A lane in which something did is not used again."""
-    waiting: SimpleQueue[P] = SimpleQueue()
-    for point in points:
-        waiting.put(point)
+    waiting = iter(list(points))  # a list's iterator gives each to one thread
     numbers = count()
 
     def drive(_: int) -> list[str]:
         faults: list[str] = []
-        while not waiting.empty():
+        point = next(waiting, None)
+        while point is not None:
             with lane(folder / f"lane-{next(numbers)}") as here:
                 fault = ""
-                while not waiting.empty() and not fault:
-                    point = waiting.get()
+                while point is not None and not fault:
                     fault = trial(here, point)
                     faults += [f"{point}: {fault}"] if fault else []
+                    point = next(waiting, None)
         return faults
 
     with ThreadPoolExecutor(lanes) as pool:

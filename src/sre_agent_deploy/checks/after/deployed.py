@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_BODY = 1_000_000
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,14 @@ class Deployed:
     ca_files: tuple[str, ...] = ()
     timeout: float = 15.0
 
-    @cached_property
+    @property
     def trust(self) -> ssl.SSLContext:
-        """The system's certificate authorities, and the private ones of this deployment."""
+        """The system's certificate authorities, and the private ones of this deployment; read once for all checks."""
+        with _READING:
+            return self._trust
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         for file in self.ca_files:
             context.load_verify_locations(file)
