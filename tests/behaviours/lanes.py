@@ -20,6 +20,8 @@ from behaviours.command_line import Desk
 from behaviours.engine import Engine, engine
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+# Where nobody waits for it: three times what a developer tries before a commit.
+CI = bool(os.environ.get("CI"))
 
 
 class Lane:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from behaviours.lanes import THOROUGH
+from behaviours.lanes import CI, THOROUGH
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws, end, serve
 from fixtures.engine import Engine, site_of
@@ -266,7 +266,7 @@ def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int,
     """Killed, changed, forgotten, repaired and removed in any order and weather: never two of a thing, never somebody else's, never
     a rest.
     """
-    runs, steps = (250, 12) if THOROUGH else (25, 8)
+    runs, steps = (250, 12) if THOROUGH else (25 if CI else 8, 8)
     as_many = settings(max_examples=runs, stateful_step_count=steps, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine, settings=as_many)
     tried("runs of the state machine", len(machine.runs))

@@ -84,14 +84,13 @@ def found_by_name(chosen: dict[str, Any]) -> bool:
 
 
 def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Check[Deployed, Any]]) -> None:
-    before = there.everything()
     with tempfile.TemporaryDirectory(prefix="configuration-") as folder:
         config_file = Path(folder) / "config.yaml"
         config_file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in chosen.items()))
         config = load(config_file, environ={}, mode="local")
         assert isinstance(config, Config), config
         deploys(there, config, config_file, proofs)
-    assert there.everything() == before
+    assert there.everything() == there.at_first
 
 
 def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[Check[Deployed, Any]]) -> None:
