@@ -66,14 +66,14 @@ class _Bench:
 
     def __init__(self, registry_file: Path) -> None:
         from sre_agent_deploy import run
+        from sre_agent_deploy.account import local
+        from sre_agent_deploy.account.account import Account
         from sre_agent_deploy.config.load import load
-        from sre_agent_deploy.place import local
-        from sre_agent_deploy.place.place import Place
 
         config = load(CONFIG, environ={}, mode="local")
         assert not isinstance(config, tuple), config
         registry = local._read(registry_file, json.loads(registry_file.read_text()))
-        self.config, self.place, self.trace = config, Place(registry.aws(config.aws.region), registry), Trace()
+        self.config, self.place, self.trace = config, Account(registry.aws(config.aws.region), registry), Trace()
         drawn = run.drawn(config, self.place, None)
         self.wanted = Traced(drawn.deployment, drawn.items, drawn.tags, self.trace)
         for service in SERVICES:

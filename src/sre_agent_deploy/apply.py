@@ -19,10 +19,10 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.progress.events import Event, Observer, unobserved
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, interrupted, told_of
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
-from sre_agent_deploy.waiting.interrupt import NEVER, Stop, interrupted, told_of
-from sre_agent_deploy.waiting.progress import Event, Observer, unobserved
 from sre_core.problem import Problem
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sre_agent_deploy import lifetime
+from sre_agent_deploy.account.identity import deployment_id
+from sre_agent_deploy.account.site import Site
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.described import described
@@ -18,8 +20,6 @@ from sre_agent_deploy.names import (
     gateway_name,
     prefix,
 )
-from sre_agent_deploy.place.identity import deployment_id
-from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway

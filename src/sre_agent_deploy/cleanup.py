@@ -15,8 +15,8 @@ from sre_agent_deploy.engine.remove import is_there, refusal, remove
 from sre_agent_deploy.engine.walk import walk
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
-from sre_agent_deploy.waiting.interrupt import NEVER, Stop, deleting_stopped
-from sre_agent_deploy.waiting.progress import Event, Observer, unobserved
+from sre_agent_deploy.progress.events import Event, Observer, unobserved
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, deleting_stopped
 from sre_core.problem import Problem
 
 # One is enough unless AWS hid something from the first listing, or somebody makes things at the same time.

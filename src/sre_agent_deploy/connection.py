@@ -7,16 +7,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.checks.after.deployed import Client, Deployed
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
-from sre_agent_deploy.place.place import Place
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
 
-def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, private_ca: str) -> Deployed:
+def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, private_ca: str) -> Deployed:
     """How a deployment is reached, from what AWS answered. `private_ca` is the file of a CA that is not public."""
 
     def plain(name: str, output: str) -> str:
@@ -39,7 +39,7 @@ def deployed(outputs: Mapping[str, Outputs], place: Place, *, domain: str, priva
     )
 
 
-def write(deployment: str, world: Deployed, secret_arn: str, place: Place) -> Path:
+def write(deployment: str, world: Deployed, secret_arn: str, place: Account) -> Path:
     """Write the connection file and answer its path."""
     path = path_of(deployment)
     document = {

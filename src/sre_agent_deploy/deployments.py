@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from sre_agent_deploy.account import identity
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine.inventory import Named, find_all
-from sre_agent_deploy.place import identity
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources import tag_list
 from sre_agent_deploy.sweep import Seen

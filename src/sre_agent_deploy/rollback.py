@@ -12,9 +12,9 @@ from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.plan import Action, Plan
+from sre_agent_deploy.progress.events import Observer, unobserved
+from sre_agent_deploy.progress.interrupt import interrupted, told_of
 from sre_agent_deploy.resources import kinds
-from sre_agent_deploy.waiting.interrupt import interrupted, told_of
-from sre_agent_deploy.waiting.progress import Observer, unobserved
 from sre_core.problem import Problem
 
 

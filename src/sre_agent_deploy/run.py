@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sre_agent_deploy import connection
+from sre_agent_deploy.account.account import Account, look_up_site
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.after.deployed import Deployed
@@ -20,11 +21,10 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
-from sre_agent_deploy.place.place import Place, survey_site
 from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.progress.events import Observer, unobserved
+from sre_agent_deploy.progress.interrupt import NEVER, Stop
 from sre_agent_deploy.report.report import Made, Report
-from sre_agent_deploy.waiting.interrupt import NEVER, Stop
-from sre_agent_deploy.waiting.progress import Observer, unobserved
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
@@ -32,14 +32,14 @@ from sre_core.state_folder import state_folder
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 
 
-def checked(config: Config, place: Place, observe: Observer = unobserved) -> tuple[Finding, ...]:
+def checked(config: Config, place: Account, observe: Observer = unobserved) -> tuple[Finding, ...]:
     """What the account and the certificate say before anything is touched: a finding for each check, not the first only."""
     return preflight(config, place.aws, clock.now(), observe)
 
 
-def drawn(config: Config, place: Place, state: State | None) -> Blueprint:
+def drawn(config: Config, place: Account, state: State | None) -> Blueprint:
     """The blueprint for this place. Raises Refused where the place can't be used."""
-    return blueprint(config, survey_site(config, place, _image_in_use(state)))
+    return blueprint(config, look_up_site(config, place, _image_in_use(state)))
 
 
 def _image_in_use(state: State | None) -> str:
@@ -48,12 +48,12 @@ def _image_in_use(state: State | None) -> str:
     return record.outputs.get("image_id", "") if record else ""
 
 
-def planned(place: Place, wanted: Blueprint, state: State | None) -> Plan:
+def planned(place: Account, wanted: Blueprint, state: State | None) -> Plan:
     """What would change. Makes no mutating call. Another deployment's state says nothing about this one."""
     return survey(place.aws, wanted, state if state and state.deployment == wanted.deployment else None)
 
 
-def journal_for(deployment: str, *, config: Config, config_file: Path, place: Place, store: Store, state: State | None) -> Journal:
+def journal_for(deployment: str, *, config: Config, config_file: Path, place: Account, store: Store, state: State | None) -> Journal:
     """The journal of this deployment: the one that is there, or a new one. Raises Refused on another deployment's state."""
     if state and state.deployment != deployment and state.alive():
         raise Refused(_other_deployment(state, deployment, store.place))
@@ -61,7 +61,7 @@ def journal_for(deployment: str, *, config: Config, config_file: Path, place: Pl
     return Journal(store, state if state and state.deployment == deployment else fresh)
 
 
-def applied(place: Place, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER) -> Outcome:
+def applied(place: Account, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER) -> Outcome:
     """Carry out a plan and write down how it ended."""
     outcome = apply(place.aws, wanted, plan, journal, observe, stop=stop)
     journal.ended("interrupted" if outcome.stopped else "failed" if outcome.problems else "applied")
@@ -80,7 +80,7 @@ def settled(plan: Plan, journal: Journal) -> Plan:
     return replace(plan, changes=tuple(map(born, plan.changes)))
 
 
-def reached(config: Config, place: Place, outputs: Mapping[str, Outputs]) -> Deployed:
+def reached(config: Config, place: Account, outputs: Mapping[str, Outputs]) -> Deployed:
     """How the deployment is reached by its users."""
     local_ca = str(state_folder() / "local-ca" / "ca.pem") if config.tls.source == "local_ca" else ""
     return connection.deployed(outputs, place, domain=config.deployment.domain_name, private_ca=local_ca or config.deployment.ssl_ca_path)

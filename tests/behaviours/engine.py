@@ -22,11 +22,11 @@ from zlib import crc32
 
 if TYPE_CHECKING:
     from behaviours.killed_at import Doom
+    from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.graph import Blueprint
     from sre_agent_deploy.journal.file_store import FileStore
     from sre_agent_deploy.journal.record import State
-    from sre_agent_deploy.place.place import Place
 
 SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "budgets")
 
@@ -81,7 +81,7 @@ def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
 
 
 def _serve(registry_file: Path) -> None:
-    from sre_agent_deploy.place import local  # loaded here, so that no run has to
+    from sre_agent_deploy.account import local  # loaded here, so that no run has to
 
     local.scrub()
     registry = local._read(registry_file, json.loads(registry_file.read_text()))
@@ -95,12 +95,12 @@ def _serve(registry_file: Path) -> None:
         print(json.dumps(_forked(order, place, *drawn[text])), flush=True)
 
 
-def _place(registry: Any) -> Place:
+def _place(registry: Any) -> Account:
     """Clients that no call has gone through yet: runs inherit them, and share no connection."""
     from behaviours.killed_at import watch
-    from sre_agent_deploy.place.place import Place
+    from sre_agent_deploy.account.account import Account
 
-    place = Place(registry.aws("us-east-1"), registry)
+    place = Account(registry.aws("us-east-1"), registry)
     for service in SERVICES:
         client = place.aws.client(service)
         watch(client, _asked)
@@ -111,12 +111,12 @@ def _place(registry: Any) -> Place:
 
 def _drawn(config_file: Path, registry: Any) -> tuple[Config, Blueprint]:
     from sre_agent_deploy import run
+    from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.config.load import load
-    from sre_agent_deploy.place.place import Place
 
     config = load(config_file, environ={}, mode="local")
     assert not isinstance(config, tuple), config
-    return config, run.drawn(config, Place(registry.aws("us-east-1"), registry), None)
+    return config, run.drawn(config, Account(registry.aws("us-east-1"), registry), None)
 
 
 def _unharmed(count: int, operation: str, label: str) -> str:
@@ -131,7 +131,7 @@ def _asked(count: int, operation: str, label: str) -> str:
     return _doom(count, operation, label)
 
 
-def _forked(order: Mapping[str, str], place: Place, config: Config, wanted: Blueprint) -> dict[str, Any]:
+def _forked(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint) -> dict[str, Any]:
     """Run one order in a child, and tell how that ended."""
     said, calls = Path(order["folder"]) / "said", Path(order["folder"]) / "calls"
     said.write_text("")
@@ -189,7 +189,7 @@ def ratchet(deaths: Path, moments: list[str]) -> Doom:
     return doom
 
 
-def _carried_out(order: Mapping[str, str], place: Place, config: Config, wanted: Blueprint, said: Path) -> int:
+def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
     from sre_agent_deploy.journal.file_store import FileStore
     from sre_agent_deploy.journal.lock import held
     from sre_core.problem import Problem
@@ -204,7 +204,7 @@ def _carried_out(order: Mapping[str, str], place: Place, config: Config, wanted:
     return 1 if problems else 0
 
 
-def _deployed(place: Place, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
+def _deployed(place: Account, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
     from sre_agent_deploy import run
 
     file = store.path.with_name("config.yaml")
@@ -216,7 +216,7 @@ def _deployed(place: Place, config: Config, wanted: Blueprint, store: FileStore,
     return tuple(run.applied(place, wanted, plan, journal, lambda event: None).problems)
 
 
-def _cleaned(place: Place, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
+def _cleaned(place: Account, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
     from sre_agent_deploy.cleanup import cleanup
     from sre_agent_deploy.journal.journal import Journal
 

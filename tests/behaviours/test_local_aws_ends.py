@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from behaviours.command_line import Desk
-from sre_agent_deploy.place import local
+from sre_agent_deploy.account import local
 
 NOT_RUNNING = 3
 

@@ -11,7 +11,7 @@ import pytest
 
 from sre_agent import aws as assistant_aws
 from sre_agent.connection import SecretReference
-from sre_agent_deploy.place import local
+from sre_agent_deploy.account import local
 
 from .conftest import Daemon
 

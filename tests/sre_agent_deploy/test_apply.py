@@ -7,8 +7,8 @@ import pytest
 from fixtures.cut import Cut, cut_at, no_mutation
 from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.waiting.interrupt import Stop
-from sre_agent_deploy.waiting.progress import unobserved
+from sre_agent_deploy.progress.events import unobserved
+from sre_agent_deploy.progress.interrupt import Stop
 
 
 def _instances(engine: Engine) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 from behaviours import lister
 from fixtures.cut import refused
 from fixtures.engine import Engine
+from sre_agent_deploy.account.site import Site
 from sre_agent_deploy.engine import teardown
-from sre_agent_deploy.place.site import Site
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Refused
 

@@ -10,8 +10,8 @@ from sre_agent_deploy.aws.backoff import Backoff, Refusal, asked_for
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
 from sre_agent_deploy.aws.general import general
 from sre_agent_deploy.aws.unanswered import no_answers, unanswered
+from sre_agent_deploy.progress.limits import ALONE, Waits
 from sre_agent_deploy.resource import Failures
-from sre_agent_deploy.waiting.patience import ALONE, Waits
 from sre_core.problem import Problem
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sre_agent_deploy.waiting.patience import TOLD_AFTER, Patience, Waits
-from sre_agent_deploy.waiting.progress import Wait, Why
+from sre_agent_deploy.progress.events import Wait, Why
+from sre_agent_deploy.progress.limits import TOLD_AFTER, Patience, Waits
 from sre_core import clock
 
 _SAID: Mapping[Why, str] = {

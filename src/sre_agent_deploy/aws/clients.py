@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.at_once import AT_ONCE, bound
-from sre_agent_deploy.waiting.patience import ALONE, Waits
+from sre_agent_deploy.progress.limits import ALONE, Waits
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from sre_agent_deploy.waiting.progress import Event, Observer, unobserved
+from sre_agent_deploy.progress.events import Event, Observer, unobserved
 from sre_core.problem import Problem
 
 type Status = Literal["passed", "failed", "unknown"]

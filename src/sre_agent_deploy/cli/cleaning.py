@@ -12,16 +12,16 @@ from sre_agent_deploy.cli.opening import configured, read_again, unconfigured
 from sre_agent_deploy.cli.options import CONFIG
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.waiting.interrupt import Stop
-from sre_agent_deploy.waiting.progress import Observer
+from sre_agent_deploy.progress.events import Observer
+from sre_agent_deploy.progress.interrupt import Stop
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.cleanup import Cleaned
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.config.retries import RetriesConfig
     from sre_agent_deploy.engine.inventory import Named
-    from sre_agent_deploy.place.place import Place
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,20 @@ def named_in(config: Config) -> dict[str, tuple[str, ...]]:
     return {kind: (id,) for kind, id in chosen.items() if id}
 
 
-def placed(config: Config) -> Place | None:
+def placed(config: Config) -> Account | None:
     """That AWS; None for the one of this machine where it does not run."""
-    from sre_agent_deploy.place.place import local_place, production_place
+    from sre_agent_deploy.account.account import open_local_account, open_production_account
 
-    place = local_place(config, start=False) if config.mode == "local" else production_place(config)
+    place = open_local_account(config, start=False) if config.mode == "local" else open_production_account(config)
     if isinstance(place, Problem):
         raise Refused(place)
     return place
 
 
-def same_account(place: Place, config: Config, state: State | None) -> None:
+def same_account(place: Account, config: Config, state: State | None) -> None:
     """Raises Refused where the credentials belong to another account than the one that is meant."""
+    from sre_agent_deploy.account.other_account import other_account
     from sre_agent_deploy.aws.attempt import Lost, attempt
-    from sre_agent_deploy.place.account import other_account
 
     account = attempt(lambda: place.aws.account_id, waits=place.aws.waits)
     if isinstance(account, Problem | Lost):
@@ -90,7 +90,9 @@ def same_account(place: Place, config: Config, state: State | None) -> None:
         raise Refused(other_account(account, meant))
 
 
-def taken_back(place: Place, deployment: str, store: Store, state: State | None, observe: Observer, *, named: Named, stop: Stop) -> Cleaned:
+def taken_back(
+    place: Account, deployment: str, store: Store, state: State | None, observe: Observer, *, named: Named, stop: Stop
+) -> Cleaned:
     """Delete everything of a deployment; where there is a state it is held meanwhile and keeps account of it."""
     from sre_agent_deploy.cleanup import cleanup
     from sre_agent_deploy.journal.journal import Journal
@@ -107,9 +109,9 @@ def taken_back(place: Place, deployment: str, store: Store, state: State | None,
         return cleaned
 
 
-def aws_stopped(deployment: str, place: Place) -> bool:
+def aws_stopped(deployment: str, place: Account) -> bool:
     """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
-    from sre_agent_deploy.place import local
+    from sre_agent_deploy.account import local
 
     local.forgotten(deployment)
     return bool(place.registry and local.left(place.registry))

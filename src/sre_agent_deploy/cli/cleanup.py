@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sre_agent_deploy.account import identity
 from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, named_in, placed, same_account, taken_back
 from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import config_option, json_option, length, mode_option, state_option, yes_option
@@ -17,14 +18,13 @@ from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
-from sre_agent_deploy.place import identity
-from sre_agent_deploy.waiting.interrupt import EXIT_CODE, interruptible, looking_stopped
+from sre_agent_deploy.progress.interrupt import EXIT_CODE, interruptible, looking_stopped
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.cleanup import Cleaned
     from sre_agent_deploy.engine.inventory import Inventory, Named
-    from sre_agent_deploy.place.place import Place
 
 
 @click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
@@ -84,7 +84,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     return _told(deployment, cleaned, place, as_json=asked.as_json)
 
 
-def _found(place: Place, deployment: str, state: State | None, named: Named) -> Inventory:
+def _found(place: Account, deployment: str, state: State | None, named: Named) -> Inventory:
     """Everything of a deployment. Raises Refused where somebody asked to stop: half of it would look like all of it."""
     from sre_agent_deploy.engine import inventory
 
@@ -95,7 +95,7 @@ def _found(place: Place, deployment: str, state: State | None, named: Named) -> 
     return found
 
 
-def _shown(place: Place, deployment: str, found: Inventory, *, as_json: bool) -> int:
+def _shown(place: Account, deployment: str, found: Inventory, *, as_json: bool) -> int:
     from sre_agent_deploy.cleanup import previewed
 
     found = previewed(place.aws, deployment, found)
@@ -116,13 +116,13 @@ def _agree(deployment: str, count: int, *, named: bool) -> None:
 def _left_behind(deployment: str) -> None:
     """What an AWS of this machine that was killed left on the disk goes too: credentials of its instances, sockets, the connection."""
     from sre_agent_deploy import connection
-    from sre_agent_deploy.place import local
+    from sre_agent_deploy.account import local
 
     local.swept()
     connection.remove(deployment)
 
 
-def _told(deployment: str, cleaned: Cleaned, place: Place, *, as_json: bool) -> int:
+def _told(deployment: str, cleaned: Cleaned, place: Account, *, as_json: bool) -> int:
     from sre_agent_deploy import connection
 
     show_problems(cleaned.problems, as_json=as_json)

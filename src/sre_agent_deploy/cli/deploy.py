@@ -15,7 +15,7 @@ from sre_agent_deploy.cli.opening import Opened, opened, read_again, still_there
 from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option, on_failure_option, state_option, yes_option
 from sre_agent_deploy.cli.render import counted, observing, show_lifetime, show_plan, show_problems, show_report
 from sre_agent_deploy.cli.watching import watched
-from sre_agent_deploy.waiting.interrupt import EXIT_CODE
+from sre_agent_deploy.progress.interrupt import EXIT_CODE
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def deploy(
 ) -> int:
     """Deploy and answer the exit code."""
     from sre_agent_deploy import run
+    from sre_agent_deploy.account import local
     from sre_agent_deploy.journal import lock
-    from sre_agent_deploy.place import local
 
     with opened(config_file, mode, state_file, start=True) as here, here.store.held(said), ExitStack() as locks:
         # What another process finished while this one waited for its turn counts.
@@ -81,7 +81,7 @@ def deploy(
 
 def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, journal: Journal, *, on_failure: str, as_json: bool) -> int:
     """Keep what was made, or take it back, as `--on-failure` says; the exit code."""
-    from sre_agent_deploy.place import local
+    from sre_agent_deploy.account import local
     from sre_agent_deploy.rollback import roll_back
 
     if on_failure == "keep":

@@ -17,9 +17,9 @@ from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.aws import Aws
     from sre_agent_deploy.config.models import Config
-    from sre_agent_deploy.place.place import Place
 
 type Mode = Literal["production", "local"]
 
@@ -61,9 +61,9 @@ def _as_far_as_understood(config_file: Path, mode: str | None) -> Config | None:
 
 def _aws_of_the_state(config: Config | None) -> Aws:
     """The configuration's AWS, else the environment's. S3 itself tells botocore where a bucket is that is in another region."""
-    from sre_agent_deploy.place.place import production_place
+    from sre_agent_deploy.account.account import open_production_account
 
-    return production_place(config or unconfigured("production")).aws
+    return open_production_account(config or unconfigured("production")).aws
 
 
 def unconfigured(mode: str) -> Config:
@@ -88,7 +88,7 @@ class Opened:
     """An open deployment: where it is, what is wanted, what is remembered."""
 
     config: Config
-    place: Place
+    place: Account
     store: Store
     state: State | None
 
@@ -99,8 +99,8 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
 
     One that nobody needs when the command has ended - it only looked, or was refused - is stopped again.
     """
-    from sre_agent_deploy.place import local
-    from sre_agent_deploy.place.place import local_place, production_place
+    from sre_agent_deploy.account import local
+    from sre_agent_deploy.account.account import open_local_account, open_production_account
 
     # Where nothing else is named, the configuration of this folder is the one that is meant.
     store, state = remembered(state_file, config_file or (CONFIG if CONFIG.exists() else None), mode)
@@ -109,9 +109,9 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
     config = configured(config_file, mode)
     if config.mode == "local":
         with told_if_slow("the AWS of this machine to start", local.LONGEST_START):
-            place = local_place(config, start=start)
+            place = open_local_account(config, start=start)
     else:
-        place = production_place(config)
+        place = open_production_account(config)
     if isinstance(place, Problem):
         raise Refused(place)
     if place is None:
@@ -125,12 +125,12 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
             local.left(place.registry)
 
 
-def still_there(state: State | None, place: Place) -> State | None:
+def still_there(state: State | None, place: Account) -> State | None:
     """The state, unless it tells of an AWS of this machine that is no more: its records are worth nothing then.
 
     One that still runs counts, also for a command that works elsewhere: its records are all that leads to what it holds.
     """
-    from sre_agent_deploy.place import local
+    from sre_agent_deploy.account import local
 
     start = state.aws.get("start_id") if state else None
     if not start:
@@ -168,7 +168,7 @@ def say_who_works(store: Store) -> None:
         click.echo(f"At work now: {owner}. What follows is as it is at this moment.", err=True)
 
 
-def _say_which(place: Place) -> None:
+def _say_which(place: Account) -> None:
     import click
 
     if place.aws.endpoint:

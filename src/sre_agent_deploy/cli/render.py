@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.waiting.progress import Event, Observer
+from sre_agent_deploy.progress.events import Event, Observer
 from sre_core import clock
 from sre_core.problem import Problem
 

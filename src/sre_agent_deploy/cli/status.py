@@ -37,7 +37,7 @@ def command(state_file: Path | None, as_json: bool) -> None:
 
 
 def _runs(state: State) -> bool:
-    from sre_agent_deploy.place import local
+    from sre_agent_deploy.account import local
 
     registry = local.running()
     return registry is not None and registry.start_id == state.aws.get("start_id")

@@ -18,23 +18,23 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.waiting.interrupt import EXIT_CODE, interruptible
+from sre_agent_deploy.progress.interrupt import EXIT_CODE, interruptible
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.engine.inventory import Named
-    from sre_agent_deploy.place.place import Place
+    from sre_agent_deploy.progress.events import Observer
+    from sre_agent_deploy.progress.interrupt import Stop
     from sre_agent_deploy.sweep import Judged
-    from sre_agent_deploy.waiting.interrupt import Stop
-    from sre_agent_deploy.waiting.progress import Observer
 
 
 @dataclass(frozen=True)
 class Broom:
     """One sweep: where, for what is older than what; and the state of this folder, which is one deployment's if there is one."""
 
-    place: Place
+    place: Account
     older_than: timedelta
     named: Named
     store: Store
@@ -114,7 +114,7 @@ def _swept(broom: Broom, doomed: Sequence[Judged], *, as_json: bool) -> int:
     return EXIT_CODE if stop.asked else 1 if remains else 0
 
 
-def _show(place: Place, verdicts: Sequence[Judged], *, as_json: bool) -> None:
+def _show(place: Account, verdicts: Sequence[Judged], *, as_json: bool) -> None:
     account, region = place.aws.account_id, place.aws.region
     if as_json:
         click.echo(json.dumps({"account": account, "region": region, "deployments": [verdict.to_json() for verdict in verdicts]}))

@@ -10,17 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sre_agent_deploy.cli.render import observing, show_line
-from sre_agent_deploy.waiting.interrupt import interruptible
-from sre_agent_deploy.waiting.patience import TOLD_AFTER
-from sre_agent_deploy.waiting.progress import Event, Wait
+from sre_agent_deploy.progress.events import Event, Wait
+from sre_agent_deploy.progress.interrupt import interruptible
+from sre_agent_deploy.progress.limits import TOLD_AFTER
 from sre_core import clock
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.place.place import Place
+    from sre_agent_deploy.account.account import Account
 
 
 @contextmanager
-def watched(place: Place, *, as_json: bool) -> Iterator[Place]:
+def watched(place: Account, *, as_json: bool) -> Iterator[Account]:
     """The same place; what is waited for in it is shown, and Ctrl-C ends it. Nobody can be asked anything within."""
     with observing(as_json=as_json) as observe, interruptible() as stop:
         yield replace(place, aws=place.aws.waiting(replace(place.aws.waits, observe=observe, stop=stop)))

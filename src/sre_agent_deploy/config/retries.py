@@ -9,7 +9,7 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import DURATION
-from sre_agent_deploy.waiting.patience import Patience
+from sre_agent_deploy.progress.limits import Patience
 
 
 class RetriesConfig(Section):

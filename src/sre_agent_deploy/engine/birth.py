@@ -10,10 +10,10 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.progress.interrupt import interrupted
+from sre_agent_deploy.progress.limits import left_until
 from sre_agent_deploy.resource import Mark, Resource, Waiting
 from sre_agent_deploy.resources import held
-from sre_agent_deploy.waiting.interrupt import interrupted
-from sre_agent_deploy.waiting.patience import left_until
 from sre_core import clock
 from sre_core.problem import Problem
 

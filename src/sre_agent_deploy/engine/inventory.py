@@ -11,11 +11,11 @@ from types import MappingProxyType
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.progress.limits import left_until
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource
 from sre_agent_deploy.resources import ec2_volumes, kinds
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import S3Object
-from sre_agent_deploy.waiting.patience import left_until
 from sre_core import clock
 from sre_core.problem import Problem
 

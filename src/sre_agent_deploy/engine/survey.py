@@ -16,9 +16,9 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
+from sre_agent_deploy.progress.interrupt import looking_stopped
+from sre_agent_deploy.progress.limits import left_until
 from sre_agent_deploy.resource import Found, Owned, Resource
-from sre_agent_deploy.waiting.interrupt import looking_stopped
-from sre_agent_deploy.waiting.patience import left_until
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 

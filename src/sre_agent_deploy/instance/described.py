@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sre_agent_deploy.account.site import Site
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.machine import Machine, SecretRef
 from sre_agent_deploy.later import Ref, spelled
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
-from sre_agent_deploy.place.site import Site
 
 
 def described(config: Config, site: Site, id: str) -> Machine:

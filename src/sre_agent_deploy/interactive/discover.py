@@ -15,7 +15,7 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.interactive.account import NOTHING, Account, Subnet, Vpc, Zone
-from sre_agent_deploy.waiting.patience import Patience, Waits
+from sre_agent_deploy.progress.limits import Patience, Waits
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

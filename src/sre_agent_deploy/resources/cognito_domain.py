@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from sre_agent_deploy.account import identity
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, known
-from sre_agent_deploy.place import identity
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem

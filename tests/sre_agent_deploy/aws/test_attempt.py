@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
-from sre_agent_deploy.waiting.interrupt import Stop
-from sre_agent_deploy.waiting.patience import Patience, Waits
-from sre_agent_deploy.waiting.progress import Event
+from sre_agent_deploy.progress.events import Event
+from sre_agent_deploy.progress.interrupt import Stop
+from sre_agent_deploy.progress.limits import Patience, Waits
 from sre_core import clock
 from sre_core.problem import Problem
 

@@ -11,8 +11,8 @@ import pytest
 from embedded_aws.response import Response
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.errors import SKEWED, kind_of
+from sre_agent_deploy.progress.limits import Patience, Waits
 from sre_agent_deploy.resources.route53_record import DnsRecord
-from sre_agent_deploy.waiting.patience import Patience, Waits
 from sre_core.problem import Problem
 
 from ..resources.samples import kinds, sample

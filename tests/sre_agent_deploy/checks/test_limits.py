@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fixtures.embedded import EmbeddedAws
+from sre_agent_deploy.account.identity import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.before.limits import Instances, InstancesWithinLimit
 from sre_agent_deploy.checks.before.suite import stops
-from sre_agent_deploy.place.identity import deployment_id
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG
 
 from .conftest import Preflight

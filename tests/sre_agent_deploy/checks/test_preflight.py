@@ -146,7 +146,7 @@ def test_a_named_bucket_that_is_there(check: Preflight, bucket: str) -> None:
 
 def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: EmbeddedAws, aws: Aws) -> None:
     """A bucket with the name of ours that carries no tag of ours stops; with the tag it is the deployment's own."""
-    from sre_agent_deploy.place.identity import deployment_id
+    from sre_agent_deploy.account.identity import deployment_id
 
     id = deployment_id(embedded.account_id, embedded.region, "preflight")
     s3, name = embedded.client("s3"), f"{id}-preflight"
@@ -161,7 +161,7 @@ def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: Em
 
 def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) -> None:
     """With none left a deployment is stopped; one that has its address already is not."""
-    from sre_agent_deploy.place.identity import deployment_id
+    from sre_agent_deploy.account.identity import deployment_id
 
     ec2 = embedded.client("ec2")
     held = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]

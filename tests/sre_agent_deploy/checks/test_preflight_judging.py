@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.checks.before.account import Caller, ask
 from sre_agent_deploy.checks.before.bucket import BucketUsable, Held
 from sre_agent_deploy.checks.before.certificate import CertificateHolds, CertificateLasts, Looked
@@ -21,7 +22,6 @@ from sre_agent_deploy.checks.before.services import Answered, every_service
 from sre_agent_deploy.checks.before.suite import stops
 from sre_agent_deploy.checks.check import Finding, Verdict
 from sre_agent_deploy.config.regions import known_regions
-from sre_agent_deploy.place.network import Network
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 

@@ -14,8 +14,8 @@ import pytest
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
+from sre_agent_deploy.progress.events import Event, Wait
 from sre_agent_deploy.report.report import Report
-from sre_agent_deploy.waiting.progress import Event, Wait
 from sre_core import clock
 from sre_core.problem import Problem
 

@@ -13,13 +13,13 @@ import pytest
 
 from behaviours import lister
 from fixtures.engine import Engine
+from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.cli.sweep import Broom
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.place.place import Place
-from sre_agent_deploy.waiting.interrupt import NEVER
-from sre_agent_deploy.waiting.progress import unobserved
+from sre_agent_deploy.progress.events import unobserved
+from sre_agent_deploy.progress.interrupt import NEVER
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
 
@@ -169,7 +169,7 @@ def test_what_somebody_protects(made: Made, sweep: Swept, engine: Engine) -> Non
 def test_a_change_of_mind(made: Made, folder: Path) -> None:
     """Each is looked at once more when its turn comes: what changed meanwhile, or is being worked on now, stays."""
     kept = made("1h", "backend_key")
-    broom = Broom(Place(kept.aws), timedelta(seconds=1), {}, FileStore(folder / ".deployment_state"), None)
+    broom = Broom(Account(kept.aws), timedelta(seconds=1), {}, FileStore(folder / ".deployment_state"), None)
     assert [problem.code for problem in broom.swept(kept.id, unobserved, NEVER)] == ["CLEANUP-KEPT-AFTER-ALL"]
     with lock.held(lock.of_deployment(kept.id), "deploy"):
         assert [problem.code for problem in broom.swept(kept.id, unobserved, NEVER)] == ["STATE-LOCKED"]

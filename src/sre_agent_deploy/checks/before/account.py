@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from sre_agent_deploy.account.identity import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.place.identity import deployment_id
+from sre_agent_deploy.progress.limits import Patience, Waits
 from sre_agent_deploy.resource import Failures
-from sre_agent_deploy.waiting.patience import Patience, Waits
 from sre_core.problem import Problem
 
 # Nothing was begun yet, so an AWS that does not answer is told soon rather than waited for.

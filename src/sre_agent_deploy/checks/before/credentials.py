@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sre_agent_deploy.account.other_account import other_account
 from sre_agent_deploy.checks.before.account import Account, Caller
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.place.account import other_account
 from sre_core.problem import Problem
 
 # What AWS answers to those it does not know or trust is a fact; an STS that can't be reached or asked is not.

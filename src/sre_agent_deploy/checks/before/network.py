@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from sre_agent_deploy.account import network
+from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.checks.before.account import Account, ask
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.place import network
-from sre_agent_deploy.place.network import Network
 from sre_core.problem import Problem
 
 

@@ -22,7 +22,7 @@ from sre_agent_deploy.checks.before.region import RegionFits
 from sre_agent_deploy.checks.before.services import BUDGETS, every_service
 from sre_agent_deploy.checks.check import Check, Finding, run
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.waiting.progress import Observer, unobserved
+from sre_agent_deploy.progress.events import Observer, unobserved
 
 
 def preflight(config: Config, aws: Aws, now: datetime, observe: Observer = unobserved) -> tuple[Finding, ...]:

@@ -8,26 +8,26 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from sre_agent_deploy.account import local, network
+from sre_agent_deploy.account.network import Network
+from sre_agent_deploy.account.other_account import other_account
+from sre_agent_deploy.account.site import Site
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build
-from sre_agent_deploy.place import local, network
-from sre_agent_deploy.place.account import other_account
-from sre_agent_deploy.place.network import Network
-from sre_agent_deploy.place.site import Site
+from sre_agent_deploy.progress.limits import Waits
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
-from sre_agent_deploy.waiting.patience import Waits
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
-class Place:
+class Account:
     """An AWS that can be called. `registry` is set where it is the one on this machine."""
 
     aws: Aws
@@ -43,7 +43,7 @@ class Place:
         return (self.aws.endpoint.ca_file,) if self.aws.endpoint and self.aws.endpoint.ca_file else ()
 
 
-def local_place(config: Config, *, start: bool) -> Place | Problem | None:
+def open_local_account(config: Config, *, start: bool) -> Account | Problem | None:
     """The AWS of this machine; started if `start`, else None when it does not run."""
     local.scrub()
     hold = local.entered()
@@ -51,24 +51,24 @@ def local_place(config: Config, *, start: bool) -> Place | Problem | None:
     if registry is None or isinstance(registry, Problem):
         hold.close()
         return registry
-    return Place(registry.aws(config.aws.region).waiting(_waits(config)), replace(registry, hold=hold))
+    return Account(registry.aws(config.aws.region).waiting(_waits(config)), replace(registry, hold=hold))
 
 
-def production_place(config: Config, environ: Mapping[str, str] = os.environ) -> Place:
+def open_production_account(config: Config, environ: Mapping[str, str] = os.environ) -> Account:
     """Amazon's AWS, or the one that the configuration or AWS_ENDPOINT_URL names. Raises Refused where that is no endpoint."""
     url = config.aws.endpoint_url or environ.get("AWS_ENDPOINT_URL", "")
     # The configuration's own was checked when it was read.
     for fault in endpoint_faults(url):
         raise Refused(Problem(code="CONFIG-ENDPOINT", what="AWS_ENDPOINT_URL can't be used.", why=fault.why, do=fault.do))
     endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
-    return Place(Aws(region=config.aws.region, endpoint=endpoint, waits=_waits(config)))
+    return Account(Aws(region=config.aws.region, endpoint=endpoint, waits=_waits(config)))
 
 
 def _waits(config: Config) -> Waits:
     return Waits(config.retries.patience())
 
 
-def survey_site(config: Config, place: Place, image_in_use: str = "") -> Site:
+def look_up_site(config: Config, place: Account, image_in_use: str = "") -> Site:
     """Look up what the blueprint needs: the account, its network, an image, a certificate, and the release to run.
 
     Raises Refused with everything that stands in the way.
@@ -79,7 +79,7 @@ def survey_site(config: Config, place: Place, image_in_use: str = "") -> Site:
     return answer
 
 
-def _site(config: Config, place: Place, image_in_use: str) -> Site:
+def _site(config: Config, place: Account, image_in_use: str) -> Site:
     aws = place.aws
     if config.aws.account_id and aws.account_id != config.aws.account_id:
         raise Refused(other_account(aws.account_id, config.aws.account_id))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sre_agent_deploy.account.account import open_production_account
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.place.place import production_place
 from sre_core.problem import Refused
 
 
@@ -13,7 +13,7 @@ from sre_core.problem import Refused
 def test_an_endpoint_of_the_environment_that_is_none(url: str) -> None:
     """Secrets travel there, so it is held to the configuration's rule, and told in the variable's name."""
     with pytest.raises(Refused) as refused:
-        production_place(Config.model_validate({"mode": "local"}), {"AWS_ENDPOINT_URL": url})
+        open_production_account(Config.model_validate({"mode": "local"}), {"AWS_ENDPOINT_URL": url})
     (problem,) = refused.value.problems
     assert problem.code == "CONFIG-ENDPOINT"
     assert "AWS_ENDPOINT_URL" in problem.what
@@ -23,7 +23,7 @@ def test_an_endpoint_of_the_environment_that_is_none(url: str) -> None:
 def test_an_endpoint_of_the_environment() -> None:
     """It is used with its own CA; without one, Amazon's AWS is meant."""
     config = Config.model_validate({"mode": "local"})
-    elsewhere = production_place(config, {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_CA_BUNDLE": "ca.pem"}).aws.endpoint
+    elsewhere = open_production_account(config, {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_CA_BUNDLE": "ca.pem"}).aws.endpoint
     assert elsewhere
     assert (elsewhere.url, elsewhere.ca_file) == ("https://127.0.0.1:4566", "ca.pem")
-    assert production_place(config, {}).aws.endpoint is None
+    assert open_production_account(config, {}).aws.endpoint is None

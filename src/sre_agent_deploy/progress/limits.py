@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sre_agent_deploy.waiting.interrupt import NEVER, Stop, interrupted
-from sre_agent_deploy.waiting.progress import Event, Observer, Wait, Why, unobserved
+from sre_agent_deploy.progress.events import Event, Observer, Wait, Why, unobserved
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, interrupted
 from sre_core import clock
 from sre_core.problem import Problem
 
