@@ -17,7 +17,7 @@ class LocalAuthority:
 
     def __init__(self, ca_file: Path) -> None:
         self._key = private_ca.new_key()
-        self._certificate = private_ca.authority("embedded AWS, valid on this machine until it stops", self._key, _LIFE)
+        self._certificate = private_ca.issue_authority("embedded AWS, valid on this machine until it stops", self._key, _LIFE)
         self._ca_file = ca_file
         atomic_file.write(ca_file, private_ca.pem(self._certificate).encode(), mode=0o644)
 
@@ -28,6 +28,6 @@ class LocalAuthority:
     def issue(self, *names: str) -> ServerCertificate:
         """A server certificate for these DNS names and IP addresses."""
         key = private_ca.new_key()
-        certificate = private_ca.server(names, key, issuer=self._certificate, issuer_key=self._key, life=_LIFE)
+        certificate = private_ca.issue_server(names, key, issuer=self._certificate, issuer_key=self._key, life=_LIFE)
         chain = private_ca.pem(certificate) + private_ca.pem(self._certificate)
         return ServerCertificate(chain=chain, key=private_ca.key_pem(key))

@@ -108,6 +108,6 @@ def _claimed_service(request: Request) -> str:
 
 
 def _log_refusal(request: Request, service: str, reason: str) -> None:
-    security_event.denied(
+    security_event.log_denied(
         service=service[:64] or "unknown", reason=reason, method=request.method, path=request.raw_path, client=request.client
     )

@@ -116,7 +116,7 @@ async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
 
 
 def _denied(request: Request, denial: Denial) -> JSONResponse:
-    security_event.denied(
+    security_event.log_denied(
         service="assistant", reason=denial.reason, method=request.method, path=request.url.path, client=_client(request.headers, request)
     )
     body = {"error": {"code": denial.reason, "message": _MESSAGES[denial.reason]}}

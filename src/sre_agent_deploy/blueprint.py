@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from sre_agent_deploy import lifetime
-from sre_agent_deploy.account.identity import deployment_id
-from sre_agent_deploy.account.site import Site
+from sre_agent_deploy.account.facts import AccountFacts, deployment_id
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.instance.described import described
-from sre_agent_deploy.instance.user_data import user_data
+from sre_agent_deploy.instance.described import describe_machine
+from sre_agent_deploy.instance.user_data import render_user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
 from sre_agent_deploy.login import client_secrets, login
 from sre_agent_deploy.names import (
@@ -40,7 +39,7 @@ from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core import release
 
 
-def blueprint(config: Config, site: Site) -> Blueprint:
+def blueprint(config: Config, site: AccountFacts) -> Blueprint:
     """Every resource of this deployment. Its id is the deployment's name in AWS: in tags, names and paths."""
     id = deployment_id(site.account_id, site.region, config.name)
     return Blueprint(
@@ -89,7 +88,7 @@ def backend_key(config: Config, id: str) -> Item:
     )
 
 
-def gateway_role(config: Config, site: Site, id: str) -> Item:
+def gateway_role(config: Config, site: AccountFacts, id: str) -> Item:
     chosen = config.aws.role_name.rpartition("/")[2]
     name = f"{id}-gateway"
     return Item(
@@ -130,7 +129,7 @@ def gateway(config: Config, id: str) -> Item:
     )
 
 
-def certificate(config: Config, site: Site, id: str) -> tuple[Item, ...]:
+def certificate(config: Config, site: AccountFacts, id: str) -> tuple[Item, ...]:
     host: LaterText = config.deployment.domain_name or address("public_ip")
     served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=site.certificate, hosts=(host,))
     if not site.private_ca:
@@ -141,12 +140,12 @@ def certificate(config: Config, site: Site, id: str) -> tuple[Item, ...]:
     )
 
 
-def targets(config: Config, site: Site, id: str) -> tuple[Item, ...]:
+def targets(config: Config, site: AccountFacts, id: str) -> tuple[Item, ...]:
     """For each backend its OpenAPI document, with the address it will have, and the gateway target that reads it."""
     return tuple(item for service in release.backends() for item in target(config, site, id, service))
 
 
-def target(config: Config, site: Site, id: str, service: release.Service) -> tuple[Item, Item]:
+def target(config: Config, site: AccountFacts, id: str, service: release.Service) -> tuple[Item, Item]:
     document, name = site.openapi[service.name], f"openapi_{service.name}"
     located = text('{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config))
     # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
@@ -167,7 +166,7 @@ def target(config: Config, site: Site, id: str, service: release.Service) -> tup
     )
 
 
-def release_object(config: Config, site: Site, id: str) -> Item:
+def release_object(config: Config, site: AccountFacts, id: str) -> Item:
     return Item(
         s3_object(config, id, "release", key=f"releases/{site.release_sha256}.zip", body=site.release, content_type="application/zip")
     )
@@ -183,7 +182,7 @@ def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: Later
     )
 
 
-def instance_identity(config: Config, site: Site, id: str) -> tuple[Item, ...]:
+def instance_identity(config: Config, site: AccountFacts, id: str) -> tuple[Item, ...]:
     path = f"/sre-agent/{id}/"
     role = IamRole(
         name="instance_role",
@@ -199,7 +198,7 @@ def instance_identity(config: Config, site: Site, id: str) -> tuple[Item, ...]:
     return Item(role), Item(profile)
 
 
-def security_group(config: Config, site: Site, id: str) -> Item:
+def security_group(config: Config, site: AccountFacts, id: str) -> Item:
     """443 for everyone, 80 for the redirect, the backends' own ports inside the VPC; 22 only for ranges that were named."""
     anyone = "0.0.0.0/0"
     ingress = (
@@ -212,7 +211,7 @@ def security_group(config: Config, site: Site, id: str) -> Item:
     return Item(SecurityGroup(name="security_group", group_name=id, description=description, vpc_id=site.vpc_id, ingress=ingress))
 
 
-def instance(config: Config, site: Site, id: str) -> Item:
+def instance(config: Config, site: AccountFacts, id: str) -> Item:
     status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/status/", bucket=Ref("bucket", "bucket_name"))
     return Item(
         Ec2Instance(
@@ -222,7 +221,7 @@ def instance(config: Config, site: Site, id: str) -> Item:
             subnet_id=site.subnet_id,
             security_group_id=Ref("security_group", "security_group_id"),
             profile_arn=Ref("instance_profile", "profile_arn"),
-            user_data=unspelled(user_data(described(config, site, id))),
+            user_data=unspelled(render_user_data(describe_machine(config, site, id))),
             volume_gb=config.deployment.volume_gb,
             key_name=config.deployment.key_name,
             status_uri=status_uri,

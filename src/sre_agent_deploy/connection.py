@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sre_agent_deploy.account.account import Account
-from sre_agent_deploy.checks.after.deployed import Client, Deployed
+from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_core import clock
@@ -16,7 +16,7 @@ from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
 
-def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, private_ca: str) -> Deployed:
+def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, private_ca: str) -> Endpoints:
     """How a deployment is reached, from what AWS answered. `private_ca` is the file of a CA that is not public."""
 
     def plain(name: str, output: str) -> str:
@@ -28,7 +28,7 @@ def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, pri
         return Client(plain(name, "client_id"), secret, f"{plain('resource_server', 'identifier')}/{scope}")
 
     authority = f"{domain}{plain('address', 'https_suffix')}" if domain else plain("address", "https_authority")
-    return Deployed(
+    return Endpoints(
         base_url=f"https://{authority}",
         public_ip=plain("address", "public_ip"),
         gateway_url=plain("gateway", "gateway_url"),
@@ -39,7 +39,7 @@ def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, pri
     )
 
 
-def write(deployment: str, world: Deployed, secret_arn: str, place: Account) -> Path:
+def write(deployment: str, world: Endpoints, secret_arn: str, place: Account) -> Path:
     """Write the connection file and answer its path."""
     path = path_of(deployment)
     document = {

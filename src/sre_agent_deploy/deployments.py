@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from sre_agent_deploy.account import identity
+from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine.inventory import Named, find_all
@@ -49,7 +49,7 @@ def _matters(problem: Problem) -> bool:
 
 def _ids(listing: Listing, aws: Aws) -> frozenset[str]:
     """The deployment ids among the names that a listing gives: one that this tool never gives is not this tool's."""
-    return frozenset(name for name in listing(aws) if re.fullmatch(identity.PATTERN, name))
+    return frozenset(name for name in listing(aws) if re.fullmatch(DEPLOYMENT_ID_PATTERN, name))
 
 
 def _tagged(aws: Aws) -> Iterable[str]:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from sre_agent_deploy import connection
-from sre_agent_deploy.account.account import Account, look_up_site
+from sre_agent_deploy.account.account import Account, look_up_account
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.blueprint import blueprint
-from sre_agent_deploy.checks.after.deployed import Deployed
-from sre_agent_deploy.checks.after.suite import suite
-from sre_agent_deploy.checks.before.suite import preflight
-from sre_agent_deploy.checks.check import Finding, run
+from sre_agent_deploy.checks.check import Finding, run_checks
+from sre_agent_deploy.checks.preflight.suite import run_preflight
+from sre_agent_deploy.checks.verification.endpoints import Endpoints
+from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.survey import survey
 from sre_agent_deploy.graph import Blueprint
@@ -24,7 +24,7 @@ from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer, unobserved
 from sre_agent_deploy.progress.interrupt import NEVER, Stop
-from sre_agent_deploy.report.report import Made, Report
+from sre_agent_deploy.report.report import Report, ResourceResult
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
@@ -34,12 +34,12 @@ _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep"
 
 def checked(config: Config, place: Account, observe: Observer = unobserved) -> tuple[Finding, ...]:
     """What the account and the certificate say before anything is touched: a finding for each check, not the first only."""
-    return preflight(config, place.aws, clock.now(), observe)
+    return run_preflight(config, place.aws, clock.now(), observe)
 
 
 def drawn(config: Config, place: Account, state: State | None) -> Blueprint:
     """The blueprint for this place. Raises Refused where the place can't be used."""
-    return blueprint(config, look_up_site(config, place, _image_in_use(state)))
+    return blueprint(config, look_up_account(config, place, _image_in_use(state)))
 
 
 def _image_in_use(state: State | None) -> str:
@@ -80,16 +80,18 @@ def settled(plan: Plan, journal: Journal) -> Plan:
     return replace(plan, changes=tuple(map(born, plan.changes)))
 
 
-def reached(config: Config, place: Account, outputs: Mapping[str, Outputs]) -> Deployed:
+def reached(config: Config, place: Account, outputs: Mapping[str, Outputs]) -> Endpoints:
     """How the deployment is reached by its users."""
     local_ca = str(state_folder() / "local-ca" / "ca.pem") if config.tls.source == "local_ca" else ""
     return connection.deployed(outputs, place, domain=config.deployment.domain_name, private_ca=local_ca or config.deployment.ssl_ca_path)
 
 
-def verified(config: Config, plan: Plan, world: Deployed, observe: Observer) -> Report:
+def verified(config: Config, plan: Plan, world: Endpoints, observe: Observer) -> Report:
     """Run every check after deployment and answer the report."""
-    findings = run(suite(), world, observe)
-    made = tuple(Made(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes)
+    findings = run_checks(verification_checks(), world, observe)
+    made = tuple(
+        ResourceResult(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes
+    )
     return Report(plan.deployment, config.aws.region, config.mode, world.base_url, made, findings, clock.stamp())
 
 

@@ -10,7 +10,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
-def told(error: OSError) -> Problem | None:
+def file_problem(error: OSError) -> Problem | None:
     """The Problem of a refused file; None for any other error, which is not the user's to correct."""
     place = str(error.filename or "The output")
     if error.errno in _FULL:

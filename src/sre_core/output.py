@@ -6,7 +6,7 @@ import os
 import sys
 
 
-def dropped() -> None:
+def discard_stdout() -> None:
     """Let what could not be written go: Python would try it again at its end, and complain past every handler."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

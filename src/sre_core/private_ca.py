@@ -21,7 +21,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def authority(common_name: str, key: ec.EllipticCurvePrivateKey, life: timedelta) -> x509.Certificate:
+def issue_authority(common_name: str, key: ec.EllipticCurvePrivateKey, life: timedelta) -> x509.Certificate:
     """The certificate by which clients trust what this key signs; it can sign servers' certificates and no further authority's."""
     name = _name(common_name)
     builder = _builder(name, name, key.public_key(), clock.now(), life)
@@ -32,7 +32,7 @@ def authority(common_name: str, key: ec.EllipticCurvePrivateKey, life: timedelta
     )
 
 
-def server(
+def issue_server(
     hosts: tuple[str, ...],
     key: ec.EllipticCurvePrivateKey,
     *,

@@ -46,7 +46,7 @@ class Secret:
         raise TypeError("a Secret can't be serialised: refer to it by its ARN or file")
 
 
-def concealed(text: str, secrets: Iterable[Secret]) -> str:
+def conceal(text: str, secrets: Iterable[Secret]) -> str:
     """The text with every secret, and every line of a longer one, replaced by `***`."""
     pieces = {piece for secret in secrets for piece in (secret.reveal(), *secret.reveal().splitlines())}
     for piece in sorted(pieces, key=len, reverse=True):

@@ -9,7 +9,7 @@ from typing import TextIO
 from sre_core import clock
 
 
-def denied(*, service: str, reason: str, method: str, path: str, client: str, stream: TextIO | None = None, **facts: str) -> None:
+def log_denied(*, service: str, reason: str, method: str, path: str, client: str, stream: TextIO | None = None, **facts: str) -> None:
     """Write one `security.access_denied` event as a JSON line to stderr (the journal, in production).
 
     `reason` is a fixed word such as `missing_token`, `expired_token`, `wrong_client`, `bad_api_key`.

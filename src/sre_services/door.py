@@ -34,7 +34,7 @@ class Door:
     def _tell(self, scope: Scope, headers: Headers, reason: str) -> None:
         # The front door sets this header and drops any that comes in.
         client = headers.get("x-forwarded-for", "unix")[:100]
-        security_event.denied(service=self.service, reason=reason, method=scope["method"], path=scope["path"], client=client)
+        security_event.log_denied(service=self.service, reason=reason, method=scope["method"], path=scope["path"], client=client)
 
 
 def _without_empty_parameters(scope: Scope) -> Scope:

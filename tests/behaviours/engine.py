@@ -83,8 +83,8 @@ def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
 def _serve(registry_file: Path) -> None:
     from sre_agent_deploy.account import local  # loaded here, so that no run has to
 
-    local.scrub()
-    registry = local._read(registry_file, json.loads(registry_file.read_text()))
+    local.scrub_environment()
+    registry = local._parse_registry(registry_file, json.loads(registry_file.read_text()))
     drawn: dict[str, tuple[Config, Blueprint]] = {}
     place = _place(registry)
     for line in sys.stdin:

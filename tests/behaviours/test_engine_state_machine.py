@@ -21,7 +21,7 @@ from behaviours.lanes import CI, THOROUGH
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws, end, serve
 from fixtures.engine import Engine, site_of
-from sre_agent_deploy.account.site import Site
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.plan import Action
 from sre_core import clock
 from sre_core.problem import Refused
@@ -116,7 +116,7 @@ class Deployments(RuleBasedStateMachine):
     """Everything that people, crashes, the weather and other processes do to one deployment."""
 
     sky: Sky
-    first_site: Site
+    first_site: AccountFacts
     runs: list[str]
 
     @initialize(lagging=st.booleans())

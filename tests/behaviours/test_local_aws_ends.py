@@ -82,17 +82,17 @@ def _text(file: Path) -> str:
 def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever leaves while another command is at work stops nothing; the last one out does."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
-    first, second = local.entered(), local.entered()
-    started = local.started("us-east-1")
+    first, second = local.hold_local_aws(), local.hold_local_aws()
+    started = local.start_local_aws("us-east-1")
     assert isinstance(started, local.Registry)
     registry = dataclasses.replace(started, hold=first)
-    assert not local.left(registry), "another command is at work"
+    assert not local.release_local_aws(registry), "another command is at work"
     second.close()
     for deployment in ("sre-1", "sre-2"):
-        local.kept(registry, deployment)
-    local.forgotten("sre-1")
-    assert not local.left(registry), "a deployment is in it"
-    local.forgotten("sre-2")
-    assert local.left(registry)
+        local.record_deployment(registry, deployment)
+    local.forget_deployment("sre-1")
+    assert not local.release_local_aws(registry), "a deployment is in it"
+    local.forget_deployment("sre-2")
+    assert local.release_local_aws(registry)
     first.close()
     assert not runs(desk)

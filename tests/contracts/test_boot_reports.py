@@ -9,8 +9,8 @@ import pytest
 
 from embedded_aws.instances.failure import StepFailed as HostFailed
 from embedded_aws.instances.progress import Progress as HostProgress
+from sre_agent_deploy.instance.boot_report import BootReport as BootstrapProgress
 from sre_agent_deploy.instance.commands import StepFailed as BootstrapFailed
-from sre_agent_deploy.instance.progress import Progress as BootstrapProgress
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources.ec2_boot import STEPS, Status, judged, private_url
 from sre_core.problem import Problem

@@ -12,7 +12,7 @@ from sre_agent_deploy import connection as writing
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.local import Registry
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.after.deployed import Client, Deployed
+from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
@@ -26,8 +26,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def deployed(*ca_files: str) -> Deployed:
-    return Deployed(
+def deployed(*ca_files: str) -> Endpoints:
+    return Endpoints(
         base_url="https://sre.example.com:8443",
         public_ip="192.0.2.1",
         gateway_url="https://gateway.example.com/mcp",

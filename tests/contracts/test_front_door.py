@@ -27,7 +27,7 @@ from embedded_aws.instances.front_door import open_front_door
 from embedded_aws.instances.machine import Machine
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.machine import FrontDoor, Listener, Route, SecretRef
-from sre_agent_deploy.instance.nginx import LARGEST_BODY, Place, nginx_conf
+from sre_agent_deploy.instance.nginx import LARGEST_BODY, NginxPaths, render_nginx_conf
 
 pytestmark = pytest.mark.anyio
 
@@ -123,9 +123,9 @@ def nginx(described: FrontDoor, layout: Layout) -> Iterator[None]:
     folder = layout.root
     (folder / "tmp").mkdir(parents=True)
     # As root it would become a user who can't reach this test's folders; otherwise it has no other user to become.
-    place = Place(folder / "pid", folder, folder / "tmp", "user root;" if os.geteuid() == 0 else "", "127.0.0.1")
+    place = NginxPaths(folder / "pid", folder, folder / "tmp", "user root;" if os.geteuid() == 0 else "", "127.0.0.1")
     conf = folder / "nginx.conf"
-    conf.write_text(nginx_conf(described, layout, place))
+    conf.write_text(render_nginx_conf(described, layout, place))
     said = subprocess.run(["nginx", "-t", "-c", str(conf)], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "[warn]" not in said.stderr

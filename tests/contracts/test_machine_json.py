@@ -7,7 +7,7 @@ import json
 from embedded_aws.instances.machine import Machine as HostMachine
 from embedded_aws.instances.user_data import written_file
 from sre_agent_deploy.instance.machine import Machine, SecretRef
-from sre_agent_deploy.instance.user_data import MACHINE_FILE, user_data
+from sre_agent_deploy.instance.user_data import MACHINE_FILE, render_user_data
 from sre_core import release
 
 
@@ -26,7 +26,7 @@ def test_what_is_written_is_what_is_read() -> None:
         credentials={name: SecretRef(f"arn:{name}", "key") for name in credentials},
         certificate=SecretRef("arn:certificate"),
     )
-    read = HostMachine.parse(written_file(user_data(written).encode(), MACHINE_FILE) or "")
+    read = HostMachine.parse(written_file(render_user_data(written).encode(), MACHINE_FILE) or "")
     meant = written.file()
     assert (read.release_uri, read.release_sha256, read.status_uri) == (meant.release_uri, meant.release_sha256, meant.status_uri)
     for theirs, ours in zip(read.services, meant.services, strict=True):

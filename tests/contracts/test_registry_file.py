@@ -35,7 +35,7 @@ def test_the_file_is_what_was_printed(daemon: Daemon, registry_file: Path) -> No
 
 def test_the_deployer_finds_it(daemon: Daemon, registry_file: Path) -> None:
     """It reaches the AWS whose account and start the file names."""
-    found = local.running()
+    found = local.find_running()
     assert found is not None
     assert (found.path, found.start_id, found.pid) == (registry_file, daemon.registry["start_id"], daemon.registry["pid"])
     assert found.aws(found.region).sts.get_caller_identity()["Account"] == daemon.registry["account_id"] == found.account_id

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from behaviours.lanes import THOROUGH
 from fixtures.any_configuration import Account, account, sections
 from sre_agent_deploy import run
-from sre_agent_deploy.checks.after.deployed import Deployed
-from sre_agent_deploy.checks.after.suite import suite
 from sre_agent_deploy.checks.check import Check, Finding
-from sre_agent_deploy.checks.check import run as checked
+from sre_agent_deploy.checks.check import run_checks as checked
+from sre_agent_deploy.checks.verification.endpoints import Endpoints
+from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.cleanup import cleanup
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
@@ -65,7 +65,7 @@ def test_any_configuration_deploys(without_machines: Account, data: st.DataObjec
     For any valid configuration: preflight finds nothing against it, it deploys, what needs no machine is proven by its checks, a
     second run has nothing to do, and cleanup leaves what was there before.
     """
-    proofs = [check for check in suite() if check.id in NEEDS_NO_MACHINE]
+    proofs = [check for check in verification_checks() if check.id in NEEDS_NO_MACHINE]
     assert len(proofs) == len(NEEDS_NO_MACHINE)
     comes_and_goes(without_machines, data.draw(sections(without_machines.theirs)), proofs)
 
@@ -75,7 +75,7 @@ def test_any_configuration_deploys(without_machines: Account, data: st.DataObjec
 @given(data=st.data())
 def test_any_configuration_works(whole: Account, data: st.DataObject) -> None:
     """The same with machines that run: every service initializes, every check passes, all over HTTPS."""
-    comes_and_goes(whole, data.draw(sections(whole.theirs).filter(found_by_name)), suite())
+    comes_and_goes(whole, data.draw(sections(whole.theirs).filter(found_by_name)), verification_checks())
 
 
 def found_by_name(chosen: dict[str, Any]) -> bool:
@@ -83,7 +83,7 @@ def found_by_name(chosen: dict[str, Any]) -> bool:
     return "hosted_zone_id" in chosen["deployment"] or "domain_name" not in chosen["deployment"]
 
 
-def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Check[Deployed, Any]]) -> None:
+def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Check[Endpoints, Any]]) -> None:
     with tempfile.TemporaryDirectory(prefix="configuration-") as folder:
         config_file = Path(folder) / "config.yaml"
         config_file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in chosen.items()))
@@ -93,7 +93,7 @@ def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Chec
     assert there.everything() == there.at_first
 
 
-def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[Check[Deployed, Any]]) -> None:
+def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[Check[Endpoints, Any]]) -> None:
     assert not failed(run.checked(config, there.place))
     wanted = run.drawn(config, there.place, None)
     plan = run.planned(there.place, wanted, None)

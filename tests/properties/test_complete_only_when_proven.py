@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.checks.check import Finding, Verdict, complete, run
+from sre_agent_deploy.checks.check import Finding, Verdict, is_complete, run_checks
 from sre_agent_deploy.report.report import Report
 from sre_core.problem import Problem
 
@@ -46,12 +46,12 @@ def test_complete_only_when_every_required_check_passed(checks: list[Scripted]) 
     Whatever checks there are: all are run, what could not look never counts as passed, what failed says what to do, and
     nothing is complete that was not looked at.
     """
-    findings = run(checks, None)
+    findings = run_checks(checks, None)
     assert [finding.check for finding in findings] == [check.id for check in checks]
     assert [finding.status for finding in findings] == [_expected(check) for check in checks]
     assert all(finding.problem for finding in findings if finding.status != "passed")
     proven = bool(checks) and all(check.holds and not check.blind for check in checks if check.required)
-    assert complete(findings) is proven
+    assert is_complete(findings) is proven
     assert _verdict(findings) == ("verified" if proven else "not verified")
 
 

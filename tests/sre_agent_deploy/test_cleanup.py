@@ -9,7 +9,7 @@ import pytest
 from behaviours import lister
 from fixtures.cut import refused
 from fixtures.engine import Engine
-from sre_agent_deploy.account.site import Site
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.engine import teardown
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Refused
@@ -87,7 +87,7 @@ def test_a_journal_that_was_edited(engine: Engine, theirs: dict[str, Any]) -> No
     assert cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client["ClientId"])
 
 
-def test_the_order_of_taking_apart(site: Site) -> None:
+def test_the_order_of_taking_apart(site: AccountFacts) -> None:
     """Nothing goes before what refers to it where AWS would refuse, and never against the order of creation."""
     order = [kind.KIND for kind in kinds.ORDER]
     for kind, first in teardown.FIRST.items():

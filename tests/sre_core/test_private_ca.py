@@ -20,8 +20,8 @@ DAY = timedelta(days=1)
 def server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """A TLS server for `sre.example.com` and 127.0.0.1, and the file of the authority to trust."""
     authority_key, key = private_ca.new_key(), private_ca.new_key()
-    authority = private_ca.authority("test", authority_key, DAY)
-    leaf = private_ca.server(("sre.example.com", "127.0.0.1"), key, issuer=authority, issuer_key=authority_key, life=DAY)
+    authority = private_ca.issue_authority("test", authority_key, DAY)
+    leaf = private_ca.issue_server(("sre.example.com", "127.0.0.1"), key, issuer=authority, issuer_key=authority_key, life=DAY)
     (tmp_path / "ca.pem").write_text(private_ca.pem(authority))
     (tmp_path / "server.pem").write_text(private_ca.key_pem(key) + private_ca.pem(leaf) + private_ca.pem(authority))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -66,6 +66,6 @@ def test_other_names_are_not(server: tuple[int, Path], name: str) -> None:
 def test_it_is_valid_for_clocks_that_are_behind() -> None:
     """From a few minutes before it was made, until its life ends."""
     key = private_ca.new_key()
-    made = private_ca.authority("test", key, DAY)
+    made = private_ca.issue_authority("test", key, DAY)
     assert made.not_valid_before_utc < clock.now() - timedelta(minutes=4)
     assert made.not_valid_after_utc <= clock.now() + DAY

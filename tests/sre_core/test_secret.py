@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from sre_core.secret import Secret, concealed
+from sre_core.secret import Secret, conceal
 
 TEXT = "hunter2-hunter2"
 
@@ -41,5 +41,5 @@ def test_it_compares_by_value() -> None:
 def test_it_is_taken_out_of_other_texts() -> None:
     """Whole, and line by line where it has several; what is too short to be a secret stays."""
     key = "-----BEGIN KEY-----\nMIGHAgEAMBMG\n-----END KEY-----"
-    said = concealed("password hunter2-hunter2, key MIGHAgEAMBMG, on port 443", [Secret(TEXT), Secret(key), Secret("443")])
+    said = conceal("password hunter2-hunter2, key MIGHAgEAMBMG, on port 443", [Secret(TEXT), Secret(key), Secret("443")])
     assert said == "password ***, key ***, on port 443"

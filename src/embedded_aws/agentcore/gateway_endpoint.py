@@ -91,7 +91,7 @@ class GatewayEndpoint:
 
     def _report(self, scope: Scope, reason: str) -> None:
         client = scope.get("client") or ("unknown",)
-        security_event.denied(
+        security_event.log_denied(
             service="gateway",
             reason=reason,
             method=scope["method"],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.world import World
 from sre_core import clock, log
-from sre_core.secret import Secret, concealed
+from sre_core.secret import Secret, conceal
 
 _LONGEST_OUTPUT = 4000
 
@@ -55,8 +55,8 @@ class Progress:
             "step": step,
             "state": state,
             "time": clock.stamp(),
-            "what": concealed(what, self._secrets),
-            "output": concealed(output, self._secrets)[-_LONGEST_OUTPUT:],
+            "what": conceal(what, self._secrets),
+            "output": conceal(output, self._secrets)[-_LONGEST_OUTPUT:],
             **(facts or {}),
         }
         self._log.info("instance.step", step=step, state=state, what=status["what"])

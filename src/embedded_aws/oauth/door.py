@@ -64,6 +64,6 @@ class OAuthDoor:
 
 
 def _log_refusal(request: Request, refused: token.Refused) -> None:
-    security_event.denied(
+    security_event.log_denied(
         service="cognito-oauth2", reason=refused.error, method=request.method, path=request.raw_path, client=request.client
     )

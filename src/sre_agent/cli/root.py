@@ -92,10 +92,10 @@ def main() -> None:
     except OSError as error:
         from sre_core import file_error, output
 
-        problem = file_error.told(error)
+        problem = file_error.file_problem(error)
         if problem is None:
             raise
-        output.dropped()
+        output.discard_stdout()
         _show((problem,), as_json=False)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
@@ -151,7 +151,7 @@ def _problems_shown(as_json: bool) -> Iterator[None]:
         from sre_core import file_error
 
         # Without a file it is the output that is refused, and it can't tell of itself.
-        problem = file_error.told(error) if error.filename else None
+        problem = file_error.file_problem(error) if error.filename else None
         if problem is None:
             raise
         _show((problem,), as_json)

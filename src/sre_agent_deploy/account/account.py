@@ -9,14 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sre_agent_deploy.account import local, network
+from sre_agent_deploy.account.facts import AccountFacts, other_account
 from sre_agent_deploy.account.network import Network
-from sre_agent_deploy.account.other_account import other_account
-from sre_agent_deploy.account.site import Site
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance.release_archive import build
+from sre_agent_deploy.instance.release_archive import build_archive
 from sre_agent_deploy.progress.limits import Waits
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.tls import files, local_ca
@@ -45,13 +44,13 @@ class Account:
 
 def open_local_account(config: Config, *, start: bool) -> Account | Problem | None:
     """The AWS of this machine; started if `start`, else None when it does not run."""
-    local.scrub()
-    hold = local.entered()
-    registry = local.started(config.aws.region) if start else local.running()
+    local.scrub_environment()
+    hold = local.hold_local_aws()
+    registry = local.start_local_aws(config.aws.region) if start else local.find_running()
     if registry is None or isinstance(registry, Problem):
         hold.close()
         return registry
-    return Account(registry.aws(config.aws.region).waiting(_waits(config)), replace(registry, hold=hold))
+    return Account(registry.aws(config.aws.region).waiting(_limits(config)), replace(registry, hold=hold))
 
 
 def open_production_account(config: Config, environ: Mapping[str, str] = os.environ) -> Account:
@@ -61,32 +60,32 @@ def open_production_account(config: Config, environ: Mapping[str, str] = os.envi
     for fault in endpoint_faults(url):
         raise Refused(Problem(code="CONFIG-ENDPOINT", what="AWS_ENDPOINT_URL can't be used.", why=fault.why, do=fault.do))
     endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
-    return Account(Aws(region=config.aws.region, endpoint=endpoint, waits=_waits(config)))
+    return Account(Aws(region=config.aws.region, endpoint=endpoint, waits=_limits(config)))
 
 
-def _waits(config: Config) -> Waits:
+def _limits(config: Config) -> Waits:
     return Waits(config.retries.patience())
 
 
-def look_up_site(config: Config, place: Account, image_in_use: str = "") -> Site:
+def look_up_account(config: Config, place: Account, image_in_use: str = "") -> AccountFacts:
     """Look up what the blueprint needs: the account, its network, an image, a certificate, and the release to run.
 
     Raises Refused with everything that stands in the way.
     """
-    answer = attempt(lambda: _site(config, place, image_in_use), waits=place.aws.waits)
+    answer = attempt(lambda: _look_up(config, place, image_in_use), waits=place.aws.waits)
     if isinstance(answer, Problem | Lost):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)
     return answer
 
 
-def _site(config: Config, place: Account, image_in_use: str) -> Site:
+def _look_up(config: Config, place: Account, image_in_use: str) -> AccountFacts:
     aws = place.aws
     if config.aws.account_id and aws.account_id != config.aws.account_id:
         raise Refused(other_account(aws.account_id, config.aws.account_id))
-    here = _network(aws, config)
-    archive = build(_recording(config))
-    certificate, private_ca = _certificate(config)
-    return Site(
+    here = _find_network(aws, config)
+    archive = build_archive(_recording(config))
+    certificate, private_ca = _certificate_source(config)
+    return AccountFacts(
         account_id=aws.account_id,
         region=aws.region,
         partition=aws.partition,
@@ -96,19 +95,21 @@ def _site(config: Config, place: Account, image_in_use: str) -> Site:
         image_id=config.deployment.ami_id or image_in_use or latest_image(aws, config.deployment.operating_system),
         release=archive.bytes,
         release_sha256=archive.sha256,
-        openapi={service.name: _document(service) for service in release.backends()},
+        openapi={service.name: _openapi_document(service) for service in release.backends()},
         certificate=certificate,
         private_ca=private_ca,
     )
 
 
-def _certificate(config: Config) -> tuple[CertificateSource, str]:
+def _certificate_source(config: Config) -> tuple[CertificateSource, str]:
     if config.tls.source == "local_ca":
-        authority = local_ca.opened(state_folder() / "local-ca")
+        authority = local_ca.open_local_ca(state_folder() / "local-ca")
         return authority, authority.certificate
     chosen = config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
-    loaded = files.loaded(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=clock.now())
+    loaded = files.load_certificate_files(
+        chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=clock.now()
+    )
     if isinstance(loaded, tuple):
         raise Refused(*loaded)
     return loaded, Path(chosen.ssl_ca_path).read_text(encoding="ascii") if chosen.ssl_ca_path else ""
@@ -120,7 +121,7 @@ def _recording(config: Config) -> Path | None:
     return chosen if chosen.is_dir() else None
 
 
-def _document(service: release.Service) -> str:
+def _openapi_document(service: release.Service) -> str:
     package, _, rest = str(service.openapi).partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -128,10 +129,10 @@ def _document(service: release.Service) -> str:
     return (Path(spec.submodule_search_locations[0]) / rest).read_text(encoding="utf-8")
 
 
-def _network(aws: Aws, config: Config) -> Network:
-    vpcs = network.vpc(aws.ec2, config.aws.vpc_id)
-    found = network.seen(aws.region, config.aws.vpc_id, config.aws.subnet_id, vpcs, network.subnets(aws.ec2, vpcs))
-    problem = network.missing(found)
+def _find_network(aws: Aws, config: Config) -> Network:
+    vpcs = network.find_vpcs(aws.ec2, config.aws.vpc_id)
+    found = network.summarize(aws.region, config.aws.vpc_id, config.aws.subnet_id, vpcs, network.find_subnets(aws.ec2, vpcs))
+    problem = network.find_problem(found)
     if problem:
         raise Refused(problem)
     return found

@@ -23,8 +23,6 @@ from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
-__all__ = ["Registry", "entered", "forgotten", "kept", "left", "running", "scrub", "started", "state_folder", "swept"]
-
 # What could send a call elsewhere: credentials and endpoints of a real account, and proxies.
 _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -54,14 +52,14 @@ class Registry:
         return Aws(region=region, account_id=self.account_id, endpoint=endpoint)
 
 
-def scrub(environ: MutableMapping[str, str] = os.environ) -> None:
+def scrub_environment(environ: MutableMapping[str, str] = os.environ) -> None:
     """Take everything out of the environment that could lead a call to a real account, or off this machine."""
     for name in [name for name in environ if name.upper().startswith(_LEAKS)]:
         del environ[name]
     environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true", NO_PROXY="*")
 
 
-def entered() -> IO[bytes]:
+def hold_local_aws() -> IO[bytes]:
     """From now on, until this process leaves or ends, no other command stops the AWS of this machine."""
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,55 +68,55 @@ def entered() -> IO[bytes]:
     return hold
 
 
-def started(region: str) -> Registry | Problem:
+def start_local_aws(region: str) -> Registry | Problem:
     """The AWS of this machine; it is started when it does not run."""
     before = _start_id(_registry_path())
     try:
-        answer = _ask("start", "--region", region)
+        answer = _run_embedded_aws("start", "--region", region)
     except subprocess.TimeoutExpired as slow:
         return _not_started(f"It did not say within {slow.timeout:.0f} seconds that it runs.")
     except KeyboardInterrupt:
         # What was being started would go on without anybody: it is let up, and ended.
-        if _ask("start").returncode == 0 and _start_id(_registry_path()) != before:
-            _ask("stop")
+        if _run_embedded_aws("start").returncode == 0 and _start_id(_registry_path()) != before:
+            _run_embedded_aws("stop")
         raise
     if answer.returncode != 0:
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
-    registry = _read(_registry_path(), json.loads(answer.stdout))
+    registry = _parse_registry(_registry_path(), json.loads(answer.stdout))
     if registry.start_id != before:
-        _ours().write_text(registry.start_id, encoding="ascii")
+        _started_here().write_text(registry.start_id, encoding="ascii")
     return registry
 
 
-def running() -> Registry | None:
+def find_running() -> Registry | None:
     """The AWS of this machine if it runs, else None. Starts nothing."""
     path = _registry_path()
-    if not path.exists() or _ask("status").returncode != 0:
+    if not path.exists() or _run_embedded_aws("status").returncode != 0:
         return None
-    return _read(path, json.loads(path.read_text(encoding="utf-8")))
+    return _parse_registry(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def kept(registry: Registry, deployment: str) -> None:
+def record_deployment(registry: Registry, deployment: str) -> None:
     """Note that a deployment begins in the AWS of this machine, which then runs until that is cleaned up."""
-    note = _note(deployment)
+    note = _deployment_note(deployment)
     note.parent.mkdir(mode=0o700, exist_ok=True)
     note.write_text(registry.start_id, encoding="ascii")
 
 
-def forgotten(deployment: str) -> None:
+def forget_deployment(deployment: str) -> None:
     """Nothing of a deployment is left."""
-    _note(deployment).unlink(missing_ok=True)
+    _deployment_note(deployment).unlink(missing_ok=True)
 
 
-def left(registry: Registry) -> bool:
+def release_local_aws(registry: Registry) -> bool:
     """Leave the AWS of this machine; whether that stopped it. The last one out stops what this tool started and nobody needs."""
-    hold = registry.hold or entered()
+    hold = registry.hold or hold_local_aws()
     if _needed(registry, hold):
         # Of two that leave at once, the second finds itself alone.
         fcntl.flock(hold, fcntl.LOCK_UN)
         return False
-    _ours().unlink()
-    return _ask("stop").returncode == 0
+    _started_here().unlink()
+    return _run_embedded_aws("stop").returncode == 0
 
 
 def _needed(registry: Registry, hold: IO[bytes]) -> bool:
@@ -127,32 +125,34 @@ def _needed(registry: Registry, hold: IO[bytes]) -> bool:
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    return _text(_ours()) != registry.start_id or any(_text(note) == registry.start_id for note in _note("any").parent.glob("*"))
+    return _read_text(_started_here()) != registry.start_id or any(
+        _read_text(note) == registry.start_id for note in _deployment_note("any").parent.glob("*")
+    )
 
 
-def swept() -> None:
+def remove_leftovers() -> None:
     """Remove what an AWS of this machine that runs no more left on the disk."""
     if state_folder().is_dir():
-        _ask("stop")
-        _ours().unlink(missing_ok=True)
-        shutil.rmtree(_note("any").parent, ignore_errors=True)
+        _run_embedded_aws("stop")
+        _started_here().unlink(missing_ok=True)
+        shutil.rmtree(_deployment_note("any").parent, ignore_errors=True)
 
 
 def _registry_path() -> Path:
     return state_folder() / "embedded-aws.json"
 
 
-def _ours() -> Path:
+def _started_here() -> Path:
     """Says which start of the AWS of this machine was this tool's doing."""
     return state_folder() / "started-here"
 
 
-def _note(deployment: str) -> Path:
+def _deployment_note(deployment: str) -> Path:
     """Says in which start of the AWS of this machine a deployment is, from its first step on."""
     return state_folder() / "deployments-here" / deployment
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii")
     except OSError:
@@ -166,7 +166,7 @@ def _start_id(path: Path) -> str:
         return ""
 
 
-def _ask(*words: str) -> subprocess.CompletedProcess[str]:
+def _run_embedded_aws(*words: str) -> subprocess.CompletedProcess[str]:
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "embedded_aws", *words, "--state-dir", str(folder)]
@@ -174,7 +174,7 @@ def _ask(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=longest)  # noqa: S603
 
 
-def _read(path: Path, document: dict[str, Any]) -> Registry:
+def _parse_registry(path: Path, document: dict[str, Any]) -> Registry:
     names = ("start_id", "pid", "endpoint", "ca_file", "log_file", "account_id", "region", "access_key_id")
     return Registry(path=path, secret_access_key=Secret(document["secret_access_key"]), **{name: document[name] for name in names})
 

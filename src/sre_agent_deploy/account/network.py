@@ -33,17 +33,17 @@ class Network:
         return self.subnet_wanted or next(iter(self.public), "")
 
 
-def vpc(ec2: EC2Client, wanted: str) -> Sequence[Any]:
+def find_vpcs(ec2: EC2Client, wanted: str) -> Sequence[Any]:
     """The VPC that is meant, or none. A filter that matches nothing is an empty answer; an id that does not exist is an error."""
     return ec2.describe_vpcs(Filters=[_is("vpc-id", wanted) if wanted else _is("is-default", "true")])["Vpcs"]
 
 
-def subnets(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
+def find_subnets(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
     """The subnets of the VPC that was found."""
     return ec2.describe_subnets(Filters=[_is("vpc-id", vpcs[0]["VpcId"])])["Subnets"] if vpcs else ()
 
 
-def seen(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[Any], subnets: Sequence[Any]) -> Network:
+def summarize(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[Any], subnets: Sequence[Any]) -> Network:
     """What the two listings come to."""
     if not vpcs:
         return Network(region, vpc_wanted, subnet_wanted)
@@ -59,7 +59,7 @@ def seen(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[Any], 
     )
 
 
-def missing(network: Network) -> Problem | None:
+def find_problem(network: Network) -> Problem | None:
     """Why the instance can't be started there."""
     if not network.vpc_id:
         return _no_vpc(network)

@@ -77,7 +77,7 @@ class Check[World, Facts](Protocol):
     def judge(self, facts: Facts) -> Verdict: ...
 
 
-def run[World](checks: Sequence[Check[World, Any]], world: World, observe: Observer = unobserved) -> tuple[Finding, ...]:
+def run_checks[World](checks: Sequence[Check[World, Any]], world: World, observe: Observer = unobserved) -> tuple[Finding, ...]:
     """Run all checks at the same time and answer a finding for each, in the order of `checks`."""
     with ThreadPoolExecutor(8, thread_name_prefix="check") as pool:
         return tuple(pool.map(lambda check: _run_one(check, world, observe), checks))
@@ -86,13 +86,13 @@ def run[World](checks: Sequence[Check[World, Any]], world: World, observe: Obser
 def _run_one[World](check: Check[World, Any], world: World, observe: Observer) -> Finding:
     began = time.monotonic()
     observe(Event("started", check.id, check.proves))
-    finding = replace(_found(check, world), seconds=time.monotonic() - began)
+    finding = replace(_judge_one(check, world), seconds=time.monotonic() - began)
     step: Literal["done", "failed"] = "done" if finding.status == "passed" else "failed"
     observe(Event(step, check.id, finding.what, finding.seconds, finding.problem))
     return finding
 
 
-def _found[World](check: Check[World, Any], world: World) -> Finding:
+def _judge_one[World](check: Check[World, Any], world: World) -> Finding:
     facts = check.probe(world)
     if isinstance(facts, Problem):
         return Finding(check.id, "unknown", facts.what, check.requirements, check.required, facts)
@@ -101,6 +101,6 @@ def _found[World](check: Check[World, Any], world: World) -> Finding:
     return Finding(check.id, status, verdict.what, check.requirements, check.required, verdict.problem)
 
 
-def complete(findings: Sequence[Finding]) -> bool:
+def is_complete(findings: Sequence[Finding]) -> bool:
     """Whether every required check passed (Property 4); a check that could not look did not pass."""
     return bool(findings) and all(finding.status == "passed" for finding in findings if finding.required)

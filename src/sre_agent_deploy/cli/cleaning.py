@@ -78,7 +78,7 @@ def placed(config: Config) -> Account | None:
 
 def same_account(place: Account, config: Config, state: State | None) -> None:
     """Raises Refused where the credentials belong to another account than the one that is meant."""
-    from sre_agent_deploy.account.other_account import other_account
+    from sre_agent_deploy.account.facts import other_account
     from sre_agent_deploy.aws.attempt import Lost, attempt
 
     account = attempt(lambda: place.aws.account_id, waits=place.aws.waits)
@@ -113,5 +113,5 @@ def aws_stopped(deployment: str, place: Account) -> bool:
     """Stop the AWS of this machine, if this tool started it and no other deployment uses it."""
     from sre_agent_deploy.account import local
 
-    local.forgotten(deployment)
-    return bool(place.registry and local.left(place.registry))
+    local.forget_deployment(deployment)
+    return bool(place.registry and local.release_local_aws(place.registry))

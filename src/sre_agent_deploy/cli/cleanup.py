@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sre_agent_deploy.account import identity
+from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.cli.cleaning import Asked, aws_stopped, configured_for, named_in, placed, same_account, taken_back
 from sre_agent_deploy.cli.opening import gone, remembered, still_there
 from sre_agent_deploy.cli.options import config_option, json_option, length, mode_option, state_option, yes_option
@@ -57,7 +57,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
         raise Refused(_which(store.place))
-    if not re.fullmatch(identity.PATTERN, deployment):
+    if not re.fullmatch(DEPLOYMENT_ID_PATTERN, deployment):
         raise Refused(_no_id(deployment))
     state = state if state and state.deployment == deployment else None
     config = configured_for(asked.config_file, asked.mode, state)
@@ -118,7 +118,7 @@ def _left_behind(deployment: str) -> None:
     from sre_agent_deploy import connection
     from sre_agent_deploy.account import local
 
-    local.swept()
+    local.remove_leftovers()
     connection.remove(deployment)
 
 

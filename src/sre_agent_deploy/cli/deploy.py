@@ -68,7 +68,7 @@ def deploy(
         _agree(plan, yes=yes, as_json=as_json)
         journal.began(said)
         if here.place.registry:
-            local.kept(here.place.registry, wanted.deployment)
+            local.record_deployment(here.place.registry, wanted.deployment)
         with watched(here.place, as_json=as_json) as place:
             outcome = run.applied(place, wanted, plan, journal, place.aws.waits.observe, stop=place.aws.waits.stop)
         if outcome.problems:
@@ -92,7 +92,7 @@ def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, j
         rolled = roll_back(place.aws, wanted, plan, before=before, journal=journal, observe=place.aws.waits.observe)
     journal.ended("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
     if not journal.state.alive():
-        local.forgotten(wanted.deployment)
+        local.forget_deployment(wanted.deployment)
     show_problems(rolled.problems, as_json=as_json)
     _say(f"{counted(len(rolled.removed), 'resource')} taken back.", as_json)
     return EXIT_CODE if rolled.stopped else 1
@@ -115,7 +115,7 @@ def _agree(plan: Plan, *, yes: bool, as_json: bool) -> None:
 
 def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_json: bool) -> int:
     from sre_agent_deploy import connection, lifetime, run
-    from sre_agent_deploy.report import files
+    from sre_agent_deploy.report.report import write_report
     from sre_agent_deploy.resources.budgets_budget import Budget
 
     world = run.reached(here.config, here.place, outcome.outputs)
@@ -128,7 +128,7 @@ def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_
     _say("Verifying:", as_json)
     with observing(as_json=as_json) as observe:
         report = run.verified(here.config, run.settled(plan, journal), world, observe)
-    paths = files.write(report)
+    paths = write_report(report)
     show_report(report, as_json=as_json)
     if not report.verified:
         journal.ended("not verified")

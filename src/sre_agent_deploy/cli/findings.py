@@ -18,14 +18,14 @@ _SIGNS = {"passed": "ok  ", "failed": "FAIL", "unknown": "?   "}
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool, every: bool = False) -> bool:
     """Show what preflight came to (`every` check, or what is not well), and answer whether nothing required failed."""
-    from sre_agent_deploy.checks.before.suite import stops
+    from sre_agent_deploy.checks.preflight.suite import stops_deployment
 
     if as_json:
         click.echo(json.dumps({"preflight": [finding.to_json() for finding in findings]}))
-        return not stops(findings)
+        return not stops_deployment(findings)
     for finding in findings if every else ():
         click.echo(f"  {_SIGNS[finding.status]} {finding.check:24} {finding.what}")
     passed = sum(finding.status == "passed" for finding in findings)
     click.echo(f"Preflight: {passed} of {len(findings)} checks passed{'' if passed == len(findings) else ', see below'}.")
     show_problems(finding.problem for finding in findings if finding.problem and finding.status != "passed")
-    return not stops(findings)
+    return not stops_deployment(findings)

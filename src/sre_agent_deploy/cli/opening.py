@@ -122,7 +122,7 @@ def opened(config_file: Path | None, mode: str | None, state_file: Path | None, 
         yield Opened(config, place, store, still_there(state, place))
     finally:
         if place.registry:
-            local.left(place.registry)
+            local.release_local_aws(place.registry)
 
 
 def still_there(state: State | None, place: Account) -> State | None:
@@ -135,7 +135,7 @@ def still_there(state: State | None, place: Account) -> State | None:
     start = state.aws.get("start_id") if state else None
     if not start:
         return state
-    registry = place.registry or local.running()
+    registry = place.registry or local.find_running()
     return state if registry and registry.start_id == start else None
 
 

@@ -152,9 +152,9 @@ def _refused_file(error: OSError) -> int:
     from sre_agent_deploy.cli.render import show_problems
     from sre_core import file_error, output
 
-    problem = file_error.told(error)
+    problem = file_error.file_problem(error)
     if problem is None and not isinstance(error, BrokenPipeError):
         raise error
-    output.dropped()
+    output.discard_stdout()
     show_problems((problem,) if problem else ())
     return 1

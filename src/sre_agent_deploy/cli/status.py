@@ -39,7 +39,7 @@ def command(state_file: Path | None, as_json: bool) -> None:
 def _runs(state: State) -> bool:
     from sre_agent_deploy.account import local
 
-    registry = local.running()
+    registry = local.find_running()
     return registry is not None and registry.start_id == state.aws.get("start_id")
 
 

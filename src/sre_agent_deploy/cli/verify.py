@@ -31,7 +31,7 @@ def command(config_file: Path | None, mode: str | None, state_file: Path | None,
 
 def _verified(here: Opened, *, as_json: bool) -> int:
     from sre_agent_deploy import run
-    from sre_agent_deploy.report import files
+    from sre_agent_deploy.report.report import write_report
 
     with watched(here.place, as_json=as_json) as place:
         plan = run.planned(place, run.drawn(here.config, place, here.state), here.state)
@@ -43,7 +43,7 @@ def _verified(here: Opened, *, as_json: bool) -> int:
     world = run.reached(here.config, here.place, {change.name: change.outputs for change in plan.changes})
     with observing(as_json=as_json) as observe:
         report = run.verified(here.config, plan, world, observe)
-    paths = files.write(report)
+    paths = write_report(report)
     show_report(report, as_json=as_json)
     if not as_json:
         click.echo(f"Report: {paths.markdown}")

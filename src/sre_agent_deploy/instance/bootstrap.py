@@ -14,13 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from sre_agent_deploy.instance import health
-from sre_agent_deploy.instance.aws_cli import AwsCli
-from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.boot_report import BootReport
+from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.machine import Listener, MachineFile, MachineService, SecretRef
-from sre_agent_deploy.instance.nginx import Place, nginx_conf
-from sre_agent_deploy.instance.progress import Progress
-from sre_agent_deploy.instance.systemd import unit, unit_name
+from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
+from sre_agent_deploy.instance.systemd import render_unit, unit_name
 
 _HEALTHY_WITHIN = 120.0
 _UNITS = Path("/etc/systemd/system")
@@ -31,7 +30,7 @@ _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 def bootstrap(machine: MachineFile, layout: Layout) -> None:
     """Take the machine to ready, telling each step. StepFailed after the failure is told."""
     aws = AwsCli(machine.region)
-    progress = Progress(aws, machine.status_uri)
+    progress = BootReport(aws, machine.status_uri)
     with progress.step("release"):
         install_libraries(layout)
     with progress.step("credentials"):
@@ -72,12 +71,12 @@ def start_services(machine: MachineFile, layout: Layout) -> None:
     """Start each service and wait until it is well; StepFailed has the end of the journal of the one that is not."""
     names = [unit_name(service.name) for service in machine.services]
     for service, name in zip(machine.services, names, strict=True):
-        (_UNITS / name).write_text(unit(service, layout, machine.region), encoding="utf-8")
+        (_UNITS / name).write_text(render_unit(service, layout, machine.region), encoding="utf-8")
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", *names)
     run("systemctl", "restart", *names)
     for service in machine.services:
-        if not health.eventually(partial(_well, service, layout), _HEALTHY_WITHIN):
+        if not health.wait_until(partial(_is_healthy, service, layout), _HEALTHY_WITHIN):
             journal = run("journalctl", "--no-pager", "--output=cat", "--lines=40", f"--unit={unit_name(service.name)}")
             raise StepFailed(f"The service {service.name} did not answer {service.health_path} within {_HEALTHY_WITHIN:.0f} s.", journal)
 
@@ -88,7 +87,7 @@ def start_front_door(machine: MachineFile, layout: Layout) -> None:
     # The services' sockets are for their own group.
     run("usermod", "--append", "--groups", USER, user)
     _NGINX_TEMPORARY.mkdir(parents=True, exist_ok=True)
-    _NGINX_CONF.write_text(nginx_conf(machine.front_door, layout, Place(user=f"user {user};")), encoding="utf-8")
+    _NGINX_CONF.write_text(render_nginx_conf(machine.front_door, layout, NginxPaths(user=f"user {user};")), encoding="utf-8")
     run("nginx", "-t")
     run("systemctl", "enable", "nginx")
     run("systemctl", "restart", "nginx")
@@ -98,9 +97,9 @@ def check_front_door(machine: MachineFile, layout: Layout) -> list[dict[str, obj
     """Every health path answers through nginx with this machine's certificate; the answer is where it listens."""
     public = machine.front_door.listeners[0]
     for service in machine.services:
-        path = _published(service, public)
-        through = partial(health.well_through_door, "127.0.0.1", public.port, path, layout.certificate)
-        if path and not health.eventually(through, 15):
+        path = _published_path(service, public)
+        through = partial(health.is_healthy_through_front_door, "127.0.0.1", public.port, path, layout.certificate)
+        if path and not health.wait_until(through, 15):
             raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {path}.")
     address = socket.gethostbyname(socket.gethostname())
     return [{"port": each.port, "address": address, "actual_port": each.port} for each in machine.front_door.listeners]
@@ -113,7 +112,7 @@ def write_private(file: Path, text: str) -> None:
         out.write(text)
 
 
-def _published(service: MachineService, listener: Listener) -> str:
+def _published_path(service: MachineService, listener: Listener) -> str:
     """The path at which a listener publishes a service's health; empty where it does not."""
     routes = (route.path for route in listener.routes if route.service == service.name)
     return next((path + service.health_path.lstrip("/") for path in routes), "")
@@ -127,8 +126,8 @@ def _user_exists(name: str) -> bool:
     return True
 
 
-def _well(service: MachineService, layout: Layout) -> bool:
-    return health.well_on_socket(layout.socket(service.name), service.health_path)
+def _is_healthy(service: MachineService, layout: Layout) -> bool:
+    return health.is_healthy_on_socket(layout.socket(service.name), service.health_path)
 
 
 def main(machine_file: str, release: str) -> int:

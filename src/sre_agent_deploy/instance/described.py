@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sre_agent_deploy.account.site import Site
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.machine import Machine, SecretRef
 from sre_agent_deploy.later import Ref, spelled
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
 
 
-def described(config: Config, site: Site, id: str) -> Machine:
+def describe_machine(config: Config, site: AccountFacts, id: str) -> Machine:
     """What runs on the instance. Values that AWS has yet to choose stand in it as spelled Refs."""
     identifier = spelled(Ref("resource_server", "identifier"))
     key, own_recording = api_key(config), Path(config.services.recording).is_dir()

@@ -53,7 +53,7 @@ def run(*command: str) -> str:
     return output
 
 
-def persistently(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
+def run_with_retries(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
     """Like run, again after a while: package mirrors and a fresh role's permissions may need a minute."""
     for seconds in waits:
         try:
@@ -63,7 +63,7 @@ def persistently(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
     return run(*command)
 
 
-def report(machine: dict[str, Any], root: Path, state: str, what: str = "", output: str = "") -> None:
+def write_report(machine: dict[str, Any], root: Path, state: str, what: str = "", output: str = "") -> None:
     """Write the status object of the step `release`, which the bootstrap finishes."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     file = root / "release.status.json"
@@ -71,12 +71,12 @@ def report(machine: dict[str, Any], root: Path, state: str, what: str = "", outp
     run("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", str(file), machine["status"]["uri"] + "release.json")
 
 
-def fetch(machine: dict[str, Any], root: Path) -> Path:
+def fetch_release(machine: dict[str, Any], root: Path) -> Path:
     """Download the release, prove that it is the one that was named, and unpack it into a folder of its hash."""
     uri: str = machine["release"]["uri"]
     wanted: str = machine["release"]["sha256"]
     archive, folder = root / f"{wanted}.zip", root / "releases" / wanted
-    persistently("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive))
+    run_with_retries("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive))
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != wanted:
         raise Failed(f"The release {uri} has SHA-256 {found}, but machine.json asks for {wanted}.")
@@ -85,7 +85,7 @@ def fetch(machine: dict[str, Any], root: Path) -> Path:
     return folder
 
 
-def python(root: Path) -> str:
+def find_python(root: Path) -> str:
     """The Python 3.12 that runs the release."""
     installed = sorted(root.glob("python/cpython-3.12*/bin/python3.12"))
     found = str(installed[-1]) if installed else shutil.which("python3.12")
@@ -94,14 +94,14 @@ def python(root: Path) -> str:
     return found
 
 
-def packages(os_release: Path) -> None:
+def install_packages(os_release: Path) -> None:
     """Install what the image lacks."""
     lines = (line.strip().partition("=") for line in os_release.read_text().splitlines())
     system = {key: value.strip('"') for key, _, value in lines}.get("ID", "")
     if system not in PACKAGES:
         raise Failed(f"The image runs {system or 'an unknown system'}; Amazon Linux 2023 and Ubuntu 22.04 are supported.")
     for command in PACKAGES[system]:
-        persistently(*command)
+        run_with_retries(*command)
 
 
 def main(machine_file: str = MACHINE_FILE, root: Path = Path("/opt/sre-agent"), os_release: Path = Path("/etc/os-release")) -> int:
@@ -109,13 +109,13 @@ def main(machine_file: str = MACHINE_FILE, root: Path = Path("/opt/sre-agent"), 
     machine = json.loads(Path(machine_file).read_text())
     root.mkdir(parents=True, exist_ok=True)
     try:
-        packages(os_release)
-        report(machine, root, "running")
-        folder, interpreter = fetch(machine, root), python(root)
+        install_packages(os_release)
+        write_report(machine, root, "running")
+        folder, interpreter = fetch_release(machine, root), find_python(root)
     except (Failed, OSError, zipfile.BadZipFile) as failed:
         output = getattr(failed, "output", "")
         print(failed, output, file=sys.stderr, sep="\n")
-        report(machine, root, "failed", str(failed), output)
+        write_report(machine, root, "failed", str(failed), output)
         return 1
     bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder)]
     return subprocess.run(bootstrap, check=False, env={**os.environ, "PYTHONPATH": str(folder)}).returncode  # noqa: S603  # our own words

@@ -27,12 +27,12 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def well_on_socket(path: Path, health_path: str) -> bool:
+def is_healthy_on_socket(path: Path, health_path: str) -> bool:
     """Whether a service answers its health path with 200."""
     return _answers(_UnixConnection(path), health_path)
 
 
-def well_through_door(address: str, port: int, path: str, certificate: Path) -> bool:
+def is_healthy_through_front_door(address: str, port: int, path: str, certificate: Path) -> bool:
     """Whether a path answers 200 over TLS with exactly this certificate, whatever name it is for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -54,7 +54,7 @@ def leaf_fingerprint(certificate: Path) -> bytes:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end + "\n")).digest()
 
 
-def eventually(true: Callable[[], bool], seconds: float) -> bool:
+def wait_until(true: Callable[[], bool], seconds: float) -> bool:
     """Whether something becomes true within this time."""
     deadline = time.monotonic() + seconds
     while not (now := true()) and time.monotonic() < deadline:

@@ -28,7 +28,7 @@ _PLAINLY = "The path has empty, dot or encoded-slash segments. Send it in its pl
 
 
 @dataclass(frozen=True)
-class Place:
+class NginxPaths:
     """What depends on the machine and not on its description."""
 
     pid_file: Path = Path("/run/nginx.pid")
@@ -38,7 +38,7 @@ class Place:
     address: str = ""
 
 
-def nginx_conf(door: FrontDoor, layout: Layout, place: Place) -> str:
+def render_nginx_conf(door: FrontDoor, layout: Layout, place: NginxPaths) -> str:
     """The whole configuration file. The same machine gives the same text."""
     services = dict.fromkeys(route.service for listener in door.listeners for route in listener.routes)
     return "\n".join(
@@ -49,17 +49,17 @@ def nginx_conf(door: FrontDoor, layout: Layout, place: Place) -> str:
             f"error_log {place.logs}/error.log warn;",
             "events { worker_connections 4096; }",
             "http {",
-            *_indented(_http(layout, place)),
+            *_indent(_http(layout, place)),
             *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
-            *(line for listener in door.listeners for line in _indented(_server(listener, place.address))),
-            *_indented(_redirect(door.redirect_port, place.address)),
+            *(line for listener in door.listeners for line in _indent(_server(listener, place.address))),
+            *_indent(_redirect(door.redirect_port, place.address)),
             "}",
             "",
         )
     )
 
 
-def _http(layout: Layout, place: Place) -> tuple[str, ...]:
+def _http(layout: Layout, place: NginxPaths) -> tuple[str, ...]:
     return (
         "default_type application/octet-stream;",
         "server_tokens off;",
@@ -118,11 +118,11 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
         "  add_header X-Content-Type-Options nosniff always;",
         # nginx would answer plain HTTP on a TLS port with a page; closing says no more than needed.
         "  error_page 497 @plain; location @plain { return 444; }",
-        f"  error_page 413 @large; location @large {{ {_says(413, 'FRONT-DOOR-BODY-TOO-LARGE', _TOO_LARGE)} }}",
-        f"  error_page 502 @down; location @down {{ {_unavailable(502, 'does not answer')} }}",
-        f"  error_page 504 @slow; location @slow {{ {_unavailable(504, 'took too long')} }}",
+        f"  error_page 413 @large; location @large {{ {_return_error(413, 'FRONT-DOOR-BODY-TOO-LARGE', _TOO_LARGE)} }}",
+        f"  error_page 502 @down; location @down {{ {_return_unavailable(502, 'does not answer')} }}",
+        f"  error_page 504 @slow; location @slow {{ {_return_unavailable(504, 'took too long')} }}",
         '  set $service "";',
-        f'  if ($request_uri ~* "{_AMBIGUOUS}") {{ {_says(400, "FRONT-DOOR-PATH-AMBIGUOUS", _PLAINLY)} }}',
+        f'  if ($request_uri ~* "{_AMBIGUOUS}") {{ {_return_error(400, "FRONT-DOOR-PATH-AMBIGUOUS", _PLAINLY)} }}',
         *(f"  {line}" for line in _locations(listener.routes)),
         "}",
     )
@@ -130,7 +130,7 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
 
 def _locations(routes: tuple[Route, ...]) -> tuple[str, ...]:
     by_path = {route.path: f"set $service {route.service}; proxy_pass http://{route.service}/;" for route in routes}
-    nothing = _says(404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
+    nothing = _return_error(404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
     prefixes = {"/": nothing, **by_path}
     # nginx would redirect `/api/logs` to `/api/logs/` by itself; by the contract it belongs to the next shorter route.
     exact = {path.rstrip("/"): _next_shorter(path, routes, nothing) for path in by_path if path != "/"}
@@ -157,13 +157,13 @@ def _at(address: str, port: int) -> str:
     return f"{address}:{port}" if address else str(port)
 
 
-def _unavailable(status: int, how: str) -> str:
-    return _says(status, "FRONT-DOOR-SERVICE-UNAVAILABLE", f"The service $service {how}. Try again in a moment.")
+def _return_unavailable(status: int, how: str) -> str:
+    return _return_error(status, "FRONT-DOOR-SERVICE-UNAVAILABLE", f"The service $service {how}. Try again in a moment.")
 
 
-def _says(status: int, code: str, message: str) -> str:
+def _return_error(status: int, code: str, message: str) -> str:
     return f"return {status} '{json.dumps({'error': {'code': code, 'message': message}})}';"
 
 
-def _indented(lines: Iterable[str]) -> Iterable[str]:
+def _indent(lines: Iterable[str]) -> Iterable[str]:
     return (f"  {line}" for line in lines)

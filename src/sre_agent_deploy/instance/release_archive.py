@@ -25,7 +25,7 @@ class Archive:
     sha256: str
 
 
-def build(recording: Path | None = None) -> Archive:
+def build_archive(recording: Path | None = None) -> Archive:
     """Pack the release; `recording` is a folder of the user's own that travels as `recording/`."""
     out = io.BytesIO()
     # Stored, not compressed: zlib's output differs between versions, and the hash is the release's name.

@@ -46,7 +46,7 @@ def unit_name(service: str) -> str:
     return f"sre-agent-{service}.service"
 
 
-def unit(service: MachineService, layout: Layout, region: str) -> str:
+def render_unit(service: MachineService, layout: Layout, region: str) -> str:
     """The unit file of one service."""
     command = (str(layout.python), *service.command, "--socket", str(layout.socket(service.name)))
     environment = {"PYTHONPATH": str(layout.release), "AWS_REGION": region, **service.environment}
@@ -66,8 +66,8 @@ def unit(service: MachineService, layout: Layout, region: str) -> str:
                 "Type=exec",
                 f"User={USER}",
                 f"Group={USER}",
-                f"ExecStart={' '.join(map(_quoted_argument, command))}",
-                *(f"Environment={_quoted(f'{name}={value}')}" for name, value in environment.items()),
+                f"ExecStart={' '.join(map(_quote_argument, command))}",
+                *(f"Environment={_quote(f'{name}={value}')}" for name, value in environment.items()),
                 *(f"LoadCredential={name}:{layout.credential(service.name, name)}" for name in service.credentials),
                 f"RuntimeDirectory={layout.run.name}/{service.name}",
                 "RuntimeDirectoryMode=0750",
@@ -85,12 +85,12 @@ def _file(*sections: tuple[str, Iterable[str]]) -> str:
     return "\n".join("\n".join((f"[{name}]", *lines, "")) for name, lines in sections)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """One word, whatever it holds: `%` starts a specifier, and quotes, backslashes and line ends have meanings."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
     return f'"{escaped}"'
 
 
-def _quoted_argument(text: str) -> str:
+def _quote_argument(text: str) -> str:
     # Only in command lines a dollar sign names a variable.
-    return _quoted(text).replace("$", "$$")
+    return _quote(text).replace("$", "$$")

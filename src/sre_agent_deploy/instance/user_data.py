@@ -13,7 +13,7 @@ FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
 LARGEST = 16 * 1024
 
 
-def user_data(machine: Machine) -> str:
+def render_user_data(machine: Machine) -> str:
     """`#cloud-config` text; the same machine gives the same text, and it holds no secret."""
     first_stage = files("sre_agent_deploy.instance").joinpath("first_stage.py").read_text(encoding="utf-8")
     return "\n".join(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.checks.check import Finding, complete
+from sre_agent_deploy.checks.check import Finding, is_complete
 from sre_core import clock
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
-class Made:
+class ResourceResult:
     """One resource of the deployment, as the journal has it."""
 
     name: str
@@ -29,13 +31,13 @@ class Report:
     region: str
     mode: str
     assistant_url: str
-    resources: tuple[Made, ...]
+    resources: tuple[ResourceResult, ...]
     findings: tuple[Finding, ...]
     timestamp: str = ""
 
     @property
     def verified(self) -> bool:
-        return complete(self.findings)
+        return is_complete(self.findings)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,3 +89,21 @@ class Report:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """The files of one report."""
+
+    json: Path
+    markdown: Path
+
+
+def write_report(report: Report) -> ReportPaths:
+    """Write a report as JSON and Markdown, over the last one of its deployment."""
+    folder = state_folder() / "reports" / report.deployment
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    paths = ReportPaths(folder / "verification.json", folder / "verification.md")
+    paths.json.write_text(report.json(), encoding="utf-8")
+    paths.markdown.write_text(report.markdown(), encoding="utf-8")
+    return paths

@@ -12,7 +12,7 @@ from sre_agent_deploy.later import LaterText, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting
 from sre_agent_deploy.resources import secret_calls
 from sre_agent_deploy.tls import expiry
-from sre_agent_deploy.tls.chain import Chain, faults
+from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
 from sre_core.problem import Problem
@@ -146,7 +146,7 @@ def _chain(parts: Mapping[str, Secret]) -> Chain | None:
         key = load_pem_private_key(_text(parts, "private_key").encode(), password=None)
     except (ValueError, TypeError):
         return None
-    return None if faults(chain, key.public_key(), ()) else chain
+    return None if find_faults(chain, key.public_key(), ()) else chain
 
 
 def _served(parts: Mapping[str, Secret], chain: Chain | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.account import identity
+from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
@@ -79,7 +79,7 @@ class UserPoolDomain(Defaults):
         domain = id.partition("/")[2]
         seen = _described(aws, domain)
         # A prefix that is a deployment's id is nobody else's; Cognito frees it some time after it shows the domain no longer.
-        late = seen.get("Status") == "DELETING" or (not seen and re.fullmatch(identity.PATTERN, domain))
+        late = seen.get("Status") == "DELETING" or (not seen and re.fullmatch(DEPLOYMENT_ID_PATTERN, domain))
         return Waiting(f"Cognito to free the domain prefix {domain}, which was deleted") if late else None
 
     def console(self) -> Steps:

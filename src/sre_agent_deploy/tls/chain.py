@@ -77,7 +77,7 @@ class Chain:
         return "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in self.certificates)
 
 
-def faults(chain: Chain, public_key: PublicKeyTypes | None, hosts: Iterable[str]) -> tuple[Problem, ...]:
+def find_faults(chain: Chain, public_key: PublicKeyTypes | None, hosts: Iterable[str]) -> tuple[Problem, ...]:
     """Everything that keeps this chain from serving `hosts` with that key: key, names and order, all at once."""
     found = [_key_mismatch() if public_key and not _same_key(chain.leaf, public_key) else None]
     found += [None if chain.covers(host) else _name_missing(host, chain.names) for host in hosts]

@@ -21,7 +21,7 @@ def needs_renewal(not_after: datetime, now: datetime) -> bool:
     return not_after - now <= RENEWAL
 
 
-def judged(subject: str, not_before: datetime, not_after: datetime, now: datetime) -> Problem | None:
+def judge_expiry(subject: str, not_before: datetime, not_after: datetime, now: datetime) -> Problem | None:
     """TLS-EXPIRED, TLS-NOT-YET-VALID, TLS-EXPIRES-SOON with how to renew, or None while all is well."""
     if now >= not_after:
         return _expired(subject, not_after, now)

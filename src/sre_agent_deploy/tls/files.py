@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.tls import expiry
-from sre_agent_deploy.tls.chain import Chain, faults, issued_by
+from sre_agent_deploy.tls.chain import Chain, find_faults, issued_by
 from sre_agent_deploy.tls.source import Issued
 from sre_core.problem import Problem, Where
 from sre_core.secret import Secret
@@ -43,7 +43,7 @@ class _Key:
     public_key: PublicKeyTypes
 
 
-def loaded(
+def load_certificate_files(
     certificate_path: str, key_path: str, *, ca_path: str = "", hosts: tuple[str, ...], now: datetime
 ) -> CertificateFiles | tuple[Problem, ...]:
     """The certificate of these files, or everything that is wrong with them for `hosts` at `now`, all at once.
@@ -56,8 +56,8 @@ def loaded(
     authority = _chain(ca_path, "deployment.ssl_ca_path") if ca_path else None
     found = [part for part in (chain, key, authority) if isinstance(part, Problem)]
     if isinstance(chain, Chain):
-        found += faults(chain, key.public_key if isinstance(key, _Key) else None, hosts)
-        found += _out_of_time(chain, now)
+        found += find_faults(chain, key.public_key if isinstance(key, _Key) else None, hosts)
+        found += _validity_problems(chain, now)
         if isinstance(authority, Chain) and not _leads_to(chain, authority):
             found.append(_other_authority(certificate_path, ca_path))
     if found or not isinstance(chain, Chain) or not isinstance(key, _Key):
@@ -76,7 +76,7 @@ def loaded(
 
 
 def _chain(path: str, field: str) -> Chain | Problem:
-    text = _text(path, field)
+    text = _read_text(path, field)
     if isinstance(text, Problem):
         return text
     try:
@@ -92,7 +92,7 @@ def _chain(path: str, field: str) -> Chain | Problem:
 
 
 def _key(path: str) -> _Key | Problem:
-    text = _text(path, "deployment.ssl_key_path")
+    text = _read_text(path, "deployment.ssl_key_path")
     if isinstance(text, Problem):
         return text
     try:
@@ -103,7 +103,7 @@ def _key(path: str) -> _Key | Problem:
         return _unusable_key(path, "It is no private key in PEM form, or a damaged one.")
 
 
-def _text(path: str, field: str) -> str | Problem:
+def _read_text(path: str, field: str) -> str | Problem:
     try:
         return Path(path).expanduser().read_text(encoding="ascii")
     except UnicodeDecodeError:
@@ -132,9 +132,9 @@ def _unusable_key(path: str, why: str) -> Problem:
     )
 
 
-def _out_of_time(chain: Chain, now: datetime) -> list[Problem]:
+def _validity_problems(chain: Chain, now: datetime) -> list[Problem]:
     subject = ", ".join(chain.names) or chain.leaf.subject.rfc4514_string()
-    problem = expiry.judged(subject, chain.not_before, chain.not_after, now)
+    problem = expiry.judge_expiry(subject, chain.not_before, chain.not_after, now)
     return [problem] if problem and problem.code != "TLS-EXPIRES-SOON" else []
 
 

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from sre_agent_deploy.tls.chain import Chain, authority_identity, faults
+from sre_agent_deploy.tls.chain import Chain, authority_identity, find_faults
 from sre_agent_deploy.tls.source import Issued
 from sre_core import private_ca
 from sre_core.problem import Problem, Refused
@@ -41,7 +41,7 @@ class LocalCa:
     def issue(self, hosts: tuple[str, ...], now: datetime | None = None) -> Issued:
         """A leaf for these DNS names and IP addresses, valid for 90 days, with the authority's certificate after it."""
         key, authority = private_ca.new_key(), x509.load_pem_x509_certificate(self.certificate.encode())
-        leaf = private_ca.server(hosts, key, issuer=authority, issuer_key=_private_key(self.private_key), life=LEAF_LIFE, now=now)
+        leaf = private_ca.issue_server(hosts, key, issuer=authority, issuer_key=_private_key(self.private_key), life=LEAF_LIFE, now=now)
         return Issued(private_ca.pem(leaf) + self.certificate, Secret(private_ca.key_pem(key)))
 
     def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -51,23 +51,23 @@ class LocalCa:
         )
 
 
-def opened(folder: Path) -> LocalCa:
+def open_local_ca(folder: Path) -> LocalCa:
     """The authority that is kept in `folder`, made at its first use. Two processes that start at once get the same one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate_file, key_file = folder / "ca.pem", folder / "ca.key"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not certificate_file.exists():
-            _made(certificate_file, key_file)
-        return _read(certificate_file, key_file)
+            _create_authority(certificate_file, key_file)
+        return _load_authority(certificate_file, key_file)
 
 
-def _read(certificate_file: Path, key_file: Path) -> LocalCa:
+def _load_authority(certificate_file: Path, key_file: Path) -> LocalCa:
     """The authority of these files. Raises Refused where they are damaged or don't belong together."""
     try:
         authority = LocalCa(certificate_file, certificate_file.read_text(), Secret(key_file.read_text()))
         chain = Chain.parse(authority.certificate)
-        sound = not faults(chain, _private_key(authority.private_key).public_key(), ())
+        sound = not find_faults(chain, _private_key(authority.private_key).public_key(), ())
     except (OSError, ValueError, TypeError) as error:
         raise Refused(_damaged(certificate_file.parent, str(error))) from None
     if not sound:
@@ -87,9 +87,9 @@ def _damaged(folder: Path, why: str) -> Problem:
     )
 
 
-def _made(certificate_file: Path, key_file: Path) -> None:
+def _create_authority(certificate_file: Path, key_file: Path) -> None:
     key = private_ca.new_key()
-    certificate = private_ca.authority("sre-agent local certificate authority", key, _AUTHORITY_LIFE)
+    certificate = private_ca.issue_authority("sre-agent local certificate authority", key, _AUTHORITY_LIFE)
     # The certificate comes last: where it stands, its key does too.
     _write(key_file, private_ca.key_pem(key), 0o600)
     _write(certificate_file, private_ca.pem(certificate), 0o644)

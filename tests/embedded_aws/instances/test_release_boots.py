@@ -7,8 +7,8 @@ import json
 import pytest
 
 from sre_agent_deploy.instance.machine import Machine, SecretRef
-from sre_agent_deploy.instance.release_archive import build
-from sre_agent_deploy.instance.user_data import user_data
+from sre_agent_deploy.instance.release_archive import build_archive
+from sre_agent_deploy.instance.user_data import render_user_data
 from sre_core import release
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ PROFILE = "arn:aws:iam::123456789012:instance-profile/sre-agent"
 
 async def test_the_release(world, host, loopback, browser) -> None:
     """All services answer through the front door, and ask whoever calls for a credential."""
-    archive, address = build(), loopback()
+    archive, address = build_archive(), loopback()
     world.objects["s3://bucket/release.zip"] = archive.bytes
     certificate = world.authority.issue(address)
     world.secrets["arn:certificate"] = json.dumps({"certificate": certificate.chain, "private_key": certificate.key})
@@ -42,7 +42,7 @@ async def test_the_release(world, host, loopback, browser) -> None:
         credentials={"backend-api-key": SecretRef("arn:key", "api_key"), "gateway-client-secret": SecretRef("arn:key", "client_secret")},
         certificate=SecretRef("arn:certificate"),
     )
-    await host.launched("i-1", user_data(machine).encode(), address, PROFILE)
+    await host.launched("i-1", render_user_data(machine).encode(), address, PROFILE)
     status = await world.settled()
     assert status["state"] == "ok", status
     port = status["listeners"][0]["actual_port"]

@@ -8,8 +8,8 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws, embedded
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.before.suite import preflight
 from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.config.models import Config
 from sre_core import clock
 from sre_core.secret import Secret
@@ -34,6 +34,6 @@ def aws(embedded: EmbeddedAws) -> Aws:
 def check(aws: Aws) -> Preflight:
     def checked(other: Aws | None = None, **sections: Any) -> dict[str, Finding]:
         config = Config.model_validate({"mode": "production", "name": "preflight", **sections})
-        return {finding.check: finding for finding in preflight(config, other or aws, clock.now())}
+        return {finding.check: finding for finding in run_preflight(config, other or aws, clock.now())}
 
     return checked

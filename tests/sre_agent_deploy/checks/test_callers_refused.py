@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent_deploy.checks.before.account import Account
-from sre_agent_deploy.checks.before.credentials import CredentialsHold, SignedIn
+from sre_agent_deploy.checks.preflight.account import CredentialsFacts, CredentialsHold
+from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.config.models import Config
 from sre_core import clock
 from sre_core.problem import Problem
@@ -26,8 +26,8 @@ def test_an_answer_is_a_fact(row: Row, code: str) -> None:
     """Unknown credentials, a wrong clock or an account that is not ready fail the check: AWS was asked, and has answered."""
     with refusing() as nobody:
         nobody.with_("sts", row)
-        seen = CredentialsHold().probe(Account(Config.model_validate({"mode": "local"}), nobody.aws, clock.now()))
-    assert isinstance(seen, SignedIn)
+        seen = CredentialsHold().probe(Context(Config.model_validate({"mode": "local"}), nobody.aws, clock.now()))
+    assert isinstance(seen, CredentialsFacts)
     verdict = CredentialsHold().judge(seen)
     assert not verdict.holds
     assert isinstance(verdict.problem, Problem)

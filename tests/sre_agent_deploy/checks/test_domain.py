@@ -16,10 +16,10 @@ import dns.rrset
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.before.account import Account
-from sre_agent_deploy.checks.before.domain import DomainKnown
-from sre_agent_deploy.checks.before.suite import of_dns
-from sre_agent_deploy.checks.check import Finding, run
+from sre_agent_deploy.checks.check import Finding, run_checks
+from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.checks.preflight.dns import DomainKnown
+from sre_agent_deploy.checks.preflight.suite import dns_checks
 from sre_agent_deploy.config.models import Config, DeploymentConfig
 
 DOMAIN = "sre.shop.example.com"
@@ -70,8 +70,8 @@ def names() -> Iterator[NameServer]:
 
 def looked(names: NameServer, *, zone: str = "") -> Finding:
     config = Config(deployment=DeploymentConfig(domain_name=DOMAIN, hosted_zone_id=zone))
-    world = Account(config, Aws(region="us-east-1"), datetime.now(UTC))
-    [finding] = run([DomainKnown("127.0.0.1", names.port)], world)
+    world = Context(config, Aws(region="us-east-1"), datetime.now(UTC))
+    [finding] = run_checks([DomainKnown("127.0.0.1", names.port)], world)
     assert not finding.required
     return finding
 
@@ -121,5 +121,5 @@ def test_public_dns_is_not_asked_about_another_aws() -> None:
     from sre_agent_deploy.aws import Endpoint
 
     config = Config(deployment=DeploymentConfig(domain_name=DOMAIN))
-    assert of_dns(config, Aws(region="us-east-1"))
-    assert not of_dns(config, Aws(region="us-east-1", endpoint=Endpoint("https://127.0.0.1:1")))
+    assert dns_checks(config, Aws(region="us-east-1"))
+    assert not dns_checks(config, Aws(region="us-east-1", endpoint=Endpoint("https://127.0.0.1:1")))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fixtures.embedded import EmbeddedAws
-from sre_agent_deploy.account.identity import deployment_id
+from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.before.limits import Instances, InstancesWithinLimit
-from sre_agent_deploy.checks.before.suite import stops
+from sre_agent_deploy.checks.preflight.quotas import InstanceCountFacts, InstancesWithinLimit
+from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG
 
 from .conftest import Preflight
@@ -56,7 +56,7 @@ def test_instances_of_other_deployments(check: Preflight, run: Run, embedded: Em
     run()
     assert check(limits={"instances": 3})["limits.instances"].status == "passed"
     refused = check(limits={"instances": 2})
-    assert stops(tuple(refused.values()))
+    assert stops_deployment(tuple(refused.values()))
     problem = refused["limits.instances"].problem
     assert problem and problem.code == "LIMIT-INSTANCES"
     assert one in problem.why
@@ -81,5 +81,5 @@ def test_no_limit(check: Preflight) -> None:
 @pytest.mark.parametrize(("others", "limit", "holds"), [(0, 1, True), (1, 1, False), (2, 3, True), (3, 3, False)])
 def test_judging_the_limit(others: int, limit: int, holds: bool) -> None:
     """This deployment's own is one of them."""
-    facts: Any = Instances("us-east-1", "sre-0000000000", tuple(f"sre-000000000{number + 1}" for number in range(others)), limit)
+    facts: Any = InstanceCountFacts("us-east-1", "sre-0000000000", tuple(f"sre-000000000{number + 1}" for number in range(others)), limit)
     assert InstancesWithinLimit().judge(facts).holds is holds

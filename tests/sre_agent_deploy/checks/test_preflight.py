@@ -11,7 +11,7 @@ import pytest
 from behaviours import certificates
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.before.suite import stops
+from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_core.secret import Secret
 
@@ -32,7 +32,7 @@ def test_a_healthy_account(check: Preflight, embedded: EmbeddedAws) -> None:
     assert {"account.credentials", "account.region", "service.agentcore", "ec2.instance_type", "s3.bucket", "ec2.elastic_ips"} <= set(
         findings
     )
-    assert not stops(tuple(findings.values()))
+    assert not stops_deployment(tuple(findings.values()))
 
 
 def test_another_account_than_the_configured(check: Preflight) -> None:
@@ -41,7 +41,7 @@ def test_another_account_than_the_configured(check: Preflight) -> None:
     assert code(findings["account.credentials"]) == "AWS-OTHER-ACCOUNT"
     assert "999988887777" in findings["account.credentials"].what
     assert list(findings) == ["account.credentials"]
-    assert stops(tuple(findings.values()))
+    assert stops_deployment(tuple(findings.values()))
 
 
 def test_credentials_that_aws_does_not_accept(check: Preflight, embedded: EmbeddedAws) -> None:
@@ -88,7 +88,7 @@ def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedA
         "certificate.files": "TLS-FILE-UNREADABLE",
         "certificate.domain": "TLS-NAME-MISSING",
     }
-    assert stops(tuple(findings.values()))
+    assert stops_deployment(tuple(findings.values()))
 
 
 def test_a_certificate_and_a_zone_that_fit(check: Preflight, embedded: EmbeddedAws, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_named_bucket_that_is_there(check: Preflight, bucket: str) -> None:
 
 def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: EmbeddedAws, aws: Aws) -> None:
     """A bucket with the name of ours that carries no tag of ours stops; with the tag it is the deployment's own."""
-    from sre_agent_deploy.account.identity import deployment_id
+    from sre_agent_deploy.account.facts import deployment_id
 
     id = deployment_id(embedded.account_id, embedded.region, "preflight")
     s3, name = embedded.client("s3"), f"{id}-preflight"
@@ -161,7 +161,7 @@ def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: Em
 
 def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) -> None:
     """With none left a deployment is stopped; one that has its address already is not."""
-    from sre_agent_deploy.account.identity import deployment_id
+    from sre_agent_deploy.account.facts import deployment_id
 
     ec2 = embedded.client("ec2")
     held = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]

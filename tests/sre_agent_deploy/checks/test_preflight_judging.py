@@ -9,18 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sre_agent_deploy.account.network import Network
-from sre_agent_deploy.checks.before.account import Caller, ask
-from sre_agent_deploy.checks.before.bucket import BucketUsable, Held
-from sre_agent_deploy.checks.before.certificate import CertificateHolds, CertificateLasts, Looked
-from sre_agent_deploy.checks.before.credentials import CredentialsHold, SignedIn
-from sre_agent_deploy.checks.before.elastic_ips import Addresses, ElasticIpAvailable
-from sre_agent_deploy.checks.before.hosted_zone import HostedZoneFits, Zone
-from sre_agent_deploy.checks.before.instance_type import InstanceTypeOffered, Offering
-from sre_agent_deploy.checks.before.network import NetworkThere
-from sre_agent_deploy.checks.before.region import AGENTCORE_REGIONS, RegionFits, Seen
-from sre_agent_deploy.checks.before.services import Answered, every_service
-from sre_agent_deploy.checks.before.suite import stops
 from sre_agent_deploy.checks.check import Finding, Verdict
+from sre_agent_deploy.checks.preflight.account import AGENTCORE_REGIONS, CredentialsFacts, CredentialsHold, RegionFacts, RegionFits
+from sre_agent_deploy.checks.preflight.bucket import BucketFacts, BucketUsable
+from sre_agent_deploy.checks.preflight.certificate import CertificateFacts, CertificateHolds, CertificateLasts
+from sre_agent_deploy.checks.preflight.context import Caller, ask
+from sre_agent_deploy.checks.preflight.dns import HostedZoneFacts, HostedZoneFits
+from sre_agent_deploy.checks.preflight.instance import InstanceTypeFacts, InstanceTypeOffered, NetworkThere
+from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, ElasticIpFacts
+from sre_agent_deploy.checks.preflight.services import ServiceFacts, service_checks
+from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.config.regions import known_regions
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
@@ -67,13 +65,13 @@ def test_a_bucket_that_s3_does_not_let_us_see() -> None:
 
 def test_any_account_will_do_where_none_is_configured() -> None:
     """Local mode names no account."""
-    assert CredentialsHold().judge(SignedIn(CALLER, "")).holds
-    assert CredentialsHold().judge(SignedIn(CALLER, "123456789012")).holds
+    assert CredentialsHold().judge(CredentialsFacts(CALLER, "")).holds
+    assert CredentialsHold().judge(CredentialsFacts(CALLER, "123456789012")).holds
 
 
 def test_no_credentials_fail() -> None:
     """Without valid credentials nothing can be deployed, so it is no warning."""
-    assert code(CredentialsHold().judge(SignedIn(problem("AWS-CREDENTIALS"), "123456789012"))) == "AWS-CREDENTIALS"
+    assert code(CredentialsHold().judge(CredentialsFacts(problem("AWS-CREDENTIALS"), "123456789012"))) == "AWS-CREDENTIALS"
 
 
 def test_every_listed_region_exists() -> None:
@@ -84,18 +82,18 @@ def test_every_listed_region_exists() -> None:
 def test_regions() -> None:
     """A region must be of the credentials' partition, and have AgentCore; one that is not listed but answers has it."""
     judge = RegionFits().judge
-    assert judge(Seen("eu-central-1", "aws", "aws")).holds
-    assert judge(Seen("af-south-1", "aws", "aws")).holds
-    assert code(judge(Seen("af-south-1", "aws", "aws", problem("AWS-UNREACHABLE")))) == "AGENTCORE-NOT-IN-REGION"
-    assert code(judge(Seen("cn-north-1", "aws-cn", "aws"))) == "AWS-OTHER-PARTITION"
+    assert judge(RegionFacts("eu-central-1", "aws", "aws")).holds
+    assert judge(RegionFacts("af-south-1", "aws", "aws")).holds
+    assert code(judge(RegionFacts("af-south-1", "aws", "aws", problem("AWS-UNREACHABLE")))) == "AGENTCORE-NOT-IN-REGION"
+    assert code(judge(RegionFacts("cn-north-1", "aws-cn", "aws"))) == "AWS-OTHER-PARTITION"
 
 
 def test_services() -> None:
     """Every service has a cheap read; one that does not answer fails with AWS's own problem."""
-    check = every_service()[0]
-    assert check.judge(Answered()).holds
-    assert code(check.judge(Answered(problem("AWS-UNREACHABLE")))) == "AWS-UNREACHABLE"
-    assert len({each.id for each in every_service()}) == len(every_service())
+    check = service_checks()[0]
+    assert check.judge(ServiceFacts()).holds
+    assert code(check.judge(ServiceFacts(problem("AWS-UNREACHABLE")))) == "AWS-UNREACHABLE"
+    assert len({each.id for each in service_checks()}) == len(service_checks())
 
 
 CIDR = "10.0.0.0/16"
@@ -119,23 +117,23 @@ def test_networks(network: Network, expected: str) -> None:
 
 def test_instance_types() -> None:
     """What the region does not offer could not be started."""
-    assert InstanceTypeOffered().judge(Offering("t3.xlarge", "us-east-1", True)).holds
-    assert code(InstanceTypeOffered().judge(Offering("t9.xlarge", "us-east-1", False))) == "INSTANCE-TYPE-NOT-OFFERED"
+    assert InstanceTypeOffered().judge(InstanceTypeFacts("t3.xlarge", "us-east-1", True)).holds
+    assert code(InstanceTypeOffered().judge(InstanceTypeFacts("t9.xlarge", "us-east-1", False))) == "INSTANCE-TYPE-NOT-OFFERED"
 
 
 @pytest.mark.parametrize(
     ("held", "expected"),
     [
-        (Held("b", False, "nobody"), ""),
-        (Held("b", False, "us"), ""),
-        (Held("b", False, "stranger"), "S3-BUCKET-NOT-OURS"),
-        (Held("b", False, "stranger", problem("S3-NAME-TAKEN")), "S3-NAME-TAKEN"),
-        (Held("b", True, "stranger"), ""),
-        (Held("b", True, "us"), ""),
-        (Held("b", True, "nobody"), "S3-NAMED-NOT-FOUND"),
+        (BucketFacts("b", False, "nobody"), ""),
+        (BucketFacts("b", False, "us"), ""),
+        (BucketFacts("b", False, "stranger"), "S3-BUCKET-NOT-OURS"),
+        (BucketFacts("b", False, "stranger", problem("S3-NAME-TAKEN")), "S3-NAME-TAKEN"),
+        (BucketFacts("b", True, "stranger"), ""),
+        (BucketFacts("b", True, "us"), ""),
+        (BucketFacts("b", True, "nobody"), "S3-NAMED-NOT-FOUND"),
     ],
 )
-def test_buckets(held: Held, expected: str) -> None:
+def test_buckets(held: BucketFacts, expected: str) -> None:
     """A name must be free or ours, a named bucket must be there, and another account's is taken."""
     verdict = BucketUsable().judge(held)
     assert code(verdict) == expected
@@ -145,13 +143,13 @@ def test_buckets(held: Held, expected: str) -> None:
 @pytest.mark.parametrize(
     ("addresses", "holds"),
     [
-        (Addresses("r", 4, 5, False), True),
-        (Addresses("r", 5, 5, False), False),
-        (Addresses("r", 5, 5, True), True),
-        (Addresses("r", 5, 9, False), True),
+        (ElasticIpFacts("r", 4, 5, False), True),
+        (ElasticIpFacts("r", 5, 5, False), False),
+        (ElasticIpFacts("r", 5, 5, True), True),
+        (ElasticIpFacts("r", 5, 9, False), True),
     ],
 )
-def test_elastic_ips(addresses: Addresses, holds: bool) -> None:
+def test_elastic_ips(addresses: ElasticIpFacts, holds: bool) -> None:
     """The account's own quota counts, and an address that the deployment has needs no room."""
     assert ElasticIpAvailable().judge(addresses).holds is holds
 
@@ -170,13 +168,15 @@ def test_elastic_ips(addresses: Addresses, holds: bool) -> None:
 )
 def test_hosted_zones(domain: str, zone: str, private: bool, expected: str) -> None:
     """The zone is there, public, and the domain's own or its parent's."""
-    assert code(HostedZoneFits().judge(Zone("Z1", domain, zone, private))) == expected
+    assert code(HostedZoneFits().judge(HostedZoneFacts("Z1", domain, zone, private))) == expected
 
 
 def test_files_with_the_same_fault_are_all_named() -> None:
     """Two files that can't be read are both told, in one finding."""
     check = CertificateHolds("files", "readable", frozenset({"TLS-FILE-UNREADABLE"}))
-    verdict = check.judge(Looked("d", (problem("TLS-FILE-UNREADABLE"), problem("TLS-FILE-UNREADABLE"), problem("TLS-EXPIRED")), NOW))
+    verdict = check.judge(
+        CertificateFacts("d", (problem("TLS-FILE-UNREADABLE"), problem("TLS-FILE-UNREADABLE"), problem("TLS-EXPIRED")), NOW)
+    )
     assert not verdict.holds
     assert verdict.problem
     assert len(verdict.problem.context) == 1
@@ -185,7 +185,7 @@ def test_files_with_the_same_fault_are_all_named() -> None:
 @pytest.mark.parametrize(("days", "holds"), [(31, True), (30, False), (1, False)])
 def test_days_left(days: int, holds: bool) -> None:
     """Thirty days before its end the certificate's owner is warned; that stops nothing."""
-    facts = Looked("d", (), NOW, NOW - timedelta(days=1), NOW + timedelta(days=days))
+    facts = CertificateFacts("d", (), NOW, NOW - timedelta(days=1), NOW + timedelta(days=days))
     assert CertificateLasts().judge(facts).holds is holds
     assert not CertificateLasts.required
 
@@ -196,4 +196,4 @@ def test_days_left(days: int, holds: bool) -> None:
 )
 def test_what_stops_a_deployment(status: Any, required: bool, stopping: bool) -> None:
     """Only a required check that looked and failed; what could not be seen warns."""
-    assert stops((Finding("x", status, "seen", required=required),)) is stopping
+    assert stops_deployment((Finding("x", status, "seen", required=required),)) is stopping

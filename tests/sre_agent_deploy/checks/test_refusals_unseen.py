@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent_deploy.checks.after.deployed import Answer, Client, Deployed
-from sre_agent_deploy.checks.after.refusals import Refusal
-from sre_agent_deploy.checks.after.tools import ToolsCalled
-from sre_agent_deploy.checks.check import run
+from sre_agent_deploy.checks.check import run_checks
+from sre_agent_deploy.checks.verification.endpoints import Answer, Client, Endpoints
+from sre_agent_deploy.checks.verification.refusals import Refusal
+from sre_agent_deploy.checks.verification.tools import ToolsCalled
 from sre_core.secret import Secret
 
 NOBODY = Client("id", Secret("secret"), "scope")
-WORLD = Deployed("https://sre.example.com", "192.0.2.1", "https://gateway.example/mcp", "https://issuer.example", NOBODY, NOBODY)
+WORLD = Endpoints("https://sre.example.com", "192.0.2.1", "https://gateway.example/mcp", "https://issuer.example", NOBODY, NOBODY)
 
 
 def answered(status: int) -> Refusal:
@@ -21,7 +21,7 @@ def answered(status: int) -> Refusal:
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_service_that_does_not_run(status: int) -> None:
     """An error of the door is no open door: the check could not look, and nobody is told to take anything off the network."""
-    [finding] = run((answered(status),), WORLD)
+    [finding] = run_checks((answered(status),), WORLD)
     assert (finding.status, finding.problem and finding.problem.code) == ("unknown", "ACCESS-NOT-SEEN")
     assert "the words" in str(finding.problem)
 
@@ -29,7 +29,7 @@ def test_a_service_that_does_not_run(status: int) -> None:
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 404])
 def test_a_door_that_is_open(status: int) -> None:
     """Any other answer than a refusal is one that must not be."""
-    [finding] = run((answered(status),), WORLD)
+    [finding] = run_checks((answered(status),), WORLD)
     assert (finding.status, finding.problem and finding.problem.code) == ("failed", "ACCESS-NOT-REFUSED")
 
 

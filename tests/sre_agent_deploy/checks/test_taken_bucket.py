@@ -11,9 +11,9 @@ import pytest
 
 from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.before.account import Account
-from sre_agent_deploy.checks.before.bucket import BucketUsable
-from sre_agent_deploy.checks.check import run
+from sre_agent_deploy.checks.check import run_checks
+from sre_agent_deploy.checks.preflight.bucket import BucketUsable
+from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.secret import Secret
@@ -48,13 +48,13 @@ def s3() -> Iterator[Strangers]:
 def test_free_names_are_offered(s3: Strangers) -> None:
     """Only names that S3 calls free just now stand in the advice."""
     endpoint = Endpoint(f"http://127.0.0.1:{s3.server_port}", access_key_id="AKIATEST", secret_access_key=Secret("test"))
-    world = Account(Config(), Aws(region="us-east-1", account_id="123456789012", endpoint=endpoint), datetime.now(UTC))
+    world = Context(Config(), Aws(region="us-east-1", account_id="123456789012", endpoint=endpoint), datetime.now(UTC))
     wanted = blueprint.bucket(world.config, world.deployment).resource
     assert isinstance(wanted, S3Bucket)
     also_taken, *free = wanted.alternatives()
     s3.owned = frozenset({wanted.bucket_name, also_taken})
 
-    [finding] = run([BucketUsable()], world)
+    [finding] = run_checks([BucketUsable()], world)
     assert finding.status == "failed"
     assert finding.problem
     assert finding.problem.code == "S3-NAME-TAKEN"

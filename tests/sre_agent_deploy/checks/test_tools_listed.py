@@ -6,7 +6,7 @@ import asyncio
 
 from mcp.types import ListToolsResult, Tool
 
-from sre_agent_deploy.checks.after.tools import every_page
+from sre_agent_deploy.checks.verification.tools import list_every_page
 from sre_core.problem import Problem
 
 
@@ -21,7 +21,7 @@ def test_several_pages() -> None:
     async def ask(cursor: str | None) -> ListToolsResult:
         return pages[cursor]
 
-    assert asyncio.run(every_page(ask)) == ("a", "b", "c")
+    assert asyncio.run(list_every_page(ask)) == ("a", "b", "c")
 
 
 def test_a_listing_without_end() -> None:
@@ -30,6 +30,6 @@ def test_a_listing_without_end() -> None:
     async def ask(cursor: str | None) -> ListToolsResult:
         return page("a", then=f"{cursor}+")
 
-    problem = asyncio.run(every_page(ask))
+    problem = asyncio.run(list_every_page(ask))
     assert isinstance(problem, Problem)
     assert problem.code == "GATEWAY-LIST-ENDLESS"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.checks.after.deployed import Client, Deployed
-from sre_agent_deploy.checks.after.suite import suite
-from sre_agent_deploy.checks.check import Finding, complete, run
+from sre_agent_deploy.checks.check import Finding, is_complete, run_checks
+from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
+from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.tls import local_ca
 from sre_agent_deploy.tls.local_ca import LocalCa
 from sre_core.secret import Secret
@@ -58,11 +58,11 @@ class _Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def authority(tmp_path: Path) -> LocalCa:
-    return local_ca.opened(tmp_path)
+    return local_ca.open_local_ca(tmp_path)
 
 
 @contextmanager
-def answering(authority: LocalCa, folder: Path, status: int, text: str) -> Iterator[Deployed]:
+def answering(authority: LocalCa, folder: Path, status: int, text: str) -> Iterator[Endpoints]:
     """A "deployment" whose every address gives this one answer, over TLS that holds."""
     issued = authority.issue(("127.0.0.1",))
     (folder / "server.pem").write_text(issued.chain + issued.private_key.reveal())
@@ -81,14 +81,14 @@ def answering(authority: LocalCa, folder: Path, status: int, text: str) -> Itera
         server.server_close()
 
 
-def at(port: int, *ca_files: str) -> Deployed:
+def at(port: int, *ca_files: str) -> Endpoints:
     url = f"https://127.0.0.1:{port}"
-    return Deployed(url, "127.0.0.1", f"{url}/mcp", f"{url}/.well-known/openid-configuration", CLIENT, CLIENT, ca_files)
+    return Endpoints(url, "127.0.0.1", f"{url}/mcp", f"{url}/.well-known/openid-configuration", CLIENT, CLIENT, ca_files)
 
 
-def verified(world: Deployed) -> dict[str, Finding]:
-    findings = run(suite(), world)
-    assert not complete(findings)
+def verified(world: Endpoints) -> dict[str, Finding]:
+    findings = run_checks(verification_checks(), world)
+    assert not is_complete(findings)
     assert all(finding.problem for finding in findings if finding.status != "passed"), "each says what to do"
     return {finding.check: finding for finding in findings}
 

@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sre_agent_deploy.instance import health
-from sre_agent_deploy.instance.aws_cli import AwsCli
+from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.bootstrap import write_credentials
-from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.machine import Machine, SecretRef
-from sre_agent_deploy.instance.progress import Progress
 
 AWS = AwsCli("us-east-1")
 
@@ -68,7 +67,7 @@ def test_a_secret_that_is_absent(client: Callable[[str], Any]) -> None:
 
 def test_progress(s3: Any) -> None:
     """Each step says that it runs and how it ended; secrets are removed from what and output."""
-    progress = Progress(AWS, "s3://bucket/status/")
+    progress = BootReport(AWS, "s3://bucket/status/")
     progress.conceal("key-of-the-backends", "-----BEGIN\nline-of-a-key\n-----END")
     with progress.step("ready") as facts:
         facts["listeners"] = [{"port": 443}]
@@ -131,10 +130,10 @@ def serve() -> Iterator[Callable[[socketserver.BaseServer], None]]:
 def test_health_on_a_socket(tmp_path: Path, serve: Callable[[socketserver.BaseServer], None]) -> None:
     """Only 200 is well; a service that is not there is not."""
     path = tmp_path / "s"
-    assert not health.well_on_socket(path, "/health")
+    assert not health.is_healthy_on_socket(path, "/health")
     serve(socketserver.UnixStreamServer(str(path), Healthy))
-    assert health.well_on_socket(path, "/health")
-    assert not health.well_on_socket(path, "/other")
+    assert health.is_healthy_on_socket(path, "/health")
+    assert not health.is_healthy_on_socket(path, "/other")
 
 
 def test_health_through_the_door(certificate: Path, serve: Callable[[socketserver.BaseServer], None]) -> None:
@@ -145,9 +144,9 @@ def test_health_through_the_door(certificate: Path, serve: Callable[[socketserve
     server.socket = context.wrap_socket(server.socket, server_side=True)
     serve(server)
     port = server.server_address[1]
-    assert health.well_through_door("127.0.0.1", port, "/health", certificate)
-    assert not health.well_through_door("127.0.0.1", port, "/other", certificate)
-    assert not health.well_through_door("127.0.0.1", port, "/health", another(certificate))
+    assert health.is_healthy_through_front_door("127.0.0.1", port, "/health", certificate)
+    assert not health.is_healthy_through_front_door("127.0.0.1", port, "/other", certificate)
+    assert not health.is_healthy_through_front_door("127.0.0.1", port, "/health", another(certificate))
 
 
 def another(certificate: Path) -> Path:
@@ -162,5 +161,5 @@ def another(certificate: Path) -> Path:
 
 def test_waiting(tmp_path: Path) -> None:
     """It looks at least once, and stops at its time."""
-    assert health.eventually(lambda: True, 0)
-    assert not health.eventually(lambda: False, 0)
+    assert health.wait_until(lambda: True, 0)
+    assert not health.wait_until(lambda: False, 0)

@@ -9,14 +9,14 @@ import pytest
 
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.machine import Machine
-from sre_agent_deploy.instance.nginx import Place, nginx_conf
+from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
 
 
 @pytest.fixture
 def conf(machine: Machine) -> str:
-    return nginx_conf(machine.file().front_door, LAYOUT, Place())
+    return render_nginx_conf(machine.file().front_door, LAYOUT, NginxPaths())
 
 
 def test_its_ports(conf: str, machine: Machine) -> None:
@@ -42,4 +42,4 @@ def test_a_route_without_its_slash(conf: str) -> None:
 
 def test_the_same_machine(machine: Machine, conf: str) -> None:
     """The same description gives the same text."""
-    assert nginx_conf(dataclasses.replace(machine).file().front_door, LAYOUT, Place()) == conf
+    assert render_nginx_conf(dataclasses.replace(machine).file().front_door, LAYOUT, NginxPaths()) == conf

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.instance.release_archive import build
+from sre_agent_deploy.instance.release_archive import build_archive
 from sre_core import release
 
 ROOT = Path(__file__).parents[3]
@@ -26,15 +26,15 @@ def names(archive: bytes) -> list[str]:
 
 def test_the_same_every_time(tmp_path: Path) -> None:
     """Another build, with other file times and caches around, is the same release."""
-    first = build()
+    first = build_archive()
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "src/sre_core")], check=True)
-    assert build() == first
+    assert build_archive() == first
     assert first.sha256 == hashlib.sha256(first.bytes).hexdigest()
 
 
 def test_what_is_in_it() -> None:
     """The programs, their documents and the machine's bootstrap; no caches, tests, deployer or fake AWS."""
-    found = names(build().bytes)
+    found = names(build_archive().bytes)
     assert {name.partition("/")[0] for name in found} == {"sre_core", "sre_services", "sre_agent", "sre_agent_deploy"}
     assert all(name.startswith(("sre_agent_deploy/instance/", "sre_agent_deploy/__init__.py")) for name in found if "deploy/" in name)
     assert "sre_core/release.json" in found
@@ -49,14 +49,14 @@ def test_a_recording_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "app.log").write_text("line")
     (tmp_path / ".DS_Store").write_text("x")
-    recorded = build(tmp_path)
+    recorded = build_archive(tmp_path)
     assert [name for name in names(recorded.bytes) if name.startswith("recording/")] == ["recording/logs/app.log"]
-    assert recorded.sha256 != build().sha256
+    assert recorded.sha256 != build_archive().sha256
 
 
 def test_the_bootstrap_imports_from_it(tmp_path: Path) -> None:
     """With the standard library alone, as on a machine that has nothing else yet."""
-    zipfile.ZipFile(io.BytesIO(build().bytes)).extractall(tmp_path)
+    zipfile.ZipFile(io.BytesIO(build_archive().bytes)).extractall(tmp_path)
     code = "import sre_agent_deploy.instance.bootstrap as b; print(b.__file__)"
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path), "PATH": os.defpath}, capture_output=True, text=True, check=False)

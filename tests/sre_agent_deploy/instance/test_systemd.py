@@ -11,7 +11,7 @@ import pytest
 
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.machine import Machine, MachineService
-from sre_agent_deploy.instance.systemd import unit, unit_name
+from sre_agent_deploy.instance.systemd import render_unit, unit_name
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
 
@@ -23,7 +23,7 @@ def kubernetes(machine: Machine) -> MachineService:
 
 def test_what_a_unit_says(kubernetes: MachineService) -> None:
     """It runs the command on its socket, hands it its own credentials, and starts it again when it fails."""
-    text = unit(kubernetes, LAYOUT, "us-east-1")
+    text = render_unit(kubernetes, LAYOUT, "us-east-1")
     python = "/opt/sre-agent/venvs/abc/bin/python"
     assert f'ExecStart="{python}" "-m" "sre_services" "kubernetes" "--socket" "/run/sre-agent/kubernetes/http.sock"' in text
     assert "LoadCredential=backend-api-key:/etc/sre-agent/credentials/kubernetes/backend-api-key" in text
@@ -43,7 +43,7 @@ def test_what_a_unit_says(kubernetes: MachineService) -> None:
 )
 def test_values_with_a_meaning_to_systemd(kubernetes: MachineService, value: str, written: str) -> None:
     """A value arrives as it is, and can't add a line to the unit."""
-    text = unit(dataclasses.replace(kubernetes, environment={"SRE_RECORDING": value}), LAYOUT, "us-east-1")
+    text = render_unit(dataclasses.replace(kubernetes, environment={"SRE_RECORDING": value}), LAYOUT, "us-east-1")
     assert f'Environment="SRE_RECORDING={written}"' in text.splitlines()
 
 
@@ -53,7 +53,7 @@ def units(machine: Machine, tmp_path: Path) -> list[Path]:
     files = []
     for service in machine.file().services:
         file = tmp_path / unit_name(service.name)
-        file.write_text(re.sub(r'ExecStart="[^"]+"', 'ExecStart="/bin/true"', unit(service, LAYOUT, machine.region)))
+        file.write_text(re.sub(r'ExecStart="[^"]+"', 'ExecStart="/bin/true"', render_unit(service, LAYOUT, machine.region)))
         files.append(file)
     return files
 

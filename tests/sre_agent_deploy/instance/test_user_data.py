@@ -9,11 +9,11 @@ import json
 from ruamel.yaml import YAML
 
 from sre_agent_deploy.instance.machine import Machine
-from sre_agent_deploy.instance.user_data import LARGEST, user_data
+from sre_agent_deploy.instance.user_data import LARGEST, render_user_data
 
 
 def parsed(machine: Machine) -> dict:
-    return YAML(typ="safe", pure=True).load(user_data(machine))
+    return YAML(typ="safe", pure=True).load(render_user_data(machine))
 
 
 def test_the_files_it_writes(machine: Machine) -> None:
@@ -34,11 +34,11 @@ def test_its_program_runs_on_old_pythons(machine: Machine) -> None:
 def test_it_fits(machine: Machine) -> None:
     """EC2 takes 16 KB; long names leave room."""
     long = dataclasses.replace(machine, environment=dict.fromkeys(machine.environment, "x" * 250), domain="d" * 253)
-    assert len(user_data(long).encode()) < LARGEST
-    assert user_data(machine) == user_data(dataclasses.replace(machine))
+    assert len(render_user_data(long).encode()) < LARGEST
+    assert render_user_data(machine) == render_user_data(dataclasses.replace(machine))
 
 
 def test_values_that_are_not_known_yet(machine: Machine) -> None:
     """A reference keeps its spelling, so that it is found and replaced later."""
     spelled = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}gateway.url\N{MATHEMATICAL RIGHT WHITE SQUARE BRACKET}"
-    assert spelled in user_data(dataclasses.replace(machine, release_uri=spelled))
+    assert spelled in render_user_data(dataclasses.replace(machine, release_uri=spelled))

@@ -13,7 +13,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.tls import local_ca
-from sre_agent_deploy.tls.chain import Chain, faults
+from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
 
@@ -42,7 +42,7 @@ class OfAge:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> local_ca.LocalCa:
-    return local_ca.opened(tmp_path / "local-ca")
+    return local_ca.open_local_ca(tmp_path / "local-ca")
 
 
 def certificate(deployment: str, source: CertificateSource) -> Certificate:
@@ -65,7 +65,7 @@ def test_what_a_machine_finds(aws: Aws, marked: Marked, deployment: str, authori
     id = born(aws, declared, marked("certificate"))
     parts = stored(aws, id)
     chain = Chain.parse(parts["certificate"])
-    assert faults(chain, None, declared_hosts(declared)) == ()
+    assert find_faults(chain, None, declared_hosts(declared)) == ()
     assert parts["private_key"].startswith("-----BEGIN PRIVATE KEY-----")
     assert read(aws, declared, id).outputs["not_after"] == clock.stamp(chain.not_after)
     assert parts["private_key"] not in repr(read(aws, declared, id))
@@ -81,7 +81,7 @@ def test_other_hosts_or_another_authority(aws: Aws, marked: Marked, deployment: 
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))
     repairs(aws, declared, id, hosts=("198.51.100.4",))
-    other = certificate(deployment, local_ca.opened(tmp_path / "another"))
+    other = certificate(deployment, local_ca.open_local_ca(tmp_path / "another"))
     assert [entry.field for entry in drift(aws, other, id)] == ["issued_by"]
     configured(aws, other, id)
     assert drift(aws, other, id) == ()

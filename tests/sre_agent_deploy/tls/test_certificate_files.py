@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.tls.chain import Chain
-from sre_agent_deploy.tls.files import CertificateFiles, loaded
+from sre_agent_deploy.tls.files import CertificateFiles, load_certificate_files
 from sre_core.problem import Problem
 
 from .certificates import NOW, Party, authority, leaf, write
@@ -24,7 +24,7 @@ def load(
 ) -> CertificateFiles | tuple[Problem, ...]:
     certificate_path = write(folder, "fullchain.pem", "".join(each.pem for each in (party, *above)))
     key_path = write(folder, "privkey.pem", key or party.key_pem())
-    return loaded(certificate_path, key_path, ca_path=write(folder, "ca.pem", ca) if ca else "", hosts=(host,), now=NOW)
+    return load_certificate_files(certificate_path, key_path, ca_path=write(folder, "ca.pem", ca) if ca else "", hosts=(host,), now=NOW)
 
 
 def codes(answer: CertificateFiles | tuple[Problem, ...]) -> list[str]:
@@ -88,7 +88,9 @@ def test_a_key_that_nobody_can_use(tmp_path: Path, key: str) -> None:
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     """Each file is told, with the field that names it and its path."""
-    answer = loaded(str(tmp_path / "a.pem"), str(tmp_path / "b.pem"), ca_path=str(tmp_path / "c.pem"), hosts=(HOST,), now=NOW)
+    answer = load_certificate_files(
+        str(tmp_path / "a.pem"), str(tmp_path / "b.pem"), ca_path=str(tmp_path / "c.pem"), hosts=(HOST,), now=NOW
+    )
     assert isinstance(answer, tuple)
     fields = ["deployment.ssl_cert_path", "deployment.ssl_key_path", "deployment.ssl_ca_path"]
     assert all(field in problem.what for field, problem in zip(fields, answer, strict=True))
@@ -101,5 +103,5 @@ def test_files_that_are_no_pem(tmp_path: Path) -> None:
     binary = tmp_path / "der"
     binary.write_bytes(os.urandom(64) + b"\xff")
     text = write(tmp_path, "text", "no certificate")
-    assert codes(loaded(str(binary), text, hosts=(HOST,), now=NOW)) == ["TLS-FILE-UNREADABLE", "TLS-KEY-UNUSABLE"]
-    assert codes(loaded(text, str(binary), hosts=(HOST,), now=NOW)) == ["TLS-FILE-DAMAGED", "TLS-FILE-UNREADABLE"]
+    assert codes(load_certificate_files(str(binary), text, hosts=(HOST,), now=NOW)) == ["TLS-FILE-UNREADABLE", "TLS-KEY-UNUSABLE"]
+    assert codes(load_certificate_files(text, str(binary), hosts=(HOST,), now=NOW)) == ["TLS-FILE-DAMAGED", "TLS-FILE-UNREADABLE"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent_deploy.tls.chain import Chain, faults
+from sre_agent_deploy.tls.chain import Chain, find_faults
 
 from .certificates import NOW, Party, authority, leaf
 
@@ -40,14 +40,14 @@ def test_names_that_a_certificate_covers(host: str, covered: bool) -> None:
 def test_a_chain_in_order() -> None:
     """Leaf, intermediate, root: no fault, with or without the root."""
     key = LEAF.key.public_key()
-    assert faults(chain(LEAF, INTERMEDIATE, ROOT), key, ("sre.example.com",)) == ()
-    assert faults(chain(LEAF, INTERMEDIATE), key, ("sre.example.com",)) == ()
+    assert find_faults(chain(LEAF, INTERMEDIATE, ROOT), key, ("sre.example.com",)) == ()
+    assert find_faults(chain(LEAF, INTERMEDIATE), key, ("sre.example.com",)) == ()
 
 
 def test_everything_wrong_at_once() -> None:
     """All faults come together: another key, missing names, and each gap in the chain."""
     other_key = ROOT.key.public_key()
-    found = faults(chain(LEAF, ROOT, INTERMEDIATE), other_key, ("elsewhere.example.com", "198.51.100.1", "sre.example.com"))
+    found = find_faults(chain(LEAF, ROOT, INTERMEDIATE), other_key, ("elsewhere.example.com", "198.51.100.1", "sre.example.com"))
     assert [problem.code for problem in found] == [
         "TLS-KEY-MISMATCH",
         "TLS-NAME-MISSING",
@@ -60,7 +60,7 @@ def test_everything_wrong_at_once() -> None:
 def test_a_certificate_without_names() -> None:
     """The common name does not count, for us as for browsers; the Problem says that there are none."""
     nameless = leaf(ROOT)
-    (problem,) = faults(chain(nameless), nameless.key.public_key(), ("leaf",))
+    (problem,) = find_faults(chain(nameless), nameless.key.public_key(), ("leaf",))
     assert "no subject alternative names" in problem.why
 
 

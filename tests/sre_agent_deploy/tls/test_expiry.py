@@ -22,7 +22,7 @@ def test_any_certificate_at_any_time(life: timedelta, left: timedelta) -> None:
     For any certificate, whoever looks in its last 30 days or later is told, with how to renew it; nobody is told before.
     """
     not_after = NOW + left
-    problem = expiry.judged("sre.example.com", not_after - life, not_after, NOW)
+    problem = expiry.judge_expiry("sre.example.com", not_after - life, not_after, NOW)
     if left <= timedelta(0):
         expected = "TLS-EXPIRED"
     elif left > life:
@@ -70,6 +70,6 @@ def test_days_that_are_left(left: timedelta, days: int) -> None:
 )
 def test_a_warning_in_words(left: timedelta, words: str) -> None:
     """It says how much time there is."""
-    problem = expiry.judged("sre.example.com", NOW - timedelta(days=60), NOW + left, NOW)
+    problem = expiry.judge_expiry("sre.example.com", NOW - timedelta(days=60), NOW + left, NOW)
     assert problem is not None
     assert words in problem.what

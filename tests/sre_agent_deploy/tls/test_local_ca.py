@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.tls import expiry, local_ca
-from sre_agent_deploy.tls.chain import Chain, faults, issued_by
+from sre_agent_deploy.tls.chain import Chain, find_faults, issued_by
 from sre_agent_deploy.tls.source import Issued
 from sre_core import clock
 from sre_core.problem import Refused
@@ -29,29 +29,29 @@ HOSTS = st.lists(st.one_of(ADDRESSES, st.lists(LABELS, min_size=2, max_size=4).m
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> local_ca.LocalCa:
-    return local_ca.opened(tmp_path_factory.mktemp("state") / "local-ca")
+    return local_ca.open_local_ca(tmp_path_factory.mktemp("state") / "local-ca")
 
 
 def test_the_folder_of_an_authority(tmp_path: Path) -> None:
     """The key is the user's alone, the certificate is for everyone, and opening it again changes neither."""
     folder = tmp_path / "state" / "local-ca"
-    first = local_ca.opened(folder)
+    first = local_ca.open_local_ca(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "ca.key").stat().st_mode) == 0o600
     assert first.ca_file == folder / "ca.pem"
-    assert local_ca.opened(folder) == first
+    assert local_ca.open_local_ca(folder) == first
     assert {path.name for path in folder.iterdir()} == {"ca.key", "ca.pem", "lock"}
     assert "PRIVATE" not in repr(first)
 
 
 def test_many_processes_that_open_it_first(tmp_path: Path) -> None:
     """They all get the same authority, and its key belongs to its certificate."""
-    code = "import sys, pathlib; from sre_agent_deploy.tls import local_ca; print(local_ca.opened(pathlib.Path(sys.argv[1])).identity)"
+    code = "import sys, pathlib; from sre_agent_deploy.tls import local_ca; print(local_ca.open_local_ca(pathlib.Path(sys.argv[1])).identity)"
     command = [sys.executable, "-c", code, str(tmp_path / "local-ca")]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = {process.communicate()[0] for process in running}
     assert len(said) == 1
-    authority = local_ca.opened(tmp_path / "local-ca")
+    authority = local_ca.open_local_ca(tmp_path / "local-ca")
     assert said == {f"{authority.identity}\n"}
     chain = Chain.parse(authority.issue(("sre.example.com",)).chain)
     assert issued_by(chain.certificates[0], chain.certificates[1])
@@ -59,21 +59,21 @@ def test_many_processes_that_open_it_first(tmp_path: Path) -> None:
 
 def test_a_process_that_died_between_the_files(tmp_path: Path) -> None:
     """A key without a certificate is not an authority yet; it is made anew, whole."""
-    local_ca.opened(tmp_path)
+    local_ca.open_local_ca(tmp_path)
     (tmp_path / "ca.pem").unlink()
-    chain = Chain.parse(local_ca.opened(tmp_path).issue(("sre.example.com",)).chain)
-    assert faults(chain, None, ("sre.example.com",)) == ()
+    chain = Chain.parse(local_ca.open_local_ca(tmp_path).issue(("sre.example.com",)).chain)
+    assert find_faults(chain, None, ("sre.example.com",)) == ()
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "ca.key"])
 @pytest.mark.parametrize("damage", ["", "no PEM", "of another authority"])
 def test_an_authority_that_is_damaged(authority: local_ca.LocalCa, tmp_path: Path, name: str, damage: str) -> None:
     """It is not replaced behind the user's back, since others trust it; the Problem says how to get a new one."""
-    local_ca.opened(tmp_path)
+    local_ca.open_local_ca(tmp_path)
     other = {"ca.pem": authority.certificate, "ca.key": authority.private_key.reveal()}[name]
     (tmp_path / name).write_text(other if damage == "of another authority" else damage)
     with pytest.raises(Refused) as refused:
-        local_ca.opened(tmp_path)
+        local_ca.open_local_ca(tmp_path)
     (problem,) = refused.value.problems
     assert problem.code == "LOCAL-CA-DAMAGED"
     assert str(tmp_path) in problem.do[0]
@@ -88,7 +88,7 @@ def test_a_leaf_for_any_hosts(authority: local_ca.LocalCa, hosts: list[str]) -> 
     """
     chain = Chain.parse(authority.issue(tuple(hosts)).chain)
     assert set(chain.names) == {_canonical(host) for host in hosts}
-    assert faults(chain, None, hosts) == ()
+    assert find_faults(chain, None, hosts) == ()
     assert not chain.covers("somebody-else.example.org")
 
 

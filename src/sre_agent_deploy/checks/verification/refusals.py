@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from sre_agent_deploy.checks.after import tokens
-from sre_agent_deploy.checks.after.deployed import Answer, Deployed
 from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.verification import tokens
+from sre_agent_deploy.checks.verification.endpoints import Answer, Endpoints
 from sre_core import clock, release
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 
-type Attempt = Callable[[Deployed], Answer | Problem]
+type Attempt = Callable[[Endpoints], Answer | Problem]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Refusal:
 
     required: ClassVar[bool] = True
 
-    def probe(self, world: Deployed) -> Answer | Problem:
+    def probe(self, world: Endpoints) -> Answer | Problem:
         answer = self.attempt(world)
         return answer if isinstance(answer, Problem) or answer.status < 500 else self._unseen(answer)
 
@@ -64,7 +64,7 @@ class Refusal:
         )
 
 
-def gateway(world: Deployed, token: Secret | None) -> Answer | Problem:
+def call_gateway(world: Endpoints, token: Secret | None) -> Answer | Problem:
     """Ask the gateway for its tools, with this token or none."""
     headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
     if token:
@@ -73,17 +73,17 @@ def gateway(world: Deployed, token: Secret | None) -> Answer | Problem:
     return world.http("POST", world.gateway_url, headers=headers, body=json.dumps(call).encode())
 
 
-def assistant(world: Deployed, token: Secret | None) -> Answer | Problem:
+def call_assistant(world: Endpoints, token: Secret | None) -> Answer | Problem:
     """Ask the assistant, with this token or none."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token.reveal()}"} if token else {})
     return world.http("POST", f"{world.base_url}/invocations", headers=headers, body=b'{"input":{"prompt":"verify"}}')
 
 
-def with_token(ask: Callable[[Deployed, Secret], Answer | Problem], whose: str, *, expired: bool = False) -> Attempt:
+def with_token(ask: Callable[[Endpoints, Secret], Answer | Problem], whose: str, *, expired: bool = False) -> Attempt:
     """An attempt with a real token of a client (`gateway_client` or `caller_client`), or with one that has expired."""
 
-    def attempt(world: Deployed) -> Answer | Problem:
-        token = tokens.issued(world, getattr(world, whose))
+    def attempt(world: Endpoints) -> Answer | Problem:
+        token = tokens.request_token(world, getattr(world, whose))
         if isinstance(token, Problem):
             return token
         return ask(world, tokens.redated(token, clock.now() - timedelta(hours=1)) if expired else token)
@@ -100,27 +100,27 @@ def without_key(service: release.Service) -> Attempt:
     return lambda world: world.http("GET", f"{world.base_url}{service.route}")
 
 
-def refusals() -> tuple[Refusal, ...]:
+def refusal_checks() -> tuple[Refusal, ...]:
     """Every way in that must be closed.
 
     The outdated tokens are real ones with an edited expiry, so their signature is broken too: Cognito's shortest lifetime
     is five minutes, which nobody waits for.
     """
     return (
-        Refusal("gateway.no_token", "the gateway refuses a request without a token", lambda world: gateway(world, None)),
+        Refusal("gateway.no_token", "the gateway refuses a request without a token", lambda world: call_gateway(world, None)),
         Refusal(
             "gateway.expired_token",
             "the gateway refuses a token redated into the past",
-            with_token(gateway, "gateway_client", expired=True),
+            with_token(call_gateway, "gateway_client", expired=True),
         ),
-        Refusal("gateway.wrong_client", "the gateway refuses another client's token", with_token(gateway, "caller_client")),
-        Refusal("assistant.no_token", "the assistant refuses a request without a token", lambda world: assistant(world, None)),
+        Refusal("gateway.wrong_client", "the gateway refuses another client's token", with_token(call_gateway, "caller_client")),
+        Refusal("assistant.no_token", "the assistant refuses a request without a token", lambda world: call_assistant(world, None)),
         Refusal(
             "assistant.expired_token",
             "the assistant refuses a token redated into the past",
-            with_token(assistant, "caller_client", expired=True),
+            with_token(call_assistant, "caller_client", expired=True),
         ),
-        Refusal("assistant.wrong_client", "the assistant refuses another client's token", with_token(assistant, "gateway_client")),
+        Refusal("assistant.wrong_client", "the assistant refuses another client's token", with_token(call_assistant, "gateway_client")),
         *(
             Refusal(f"{service.name}.no_key", f"{service.name} refuses a request without a key", without_key(service))
             for service in release.backends()

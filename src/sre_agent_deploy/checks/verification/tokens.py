@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import urllib.parse
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, ClassVar
 
-from sre_agent_deploy.checks.after.deployed import Answer, Client, Deployed
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.verification.endpoints import Answer, Client, Endpoints
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 
 
-def discovered(world: Deployed) -> dict[str, str] | Problem:
+def discover(world: Endpoints) -> dict[str, str] | Problem:
     """The user pool's OpenID configuration."""
     answer = world.http("GET", world.discovery_url)
     if isinstance(answer, Problem):
@@ -23,9 +26,9 @@ def discovered(world: Deployed) -> dict[str, str] | Problem:
     return {key: str(value) for key, value in document.items()}
 
 
-def issued(world: Deployed, client: Client) -> Secret | Problem:
+def request_token(world: Endpoints, client: Client) -> Secret | Problem:
     """A fresh access token of a client."""
-    found = discovered(world)
+    found = discover(world)
     if isinstance(found, Problem):
         return found
     basic = base64.b64encode(f"{client.id}:{client.secret.reveal()}".encode()).decode()
@@ -44,7 +47,7 @@ def _token(answer: Answer) -> Secret | Problem:
     return _no_token(f"The token endpoint answered {answer.status} {reason}".strip() + ".")
 
 
-def claims(token: Secret) -> dict[str, object]:
+def read_claims(token: Secret) -> dict[str, object]:
     """What a token says, unverified: for looking at, never for trusting."""
     _, body, _ = token.reveal().split(".")
     document: dict[str, object] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -53,7 +56,7 @@ def claims(token: Secret) -> dict[str, object]:
 
 def _is_jwt(token: Secret) -> bool:
     try:
-        return isinstance(claims(token), dict)
+        return isinstance(read_claims(token), dict)
     except ValueError:
         return False
 
@@ -61,7 +64,7 @@ def _is_jwt(token: Secret) -> bool:
 def redated(token: Secret, expires: datetime) -> Secret:
     """The same token with another expiry: what somebody holds who kept an old one and edited it."""
     head, _, signature = token.reveal().split(".")
-    body = base64.urlsafe_b64encode(json.dumps({**claims(token), "exp": int(expires.timestamp())}).encode()).rstrip(b"=").decode()
+    body = base64.urlsafe_b64encode(json.dumps({**read_claims(token), "exp": int(expires.timestamp())}).encode()).rstrip(b"=").decode()
     return Secret(f"{head}.{body}.{signature}")
 
 
@@ -75,4 +78,61 @@ def _no_token(why: str) -> Problem:
             "Run `sre-agent-deploy deploy` again: it repairs what differs from the configuration.",
         ),
         aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html",
+    )
+
+
+@dataclass(frozen=True)
+class TokenFacts:
+    """A token's claims beside what they must be."""
+
+    claims: dict[str, Any]
+    issuer: str
+    client_id: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class TokenIssued:
+    """One app client gets a token with the pool's issuer, its own client id and its scope."""
+
+    whose: str
+
+    requirements: ClassVar[tuple[str, ...]] = ("2.2", "4.4")
+    required: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return f"token.{self.whose}"
+
+    @property
+    def proves(self) -> str:
+        return f"Cognito issues tokens to the {self.whose.replace('_', ' ')}"
+
+    def probe(self, world: Endpoints) -> TokenFacts | Problem:
+        client = getattr(world, self.whose)
+        token, found = request_token(world, client), discover(world)
+        if isinstance(token, Problem):
+            return token
+        return found if isinstance(found, Problem) else TokenFacts(read_claims(token), found["issuer"], client.id, client.scope)
+
+    def judge(self, facts: TokenFacts) -> Verdict:
+        wrong = [
+            f"{claim} is {facts.claims.get(claim)!r}, not {wanted!r}"
+            for claim, wanted in (("iss", facts.issuer), ("client_id", facts.client_id), ("scope", facts.scope), ("token_use", "access"))
+            if facts.claims.get(claim) != wanted
+        ]
+        if not wrong:
+            return Verdict(True, self.proves)
+        return Verdict(False, "; ".join(wrong), _wrong_claims("; ".join(wrong)))
+
+
+def _wrong_claims(why: str) -> Problem:
+    return Problem(
+        code="AUTH-TOKEN-CLAIMS",
+        what="Cognito issued a token that the gateway or the assistant will not accept.",
+        why=why,
+        do=(
+            "Compare the app client's settings in the Cognito Console with `sre-agent-deploy guide`.",
+            "Run `sre-agent-deploy deploy` again.",
+        ),
     )

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.before.account import Account, ask
 from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.preflight.context import Context, ask
 from sre_core.problem import Problem
 
 
 @dataclass(frozen=True)
-class Answered:
+class ServiceFacts:
     """What came back: an answer, or the Problem that kept it from us."""
 
     problem: Problem | None = None
@@ -38,13 +38,13 @@ class ServiceAnswers:
     def proves(self) -> str:
         return f"{self.action} is answered"
 
-    def probe(self, world: Account) -> Answered | Problem:
+    def probe(self, world: Context) -> ServiceFacts | Problem:
         answer = ask(lambda: self.read(world.aws), self.action)
         if isinstance(answer, Problem):
-            return answer if answer.code == "AWS-PERMISSION-MISSING" else Answered(answer)
-        return Answered()
+            return answer if answer.code == "AWS-PERMISSION-MISSING" else ServiceFacts(answer)
+        return ServiceFacts()
 
-    def judge(self, facts: Answered) -> Verdict:
+    def judge(self, facts: ServiceFacts) -> Verdict:
         if facts.problem:
             return Verdict(False, f"{self.action} failed", facts.problem)
         return Verdict(True, self.proves)
@@ -54,7 +54,7 @@ BUDGETS = ServiceAnswers("budgets", "budgets:ViewBudget", lambda aws: aws.budget
 """Where the configuration sets a monthly limit: an account can keep everybody out of its billing, whatever their policies say."""
 
 
-def every_service() -> tuple[ServiceAnswers, ...]:
+def service_checks() -> tuple[ServiceAnswers, ...]:
     """The services that every deployment calls; STS, EC2 and Route 53 have checks of their own."""
     return (
         ServiceAnswers("s3", "s3:ListAllMyBuckets", lambda aws: aws.s3.list_buckets(MaxBuckets=1)),

@@ -49,7 +49,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Deployed:
+class Endpoints:
     """Where a deployment is reached. `public_ip` is connected to; the certificate is checked against `base_url`'s host."""
 
     base_url: str

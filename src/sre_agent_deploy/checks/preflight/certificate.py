@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from sre_agent_deploy.checks.before.account import Account
 from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.tls import expiry, files
 from sre_agent_deploy.tls.files import CertificateFiles
 from sre_core.problem import Problem
 
 
 @dataclass(frozen=True)
-class Looked:
+class CertificateFacts:
     """The files as they are: what is wrong with them, or until when they serve."""
 
     domain: str
@@ -42,10 +42,10 @@ class CertificateHolds:
     def id(self) -> str:
         return f"certificate.{self.aspect}"
 
-    def probe(self, world: Account) -> Looked:
-        return looked(world)
+    def probe(self, world: Context) -> CertificateFacts:
+        return read_certificate(world)
 
-    def judge(self, facts: Looked) -> Verdict:
+    def judge(self, facts: CertificateFacts) -> Verdict:
         found = facts.about(self.codes)
         if not found:
             return Verdict(True, self.proves)
@@ -63,29 +63,29 @@ class CertificateLasts:
     requirements: ClassVar[tuple[str, ...]] = ("2.4",)
     required: ClassVar[bool] = False
 
-    def probe(self, world: Account) -> Looked | Problem:
-        facts = looked(world)
+    def probe(self, world: Context) -> CertificateFacts | Problem:
+        facts = read_certificate(world)
         return facts if facts.not_after else facts.problems[0]
 
-    def judge(self, facts: Looked) -> Verdict:
+    def judge(self, facts: CertificateFacts) -> Verdict:
         if facts.not_before is None or facts.not_after is None:
             return Verdict(False, "the certificate could not be read", facts.problems[0])
         left = f"the certificate has {expiry.days_left(facts.not_after, facts.now)} days left"
-        problem = expiry.judged(facts.domain, facts.not_before, facts.not_after, facts.now)
+        problem = expiry.judge_expiry(facts.domain, facts.not_before, facts.not_after, facts.now)
         return Verdict(problem is None, left, problem)
 
 
-def looked(world: Account) -> Looked:
+def read_certificate(world: Context) -> CertificateFacts:
     """Read and judge the certificate's files; they are small, so each check reads for itself."""
     chosen = world.config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
-    loaded = files.loaded(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
+    loaded = files.load_certificate_files(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
     if isinstance(loaded, CertificateFiles):
-        return Looked(chosen.domain_name, (), world.now, loaded.not_before, loaded.not_after)
-    return Looked(chosen.domain_name, loaded, world.now)
+        return CertificateFacts(chosen.domain_name, (), world.now, loaded.not_before, loaded.not_after)
+    return CertificateFacts(chosen.domain_name, loaded, world.now)
 
 
-def every_aspect() -> tuple[CertificateHolds | CertificateLasts, ...]:
+def certificate_checks() -> tuple[CertificateHolds | CertificateLasts, ...]:
     return (
         CertificateHolds(
             "files",

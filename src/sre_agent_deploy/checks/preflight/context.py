@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sre_agent_deploy.account.identity import deployment_id
+from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.models import Config
@@ -34,7 +34,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Account:
+class Context:
     """An account as it is before anything is touched."""
 
     config: Config

@@ -7,15 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sre_agent_deploy.instance.aws_cli import AwsCli
-from sre_agent_deploy.instance.commands import StepFailed
+from sre_agent_deploy.instance.commands import AwsCli, StepFailed
 from sre_core import clock
-from sre_core.secret import Secret, concealed
+from sre_core.secret import Secret, conceal
 
 _LONGEST_OUTPUT = 4000
 
 
-class Progress:
+class BootReport:
     """Writes `<status uri><step>.json` when a step starts, ends and fails; no secret passes through."""
 
     def __init__(self, aws: AwsCli, status_uri: str) -> None:
@@ -43,7 +42,7 @@ class Progress:
         self._write(name, "ok", facts=facts)
 
     def _write(self, step: str, state: str, what: str = "", output: str = "", facts: Mapping[str, object] | None = None) -> None:
-        status = {"step": step, "state": state, "time": clock.stamp(), "what": concealed(what, self._secrets)}
-        status["output"] = concealed(output, self._secrets)[-_LONGEST_OUTPUT:]
+        status = {"step": step, "state": state, "time": clock.stamp(), "what": conceal(what, self._secrets)}
+        status["output"] = conceal(output, self._secrets)[-_LONGEST_OUTPUT:]
         print(json.dumps(status), file=sys.stderr, flush=True)
         self._aws.put_object(f"{self._status_uri}{step}.json", json.dumps({**status, **(facts or {})}))

@@ -1,14 +1,52 @@
-"""The region is one of the credentials' partition, and has Amazon Bedrock AgentCore."""
+"""The credentials are valid, and are those of the account that the configuration names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sre_agent_deploy.checks.before.account import Account, ask
+from sre_agent_deploy.account.facts import other_account
 from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.preflight.context import Caller, Context, ask
 from sre_agent_deploy.config.regions import partition_of
 from sre_core.problem import Problem
+
+# What AWS answers to those it does not know or trust is a fact; an STS that can't be reached or asked is not.
+_REFUSED = ("AWS-CREDENTIALS", "AWS-CLOCK-WRONG", "AWS-ACCOUNT-NOT-READY")
+
+
+@dataclass(frozen=True)
+class CredentialsFacts:
+    """Who we are, or why AWS takes us for nobody, beside the account that is wanted (empty: any)."""
+
+    caller: Caller | Problem
+    wanted: str
+
+
+class CredentialsHold:
+    """AWS knows who we are, and it is the configuration's account: nothing is looked at, let alone touched, in another."""
+
+    id: ClassVar[str] = "account.credentials"
+    proves: ClassVar[str] = "the credentials are valid and belong to the configured account"
+    requirements: ClassVar[tuple[str, ...]] = ("4.2", "5.4")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Context) -> CredentialsFacts | Problem:
+        caller = world.caller
+        if isinstance(caller, Problem) and caller.code not in _REFUSED:
+            return caller
+        return CredentialsFacts(caller, world.config.aws.account_id)
+
+    def judge(self, facts: CredentialsFacts) -> Verdict:
+        if isinstance(facts.caller, Problem):
+            return Verdict(False, facts.caller.what, facts.caller)
+        actual = facts.caller.account_id
+        if facts.wanted and actual != facts.wanted:
+            return Verdict(
+                False, f"signed in to account {actual}, not {facts.wanted}", other_account(actual, facts.wanted, arn=facts.caller.arn)
+            )
+        return Verdict(True, f"signed in to account {actual} as {facts.caller.arn}")
+
 
 AGENTCORE_REGIONS_SOURCE = "https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/agentcore-regions.html"
 AGENTCORE_REGIONS_DATE = "2026-11-22"
@@ -42,7 +80,7 @@ AGENTCORE_REGIONS = frozenset(
 
 
 @dataclass(frozen=True)
-class Seen:
+class RegionFacts:
     """A region, its partition and the credentials', and why AgentCore gave no answer there (None: it did, or it is listed)."""
 
     region: str
@@ -59,7 +97,7 @@ class RegionFits:
     requirements: ClassVar[tuple[str, ...]] = ("4.2", "5.2")
     required: ClassVar[bool] = True
 
-    def probe(self, world: Account) -> Seen | Problem:
+    def probe(self, world: Context) -> RegionFacts | Problem:
         if isinstance(world.caller, Problem):
             return world.caller
         region = world.aws.region
@@ -68,9 +106,9 @@ class RegionFits:
         if region not in AGENTCORE_REGIONS:
             answer = ask(lambda: world.aws.agentcore.list_gateways(maxResults=1), "bedrock-agentcore:ListGateways")
             silent = answer if isinstance(answer, Problem) else None
-        return Seen(region, partition_of(region), world.caller.partition, silent)
+        return RegionFacts(region, partition_of(region), world.caller.partition, silent)
 
-    def judge(self, facts: Seen) -> Verdict:
+    def judge(self, facts: RegionFacts) -> Verdict:
         if facts.partition != facts.callers_partition:
             return Verdict(False, f"{facts.region} is in another partition than the credentials", _other_partition(facts))
         if facts.silent:
@@ -78,7 +116,7 @@ class RegionFits:
         return Verdict(True, f"{facts.region} ({facts.partition}) has Amazon Bedrock AgentCore")
 
 
-def _other_partition(facts: Seen) -> Problem:
+def _other_partition(facts: RegionFacts) -> Problem:
     return Problem(
         code="AWS-OTHER-PARTITION",
         what=f"Region {facts.region} is in partition {facts.partition}; the credentials are of partition {facts.callers_partition}.",

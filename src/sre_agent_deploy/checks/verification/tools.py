@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from sre_agent_deploy.checks.after import tokens
-from sre_agent_deploy.checks.after.deployed import Deployed
 from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.verification import tokens
+from sre_agent_deploy.checks.verification.endpoints import Endpoints
 from sre_core import release
 from sre_core.problem import Problem
 
@@ -25,7 +25,7 @@ CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics":
 
 
 @asynccontextmanager
-async def session(world: Deployed) -> AsyncGenerator[Client | Problem]:
+async def session(world: Endpoints) -> AsyncGenerator[Client | Problem]:
     """An MCP session with the gateway as the assistant has it: streamable HTTP, the gateway client's token."""
     import httpx2
     from mcp import Client
@@ -33,7 +33,7 @@ async def session(world: Deployed) -> AsyncGenerator[Client | Problem]:
 
     # What breaks becomes a Problem here; the library's own traceback of it would reach the terminal beside it.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
-    token = await asyncio.to_thread(tokens.issued, world, world.gateway_client)
+    token = await asyncio.to_thread(tokens.request_token, world, world.gateway_client)
     if isinstance(token, Problem):
         yield token
         return
@@ -45,14 +45,14 @@ async def session(world: Deployed) -> AsyncGenerator[Client | Problem]:
         yield client
 
 
-async def _listed(world: Deployed) -> tuple[str, ...] | Problem:
+async def _list_tools(world: Endpoints) -> tuple[str, ...] | Problem:
     async with session(world) as client:
         if isinstance(client, Problem):
             return client
-        return await every_page(lambda cursor: client.list_tools(cursor=cursor))
+        return await list_every_page(lambda cursor: client.list_tools(cursor=cursor))
 
 
-async def every_page(page: Callable[[str | None], Awaitable[ListToolsResult]]) -> tuple[str, ...] | Problem:
+async def list_every_page(page: Callable[[str | None], Awaitable[ListToolsResult]]) -> tuple[str, ...] | Problem:
     """The names on all pages of a listing, which has an end."""
     names: list[str] = []
     cursor: str | None = None
@@ -65,22 +65,22 @@ async def every_page(page: Callable[[str | None], Awaitable[ListToolsResult]]) -
     return _endless(len(names))
 
 
-async def _called(world: Deployed) -> dict[str, str] | Problem:
+async def _call_tools(world: Endpoints) -> dict[str, str] | Problem:
     """For each target, what calling a tool of it failed with; empty where it worked."""
     async with session(world) as client:
         if isinstance(client, Problem):
             return client
         answers = {target: await client.call_tool(f"{target}___{operation}", {}) for target, operation in CALLED.items()}
-        return {target: _said(answer.content) if answer.is_error else "" for target, answer in answers.items()}
+        return {target: _error_text(answer.content) if answer.is_error else "" for target, answer in answers.items()}
 
 
-def _said(content: Sequence[object]) -> str:
+def _error_text(content: Sequence[object]) -> str:
     """The words of a failed call."""
     words = " ".join(str(getattr(part, "text", part)) for part in content)
     return words[:300] or "it failed without a word"
 
 
-def _asked[T](world: Deployed, ask: Callable[[Deployed], Awaitable[T | Problem]]) -> T | Problem:
+def _run_session[T](world: Endpoints, ask: Callable[[Endpoints], Awaitable[T | Problem]]) -> T | Problem:
     """Run one conversation; whatever breaks it is a Problem."""
     import httpx2
     from mcp import MCPError
@@ -106,8 +106,8 @@ class ToolsListed:
     requirements: ClassVar[tuple[str, ...]] = ("4.3",)
     required: ClassVar[bool] = True
 
-    def probe(self, world: Deployed) -> tuple[str, ...] | Problem:
-        return _asked(world, _listed)
+    def probe(self, world: Endpoints) -> tuple[str, ...] | Problem:
+        return _run_session(world, _list_tools)
 
     def judge(self, facts: tuple[str, ...]) -> Verdict:
         tools = [name for name in facts if "___" in name]
@@ -124,8 +124,8 @@ class ToolsCalled:
     requirements: ClassVar[tuple[str, ...]] = ("2.3", "4.3")
     required: ClassVar[bool] = True
 
-    def probe(self, world: Deployed) -> dict[str, str] | Problem:
-        return _asked(world, _called)
+    def probe(self, world: Endpoints) -> dict[str, str] | Problem:
+        return _run_session(world, _call_tools)
 
     def judge(self, facts: dict[str, str]) -> Verdict:
         failed = {target: error for target, error in facts.items() if error}

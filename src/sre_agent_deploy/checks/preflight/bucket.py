@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.checks.before.account import Account, ask
 from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.preflight.context import Context, ask
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
@@ -16,7 +16,7 @@ type Holder = Literal["nobody", "us", "stranger"]
 
 
 @dataclass(frozen=True)
-class Held:
+class BucketFacts:
     """Whose bucket has the name now. `taken` is set where it is another account's."""
 
     bucket: str
@@ -33,36 +33,36 @@ class BucketUsable:
     requirements: ClassVar[tuple[str, ...]] = ("3.4", "4.1")
     required: ClassVar[bool] = True
 
-    def probe(self, world: Account) -> Held | Problem:
+    def probe(self, world: Context) -> BucketFacts | Problem:
         item = blueprint.bucket(world.config, world.deployment)
         name, named = item.resource.natural_id(world.aws), bool(item.named)
         found = ask(lambda: S3Bucket.read(world.aws, name, item.name), "s3:ListBucket", subject=item.resource, failures=S3Bucket.FAILURES)
         if isinstance(found, Problem) and found.code == "S3-NAME-TAKEN":
             free = tuple(other for other in S3Bucket(name=item.name, bucket_name=name).alternatives() if _is_free(world, other))
-            return Held(name, named, "stranger", _offering(found, free))
+            return BucketFacts(name, named, "stranger", _with_free_names(found, free))
         if isinstance(found, Problem):
             return found
-        return Held(name, named, found.owner(world.deployment) if found else "nobody")
+        return BucketFacts(name, named, found.owner(world.deployment) if found else "nobody")
 
-    def judge(self, facts: Held) -> Verdict:
+    def judge(self, facts: BucketFacts) -> Verdict:
         if facts.taken:
             return Verdict(False, f"bucket {facts.bucket} belongs to another account", facts.taken)
         if facts.named:
             there = facts.holder != "nobody"
-            return Verdict(there, _said(there, facts.bucket), None if there else _named_missing(facts.bucket))
+            return Verdict(there, _describe(there, facts.bucket), None if there else _named_missing(facts.bucket))
         if facts.holder == "stranger":
             return Verdict(False, f"bucket {facts.bucket} is there and is not this deployment's", _not_ours(facts.bucket))
         ours = facts.holder == "us"
         return Verdict(True, f"bucket {facts.bucket} is this deployment's" if ours else f"the bucket name {facts.bucket} is free")
 
 
-def _is_free(world: Account, bucket: str) -> bool:
+def _is_free(world: Context, bucket: str) -> bool:
     """S3 answers 404 for a name that nobody has, and 403 for another account's."""
     answer = ask(lambda: or_none(lambda: world.aws.s3.head_bucket(Bucket=bucket), ("404",)), "s3:ListBucket")
     return answer is None
 
 
-def _offering(taken: Problem, free: tuple[str, ...]) -> Problem:
+def _with_free_names(taken: Problem, free: tuple[str, ...]) -> Problem:
     """The same problem with names that are free at this moment."""
     if not free:
         return taken
@@ -71,7 +71,7 @@ def _offering(taken: Problem, free: tuple[str, ...]) -> Problem:
     )
 
 
-def _said(there: bool, bucket: str) -> str:
+def _describe(there: bool, bucket: str) -> str:
     return f"bucket {bucket} is there" if there else f"bucket {bucket} does not exist"
 
 

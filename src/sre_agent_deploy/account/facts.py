@@ -1,0 +1,51 @@
+"""The deployment's id: the same configuration is the same deployment on any machine (pure)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent_deploy.tls.source import CertificateSource
+from sre_core.problem import Problem
+
+DEPLOYMENT_ID_PATTERN = r"sre-[0-9a-f]{10}"
+"""What no other id looks like: whatever else a tag says, this tool did not make it."""
+
+
+def deployment_id(account_id: str, region: str, name: str) -> str:
+    """`sre-` and ten hexadecimal digits, from the account, the region and the configured name."""
+    return f"sre-{hashlib.sha256(f'{account_id}/{region}/{name}'.encode()).hexdigest()[:10]}"
+
+
+def other_account(actual: str, wanted: str, *, arn: str = "") -> Problem:
+    """Nothing is looked at, let alone touched, in an account that nobody meant. `arn` is who the credentials are, where that is known."""
+    whose = f"They are {arn}: another" if arn else "Another"
+    return Problem(
+        code="AWS-OTHER-ACCOUNT",
+        what=f"The credentials belong to account {actual}; the deployment is for account {wanted}.",
+        why=f"{whose} profile or role is active than the one that the configuration, or the state file, was written for.",
+        do=(
+            f"Sign in to account {wanted} (check with `aws sts get-caller-identity`), or correct aws.account_id.",
+            "Nothing was changed. A state file that somebody edited must be put back.",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """What a blueprint must know of the place it is for: looked up, never decided, by `place.py`."""
+
+    account_id: str
+    region: str
+    partition: str
+    vpc_id: str
+    vpc_cidr: str
+    subnet_id: str
+    image_id: str
+    release: bytes
+    release_sha256: str
+    openapi: Mapping[str, str]
+    certificate: CertificateSource
+    private_ca: str = ""
+    """The CA certificate, in PEM, when clients and the gateway don't know it already."""

@@ -1,0 +1,222 @@
+"""The public DNS around the configured domain: whether the name is known, points somewhere, and lets an authority certify it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
+
+
+_PATIENCE = 3.0  # seconds for one question
+
+
+@dataclass(frozen=True)
+class DnsFacts:
+    """What public DNS says. `zone` is the nearest name above the domain that exists; `issuers` None where there is no CAA."""
+
+    domain: str
+    zone: str
+    addresses: tuple[str, ...]
+    issuers: tuple[str, ...] | None
+    made_by_us: bool
+
+
+@dataclass(frozen=True)
+class DomainKnown:
+    """The domain lies in a zone that the world knows. Never required: DNS may be set up after the deployment, whose address is new."""
+
+    nameserver: str = ""
+    port: int = 53
+
+    id: ClassVar[str] = "dns.domain"
+    proves: ClassVar[str] = "the domain's zone exists, and an authority may certify it"
+    requirements: ClassVar[tuple[str, ...]] = ("1.3", "2.1", "4.1")
+    required: ClassVar[bool] = False
+
+    def probe(self, world: Context) -> DnsFacts | Problem:
+        from dns.exception import DNSException
+
+        chosen = world.config.deployment
+        resolver = self._resolver()
+        try:
+            zone = next((name for name in _parent_names(chosen.domain_name) if _resolve(resolver, name, "SOA")), "")
+            addresses = _resolve(resolver, chosen.domain_name, "A")
+            # RFC 8659: the nearest name at or above the domain that has CAA records decides.
+            issuers = next((found for name in _parent_names(chosen.domain_name) if (found := _resolve(resolver, name, "CAA"))), None)
+        except (DNSException, OSError) as error:
+            return _no_answer(chosen.domain_name, error)
+        return DnsFacts(chosen.domain_name, zone, addresses, _issuers(issuers), bool(chosen.hosted_zone_id))
+
+    def judge(self, facts: DnsFacts) -> Verdict:
+        if not facts.zone:
+            return Verdict(False, f"no zone of {facts.domain} is known to the world", _unknown_name(facts.domain))
+        if facts.issuers == ():
+            return Verdict(False, f"CAA records of {facts.domain} let nobody certify it", _caa_forbids(facts.domain))
+        if not facts.addresses and not facts.made_by_us:
+            return Verdict(False, f"{facts.domain} has no address yet", _no_address(facts.domain))
+        certified = f"; CAA allows {', '.join(facts.issuers)}" if facts.issuers else ""
+        return Verdict(True, f"{facts.domain} lies in the zone {facts.zone}{certified}")
+
+    def _resolver(self) -> Resolver:
+        from dns.resolver import Resolver
+
+        resolver = Resolver(configure=not self.nameserver)
+        if self.nameserver:
+            resolver.nameservers, resolver.port = [self.nameserver], self.port
+        resolver.lifetime = _PATIENCE
+        return resolver
+
+
+def _parent_names(domain: str) -> Iterator[str]:
+    """The domain and every name above it but the top-level domain."""
+    labels = domain.rstrip(".").split(".")
+    for first in range(max(1, len(labels) - 1)):
+        yield ".".join(labels[first:])
+
+
+def _resolve(resolver: Resolver, name: str, kind: str) -> tuple[str, ...]:
+    from dns.resolver import NXDOMAIN, NoAnswer
+
+    try:
+        return tuple(record.to_text() for record in resolver.resolve(name, kind, search=False))
+    except (NXDOMAIN, NoAnswer):
+        return ()
+
+
+def _issuers(records: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The authorities that `issue` records name; none of them, where they name nobody (`0 issue ";"`)."""
+    if records is None:
+        return None
+    values = [record.split(" ", 2)[2].strip('"').partition(";")[0].strip() for record in records if record.split(" ", 2)[1] == "issue"]
+    return tuple(filter(None, values)) if values else None
+
+
+def _no_answer(domain: str, error: Exception) -> Problem:
+    return Problem(
+        code="DNS-UNREACHABLE",
+        what=f"Nothing could be learned about {domain}: no name server answered.",
+        why=str(error) or type(error).__name__,
+        do=("Check this machine's name servers (`cat /etc/resolv.conf`).", "The deployment goes on; its verification looks again."),
+    )
+
+
+def _unknown_name(domain: str) -> Problem:
+    return Problem(
+        code="DNS-NAME-UNKNOWN",
+        what=f"Public DNS knows no zone that {domain} lies in.",
+        why="The domain is misspelled, is not registered, or is not delegated to its name servers yet.",
+        do=("Check deployment.domain_name.", "Register the domain, or delegate it to its name servers, and wait until `dig SOA` answers."),
+        aws_docs="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/domain-register.html",
+    )
+
+
+def _caa_forbids(domain: str) -> Problem:
+    return Problem(
+        code="DNS-CAA-FORBIDS",
+        what=f"No certificate authority may certify {domain}.",
+        why='Its CAA records, or those of a name above it, name no authority (`0 issue ";"`).',
+        do=(f'Add a CAA record for your authority, for example: {domain}. CAA 0 issue "letsencrypt.org"',),
+        aws_docs="https://docs.aws.amazon.com/acm/latest/userguide/setup-caa.html",
+    )
+
+
+def _no_address(domain: str) -> Problem:
+    return Problem(
+        code="DNS-RECORD-MISSING",
+        what=f"{domain} has no address yet.",
+        why="deployment.hosted_zone_id is empty, so its record is not made by the deployment.",
+        do=(
+            "After the deployment make an A record for it with the Elastic IP that `sre-agent-deploy status` shows.",
+            "Or set deployment.hosted_zone_id to the domain's Route 53 zone.",
+        ),
+    )
+
+
+_ABSENT = ("NoSuchHostedZone", "InvalidInput")
+
+
+@dataclass(frozen=True)
+class HostedZoneFacts:
+    """A hosted zone as Route 53 shows it; `name` is empty where there is none of that id."""
+
+    hosted_zone_id: str
+    domain: str
+    name: str
+    private: bool = False
+
+    def holds(self) -> bool:
+        """Whether the domain is the zone's own name or lies below it."""
+        domain, name = self.domain.rstrip(".").lower(), self.name.rstrip(".").lower()
+        return domain == name or domain.endswith(f".{name}")
+
+
+class HostedZoneFits:
+    """The DNS record can be made where the world will look for it."""
+
+    id: ClassVar[str] = "dns.hosted_zone"
+    proves: ClassVar[str] = "the hosted zone exists, is public, and is the domain's"
+    requirements: ClassVar[tuple[str, ...]] = ("2.1", "4.1")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Context) -> HostedZoneFacts | Problem:
+        chosen = world.config.deployment
+        route53 = world.aws.route53
+        answer = ask(lambda: or_none(lambda: route53.get_hosted_zone(Id=chosen.hosted_zone_id), _ABSENT), "route53:GetHostedZone")
+        if isinstance(answer, Problem):
+            return answer
+        if answer is None:
+            return HostedZoneFacts(chosen.hosted_zone_id, chosen.domain_name, "")
+        zone = answer["HostedZone"]
+        return HostedZoneFacts(chosen.hosted_zone_id, chosen.domain_name, zone["Name"], bool(zone.get("Config", {}).get("PrivateZone")))
+
+    def judge(self, facts: HostedZoneFacts) -> Verdict:
+        if not facts.name:
+            return Verdict(False, f"there is no hosted zone {facts.hosted_zone_id}", _absent(facts))
+        if not facts.holds():
+            return Verdict(False, f"hosted zone {facts.hosted_zone_id} is {facts.name}", _other_domain(facts))
+        if facts.private:
+            return Verdict(False, f"hosted zone {facts.hosted_zone_id} is private", _private(facts))
+        return Verdict(True, f"hosted zone {facts.hosted_zone_id} ({facts.name.rstrip('.')}) is the domain's")
+
+
+def _absent(facts: HostedZoneFacts) -> Problem:
+    return Problem(
+        code="DNS-ZONE-NOT-FOUND",
+        what=f"This account has no hosted zone {facts.hosted_zone_id}.",
+        why="The id is misspelled, or the zone is in another account.",
+        do=(
+            f"Take the id of {facts.domain}'s zone: `aws route53 list-hosted-zones --query 'HostedZones[].[Id,Name]'`.",
+            "Or leave deployment.hosted_zone_id empty and make the record where the domain's DNS is.",
+        ),
+    )
+
+
+def _other_domain(facts: HostedZoneFacts) -> Problem:
+    return Problem(
+        code="DNS-ZONE-OTHER-DOMAIN",
+        what=f"Hosted zone {facts.hosted_zone_id} is {facts.name.rstrip('.')}, and {facts.domain} does not lie in it.",
+        why="A zone answers for its own name and what is below it; Route 53 refuses any other record.",
+        do=("Correct deployment.hosted_zone_id or deployment.domain_name, so that the domain ends in the zone's name.",),
+        aws_docs="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-values-shared.html",
+    )
+
+
+def _private(facts: HostedZoneFacts) -> Problem:
+    return Problem(
+        code="DNS-ZONE-PRIVATE",
+        what=f"Hosted zone {facts.hosted_zone_id} is private: {facts.domain} would be known inside its VPCs only.",
+        why="The gateway reaches the backends by this name from outside of your VPCs, and so do the assistant's users.",
+        do=(
+            "Set deployment.hosted_zone_id to the public zone of the same name.",
+            "Or leave it empty and make a public record yourself.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-private.html",
+    )

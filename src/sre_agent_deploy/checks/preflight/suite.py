@@ -1,0 +1,59 @@
+"""START HERE: everything that is looked at before anything is touched, and what of it stops a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.checks.check import Check, Finding, run_checks
+from sre_agent_deploy.checks.preflight.account import CredentialsHold, RegionFits
+from sre_agent_deploy.checks.preflight.bucket import BucketUsable
+from sre_agent_deploy.checks.preflight.certificate import certificate_checks
+from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits
+from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
+from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
+from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.progress.events import Observer, unobserved
+
+
+def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = unobserved) -> tuple[Finding, ...]:
+    """A finding for each check. Reads only.
+
+    Whatever an account says that is not the configured one, or that does not know us, would mislead: then only what
+    needs no account is judged besides the credentials.
+    """
+    world = Context(config, aws, now)
+    first = run_checks((CredentialsHold(), *file_checks(config), *dns_checks(config, aws)), world, observe)
+    return first if first[0].status != "passed" else (*first, *run_checks(account_checks(config), world, observe))
+
+
+def file_checks(config: Config) -> tuple[Check[Context, Any], ...]:
+    """What can be judged without AWS."""
+    return certificate_checks() if config.tls.source == "files" else ()
+
+
+def dns_checks(config: Config, aws: Aws) -> tuple[Check[Context, Any], ...]:
+    """Public DNS is asked about Amazon's AWS only: elsewhere the domain may mean something of that place alone."""
+    return (DomainKnown(),) if config.deployment.domain_name and aws.endpoint is None else ()
+
+
+def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
+    """What the account must offer."""
+    chosen = config.deployment
+    named: tuple[Check[Context, Any], ...] = (
+        *((KeyPairThere(),) if chosen.key_name else ()),
+        *((ImageThere(),) if chosen.ami_id else ()),
+        *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
+        *((InstancesWithinLimit(),) if config.limits.instances else ()),
+        *((BUDGETS,) if config.limits.monthly_usd else ()),
+    )
+    return (RegionFits(), *service_checks(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)
+
+
+def stops_deployment(findings: Sequence[Finding]) -> bool:
+    """Whether a required check failed. One that could not look only warns: the deployment itself will tell."""
+    return any(finding.required and finding.status == "failed" for finding in findings)

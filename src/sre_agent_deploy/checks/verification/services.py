@@ -1,0 +1,96 @@
+"""Each service answers over verified TLS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.verification import tokens
+from sre_agent_deploy.checks.verification.endpoints import Answer, Endpoints
+from sre_core import release
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class ServiceHealthy:
+    """The health path of one service answers 200 through the front door, with a certificate that holds."""
+
+    service: release.Service
+
+    requirements: ClassVar[tuple[str, ...]] = ("1.2", "1.3", "2.1", "4.3")
+    required: ClassVar[bool] = True
+
+    @property
+    def id(self) -> str:
+        return f"service.{self.service.name}"
+
+    @property
+    def proves(self) -> str:
+        return f"{self.service.name} is healthy over HTTPS"
+
+    def probe(self, world: Endpoints) -> Answer | Problem:
+        return world.http("GET", world.base_url + self.service.route.rstrip("/") + self.service.health_path)
+
+    def judge(self, facts: Answer) -> Verdict:
+        if facts.status == 200:
+            return Verdict(True, f"{self.service.name} is healthy over HTTPS")
+        return Verdict(False, f"{self.service.name} answered {facts.status}", self._ill(facts))
+
+    def _ill(self, facts: Answer) -> Problem:
+        return Problem(
+            code="SERVICE-UNHEALTHY",
+            what=f"The {self.service.name} service answered {facts.status} at its health path.",
+            why=facts.body[:300].decode(errors="replace") or "The answer was empty.",
+            do=(
+                f"Read its log on the instance with Session Manager: `journalctl -u sre-agent-{self.service.name}`.",
+                "Run `sre-agent-deploy verify` again.",
+            ),
+        )
+
+
+def health_checks() -> tuple[ServiceHealthy, ...]:
+    return tuple(map(ServiceHealthy, release.services()))
+
+
+PROMPT = "Is anything wrong right now? Investigate and cite your evidence."
+
+
+class InvestigationAnswers:
+    """The assistant answers a caller's question with a report; what the report concludes is not this check's business."""
+
+    id: ClassVar[str] = "assistant.investigation"
+    proves: ClassVar[str] = "an investigation runs end to end"
+    requirements: ClassVar[tuple[str, ...]] = ("1.4", "4.3")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Endpoints) -> Answer | Problem:
+        token = tokens.request_token(world, world.caller_client)
+        if isinstance(token, Problem):
+            return token
+        headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
+        body = json.dumps(
+            {"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}}
+        )
+        return world.http("POST", f"{world.base_url}/invocations", headers=headers, body=body.encode())
+
+    def judge(self, facts: Answer) -> Verdict:
+        document: Any = facts.json()
+        output = document.get("output", {}) if isinstance(document, dict) else {}
+        if facts.status == 200 and output.get("message") and _has_evidence(output.get("report", {})):
+            return Verdict(True, f"the assistant investigated with {len(output['report']['evidence'])} pieces of evidence")
+        return Verdict(False, f"the assistant answered {facts.status}", _no_report(facts))
+
+
+def _has_evidence(report: Any) -> bool:
+    return isinstance(report, dict) and bool(report.get("evidence"))
+
+
+def _no_report(facts: Answer) -> Problem:
+    return Problem(
+        code="ASSISTANT-NO-ANSWER",
+        what=f"The assistant answered {facts.status} and no report that rests on evidence.",
+        why=facts.body[:300].decode(errors="replace") or "The answer was empty.",
+        do=("Read its log on the instance: `journalctl -u sre-agent-assistant`.", "Run `sre-agent-deploy verify` again."),
+    )

@@ -1,0 +1,28 @@
+"""Everything that is proven after a deployment, in the order of the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sre_agent_deploy.checks.check import Check
+from sre_agent_deploy.checks.verification.endpoints import Endpoints
+from sre_agent_deploy.checks.verification.refusals import refusal_checks
+from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
+from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused
+from sre_agent_deploy.checks.verification.tokens import TokenIssued
+from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
+
+
+def verification_checks() -> tuple[Check[Endpoints, Any], ...]:
+    """The verification checks; a deployment is complete only when every required one passes (Property 4)."""
+    return (
+        *health_checks(),
+        PlainHttpRefused(),
+        CertificateLasts(),
+        TokenIssued("gateway_client"),
+        TokenIssued("caller_client"),
+        *refusal_checks(),
+        ToolsListed(),
+        ToolsCalled(),
+        InvestigationAnswers(),
+    )
