@@ -46,7 +46,8 @@ def test_the_folder_of_an_authority(tmp_path: Path) -> None:
 
 def test_many_processes_that_open_it_first(tmp_path: Path) -> None:
     """They all get the same authority, and its key belongs to its certificate."""
-    code = "import pathlib, sys; from sre_agent_deploy.tls import local_ca as ca; print(ca.open_local_ca(pathlib.Path(sys.argv[1])).identity)"
+    code = "import pathlib, sys; from sre_agent_deploy.tls import local_ca; "
+    code += "print(local_ca.open_local_ca(pathlib.Path(sys.argv[1])).identity)"
     command = [sys.executable, "-c", code, str(tmp_path / "local-ca")]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = {process.communicate()[0] for process in running}
