@@ -13,8 +13,8 @@ from sre_agent.evidence import Answer, Argument
 from sre_agent.redaction import redact_tree
 from sre_core import clock
 from sre_core.secret import Secret
-from sre_services.application import NAMES, Api, build
-from sre_services.cli import provider
+from sre_services.application import NAMES, Api, build_app
+from sre_services.cli import open_provider
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RecordedTools:
         self._routes: dict[str, _Route] = {}
         for name in NAMES:
             api = Api.of(name)
-            app = build(api, provider(name, {"SRE_RECORDING": recording}), Secret("in-process"))
+            app = build_app(api, open_provider(name, {"SRE_RECORDING": recording}), Secret("in-process"))
             client = httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(app), base_url="http://in-process", headers={"X-API-Key": "in-process"}
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sre_agent.ask import Reply
 from sre_agent.evidence import Evidence, investigation_of
-from sre_agent.render import evidence_lines
+from sre_agent.render import render_evidence
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
@@ -17,14 +17,14 @@ _EVIDENCE_ID = re.compile(r"inv-[0-9a-f]{4,32}-e[0-9]{1,6}")
 _INVESTIGATION_ID = re.compile(r"inv-[0-9a-f]{4,32}")
 
 
-def save(folder: Path, reply: Reply) -> Path:
+def save_report(folder: Path, reply: Reply) -> Path:
     """Keep the report as JSON and Markdown, readable by its owner only; gives the Markdown file."""
     if not _INVESTIGATION_ID.fullmatch(reply.investigation_id):
         raise Refused(_unknown(reply.investigation_id, folder))
     markdown = folder / f"{reply.investigation_id}.md"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path, text in ((markdown.with_suffix(".json"), as_json(reply)), (markdown, reply.markdown)):
+        for path, text in ((markdown.with_suffix(".json"), format_report(reply)), (markdown, reply.markdown)):
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -32,12 +32,12 @@ def save(folder: Path, reply: Reply) -> Path:
     return markdown
 
 
-def as_json(reply: Reply) -> str:
+def format_report(reply: Reply) -> str:
     """The report for programs."""
     return json.dumps(reply.report, indent=2, ensure_ascii=False) + "\n"
 
 
-def find(folder: Path, evidence_id: str) -> Evidence:
+def find_evidence(folder: Path, evidence_id: str) -> Evidence:
     """The evidence of that id from the reports in `folder`. Raises Refused when it is not there."""
     if not _EVIDENCE_ID.fullmatch(evidence_id):
         raise Refused(_not_an_id(evidence_id))
@@ -52,11 +52,11 @@ def find(folder: Path, evidence_id: str) -> Evidence:
         raise Refused(_damaged(folder, evidence_id)) from error
 
 
-def shown(record: Evidence, *, as_json: bool) -> str:
+def format_evidence(record: Evidence, *, as_json: bool) -> str:
     """One record for the terminal."""
     if as_json:
         return json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n"
-    return "\n".join(evidence_lines(record)) + "\n"
+    return "\n".join(render_evidence(record)) + "\n"
 
 
 def _evidence(record: Mapping[str, object]) -> Evidence:

@@ -40,13 +40,13 @@ class Reply:
 
 def ask(connection: Connection, prompt: str) -> Reply:
     """The assistant's answer. Raises Refused with what went wrong at which hop."""
-    secret = aws.client_secret(connection.client_secret, connection.registry)
+    secret = aws.read_client_secret(connection.client_secret, connection.registry)
     return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), prompt))
 
 
 async def _ask(connection: Connection, client: Client, prompt: str) -> Reply:
     proxies = not connection.on_this_machine
-    async with transport.client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
+    async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
         tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
         body = {"input": {"prompt": prompt, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
         try:

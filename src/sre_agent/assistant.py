@@ -35,4 +35,4 @@ def assemble(settings: Settings, issuer_http: httpx2.AsyncClient, discovery: Dis
     """An assistant that asks the gateway with its own client's token."""
     client = Client(settings.gateway_client_id, settings.gateway_client_secret, settings.gateway_scope)
     tokens = TokenSource(issuer_http, discovery, client)
-    return Assistant(settings.gateway_url, transport.client(auth=BearerAuth(tokens), seconds=15.0), issuer_http)
+    return Assistant(settings.gateway_url, transport.create_client(auth=BearerAuth(tokens), seconds=15.0), issuer_http)

@@ -30,7 +30,7 @@ class Registry:
     secret_access_key: Secret
 
 
-def client_secret(reference: SecretReference, registry_file: str) -> Secret:
+def read_client_secret(reference: SecretReference, registry_file: str) -> Secret:
     """The secret that `reference` names. Raises Refused when AWS does not give it."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -56,10 +56,10 @@ class GatewayTools:
                 return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=f"no answer within {CALL_SECONDS:.0f} s")
             except (MCPError, httpx2.HTTPError, Refused) as error:
                 return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=redact(str(error)) or type(error).__name__)
-        return read(tool.name, known, result)
+        return read_result(tool.name, known, result)
 
 
-def read(tool: str, arguments: Mapping[str, Argument], result: CallToolResult) -> Answer:
+def read_result(tool: str, arguments: Mapping[str, Argument], result: CallToolResult) -> Answer:
     """A tool's result as an answer: JSON where it is JSON, redacted, its size and hash those of the original."""
     text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
     sha256 = hashlib.sha256(text.encode()).hexdigest()

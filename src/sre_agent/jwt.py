@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from sre_agent.oidc import Discovery, unreachable
+from sre_agent.oidc import Discovery, unreachable_problem
 from sre_core import clock
 from sre_core.problem import Refused
 
@@ -77,7 +77,7 @@ class Keys:
             return KeySet.import_key_set(response.json())
         except (httpx2.HTTPError, ValueError, JoseError) as error:
             cause = error if isinstance(error, httpx2.HTTPError) else httpx2.HTTPError(f"not a key set: {error}")
-            raise Refused(unreachable(url, cause)) from error
+            raise Refused(unreachable_problem(url, cause)) from error
 
 
 class Verifier:
@@ -97,7 +97,7 @@ class Verifier:
         claims = await self._claims(token.strip())
         if claims is None:
             return Denial("invalid_token")
-        return judge(claims, (await self._discovery.issuer()).issuer, self._client_id, self._scope, clock.now().timestamp())
+        return check_claims(claims, (await self._discovery.issuer()).issuer, self._client_id, self._scope, clock.now().timestamp())
 
     async def _claims(self, token: str) -> Mapping[str, object] | None:
         key_id = _key_id(token)
@@ -109,7 +109,7 @@ class Verifier:
             return None
 
 
-def judge(claims: Mapping[str, object], issuer: str, client_id: str, scope: str, now: float) -> Caller | Denial:
+def check_claims(claims: Mapping[str, object], issuer: str, client_id: str, scope: str, now: float) -> Caller | Denial:
     """What a correctly signed token's claims allow, to the second: docs/decisions/0005-tokens-to-the-second.md."""
     expires, begins = claims.get("exp"), claims.get("nbf", 0)
     if claims.get("iss") != issuer or claims.get("token_use") != "access" or not _is_time(expires) or not _is_time(begins):

@@ -47,12 +47,12 @@ class Discovery:
                 jwks_uri=str(document.get("jwks_uri", "")),
             )
         except httpx2.HTTPError as error:
-            raise Refused(unreachable(self._url, error)) from error
+            raise Refused(unreachable_problem(self._url, error)) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refused(_not_discovery(self._url)) from error
 
 
-def unreachable(url: str, error: httpx2.HTTPError) -> Problem:
+def unreachable_problem(url: str, error: httpx2.HTTPError) -> Problem:
     """The issuer did not answer, or not with a certificate that is trusted."""
     if is_certificate_error(error):
         return Problem(

@@ -21,12 +21,12 @@ _HEADLINES = {
 }
 
 
-def markdown(report: Report) -> str:
+def render_markdown(report: Report) -> str:
     """The whole report, for people."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def without_records(report: str) -> str:
+def cut_evidence(report: str) -> str:
     """A rendered report up to its evidence records, which are long: a terminal shows them one by one, when asked.
 
     No text from outside can hold the heading it is cut at: `plain` makes one escaped line of each.
@@ -34,21 +34,21 @@ def without_records(report: str) -> str:
     return report.partition(_EVIDENCE)[0].rstrip("\n") + "\n"
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text from outside as one line of Markdown that formats, links and structures nothing."""
-    return _STARTS_BLOCK.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", harmless(" ".join(text.split()))))
+    return _STARTS_BLOCK.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", replace_control_characters(" ".join(text.split()))))
 
 
-def harmless(text: str) -> str:
+def replace_control_characters(text: str) -> str:
     """Text from outside without what a terminal obeys or hides; each such character is shown as a sign in its place."""
     return _OBEYED.sub("\ufffd", text)
 
 
-def fenced(text: str) -> list[str]:
+def render_code_block(text: str) -> list[str]:
     """Text from outside as a code block that it can't close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [f"{fence}text", *(harmless(line) for line in text.splitlines() or [""]), fence]
+    return [f"{fence}text", *(replace_control_characters(line) for line in text.splitlines() or [""]), fence]
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -68,13 +68,13 @@ def _conclusion(report: Report) -> Iterator[str]:
     if cause is None:
         yield f"# {_HEADLINES[report.verdict]}"
         yield ""
-        yield f"Asked: {plain(report.prompt)}"
+        yield f"Asked: {escape_markdown(report.prompt)}"
         return
-    yield f"# Root cause: {plain(cause.summary)}"
+    yield f"# Root cause: {escape_markdown(cause.summary)}"
     yield ""
     yield f"Confidence: {cause.confidence.word} ({cause.confidence.score:.2f}) · evidence: {', '.join(cause.evidence)}"
     yield ""
-    yield f"Asked: {plain(report.prompt)}"
+    yield f"Asked: {escape_markdown(report.prompt)}"
     yield from _reasons(cause)
 
 
@@ -82,10 +82,10 @@ def _reasons(cause: RootCause) -> Iterator[str]:
     yield ""
     yield "Why this and not something else:"
     yield ""
-    yield from (f"- {plain(reason)}" for reason in cause.reasons)
+    yield from (f"- {escape_markdown(reason)}" for reason in cause.reasons)
     if cause.affected:
         yield ""
-        yield f"Affected by it: {', '.join(plain(service) for service in cause.affected)}"
+        yield f"Affected by it: {', '.join(escape_markdown(service) for service in cause.affected)}"
 
 
 def _claims(title: str, claims: tuple[Claim, ...]) -> Iterator[str]:
@@ -93,8 +93,8 @@ def _claims(title: str, claims: tuple[Claim, ...]) -> Iterator[str]:
         return
     yield from ("", f"## {title}", "")
     for claim in claims:
-        why = f": {plain(claim.why)}" if claim.why else ""
-        yield f"- {plain(claim.what)}{why}{_cited(claim.evidence)}"
+        why = f": {escape_markdown(claim.why)}" if claim.why else ""
+        yield f"- {escape_markdown(claim.what)}{why}{_cited(claim.evidence)}"
 
 
 def _timeline(moments: tuple[Claim, ...]) -> Iterator[str]:
@@ -102,14 +102,14 @@ def _timeline(moments: tuple[Claim, ...]) -> Iterator[str]:
         return
     yield from ("", "## Timeline", "")
     for moment in moments:
-        yield f"- {clock.stamp(moment.at) if moment.at else '?'} {plain(moment.what)}{_cited(moment.evidence)}"
+        yield f"- {clock.stamp(moment.at) if moment.at else '?'} {escape_markdown(moment.what)}{_cited(moment.evidence)}"
 
 
 def _gaps(report: Report) -> Iterator[str]:
     if not report.gaps:
         return
     yield from ("", "## What could not be seen", "")
-    yield from (f"- {plain(gap.what)}: {plain(gap.why)}" for gap in report.gaps)
+    yield from (f"- {escape_markdown(gap.what)}: {escape_markdown(gap.why)}" for gap in report.gaps)
 
 
 def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
@@ -120,9 +120,9 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
     for number, step in enumerate(steps, 1):
         if step.title != title:
             title = step.title
-            yield f"From runbook {plain(step.runbook)}, {plain(title)}{_cited(step.evidence)}:"
+            yield f"From runbook {escape_markdown(step.runbook)}, {escape_markdown(title)}{_cited(step.evidence)}:"
             yield ""
-        yield f"{number}. {plain(step.text)}{' **(needs approval: it changes something)**' if step.needs_approval else ''}"
+        yield f"{number}. {escape_markdown(step.text)}{' **(needs approval: it changes something)**' if step.needs_approval else ''}"
 
 
 def _evidence(report: Report) -> Iterator[str]:
@@ -134,19 +134,19 @@ def _evidence(report: Report) -> Iterator[str]:
         return
     yield from ("", "## Evidence")
     for record in records:
-        yield from ("", *evidence_lines(record))
+        yield from ("", *render_evidence(record))
 
 
-def evidence_lines(record: Evidence) -> list[str]:
+def render_evidence(record: Evidence) -> list[str]:
     """One record: its id, the call that was made, when, and what it said."""
-    arguments = ", ".join(f"{name}={plain(str(value))}" for name, value in record.arguments.items()) or "none"
+    arguments = ", ".join(f"{name}={escape_markdown(str(value))}" for name, value in record.arguments.items()) or "none"
     happened = f" · happened {clock.stamp(record.happened)}" if record.happened else ""
     return [
         f"### {record.id}",
         "",
-        f"tool: {plain(record.tool)} · arguments: {arguments} · time: {clock.stamp(record.at)}{happened}",
+        f"tool: {escape_markdown(record.tool)} · arguments: {arguments} · time: {clock.stamp(record.at)}{happened}",
         "",
-        *fenced(record.excerpt),
+        *render_code_block(record.excerpt),
         "",
         f"sha256 of the full answer: {record.sha256}",
     ]
@@ -154,7 +154,7 @@ def evidence_lines(record: Evidence) -> list[str]:
 
 def _footer(report: Report) -> Iterator[str]:
     seconds = (report.finished_at - report.started_at).total_seconds()
-    yield from ("", "---", "", f"Investigation {report.investigation_id} · reasoner: {plain(report.reasoner)} · {seconds:.2f} s")
+    yield from ("", "---", "", f"Investigation {report.investigation_id} · reasoner: {escape_markdown(report.reasoner)} · {seconds:.2f} s")
 
 
 def _cited(ids: tuple[str, ...]) -> str:

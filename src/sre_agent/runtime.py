@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from sre_agent.assistant import Assistant
 from sre_agent.jwt import Denial, Verifier
-from sre_agent.render import markdown
+from sre_agent.render import render_markdown
 from sre_core import clock, log, security_event
 from sre_core.problem import Problem, Refused
 
@@ -46,7 +46,7 @@ class Question:
         return cls(prompt, str(given.get("session_id", ""))[:128], str(given.get("user_id", ""))[:128])
 
 
-def app(assistant: Assistant, verifier: Verifier) -> Starlette:
+def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
     """The ASGI application around one assistant."""
 
     async def invocations(request: Request) -> JSONResponse:
@@ -107,7 +107,7 @@ async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
     seconds = (report.finished_at - report.started_at).total_seconds()
     events.info("investigation.finished", investigation=report.investigation_id, verdict=report.verdict, seconds=seconds)
     output = {
-        "message": markdown(report),
+        "message": render_markdown(report),
         "timestamp": clock.stamp(report.finished_at),
         "model": report.reasoner,
         "report": report.to_json(),

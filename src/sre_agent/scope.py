@@ -86,13 +86,13 @@ class Scope:
         return {"namespace": self.namespace or "default", "service": self.service or "all", "since": self.start, "until": self.end}
 
 
-def of_prompt(prompt: str, now: datetime) -> Scope:
+def parse_prompt(prompt: str, now: datetime) -> Scope:
     """Namespace and time of the question. Its service is known once services have been seen: `service_in`."""
     lookback, until = _time(prompt, now)
     return Scope(lookback=lookback, until=until, namespace=_namespace(prompt))
 
 
-def service_in(prompt: str, services: Iterable[str]) -> str:
+def find_service(prompt: str, services: Iterable[str]) -> str:
     """The service that the text names, the longest name first; `orders` finds `orders-service`."""
     text = f" {prompt.lower()} "
     for name in sorted(services, key=lambda name: (-len(name), name)):

@@ -26,7 +26,7 @@ class Settings:
     reasoner: str
 
 
-def read(environment: Mapping[str, str]) -> Settings:
+def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings. Raises Refused with everything that is missing or wrong, not the first only."""
     problems = [_missing(name) for name in _NAMES if not environment.get(name)]
     problems += [_not_https(name) for name in ("GATEWAY_URL", "OIDC_DISCOVERY_URL") if not _https(environment.get(name, "https://"))]

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import replace
 
 from sre_agent.evidence import EvidenceLog, new_investigation_id
-from sre_agent.reasoners.rules.judge import Judgement, judge
-from sre_agent.reasoners.rules.write import Inquiry, report
+from sre_agent.observations import Observations
+from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
+from sre_agent.reasoners.rules.write import Inquiry, write_report
 from sre_agent.report import Report
-from sre_agent.scene import Scene
-from sre_agent.scope import Scope, of_prompt, service_in
+from sre_agent.scope import Scope, find_service, parse_prompt
 from sre_agent.specialists import kubernetes, logs, metrics, runbooks
 from sre_agent.tools import Tools
 from sre_core import clock
@@ -21,33 +21,35 @@ CLOSER = 4  # services whose own errors are read
 async def investigate(prompt: str, tools: Tools) -> Report:
     """The report that answers `prompt`."""
     started = clock.now()
-    scope = of_prompt(prompt, started)
-    scene = await _look(tools, scope)
-    scope = replace(scope, service=service_in(prompt, scene.services))
-    scene += await logs.look_closer(tools, scope, _suspects(judge(scene, scope), scope))
-    judgement = judge(scene, scope)
-    scene += await _advice(tools, judgement)
-    return report(Inquiry(prompt=prompt, scope=scope, started_at=started), scene, judgement, EvidenceLog(new_investigation_id()))
+    scope = parse_prompt(prompt, started)
+    observations = await _look(tools, scope)
+    scope = replace(scope, service=find_service(prompt, observations.services))
+    observations += await logs.observe_errors_of(tools, scope, _suspects(diagnose(observations, scope), scope))
+    diagnosis = diagnose(observations, scope)
+    observations += await _advice(tools, diagnosis)
+    return write_report(
+        Inquiry(prompt=prompt, scope=scope, started_at=started), observations, diagnosis, EvidenceLog(new_investigation_id())
+    )
 
 
-async def _look(tools: Tools, scope: Scope) -> Scene:
+async def _look(tools: Tools, scope: Scope) -> Observations:
     """What all four see. Where the default namespace is empty, every namespace is looked at."""
     cluster, logged, measured, written = await asyncio.gather(
-        kubernetes.look(tools, scope), logs.look(tools, scope), metrics.look(tools, scope), runbooks.look(tools)
+        kubernetes.observe(tools, scope), logs.observe(tools, scope), metrics.observe(tools, scope), runbooks.observe(tools)
     )
     if not cluster.pods and not scope.namespace:
-        cluster = await kubernetes.look(tools, replace(scope, namespace="all"))
+        cluster = await kubernetes.observe(tools, replace(scope, namespace="all"))
     return cluster + logged + measured + written
 
 
-def _suspects(judgement: Judgement, scope: Scope) -> tuple[str, ...]:
+def _suspects(diagnosis: Diagnosis, scope: Scope) -> tuple[str, ...]:
     """The services that look worst, and the one that was asked about."""
-    candidates = [found.service for found in (judgement.cause, judgement.suspicion) if found]
-    names = dict.fromkeys([*candidates, scope.service, *(signal.service for signal in judgement.symptoms)])
+    candidates = [found.service for found in (diagnosis.cause, diagnosis.suspicion) if found]
+    names = dict.fromkeys([*candidates, scope.service, *(signal.service for signal in diagnosis.symptoms)])
     return tuple(name for name in names if name)[:CLOSER]
 
 
-async def _advice(tools: Tools, judgement: Judgement) -> Scene:
+async def _advice(tools: Tools, diagnosis: Diagnosis) -> Observations:
     """Runbooks for the cause or for what is suspected; none for a healthy system."""
-    found = judgement.cause or judgement.suspicion
-    return await runbooks.choose(tools, found.search, found.service) if found else Scene()
+    found = diagnosis.cause or diagnosis.suspicion
+    return await runbooks.find_runbooks(tools, found.search, found.service) if found else Observations()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from sre_agent.oidc import Discovery, unreachable
+from sre_agent.oidc import Discovery, unreachable_problem
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -59,7 +59,9 @@ class TokenSource:
                 auth=httpx2.BasicAuth(self._client.client_id, self._client.client_secret.reveal()),
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise Refused(unreachable(endpoint, error if isinstance(error, httpx2.HTTPError) else httpx2.HTTPError(str(error)))) from error
+            raise Refused(
+                unreachable_problem(endpoint, error if isinstance(error, httpx2.HTTPError) else httpx2.HTTPError(str(error)))
+            ) from error
         return self._read(endpoint, response)
 
     def _read(self, endpoint: str, response: httpx2.Response) -> tuple[Secret, float]:

@@ -11,7 +11,7 @@ from sre_core.problem import Problem, Refused
 
 
 @cache
-def trust(ca_file: str = "") -> ssl.SSLContext:
+def load_trust(ca_file: str = "") -> ssl.SSLContext:
     """The system's certificate authorities, the one in SSL_CERT_FILE, and `ca_file`; made once, because loading takes 20 ms."""
     try:
         context = ssl.create_default_context()
@@ -22,11 +22,11 @@ def trust(ca_file: str = "") -> ssl.SSLContext:
     return context
 
 
-def client(*, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, proxies: bool = True) -> httpx2.AsyncClient:
+def create_client(*, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, proxies: bool = True) -> httpx2.AsyncClient:
     """An HTTP client with connections that are kept; `proxies=False` ignores proxy settings of the environment."""
     return httpx2.AsyncClient(
         auth=auth,
-        verify=trust(ca_file),
+        verify=load_trust(ca_file),
         timeout=httpx2.Timeout(seconds, connect=min(seconds, 5.0)),
         limits=httpx2.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30.0),
         trust_env=proxies,

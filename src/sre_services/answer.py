@@ -39,41 +39,43 @@ class Camel:
     """Marks a dataclass whose fields leave in camelCase, as the Kubernetes API spells them."""
 
 
-def response(answer: Answer) -> Response:
+def render_answer(answer: Answer) -> Response:
     """The answer as JSON of at most CAP_BYTES."""
     frame: dict[str, object] = {"as_of": answer.as_of}
     if answer.window:
         frame |= {"window": {"start": answer.window.start, "end": answer.window.end}}
-    frame |= {"summary": wire(answer.summary), "total": len(answer.items)}
-    kept = _fitting([wire(item) for item in answer.items], CAP_BYTES - len(_encoded(wire(frame))) - 800)
+    frame |= {"summary": to_json_value(answer.summary), "total": len(answer.items)}
+    kept = _fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encoded(to_json_value(frame))) - 800)
     if len(kept) < len(answer.items):
         frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
     if answer.note:
         frame["note"] = answer.note
-    return Response(_encoded({**wire(frame), "truncated": len(kept) < len(answer.items), "items": kept}), media_type="application/json")
+    return Response(
+        _encoded({**to_json_value(frame), "truncated": len(kept) < len(answer.items), "items": kept}), media_type="application/json"
+    )
 
 
-def wire(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as JSON has it: absent fields left out, times in UTC, long texts and lists cut with how much was cut."""
     if is_dataclass(value) and not isinstance(value, type):
         spelled = _camel if isinstance(value, Camel) else str
         parts = {spelled(part.name): getattr(value, part.name) for part in fields(value)}
-        return {name: wire(part) for name, part in parts.items() if not _absent(part)}
+        return {name: to_json_value(part) for name, part in parts.items() if not _absent(part)}
     if isinstance(value, Mapping):
-        return {str(key): wire(part) for key, part in value.items()}
+        return {str(key): to_json_value(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         cut = [f"… [+{len(value) - LONGEST_LIST} more]"] if len(value) > LONGEST_LIST else []
-        return [wire(part) for part in value[:LONGEST_LIST]] + cut
+        return [to_json_value(part) for part in value[:LONGEST_LIST]] + cut
     return _scalar(value)
 
 
-def instant(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """ISO 8601 in UTC with a `Z`; milliseconds only where the source has them."""
     precision = "milliseconds" if moment.microsecond else "seconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
-def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
+def clip_text(text: str, longest: int = LONGEST_TEXT) -> str:
     """The text's beginning, and how much was cut."""
     return text if len(text) <= longest else f"{text[:longest]}… [+{len(text) - longest} characters]"
 
@@ -85,12 +87,12 @@ def _camel(name: str) -> str:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, datetime):
-        return instant(value)
+        return format_time(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
         return _rounded(value)
-    return clipped(value) if isinstance(value, str) else value
+    return clip_text(value) if isinstance(value, str) else value
 
 
 def _rounded(number: float) -> float | int:

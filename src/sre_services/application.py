@@ -10,8 +10,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from sre_core.secret import Secret
-from sre_services import faults, openapi
-from sre_services.door import HEALTH_PATH, Door
+from sre_services import error_responses, openapi
+from sre_services.auth import HEALTH_PATH, ApiKeyAuth
 
 TITLES = {
     "kubernetes": "Kubernetes: the state of pods, deployments, nodes, and recent events",
@@ -36,18 +36,18 @@ class Api:
 
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of its five operations."""
-        return openapi.document(TITLES[self.name], self.router.routes)
+        return openapi.build_document(TITLES[self.name], self.router.routes)
 
 
-def build(api: Api, provider: object, key: Secret) -> FastAPI:
+def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
     """The application: the routes over `provider`, behind the key."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.provider = provider
     app.include_router(api.router)
     app.add_api_route(HEALTH_PATH, _health(api.name), methods=["GET"])
     app.add_api_route("/openapi.json", _document(api), methods=["GET"])
-    faults.install(app)
-    app.add_middleware(Door, service=api.name, key=key)
+    error_responses.install_handlers(app)
+    app.add_middleware(ApiKeyAuth, service=api.name, key=key)
     return app
 
 

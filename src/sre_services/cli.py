@@ -48,8 +48,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     from sre_services import application, credentials, serving
 
     name = arguments.service
-    key = _unless_problem(credentials.read(credentials.API_KEY, os.environ))
-    app = application.build(application.Api.of(name), provider(name, os.environ), key)
+    key = _unless_problem(credentials.read_credential(credentials.API_KEY, os.environ))
+    app = application.build_app(application.Api.of(name), open_provider(name, os.environ), key)
     gc.freeze()
     gc.enable()
     log.get(service=name).info("service.started", socket=str(arguments.socket))
@@ -57,7 +57,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def provider(service: str, environment: Mapping[str, str]) -> object:
+def open_provider(service: str, environment: Mapping[str, str]) -> object:
     """What answers for `service`: a recording, so far. Raises Refused when it can't be had."""
     kind = environment.get("SRE_PROVIDER", "recorded")
     if kind != "recorded":
@@ -65,7 +65,7 @@ def provider(service: str, environment: Mapping[str, str]) -> object:
     from sre_services import recording
 
     as_of = _unless_problem(_end(environment.get("SRE_RECORDING_END", "")))
-    opened = _unless_problem(recording.opened(environment.get("SRE_RECORDING", ""), as_of))
+    opened = _unless_problem(recording.open_recording(environment.get("SRE_RECORDING", ""), as_of))
     return import_module(f"sre_services.{service}.providers.recorded").Recorded(opened)
 
 
@@ -97,17 +97,17 @@ def _openapi(arguments: argparse.Namespace) -> int:
     from sre_services import openapi
     from sre_services.application import Api
 
-    wanted = {openapi.path(name): openapi.text(Api.of(name).document()) for name in SERVICES}
-    return generated(wanted, check=arguments.check)
+    wanted = {openapi.document_path(name): openapi.format_document(Api.of(name).document()) for name in SERVICES}
+    return write_generated(wanted, check=arguments.check)
 
 
 def _recordings(arguments: argparse.Namespace) -> int:
     from sre_services.scenario.write import files
 
-    return generated(files(), check=arguments.check)
+    return write_generated(files(), check=arguments.check)
 
 
-def generated(wanted: Mapping[Path, str], *, check: bool) -> int:
+def write_generated(wanted: Mapping[Path, str], *, check: bool) -> int:
     """Write what differs, or say what does."""
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:

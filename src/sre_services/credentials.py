@@ -11,7 +11,7 @@ from sre_core.secret import Secret
 API_KEY = "backend-api-key"
 
 
-def read(name: str, environment: Mapping[str, str]) -> Secret | Problem:
+def read_credential(name: str, environment: Mapping[str, str]) -> Secret | Problem:
     """The credential of this name, without the newline that editors leave."""
     folder = environment.get("CREDENTIALS_DIRECTORY", "")
     if not folder:

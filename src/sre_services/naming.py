@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def matching(names: Sequence[str], asked: str) -> list[str]:
+def match_names(names: Sequence[str], asked: str) -> list[str]:
     """The one of this name, else those that begin with it; all of them when nothing was asked for."""
     return [asked] if asked in names else [name for name in names if name.startswith(asked)]
 
 
-def unknown_service(names: Sequence[str], asked: str) -> str:
+def describe_unknown_service(names: Sequence[str], asked: str) -> str:
     """What an empty answer means, and which services there are."""
     return f"Nothing is known of a service {asked!r}. Services: {', '.join(names) or 'none'}."

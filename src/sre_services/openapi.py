@@ -52,7 +52,7 @@ _RESPONSES = {
 }
 
 
-def document(title: str, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+def build_document(title: str, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     """What AgentCore accepts: an operationId everywhere; no anyOf, security, servers or parameter styles."""
     made = get_openapi(title=title, version=_VERSION, routes=routes, openapi_version="3.0.3")
     return {
@@ -83,11 +83,11 @@ def _parameter(made: dict[str, Any]) -> dict[str, Any]:
     return {**made, "schema": schema}
 
 
-def text(document: dict[str, Any]) -> str:
+def format_document(document: dict[str, Any]) -> str:
     """The document as its file holds it."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def path(service: str) -> Path:
+def document_path(service: str) -> Path:
     """Where a service's document lies among the package's data."""
     return Path(__file__).parent / service / "openapi.json"

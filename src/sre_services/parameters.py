@@ -12,7 +12,7 @@ from sre_services.timespan import Moment, Span
 _TIMES = "a duration until now such as 15m, 2h or 1d; an ISO 8601 time; or start/end in ISO 8601."
 
 
-def folded(*words: str) -> BeforeValidator:
+def accept_any_case(*words: str) -> BeforeValidator:
     """Accepts the given words in any case: `error` for `ERROR`."""
     spellings = {word.lower(): word for word in words}
 

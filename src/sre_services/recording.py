@@ -49,7 +49,7 @@ class Recording:
         if document is None:
             return []
         if not isinstance(document, dict) or not isinstance(document.get("items"), list):
-            raise Refused(damaged(self.folder / "kubernetes" / file, "It is not a Kubernetes List: it has no array `items`."))
+            raise Refused(damaged_file_problem(self.folder / "kubernetes" / file, "It is not a Kubernetes List: it has no array `items`."))
         items: list[Any] = document["items"]
         return items
 
@@ -63,7 +63,7 @@ class Recording:
         return value
 
 
-def opened(name: str, as_of: datetime) -> Recording | Problem:
+def open_recording(name: str, as_of: datetime) -> Recording | Problem:
     """The recording that ships under this name, or the one in this folder (absolute, or relative to the release's root)."""
     folders = (SHIPPED / name, RELEASE_ROOT / name, Path(name))
     folder = next((folder for folder in folders if name and (folder / "recording.json").is_file()), None)
@@ -76,10 +76,10 @@ def opened(name: str, as_of: datetime) -> Recording | Problem:
     except Refused as refused:
         return refused.problems[0]
     except (KeyError, TypeError, ValueError) as fault:
-        return damaged(path, f"It needs `namespace` and `recorded_end` (ISO 8601): {fault!r}.")
+        return damaged_file_problem(path, f"It needs `namespace` and `recorded_end` (ISO 8601): {fault!r}.")
 
 
-def damaged(path: Path, why: str, line: int | None = None, column: int | None = None) -> Problem:
+def damaged_file_problem(path: Path, why: str, line: int | None = None, column: int | None = None) -> Problem:
     """A file of the recording that can't be read as what it should be."""
     return Problem(
         code="SVC-RECORDING-DAMAGED",
@@ -94,9 +94,9 @@ def _parsed(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as fault:
-        raise Refused(damaged(path, f"It is not JSON: {fault.msg}.", fault.lineno, fault.colno)) from None
+        raise Refused(damaged_file_problem(path, f"It is not JSON: {fault.msg}.", fault.lineno, fault.colno)) from None
     except UnicodeDecodeError as fault:
-        raise Refused(damaged(path, f"It is not UTF-8: {fault.reason}.")) from None
+        raise Refused(damaged_file_problem(path, f"It is not UTF-8: {fault.reason}.")) from None
 
 
 def _not_found(name: str) -> Problem:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sre_core import clock
-from sre_services.written import Written
+from sre_services.written import QueryText
 
 _DURATION = re.compile(r"(?:-|last )?\s*(\d{1,6})\s*(s|m|h|d|w)[a-z]*", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -42,7 +42,7 @@ class Window:
         return f"{clock.stamp(self.start)}/{clock.stamp(self.end)}"
 
 
-class Moment(Written):
+class Moment(QueryText):
     """A point in time: `2026-11-22T14:35:40Z`, `now`, or a duration before now such as `15m`."""
 
     def __init__(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Moment(Written):
         return as_of - self._point if isinstance(self._point, timedelta) else self._point
 
 
-class Span(Written):
+class Span(QueryText):
     """A window: a duration until now (`15m`), a time until now, or `start/end` in ISO 8601."""
 
     def __init__(self, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic_core import CoreSchema, core_schema
 
 
-class Written:
+class QueryText:
     """Made from its text; a subclass raises ValueError with what would be right."""
 
     LONGEST: ClassVar[int] = 80

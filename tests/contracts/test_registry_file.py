@@ -45,4 +45,4 @@ def test_the_assistant_finds_it(daemon: Daemon, registry_file: Path) -> None:
     """It reads its caller's secret through the file that the connection file names."""
     arn = daemon.client("secretsmanager").create_secret(Name="caller", SecretString='{"client_secret": "drawn-for-this-test"}')["ARN"]
     reference = SecretReference(arn, "client_secret", daemon.registry["region"])
-    assert assistant_aws.client_secret(reference, str(registry_file)).reveal() == "drawn-for-this-test"
+    assert assistant_aws.read_client_secret(reference, str(registry_file)).reveal() == "drawn-for-this-test"

@@ -25,22 +25,22 @@ def given(tmp_path: Path) -> dict[str, str]:
 
 def test_the_assistant_starts_with_what_the_release_names(given: dict[str, str]) -> None:
     """No variable and no credential is missing."""
-    assert settings.read(given).gateway_client_secret.reveal() == "drawn-for-this-test"
+    assert settings.read_settings(given).gateway_client_secret.reveal() == "drawn-for-this-test"
 
 
 @pytest.mark.parametrize("name", [name for name in ASSISTANT.environment if name != "SRE_REASONER"])
 def test_the_assistant_needs_all_that_the_release_names(given: dict[str, str], name: str) -> None:
     """A name that nobody reads any more would stay in every machine.json for ever."""
     with pytest.raises(Refused, match=name):
-        settings.read({key: value for key, value in given.items() if key != name})
+        settings.read_settings({key: value for key, value in given.items() if key != name})
 
 
 @pytest.mark.parametrize("service", release.backends(), ids=lambda service: service.name)
 def test_a_backend_starts_with_what_the_release_names(service: release.Service, tmp_path: Path) -> None:
     """Its one setting is the recording, its one credential the API key."""
     assert service.environment == ("SRE_RECORDING",)
-    assert cli.provider(service.name, {"SRE_RECORDING": "healthy"})
+    assert cli.open_provider(service.name, {"SRE_RECORDING": "healthy"})
     (name,) = service.credentials
     (tmp_path / name).write_text("drawn-for-this-test")
-    assert not isinstance(credentials.read(name, {"CREDENTIALS_DIRECTORY": str(tmp_path)}), Problem)
+    assert not isinstance(credentials.read_credential(name, {"CREDENTIALS_DIRECTORY": str(tmp_path)}), Problem)
     assert name == credentials.API_KEY

@@ -9,7 +9,7 @@ from sre_agent_deploy.instance import first_stage, nginx, user_data
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG as READ_PORT_TAG
 from sre_core import release
 from sre_services.application import NAMES
-from sre_services.door import HEALTH_PATH
+from sre_services.auth import HEALTH_PATH
 
 
 def test_the_tag_that_says_which_port_443_is() -> None:

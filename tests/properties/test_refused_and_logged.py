@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from sre_core.secret import Secret
-from sre_services.application import NAMES, Api, build
+from sre_services.application import NAMES, Api, build_app
 
 KEY = secrets.token_urlsafe(24)
-CLIENTS = {name: TestClient(build(Api.of(name), object(), Secret(KEY)), raise_server_exceptions=False) for name in NAMES}
+CLIENTS = {name: TestClient(build_app(Api.of(name), object(), Secret(KEY)), raise_server_exceptions=False) for name in NAMES}
 
 _PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=60)
 _KEYS = st.one_of(

@@ -10,8 +10,8 @@ from agent_gateway import Backend
 from mcp.types import Tool
 
 from sre_core.secret import Secret
-from sre_services.application import NAMES, Api, build
-from sre_services.cli import provider
+from sre_services.application import NAMES, Api, build_app
+from sre_services.cli import open_provider
 
 KEY = "k-of-this-run"
 
@@ -22,7 +22,7 @@ def tools_and_backend(recording: str) -> tuple[list[Tool], Backend]:
     routes: dict[str, tuple[httpx2.AsyncClient, str]] = {}
     for name in NAMES:
         api = Api.of(name)
-        app = build(api, provider(name, {"SRE_RECORDING": recording}), Secret(KEY))
+        app = build_app(api, open_provider(name, {"SRE_RECORDING": recording}), Secret(KEY))
         client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://backend", headers={"X-API-Key": KEY})
         for path, methods in api.document()["paths"].items():
             tool = _tool(name, methods["get"])

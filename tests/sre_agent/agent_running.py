@@ -17,9 +17,9 @@ from sre_core.secret import Secret
 def assistant_app(gateway_url: str, issuer: Issuer, authority: Authority) -> Starlette:
     """What `sre-agent serve` serves, trusting the test's authority."""
     ca_file = str(authority.ca_file)
-    http = transport.client(ca_file=ca_file)
+    http = transport.create_client(ca_file=ca_file)
     discovery = Discovery(http, issuer.discovery_url)
     client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
-    gateway_http = transport.client(ca_file=ca_file, auth=BearerAuth(TokenSource(http, discovery, client)))
+    gateway_http = transport.create_client(ca_file=ca_file, auth=BearerAuth(TokenSource(http, discovery, client)))
     verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
-    return runtime.app(Assistant(gateway_url, gateway_http, http), verifier)
+    return runtime.build_app(Assistant(gateway_url, gateway_http, http), verifier)

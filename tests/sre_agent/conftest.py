@@ -57,10 +57,10 @@ def investigate(gateway: Gateway, authority: Authority, issuer: Issuer) -> Inves
             return (500, "broken") if tool.partition("___")[0] in broken else await backend(tool, arguments)
 
         async def run() -> Report:
-            http = transport.client(ca_file=str(authority.ca_file))
+            http = transport.create_client(ca_file=str(authority.ca_file))
             client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), SCOPES[GATEWAY_CLIENT])
             auth = BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client))
-            assistant = Assistant(gateway.url, transport.client(ca_file=str(authority.ca_file), auth=auth), http)
+            assistant = Assistant(gateway.url, transport.create_client(ca_file=str(authority.ca_file), auth=auth), http)
             try:
                 return await assistant.investigate(prompt)
             finally:

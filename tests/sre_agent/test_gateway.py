@@ -52,10 +52,10 @@ def asked(
 
     async def run(gateway: Gateway) -> Any:
         trusted = {"ca_file": str(authority.ca_file)}
-        async with transport.client(**trusted) as issuer_http:
+        async with transport.create_client(**trusted) as issuer_http:
             wanted = Client(client, Secret(issuer.secrets[client]), SCOPES[client])
             tokens = TokenSource(issuer_http, Discovery(issuer_http, issuer.discovery_url), wanted)
-            async with transport.client(**trusted, auth=BearerAuth(tokens)) as http, open_tools(gateway.url, http) as tools:
+            async with transport.create_client(**trusted, auth=BearerAuth(tokens)) as http, open_tools(gateway.url, http) as tools:
                 gateway.refuse_next = refuse_next
                 return await use(tools, gateway)
 
@@ -114,7 +114,7 @@ def test_a_gateway_that_is_down_or_not_trusted(issuer: Issuer, authority: Author
     """Each way of not reaching it has its own Problem."""
 
     async def run() -> None:
-        async with transport.client() as http, open_tools(url or f"{issuer.url}/mcp", http):
+        async with transport.create_client() as http, open_tools(url or f"{issuer.url}/mcp", http):
             raise AssertionError("no session may open")
 
     with pytest.raises(Refused) as refused:

@@ -11,7 +11,7 @@ from agent_asking import Investigate
 from agent_recordings import edited, log_lines, objects, renamed, without_file, without_lines
 
 import sre_agent
-from sre_agent.render import markdown
+from sre_agent.render import render_markdown
 from sre_agent.report import Report
 from sre_core import clock
 from sre_services.recording import SHIPPED
@@ -181,7 +181,7 @@ def test_words_in_logs_are_data(investigate: Investigate, tmp_path: Path) -> Non
     plain, injected = investigate(LOOP), investigate(edited(tmp_path, LOOP, log_lines("cart-service", *lines)))
     assert cause(injected) == cause(plain)
     assert {record.tool for record in injected.evidence} == {record.tool for record in plain.evidence}
-    text = markdown(injected)
+    text = render_markdown(injected)
     assert "hunter2" not in text
     assert "bob@example.com" not in text
     assert sum(line.startswith("# ") for line in text.splitlines()) == 1

@@ -22,7 +22,7 @@ def checked(issuer: Issuer, authority: Authority, *authorizations: str | None) -
     """What one verifier decides about each header, one after the other."""
 
     async def run() -> list[Caller | Denial]:
-        async with transport.client(ca_file=str(authority.ca_file)) as http:
+        async with transport.create_client(ca_file=str(authority.ca_file)) as http:
             discovery = Discovery(http, issuer.discovery_url)
             verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
             return [await verifier.check(header) for header in authorizations]

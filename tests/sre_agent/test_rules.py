@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from sre_agent.evidence import Answer, Excerpt
-from sre_agent.reasoners.rules.judge import Judgement, judge
-from sre_agent.scene import (
+from sre_agent.observations import (
     Call,
     Change,
     Container,
@@ -17,12 +16,13 @@ from sre_agent.scene import (
     Event,
     LogLine,
     Node,
+    Observations,
     Pod,
-    Scene,
     Trend,
     Usage,
     Workload,
 )
+from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
 from sre_agent.scope import Scope
 from sre_core import clock
 
@@ -48,17 +48,17 @@ def pod(service: str, *, reason: str = "", phase: str = "Running", created: floa
     )  # fmt: skip
 
 
-def scene(*pods: Pod, **others: Any) -> Scene:
+def scene(*pods: Pod, **others: Any) -> Observations:
     """These pods in a system that was looked at from all sides."""
     usual = {
         "error_rates": (ErrorRate(service="web", percent=0.0, percent_before=0.0, peak_at=None, source=seen("rate")),),
         "logs": (LogLine(at=ago(1), service="web", level="INFO", message="ok", source=seen("log")),),
     }
-    return Scene(as_of=NOW, pods=pods, **{**usual, **others})
+    return Observations(as_of=NOW, pods=pods, **{**usual, **others})
 
 
-def judged(found: Scene, *, service: str = "") -> Judgement:
-    return judge(found, Scope(service=service))
+def judged(found: Observations, *, service: str = "") -> Diagnosis:
+    return diagnose(found, Scope(service=service))
 
 
 def waiting(reason: str, message: str = "") -> Container:
@@ -77,7 +77,7 @@ SICK_NODE = Node(name="node-1", ready=False, complaints=("Ready: KubeletNotReady
         (scene(pod("api"), nodes=(SICK_NODE,)), "node_problem", "node-1"),
     ],
 )  # fmt: skip
-def test_causes_that_the_cluster_states(found: Scene, kind: str, service: str) -> None:
+def test_causes_that_the_cluster_states(found: Observations, kind: str, service: str) -> None:
     """What Kubernetes says outright is the cause that is named."""
     cause = judged(found).cause
     assert cause

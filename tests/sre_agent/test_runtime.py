@@ -28,7 +28,7 @@ class Running:
 
     def post(self, body: Any, token: str | None = None, **headers: str) -> httpx2.Response:
         async def run() -> httpx2.Response:
-            async with transport.client(ca_file=str(self.authority.ca_file), seconds=30) as http:
+            async with transport.create_client(ca_file=str(self.authority.ca_file), seconds=30) as http:
                 given = {"authorization": f"Bearer {token}"} if token else {}
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 return await http.post(f"{self.url}/invocations", content=content, headers={**given, **headers})
@@ -37,7 +37,7 @@ class Running:
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
         async def run() -> httpx2.Response:
-            async with transport.client(ca_file=str(self.authority.ca_file)) as http:
+            async with transport.create_client(ca_file=str(self.authority.ca_file)) as http:
                 return await http.get(f"{self.url}{path}", headers=headers)
 
         return asyncio.run(run())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.scope import DEFAULT_LOOKBACK, of_prompt, service_in
+from sre_agent.scope import DEFAULT_LOOKBACK, find_service, parse_prompt
 
 NOW = datetime(2026, 11, 22, 14, 35, tzinfo=UTC)
 
@@ -27,13 +27,13 @@ NOW = datetime(2026, 11, 22, 14, 35, tzinfo=UTC)
 )
 def test_time(prompt: str, lookback: timedelta) -> None:
     """Durations, clock times and instants set how far to look back, within limits; what led to a named moment is included."""
-    scope = of_prompt(prompt, NOW)
+    scope = parse_prompt(prompt, NOW)
     assert (scope.lookback, scope.until) == (lookback, None)
 
 
 def test_two_instants() -> None:
     """Two instants are a window of their own, in whichever order."""
-    scope = of_prompt("between 2026-11-20T10:00:00Z and 2026-11-20T09:00:00Z", NOW)
+    scope = parse_prompt("between 2026-11-20T10:00:00Z and 2026-11-20T09:00:00Z", NOW)
     assert scope.window == "2026-11-20T09:00:00Z/2026-11-20T10:00:00Z"
     assert scope.since(NOW) == datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_two_instants() -> None:
 )
 def test_namespace(prompt: str, namespace: str) -> None:
     """A namespace counts when it is named as one."""
-    assert of_prompt(prompt, NOW).namespace == namespace
+    assert parse_prompt(prompt, NOW).namespace == namespace
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_namespace(prompt: str, namespace: str) -> None:
 )
 def test_service(prompt: str, service: str) -> None:
     """The service whose name stands in the question, whole or without what all names have in common."""
-    assert service_in(prompt, ["cart-service", "cart-service-db", "web"]) == service
+    assert find_service(prompt, ["cart-service", "cart-service-db", "web"]) == service

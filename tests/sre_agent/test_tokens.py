@@ -30,7 +30,7 @@ def with_source[T](
     """What `use` gives with a token source of the gateway's client."""
 
     async def run() -> T:
-        async with transport.client(ca_file=str(authority.ca_file)) as http:
+        async with transport.create_client(ca_file=str(authority.ca_file)) as http:
             client = Client(GATEWAY_CLIENT, Secret(secret or issuer.secrets[GATEWAY_CLIENT]), scope)
             return await use(TokenSource(http, Discovery(http, issuer.discovery_url), client))
 
@@ -95,7 +95,7 @@ def test_an_issuer_that_is_not_trusted(issuer: Issuer) -> None:
     """Without its authority nothing is sent, and the Problem says that the certificate is the matter."""
 
     async def run() -> None:
-        async with transport.client() as http:
+        async with transport.create_client() as http:
             await Discovery(http, issuer.discovery_url).issuer()
 
     with pytest.raises(Refused) as refused:
@@ -107,7 +107,7 @@ def test_a_page_that_is_no_discovery_document(issuer: Issuer, authority: Authori
     """JSON without an issuer is named as what it is."""
 
     async def run() -> None:
-        async with transport.client(ca_file=str(authority.ca_file)) as http:
+        async with transport.create_client(ca_file=str(authority.ca_file)) as http:
             await Discovery(http, f"{issuer.url}/pool/.well-known/jwks.json").issuer()
 
     with pytest.raises(Refused) as refused:

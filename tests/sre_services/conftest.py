@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from sre_core.secret import Secret
 from sre_services import recording
-from sre_services.application import Api, build
-from sre_services.cli import provider
+from sre_services.application import Api, build_app
+from sre_services.cli import open_provider
 
 KEY = "a key that only this test knows"
 # The recordings' own last moment: times are then the recorded ones.
@@ -40,8 +40,8 @@ class Asked:
 
 def application(service: str, folder: Path | str, end: str = RECORDED_END) -> TestClient:
     """A client with the key, of the service over a recording that ends at `end`."""
-    answers = provider(service, {"SRE_RECORDING": str(folder), "SRE_RECORDING_END": end})
-    app = build(Api.of(service), answers, Secret(KEY))
+    answers = open_provider(service, {"SRE_RECORDING": str(folder), "SRE_RECORDING_END": end})
+    app = build_app(Api.of(service), answers, Secret(KEY))
     return TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False)
 
 

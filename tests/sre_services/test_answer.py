@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_services.answer import CAP_BYTES, LONGEST_LIST, LONGEST_TEXT, Answer, Camel, response, wire
+from sre_services.answer import CAP_BYTES, LONGEST_LIST, LONGEST_TEXT, Answer, Camel, render_answer, to_json_value
 
 NOW = datetime(2026, 11, 22, 14, 0, 0, 120_000, tzinfo=UTC)
 
@@ -25,32 +25,32 @@ class Thing(Camel):
 @given(st.lists(st.text(max_size=3_000), max_size=120), st.text(max_size=3_000))
 def test_an_answer_of_any_size(texts: list[str], note: str) -> None:
     """It never exceeds the cap; what is kept is the beginning, and total counts all."""
-    body = response(Answer(as_of=NOW, items=texts, note=note[:1500])).body
+    body = render_answer(Answer(as_of=NOW, items=texts, note=note[:1500])).body
     found = json.loads(bytes(body))
     assert len(bytes(body)) <= CAP_BYTES
     assert found["total"] == len(texts)
     assert found["truncated"] == (len(found["items"]) < len(texts))
-    assert found["items"] == [wire(text) for text in texts][: len(found["items"])]
+    assert found["items"] == [to_json_value(text) for text in texts][: len(found["items"])]
     assert ("more" in found) == found["truncated"]
 
 
 def test_a_truncated_answer_says_how_to_go_on() -> None:
     """It counts what it returned and hands that to the way to continue."""
     answer = Answer(as_of=NOW, items=["x" * 1_000] * 50, more=lambda kept: f"skip {kept}")
-    found = json.loads(bytes(response(answer).body))
+    found = json.loads(bytes(render_answer(answer).body))
     assert found["more"] == f"skip {found['returned']}"
     assert 10 < found["returned"] == len(found["items"]) < 20
 
 
 def test_absent_fields() -> None:
     """They are left out; 0 and false are there, and so are empty parts of a summary."""
-    assert wire(Thing()) == {"restartCount": 0}
-    assert wire({"not_ready": []}) == {"not_ready": []}
+    assert to_json_value(Thing()) == {"restartCount": 0}
+    assert to_json_value({"not_ready": []}) == {"not_ready": []}
 
 
 def test_names_and_times() -> None:
     """Kubernetes' names are spelled as in its API; times are UTC, with milliseconds where the source has them."""
-    assert wire(Thing(exit_code=137, last_state="x", seen_at=NOW)) == {
+    assert to_json_value(Thing(exit_code=137, last_state="x", seen_at=NOW)) == {
         "restartCount": 0,
         "exitCode": 137,
         "lastState": "x",
@@ -60,15 +60,15 @@ def test_names_and_times() -> None:
 
 def test_a_long_text() -> None:
     """Its beginning is kept, with the number of characters that were cut."""
-    assert wire("a" * (LONGEST_TEXT + 7)) == "a" * LONGEST_TEXT + "… [+7 characters]"
+    assert to_json_value("a" * (LONGEST_TEXT + 7)) == "a" * LONGEST_TEXT + "… [+7 characters]"
 
 
 def test_a_long_list() -> None:
     """A list inside an item or a summary is cut too, and says by how many."""
     names = [str(number) for number in range(LONGEST_LIST + 3)]
-    assert wire({"not_ready": names}) == {"not_ready": [*names[:LONGEST_LIST], "… [+3 more]"]}
+    assert to_json_value({"not_ready": names}) == {"not_ready": [*names[:LONGEST_LIST], "… [+3 more]"]}
 
 
 def test_numbers() -> None:
     """Four digits are enough, and whole numbers stay whole."""
-    assert [wire(number) for number in (0.123456, 12.34567, 1234.5678, 2.0, True)] == [0.1235, 12.35, 1235, 2, True]
+    assert [to_json_value(number) for number in (0.123456, 12.34567, 1234.5678, 2.0, True)] == [0.1235, 12.35, 1235, 2, True]

@@ -19,7 +19,7 @@ from .conftest import Asked
 OPERATIONS = [
     (name, path, item["get"])
     for name in SERVICES
-    for path, item in json.loads(openapi.path(name).read_text(encoding="utf-8"))["paths"].items()
+    for path, item in json.loads(openapi.document_path(name).read_text(encoding="utf-8"))["paths"].items()
 ]
 TEXTS = st.one_of(
     st.text(max_size=120),

@@ -52,7 +52,7 @@ FORBIDDEN = {"oneOf", "anyOf", "allOf", "callbacks", "links", "security", "secur
 
 
 def document(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(openapi.path(name).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(openapi.document_path(name).read_text(encoding="utf-8"))
     return found
 
 
@@ -127,15 +127,15 @@ def test_check_of_fresh_documents(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_check_of_stale_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A check names what differs and writes nothing; without it, what differs is written."""
-    from sre_services.cli import generated
+    from sre_services.cli import write_generated
 
     stale, fresh = tmp_path / "stale.json", tmp_path / "fresh.json"
     stale.write_text("old")
     fresh.write_text("new")
     wanted = {stale: "new", fresh: "new", tmp_path / "absent" / "file.json": "new"}
-    assert generated(wanted, check=True) == 1
+    assert write_generated(wanted, check=True) == 1
     assert stale.read_text() == "old"
     assert str(stale) in capsys.readouterr().out
-    assert generated(wanted, check=False) == 0
+    assert write_generated(wanted, check=False) == 0
     assert stale.read_text() == "new"
-    assert generated(wanted, check=True) == 0
+    assert write_generated(wanted, check=True) == 0

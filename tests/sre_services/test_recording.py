@@ -11,8 +11,8 @@ import pytest
 
 from sre_core import clock
 from sre_core.problem import Problem, Refused
-from sre_services.cli import provider
-from sre_services.recording import Recording, opened
+from sre_services.cli import open_provider
+from sre_services.recording import Recording, open_recording
 
 from .conftest import RECORDED_END, Asked, application
 
@@ -59,7 +59,7 @@ def test_a_recording_that_holds_nothing(tmp_path: Path, service: str) -> None:
 def test_a_folder_relative_to_the_working_folder(copied: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative name is looked up there too, after those that ship and the release's root."""
     monkeypatch.chdir(copied("healthy").parent)
-    found = opened("copy", datetime(2026, 11, 22, tzinfo=UTC))
+    found = open_recording("copy", datetime(2026, 11, 22, tzinfo=UTC))
     assert isinstance(found, Recording)
 
 
@@ -89,7 +89,7 @@ def test_a_damaged_file(copied: Callable[[str], Path], service: str, file: str, 
     folder = copied("healthy")
     (folder / file).write_text(text)
     with pytest.raises(Refused) as refused:
-        provider(service, {"SRE_RECORDING": str(folder)})
+        open_provider(service, {"SRE_RECORDING": str(folder)})
     problem = refused.value.problems[0]
     assert problem.code == "SVC-RECORDING-DAMAGED"
     assert str(problem.where).startswith(str(folder / file))
@@ -100,7 +100,7 @@ def test_damaged_json_shows_the_line(copied: Callable[[str], Path]) -> None:
     folder = copied("healthy")
     (folder / "kubernetes" / "pods.json").write_text('{"items": [\n{"metadata": }]}')
     with pytest.raises(Refused) as refused:
-        provider("kubernetes", {"SRE_RECORDING": str(folder)})
+        open_provider("kubernetes", {"SRE_RECORDING": str(folder)})
     assert str(refused.value.problems[0].where).endswith("pods.json:2:14")
 
 
@@ -108,6 +108,6 @@ def test_damaged_json_shows_the_line(copied: Callable[[str], Path]) -> None:
 def test_a_damaged_description(tmp_path: Path, text: str) -> None:
     """recording.json says the namespace and the end; without them there is no recording."""
     (tmp_path / "recording.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    found = opened(str(tmp_path), datetime(2026, 11, 22, tzinfo=UTC))
+    found = open_recording(str(tmp_path), datetime(2026, 11, 22, tzinfo=UTC))
     assert isinstance(found, Problem)
     assert found.code == "SVC-RECORDING-DAMAGED"

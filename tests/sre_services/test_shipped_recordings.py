@@ -10,7 +10,7 @@ import pytest
 
 from sre_services.cli import main
 from sre_services.recording import SHIPPED
-from sre_services.runbooks.markdown import runbook
+from sre_services.runbooks.markdown import parse_runbook
 
 NAMES = ("crash-loop", "healthy", "memory-leak")
 
@@ -60,7 +60,7 @@ def test_runbooks_are_complete(name: str) -> None:
     for file, text in texts(name).items():
         if not file.startswith("runbooks/"):
             continue
-        found = runbook(file, text)
+        found = parse_runbook(file, text)
         assert Path(file).stem == found.id
         assert found.symptoms
         assert found.steps

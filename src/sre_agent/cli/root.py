@@ -66,8 +66,8 @@ def evidence(options: Options, evidence_id: str, as_json: bool) -> None:
     from sre_agent import archive
 
     with _problems_shown(as_json or options.as_json):
-        record = archive.find(_reports(options), evidence_id)
-        click.echo(archive.shown(record, as_json=as_json or options.as_json), nl=False)
+        record = archive.find_evidence(_reports(options), evidence_id)
+        click.echo(archive.format_evidence(record, as_json=as_json or options.as_json), nl=False)
 
 
 @command.command()
@@ -105,13 +105,13 @@ def main() -> None:
 def _ask(prompt: str, options: Options) -> None:
     from sre_agent import archive, connection
     from sre_agent.ask import ask
-    from sre_agent.render import without_records
+    from sre_agent.render import cut_evidence
 
     chosen = connection.choose(file=options.connection, deployment=options.deployment, state=state_folder())
     click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
     answer = ask(chosen, prompt)
-    saved = archive.save(_reports(options), answer)
-    click.echo(archive.as_json(answer) if options.as_json else without_records(answer.markdown), nl=False)
+    saved = archive.save_report(_reports(options), answer)
+    click.echo(archive.format_report(answer) if options.as_json else cut_evidence(answer.markdown), nl=False)
     click.echo(f"\nThe whole report, with its evidence, is kept in {saved}", err=True)
     if answer.citations:
         flag = f" --output-dir {options.output_dir}" if options.output_dir else ""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sre_agent.evidence import Answer, Excerpt
+from sre_agent.observations import Change, Container, Event, Node, Pod, Workload
 from sre_agent.reading import Json, items, moment, objects, part, text, texts, whole
-from sre_agent.scene import Change, Container, Event, Node, Pod, Workload
 from sre_agent.specialists import naming
 
 
@@ -22,7 +22,7 @@ def pods(answer: Answer) -> Iterator[Pod]:
         yield Pod(
             namespace=text(item, "namespace"),
             name=text(item, "name"),
-            service=naming.of_owner(text(item, "owner"), text(item, "name")),
+            service=naming.workload_of_owner(text(item, "owner"), text(item, "name")),
             phase=phase,
             ready=phase == "Succeeded" or (phase == "Running" and all(container.ready for container in started)),
             created=moment(item, "createdAt"),
@@ -147,7 +147,7 @@ def _told(item: Json, revision: Json) -> str:
 
 def _service(kind: str, name: str, service_of_pod: Mapping[str, str]) -> str:
     if kind == "Pod":
-        return service_of_pod.get(name) or naming.of_pod(name)
+        return service_of_pod.get(name) or naming.workload_of_pod(name)
     if kind == "ReplicaSet":
-        return naming.of_replica_set(name)
+        return naming.workload_of_replica_set(name)
     return "" if kind == "Node" else name

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from sre_agent.scene import Scene
+from sre_agent.observations import Observations
 from sre_agent.scope import Scope
 from sre_agent.specialists import cluster_records as records
-from sre_agent.specialists.asking import seen, unique
+from sre_agent.specialists.gaps import record_answers, unique
 from sre_agent.tools import Tools
 
 DETAILS = 12  # deployments that are looked at one by one
 
 
-async def look(tools: Tools, scope: Scope) -> Scene:
+async def observe(tools: Tools, scope: Scope) -> Observations:
     """Pods, deployments, events and nodes, then each deployment with its configuration and revisions."""
     pods, deployments, warnings, normal, nodes = await asyncio.gather(
         tools.call("get_pod_status", namespace=scope.namespace),
@@ -29,7 +29,7 @@ async def look(tools: Tools, scope: Scope) -> Scene:
     known = tuple(records.pods(pods))
     service_of_pod = {pod.name: pod.service for pod in known}
     namespaces = frozenset(pod.namespace for pod in known)
-    return seen(pods, deployments, nodes, *details, searches=(warnings, normal)) + Scene(
+    return record_answers(pods, deployments, nodes, *details, searches=(warnings, normal)) + Observations(
         pods=known,
         # The overview names every deployment, the details of one replace it.
         workloads=tuple(

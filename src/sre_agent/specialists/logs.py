@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sre_agent.evidence import Answer
+from sre_agent.observations import ErrorCount, LogLine, Observations
 from sre_agent.reading import items, moment, text, whole
-from sre_agent.scene import ErrorCount, LogLine, Scene
 from sre_agent.scope import Scope
-from sre_agent.specialists.asking import seen
+from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
 
 
-async def look(tools: Tools, scope: Scope) -> Scene:
+async def observe(tools: Tools, scope: Scope) -> Observations:
     """Templates of all that was logged, the errors and warnings themselves, and how many there are."""
     patterns, errors, warnings, counts = await asyncio.gather(
         tools.call("analyze_log_patterns", time_window=scope.window, min_occurrences=1),
@@ -23,13 +23,15 @@ async def look(tools: Tools, scope: Scope) -> Scene:
         tools.call("count_log_events", event_type="error", time_window=scope.recent, group_by="service"),
     )
     lines = (*templates(patterns), *records(errors), *records(warnings))
-    return seen(patterns, searches=(errors, warnings, counts)) + Scene(logs=lines, error_counts=tuple(error_counts(counts)))
+    return record_answers(patterns, searches=(errors, warnings, counts)) + Observations(
+        logs=lines, error_counts=tuple(error_counts(counts))
+    )
 
 
-async def look_closer(tools: Tools, scope: Scope, services: tuple[str, ...]) -> Scene:
+async def observe_errors_of(tools: Tools, scope: Scope, services: tuple[str, ...]) -> Observations:
     """The errors of single services, where the overview was cut or showed only templates."""
     answers = await asyncio.gather(*(tools.call("get_error_logs", since=scope.window, service=service) for service in services))
-    return seen(searches=tuple(answers)) + Scene(logs=tuple(line for answer in answers for line in records(answer)))
+    return record_answers(searches=tuple(answers)) + Observations(logs=tuple(line for answer in answers for line in records(answer)))
 
 
 def templates(answer: Answer) -> Iterator[LogLine]:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sre_agent.evidence import Answer
+from sre_agent.observations import Availability, Call, ErrorRate, Observations, Trend, Usage
 from sre_agent.reading import items, moment, number, objects, part, text, whole
-from sre_agent.scene import Availability, Call, ErrorRate, Scene, Trend, Usage
 from sre_agent.scope import Scope
-from sre_agent.specialists.asking import seen
+from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
 
 
-async def look(tools: Tools, scope: Scope) -> Scene:
+async def observe(tools: Tools, scope: Scope) -> Observations:
     """Error rates with the calls behind them, availability, latency, memory and CPU, and every series that is not steady."""
     errors, up, memory, cpu, changes, performance = await asyncio.gather(
         tools.call("get_error_rates", time_window=scope.recent),
@@ -24,7 +24,7 @@ async def look(tools: Tools, scope: Scope) -> Scene:
         tools.call("analyze_trends", metric_name="all", time_window=scope.window),
         tools.call("get_performance_metrics", metric_type="latency", start_time=scope.start, end_time=scope.end),
     )
-    return seen(errors, up, memory, cpu, performance, searches=(changes,)) + Scene(
+    return record_answers(errors, up, memory, cpu, performance, searches=(changes,)) + Observations(
         trends=tuple(trends(changes)),
         usages=(*usages(memory), *usages(cpu)),
         error_rates=tuple(error_rates(errors)),

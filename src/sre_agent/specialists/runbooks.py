@@ -6,24 +6,26 @@ import asyncio
 from collections.abc import Iterator
 
 from sre_agent.evidence import Answer
+from sre_agent.observations import Observations, Runbook, RunbookStep
 from sre_agent.reading import items, number, objects, part, text, texts
-from sre_agent.scene import Runbook, RunbookStep, Scene
-from sre_agent.specialists.asking import seen
+from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
 
 ALMOST_AS_GOOD = 0.75  # of the best hit's score: below, a second runbook only distracts
 
 
-async def look(tools: Tools) -> Scene:
+async def observe(tools: Tools) -> Observations:
     """Which runbooks there are; which one fits is known after the others have looked."""
-    return seen(await tools.call("search_runbooks"))
+    return record_answers(await tools.call("search_runbooks"))
 
 
-async def choose(tools: Tools, incident: str, words: str) -> Scene:
+async def find_runbooks(tools: Tools, incident: str, words: str) -> Observations:
     """The steps of the runbooks that fit an incident, the best first."""
     hits = await tools.call("search_runbooks", incident_type=incident, keyword=words)
     playbooks = await asyncio.gather(*(tools.call("get_incident_playbook", playbook_id=found) for found in _best(hits)))
-    return seen(hits, *playbooks) + Scene(runbooks=tuple(runbook for playbook in playbooks for runbook in runbooks(playbook)))
+    return record_answers(hits, *playbooks) + Observations(
+        runbooks=tuple(runbook for playbook in playbooks for runbook in runbooks(playbook))
+    )
 
 
 def runbooks(answer: Answer) -> Iterator[Runbook]:

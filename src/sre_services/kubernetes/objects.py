@@ -13,7 +13,7 @@ from sre_services.kubernetes.model import Condition, Container, Event, Node, Pod
 type Json = Mapping[str, Any]
 
 
-def pod(document: Json) -> Pod:
+def parse_pod(document: Json) -> Pod:
     """A `v1` Pod."""
     metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})
     return Pod(
@@ -23,16 +23,16 @@ def pod(document: Json) -> Pod:
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         node=spec.get("nodeName", ""),
-        owner=owner(metadata),
+        owner=parse_owner(metadata),
         service_account=spec.get("serviceAccountName", ""),
-        created_at=time(metadata.get("creationTimestamp")),
-        conditions=conditions(status),
+        created_at=parse_time(metadata.get("creationTimestamp")),
+        conditions=parse_conditions(status),
         init_containers=_containers(spec.get("initContainers", ()), status.get("initContainerStatuses", ())),
         containers=_containers(spec.get("containers", ()), status.get("containerStatuses", ())),
     )
 
 
-def event(document: Json) -> Event:
+def parse_event(document: Json) -> Event:
     """A `v1` Event, or an `events.k8s.io/v1` one with its series."""
     about = document.get("involvedObject") or document.get("regarding") or {}
     series = document.get("series") or {}
@@ -40,7 +40,7 @@ def event(document: Json) -> Event:
     last = document.get("lastTimestamp") or series.get("lastObservedTime") or document.get("eventTime") or created
     return Event(
         last_timestamp=clock.parse(last),
-        first_timestamp=time(document.get("firstTimestamp") or document.get("eventTime") or created),
+        first_timestamp=parse_time(document.get("firstTimestamp") or document.get("eventTime") or created),
         type=document.get("type", "Normal"),
         reason=document.get("reason", ""),
         object=f"{about.get('kind', '')}/{about.get('name', '')}",
@@ -51,15 +51,15 @@ def event(document: Json) -> Event:
     )
 
 
-def node(document: Json, pods: int, usage: Json) -> Node:
+def parse_node(document: Json, pods: int, usage: Json) -> Node:
     """A `v1` Node, with the pods that run on it and what `metrics.k8s.io` says it uses."""
     metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})
-    found = conditions(status)
+    found = parse_conditions(status)
     return Node(
         name=metadata["name"],
         ready=any(c.type == "Ready" and c.status == "True" for c in found),
         unschedulable=bool(spec.get("unschedulable", False)),
-        created_at=time(metadata.get("creationTimestamp")),
+        created_at=parse_time(metadata.get("creationTimestamp")),
         kubelet_version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
         conditions=found,
         taints=tuple(f"{t['key']}={t.get('value', '')}:{t['effect']}" for t in spec.get("taints", ())),
@@ -71,7 +71,7 @@ def node(document: Json, pods: int, usage: Json) -> Node:
     )
 
 
-def conditions(status: Json) -> tuple[Condition, ...]:
+def parse_conditions(status: Json) -> tuple[Condition, ...]:
     """The conditions of any object."""
     return tuple(
         Condition(
@@ -79,25 +79,25 @@ def conditions(status: Json) -> tuple[Condition, ...]:
             status=c["status"],
             reason=c.get("reason") or "",
             message=c.get("message") or "",
-            last_transition_time=time(c.get("lastTransitionTime")),
+            last_transition_time=parse_time(c.get("lastTransitionTime")),
         )
         for c in status.get("conditions") or ()
     )
 
 
-def resources(container: Json) -> Resources:
+def parse_resources(container: Json) -> Resources:
     """Requests and limits of a container's declaration."""
     found = container.get("resources") or {}
     return Resources(requests=found.get("requests", {}), limits=found.get("limits", {}))
 
 
-def owner(metadata: Json) -> str:
+def parse_owner(metadata: Json) -> str:
     """`ReplicaSet/name` of the controller, empty for an object that nobody owns."""
     owners = metadata.get("ownerReferences") or [{}]
     return f"{owners[0]['kind']}/{owners[0]['name']}" if owners[0] else ""
 
 
-def time(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
     """A time of the API, None where it has none."""
     return clock.parse(text) if text else None
 
@@ -115,7 +115,7 @@ def _container(declaration: Json, status: Json) -> Container:
         restart_count=status.get("restartCount", 0),
         state=_state(status.get("state")),
         last_state=_state(status.get("lastState")),
-        resources=resources(declaration),
+        resources=parse_resources(declaration),
     )
 
 
@@ -129,8 +129,8 @@ def _state(document: Json | None) -> State | None:
         message=about.get("message", ""),
         exit_code=about.get("exitCode"),
         signal=about.get("signal"),
-        started_at=time(about.get("startedAt")),
-        finished_at=time(about.get("finishedAt")),
+        started_at=parse_time(about.get("startedAt")),
+        finished_at=parse_time(about.get("finishedAt")),
     )
 
 
@@ -139,7 +139,7 @@ _DECIMAL = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 
 _BINARY = {f"{letter}i": 2.0 ** (10 * power) for power, letter in enumerate("KMGTPE", start=1)}
 
 
-def quantity(text: str) -> float:
+def parse_quantity(text: str) -> float:
     """A Kubernetes quantity as a number: `500m` is 0.5, `512Mi` is 536870912. Raises ValueError on anything else."""
     match = _QUANTITY.fullmatch(text)
     if not match:
@@ -148,4 +148,4 @@ def quantity(text: str) -> float:
 
 
 def _scaled(text: str | None, scale: int) -> float | None:
-    return quantity(text) * scale if text else None
+    return parse_quantity(text) * scale if text else None

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from sre_services.kubernetes.model import Deployment, Difference, EnvVar, Revision, Template
-from sre_services.kubernetes.objects import Json, conditions, resources, time
+from sre_services.kubernetes.objects import Json, parse_conditions, parse_resources, parse_time
 
 HIDDEN = "(hidden)"
 _REVISION = "deployment.kubernetes.io/revision"
@@ -22,14 +22,14 @@ _CLUSTER_HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*)\.([a-z0-9-]+)\.svc(?:\.clust
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class References:
     """What a deployment refers to: ConfigMaps and Services by (namespace, name)."""
 
     config_maps: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     services: frozenset[tuple[str, str]] = frozenset()
 
 
-def deployment(document: Json, replica_sets: tuple[Json, ...], around: Surroundings) -> Deployment:
+def parse_deployment(document: Json, replica_sets: tuple[Json, ...], around: References) -> Deployment:
     """An `apps/v1` Deployment with the ReplicaSets that it owns as revisions, newest first."""
     metadata, spec, status = document["metadata"], document["spec"], document.get("status", {})
     namespace = metadata.get("namespace", "default")
@@ -37,36 +37,37 @@ def deployment(document: Json, replica_sets: tuple[Json, ...], around: Surroundi
     return Deployment(
         name=metadata["name"],
         namespace=namespace,
-        created_at=time(metadata.get("creationTimestamp")),
+        created_at=parse_time(metadata.get("creationTimestamp")),
         strategy=spec.get("strategy", {}).get("type", "RollingUpdate"),
         desired=spec.get("replicas", 1),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
         available=status.get("availableReplicas", 0),
         unavailable=status.get("unavailableReplicas", 0),
-        conditions=conditions(status),
+        conditions=parse_conditions(status),
         containers=tuple(_template(container) for container in containers),
         unknown_hosts=tuple(_unknown_hosts(spec["template"], namespace, around)),
         revisions=_revisions(metadata["name"], namespace, replica_sets, around),
     )
 
 
-def shown(name: str, value: str) -> str:
+def hide_secrets(name: str, value: str) -> str:
     """A configuration value as a reader may see it: hidden when its name says secret, without the passwords within it."""
     if value and _SECRET_NAME.search(name):
         return HIDDEN
     return _ASSIGNED.sub(r"\1***", _USER_INFO.sub(r"\1***@", value))
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:
+def compare_settings(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:
     """The paths whose values differ, in order."""
     changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
     return tuple(
-        Difference(path=path, before=shown(path, before.get(path, "")), after=shown(path, after.get(path, ""))) for path in changed
+        Difference(path=path, before=hide_secrets(path, before.get(path, "")), after=hide_secrets(path, after.get(path, "")))
+        for path in changed
     )
 
 
-def settings(template: Json, namespace: str, around: Surroundings) -> dict[str, str]:
+def flatten_template(template: Json, namespace: str, around: References) -> dict[str, str]:
     """A pod template as flat paths and values, with the ConfigMaps behind `envFrom` read out where they are known."""
     flat: dict[str, str] = {}
     for container in template["spec"]["containers"]:
@@ -77,7 +78,7 @@ def settings(template: Json, namespace: str, around: Surroundings) -> dict[str, 
     return {path: value for path, value in flat.items() if value}
 
 
-def _container_settings(container: Json, namespace: str, around: Surroundings) -> Iterator[tuple[str, str]]:
+def _container_settings(container: Json, namespace: str, around: References) -> Iterator[tuple[str, str]]:
     prefix = f"containers.{container['name']}"
     yield f"{prefix}.image", container.get("image", "")
     for key in ("command", "args", "ports", "livenessProbe", "readinessProbe", "startupProbe"):
@@ -92,11 +93,11 @@ def _container_settings(container: Json, namespace: str, around: Surroundings) -
     yield from ((f"{prefix}.env.{env['name']}", env.get("value") or _source(env)) for env in container.get("env", ()))
 
 
-def _revisions(name: str, namespace: str, replica_sets: tuple[Json, ...], around: Surroundings) -> tuple[Revision, ...]:
+def _revisions(name: str, namespace: str, replica_sets: tuple[Json, ...], around: References) -> tuple[Revision, ...]:
     owned = [document for document in replica_sets if _owned_by(document, name, namespace)]
     owned.sort(key=_number, reverse=True)
-    flat = [settings(document["spec"]["template"], namespace, around) for document in owned]
-    pairs = [(_number(older), differences(before, after)) for (_, after), (older, before) in pairwise(zip(owned, flat, strict=True))]
+    flat = [flatten_template(document["spec"]["template"], namespace, around) for document in owned]
+    pairs = [(_number(older), compare_settings(before, after)) for (_, after), (older, before) in pairwise(zip(owned, flat, strict=True))]
     return tuple(_revision(document, *pair) for document, pair in zip(owned, [*pairs, (None, ())], strict=False))
 
 
@@ -105,7 +106,7 @@ def _revision(document: Json, compared_with: int | None, changes: tuple[Differen
     return Revision(
         revision=_number(document),
         replica_set=metadata["name"],
-        created_at=time(metadata.get("creationTimestamp")),
+        created_at=parse_time(metadata.get("creationTimestamp")),
         replicas=document["spec"].get("replicas", 0),
         ready_replicas=status.get("readyReplicas", 0),
         images=tuple(container.get("image", "") for container in document["spec"]["template"]["spec"]["containers"]),
@@ -119,20 +120,20 @@ def _template(container: Json) -> Template:
     return Template(
         name=container["name"],
         image=container.get("image", ""),
-        resources=resources(container),
+        resources=parse_resources(container),
         env=tuple(
-            EnvVar(name=env["name"], value=shown(env["name"], env.get("value") or ""), value_from=_source(env))
+            EnvVar(name=env["name"], value=hide_secrets(env["name"], env.get("value") or ""), value_from=_source(env))
             for env in container.get("env", ())
         ),
         config_references=tuple(_env_from(container)),
     )
 
 
-def _unknown_hosts(template: Json, namespace: str, around: Surroundings) -> Iterator[str]:
+def _unknown_hosts(template: Json, namespace: str, around: References) -> Iterator[str]:
     """Hosts of the cluster that the configuration names and no Service has; none when no Services are known."""
     if not around.services:
         return
-    for path, value in settings(template, namespace, around).items():
+    for path, value in flatten_template(template, namespace, around).items():
         for service, where in _CLUSTER_HOST.findall(value):
             if (where, service) not in around.services:
                 yield f"{path}: no Service {service} in namespace {where}"

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from sre_services.answer import Answer, response
+from sre_services.answer import Answer, render_answer
 from sre_services.kubernetes import views
 from sre_services.kubernetes.model import Cluster
 from sre_services.operation import Operation
-from sre_services.parameters import Namespace, Since, folded
+from sre_services.parameters import Namespace, Since, accept_any_case
 from sre_services.timespan import Span
 
 
@@ -30,12 +30,12 @@ DeploymentName = Annotated[str, Query(description="A deployment's name or the be
 NodeName = Annotated[str, Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253)]
 EventSeverity = Annotated[
     Literal["all", "Warning", "Normal"],
-    folded("all", "Warning", "Normal"),
+    accept_any_case("all", "Warning", "Normal"),
     Query(description="The type of events: 'Warning' shows what goes wrong."),
 ]
 ResourceType = Annotated[
     Literal["all", "cpu", "memory"],
-    folded("all", "cpu", "memory"),
+    accept_any_case("all", "cpu", "memory"),
     Query(description="Which resource to show, and to sort by use of the limit."),
 ]
 
@@ -47,17 +47,17 @@ def get_pod_status(cluster: Provider, namespace: Namespace = "", pod_name: PodNa
     """Pods as the Kubernetes API shows them, those that are not ready first: phase, node, owner, conditions, and for each
     container image, state, lastState (reason, exitCode, message), restartCount, requests and limits. Healthy pods are
     short unless pod_name is given."""
-    pods = views.named(cluster.pods(views.scope(cluster, namespace)), pod_name)
+    pods = views.match_by_name(cluster.pods(views.namespace_filter(cluster, namespace)), pod_name)
     summary = {
         "pods": len(pods),
         "not_ready": [pod.name for pod in pods if not pod.ready],
         "restarts": sum(pod.restarts for pod in pods),
         "by_phase": Counter(pod.phase for pod in pods),
     }
-    items = [pod if pod_name or not pod.ready or pod.restarts else views.short(pod) for pod in views.worst_first(pods)]
-    note = "" if pods else views.nothing(cluster, "pod", namespace, pod_name)
+    items = [pod if pod_name or not pod.ready or pod.restarts else views.shorten_pod(pod) for pod in views.sort_worst_first(pods)]
+    note = "" if pods else views.describe_no_objects(cluster, "pod", namespace, pod_name)
     more = "Give pod_name for one workload at a time."
-    return response(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
 
 
 @router.get(
@@ -68,16 +68,16 @@ def get_deployment_status(cluster: Provider, namespace: Namespace = "", deployme
     and config references, conditions, and the revision history with times and the differences between revisions. Hosts
     that the configuration names and no Service has are listed as unknownHosts. Without deployment_name only the latest
     change of each is shown."""
-    found = views.named(cluster.deployments(views.scope(cluster, namespace)), deployment_name)
+    found = views.match_by_name(cluster.deployments(views.namespace_filter(cluster, namespace)), deployment_name)
     summary = {
         "deployments": len(found),
         "not_fully_available": [item.name for item in found if item.available < item.desired],
         "changed_in_last_24h": [item.name for item in found if views.changed_recently(item, cluster.as_of)],
     }
-    items = [item if deployment_name else views.latest_change(item) for item in views.newest_change_first(found)]
-    note = "" if found else views.nothing(cluster, "deployment", namespace, deployment_name)
+    items = [item if deployment_name else views.keep_latest_change(item) for item in views.sort_newest_change_first(found)]
+    note = "" if found else views.describe_no_objects(cluster, "deployment", namespace, deployment_name)
     more = "Give deployment_name for one deployment at a time."
-    return response(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
 
 
 @router.get("/events", operation_id="get_cluster_events", summary="Events of the cluster, newest first")
@@ -91,22 +91,24 @@ def get_cluster_events(cluster: Provider, since: Since = Span("1h"), severity: E
         "by_type": Counter(e.type for e in events),
         "by_reason": dict(Counter(e.reason for e in events).most_common(30)),
     }
-    note = "" if events else views.no_events(window)
-    more = partial(views.earlier_events, events, window)
-    return response(Answer(as_of=cluster.as_of, items=events, summary=summary, window=window, note=note, more=more))
+    note = "" if events else views.describe_no_events(window)
+    more = partial(views.describe_earlier_events, events, window)
+    return render_answer(Answer(as_of=cluster.as_of, items=events, summary=summary, window=window, note=note, more=more))
 
 
 @router.get("/resources/usage", operation_id="get_resource_usage", summary="CPU and memory of containers against their limits")
 def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_type: ResourceType = "all") -> Response:
     """What each container uses now, in millicores and bytes, beside its requests and limits; the closest to its limit first.
     No limit means the field is absent."""
-    usage = views.by_pressure(cluster.usage(views.scope(cluster, namespace)), resource_type)
+    usage = views.sort_by_limit_percent(cluster.usage(views.namespace_filter(cluster, namespace)), resource_type)
     summary = {
         "containers": len(usage),
-        "above_80_percent_of_limit": [item.pod for item in usage if views.pressure(item, resource_type) > 80],
+        "above_80_percent_of_limit": [item.pod for item in usage if views.limit_percent(item, resource_type) > 80],
     }
-    note = "" if usage else views.nothing(cluster, "pod", namespace, "")
-    return response(Answer(as_of=cluster.as_of, items=[views.only(item, resource_type) for item in usage], summary=summary, note=note))
+    note = "" if usage else views.describe_no_objects(cluster, "pod", namespace, "")
+    return render_answer(
+        Answer(as_of=cluster.as_of, items=[views.keep_resource(item, resource_type) for item in usage], summary=summary, note=note)
+    )
 
 
 @router.get("/nodes/status", operation_id="get_node_status", summary="Nodes: conditions, capacity and use")
@@ -121,4 +123,4 @@ def get_node_status(cluster: Provider, node_name: NodeName = "") -> Response:
     }
     known = ", ".join(node.name for node in cluster.nodes()) or "none"
     note = "" if nodes else f"No node has a name that begins with {node_name!r}. Nodes: {known}."
-    return response(Answer(as_of=cluster.as_of, items=nodes, summary=summary, note=note))
+    return render_answer(Answer(as_of=cluster.as_of, items=nodes, summary=summary, note=note))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from sre_services.kubernetes.model import Container, Pod, Usage
-from sre_services.kubernetes.objects import Json, quantity, time
+from sre_services.kubernetes.objects import Json, parse_quantity, parse_time
 
 
-def usages(pods: tuple[Pod, ...], measured: tuple[Json, ...]) -> Iterator[Usage]:
+def join_usage(pods: tuple[Pod, ...], measured: tuple[Json, ...]) -> Iterator[Usage]:
     """One Usage for each container of a pod that has not ended; without numbers where none were measured."""
     by_pod = {(document["metadata"]["namespace"], document["metadata"]["name"]): document for document in measured}
     for pod in pods:
@@ -18,7 +18,7 @@ def usages(pods: tuple[Pod, ...], measured: tuple[Json, ...]) -> Iterator[Usage]
         document = by_pod.get((pod.namespace, pod.name), {})
         used = {container["name"]: container["usage"] for container in document.get("containers", ())}
         for container in pod.containers:
-            yield _usage(pod, container, used.get(container.name, {}), time(document.get("timestamp")))
+            yield _usage(pod, container, used.get(container.name, {}), parse_time(document.get("timestamp")))
 
 
 def _usage(pod: Pod, container: Container, used: Json, measured_at: datetime | None) -> Usage:
@@ -44,7 +44,7 @@ def _usage(pod: Pod, container: Container, used: Json, measured_at: datetime | N
 
 
 def _number(amounts: Json, name: str, scale: int = 1) -> float | None:
-    return quantity(amounts[name]) * scale if name in amounts else None
+    return parse_quantity(amounts[name]) * scale if name in amounts else None
 
 
 def _percent(used: float | None, limit: float | None) -> float | None:

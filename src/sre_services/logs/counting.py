@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 
-from sre_services.logs.model import Line
+from sre_services.logs.model import LogRecord
 from sre_services.timespan import Window
 
 _BUCKETS = 24
@@ -34,7 +34,7 @@ class Bucket:
     count: int
 
 
-def by(attribute: str, now: Sequence[Line], before: Sequence[Line]) -> list[Count]:
+def count_by(attribute: str, now: Sequence[LogRecord], before: Sequence[LogRecord]) -> list[Count]:
     """Counts by service, level or pod, the most frequent first; groups that fell silent are there with 0."""
     key = attrgetter(attribute)
     current, earlier = Counter(map(key, now)), Counter(map(key, before))
@@ -42,7 +42,7 @@ def by(attribute: str, now: Sequence[Line], before: Sequence[Line]) -> list[Coun
     return [_count(name, [line.time for line in now if key(line) == name], earlier[name]) for name in names]
 
 
-def over_time(now: Sequence[Line], window: Window) -> list[Bucket]:
+def count_over_time(now: Sequence[LogRecord], window: Window) -> list[Bucket]:
     """A histogram of equal parts of the window, oldest first; none when nothing was found."""
     if not now:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-from sre_services.logs.model import Line
+from sre_services.logs.model import LogRecord
 
 # Not a `type` statement: pydantic would refer to it as a schema of its own, which AgentCore need not find.
 Kind = Literal[
@@ -26,7 +26,7 @@ _WORDS = {
 _EXPRESSIONS = {kind: re.compile(words, re.IGNORECASE) for kind, words in _WORDS.items()}
 
 
-def is_of(kind: str, line: Line) -> bool:
+def is_kind(kind: str, line: LogRecord) -> bool:
     """True when the record is of this kind."""
     if kind == "all":
         return True

@@ -13,7 +13,7 @@ LEVELS = ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "UNKNOWN")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class LogRecord:
     """One record that a container wrote; `id` finds it again. A stack trace belongs to the record above it."""
 
     id: str
@@ -30,4 +30,4 @@ class LogStore(Protocol):
     @property
     def as_of(self) -> datetime: ...
     def services(self) -> Sequence[str]: ...
-    def lines(self, window: Window, services: Sequence[str]) -> Sequence[Line]: ...
+    def lines(self, window: Window, services: Sequence[str]) -> Sequence[LogRecord]: ...

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sre_services.answer import clipped
-from sre_services.logs.model import LEVELS, Line
-from sre_services.logs.templates import Group, groups
+from sre_services.answer import clip_text
+from sre_services.logs.model import LEVELS, LogRecord
+from sre_services.logs.templates import Group, group_records
 
 _EXAMPLE = 300
 _RANK = {level: {"FATAL": 0, "ERROR": 0, "WARN": 1}.get(level, 2) for level in LEVELS}
@@ -34,12 +34,12 @@ class Pattern:
     example: str
 
 
-def compared(now: Sequence[Line], before: Sequence[Line], min_occurrences: int) -> list[Pattern]:
+def compare_windows(now: Sequence[LogRecord], before: Sequence[LogRecord], min_occurrences: int) -> list[Pattern]:
     """The patterns of `now`: errors, then warnings, then the rest; among them new ones, then the most frequent."""
     if not now:
         return []
     # Both windows are grouped together, so that a template means the same in both.
-    grouped = groups([*before, *now])
+    grouped = group_records([*before, *now])
     found = [_pattern(group, now[0].time, comparable=bool(before)) for group in grouped]
     kept = [pattern for pattern in found if pattern is not None and pattern.count >= min_occurrences]
     return sorted(kept, key=lambda p: (_RANK[p.level], not p.is_new, -p.count, p.template))
@@ -51,7 +51,7 @@ def _pattern(group: Group, start: datetime, *, comparable: bool) -> Pattern | No
         return None
     before = len(group.lines) - len(now)
     return Pattern(
-        template=clipped(group.template, _EXAMPLE),
+        template=clip_text(group.template, _EXAMPLE),
         service=group.service,
         level=group.level,
         count=len(now),
@@ -61,5 +61,5 @@ def _pattern(group: Group, start: datetime, *, comparable: bool) -> Pattern | No
         last_seen=now[-1].time,
         pods=sorted({line.pod for line in now if line.pod})[:5],
         example_id=now[-1].id,
-        example=clipped(now[-1].message, _EXAMPLE),
+        example=clip_text(now[-1].message, _EXAMPLE),
     )

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from sre_services.answer import Answer, response
-from sre_services.faults import bad_arguments
+from sre_services.answer import Answer, render_answer
+from sre_services.error_responses import bad_arguments_response
 from sre_services.logs import counting, kinds, patterns, views
 from sre_services.logs.model import LogStore
 from sre_services.logs.search import Pattern, TooSlow
-from sre_services.naming import matching
+from sre_services.naming import match_names
 from sre_services.operation import Operation
-from sre_services.parameters import EndTime, Service, Since, StartTime, TimeWindow, folded
+from sre_services.parameters import EndTime, Service, Since, StartTime, TimeWindow, accept_any_case
 from sre_services.timespan import LONGEST, Moment, Span, Window
 
 
@@ -32,15 +32,15 @@ Searched = Annotated[
 ]
 LogLevel = Annotated[
     Literal["all", "FATAL", "ERROR", "WARN", "INFO", "DEBUG"],
-    folded("all", "FATAL", "ERROR", "WARN", "INFO", "DEBUG"),
+    accept_any_case("all", "FATAL", "ERROR", "WARN", "INFO", "DEBUG"),
     Query(description="Records of exactly this level."),
 ]
 MinOccurrences = Annotated[int, Query(ge=1, le=10_000, description="Patterns seen less often than this are left out.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most this many records.")]
-EventType = Annotated[kinds.Kind, folded(*kinds.NAMES), Query(description="The kind of records to count, told by level or words.")]
+EventType = Annotated[kinds.Kind, accept_any_case(*kinds.NAMES), Query(description="The kind of records to count, told by level or words.")]
 GroupBy = Annotated[
     Literal["service", "level", "pod", "time"],
-    folded("service", "level", "pod", "time"),
+    accept_any_case("service", "level", "pod", "time"),
     Query(description="What the counts are for; 'time' gives a histogram."),
 ]
 
@@ -61,19 +61,19 @@ def search_logs(
     try:
         lines = [line for line in pattern.among(store.lines(window, store.services())) if log_level in ("all", line.level)]
     except TooSlow:
-        return bad_arguments([views.too_slow(pattern)])
+        return bad_arguments_response([views.too_slow_fault(pattern)])
     note = "" if lines else "No record matches in this window."
-    return response(views.newest_first(store, lines, window, note, "end_time={end}"))
+    return render_answer(views.newest_first_answer(store, lines, window, note, "end_time={end}"))
 
 
 @router.get("/logs/errors", operation_id="get_error_logs", summary="Errors that services logged, newest first")
 def get_error_logs(store: Provider, since: Since = Span("1h"), service: Service = "") -> Response:  # noqa: B008
     """Records of level ERROR and FATAL, newest first, stack traces included, with counts by service."""
     window = since.until(store.as_of)
-    services = matching(store.services(), service)
+    services = match_names(store.services(), service)
     lines = [line for line in store.lines(window, services) if line.level in ("ERROR", "FATAL")]
-    note = views.nothing(store, service, lines, "No errors were logged in this window.")
-    return response(views.newest_first(store, lines, window, note, "since={start}/{end}"))
+    note = views.describe_no_records(store, service, lines, "No errors were logged in this window.")
+    return render_answer(views.newest_first_answer(store, lines, window, note, "since={start}/{end}"))
 
 
 @router.get("/logs/patterns", operation_id="analyze_log_patterns", summary="Log records grouped into templates")
@@ -83,26 +83,28 @@ def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), 
     first, then warnings; new ones before others, then by count."""
     window = time_window.until(store.as_of)
     now, before = (store.lines(part, store.services()) for part in (window, window.previous()))
-    found = patterns.compared(now, before, min_occurrences)
+    found = patterns.compare_windows(now, before, min_occurrences)
     summary = {
         "records": len(now),
         "records_before": len(before),
         "patterns": len(found),
         "new": sum(1 for pattern in found if pattern.is_new),
     }
-    note = "" if found else views.no_patterns(min_occurrences)
+    note = "" if found else views.describe_no_patterns(min_occurrences)
     more = "Ask for a shorter time_window, or a higher min_occurrences."
-    return response(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=more))
+    return render_answer(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=more))
 
 
 @router.get("/logs/recent", operation_id="get_recent_logs", summary="The newest log records")
 def get_recent_logs(store: Provider, limit: Limit = 50, service: Service = "") -> Response:
     """The last records, newest first, of one service or of all."""
     window = Window(store.as_of - LONGEST, store.as_of)
-    lines = store.lines(window, matching(store.services(), service))
-    note = views.nothing(store, service, lines, "Nothing was logged.")
+    lines = store.lines(window, match_names(store.services(), service))
+    note = views.describe_no_records(store, service, lines, "Nothing was logged.")
     shown = lines[-limit:]
-    return response(views.newest_first(store, shown, Window(shown[0].time if shown else store.as_of, store.as_of), note, "limit={kept}"))
+    return render_answer(
+        views.newest_first_answer(store, shown, Window(shown[0].time if shown else store.as_of, store.as_of), note, "limit={kept}")
+    )
 
 
 @router.get("/logs/counts", operation_id="count_log_events", summary="How many log records of a kind there are")
@@ -115,9 +117,9 @@ def count_log_events(
     """Counts of records of one kind by service, level, pod or time, beside the count in the equally long window before."""
     window = time_window.until(store.as_of)
     now, before = (
-        [line for line in store.lines(part, store.services()) if kinds.is_of(event_type, line)] for part in (window, window.previous())
+        [line for line in store.lines(part, store.services()) if kinds.is_kind(event_type, line)] for part in (window, window.previous())
     )
-    counts = counting.over_time(now, window) if group_by == "time" else counting.by(group_by, now, before)
+    counts = counting.count_over_time(now, window) if group_by == "time" else counting.count_by(group_by, now, before)
     summary = {"count": len(now), "count_before": len(before), "event_type": event_type, "group_by": group_by}
     note = "" if now else f"No record of kind {event_type} in this window."
-    return response(Answer(as_of=store.as_of, items=counts, summary=summary, window=window, note=note))
+    return render_answer(Answer(as_of=store.as_of, items=counts, summary=summary, window=window, note=note))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import regex
 
-from sre_services.logs.model import Line
-from sre_services.written import Written
+from sre_services.logs.model import LogRecord
+from sre_services.written import QueryText
 
 _MOST_REPEATS = 4
 _SEARCHED = 2_000
@@ -21,7 +21,7 @@ class TooSlow(Exception):
     """A search was given up, because its pattern takes too long on what was logged."""
 
 
-class Pattern(Written):
+class Pattern(QueryText):
     """A regular expression, case-insensitive, without the constructs that can take exponential time."""
 
     LONGEST = 200
@@ -38,7 +38,7 @@ class Pattern(Written):
         except (regex.error, OverflowError, RecursionError) as fault:
             raise ValueError(f"is not a regular expression ({fault}): put a backslash before special characters") from None
 
-    def among(self, lines: Sequence[Line]) -> list[Line]:
+    def among(self, lines: Sequence[LogRecord]) -> list[LogRecord]:
         """The records whose message, pod or service has it. Raises TooSlow after a few seconds, during which others are answered."""
         deadline = time.monotonic() + _AT_MOST_SECONDS
 

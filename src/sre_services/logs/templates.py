@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import starmap
 
-from sre_services.logs.model import Line
+from sre_services.logs.model import LogRecord
 
 ANY = "<*>"
 SIMILAR = 0.6
@@ -32,7 +32,7 @@ class Group:
     service: str
     level: str
     tokens: list[str]
-    lines: list[Line] = field(default_factory=list)
+    lines: list[LogRecord] = field(default_factory=list)
 
     @property
     def template(self) -> str:
@@ -41,17 +41,17 @@ class Group:
     def similarity(self, tokens: Sequence[str]) -> float:
         return sum(starmap(str.__eq__, zip(self.tokens, tokens, strict=True))) / len(tokens)
 
-    def take(self, line: Line, tokens: Sequence[str]) -> None:
+    def take(self, line: LogRecord, tokens: Sequence[str]) -> None:
         self.tokens = [mine if mine == its else ANY for mine, its in zip(self.tokens, tokens, strict=True)]
         self.lines.append(line)
 
 
-def groups(lines: Iterable[Line]) -> list[Group]:
+def group_records(lines: Iterable[LogRecord]) -> list[Group]:
     """Every record in exactly one group, in the order in which the groups first appear."""
     buckets: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
     found: list[Group] = []
     for line in lines:
-        tokens = masked(line.message)
+        tokens = mask_variables(line.message)
         bucket = buckets[line.service, line.level, len(tokens)]
         best = max(bucket, key=lambda group: group.similarity(tokens), default=None)
         if best is None or best.similarity(tokens) < SIMILAR:
@@ -62,7 +62,7 @@ def groups(lines: Iterable[Line]) -> list[Group]:
     return found
 
 
-def masked(message: str) -> list[str]:
+def mask_variables(message: str) -> list[str]:
     """The words of a record's first line with numbers, addresses and ids replaced."""
     first = message.partition("\n")[0]
     for pattern, mask in _MASKS:

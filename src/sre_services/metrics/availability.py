@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sre_services.metrics.errors import failing, percent_failed
+from sre_services.metrics.errors import error_percent, error_percent_series
 from sre_services.metrics.model import Measure, MetricStore, Series
 from sre_services.metrics.statistics import mean
 from sre_services.timespan import Window
@@ -26,7 +26,7 @@ class Availability:
     replicas_seen: int
 
 
-def availabilities(store: MetricStore, window: Window, services: Sequence[str]) -> list[Availability]:
+def measure_availability(store: MetricStore, window: Window, services: Sequence[str]) -> list[Availability]:
     """The services that were measured, the worst first."""
     requests = store.series(Measure.REQUESTS_PER_SECOND, window, services)
     up = store.series(Measure.UP, window, services)
@@ -36,7 +36,7 @@ def availabilities(store: MetricStore, window: Window, services: Sequence[str]) 
 
 
 def _availability(service: str, requests: Sequence[Series], up: Sequence[Series]) -> Availability:
-    failed, course = percent_failed(requests, service), failing(requests, service)
+    failed, course = error_percent(requests, service), error_percent_series(requests, service)
     newest = max((series.times[-1] for series in up), default=0.0)
     return Availability(
         service=service,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sre_services.metrics.model import Measure, MetricStore, Series, at
-from sre_services.metrics.statistics import mean, total
+from sre_services.metrics.model import Measure, MetricStore, Series, to_datetime
+from sre_services.metrics.statistics import mean, sum_series
 from sre_services.timespan import Window
 
 
@@ -34,15 +34,15 @@ class ErrorRate:
     calls: Sequence[Calls]
 
 
-def error_rates(store: MetricStore, window: Window, services: Sequence[str]) -> list[ErrorRate]:
+def measure_error_rates(store: MetricStore, window: Window, services: Sequence[str]) -> list[ErrorRate]:
     """The services with requests in the window, the highest share of errors first."""
     requests = store.series(Measure.REQUESTS_PER_SECOND, window, services)
     before = store.series(Measure.REQUESTS_PER_SECOND, window.previous(), services)
-    rates = [_rate(name, requests, before, calls(store, window, name)) for name in services]
+    rates = [_rate(name, requests, before, measure_calls(store, window, name)) for name in services]
     return sorted((rate for rate in rates if rate), key=lambda rate: (-rate.error_percent, rate.service))
 
 
-def calls(store: MetricStore, window: Window, service: str) -> list[Calls]:
+def measure_calls(store: MetricStore, window: Window, service: str) -> list[Calls]:
     """Whom the service calls, the most failing first."""
     made = {series.labels["to"]: mean(series.values) for series in store.series(Measure.CALLS_PER_SECOND, window, [service])}
     failed = {series.labels["to"]: mean(series.values) for series in store.series(Measure.FAILED_CALLS_PER_SECOND, window, [service])}
@@ -50,10 +50,10 @@ def calls(store: MetricStore, window: Window, service: str) -> list[Calls]:
     return sorted(found, key=lambda call: (-call.failed_percent, call.to))
 
 
-def failing(series: Sequence[Series], service: str) -> Series | None:
+def error_percent_series(series: Sequence[Series], service: str) -> Series | None:
     """The percentage of 5xx of one service at each time that has requests; None when there are none."""
     own = [found for found in series if found.service == service]
-    everything, errors = total(own), total(found for found in own if is_error(found))
+    everything, errors = sum_series(own), sum_series(found for found in own if is_error(found))
     points = [(time, _percent(errors.get(time, 0.0), rate)) for time, rate in sorted(everything.items()) if rate > 0]
     return Series(service=service, times=[time for time, _ in points], values=[value for _, value in points]) if points else None
 
@@ -63,7 +63,7 @@ def is_error(series: Series) -> bool:
     return series.labels.get("code", "").startswith("5")
 
 
-def percent_failed(series: Sequence[Series], service: str) -> float | None:
+def error_percent(series: Sequence[Series], service: str) -> float | None:
     """Errors over requests in percent, weighted by requests; None without requests."""
     own = [found for found in series if found.service == service]
     everything = sum(sum(found.values) for found in own)
@@ -71,18 +71,18 @@ def percent_failed(series: Sequence[Series], service: str) -> float | None:
 
 
 def _rate(service: str, requests: Sequence[Series], before: Sequence[Series], made: Sequence[Calls]) -> ErrorRate | None:
-    course = failing(requests, service)
+    course = error_percent_series(requests, service)
     if course is None:
         return None
     peak = max(range(len(course.values)), key=course.values.__getitem__)
     own = [series for series in requests if series.service == service]
     return ErrorRate(
         service=service,
-        requests_per_second=mean(list(total(own).values())),
-        error_percent=percent_failed(requests, service) or 0.0,
-        error_percent_before=percent_failed(before, service),
+        requests_per_second=mean(list(sum_series(own).values())),
+        error_percent=error_percent(requests, service) or 0.0,
+        error_percent_before=error_percent(before, service),
         peak_percent=course.values[peak],
-        peak_at=at(course.times[peak]) if course.values[peak] else None,
+        peak_at=to_datetime(course.times[peak]) if course.values[peak] else None,
         per_second_by_code={series.labels["code"]: mean(series.values) for series in own},
         calls=made,
     )

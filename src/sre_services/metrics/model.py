@@ -52,6 +52,6 @@ class MetricStore(Protocol):
     def series(self, measure: Measure, window: Window, services: Sequence[str]) -> Sequence[Series]: ...
 
 
-def at(seconds: float) -> datetime:
+def to_datetime(seconds: float) -> datetime:
     """A series' time as a datetime."""
     return datetime.fromtimestamp(seconds, UTC)

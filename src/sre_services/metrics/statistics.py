@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sre_services.metrics.model import Series, at
+from sre_services.metrics.model import Series, to_datetime
 
 MOST_POINTS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class SeriesSummary:
     """One measured series. `points` are [time, value]; they are there when one service was asked for."""
 
     service: str
@@ -30,11 +30,11 @@ class Course:
     points: Sequence[tuple[datetime, float]] = ()
 
 
-def course(series: Series, metric: str, unit: str, *, limit: float | None = None, with_points: bool) -> Course:
+def summarize_series(series: Series, metric: str, unit: str, *, limit: float | None = None, with_points: bool) -> SeriesSummary:
     """The series in numbers. It has at least one point."""
     values = series.values
     highest = max(range(len(values)), key=values.__getitem__)
-    return Course(
+    return SeriesSummary(
         service=series.service,
         metric=metric,
         unit=unit,
@@ -42,12 +42,12 @@ def course(series: Series, metric: str, unit: str, *, limit: float | None = None
         mean=mean(values),
         min=min(values),
         max=values[highest],
-        max_at=at(series.times[highest]),
+        max_at=to_datetime(series.times[highest]),
         first=values[0],
         last=values[-1],
         limit=limit,
         max_percent_of_limit=100 * values[highest] / limit if limit else None,
-        points=thinned(series) if with_points else (),
+        points=reduce_points(series) if with_points else (),
     )
 
 
@@ -56,14 +56,16 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def thinned(series: Series) -> list[tuple[datetime, float]]:
+def reduce_points(series: Series) -> list[tuple[datetime, float]]:
     """At most MOST_POINTS points, each the mean of equally many measured ones, at the time of the last of them."""
     size = max(1, -(-len(series.times) // MOST_POINTS))
     starts = range(0, len(series.times), size)
-    return [(at(series.times[min(start + size, len(series.times)) - 1]), mean(series.values[start : start + size])) for start in starts]
+    return [
+        (to_datetime(series.times[min(start + size, len(series.times)) - 1]), mean(series.values[start : start + size])) for start in starts
+    ]
 
 
-def total(several: Iterable[Series]) -> dict[float, float]:
+def sum_series(several: Iterable[Series]) -> dict[float, float]:
     """The sum of series at each time that any of them has."""
     sums: dict[float, float] = {}
     for series in several:

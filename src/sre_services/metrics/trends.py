@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sre_services.metrics.model import Series, at
+from sre_services.metrics.model import Series, to_datetime
 
 type Numbers = NDArray[np.float64]
 
@@ -75,13 +75,13 @@ class Trend:
         return max(jump, course, self.anomalies.worst_score if self.anomalies else 0.0)
 
 
-def trend(series: Series, metric: str, unit: str, threshold: float) -> Trend | None:
+def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> Trend | None:
     """The trend of a series; None when it has too few points for one."""
     if len(series.times) < _FEWEST:
         return None
     times, values, floor = np.asarray(series.times), np.asarray(series.values), _FLOORS.get(unit, 0.0)
-    slope, fit = line(times, values)
-    cuts = drops(values, floor)
+    slope, fit = fit_line(times, values)
+    cuts = find_drops(values, floor)
     between, straight = _between(times, values, cuts)
     course = direction(values, slope, fit, floor)
     sawtooth = bool(cuts) and between > 0 and straight >= _STRAIGHT
@@ -99,12 +99,12 @@ def trend(series: Series, metric: str, unit: str, threshold: float) -> Trend | N
         r_squared=fit,
         drops=len(cuts) if sawtooth else None,
         slope_per_hour_between_drops=between * 3600 if sawtooth else None,
-        change_point=change_point(times, values, threshold, floor),
-        anomalies=anomalies(times, values, threshold, floor),
+        change_point=find_change_point(times, values, threshold, floor),
+        anomalies=find_anomalies(times, values, threshold, floor),
     )
 
 
-def line(times: Numbers, values: Numbers) -> tuple[float, float]:
+def fit_line(times: Numbers, values: Numbers) -> tuple[float, float]:
     """Slope per second of the least-squares line and the share of the variance that it explains."""
     centred, deviations = times - times.mean(), values - values.mean()
     spread, variance = float(centred @ centred), float(deviations @ deviations)
@@ -114,7 +114,7 @@ def line(times: Numbers, values: Numbers) -> tuple[float, float]:
     return covariance / spread, covariance**2 / (spread * variance)
 
 
-def drops(values: Numbers, floor: float) -> list[int]:
+def find_drops(values: Numbers, floor: float) -> list[int]:
     """Indexes at which the series falls by a large part of its range at once."""
     reach = float(values.max() - values.min())
     return (
@@ -122,7 +122,7 @@ def drops(values: Numbers, floor: float) -> list[int]:
     )
 
 
-def change_point(times: Numbers, values: Numbers, threshold: float, floor: float) -> ChangePoint | None:
+def find_change_point(times: Numbers, values: Numbers, threshold: float, floor: float) -> ChangePoint | None:
     """The split into two levels that explains most, where the levels differ noticeably and by `threshold` deviations."""
     sizes = np.arange(1, len(values))
     sums = np.cumsum(values)[:-1]
@@ -135,10 +135,10 @@ def change_point(times: Numbers, values: Numbers, threshold: float, floor: float
     if _same(high - low, max(abs(low), abs(high)), floor):
         return None
     score = abs(high - low) / _noise(np.concatenate([before - low, after - high]), high - low, floor)
-    return ChangePoint(time=at(float(times[split])), before=low, after=high, score=score) if score >= threshold else None
+    return ChangePoint(time=to_datetime(float(times[split])), before=low, after=high, score=score) if score >= threshold else None
 
 
-def anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -> Anomalies | None:
+def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -> Anomalies | None:
     """Points far from the median, several in a row, measured by the median deviation, which outliers don't move."""
     middle = float(np.median(values))
     deviations = np.abs(values - middle)
@@ -150,8 +150,8 @@ def anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -
     worst = int(found[np.argmax(scores[found])])
     return Anomalies(
         count=len(found),
-        first_at=at(float(times[found[0]])),
-        last_at=at(float(times[found[-1]])),
+        first_at=to_datetime(float(times[found[0]])),
+        last_at=to_datetime(float(times[found[-1]])),
         worst=float(values[worst]),
         worst_score=float(scores[worst]),
     )
@@ -177,7 +177,7 @@ def _repeated(far: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[float, float]:
     """The median slope of the parts between drops, and how straight they are; short parts don't count."""
     parts = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
-    lines = [line(part, its) for part, its in parts if len(part) >= _FEWEST]
+    lines = [fit_line(part, its) for part, its in parts if len(part) >= _FEWEST]
     if not lines:
         return 0.0, 0.0
     return float(np.median([slope for slope, _ in lines])), float(np.median([fit for _, fit in lines]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sre_services.metrics.errors import failing
+from sre_services.metrics.errors import error_percent_series
 from sre_services.metrics.model import Measure, MetricStore, Series
-from sre_services.metrics.statistics import Course, course, total
-from sre_services.naming import matching, unknown_service
+from sre_services.metrics.statistics import SeriesSummary, sum_series, summarize_series
+from sre_services.naming import describe_unknown_service, match_names
 from sre_services.timespan import Window
 
 if TYPE_CHECKING:
@@ -21,57 +21,61 @@ _RESOURCES = {
 }
 
 
-def performance(store: MetricStore, window: Window, services: Sequence[str], metric_type: str) -> list[Course]:
+def summarize_performance(store: MetricStore, window: Window, services: Sequence[str], metric_type: str) -> list[SeriesSummary]:
     """Latency percentiles and throughput of each service, service by service."""
-    found: list[Course] = []
+    found: list[SeriesSummary] = []
     for name in services:
         if metric_type in ("all", "latency"):
             quantiles = store.series(Measure.LATENCY_MS, window, [name])
-            found += [course(series, _percentile(series), "ms", with_points=len(services) == 1) for series in quantiles]
+            found += [summarize_series(series, _percentile(series), "ms", with_points=len(services) == 1) for series in quantiles]
         if metric_type in ("all", "throughput") and (series := throughput(store, window, name)):
-            found.append(course(series, "throughput", "requests_per_second", with_points=len(services) == 1))
+            found.append(summarize_series(series, "throughput", "requests_per_second", with_points=len(services) == 1))
     return found
 
 
-def resources(store: MetricStore, window: Window, services: Sequence[str], resource_type: str) -> list[Course]:
+def summarize_resources(store: MetricStore, window: Window, services: Sequence[str], resource_type: str) -> list[SeriesSummary]:
     """CPU, memory and restarts of each pod, the closest to its limit first."""
-    found: list[Course] = []
+    found: list[SeriesSummary] = []
     for name, (measure, limited_by, unit) in _RESOURCES.items():
         if resource_type not in ("all", name):
             continue
         limits = {series.pod: series.values[-1] for series in store.series(limited_by, window, services)} if limited_by else {}
         several = store.series(measure, window, services)
-        found += [course(series, name, unit, limit=limits.get(series.pod), with_points=len(services) == 1) for series in several]
+        found += [summarize_series(series, name, unit, limit=limits.get(series.pod), with_points=len(services) == 1) for series in several]
     return sorted(found, key=lambda item: (-(item.max_percent_of_limit or 0), -(item.last if item.metric == "restarts" else 0), item.pod))
 
 
-def trends(store: MetricStore, window: Window, services: Sequence[str], metric_name: str, threshold: float) -> list[Trend]:
+def analyze_trends(store: MetricStore, window: Window, services: Sequence[str], metric_name: str, threshold: float) -> list[Trend]:
     """The trend of each series of the metric, the most striking first."""
     # numpy's import takes as long as the rest of the start.
-    from sre_services.metrics.trends import trend
+    from sre_services.metrics.trends import analyze_series
 
-    made = (trend(series, name, unit, threshold) for name, unit, series in _series(store, window, services) if metric_name in ("all", name))
+    made = (
+        analyze_series(series, name, unit, threshold)
+        for name, unit, series in _series(store, window, services)
+        if metric_name in ("all", name)
+    )
     return sorted((found for found in made if found), key=lambda found: (-found.notable, found.service, found.pod, found.metric))
 
 
 def throughput(store: MetricStore, window: Window, service: str) -> Series | None:
     """Requests per second over all status codes; None without requests."""
-    sums = sorted(total(store.series(Measure.REQUESTS_PER_SECOND, window, [service])).items())
+    sums = sorted(sum_series(store.series(Measure.REQUESTS_PER_SECOND, window, [service])).items())
     return Series(service=service, times=[time for time, _ in sums], values=[value for _, value in sums]) if sums else None
 
 
-def nothing(store: MetricStore, service: str) -> str:
+def describe_no_series(store: MetricStore, service: str) -> str:
     """What an empty answer means: an unknown service, or nothing measured."""
     known = store.services()
-    if service and not matching(known, service):
-        return unknown_service(known, service)
+    if service and not match_names(known, service):
+        return describe_unknown_service(known, service)
     return "Nothing of this kind was found in this window."
 
 
 def _series(store: MetricStore, window: Window, services: Sequence[str]) -> Iterator[tuple[str, str, Series]]:
     requests = store.series(Measure.REQUESTS_PER_SECOND, window, services)
     for name in services:
-        if series := failing(requests, name):
+        if series := error_percent_series(requests, name):
             yield "error_rate", "percent", series
         if series := throughput(store, window, name):
             yield "throughput", "requests_per_second", series

@@ -17,7 +17,7 @@ _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 
 
-def runbook(file: str, text: str) -> Runbook:
+def parse_runbook(file: str, text: str) -> Runbook:
     """The runbook in a file's text. Raises ValueError with what is wrong."""
     match = _FRONT_MATTER.match(text.replace("\r\n", "\n"))
     if not match:

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from sre_services.answer import Answer, response
+from sre_services.answer import Answer, render_answer
 from sre_services.operation import Operation
-from sre_services.parameters import Service, folded
+from sre_services.parameters import Service, accept_any_case
 from sre_services.runbooks import views
 from sre_services.runbooks.model import Library
-from sre_services.runbooks.scoring import ranked
+from sre_services.runbooks.scoring import rank_runbooks
 
 
 async def _library(request: Request) -> Library:
@@ -29,7 +29,7 @@ IncidentType = Annotated[
 Keyword = Annotated[str, Query(description="Words to look for in titles, symptoms and text.", max_length=200)]
 Severity = Annotated[
     Literal["all", "critical", "high", "medium", "low"],
-    folded("all", "critical", "high", "medium", "low"),
+    accept_any_case("all", "critical", "high", "medium", "low"),
     Query(description="Only runbooks of this severity."),
 ]
 PlaybookId = Annotated[str, Query(description="The playbook_id that search_runbooks gave.", max_length=100)]
@@ -46,42 +46,42 @@ router = APIRouter(route_class=Operation)
 def search_runbooks(library: Provider, incident_type: IncidentType = "", keyword: Keyword = "", severity: Severity = "all") -> Response:
     """Runbooks ranked by how well they fit, each with its playbook_id, file, the heading that fits best and an excerpt. Without
     incident_type and keyword all are listed."""
-    hits = ranked(views.of_severity(library.runbooks(), severity), f"{incident_type} {keyword}")
-    return _answer(library, [views.found(hit) for hit in hits])
+    hits = rank_runbooks(views.select_severity(library.runbooks(), severity), f"{incident_type} {keyword}")
+    return _answer(library, [views.to_search_hit(hit) for hit in hits])
 
 
 @router.get("/runbooks/playbook", operation_id="get_incident_playbook", summary="The steps of one runbook")
 def get_incident_playbook(library: Provider, playbook_id: PlaybookId) -> Response:
     """One runbook: symptoms, numbered steps and escalation. A step with changes=true alters the system and needs a human's
     approval; the others only look."""
-    return _answer(library, [views.playbook(runbook) for runbook in library.runbooks() if runbook.id == playbook_id.strip()])
+    return _answer(library, [views.extract_playbook(runbook) for runbook in library.runbooks() if runbook.id == playbook_id.strip()])
 
 
 @router.get("/runbooks/troubleshooting", operation_id="get_troubleshooting_guide", summary="How to find the cause of an issue")
 def get_troubleshooting_guide(library: Provider, category: Category = "", issue_type: IssueType = "") -> Response:
     """The diagnosis sections of the runbooks that fit, the best first, with the steps that only look."""
-    chosen = views.of_category(library.runbooks(), category)
+    chosen = views.select_category(library.runbooks(), category)
     question = issue_type if chosen else f"{category} {issue_type}"
-    return _answer(library, [views.guide(hit.runbook) for hit in ranked(chosen or library.runbooks(), question)])
+    return _answer(library, [views.extract_guide(hit.runbook) for hit in rank_runbooks(chosen or library.runbooks(), question)])
 
 
 @router.get("/runbooks/escalation", operation_id="get_escalation_procedures", summary="Whom to tell, and when")
 def get_escalation_procedures(library: Provider, severity: Severity = "all", incident_type: IncidentType = "") -> Response:
     """Roles and contacts of the runbooks that fit, with the minutes without progress after which to tell them."""
-    hits = ranked(views.of_severity(library.runbooks(), severity), incident_type)
-    return _answer(library, [views.escalation(hit.runbook) for hit in hits if hit.runbook.escalation])
+    hits = rank_runbooks(views.select_severity(library.runbooks(), severity), incident_type)
+    return _answer(library, [views.extract_escalation(hit.runbook) for hit in hits if hit.runbook.escalation])
 
 
 @router.get("/runbooks/resolutions", operation_id="get_common_resolutions", summary="What usually resolves an issue")
 def get_common_resolutions(library: Provider, issue: Issue = "", service: Service = "") -> Response:
     """The resolution sections of the runbooks that fit, the best first, with the steps that change something. Runbooks that
     name no services are for every service."""
-    chosen = views.for_service(library.runbooks(), service)
-    return _answer(library, [views.resolution(hit.runbook) for hit in ranked(chosen, issue)])
+    chosen = views.select_service(library.runbooks(), service)
+    return _answer(library, [views.extract_resolution(hit.runbook) for hit in rank_runbooks(chosen, issue)])
 
 
 def _answer(library: Library, items: Sequence[object]) -> Response:
     known = [runbook.id for runbook in library.runbooks()]
     note = "" if items else f"No runbook fits. Runbooks: {', '.join(known) or 'none'}."
     more = "Ask with more specific words, or get_incident_playbook for one."
-    return response(Answer(as_of=library.as_of, items=items, summary={"found": len(items)}, note=note, more=more))
+    return render_answer(Answer(as_of=library.as_of, items=items, summary={"found": len(items)}, note=note, more=more))

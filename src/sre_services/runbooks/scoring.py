@@ -32,24 +32,24 @@ class Hit:
     score: float
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Words that carry meaning, in lower case, without their endings: `Crashing_Pods` gives crash and pod."""
     # A word written as one in one place and as two in another must meet.
     apart = _JOINT.sub(" ", text).lower().replace("crashloop", "crash loop").replace("oomkilled", "oom killed")
     return [_ENDINGS.sub("", word) for word in _WORD.findall(apart) if word not in _EMPTY]
 
 
-def ranked(runbooks: Sequence[Runbook], question: str) -> list[Hit]:
+def rank_runbooks(runbooks: Sequence[Runbook], question: str) -> list[Hit]:
     """The runbooks that have a word of the question, the best first; all of them, unscored, without a question."""
-    asked = words(question)
+    asked = split_words(question)
     if not asked:
         return [Hit(runbook, None, 0.0) for runbook in runbooks]
-    scores = bm25([_document(runbook) for runbook in runbooks], asked)
+    scores = score_documents([_document(runbook) for runbook in runbooks], asked)
     hits = [Hit(runbook, _best(runbook.sections, asked), score) for runbook, score in zip(runbooks, scores, strict=True) if score > 0]
     return sorted(hits, key=lambda hit: (-hit.score, hit.runbook.id))
 
 
-def bm25(documents: Sequence[Counter[str]], asked: Iterable[str]) -> list[float]:
+def score_documents(documents: Sequence[Counter[str]], asked: Iterable[str]) -> list[float]:
     """The score of each document for the words asked for."""
     lengths = [document.total() for document in documents]
     usual = sum(lengths) / max(len(lengths), 1) or 1.0
@@ -69,12 +69,12 @@ def _document(runbook: Runbook) -> Counter[str]:
     weighted += [(section.text, 1) for section in runbook.sections]
     counts: Counter[str] = Counter()
     for text, weight in weighted:
-        counts.update({word: count * weight for word, count in Counter(words(text)).items()})
+        counts.update({word: count * weight for word, count in Counter(split_words(text)).items()})
     return counts
 
 
 def _best(sections: Sequence[Section], asked: Sequence[str]) -> Section | None:
-    scores = bm25([Counter(words(f"{section.heading} {section.text}")) for section in sections], asked)
+    scores = score_documents([Counter(split_words(f"{section.heading} {section.text}")) for section in sections], asked)
     return max(zip(scores, sections, strict=True), key=lambda pair: pair[0])[1] if any(scores) else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sre_services.answer import clipped
+from sre_services.answer import clip_text
 from sre_services.runbooks.model import Contact, Runbook, Section, Step
 from sre_services.runbooks.scoring import Hit
 
@@ -14,7 +14,7 @@ _DIAGNOSIS, _RESOLUTION = "diagnosis", "resolution"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchHit:
     """A runbook that fits, with enough to choose by."""
 
     playbook_id: str
@@ -31,7 +31,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbered:
+class NumberedStep:
     """A step with its number in the runbook, by which it is cited and approved."""
 
     number: int
@@ -52,29 +52,29 @@ class Extract:
     severity: str
     symptoms: Sequence[str] = ()
     text: str = ""
-    steps: Sequence[Numbered] = ()
+    steps: Sequence[NumberedStep] = ()
     escalation: Sequence[Contact] = ()
 
 
-def of_severity(runbooks: Sequence[Runbook], severity: str) -> list[Runbook]:
+def select_severity(runbooks: Sequence[Runbook], severity: str) -> list[Runbook]:
     """Those of this severity."""
     return [runbook for runbook in runbooks if severity in ("all", runbook.severity)]
 
 
-def of_category(runbooks: Sequence[Runbook], category: str) -> list[Runbook]:
+def select_category(runbooks: Sequence[Runbook], category: str) -> list[Runbook]:
     """Those of this category, in any case; all without one."""
     return [runbook for runbook in runbooks if category.strip().lower() in ("", runbook.category.lower())]
 
 
-def for_service(runbooks: Sequence[Runbook], service: str) -> list[Runbook]:
+def select_service(runbooks: Sequence[Runbook], service: str) -> list[Runbook]:
     """Those for this service or for every service."""
     return [runbook for runbook in runbooks if not service or not runbook.services or service in runbook.services]
 
 
-def found(hit: Hit) -> Found:
+def to_search_hit(hit: Hit) -> SearchHit:
     """The hit as an item of a list."""
     runbook, section = hit.runbook, hit.section or next(iter(hit.runbook.sections), None)
-    return Found(
+    return SearchHit(
         playbook_id=runbook.id,
         title=runbook.title,
         file=runbook.file,
@@ -85,29 +85,29 @@ def found(hit: Hit) -> Found:
         services=runbook.services,
         incident_types=runbook.incident_types,
         symptoms=runbook.symptoms,
-        excerpt=clipped(section.text, _EXCERPT) if section else "",
+        excerpt=clip_text(section.text, _EXCERPT) if section else "",
     )
 
 
-def playbook(runbook: Runbook) -> Extract:
+def extract_playbook(runbook: Runbook) -> Extract:
     """Everything that is to be done."""
     return _extract(runbook, "Steps", symptoms=runbook.symptoms, steps=_numbered(runbook), escalation=runbook.escalation)
 
 
-def guide(runbook: Runbook) -> Extract:
+def extract_guide(runbook: Runbook) -> Extract:
     """How to find the cause: the diagnosis and the steps that only look."""
     section = _section(runbook, _DIAGNOSIS)
     looking = [step for step in _numbered(runbook) if not step.changes]
     return _extract(runbook, section.heading, symptoms=runbook.symptoms, text=section.text, steps=looking)
 
 
-def resolution(runbook: Runbook) -> Extract:
+def extract_resolution(runbook: Runbook) -> Extract:
     """How to end it: the resolution and the steps that change something."""
     section = _section(runbook, _RESOLUTION)
     return _extract(runbook, section.heading, text=section.text, steps=[step for step in _numbered(runbook) if step.changes])
 
 
-def escalation(runbook: Runbook) -> Extract:
+def extract_escalation(runbook: Runbook) -> Extract:
     """Whom to tell."""
     return _extract(runbook, "Escalation", escalation=runbook.escalation)
 
@@ -118,7 +118,7 @@ def _extract(
     *,
     symptoms: Sequence[str] = (),
     text: str = "",
-    steps: Sequence[Numbered] = (),
+    steps: Sequence[NumberedStep] = (),
     escalation: Sequence[Contact] = (),
 ) -> Extract:
     return Extract(
@@ -139,9 +139,9 @@ def _section(runbook: Runbook, beginning: str) -> Section:
     return next(fitting, Section(heading="", text=""))
 
 
-def _numbered(runbook: Runbook) -> list[Numbered]:
+def _numbered(runbook: Runbook) -> list[NumberedStep]:
     return [_step(number, step) for number, step in enumerate(runbook.steps, start=1)]
 
 
-def _step(number: int, step: Step) -> Numbered:
-    return Numbered(number=number, do=step.do, changes=step.changes, command=step.command, tool=step.tool)
+def _step(number: int, step: Step) -> NumberedStep:
+    return NumberedStep(number=number, do=step.do, changes=step.changes, command=step.command, tool=step.tool)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sre_services.kubernetes import objects
-from sre_services.kubernetes.rollouts import HIDDEN, Surroundings, deployment, differences, settings, shown
+from sre_services.kubernetes.rollouts import HIDDEN, References, compare_settings, flatten_template, hide_secrets, parse_deployment
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,19 @@ from sre_services.kubernetes.rollouts import HIDDEN, Surroundings, deployment, d
 )
 def test_a_quantity(text: str, number: float) -> None:
     """All of Kubernetes' suffixes are understood."""
-    assert objects.quantity(text) == pytest.approx(number)
+    assert objects.parse_quantity(text) == pytest.approx(number)
 
 
 @pytest.mark.parametrize("text", ["", "Mi", "5Q", "five", "5 Mi"])
 def test_what_is_no_quantity(text: str) -> None:
     """It is refused, not guessed."""
     with pytest.raises(ValueError, match="not a Kubernetes quantity"):
-        objects.quantity(text)
+        objects.parse_quantity(text)
 
 
 def test_an_event_of_the_newer_api() -> None:
     """events.k8s.io/v1 has a series, a note and what it regards."""
-    event = objects.event(
+    event = objects.parse_event(
         {
             "metadata": {"namespace": "n", "creationTimestamp": "2026-11-20T10:00:00Z"},
             "regarding": {"kind": "Pod", "name": "p", "namespace": "n"},
@@ -55,18 +55,20 @@ def test_an_event_of_the_newer_api() -> None:
 
 def test_a_pod_that_waits_to_be_scheduled() -> None:
     """It has no container statuses yet: the containers are there, not ready, with no state."""
-    pod = objects.pod({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}, "status": {"phase": "Pending"}})
+    pod = objects.parse_pod(
+        {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}, "status": {"phase": "Pending"}}
+    )
     assert (pod.ready, pod.restarts, pod.containers[0].state) == (False, 0, None)
 
 
 def test_a_pod_that_has_finished() -> None:
     """A job's pod that succeeded is not something unready."""
-    assert objects.pod({"metadata": {"name": "p"}, "status": {"phase": "Succeeded"}}).ready
+    assert objects.parse_pod({"metadata": {"name": "p"}, "status": {"phase": "Succeeded"}}).ready
 
 
 def test_taints_and_cordon() -> None:
     """A node says whether it takes pods."""
-    node = objects.node(
+    node = objects.parse_node(
         {"metadata": {"name": "n"}, "spec": {"unschedulable": True, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}]}}, 0, {}
     )
     assert (node.unschedulable, node.taints, node.ready) == (True, ("k=v:NoSchedule",), False)
@@ -91,7 +93,7 @@ def test_revisions_and_their_differences() -> None:
         **replica_set(9, new),
         "metadata": {"name": "e-9", "namespace": "n", "ownerReferences": [{"kind": "Deployment", "name": "e"}]},
     }
-    found = deployment(document, (replica_set(2, old), stranger, replica_set(10, new)), Surroundings())
+    found = parse_deployment(document, (replica_set(2, old), stranger, replica_set(10, new)), References())
     assert [revision.revision for revision in found.revisions] == [10, 2]
     assert [(change.path, change.before, change.after) for change in found.revisions[0].changes] == [
         ("containers.c.args", "", '["-v"]'),
@@ -104,19 +106,19 @@ def test_revisions_and_their_differences() -> None:
 
 def test_the_configuration_behind_a_reference() -> None:
     """The values of a ConfigMap count as the container's environment, so a changed value shows itself."""
-    around = Surroundings(config_maps={("n", "cfg-bcdf2456gh"): {"HOST": "a"}, ("n", "cfg-zxwv9876bc"): {"HOST": "b"}})
+    around = References(config_maps={("n", "cfg-bcdf2456gh"): {"HOST": "a"}, ("n", "cfg-zxwv9876bc"): {"HOST": "b"}})
     old, new = (
-        settings(template(envFrom=[{"configMapRef": {"name": name}}]), "n", around) for name in ("cfg-bcdf2456gh", "cfg-zxwv9876bc")
+        flatten_template(template(envFrom=[{"configMapRef": {"name": name}}]), "n", around) for name in ("cfg-bcdf2456gh", "cfg-zxwv9876bc")
     )
-    assert [change.path for change in differences(old, new)] == ["containers.c.env.HOST", "containers.c.envFrom.configMap/cfg"]
+    assert [change.path for change in compare_settings(old, new)] == ["containers.c.env.HOST", "containers.c.envFrom.configMap/cfg"]
 
 
 def test_values_that_look_secret() -> None:
     """A value is hidden by its name, a password in a URL by its place; that it changed is still told."""
-    assert shown("API_TOKEN", "abc") == HIDDEN
-    assert shown("DB_URL", "postgres://app:hunter2@db:5432/x") == "postgres://app:***@db:5432/x"
-    assert shown("args", '["--db-password=hunter2","-v"]') == '["--db-password=***","-v"]'
-    (change,) = differences({"env.DB_PASSWORD": "one"}, {"env.DB_PASSWORD": "two"})
+    assert hide_secrets("API_TOKEN", "abc") == HIDDEN
+    assert hide_secrets("DB_URL", "postgres://app:hunter2@db:5432/x") == "postgres://app:***@db:5432/x"
+    assert hide_secrets("args", '["--db-password=hunter2","-v"]') == '["--db-password=***","-v"]'
+    (change,) = compare_settings({"env.DB_PASSWORD": "one"}, {"env.DB_PASSWORD": "two"})
     assert (change.before, change.after) == (HIDDEN, HIDDEN)
 
 
@@ -127,7 +129,7 @@ def test_where_a_value_comes_from() -> None:
         {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ]
     pod_template = template(env=env, envFrom=[{"secretRef": {"name": "all"}}])
-    found = deployment({"metadata": {"name": "d"}, "spec": {"template": pod_template}}, (), Surroundings())
+    found = parse_deployment({"metadata": {"name": "d"}, "spec": {"template": pod_template}}, (), References())
     assert [variable.value_from for variable in found.containers[0].env] == ["secret/s:k", "field/metadata.name"]
     assert found.containers[0].config_references == ("secret/all",)
 
@@ -140,5 +142,5 @@ def test_hosts_that_no_service_has() -> None:
         {"name": "C", "value": "example.com"},
     ]
     document = {"metadata": {"name": "d", "namespace": "n"}, "spec": {"template": template(env=env)}}
-    found = deployment(document, (), Surroundings(services=frozenset({("n", "here")})))
+    found = parse_deployment(document, (), References(services=frozenset({("n", "here")})))
     assert found.unknown_hosts == ("containers.c.env.B: no Service gone in namespace m",)

@@ -7,22 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_core import clock
-from sre_services.logs.lines import level, records
-from sre_services.logs.model import Line
+from sre_services.logs.kubectl_lines import parse_level, parse_records
+from sre_services.logs.model import LogRecord
 from sre_services.logs.search import Pattern
-from sre_services.logs.templates import groups, masked
+from sre_services.logs.templates import group_records, mask_variables
 
 TIME = "2026-11-20T10:00:00.123456789Z"
 
 
-def line(message: str, number: int = 0) -> Line:
-    return Line(id=f"s:{number}", time=clock.parse("2026-11-20T10:00:00Z"), service="s", pod="p", level=level(message), message=message)
+def line(message: str, number: int = 0) -> LogRecord:
+    return LogRecord(
+        id=f"s:{number}", time=clock.parse("2026-11-20T10:00:00Z"), service="s", pod="p", level=parse_level(message), message=message
+    )
 
 
 def test_both_forms_of_kubectl() -> None:
     """With --prefix the pod is known; without it, it is empty. The id is file and line."""
     text = f"[pod/web-1/app] {TIME} INFO one\n{TIME} ERROR two\nno time at all\n\n{TIME}\n"
-    found = list(records(text, "web", clock.parse))
+    found = list(parse_records(text, "web", clock.parse))
     assert [(record.id, record.pod, record.level, record.message) for record in found] == [
         ("web:1", "web-1", "INFO", "INFO one"),
         ("web:2", "", "ERROR", "ERROR two"),
@@ -33,7 +35,7 @@ def test_both_forms_of_kubectl() -> None:
 def test_a_stack_trace() -> None:
     """It belongs to the record above it, of the same pod."""
     text = f"{TIME} ERROR boom\n{TIME} \tat a.b(C.java:1)\n{TIME} Caused by: x\n{TIME} INFO next\n"
-    found = list(records(text, "web", clock.parse))
+    found = list(parse_records(text, "web", clock.parse))
     assert [record.message for record in found] == ["ERROR boom\n\tat a.b(C.java:1)\nCaused by: x", "INFO next"]
 
 
@@ -53,27 +55,27 @@ def test_a_stack_trace() -> None:
 )
 def test_a_level(message: str, expected: str) -> None:
     """The word at the beginning decides; one within the message does not."""
-    assert level(message) == expected
+    assert parse_level(message) == expected
 
 
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
     """Whatever a program writes, reading its log does not fail, and every record is in exactly one group."""
-    found = list(records(f"{TIME} {text}\n{TIME} INFO end\n", "s", clock.parse))
-    assert sum(len(group.lines) for group in groups(found)) == len(found)
+    found = list(parse_records(f"{TIME} {text}\n{TIME} INFO end\n", "s", clock.parse))
+    assert sum(len(group.lines) for group in group_records(found)) == len(found)
 
 
 def test_what_is_masked() -> None:
     """Numbers, ids and addresses are variable; words are not."""
     text = "user-42 from 10.0.0.7:443 took 12.5ms id 5f2c9a1be0d3 uuid 123e4567-e89b-12d3-a456-426614174000 status 503"
-    assert " ".join(masked(text)) == "user-<*> from <*> took <*>ms id <*> uuid <*> status <*>"
+    assert " ".join(mask_variables(text)) == "user-<*> from <*> took <*>ms id <*> uuid <*> status <*>"
 
 
 def test_templates() -> None:
     """Records that differ in one word of several merge, those of another level or length don't."""
     lines = [line(f"INFO loaded {name} from disk in cache") for name in ("alpha", "beta", "gamma")]
     lines += [line("ERROR loaded alpha from disk in cache"), line("INFO loaded alpha")]
-    assert [(group.template, len(group.lines)) for group in groups(lines)] == [
+    assert [(group.template, len(group.lines)) for group in group_records(lines)] == [
         ("INFO loaded <*> from disk in cache", 3),
         ("ERROR loaded alpha from disk in cache", 1),
         ("INFO loaded alpha", 1),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sre_services.runbooks.markdown import runbook
-from sre_services.runbooks.scoring import words
+from sre_services.runbooks.markdown import parse_runbook
+from sre_services.runbooks.scoring import split_words
 
 from ..conftest import Asked, application
 
@@ -99,12 +99,12 @@ def test_a_step_that_does_not_say(copied: Callable[[str], Path]) -> None:
 
 def test_sections_and_line_ends() -> None:
     """Text before the first heading is an introduction; Windows' line ends are fine."""
-    found = runbook("f.md", "---\r\nid: x\r\ntitle: X\r\nseverity: low\r\n---\r\nHello\r\n## Diagnosis\r\nLook.\r\n")
+    found = parse_runbook("f.md", "---\r\nid: x\r\ntitle: X\r\nseverity: low\r\n---\r\nHello\r\n## Diagnosis\r\nLook.\r\n")
     assert [(section.heading, section.text) for section in found.sections] == [("Introduction", "Hello"), ("Diagnosis", "Look.")]
 
 
 def test_words() -> None:
     """Endings, case, underscores and joined names don't matter."""
-    assert words("Crashing_Pods") == words("crash pod")
-    assert words("CrashLoopBackOff")[:2] == ["crash", "loop"]
-    assert words("OOMKilled") == ["oom", "kill"]
+    assert split_words("Crashing_Pods") == split_words("crash pod")
+    assert split_words("CrashLoopBackOff")[:2] == ["crash", "loop"]
+    assert split_words("OOMKilled") == ["oom", "kill"]

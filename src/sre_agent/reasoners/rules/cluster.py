@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from sre_agent.observations import Change, Event, Node, Pod, Workload
 from sre_agent.reasoners.rules.signals import Kind, Signal
-from sre_agent.scene import Change, Event, Node, Pod, Workload
 from sre_core import clock
 
 # How long before the time that is looked at a change may have been made and still be the trigger.

@@ -57,7 +57,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Signs:
+class ServiceSignals:
     """The signals of one service, by kind."""
 
     service: str
@@ -77,7 +77,7 @@ class Signs:
         return tuple(sorted(fitting, key=lambda change: change.at or failure)[-1:])
 
 
-def bad_configuration(signs: Signs) -> Candidate | None:
+def bad_configuration(signs: ServiceSignals) -> Candidate | None:
     """A service that ends by itself at start, says what it can't use, and was given it by a change."""
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START)
     if not failing:
@@ -109,7 +109,7 @@ def bad_configuration(signs: Signs) -> Candidate | None:
     )
 
 
-def memory_leak(signs: Signs) -> Candidate | None:
+def memory_leak(signs: ServiceSignals) -> Candidate | None:
     """Memory that only grows until the kernel ends the container."""
     rising, killed, words = signs.of(Kind.MEMORY_RISING), signs.of(Kind.OOM_KILL), signs.of(Kind.MEMORY_WORDS)
     if not rising and not killed:
@@ -137,34 +137,34 @@ def memory_leak(signs: Signs) -> Candidate | None:
     )
 
 
-def image_pull(signs: Signs) -> Candidate | None:
+def image_pull(signs: ServiceSignals) -> Candidate | None:
     """An image that can't be pulled."""
     return _direct(signs, Kind.IMAGE_PULL, "image_pull_failure", "runs pods whose image can't be pulled", "image pull back off")
 
 
-def unschedulable(signs: Signs) -> Candidate | None:
+def unschedulable(signs: ServiceSignals) -> Candidate | None:
     """Pods for which no node has room or is allowed."""
     return _direct(signs, Kind.UNSCHEDULABLE, "unschedulable", "has pods that no node can take", "pod pending unschedulable")
 
 
-def scaled_to_zero(signs: Signs) -> Candidate | None:
+def scaled_to_zero(signs: ServiceSignals) -> Candidate | None:
     """Nothing runs because nothing was asked to."""
     return _direct(signs, Kind.SCALED_TO_ZERO, "scaled_to_zero", "is scaled to zero replicas", "deployment scaled to zero")
 
 
-def cannot_start(signs: Signs) -> Candidate | None:
+def cannot_start(signs: ServiceSignals) -> Candidate | None:
     """A container that Kubernetes itself can't create: a missing ConfigMap, Secret, volume or command."""
     return _direct(
         signs, Kind.CANNOT_START, "container_cannot_start", "has containers that can't be created", "container create config error"
     )
 
 
-def node_problem(signs: Signs) -> Candidate | None:
+def node_problem(signs: ServiceSignals) -> Candidate | None:
     """A node that is not ready or under pressure."""
     return _direct(signs, Kind.NODE_PROBLEM, "node_problem", "is a node that is not ready or under pressure", "node not ready pressure")
 
 
-def cpu_saturation(signs: Signs) -> Candidate | None:
+def cpu_saturation(signs: ServiceSignals) -> Candidate | None:
     """A service at its CPU limit that also answers worse."""
     saturated, worse = signs.of(Kind.CPU_SATURATED), signs.of(Kind.DEGRADED)
     if not saturated:
@@ -186,7 +186,7 @@ def cpu_saturation(signs: Signs) -> Candidate | None:
     )
 
 
-def failing_after_change(signs: Signs) -> Candidate | None:
+def failing_after_change(signs: ServiceSignals) -> Candidate | None:
     """A service that crashes or fails since it was changed, while nothing says why: a suspicion, never a conclusion."""
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START, Kind.DEGRADED, Kind.ERROR_BURST)
     change = signs.changes_before(signs.first(Kind.CRASH_LOOP, Kind.CANNOT_START, Kind.DEGRADED, Kind.ERROR_BURST))
@@ -204,7 +204,7 @@ def failing_after_change(signs: Signs) -> Candidate | None:
     )
 
 
-KINDS: tuple[Callable[[Signs], Candidate | None], ...] = (
+KINDS: tuple[Callable[[ServiceSignals], Candidate | None], ...] = (
     bad_configuration,
     memory_leak,
     image_pull,
@@ -217,14 +217,14 @@ KINDS: tuple[Callable[[Signs], Candidate | None], ...] = (
 )
 
 
-def candidates(signs: Signs) -> Iterator[Candidate]:
+def find_candidates(signs: ServiceSignals) -> Iterator[Candidate]:
     """Every kind of cause that some signal of the service speaks for."""
     for kind in KINDS:
         if candidate := kind(signs):
             yield candidate
 
 
-def _direct(signs: Signs, kind: Kind, name: str, what: str, search: str) -> Candidate | None:
+def _direct(signs: ServiceSignals, kind: Kind, name: str, what: str, search: str) -> Candidate | None:
     """A kind that its own signal states outright; a change shortly before and missing replicas add to it."""
     stated = signs.of(kind)
     if not stated:

@@ -1,4 +1,4 @@
-"""What log lines say: faulty configuration, peers that don't answer, memory that runs out, errors that became many."""
+"""What log lines say: faulty configuration, names that don't answer, memory that runs out, errors that became many."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from sre_agent.reasoners.rules import words
-from sre_agent.reasoners.rules.peers import Peers
+from sre_agent.observations import ErrorCount, LogLine
+from sre_agent.reasoners.rules import error_patterns
+from sre_agent.reasoners.rules.service_graph import ServiceNames
 from sre_agent.reasoners.rules.signals import Kind, Signal
-from sre_agent.scene import ErrorCount, LogLine
 
 BURST = 10  # errors below which a service has had a hiccup
 GREW = 3  # times more than in the window before
@@ -17,18 +17,18 @@ _LATE = datetime.max.replace(tzinfo=UTC)
 _BAD = frozenset({"ERROR", "FATAL"})
 
 
-def detect(lines: tuple[LogLine, ...], peers: Peers) -> Iterator[Signal]:
-    """Signals of all lines at WARN and above; lines without a level count by their words."""
+def detect(lines: tuple[LogLine, ...], names: ServiceNames) -> Iterator[Signal]:
+    """Signals of all lines at WARN and above; lines without a level count by their error_patterns."""
     loud = [line for line in lines if line.level not in {"INFO", "DEBUG"}]
-    yield from _first_of_each(_about(line, peers) for line in loud)
+    yield from _first_of_each(_about(line, names) for line in loud)
 
 
-def _about(line: LogLine, peers: Peers) -> Signal | None:
+def _about(line: LogLine, names: ServiceNames) -> Signal | None:
     """What one line complains of. A peer that is named and can't be reached is the peer's matter, not the line's author's."""
-    configured, unreachable = words.configuration(line.message), words.connection(line.message)
-    named = (configured or unreachable or words.About("", "")).name
-    peer = peers.named_by(named, but=line.service) or (peers.mentioned_in(line.message, but=line.service) if not configured else "")
-    if words.memory(line.message) and not configured:
+    configured, unreachable = error_patterns.find_configuration_error(line.message), error_patterns.find_connection_error(line.message)
+    named = (configured or unreachable or error_patterns.Complaint("", "")).name
+    peer = names.named_by(named, but=line.service) or (names.mentioned_in(line.message, but=line.service) if not configured else "")
+    if error_patterns.mentions_memory(line.message) and not configured:
         return _signal(Kind.MEMORY_WORDS, line)
     if configured and configured.what == "host" and peer:
         return _signal(Kind.PEER_ERROR, line, subject=configured.name, peer=peer)

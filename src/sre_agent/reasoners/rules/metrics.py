@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sre_agent.observations import Availability, ErrorRate, Observations, Trend, Usage
 from sre_agent.reasoners.rules.signals import Kind, Signal
-from sre_agent.scene import Availability, ErrorRate, Scene, Trend, Usage
 from sre_core import clock
 
 GROWTH = 0.2  # of its lowest level: less is noise
@@ -14,21 +14,21 @@ ERRORS_MATTER = 1.0  # percent of all answers
 WORSE = 2.0  # times the level before
 
 
-def detect(scene: Scene) -> Iterator[Signal]:
+def detect(observations: Observations) -> Iterator[Signal]:
     """Signals of all series."""
-    usages = {(usage.metric, usage.pod): usage for usage in scene.usages}
-    for trend in scene.trends:
+    usages = {(usage.metric, usage.pod): usage for usage in observations.usages}
+    for trend in observations.trends:
         if trend.metric == "memory":
             yield from _memory(trend, usages.get(("memory", trend.pod)))
         elif trend.metric in {"latency", "error_rate"}:
             yield from _degraded(trend)
-    for usage in scene.usages:
+    for usage in observations.usages:
         if usage.metric == "cpu" and usage.limit and usage.last >= usage.limit * NEAR / 100:
             what = f"pod {usage.pod} of {usage.service} uses {100 * usage.last / usage.limit:.0f} % of its CPU limit"
             yield Signal(kind=Kind.CPU_SATURATED, service=usage.service, what=what, sources=(usage.source,))
-    for rate in scene.error_rates:
+    for rate in observations.error_rates:
         yield from _error_rate(rate)
-    for availability in scene.availabilities:
+    for availability in observations.availabilities:
         yield from _availability(availability)
 
 

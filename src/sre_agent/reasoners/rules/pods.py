@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sre_agent.reasoners.rules import words
+from sre_agent.observations import Container, Pod
+from sre_agent.reasoners.rules import error_patterns
 from sre_agent.reasoners.rules.signals import Kind, Signal
-from sre_agent.scene import Container, Pod
 from sre_core import clock
 
 _CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
@@ -30,8 +30,8 @@ def _container(pod: Pod, container: Container, since: datetime) -> Iterator[Sign
     if container.reason in _IMAGE_PULL:
         yield _signal(Kind.IMAGE_PULL, pod, f"{where} can't pull its image ({container.reason}): {container.message}", pod.created)
     elif container.reason in _CANNOT_START or container.last_reason in _CANNOT_START:
-        words = container.message or container.last_message
-        yield _signal(Kind.CANNOT_START, pod, f"{where} can't start ({container.reason or container.last_reason}): {words}", pod.created)
+        message = container.message or container.last_message
+        yield _signal(Kind.CANNOT_START, pod, f"{where} can't start ({container.reason or container.last_reason}): {message}", pod.created)
     elif container.restarts or container.reason == "CrashLoopBackOff":
         yield _restarted(pod, container, where, since)
 
@@ -56,7 +56,7 @@ def _restarted(pod: Pod, container: Container, where: str, since: datetime) -> S
 def _last_words(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
     """What a container wrote as it ended, where Kubernetes kept it, is as good as a line of its log."""
     message = container.last_message or container.message
-    found = words.configuration(message) if container.restarts else None
+    found = error_patterns.find_configuration_error(message) if container.restarts else None
     if found and (container.last_finished is None or container.last_finished >= since):
         what = f"{pod.service} said as it ended: {message[:300]}"
         yield Signal(

@@ -1,4 +1,4 @@
-"""From a judgement to a report: every claim is recorded with its evidence, or not made."""
+"""From a diagnosis to a report: every claim is recorded with its evidence, or not made."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import datetime
 
 from sre_agent.evidence import Answer, EvidenceLog, Excerpt
 from sre_agent.finding import CONCLUSION_NEEDS, Finding, Rejected, accept
+from sre_agent.observations import Observations, Runbook
 from sre_agent.reading import part, text
-from sre_agent.reasoners.rules.judge import Judgement, RuledOut
+from sre_agent.reasoners.rules.diagnose import Diagnosis, RuledOut
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.report import Claim, Confidence, Gap, Report, RootCause, Step
-from sre_agent.scene import Runbook, Scene
 from sre_agent.scope import Scope
 from sre_core import clock
 
@@ -33,11 +33,11 @@ class Inquiry:
     started_at: datetime
 
 
-def report(inquiry: Inquiry, scene: Scene, judgement: Judgement, log: EvidenceLog) -> Report:
+def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> Report:
     """The report of one investigation. A root cause without enough evidence becomes "not enough evidence" here at the latest."""
-    cause = _root_cause(judgement, log)
-    verdict = "not_enough_evidence" if judgement.cause and not cause else judgement.verdict
-    findings = _accepted((*_asked_about(inquiry.scope, scene, judgement, log), *_findings(judgement, log)), log)
+    cause = _root_cause(diagnosis, log)
+    verdict = "not_enough_evidence" if diagnosis.cause and not cause else diagnosis.verdict
+    findings = _accepted((*_asked_about(inquiry.scope, observations, diagnosis, log), *_findings(diagnosis, log)), log)
     return Report(
         investigation_id=log.investigation_id,
         prompt=inquiry.prompt,
@@ -48,17 +48,17 @@ def report(inquiry: Inquiry, scene: Scene, judgement: Judgement, log: EvidenceLo
         verdict=verdict,
         root_cause=cause,
         findings=findings,
-        timeline=_accepted(_timeline(judgement, log), log),
-        ruled_out=_accepted((_excluded(found, log) for found in judgement.ruled_out), log),
-        gaps=(*scene.gaps, *_gap_of_suspicion(judgement)),
-        checked=_accepted(_checked(scene.answers, log), log),
-        next_steps=_steps(scene.runbooks, log) if verdict != "nothing_wrong" else (),
+        timeline=_accepted(_timeline(diagnosis, log), log),
+        ruled_out=_accepted((_excluded(found, log) for found in diagnosis.ruled_out), log),
+        gaps=(*observations.gaps, *_gap_of_suspicion(diagnosis)),
+        checked=_accepted(_checked(observations.answers, log), log),
+        next_steps=_steps(observations.runbooks, log) if verdict != "nothing_wrong" else (),
         evidence=tuple(log),
     )
 
 
-def _root_cause(judgement: Judgement, log: EvidenceLog) -> RootCause | None:
-    cause = judgement.cause
+def _root_cause(diagnosis: Diagnosis, log: EvidenceLog) -> RootCause | None:
+    cause = diagnosis.cause
     if cause is None:
         return None
     cited = _cite(cause.signals, log)[:MOST_CITATIONS]
@@ -70,28 +70,28 @@ def _root_cause(judgement: Judgement, log: EvidenceLog) -> RootCause | None:
         summary=cause.summary,
         confidence=Confidence(cause.score),
         reasons=tuple(f"{reason.because} ({reason.points:+.2f})" for reason in cause.reasons),
-        affected=judgement.affected,
+        affected=diagnosis.affected,
         evidence=cited,
     )
 
 
-def _asked_about(scope: Scope, scene: Scene, judgement: Judgement, log: EvidenceLog) -> list[Claim]:
+def _asked_about(scope: Scope, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
     """The service that the question names gets an answer of its own, also when it is well."""
-    if not scope.service or any(signal.service == scope.service for signal in judgement.symptoms):
+    if not scope.service or any(signal.service == scope.service for signal in diagnosis.symptoms):
         return []
-    sources = [rate.source for rate in scene.error_rates if rate.service == scope.service]
-    sources += [workload.source for workload in scene.workloads if workload.service == scope.service]
+    sources = [rate.source for rate in observations.error_rates if rate.service == scope.service]
+    sources += [workload.source for workload in observations.workloads if workload.service == scope.service]
     what = f"{scope.service} itself shows no sign of trouble"
     return [Claim(what=what, evidence=tuple(log.record(source) for source in sources))]
 
 
-def _findings(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
+def _findings(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
     """What the cause rests on, then other symptoms; without a cause the symptoms and what is suspected."""
-    cause = judgement.cause
-    found = [*cause.signals, *judgement.symptoms] if cause else list(judgement.symptoms)
+    cause = diagnosis.cause
+    found = [*cause.signals, *diagnosis.symptoms] if cause else list(diagnosis.symptoms)
     claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in _few_of_each(found)]
-    if judgement.suspicion:
-        suspicion = judgement.suspicion
+    if diagnosis.suspicion:
+        suspicion = diagnosis.suspicion
         what = f"Suspected, not concluded: {suspicion.summary} (confidence {Confidence(suspicion.score).word}, {suspicion.score:.2f})"
         claims.insert(0, Claim(what=what, why=suspicion.missing, evidence=_cite(suspicion.signals, log)))
     return claims[:MOST_FINDINGS]
@@ -105,13 +105,13 @@ def _few_of_each(signals: Iterable[Signal]) -> list[Signal]:
     return [signal for group in groups.values() for signal in group[:OF_ONE_KIND]]
 
 
-def _timeline(judgement: Judgement, log: EvidenceLog) -> list[Claim]:
+def _timeline(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
     """What happened when, oldest first: the change, failures and complaints, without what was ruled out."""
-    cause = judgement.cause
-    concerned = {cause.service, *judgement.affected} if cause else {signal.service for signal in judgement.symptoms}
+    cause = diagnosis.cause
+    concerned = {cause.service, *diagnosis.affected} if cause else {signal.service for signal in diagnosis.symptoms}
     dated = [
         signal
-        for signal in judgement.signals
+        for signal in diagnosis.signals
         if signal.at and signal.service in concerned and signal.kind not in _NOT_NOW and (not cause or signal.kind is not Kind.CHANGED)
     ]
     dated += [signal for signal in cause.signals if signal.kind is Kind.CHANGED] if cause else []
@@ -152,8 +152,8 @@ def _brief(value: object) -> str:
     return str(value)
 
 
-def _gap_of_suspicion(judgement: Judgement) -> tuple[Gap, ...]:
-    suspicion = judgement.suspicion
+def _gap_of_suspicion(diagnosis: Diagnosis) -> tuple[Gap, ...]:
+    suspicion = diagnosis.suspicion
     return (Gap(f"What would decide whether {suspicion.summary}", suspicion.missing),) if suspicion and suspicion.missing else ()
 
 

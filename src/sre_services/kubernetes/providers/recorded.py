@@ -10,8 +10,8 @@ from typing import Any
 from sre_core.problem import Refused
 from sre_services.kubernetes import objects, rollouts
 from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Usage
-from sre_services.kubernetes.usage import usages
-from sre_services.recording import Recording, damaged
+from sre_services.kubernetes.usage import join_usage
+from sre_services.recording import Recording, damaged_file_problem
 from sre_services.timespan import Window
 
 
@@ -20,8 +20,8 @@ class Recorded:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._pods = self._all("pods.json", objects.pod)
-        self._events = tuple(sorted(self._all("events.json", objects.event), key=lambda event: event.last_timestamp, reverse=True))
+        self._pods = self._all("pods.json", objects.parse_pod)
+        self._events = tuple(sorted(self._all("events.json", objects.parse_event), key=lambda event: event.last_timestamp, reverse=True))
         self._usage = self._all("podmetrics.json", dict)
         self._nodes = self._read_nodes()
         self._deployments = self._read_deployments()
@@ -47,7 +47,7 @@ class Recorded:
         return tuple(event for event in self._events if event.last_timestamp in window)
 
     def usage(self, namespace: str | None) -> tuple[Usage, ...]:
-        return tuple(usages(self.pods(namespace), self._usage))
+        return tuple(join_usage(self.pods(namespace), self._usage))
 
     def nodes(self) -> tuple[Node, ...]:
         return self._nodes
@@ -56,16 +56,17 @@ class Recorded:
         running = Counter(pod.node for pod in self._pods if pod.phase == "Running")
         used: dict[str, Mapping[str, Any]] = dict(self._all("nodemetrics.json", lambda found: (found["metadata"]["name"], found["usage"])))
         return self._all(
-            "nodes.json", lambda found: objects.node(found, running[found["metadata"]["name"]], used.get(found["metadata"]["name"], {}))
+            "nodes.json",
+            lambda found: objects.parse_node(found, running[found["metadata"]["name"]], used.get(found["metadata"]["name"], {})),
         )
 
     def _read_deployments(self) -> tuple[Deployment, ...]:
-        around = rollouts.Surroundings(
+        around = rollouts.References(
             config_maps=dict(self._all("configmaps.json", lambda found: (_key(found), found.get("data", {})))),
             services=frozenset(self._all("services.json", _key)),
         )
         replica_sets = self._all("replicasets.json", dict)
-        return self._all("deployments.json", lambda found: rollouts.deployment(found, replica_sets, around))
+        return self._all("deployments.json", lambda found: rollouts.parse_deployment(found, replica_sets, around))
 
     def _all[T](self, file: str, made: Callable[[Any], T]) -> tuple[T, ...]:
         """Each object of a List as `made` has it. Raises Refused, naming the file, when one is not what it should be."""
@@ -73,7 +74,7 @@ class Recorded:
             return tuple(made(document) for document in self._recording.kubernetes_list(file))
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             path = self._recording.folder / "kubernetes" / file
-            raise Refused(damaged(path, f"An object in it is not as the Kubernetes API writes it: {fault!r}.")) from None
+            raise Refused(damaged_file_problem(path, f"An object in it is not as the Kubernetes API writes it: {fault!r}.")) from None
 
 
 def _key(document: Any) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sre_core.problem import Refused
-from sre_services.logs.lines import records
-from sre_services.logs.model import Line
-from sre_services.recording import Recording, damaged
+from sre_services.logs.kubectl_lines import parse_records
+from sre_services.logs.model import LogRecord
+from sre_services.recording import Recording, damaged_file_problem
 from sre_services.timespan import Window
 
 
@@ -27,12 +27,12 @@ class Recorded:
     def services(self) -> tuple[str, ...]:
         return tuple(self._lines)
 
-    def lines(self, window: Window, services: Sequence[str]) -> list[Line]:
+    def lines(self, window: Window, services: Sequence[str]) -> list[LogRecord]:
         found = [line for service in services for line in self._lines.get(service, ()) if line.time in window]
         return sorted(found, key=lambda line: line.time)
 
-    def _read(self, path: Path) -> tuple[Line, ...]:
+    def _read(self, path: Path) -> tuple[LogRecord, ...]:
         try:
-            return tuple(records(path.read_text(encoding="utf-8", errors="replace"), path.stem, self._recording.moved))
+            return tuple(parse_records(path.read_text(encoding="utf-8", errors="replace"), path.stem, self._recording.moved))
         except (ValueError, OverflowError) as fault:
-            raise Refused(damaged(path, f"A line's time is none: {fault}.")) from None
+            raise Refused(damaged_file_problem(path, f"A line's time is none: {fault}.")) from None

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sre_core.problem import Refused
-from sre_services.metrics import matrix
+from sre_services.metrics import prometheus
 from sre_services.metrics.model import Measure, Series
-from sre_services.recording import Recording, damaged
+from sre_services.recording import Recording, damaged_file_problem
 from sre_services.timespan import Window
 
 
@@ -38,9 +38,9 @@ class Recorded:
     def _read(self, path: Path) -> None:
         shift = self._recording.shift.total_seconds()
         try:
-            results = matrix.results(self._recording.json(f"metrics/{path.name}"))
+            results = prometheus.read_results(self._recording.json(f"metrics/{path.name}"))
             for measure in Measure:
-                found = (matrix.series(result, measure, lambda time: time + shift) for result in results)
+                found = (prometheus.parse_series(result, measure, lambda time: time + shift) for result in results)
                 self._series[measure] += [series for series in found if series is not None]
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
-            raise Refused(damaged(path, f"It is not an answer of Prometheus' query_range: {fault}.")) from None
+            raise Refused(damaged_file_problem(path, f"It is not an answer of Prometheus' query_range: {fault}.")) from None

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sre_core.problem import Refused
-from sre_services.recording import Recording, damaged
-from sre_services.runbooks.markdown import runbook
+from sre_services.recording import Recording, damaged_file_problem
+from sre_services.runbooks.markdown import parse_runbook
 from sre_services.runbooks.model import Runbook
 
 
@@ -28,6 +28,6 @@ class Recorded:
 
 def _read(path: Path) -> Runbook:
     try:
-        return runbook(f"runbooks/{path.name}", path.read_text(encoding="utf-8"))
+        return parse_runbook(f"runbooks/{path.name}", path.read_text(encoding="utf-8"))
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise Refused(damaged(path, f"It is not a runbook: {fault}.")) from None
+        raise Refused(damaged_file_problem(path, f"It is not a runbook: {fault}.")) from None

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sre_core.secret import Secret
-from sre_services.application import Api, build
+from sre_services.application import Api, build_app
 
 from .conftest import KEY, Asked
 
@@ -79,7 +79,7 @@ def test_writing_is_refused(ask: Callable[..., Asked]) -> None:
 
 def test_a_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
     """It is a 500 in the same shape, its traceback is in the log and not in the answer."""
-    client = TestClient(build(Api.of("kubernetes"), object(), Secret(KEY)), headers={"X-API-Key": KEY}, raise_server_exceptions=False)
+    client = TestClient(build_app(Api.of("kubernetes"), object(), Secret(KEY)), headers={"X-API-Key": KEY}, raise_server_exceptions=False)
     answer = client.get("/pods/status")
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "SERVICE-FAULT"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_services.metrics import matrix
+from sre_services.metrics import prometheus
 from sre_services.metrics.model import Measure, Series
-from sre_services.metrics.statistics import MOST_POINTS, thinned
-from sre_services.metrics.trends import Trend, trend
+from sre_services.metrics.statistics import MOST_POINTS, reduce_points
+from sre_services.metrics.trends import Trend, analyze_series
 
 
 def series(values: list[float], step: int = 30) -> Series:
@@ -19,7 +19,7 @@ def series(values: list[float], step: int = 30) -> Series:
 
 
 def found(values: list[float], unit: str = "ms") -> Trend:
-    made = trend(series(values), "latency", unit, 3.0)
+    made = analyze_series(series(values), "latency", unit, 3.0)
     assert made is not None
     return made
 
@@ -76,20 +76,20 @@ def test_one_point_alone() -> None:
 
 def test_too_few_points() -> None:
     """Nothing is concluded from them."""
-    assert trend(series([1, 2, 3]), "latency", "ms", 3.0) is None
+    assert analyze_series(series([1, 2, 3]), "latency", "ms", 3.0) is None
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300))
 def test_thinned_points(values: list[float]) -> None:
     """Few enough to read, the last of them at the last time."""
-    points = thinned(series(values))
+    points = reduce_points(series(values))
     assert len(points) <= MOST_POINTS
     assert points[-1][0].timestamp() == 1_700_000_000 + 30 * (len(values) - 1)
 
 
 def test_a_counter_that_was_reset() -> None:
     """A fall is a restart of the process: what it counts from then on is counted from nothing."""
-    times, values = matrix.rates([(0, 100), (10, 150), (20, 30), (30, 60)])
+    times, values = prometheus.compute_rates([(0, 100), (10, 150), (20, 30), (30, 60)])
     assert (times, values) == ([10, 20, 30], [5, 3, 3])
 
 
@@ -99,7 +99,7 @@ def test_values_that_are_no_numbers() -> None:
         "metric": {"__name__": "http_request_duration_seconds", "service": "s", "quantile": "0.5"},
         "values": [[0, "NaN"], [30, "0.25"], [60, "+Inf"]],
     }
-    made = matrix.series(result, Measure.LATENCY_MS, lambda time: time)
+    made = prometheus.parse_series(result, Measure.LATENCY_MS, lambda time: time)
     assert made is not None
     assert (made.times, made.values) == ([30], [250])
 
@@ -116,4 +116,4 @@ def test_values_that_are_no_numbers() -> None:
 )
 def test_whose_metric_it_is(labels: dict[str, str], expected: str) -> None:
     """The label says, else the pod's name."""
-    assert matrix.service(labels) == expected
+    assert prometheus.service_of(labels) == expected

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from sre_agent.evidence import Answer
+from sre_agent.observations import Observations
 from sre_agent.reading import moment, objects, text
 from sre_agent.report import Gap
-from sre_agent.scene import Scene
 
 
-def seen(*answers: Answer, searches: tuple[Answer, ...] = ()) -> Scene:
+def record_answers(*answers: Answer, searches: tuple[Answer, ...] = ()) -> Observations:
     """The calls as a view with nothing read from them yet: a tool that failed or was cut short is a gap, not silence.
 
     An empty list of what there should be is a gap. Nothing in `searches`, which look for what is wrong, is good news.
     """
     everything = (*answers, *searches)
     gaps = [*_gaps(everything), *_empty(answers)]
-    return Scene(
+    return Observations(
         as_of=max((found for answer in everything if (found := moment(answer.data, "as_of"))), default=None),
         answers=everything,
         gaps=tuple(unique(gaps, key=lambda gap: (gap.what, gap.why))),

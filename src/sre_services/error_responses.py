@@ -15,27 +15,27 @@ from sre_core import log
 _CODES = {404: "NOT-FOUND", 405: "METHOD-NOT-ALLOWED"}
 
 
-def error(status: int, code: str, message: str, do: Sequence[str], **facts: Any) -> JSONResponse:
+def error_response(status: int, code: str, message: str, do: Sequence[str], **facts: Any) -> JSONResponse:
     """The one shape of a failure."""
     return JSONResponse({"error": {"code": code, "message": message, "do": list(do), **facts}}, status_code=status)
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Let every failure of `app` leave in that shape."""
     app.add_exception_handler(RequestValidationError, _bad_arguments)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _broken)
 
 
-def bad_arguments(faults: Sequence[dict[str, str]]) -> JSONResponse:
+def bad_arguments_response(faults: Sequence[dict[str, str]]) -> JSONResponse:
     """400 with every fault and, for each, what to do."""
     message = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
-    return error(400, "BAD-ARGUMENTS", message, [fault["do"] for fault in faults], faults=list(faults))
+    return error_response(400, "BAD-ARGUMENTS", message, [fault["do"] for fault in faults], faults=list(faults))
 
 
 async def _bad_arguments(request: Request, failure: Exception) -> JSONResponse:
     assert isinstance(failure, RequestValidationError)
-    return bad_arguments([_fault(found) for found in failure.errors()])
+    return bad_arguments_response([_fault(found) for found in failure.errors()])
 
 
 def _fault(found: Any) -> dict[str, str]:
@@ -51,11 +51,11 @@ async def _refused(request: Request, failure: Exception) -> JSONResponse:
     assert isinstance(failure, HTTPException)
     code = _CODES.get(failure.status_code, f"HTTP-{failure.status_code}")
     do = ["Read /openapi.json for the operations and their paths. All are GET."]
-    return error(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do)
+    return error_response(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do)
 
 
 async def _broken(request: Request, failure: Exception) -> JSONResponse:
     log.get().error("request.failed", path=request.url.path, exc_info=failure)
-    return error(
+    return error_response(
         500, "SERVICE-FAULT", "The service failed on this request; this is a fault of ours.", ["Read the service's log for request.failed."]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent.reasoners.rules.words import configuration, connection, memory
+from sre_agent.reasoners.rules.error_patterns import find_configuration_error, find_connection_error, mentions_memory
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from sre_agent.reasoners.rules.words import configuration, connection, memory
 )  # fmt: skip
 def test_faulty_configuration(message: str, what: str, name: str) -> None:
     """Hosts that don't resolve, settings that are missing or wrong, credentials and files are recognised with their names."""
-    found = configuration(message)
+    found = find_configuration_error(message)
     assert found
     assert (found.what, found.name) == (what, name)
 
@@ -44,7 +44,7 @@ def test_faulty_configuration(message: str, what: str, name: str) -> None:
 )
 def test_what_is_no_configuration(message: str) -> None:
     """Ordinary failures of operation are not taken for faulty configuration."""
-    assert configuration(message) is None
+    assert find_configuration_error(message) is None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_is_no_configuration(message: str) -> None:
 )
 def test_connections_that_fail(message: str, host: str) -> None:
     """What could not be reached is named where the message names it."""
-    found = connection(message)
+    found = find_connection_error(message)
     assert found
     assert found.name == host
 
@@ -74,4 +74,4 @@ def test_connections_that_fail(message: str, host: str) -> None:
 )
 def test_memory(message: str, speaks: bool) -> None:
     """Messages about memory running out, or something that only grows."""
-    assert memory(message) is speaks
+    assert mentions_memory(message) is speaks

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sre_agent.scene import Scene
+from sre_agent.observations import Observations
 
 _WORDS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.I)
 
 
 @dataclass(frozen=True)
-class Peers:
+class ServiceNames:
     """The names of all services, to recognise them in texts."""
 
     names: frozenset[str]
@@ -30,7 +30,7 @@ class Peers:
 
 
 @dataclass(frozen=True)
-class Graph:
+class ServiceGraph:
     """Service to the services that it needs."""
 
     needs: Mapping[str, frozenset[str]]
@@ -51,20 +51,20 @@ class Graph:
         return frozenset(name for name in self.needs if name != service and service in self.behind(name))
 
 
-def of_scene(scene: Scene) -> Peers:
+def service_names(observations: Observations) -> ServiceNames:
     """All services that were seen anywhere."""
-    called = {call.peer for call in scene.calls}
-    return Peers(scene.services | called)
+    called = {call.peer for call in observations.calls}
+    return ServiceNames(observations.services | called)
 
 
-def graph(scene: Scene, complaints: Iterable[tuple[str, str]]) -> Graph:
+def build_graph(observations: Observations, complaints: Iterable[tuple[str, str]]) -> ServiceGraph:
     """Edges from measured calls, from settings, and from `complaints` (who, about whom)."""
-    peers = of_scene(scene)
+    peers = service_names(observations)
     needs: dict[str, set[str]] = defaultdict(set)
-    for service, peer in (*((call.service, call.peer) for call in scene.calls), *complaints):
+    for service, peer in (*((call.service, call.peer) for call in observations.calls), *complaints):
         needs[service].add(peer)
-    for workload in scene.workloads:
+    for workload in observations.workloads:
         for value in workload.settings.values():
             if peer := peers.mentioned_in(value, but=workload.service):
                 needs[workload.service].add(peer)
-    return Graph({service: frozenset(found) for service, found in needs.items()})
+    return ServiceGraph({service: frozenset(found) for service, found in needs.items()})

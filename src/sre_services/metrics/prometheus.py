@@ -42,7 +42,7 @@ SOURCES: Mapping[Measure, Source] = {
 }
 
 
-def results(document: Any) -> Sequence[Mapping[str, Any]]:
+def read_results(document: Any) -> Sequence[Mapping[str, Any]]:
     """The matrix of an answer. Raises ValueError when it is not a successful one."""
     if not isinstance(document, dict) or document.get("status") != "success" or document["data"]["resultType"] != "matrix":
         raise ValueError('it is not {"status": "success", "data": {"resultType": "matrix", …}}')
@@ -50,16 +50,16 @@ def results(document: Any) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def series(result: Mapping[str, Any], measure: Measure, moved: Callable[[float], float]) -> Series | None:
+def parse_series(result: Mapping[str, Any], measure: Measure, moved: Callable[[float], float]) -> Series | None:
     """The result as a series of `measure`; None when it measures something else."""
     metric, source = result["metric"], SOURCES[measure]
     if metric.get("__name__") != source.metric or any(metric.get(key) != value for key, value in (source.where or {}).items()):
         return None
     points = [(moved(float(time)), float(value)) for time, value in result["values"]]
     finite = [(time, value) for time, value in points if math.isfinite(value)]
-    times, values = rates(finite) if source.counter else ([time for time, _ in finite], [value for _, value in finite])
+    times, values = compute_rates(finite) if source.counter else ([time for time, _ in finite], [value for _, value in finite])
     return Series(
-        service=service(metric),
+        service=service_of(metric),
         pod=metric.get("pod", ""),
         labels={ours: metric.get(theirs, "") for ours, theirs in (source.labels or {}).items()},
         times=times,
@@ -67,7 +67,7 @@ def series(result: Mapping[str, Any], measure: Measure, moved: Callable[[float],
     )
 
 
-def rates(points: Sequence[tuple[float, float]]) -> Points:
+def compute_rates(points: Sequence[tuple[float, float]]) -> Points:
     """The increase per second between points of a counter; one that falls was reset and starts from nothing."""
     steps = [
         (later, (value if value < before else value - before) / (later - time))
@@ -77,7 +77,7 @@ def rates(points: Sequence[tuple[float, float]]) -> Points:
     return [time for time, _ in steps], [rate for _, rate in steps]
 
 
-def service(metric: Mapping[str, str]) -> str:
+def service_of(metric: Mapping[str, str]) -> str:
     """Whose metric it is: its label, else told from its pod's name."""
     return (
         metric.get("service")

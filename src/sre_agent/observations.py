@@ -201,7 +201,7 @@ class Runbook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Observations:
     """All that one or more specialists saw, with the calls they made and what they could not see."""
 
     as_of: datetime | None = None
@@ -221,12 +221,12 @@ class Scene:
     answers: tuple[Answer, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
-    def __add__(self, other: Scene) -> Scene:
+    def __add__(self, other: Observations) -> Observations:
         """Both views together."""
         as_of = max((moment for moment in (self.as_of, other.as_of) if moment), default=None)
         # By the fields themselves, so that a new kind of record can't be forgotten here.
         kinds = [kind.name for kind in fields(self) if kind.name != "as_of"]
-        return Scene(as_of=as_of, **{kind: getattr(self, kind) + getattr(other, kind) for kind in kinds})
+        return Observations(as_of=as_of, **{kind: getattr(self, kind) + getattr(other, kind) for kind in kinds})
 
     @property
     def services(self) -> frozenset[str]:

@@ -73,40 +73,40 @@ _MEMORY = re.compile(
 
 
 @dataclass(frozen=True)
-class About:
+class Complaint:
     """What a message complains of: `what` is host, setting, file, credential, and `name` which."""
 
     what: str
     name: str
 
 
-def configuration(message: str) -> About | None:
+def find_configuration_error(message: str) -> Complaint | None:
     """What is wrong in the configuration, if the message says that something is."""
     head = message[:2_000]
     if _RESOLUTION_WORDS.search(head):
-        return About(
+        return Complaint(
             "host", next((found["host"].rstrip(".") for pattern in _NAME_RESOLUTION if (found := pattern.search(head))), "") or _named(head)
         )
     for pattern in _SETTING:
         if found := pattern.search(head):
-            return About("setting", found["name"])
+            return Complaint("setting", found["name"])
     if found := _CREDENTIAL.search(head):
-        return About("credential", found["name"])
+        return Complaint("credential", found["name"])
     if found := _FILE.search(head):
-        return About("file", found["name"] or found["before"])
-    return About("setting", _named(head)) if _CONFIG_WORDS.search(head) else None
+        return Complaint("file", found["name"] or found["before"])
+    return Complaint("setting", _named(head)) if _CONFIG_WORDS.search(head) else None
 
 
-def connection(message: str) -> About | None:
+def find_connection_error(message: str) -> Complaint | None:
     """What could not be reached, if the message says that something could not."""
     head = message[:2_000]
     if not _CONNECTION.search(head):
         return None
     found = _TARGET.search(head)
-    return About("host", found["host"] if found else "")
+    return Complaint("host", found["host"] if found else "")
 
 
-def memory(message: str) -> bool:
+def mentions_memory(message: str) -> bool:
     """Whether the message speaks of memory running out or of something that only grows."""
     return bool(_MEMORY.search(message[:2_000]))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from sre_services.logs.model import Line
+from sre_services.logs.model import LogRecord
 
 _LINE = re.compile(
     r"(?:\[pod/(?P<pod>[^/\]]+)/[^\]]+\] )?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?: (?P<text>.*))?"
@@ -19,9 +19,9 @@ _LEVEL_WITHIN = 60
 _CONTINUATION = re.compile(r"\s+\S|Caused by:|Traceback \(|goroutine \d")
 
 
-def records(text: str, service: str, moved: Callable[[str], datetime]) -> Iterator[Line]:
+def parse_records(text: str, service: str, moved: Callable[[str], datetime]) -> Iterator[LogRecord]:
     """The records of one service's log. A line without a readable time is skipped: it can't be placed."""
-    last: Line | None = None
+    last: LogRecord | None = None
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line)
         if not match:
@@ -32,12 +32,14 @@ def records(text: str, service: str, moved: Callable[[str], datetime]) -> Iterat
             continue
         if last:
             yield last
-        last = Line(id=f"{service}:{number}", time=moved(match["time"]), service=service, pod=pod, level=level(message), message=message)
+        last = LogRecord(
+            id=f"{service}:{number}", time=moved(match["time"]), service=service, pod=pod, level=parse_level(message), message=message
+        )
     if last:
         yield last
 
 
-def level(message: str) -> str:
+def parse_level(message: str) -> str:
     """FATAL, ERROR, WARN, INFO or DEBUG as the record says; UNKNOWN when it doesn't."""
     found = _LEVEL.search(message[:_LEVEL_WITHIN])
     word = found[1].upper() if found else "UNKNOWN"

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sre_agent.reasoners.rules import cluster, logs, metrics, peers, pods
-from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, Signs, candidates
-from sre_agent.reasoners.rules.peers import Graph
+from sre_agent.observations import Observations
+from sre_agent.reasoners.rules import cluster, logs, metrics, pods, service_graph
+from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, ServiceSignals, find_candidates
+from sre_agent.reasoners.rules.service_graph import ServiceGraph
 from sre_agent.reasoners.rules.signals import SYMPTOMS, Kind, Signal
 from sre_agent.report import Verdict
-from sre_agent.scene import Scene
 from sre_agent.scope import Scope
 from sre_core import clock
 
@@ -30,8 +30,8 @@ class RuledOut:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the rules make of a scene."""
+class Diagnosis:
+    """What the rules make of a observations."""
 
     verdict: Verdict
     cause: Candidate | None
@@ -42,31 +42,31 @@ class Judgement:
     ruled_out: tuple[RuledOut, ...]
 
 
-def signals_of(scene: Scene, scope: Scope) -> tuple[Signal, ...]:
+def detect_signals(observations: Observations, scope: Scope) -> tuple[Signal, ...]:
     """Everything that the detectors notice."""
-    since = scope.since(scene.as_of or clock.now())
+    since = scope.since(observations.as_of or clock.now())
     return (
-        *pods.detect(scene.pods, since),
-        *cluster.detect_workloads(scene.workloads),
-        *cluster.detect_changes(scene.changes, since),
-        *cluster.detect_events(scene.events, scene.pods, since),
-        *cluster.detect_nodes(scene.nodes),
-        *logs.detect(scene.logs, peers.of_scene(scene)),
-        *logs.detect_bursts(scene.error_counts),
-        *metrics.detect(scene),
+        *pods.detect(observations.pods, since),
+        *cluster.detect_workloads(observations.workloads),
+        *cluster.detect_changes(observations.changes, since),
+        *cluster.detect_events(observations.events, observations.pods, since),
+        *cluster.detect_nodes(observations.nodes),
+        *logs.detect(observations.logs, service_graph.service_names(observations)),
+        *logs.detect_bursts(observations.error_counts),
+        *metrics.detect(observations),
     )
 
 
-def judge(scene: Scene, scope: Scope) -> Judgement:
-    """The verdict over a scene, with its best candidate and everything that was ruled out."""
-    signals = signals_of(scene, scope)
-    graph = peers.graph(scene, [(signal.service, signal.peer) for signal in signals if signal.peer])
+def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
+    """The verdict over a observations, with its best candidate and everything that was ruled out."""
+    signals = detect_signals(observations, scope)
+    graph = service_graph.build_graph(observations, [(signal.service, signal.peer) for signal in signals if signal.peer])
     ranked = _ranked(signals, graph, scope)
     best = ranked[0] if ranked else None
     concluded = best if best and best.decisive and best.score >= CONCLUDES else None
     symptoms = tuple(signal for signal in signals if signal.kind in SYMPTOMS)
-    return Judgement(
-        verdict=_verdict(scene, concluded, symptoms),
+    return Diagnosis(
+        verdict=_verdict(observations, concluded, symptoms),
         cause=concluded,
         suspicion=None if concluded or not symptoms else best,
         affected=_affected(concluded, graph, signals) if concluded else (),
@@ -76,7 +76,7 @@ def judge(scene: Scene, scope: Scope) -> Judgement:
     )
 
 
-def _ranked(signals: Sequence[Signal], graph: Graph, scope: Scope) -> list[Candidate]:
+def _ranked(signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> list[Candidate]:
     """All candidates, the one that explains most first: conclusions before suspicions, then by score and by who failed first."""
     by_service: dict[str, list[Signal]] = defaultdict(list)
     for signal in signals:
@@ -84,7 +84,7 @@ def _ranked(signals: Sequence[Signal], graph: Graph, scope: Scope) -> list[Candi
     found = [
         _weighed(candidate, signals, graph, scope)
         for service, own in sorted(by_service.items())
-        for candidate in candidates(Signs(service, tuple(own)))
+        for candidate in find_candidates(ServiceSignals(service, tuple(own)))
     ]
     found = [candidate for candidate in found if candidate.kind != "scaled_to_zero" or _complaints(candidate, signals)]
     now = clock.now()
@@ -96,7 +96,7 @@ def _ranked(signals: Sequence[Signal], graph: Graph, scope: Scope) -> list[Candi
     return sorted(found, key=order)
 
 
-def _weighed(candidate: Candidate, signals: Sequence[Signal], graph: Graph, scope: Scope) -> Candidate:
+def _weighed(candidate: Candidate, signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> Candidate:
     """A candidate with what the rest of the system says for or against it."""
     reasons = list(candidate.reasons)
     cited = set(candidate.signals)
@@ -114,7 +114,7 @@ def _complaints(candidate: Candidate, signals: Sequence[Signal]) -> tuple[Signal
     return tuple(signal for signal in signals if signal.peer == candidate.service)
 
 
-def _source_of(candidate: Candidate, others: Sequence[Candidate], graph: Graph) -> Candidate | None:
+def _source_of(candidate: Candidate, others: Sequence[Candidate], graph: ServiceGraph) -> Candidate | None:
     """A stronger candidate behind this one's service that failed no later: then this one only follows from it."""
     behind = graph.behind(candidate.service)
     for other in others:
@@ -125,21 +125,21 @@ def _source_of(candidate: Candidate, others: Sequence[Candidate], graph: Graph) 
     return None
 
 
-def _affected(cause: Candidate, graph: Graph, signals: Sequence[Signal]) -> tuple[str, ...]:
+def _affected(cause: Candidate, graph: ServiceGraph, signals: Sequence[Signal]) -> tuple[str, ...]:
     """Services that depend on the cause and show symptoms or say that they can't reach it."""
     suffering = {signal.service for signal in signals if signal.kind in SYMPTOMS or signal.kind is Kind.PEER_ERROR}
     return tuple(sorted((graph.depend_on(cause.service) & suffering) - {cause.service}))
 
 
-def _verdict(scene: Scene, cause: Candidate | None, symptoms: tuple[Signal, ...]) -> Verdict:
+def _verdict(observations: Observations, cause: Candidate | None, symptoms: tuple[Signal, ...]) -> Verdict:
     if cause:
         return "root_cause_found"
     # Nothing wrong can only be said by one who has looked at what runs and at how it does.
-    looked = scene.pods and (scene.error_rates or scene.usages) and scene.logs
+    looked = observations.pods and (observations.error_rates or observations.usages) and observations.logs
     return "nothing_wrong" if looked and not symptoms else "not_enough_evidence"
 
 
-def _ruled_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Candidate | None, graph: Graph) -> Iterator[RuledOut]:
+def _ruled_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Candidate | None, graph: ServiceGraph) -> Iterator[RuledOut]:
     yield from _restarts(signals)
     yield from _changes(signals, cause)
     for candidate in ranked:

@@ -9,12 +9,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sre_core import security_event
 from sre_core.secret import Secret
-from sre_services.faults import error
+from sre_services.error_responses import error_response
 
 HEALTH_PATH = "/health"
 
 
-class Door:
+class ApiKeyAuth:
     """ASGI middleware that answers 401 without the key in `X-API-Key`, and leaves one security event."""
 
     def __init__(self, app: ASGIApp, *, service: str, key: Secret) -> None:
@@ -28,7 +28,7 @@ class Door:
         if self.key and Secret(given) == self.key:
             return await self.app(_without_empty_parameters(scope), receive, send)
         self._tell(scope, headers, "bad_api_key" if given else "missing_api_key")
-        refusal = error(401, "UNAUTHORIZED", "This path needs the API key.", ["Send the key in the header X-API-Key."])
+        refusal = error_response(401, "UNAUTHORIZED", "This path needs the API key.", ["Send the key in the header X-API-Key."])
         return await refusal(scope, receive, send)
 
     def _tell(self, scope: Scope, headers: Headers, reason: str) -> None:
