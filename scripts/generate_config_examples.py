@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from sre_agent_deploy.config.schema import json_schema
-from sre_agent_deploy.config.template import template
+from sre_agent_deploy.config.template import json_schema, template
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -16,14 +16,12 @@ from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
-from sre_agent_deploy.edit.meant import changed, meaning
-from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.rename import renamed
-from sre_agent_deploy.migrate.find import read_old
+from sre_agent_deploy.edit.put import put, renamed
+from sre_agent_deploy.edit.text import changed, meaning
+from sre_agent_deploy.migrate.files import read_old
 from sre_agent_deploy.migrate.plan import migrated
 from sre_agent_deploy.migrate.setting import OldFile
-from sre_agent_deploy.migrate.step import Step
-from sre_agent_deploy.migrate.upgrade import upgraded
+from sre_agent_deploy.migrate.upgrade import Step, upgraded
 
 VALUES = {
     ("name",): ["demo", "a-b", "x1"],

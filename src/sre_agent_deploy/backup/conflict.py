@@ -10,7 +10,7 @@ from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import dotted
 from sre_agent_deploy.config.redaction import HIDDEN, is_secret_key, redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
-from sre_agent_deploy.edit.render import value
+from sre_agent_deploy.edit.values import render_value
 
 type Choice = Literal["mine", "theirs", "abort"]
 type Field = tuple[str, ...]
@@ -39,7 +39,7 @@ class Difference:
     def _shown(self, plain: Plain | None) -> str:
         if plain is None:
             return "(not set)"
-        text = value(plain)
+        text = render_value(plain)
         secret = any(map(is_secret_key, self.field)) and not SecretReference.parse(text)
         return HIDDEN if secret else redacted(text)
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.config.fault import FieldPath, dotted
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.parse import Malformed, Span, parse, spans
 from sre_agent_deploy.config.redaction import CERTAIN, HIDDEN, PERHAPS, is_secret_key, redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
-from sre_agent_deploy.config.spans import Span, spans
-from sre_agent_deploy.edit.comments import comments
-from sre_agent_deploy.edit.meant import readable
+from sre_agent_deploy.edit.text import comments, readable
 
 # `# password: hunter2` is a secret; `# the token: rotate it monthly` is a sentence.
 _NOTED = re.compile(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sre_agent_deploy.backup.archive import LARGEST, Archive, damaged, packed, unpacked
 from sre_agent_deploy.backup.hiding import hidden
-from sre_agent_deploy.config.dotenv import read_dotenv
+from sre_agent_deploy.config.environment import read_dotenv
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original

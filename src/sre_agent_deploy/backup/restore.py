@@ -14,8 +14,8 @@ from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.config.redaction import redacted
 from sre_agent_deploy.edit.file import Original
-from sre_agent_deploy.edit.meant import meaning
 from sre_agent_deploy.edit.put import put
+from sre_agent_deploy.edit.text import meaning
 from sre_agent_deploy.migrate.upgrade import upgraded
 from sre_core.problem import Problem, Refused
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.cleanup import Cleaned
     from sre_agent_deploy.config.models import Config
-    from sre_agent_deploy.config.retries import RetriesConfig
+    from sre_agent_deploy.config.operations import RetriesConfig
     from sre_agent_deploy.engine.inventory import Named
 
 
@@ -53,7 +53,7 @@ def configured_for(config_file: Path | None, mode: str | None, state: State | No
 def _retries(state: State) -> RetriesConfig:
     """How patient the configuration was that is taken back; as usual where it is not there any more, or faulty."""
     from sre_agent_deploy.config.load import load
-    from sre_agent_deploy.config.retries import RetriesConfig
+    from sre_agent_deploy.config.operations import RetriesConfig
 
     file = Path(state.config_file)
     config = load(file, environ=os.environ, mode=state.mode) if file.is_file() else ()

@@ -16,7 +16,7 @@ from sre_agent_deploy.cli.options import CONFIG, config_option, mode_option
 from sre_agent_deploy.cli.render import show_problems
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.doctor.finding import Finding
+    from sre_agent_deploy.doctor.model import Finding
 
 _SIGNS = {
     "ok": ("ok     ", "green"),

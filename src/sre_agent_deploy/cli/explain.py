@@ -20,7 +20,7 @@ def command(code: str | None, listing: bool, as_json: bool) -> None:
 
 
 def _one(code: str, *, as_json: bool) -> None:
-    from sre_agent_deploy.explain.pages import page
+    from sre_agent_deploy.explain import page
 
     found = page(code)
     if isinstance(found, Problem):
@@ -29,7 +29,7 @@ def _one(code: str, *, as_json: bool) -> None:
 
 
 def _all(*, as_json: bool) -> None:
-    from sre_agent_deploy.explain.pages import Page, codes, page
+    from sre_agent_deploy.explain import Page, codes, page
 
     pages = [found for code in codes() if isinstance(found := page(code), Page)]
     if as_json:

@@ -14,7 +14,7 @@ from sre_agent_deploy.cli.opening import Mode
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.interactive.draft import Draft
+    from sre_agent_deploy.interactive.new_file import Draft
     from sre_agent_deploy.interactive.wizard import Wizard
 
 INTERRUPTED = 130
@@ -22,8 +22,7 @@ INTERRUPTED = 130
 
 def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
     """Ask for a configuration, save it at `path`, and answer the exit code."""
-    from sre_agent_deploy.interactive.draft import Draft
-    from sre_agent_deploy.interactive.new_file import refusal
+    from sre_agent_deploy.interactive.new_file import Draft, refusal
 
     draft = Draft.beside(path)
     kept = refusal(path, force=force) or _no_terminal() or draft.load()

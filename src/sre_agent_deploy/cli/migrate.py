@@ -27,8 +27,7 @@ def command(
     from sre_agent_deploy.backup.restore import invalid
     from sre_agent_deploy.edit.file import read_if_there
     from sre_agent_deploy.migrate import plan
-    from sre_agent_deploy.migrate.find import read_old
-    from sre_agent_deploy.migrate.keep import replaced
+    from sre_agent_deploy.migrate.files import read_old, replaced
 
     target = config_file or CONFIG
     sources = tuple(dict.fromkeys(_sources(paths)))
@@ -60,7 +59,7 @@ def command(
 
 
 def _sources(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from sre_agent_deploy.migrate.find import found
+    from sre_agent_deploy.migrate.files import found
 
     for path in paths or (Path(),):
         if path.is_dir():

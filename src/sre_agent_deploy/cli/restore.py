@@ -72,7 +72,7 @@ def _show(prepared: Restoration, archive: Archive, *, as_json: bool) -> None:
 
 def _missing_names(config: Path, names: tuple[str, ...]) -> list[str]:
     """The variables of the .env file of then that are neither in that of now nor in the environment."""
-    from sre_agent_deploy.config.dotenv import read_dotenv
+    from sre_agent_deploy.config.environment import read_dotenv
     from sre_agent_deploy.config.read_text import read_text
 
     dotenv = config.parent / ".env"

@@ -9,6 +9,6 @@ import click
 
 @click.command("schema", help="Print the JSON Schema of config.yaml.")
 def command() -> None:
-    from sre_agent_deploy.config.schema import json_schema
+    from sre_agent_deploy.config.template import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))

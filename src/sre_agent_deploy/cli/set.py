@@ -51,7 +51,7 @@ def command(*, words: tuple[str, ...], config_file: Path | None, state_file: Pat
 def _edited(text: str, words: tuple[str, ...]) -> str:
     """The text with every pair of words put into it, all of them or none."""
     from sre_agent_deploy.edit.put import put
-    from sre_agent_deploy.edit.words import path_of, value_of
+    from sre_agent_deploy.edit.values import path_of, value_of
 
     if len(words) % 2:
         raise click.UsageError("give each key a value: set KEY VALUE [KEY VALUE]...")

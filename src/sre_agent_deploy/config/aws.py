@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.agreement import arn_faults, required
-from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, dotted, required
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.regions import known_regions, looks_like_a_region
+from sre_agent_deploy.config.regions import known_regions, looks_like_a_region, partition_of
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import ACCOUNT_ID, ROLE, SUBNET_ID, VPC_ID
 
@@ -84,3 +83,25 @@ def endpoint_faults(url: str) -> Iterator[Fault]:
         do=("Leave it empty for AWS itself, or write it like this: https://127.0.0.1:4566",),
         correction="https://127.0.0.1:4566",
     )
+
+
+def arn_faults(path: FieldPath, arn: str, *, account_id: str, region: str) -> Iterator[Fault]:
+    """Account, region and partition of an ARN are those of the deployment."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[0] != "arn":
+        return
+    _, partition, _, arn_region, arn_account, resource = parts
+    wanted = partition_of(region) if region in known_regions() else partition
+    theirs = {"partition": (partition, wanted), "region": (arn_region, region), "account": (arn_account, account_id)}
+    differing = [name for name, (has, should) in theirs.items() if has and should and has != should]
+    if differing:
+        corrected = ":".join(("arn", wanted, parts[2], arn_region and region, account_id or arn_account, resource))
+        yield Fault(
+            code="CONFIG-MISMATCH",
+            path=path,
+            what=f"{dotted(path)} is in another {' and '.join(differing)} than aws.account_id and aws.region say.",
+            why="Everything of one deployment is in one account and one region.",
+            do=("Correct whichever of them is wrong.", "The parts of an ARN are arn:partition:service:region:account:resource."),
+            correction=corrected,
+            aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html",
+        )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.agreement import required
-from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import CLIENT_ID, COGNITO_DOMAIN, USER_POOL_ID
 
@@ -49,23 +48,3 @@ class CredentialConfig(Section):
             yield required("client_secret", "env:COGNITO_CLIENT_SECRET", "Tokens of an existing app client need its secret.")
         if self.client_secret and not self.client_id:
             yield required("client_id", CLIENT_ID.example, "A client secret belongs to an app client.")
-
-
-def plain_secret(field: str) -> Fault:
-    """The fault of a secret that stands in the file itself, with how to move it."""
-    name = field.upper()
-    return Fault(
-        code="CONFIG-SECRET-IN-FILE",
-        path=(field,),
-        what=f"{field} holds a secret, or nothing that refers to one.",
-        why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
-        do=(
-            f"Keep it in AWS Secrets Manager (aws secretsmanager create-secret --name sre/{field.replace('_', '-')} --secret-string file:///dev/stdin)"
-            f" and write {field}: aws-secretsmanager:sre/{field.replace('_', '-')}",
-            f"Or in an environment variable, and write {field}: env:{name}",
-            f"Or in a file that only you can read, and write {field}: file:/path/of/it",
-            "If this file was ever shared or committed, replace the secret.",
-        ),
-        correction=f"env:{name}",
-        aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/create_secret.html",
-    )

@@ -6,12 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Literal
 
-from sre_agent_deploy.config.agreement import required
-from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.instance_types import LEAST_MEMORY_MIB, LEAST_VCPUS, smallest_that_suffices, table
-from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.instance_types import size_faults
 from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import AMI_ID, DOMAIN_NAME, DURATION, HOSTED_ZONE_ID, INSTANCE_TYPE, KEY_NAME, PEM_PATH
+from sre_agent_deploy.config.syntax_of_values import AMI_ID, DOMAIN_NAME, DURATION, HOSTED_ZONE_ID, KEY_NAME, PEM_PATH
 
 LEAST_VOLUME_GIB = 50
 LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
@@ -69,36 +67,6 @@ class DeploymentConfig(Section):
             yield required("domain_name", DOMAIN_NAME.example, "Certificates and the gateway's targets need a public DNS name.")
 
 
-def size_faults(instance_type: str) -> Iterator[Fault]:
-    """Requirement 1.1: at least 4 vCPU and 16 GiB. A type that the table doesn't know is a warning."""
-    malformed = list(INSTANCE_TYPE.faults("instance_type", instance_type))
-    yield from malformed
-    known = table().get(instance_type)
-    if malformed or (known and known.suffices):
-        return
-    if known:
-        enough = smallest_that_suffices(instance_type.partition(".")[0])
-        yield Fault(
-            code="CONFIG-INSTANCE-TOO-SMALL",
-            path=("instance_type",),
-            what=f"instance_type has {known.vcpus} vCPU and {known.memory_mib / 1024:g} GiB of memory, which is too small.",
-            why=f"The assistant and its four backends need {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB.",
-            do=(f"Use {enough} or larger.",),
-            correction=enough,
-            aws_docs="https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html",
-        )
-        return
-    meant = nearest(instance_type, (name for name, kind in table().items() if kind.suffices)) or "t3.xlarge"
-    yield Fault(
-        code="CONFIG-INSTANCE-UNKNOWN",
-        path=("instance_type",),
-        what="instance_type is not a type that this version knows, so its size could not be checked.",
-        why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; AWS may have added it since, or it is a slip.",
-        do=(f"If it is a slip, did you mean {meant}?",),
-        warning=True,
-    )
-
-
 def volume_faults(size: int) -> Iterator[Fault]:
     """Requirement 1.1: at least 50 GiB; and no more than a gp3 volume can have."""
     if LEAST_VOLUME_GIB <= size <= LARGEST_VOLUME_GIB:
@@ -148,3 +116,11 @@ def cidr_faults(index: int, text: str) -> Iterator[Fault]:
             do=(f"Write it like this: {network}",),
             correction=str(network),
         )
+
+
+class TLSConfig(Section):
+    """Where the certificate comes from."""
+
+    source: Literal["local_ca", "files", "acme"] = described(
+        "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or acme (Let's Encrypt).", example="files"
+    )

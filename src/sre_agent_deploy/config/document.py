@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import FieldPath, Mark
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
+from sre_agent_deploy.config.redaction import redacted
 
 
 @dataclass(frozen=True)
@@ -100,3 +101,25 @@ def _child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:
             if entry.key == step:
                 return entry.mark, entry.value
     return None
+
+
+def duplicates(tree: Tree) -> Iterator[Fault]:
+    """A fault at each key that stands a second time in its section."""
+    for path, node in walk(tree):
+        if isinstance(node, Mapping):
+            first: dict[str, Mark] = {}
+            for entry in node.entries:
+                if entry.key in first:
+                    yield _duplicate((*path, entry.key), first[entry.key], entry.mark)
+                first.setdefault(entry.key, entry.mark)
+
+
+def _duplicate(path: FieldPath, first: Mark, mark: Mark) -> Fault:
+    return Fault(
+        code="CONFIG-DUPLICATE-KEY",
+        path=path,
+        what=f"{dotted((*path[:-1], redacted(str(path[-1]))))} is written twice.",
+        why=f"It is already in line {first.line}; of two values only one would count.",
+        do=("Remove one of them.",),
+        mark=mark,
+    )

@@ -1,4 +1,4 @@
-"""One thing wrong with one field, said before anyone knows where in a file it stands."""
+"""A broken rule of one field, before its position in a file is known."""
 
 from __future__ import annotations
 
@@ -45,3 +45,27 @@ def dotted(path: FieldPath) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def required(field: str, example: str, why: str) -> Fault:
+    """The fault of a field that has to be filled in."""
+    return Fault(
+        code="CONFIG-REQUIRED",
+        path=(field,),
+        what=f"{field} is required and empty.",
+        why=why,
+        do=(f"Add it, like this: {field}: {example}",),
+        at_key=True,
+    )
+
+
+def not_there_yet(field: str, subject: str, instead: str) -> Fault:
+    """The fault of asking for it, with what to write instead."""
+    return Fault(
+        code="CONFIG-NOT-YET",
+        path=(field,),
+        what=f"{field} asks for something this version does not have.",
+        why=f"{subject}: not there yet.",
+        do=(f"Use {instead}.",),
+        correction=instead,
+    )

@@ -1,11 +1,10 @@
-"""The Amazon Bedrock AgentCore Gateway and the bucket its targets read from."""
+"""Settings of the Amazon Bedrock AgentCore Gateway and of the bucket that its targets read from."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.bucket_name import bucket_faults
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import GATEWAY_NAME, PROVIDER_ARN
@@ -63,3 +62,57 @@ class GatewayConfig(Section):
                 correction="sre-agent/specs",
                 aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html",
             )
+
+
+RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+
+def bucket_faults(field: str, name: str) -> Iterator[Fault]:
+    """A fault that lists the rules that `name` breaks; none where it is empty."""
+    broken = list(_broken_rules(name)) if name else []
+    if broken:
+        yield Fault(
+            code="CONFIG-BUCKET-NAME",
+            path=(field,),
+            what=f"{field} is not a name that S3 accepts.",
+            why=" ".join(broken),
+            do=(f"Use a name such as {corrected(name)}", f"Or leave {field} empty: the deployer then creates a bucket with a free name."),
+            correction=corrected(name),
+            aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+        )
+    elif "." in name:
+        yield Fault(
+            code="CONFIG-BUCKET-DOTS",
+            path=(field,),
+            what=f"{field} has a dot in it.",
+            why="S3's own certificate (*.s3.amazonaws.com) does not cover names with dots, so some clients fail to connect.",
+            do=(f"Prefer a name without dots, such as {name.replace('.', '-')}",),
+            warning=True,
+        )
+
+
+def _broken_rules(name: str) -> Iterator[str]:
+    if not 3 <= len(name) <= 63:
+        yield "A bucket name has 3 to 63 characters."
+    if "/" in name or ":" in name:
+        yield "It is the bucket's name alone, without s3://, arn: or a path."
+    elif re.search(r"[^a-z0-9.-]", name):
+        yield "A bucket name has only lower-case letters, digits, hyphens and dots."
+    if not re.fullmatch(r"[a-z0-9](.*[a-z0-9])?", name, re.DOTALL | re.IGNORECASE):
+        yield "A bucket name begins and ends with a letter or digit."
+    if ".." in name:
+        yield "A bucket name has no two dots side by side."
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name):
+        yield "A bucket name is not formatted as an IP address."
+    if name.startswith(RESERVED_PREFIXES) or name.endswith(RESERVED_SUFFIXES):
+        yield "This prefix or suffix is reserved by AWS."
+
+
+def corrected(name: str) -> str:
+    """The nearest name that breaks no rule."""
+    bare = re.sub(r"^(s3://|arn:[^:]*:s3:::)", "", name).partition("/")[0]
+    text = re.sub(r"[^a-z0-9]+", "-", bare.lower()).strip("-")[:50].strip("-")
+    if len(text) < 3 or list(_broken_rules(text)):
+        text = f"sre-{text.replace('--', '-')}-specs".replace("--", "-")
+    return text if not list(_broken_rules(text)) else "sre-specs"

@@ -1,10 +1,15 @@
-"""How large each EC2 instance type is, as far as a committed table knows (`make generate` renews it)."""
+"""Size of each EC2 instance type from a committed table (`make generate` renews it), and faults for types that are too small."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from sre_agent_deploy.config.fault import Fault
+from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.syntax_of_values import INSTANCE_TYPE
 
 LEAST_VCPUS = 4
 LEAST_MEMORY_MIB = 16 * 1024
@@ -36,3 +41,33 @@ def smallest_that_suffices(family: str) -> str:
     """The smallest type of a family that is large enough; t3.xlarge where the family has none."""
     fitting = [known for known in table().values() if known.name.partition(".")[0] == family and known.suffices]
     return min(fitting, key=lambda known: (known.memory_mib, known.vcpus, known.name)).name if fitting else "t3.xlarge"
+
+
+def size_faults(instance_type: str) -> Iterator[Fault]:
+    """Requirement 1.1: at least 4 vCPU and 16 GiB. A type that the table doesn't know is a warning."""
+    malformed = list(INSTANCE_TYPE.faults("instance_type", instance_type))
+    yield from malformed
+    known = table().get(instance_type)
+    if malformed or (known and known.suffices):
+        return
+    if known:
+        enough = smallest_that_suffices(instance_type.partition(".")[0])
+        yield Fault(
+            code="CONFIG-INSTANCE-TOO-SMALL",
+            path=("instance_type",),
+            what=f"instance_type has {known.vcpus} vCPU and {known.memory_mib / 1024:g} GiB of memory, which is too small.",
+            why=f"The assistant and its four backends need {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB.",
+            do=(f"Use {enough} or larger.",),
+            correction=enough,
+            aws_docs="https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html",
+        )
+        return
+    meant = nearest(instance_type, (name for name, kind in table().items() if kind.suffices)) or "t3.xlarge"
+    yield Fault(
+        code="CONFIG-INSTANCE-UNKNOWN",
+        path=("instance_type",),
+        what="instance_type is not a type that this version knows, so its size could not be checked.",
+        why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; AWS may have added it since, or it is a slip.",
+        do=(f"If it is a slip, did you mean {meant}?",),
+        warning=True,
+    )

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.config import document
-from sre_agent_deploy.config.document import Tree, plain
-from sre_agent_deploy.config.document_faults import duplicates, plain_secrets
-from sre_agent_deploy.config.dotenv import read_dotenv
-from sre_agent_deploy.config.expand import Expansion
+from sre_agent_deploy.config.document import Tree, duplicates, plain
+from sre_agent_deploy.config.environment import Expansion, overridden, read_dotenv
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode
-from sre_agent_deploy.config.json_text import json_fault
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.override import overridden
 from sre_agent_deploy.config.parse import Malformed, parse
-from sre_agent_deploy.config.place import Page
+from sre_agent_deploy.config.position import Page
 from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.secret_reference import plain_secrets
 from sre_agent_deploy.config.shape import shape
-from sre_agent_deploy.config.syntax import explain
+from sre_agent_deploy.config.syntax import explain, json_fault
 from sre_core.problem import Problem
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from sre_agent_deploy.config.across import faults_across
 from sre_agent_deploy.config.aws import AWSConfig
+from sre_agent_deploy.config.consistency import account_faults, budget_faults, certificate_faults, instance_type_faults, tag_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
-from sre_agent_deploy.config.deployment import DeploymentConfig
-from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
+from sre_agent_deploy.config.fault import Fault, Mode, not_there_yet
 from sre_agent_deploy.config.gateway import GatewayConfig
-from sre_agent_deploy.config.not_yet import not_there_yet
-from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, StateConfig
-from sre_agent_deploy.config.results import SetupResult, ValidationResult, VerificationReport
-from sre_agent_deploy.config.retries import RetriesConfig
-from sre_agent_deploy.config.section import Section, described
+from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, RetriesConfig, StateConfig
+from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, described
 from sre_agent_deploy.config.syntax_of_values import DEPLOYMENT_NAME, RECORDING
 
 __all__ = [
@@ -37,14 +34,6 @@ __all__ = [
 ]
 
 VERSION = 1
-
-
-class TLSConfig(Section):
-    """Where the certificate comes from."""
-
-    source: Literal["local_ca", "files", "acme"] = described(
-        "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or acme (Let's Encrypt).", example="files"
-    )
 
 
 class ServicesConfig(Section):
@@ -112,7 +101,11 @@ class Config(Section):
         for name, section in self.sections():
             for fault in section.faults(mode):
                 yield fault.under(name)
-        yield from faults_across(self, mode)
+        yield from account_faults(self.aws, self.gateway, self.credentials)
+        yield from instance_type_faults(self.limits, self.deployment)
+        yield from budget_faults(self.limits, self.alerts, self.aws.region)
+        yield from certificate_faults(self.tls, self.deployment, mode)
+        yield from tag_faults(self.tags)
 
 
 def version_faults(version: int) -> Iterator[Fault]:

@@ -1,10 +1,15 @@
-"""Where a secret is kept. The configuration holds this, never the secret."""
+"""References to secrets, and the faults of secrets that are written into the configuration itself."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
+
+from sre_agent_deploy.config.document import Scalar, Tree, walk
+from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
+from sre_agent_deploy.config.redaction import CERTAIN, is_secret_key, redacted
 
 type SecretStore = Literal["aws-secretsmanager", "env", "file"]
 
@@ -32,3 +37,48 @@ class SecretReference:
 
     def __str__(self) -> str:
         return f"{self.store}:{self.name}"
+
+
+def plain_secret(field: str) -> Fault:
+    """The fault of a secret that stands in the file itself, with how to move it."""
+    name = field.upper()
+    return Fault(
+        code="CONFIG-SECRET-IN-FILE",
+        path=(field,),
+        what=f"{field} holds a secret, or nothing that refers to one.",
+        why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
+        do=(
+            f"Keep it in AWS Secrets Manager (aws secretsmanager create-secret --name sre/{field.replace('_', '-')} --secret-string file:///dev/stdin)"
+            f" and write {field}: aws-secretsmanager:sre/{field.replace('_', '-')}",
+            f"Or in an environment variable, and write {field}: env:{name}",
+            f"Or in a file that only you can read, and write {field}: file:/path/of/it",
+            "If this file was ever shared or committed, replace the secret.",
+        ),
+        correction=f"env:{name}",
+        aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/create_secret.html",
+    )
+
+
+def plain_secrets(tree: Tree) -> Iterator[Fault]:
+    """A fault at each secret that stands in the document itself, whatever field it stands in."""
+    for path, node in walk(tree):
+        if not path or not isinstance(node, Scalar) or path == ("credentials", "client_secret"):
+            continue
+        named = is_secret_key(str(path[-1])) and node.text and not SecretReference.parse(node.text)
+        if named or CERTAIN.search(node.text):
+            yield _secret(path)
+
+
+def _secret(path: FieldPath) -> Fault:
+    return Fault(
+        code="CONFIG-SECRET-IN-FILE",
+        path=path,
+        what=f"{redacted(dotted(path))} holds a secret.",
+        why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
+        do=(
+            "Remove it from this file. Keep it in AWS Secrets Manager, or in the environment of the program that needs it.",
+            "The only field for a secret is credentials.client_secret, and it takes a reference: env:NAME",
+            "If this file was ever shared or committed, replace the secret.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/create_secret.html",
+    )

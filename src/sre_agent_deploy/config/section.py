@@ -1,14 +1,14 @@
-"""What every section of config.yaml has in common: described fields, faults, and a ValidationResult made of them."""
+"""Base class of all sections of config.yaml, and the results of validation, setup and verification under the mission's names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.results import ValidationResult
 
 
 def described(default: object, text: str, *, example: str = "", console: str = "") -> Any:  # Any, as pydantic's own Field
@@ -46,3 +46,38 @@ class Section(BaseModel):
             warnings=tuple(f"{fault.what} {fault.why}" for fault in found if fault.warning),
             suggestions=tuple(fault.do[0] for fault in found),
         )
+
+
+class Result(BaseModel):
+    """A finished answer: it does not change, and it is complete or refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ValidationResult(Result):
+    """Whether a configuration can be used; only errors make it invalid."""
+
+    is_valid: bool
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+
+
+class SetupResult(Result):
+    """How one component's setup ended, and what to do next."""
+
+    success: bool
+    component: str
+    message: str
+    details: Mapping[str, object] = {}
+    next_steps: tuple[str, ...] = ()
+
+
+class VerificationReport(Result):
+    """What was proven about a deployment, and when."""
+
+    timestamp: datetime
+    overall_status: str
+    component_results: tuple[SetupResult, ...] = ()
+    connectivity_tests: Mapping[str, bool] = {}
+    recommendations: tuple[str, ...] = ()

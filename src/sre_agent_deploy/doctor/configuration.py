@@ -9,17 +9,15 @@ from pathlib import Path
 
 from sre_agent_deploy.config.document import Mapping as Document
 from sre_agent_deploy.config.document import Scalar, Tree, plain, walk
-from sre_agent_deploy.config.dotenv import read_dotenv
-from sre_agent_deploy.config.expand import Expansion
+from sre_agent_deploy.config.environment import Expansion, overridden, read_dotenv
 from sre_agent_deploy.config.fault import Mode, dotted
 from sre_agent_deploy.config.load import load
-from sre_agent_deploy.config.override import overridden
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.redaction import is_secret_key
 from sre_agent_deploy.config.regions import looks_like_a_region
 from sre_agent_deploy.config.secret_reference import SecretReference
-from sre_agent_deploy.doctor.seen import ConfigSeen, Reference
+from sre_agent_deploy.doctor.model import ConfigSeen, Reference
 from sre_core.problem import Problem
 
 _REFERENCE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")

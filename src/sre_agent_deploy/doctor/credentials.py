@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.doctor.finding import Finding, Status
-from sre_agent_deploy.doctor.seen import Seen
+from sre_agent_deploy.doctor.model import Finding, Seen, Status
 from sre_core.problem import Problem
 
 PURPOSE = "who deploys; AWS decides by it what is allowed"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sre_agent_deploy.config.environment import PREFIX
 from sre_agent_deploy.config.fault import Fault
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.override import PREFIX
 from sre_agent_deploy.config.redaction import is_secret_key, redacted
 from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
-from sre_agent_deploy.doctor.finding import Finding, Status
-from sre_agent_deploy.doctor.seen import Reference, Seen
+from sre_agent_deploy.doctor.model import Finding, Reference, Seen, Status
 from sre_agent_deploy.doctor.variables import VARIABLES, Variable
 from sre_agent_deploy.interactive.question import questions
 from sre_core.problem import Problem

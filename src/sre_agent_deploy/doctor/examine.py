@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from sre_agent_deploy.doctor.credentials import of_credentials
 from sre_agent_deploy.doctor.environment import of_variables
-from sre_agent_deploy.doctor.finding import Finding, Status
+from sre_agent_deploy.doctor.model import Finding, Seen, Status
 from sre_agent_deploy.doctor.programs import of_libraries, of_programs, of_python
-from sre_agent_deploy.doctor.seen import Seen
 from sre_core.problem import Problem
 
 

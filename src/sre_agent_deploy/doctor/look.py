@@ -16,8 +16,8 @@ from pathlib import Path
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.fault import Mode
 from sre_agent_deploy.doctor.configuration import read
+from sre_agent_deploy.doctor.model import Identity, Seen
 from sre_agent_deploy.doctor.programs import PROGRAMS
-from sre_agent_deploy.doctor.seen import Identity, Seen
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_agent_deploy.interactive.discover import ONCE, aws_of
 from sre_core.problem import Problem

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.fault import Mode
-from sre_agent_deploy.doctor.finding import Finding, Status
-from sre_agent_deploy.doctor.seen import Seen
+from sre_agent_deploy.doctor.model import Finding, Seen, Status
 from sre_core.problem import Problem
 
 LEAST_PYTHON = (3, 12)

@@ -1,18 +1,16 @@
-"""START HERE: put one value into a configuration's text, and leave every other character alone (pure)."""
+"""START HERE: put one value into a configuration's text, or rename a key, and leave every other character alone (pure)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import dotted
-from sre_agent_deploy.config.parse import Malformed
+from sre_agent_deploy.config.parse import Malformed, Piece, Span, spans
 from sre_agent_deploy.config.redaction import redacted
-from sre_agent_deploy.config.spans import Piece, Span, spans
-from sre_agent_deploy.edit import render
-from sre_agent_deploy.edit.add import added
-from sre_agent_deploy.edit.comments import comments_within, newline_of
-from sre_agent_deploy.edit.meant import changed, meaning, readable
+from sre_agent_deploy.edit.text import changed, comments_within, meaning, newline_of, readable
+from sre_agent_deploy.edit.values import render_key, render_value
 from sre_core.problem import Problem
 
 
@@ -34,7 +32,7 @@ def put(text: str, path: tuple[str, ...], value: Plain) -> str | Problem:
 
 def _replaced(text: str, pieces: tuple[Piece, ...], old: Piece, value: Plain) -> str:
     inside = old.flow and old.kind == "scalar"
-    written = render.value(value, quote=old.quote, flow=inside, strict=pieces[0].flow)
+    written = render_value(value, quote=old.quote, flow=inside, strict=pieces[0].flow)
     kept = comments_within(text, old, pieces)
     if old.key and old.kind != "scalar" and not old.flow:
         return _moved_up(text, old.key, old.value, written, kept)
@@ -70,3 +68,80 @@ def _unsafe(path: tuple[str, ...], why: str) -> Problem:
         why=why,
         do=(f"Write {name} into the file by hand.", "Check it: `sre-agent-deploy validate`. Nothing was changed."),
     )
+
+
+def added(text: str, pieces: Sequence[Piece], path: tuple[str, ...], value: Plain) -> str | None:
+    """The text with a new key, or None where the section above it is no section."""
+    depth = next((depth for depth in range(len(path) - 1, 0, -1) if _last(pieces, path[:depth])), 0)
+    above = _last(pieces, path[:depth]) if pieces else None
+    if above is None:
+        return _at_end(text, _block(path, value, "", newline_of(text)))
+    rest = path[depth:]
+    if above.kind == "sequence" or (above.kind == "scalar" and above.value.start != above.value.end):
+        return None
+    if above.kind == "scalar":
+        return _into_empty(text, above, rest, value)
+    if above.flow:
+        return _into_braces(text, pieces, above, rest, value)
+    first = _children(pieces, above)[0]
+    indent = " " * _column(text, first.key.start if first.key else 0)
+    block = _block(rest, value, indent, newline_of(text))
+    return _after_line(text, above.value.end, block) if depth else _at_end(text, block)
+
+
+def _last(pieces: Sequence[Piece], path: tuple[str, ...]) -> Piece | None:
+    return next((piece for piece in reversed(pieces) if piece.path == path), None)
+
+
+def _children(pieces: Sequence[Piece], above: Piece) -> list[Piece]:
+    return [piece for piece in pieces if len(piece.path) == len(above.path) + 1 and piece.path[:-1] == above.path]
+
+
+def _block(path: tuple[str, ...], value: Plain, indent: str, newline: str) -> str:
+    """`section:` and `key: value` lines."""
+    lines = [f"{indent}{'  ' * depth}{render_key(step)}:" for depth, step in enumerate(path)]
+    return newline.join(lines) + f" {render_value(value)}" + newline
+
+
+def _into_empty(text: str, above: Piece, rest: tuple[str, ...], value: Plain) -> str:
+    """Below a `section:` that holds nothing yet."""
+    indent = " " * (_column(text, above.key.start if above.key else 0) + 2)
+    return _after_line(text, above.value.end, _block(rest, value, indent, newline_of(text)))
+
+
+def _into_braces(text: str, pieces: Sequence[Piece], above: Piece, rest: tuple[str, ...], value: Plain) -> str:
+    strict = pieces[0].flow
+    plain: Plain = value
+    for step in reversed(rest[1:]):
+        plain = {step: plain}
+    entry = f"{render_key(rest[0], flow=True, strict=strict)}: {render_value(plain, flow=True, strict=strict)}"
+    children = _children(pieces, above)
+    if not children:
+        return text[: above.value.start + 1] + entry + text[above.value.start + 1 :]
+    last = children[-1]
+    start = last.key.start if last.key else last.value.start
+    line_start = text.rfind("\n", 0, start) + 1
+    alone = not text[line_start:start].strip()
+    between = newline_of(text) + text[line_start:start] if alone else " "
+    return text[: last.value.end] + "," + between + entry + text[last.value.end :]
+
+
+def _column(text: str, position: int) -> int:
+    return position - (text.rfind("\n", 0, position) + 1)
+
+
+def _after_line(text: str, position: int, block: str) -> str:
+    end = text.find("\n", position)
+    return _at_end(text, block) if end < 0 else text[: end + 1] + block + text[end + 1 :]
+
+
+def _at_end(text: str, block: str) -> str:
+    gap = "" if not text or text.endswith("\n") else newline_of(text)
+    return text + gap + block
+
+
+def renamed(text: str, path: tuple[str, ...], key: str) -> str:
+    """The text with the last key of `path` called `key`, value and comments as they are; without that key, the same text."""
+    pieces = spans(readable(text))
+    old = next((piece.key for piece in pieces if piece.path == path), None)
+    return text if old is None else text[: old.start] + render_key(key, flow=pieces[0].flow, strict=pieces[0].flow) + text[old.end :]

@@ -1,1 +1,57 @@
-"""What each Problem's code means, why it happens and what to do: a page for every code, in docs/problems."""
+"""Read the pages of docs/problems, one for each Problem code. They ship with the package; an editable install reads the checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent_deploy.config.nearest import nearest
+from sre_core.problem import Problem
+
+_SHIPPED = Path(__file__).parent / "pages"
+_CHECKOUT = Path(__file__).parents[3] / "docs" / "problems"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One code's page: the code as its heading, then what it means, why it happens and what to do."""
+
+    code: str
+    text: str
+
+    @property
+    def summary(self) -> str:
+        """What it means, in the first sentence."""
+        first = " ".join(self.text.split("\n\n")[1].split())
+        sentence, ends, _ = first.partition(". ")
+        return sentence + ends.rstrip()
+
+
+def codes() -> tuple[str, ...]:
+    """Every code that has a page, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.md")))
+
+
+def page(code: str) -> Page | Problem:
+    """The page of a code, however it is spelled in upper and lower case; where there is none, the nearest code is named."""
+    known = codes()
+    wanted = code.strip().rstrip(":").upper()
+    if wanted not in known:
+        return _unknown(code, nearest(wanted, known))
+    return Page(wanted, (_folder() / f"{wanted}.md").read_text(encoding="utf-8"))
+
+
+def _folder() -> Path:
+    return _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT
+
+
+def _unknown(code: str, meant: str | None) -> Problem:
+    return Problem(
+        code="EXPLAIN-UNKNOWN-CODE",
+        what=f"There is no problem with the code {code}.",
+        why="It is misspelled, or another version of this tool knows it.",
+        do=(
+            *((f"Did you mean {meant}? `sre-agent-deploy explain {meant}`",) if meant else ()),
+            "See all codes: `sre-agent-deploy explain --list`.",
+        ),
+    )

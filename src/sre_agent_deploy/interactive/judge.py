@@ -1,17 +1,19 @@
-"""What the configuration's own rules say of answers (pure)."""
+"""Fill the template with answers and apply the configuration's own rules to it (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from sre_agent_deploy.config.document import Mapping as Tree
-from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config.document import Mapping as Sections
+from sre_agent_deploy.config.document import Plain, Tree, standing
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mode
 from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.syntax import explain
 from sre_agent_deploy.config.template import template
-from sre_agent_deploy.interactive.fill import fill, meant
+from sre_agent_deploy.edit.values import render_value
 from sre_agent_deploy.interactive.question import Question
 from sre_core.problem import Problem
 
@@ -33,7 +35,7 @@ def judged(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str
     """The template for `mode` with these answers, and every rule it breaks."""
     text = fill(template(mode, schema=schema), {question.path: meant(question, answer) for question, answer in values.items()})
     tree = parse(text)
-    if isinstance(tree, Malformed) or not isinstance(tree, Tree):
+    if isinstance(tree, Malformed) or not isinstance(tree, Sections):
         raise ValueError(f"a filled template can't be read: {explain(tree, text).why if isinstance(tree, Malformed) else 'no sections'}")
     outcome = judge(tree, environ=environ, mode=mode)
     return Judgement(text, outcome.faults, tuple(fault for fault in outcome.config.faults(mode) if fault.warning))
@@ -79,3 +81,50 @@ def yes_or_no(question: Question) -> Problem:
 def problem(fault: Fault) -> Problem:
     """The Problem of a fault that stands in no file yet."""
     return Problem(code=fault.code, what=fault.what, why=fault.why, do=fault.do, aws_docs=fault.aws_docs)
+
+
+def fill(template: str, values: Mapping[FieldPath, Plain]) -> str:
+    """The template with each value in the place of what stood there.
+
+    `edit.put` can do this in any file, value by value; a template has every setting on a line of its own, which is much
+    quicker, and each answer is judged by the whole file.
+    """
+    tree = _tree(template)
+    lines = template.split("\n")
+    for path, value in values.items():
+        place = standing(tree, path)
+        if place.node is None:
+            raise LookupError(f"the template has no {path}")
+        line = lines[place.key.line - 1]
+        written = "" if value == "" else render_value(value)
+        lines[place.key.line - 1] = f"{line[: place.key.column - 1]}{path[-1]}: {written}".rstrip()
+    return "\n".join(lines)
+
+
+@cache
+def _tree(template: str) -> Tree:
+    """The same template is filled after every answer."""
+    tree = parse(template)
+    if isinstance(tree, Malformed):
+        raise ValueError(f"the template is no YAML: {tree.says}")
+    return tree
+
+
+def meant(question: Question, answer: str) -> Plain:
+    """What a person typed, as a value: `a, b` is a list, `key=value, key=value` are pairs, with brackets or without."""
+    match question.kind:
+        case "list":
+            return [part.strip("\"'") for part in _parts(answer, "[]")]
+        case "mapping":
+            return dict(map(_pair, _parts(answer, "{}")))
+    return answer
+
+
+def _parts(answer: str, brackets: str) -> list[str]:
+    inner = answer[1:-1] if answer[:1] + answer[-1:] == brackets else answer
+    return [part.strip() for part in inner.split(",") if part.strip()]
+
+
+def _pair(part: str) -> tuple[str, str]:
+    key, _, value = part.partition("=") if "=" in part else part.partition(":")
+    return key.strip().strip("\"'"), value.strip().strip("\"'")

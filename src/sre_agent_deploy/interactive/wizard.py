@@ -9,8 +9,8 @@ from typing import Literal
 from sre_agent_deploy.interactive import terminal
 from sre_agent_deploy.interactive.account import NOTHING, Account, choices, proposal
 from sre_agent_deploy.interactive.discover import Discovery, usual_region
-from sre_agent_deploy.interactive.draft import Draft
 from sre_agent_deploy.interactive.judge import Judgement, judged, objections, problem, unreadable, yes_or_no
+from sre_agent_deploy.interactive.new_file import Draft
 from sre_agent_deploy.interactive.question import Question
 from sre_agent_deploy.interactive.script import mode_of, script, settings
 from sre_agent_deploy.interactive.terminal import Said

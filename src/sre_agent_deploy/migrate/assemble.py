@@ -8,7 +8,7 @@ from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.backup.hiding import hidden
 from sre_agent_deploy.config.models import VERSION, Config
 from sre_agent_deploy.config.section import Section
-from sre_agent_deploy.edit import render
+from sre_agent_deploy.edit.values import render_scalar
 from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound
 from sre_agent_deploy.migrate.setting import OldFile, Setting
 
@@ -32,7 +32,7 @@ def _entry(field: Field, value: str, settings: Sequence[Setting]) -> Iterator[st
         yield from (f"  {comment}" for comment in setting.above)
     yield from (f"  {comment}" for comment in beside[1:])
     quote = settings[0].quote if settings else ""
-    yield f"  {field[1]}: {render.scalar(value, quote=quote)}" + (f"  {beside[0]}" if beside else "")
+    yield f"  {field[1]}: {render_scalar(value, quote=quote)}" + (f"  {beside[0]}" if beside else "")
 
 
 def _order(field: Field) -> int:

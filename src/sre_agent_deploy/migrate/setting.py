@@ -1,4 +1,4 @@
-"""One setting of an old file, with the comments that belong to it, and where such settings come from (pure)."""
+"""Read the settings of one old file, each with its comments (pure)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.document import Entry, Mapping, Plain, plain
-from sre_agent_deploy.config.dotenv import read_dotenv
-from sre_agent_deploy.config.parse import Malformed, parse
-from sre_agent_deploy.config.spans import Piece, spans
-from sre_agent_deploy.edit.comments import comments
-from sre_agent_deploy.edit.meant import readable
-from sre_agent_deploy.migrate.unreadable import unreadable
-from sre_core.problem import Problem
+from sre_agent_deploy.config.environment import read_dotenv
+from sre_agent_deploy.config.parse import Malformed, Piece, parse, spans
+from sre_agent_deploy.edit.text import comments, readable
+from sre_core.problem import Problem, Where
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,3 +120,14 @@ def walk_texts(value: Plain) -> Iterator[str]:
         case dict(entries):
             for item in entries.values():
                 yield from walk_texts(item)
+
+
+def unreadable(source: str, line: int, why: str) -> Problem:
+    """Without an excerpt: old files hold secrets."""
+    return Problem(
+        code="MIGRATE-UNREADABLE",
+        what=f"{source} can't be read.",
+        why=why,
+        do=("Correct that line, or leave the file out by naming the others.", "Nothing was changed."),
+        where=Where(source, line),
+    )

@@ -1,16 +1,30 @@
-"""An older version of our own format becomes the current one, one step at a time (pure)."""
+"""Upgrade an older version of our own format to the current one, step by step (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from sre_agent_deploy.config.models import VERSION
 from sre_agent_deploy.config.parse import Malformed
-from sre_agent_deploy.edit.meant import meaning
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.migrate.step import Step
-from sre_agent_deploy.migrate.steps import STEPS
+from sre_agent_deploy.edit.text import meaning
 from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class Step:
+    """`change` edits the text with `edit.put`, so comments stay; the version number is written for it."""
+
+    version: int
+    """The version that it starts from; it ends at the next."""
+    says: str
+    """What it changes, for the report."""
+    change: Callable[[str], str | Problem]
+
+
+# A step is added here; where its change is long, `migrate/from_1.py` holds it.
+STEPS: tuple[Step, ...] = ()
 
 
 def upgraded(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> str | Problem:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.cli.cleaning import configured_for
-from sre_agent_deploy.config.retries import RetriesConfig
+from sre_agent_deploy.config.operations import RetriesConfig
 from sre_agent_deploy.journal.record import State
 
 PATIENT = "version: 1\nmode: local\nname: test\nretries:\n  ready: 40m\n"

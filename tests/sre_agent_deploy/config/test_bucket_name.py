@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.config.bucket_name import bucket_faults, corrected
+from sre_agent_deploy.config.gateway import bucket_faults, corrected
 
 
 @given(st.text(max_size=80))

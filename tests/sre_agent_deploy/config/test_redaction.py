@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.config.excerpt import excerpt
 from sre_agent_deploy.config.fault import Mark
+from sre_agent_deploy.config.position import excerpt
 from sre_agent_deploy.config.redaction import redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
 

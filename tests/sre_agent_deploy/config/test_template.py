@@ -12,8 +12,7 @@ from ruamel.yaml import YAML
 
 from sre_agent_deploy.config.fault import Mode
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.schema import json_schema
-from sre_agent_deploy.config.template import template
+from sre_agent_deploy.config.template import json_schema, template
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

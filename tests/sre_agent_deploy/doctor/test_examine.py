@@ -10,8 +10,7 @@ import pytest
 
 from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
 from sre_agent_deploy.doctor.examine import examine
-from sre_agent_deploy.doctor.finding import Finding
-from sre_agent_deploy.doctor.seen import ConfigSeen, Identity, Reference, Seen
+from sre_agent_deploy.doctor.model import ConfigSeen, Finding, Identity, Reference, Seen
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_core.problem import Problem
 

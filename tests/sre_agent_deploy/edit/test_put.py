@@ -6,9 +6,8 @@ import difflib
 
 import pytest
 
-from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.rename import renamed
-from sre_agent_deploy.edit.words import path_of, value_of
+from sre_agent_deploy.edit.put import put, renamed
+from sre_agent_deploy.edit.values import path_of, value_of
 from sre_core.problem import Problem
 
 TEXT = """\

@@ -12,8 +12,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import parse
 from sre_agent_deploy.config.template import template
 from sre_agent_deploy.interactive.account import NOTHING, Account, Choice, Subnet, Vpc, Zone, choices, proposal
-from sre_agent_deploy.interactive.fill import fill, meant
-from sre_agent_deploy.interactive.judge import judged, unreadable
+from sre_agent_deploy.interactive.judge import fill, judged, meant, unreadable
 from sre_agent_deploy.interactive.question import Question, questions
 from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, script, settings
 

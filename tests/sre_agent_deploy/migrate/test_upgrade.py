@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sre_agent_deploy.config.models import VERSION
-from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.rename import renamed
-from sre_agent_deploy.migrate.step import Step
-from sre_agent_deploy.migrate.steps import STEPS
-from sre_agent_deploy.migrate.upgrade import due, upgraded
+from sre_agent_deploy.edit.put import put, renamed
+from sre_agent_deploy.migrate.upgrade import STEPS, Step, due, upgraded
 from sre_core.problem import Problem
 
 STEPS_THAT_MIGHT_BE = (

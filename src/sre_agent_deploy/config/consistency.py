@@ -1,39 +1,29 @@
-"""Rules that look at more than one section."""
+"""Rules that concern more than one section: account and region, limits, budget, certificate and tags."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from sre_agent_deploy.config.agreement import arn_faults, required
-from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.not_yet import not_there_yet
+from sre_agent_deploy.config.aws import AWSConfig, arn_faults
+from sre_agent_deploy.config.credentials import CredentialConfig
+from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
+from sre_agent_deploy.config.fault import Fault, Mode, not_there_yet, required
+from sre_agent_deploy.config.gateway import GatewayConfig
+from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
 from sre_agent_deploy.config.secret_reference import SecretReference
-
-if TYPE_CHECKING:
-    from sre_agent_deploy.config.models import Config
 
 MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
 
 
-def faults_across(config: Config, mode: Mode) -> Iterator[Fault]:
-    """Account and region agree everywhere, limits hold, the certificate has a source, and tags are ones AWS accepts."""
-    yield from _account_and_region(config)
-    yield from _limits(config)
-    yield from _budget(config)
-    yield from _certificate(config, mode)
-    yield from tag_faults(config.tags)
-
-
-def _account_and_region(config: Config) -> Iterator[Fault]:
-    aws = config.aws
-    yield from arn_faults(("gateway", "provider_arn"), config.gateway.provider_arn, account_id=aws.account_id, region=aws.region)
-    reference = SecretReference.parse(config.credentials.client_secret)
+def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: CredentialConfig) -> Iterator[Fault]:
+    """Yield a fault for each ARN and ID of another account or region than the deployment's."""
+    yield from arn_faults(("gateway", "provider_arn"), gateway.provider_arn, account_id=aws.account_id, region=aws.region)
+    reference = SecretReference.parse(credentials.client_secret)
     if reference and reference.store == "aws-secretsmanager":
         yield from _prefixed(reference, aws.account_id, aws.region)
-    pool_region = config.credentials.user_pool_id.rpartition("_")[0]
+    pool_region = credentials.user_pool_id.rpartition("_")[0]
     if pool_region and pool_region != aws.region:
         yield Fault(
             code="CONFIG-MISMATCH",
@@ -41,7 +31,7 @@ def _account_and_region(config: Config) -> Iterator[Fault]:
             what="credentials.user_pool_id is in another region than aws.region says.",
             why="A user pool's ID begins with its region, and everything of one deployment is in one region.",
             do=("Correct whichever of them is wrong.",),
-            correction=f"{aws.region}_{config.credentials.user_pool_id.rpartition('_')[2]}",
+            correction=f"{aws.region}_{credentials.user_pool_id.rpartition('_')[2]}",
         )
 
 
@@ -50,8 +40,9 @@ def _prefixed(reference: SecretReference, account_id: str, region: str) -> Itera
         yield replace(fault, correction=f"{reference.store}:{fault.correction}")
 
 
-def _limits(config: Config) -> Iterator[Fault]:
-    allowed, chosen = config.limits.instance_types, config.deployment.instance_type
+def instance_type_faults(limits: LimitsConfig, deployment: DeploymentConfig) -> Iterator[Fault]:
+    """Yield a fault where the instance type is not among the allowed ones."""
+    allowed, chosen = limits.instance_types, deployment.instance_type
     if allowed and chosen not in allowed:
         yield Fault(
             code="CONFIG-LIMIT",
@@ -63,31 +54,33 @@ def _limits(config: Config) -> Iterator[Fault]:
         )
 
 
-def _budget(config: Config) -> Iterator[Fault]:
-    if config.limits.monthly_usd is None:
-        if config.alerts.email:
+def budget_faults(limits: LimitsConfig, alerts: AlertsConfig, region: str) -> Iterator[Fault]:
+    """Yield a fault where a budget has no recipient, a recipient no budget, or the region no AWS Budgets in US dollars."""
+    if limits.monthly_usd is None:
+        if alerts.email:
             why = "alerts.email is set, and this version sends no other mails than the budget's."
             instead = ("Add it, like this: monthly_usd: 50", "Or leave alerts.email empty: alerts about the certificate are not there yet.")
             yield replace(required("monthly_usd", "50", why), do=instead).under("limits")
         return
-    if not config.alerts.email:
+    if not alerts.email:
         why = "limits.monthly_usd is set, and AWS Budgets must have somebody to tell."
         yield required("email", "team@example.com", why).under("alerts")
-    if partition_of(config.aws.region) not in BUDGETS_IN_USD:
+    if partition_of(region) not in BUDGETS_IN_USD:
         yield Fault(
             code="CONFIG-MONTHLY-USD",
             path=("limits", "monthly_usd"),
-            what=f"limits.monthly_usd can't be kept an eye on in {config.aws.region}.",
+            what=f"limits.monthly_usd can't be kept an eye on in {region}.",
             why="GovCloud and the isolated partitions have no AWS Budgets that could, and China is not billed in US dollars.",
             do=("Leave it empty, and watch the costs in the account that pays.",),
             correction='""',
         )
 
 
-def _certificate(config: Config, mode: Mode) -> Iterator[Fault]:
-    if config.tls.source == "acme":
+def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:
+    """Yield a fault for a certificate source that this mode can't use, or that lacks its files."""
+    if tls.source == "acme":
         yield not_there_yet("source", "Certificates from Let's Encrypt", "files").under("tls")
-    if mode == "production" and config.tls.source == "local_ca":
+    if mode == "production" and tls.source == "local_ca":
         yield Fault(
             code="CONFIG-TLS-SOURCE",
             path=("tls", "source"),
@@ -96,10 +89,10 @@ def _certificate(config: Config, mode: Mode) -> Iterator[Fault]:
             do=("Write files, and set deployment.ssl_cert_path and deployment.ssl_key_path.",),
             correction="files",
         )
-    if config.tls.source == "files":
+    if tls.source == "files":
         for field, file in (("ssl_cert_path", "fullchain.pem"), ("ssl_key_path", "privkey.pem")):
-            if not getattr(config.deployment, field):
-                example = f"/etc/letsencrypt/live/{config.deployment.domain_name or 'sre.example.com'}/{file}"
+            if not getattr(deployment, field):
+                example = f"/etc/letsencrypt/live/{deployment.domain_name or 'sre.example.com'}/{file}"
                 yield required(field, example, "tls.source is files, so the certificate comes from there.").under("deployment")
 
 

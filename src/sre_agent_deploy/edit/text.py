@@ -1,9 +1,12 @@
-"""What a text should say after one value was put into it (pure)."""
+"""Read a configuration's text: its values, its comments and its line ends (pure)."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from sre_agent_deploy.config.document import Plain, Scalar, Sequence, Tree, plain
-from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.parse import Malformed, Piece, Span, parse
 
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
@@ -45,3 +48,35 @@ def _without_empty(value: Plain) -> Plain:
             return {name: _without_empty(item) for name, item in entries.items() if item not in _EMPTY}
         case _:
             return value
+
+
+_COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*")
+
+
+def comments(text: str, pieces: Iterable[Piece]) -> tuple[Span, ...]:
+    """Where the comments of a text stand, in its order."""
+    return tuple(Span(found.start(), found.end()) for found in _COMMENT.finditer(_without_values(text, pieces)))
+
+
+def comments_within(text: str, piece: Piece, pieces: tuple[Piece, ...]) -> tuple[str, ...]:
+    """The comments that would go if this value went."""
+    if piece.kind == "scalar":
+        return ()
+    end = text.find("\n", piece.value.end) if not piece.flow else piece.value.end
+    within = Span(piece.value.start, end if end >= 0 else len(text))
+    return tuple(text[found.start : found.end] for found in comments(text, pieces) if within.start <= found.start < within.end)
+
+
+def _without_values(text: str, pieces: Iterable[Piece]) -> str:
+    """The text with every key and scalar blanked out, each character at its place."""
+    parts = list(text)
+    for piece in pieces:
+        for span in (piece.key, piece.value if piece.kind == "scalar" else None):
+            if span:
+                parts[span.start : span.end] = "_" * (span.end - span.start)
+    return "".join(parts)
+
+
+def newline_of(text: str) -> str:
+    """How lines end in this text."""
+    return "\r\n" if "\r\n" in text else "\n"

@@ -1,0 +1,154 @@
+"""Values from the environment: `${NAME}` in the file, `SRE_AGENT__SECTION__FIELD` over it, and the .env file beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as Environ
+from dataclasses import dataclass, field, replace
+
+from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
+from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.redaction import is_secret_key
+
+# `$${` is a literal `${`. An opening without a proper end is a fault, so it is matched too.
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{[^}]*\}?")
+
+
+@dataclass
+class Expansion:
+    """One pass over a tree, which collects its faults."""
+
+    environ: Environ[str, str]
+    faults: list[Fault] = field(default_factory=list)
+
+    def of(self, tree: Tree, path: FieldPath = ()) -> Tree:
+        """The tree with every reference replaced. A field for a secret keeps its reference: the value stays outside."""
+        match tree:
+            case Scalar():
+                return tree if path and is_secret_key(str(path[-1])) else self._scalar(tree, path)
+            case Sequence(items=items):
+                return replace(tree, items=tuple(self.of(item, (*path, index)) for index, item in enumerate(items)))
+            case Mapping(entries=entries):
+                return replace(tree, entries=tuple(replace(entry, value=self.of(entry.value, (*path, entry.key))) for entry in entries))
+
+    def _scalar(self, scalar: Scalar, path: FieldPath) -> Scalar:
+        names: list[str] = []
+
+        def value(found: re.Match[str]) -> str:
+            if found[0] == "$${":
+                return "${"
+            name, default = found["name"], found["default"]
+            if not name:
+                self.faults.append(_malformed(path, scalar.mark))
+                return ""
+            names.append(name)
+            if name not in self.environ and default is None:
+                self.faults.append(self._missing(name, path, scalar.mark))
+            return self.environ.get(name) or (default or ":-")[2:]
+
+        text = _REFERENCE.sub(value, scalar.text)
+        return replace(scalar, text=text, variables=tuple(names)) if names or text != scalar.text else scalar
+
+    def _missing(self, name: str, path: FieldPath, mark: Mark) -> Fault:
+        alike = nearest(name, self.environ)
+        return Fault(
+            code="CONFIG-ENV-MISSING",
+            path=path,
+            what=f"{dotted(path)} refers to the environment variable {name}, which is not set.",
+            why="Neither the environment nor the .env file beside the configuration has it.",
+            do=(
+                *((f"A variable {alike} is set: did you mean ${{{alike}}}?",) if alike else ()),
+                f"Set it: export {name}=...",
+                f"Or give a default: ${{{name}:-value}}",
+            ),
+            mark=mark,
+        )
+
+
+def _malformed(path: FieldPath, mark: Mark) -> Fault:
+    return Fault(
+        code="CONFIG-ENV-SYNTAX",
+        path=path,
+        what=f"{dotted(path)} has a ${{ that refers to no environment variable.",
+        why="Inside the braces stands a name of letters, digits and _, and optionally :- and a default.",
+        do=("Write ${NAME} or ${NAME:-default}.", "For the two characters themselves write $${"),
+        mark=mark,
+    )
+
+
+PREFIX = "SRE_AGENT__"
+NOWHERE = Mark(1, 1)
+
+
+def overridden(tree: Mapping, environ: Environ[str, str]) -> Mapping:
+    """The tree with every override in its place; each knows the variable it came from."""
+    for name in sorted(environ):
+        if name.startswith(PREFIX):
+            section, *rest = name.removeprefix(PREFIX).split("__")
+            # Tags are the user's own words: they keep their case.
+            steps = [section.lower(), *(rest if section.upper() == "TAGS" else map(str.lower, rest))]
+            tree = _put(tree, steps, _value(environ[name], name), Scalar("", NOWHERE, origin=name))
+    return tree
+
+
+def _value(text: str, name: str) -> Tree:
+    """Lists and mappings are written as in YAML; everything else is text as it stands."""
+    parsed = parse(text) if text.lstrip().startswith(("[", "{")) else None
+    if parsed is None or isinstance(parsed, Malformed):
+        return Scalar(text, NOWHERE, origin=name)
+    return _from(parsed, name)
+
+
+def _from(tree: Tree, name: str) -> Tree:
+    match tree:
+        case Scalar(text=text):
+            return Scalar(text, NOWHERE, origin=name)
+        case Sequence(items=items):
+            return Sequence(tuple(_from(item, name) for item in items), NOWHERE)
+        case Mapping(entries=entries):
+            return Mapping(tuple(Entry(entry.key, _from(entry.value, name), NOWHERE) for entry in entries), NOWHERE)
+
+
+def _put(tree: Mapping, steps: list[str], value: Tree, origin: Scalar) -> Mapping:
+    step, *deeper = steps
+    held = next((entry for entry in reversed(tree.entries) if entry.key == step), Entry(step, Mapping((), NOWHERE), NOWHERE))
+    below = held.value if isinstance(held.value, Mapping) else Mapping((), NOWHERE)
+    new = replace(held, value=_put(below, deeper, value, origin) if deeper else value)
+    return replace(tree, entries=(*(entry for entry in tree.entries if entry is not held), new))
+
+
+_LINE = re.compile(r"(export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>'[^']*'|\"(\\.|[^\"\\])*\"|[^#'\"\s][^#]*?|)\s*(\s#.*)?")
+
+
+def read_dotenv(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
+    """The variables of a `.env` file, and a fault for each line that is none. Values are never part of a fault."""
+    variables: dict[str, str] = {}
+    faults: list[Fault] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match:
+            variables[match["name"]] = _unquoted(match["value"])
+        else:
+            faults.append(_malformed_line(number))
+    return variables, tuple(faults)
+
+
+def _unquoted(value: str) -> str:
+    if value.startswith('"'):
+        return re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], value[1:-1])
+    return value[1:-1] if value.startswith("'") else value
+
+
+def _malformed_line(number: int) -> Fault:
+    return Fault(
+        code="CONFIG-DOTENV",
+        path=(),
+        what="A line of the .env file can't be read.",
+        why="It is neither NAME=value nor a comment, or its quote is not closed.",
+        do=("Write NAME=value, with quotes around a value that has spaces or # in it.",),
+        mark=Mark(number, 1),
+    )

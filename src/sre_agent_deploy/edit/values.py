@@ -1,0 +1,66 @@
+"""Values as people type them, and as YAML or JSON text in the quotes that the user already used (pure)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sre_agent_deploy.config.document import Plain, plain
+from sre_agent_deploy.config.parse import Malformed, parse
+
+# Words, paths, ARNs and ${NAME} need no quotes in a block; between brackets and braces, fewer characters are free.
+_PLAIN = re.compile(r"[A-Za-z0-9_./$](?:[\w./+=@~%${}:*-]|(?<![:\s]) (?=[\w./$]))*(?<!:)", re.ASCII)
+_PLAIN_IN_FLOW = re.compile(r"[A-Za-z0-9_./][\w./+=@-]*", re.ASCII)
+# An account ID is no number; other programs that read YAML would make one of it, and editors would object.
+_LONG_NUMBER = re.compile(r"0\d+|\d{9,}", re.ASCII)
+_NOT_TEXT = frozenset({"null", "Null", "NULL", "~", ""})
+
+
+def render_scalar(text: str, *, quote: str = "", flow: bool = False) -> str:
+    """The text so that the loader reads exactly it again."""
+    if quote == "'" and text.isprintable() and text:
+        return "'" + text.replace("'", "''") + "'"
+    plain = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT and not _LONG_NUMBER.fullmatch(text)
+    if plain and quote != '"':
+        return text
+    return quote_text(text)
+
+
+def quote_text(text: str) -> str:
+    """The text between double quotes, which YAML and JSON read alike."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def render_value(plain: Plain, *, quote: str = "", flow: bool = False, strict: bool = False) -> str:
+    """A scalar, or a list or mapping on one line. `strict` is JSON, where everything is quoted."""
+    match plain:
+        case str(text):
+            return quote_text(text) if strict else render_scalar(text, quote=quote, flow=flow)
+        case list(items):
+            return "[" + ", ".join(render_value(item, flow=True, strict=strict) for item in items) + "]"
+        case dict(entries):
+            pairs = (
+                f"{render_key(name, flow=True, strict=strict)}: {render_value(item, flow=True, strict=strict)}"
+                for name, item in entries.items()
+            )
+            return "{" + ", ".join(pairs) + "}"
+
+
+def render_key(name: str, *, flow: bool = False, strict: bool = False) -> str:
+    """A key as it stands before its colon."""
+    return quote_text(name) if strict else render_scalar(name, flow=flow)
+
+
+def path_of(key: str) -> tuple[str, ...]:
+    """`deployment.instance_type` as a path; a tag's own key keeps its dots."""
+    section, dot, rest = key.partition(".")
+    if section == "tags" and dot:
+        return (section, rest)
+    return tuple(key.split("."))
+
+
+def value_of(text: str) -> Plain:
+    """Lists and mappings are written as in YAML; everything else is text as it stands."""
+    tree = parse(text) if text.lstrip().startswith(("[", "{")) else None
+    value = None if tree is None or isinstance(tree, Malformed) else plain(tree)
+    return text if value is None else value
