@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine import teardown
 from sre_agent_deploy.engine.inventory import NONE, Doomed, Inventory, Named, find_all
 from sre_agent_deploy.engine.remove import is_there, refusal, remove
 from sre_agent_deploy.engine.walk import walk
@@ -17,6 +16,7 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.progress.events import Event, Observer, unobserved
 from sre_agent_deploy.progress.interrupt import NEVER, Stop, deleting_stopped
+from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
 
 # One is enough unless AWS hid something from the first listing, or somebody makes things at the same time.
@@ -81,7 +81,7 @@ class _Cleaning:
         by_kind: dict[str, list[Doomed]] = {}
         for each in doomed:
             by_kind.setdefault(each.kind.KIND, []).append(each)
-        walk(teardown.sorter(by_kind), lambda kind: self._delete(by_kind.get(kind, [])), self.stop)
+        walk(kinds.teardown(by_kind), lambda kind: self._delete(by_kind.get(kind, [])), self.stop)
 
     def problems(self, shown: Iterable[Doomed]) -> tuple[Problem, ...]:
         """What remains and why; `shown` is what the last listing still shows."""

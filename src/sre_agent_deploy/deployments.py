@@ -12,7 +12,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine.inventory import Named, find_all
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resources import kinds, tag_list
 from sre_agent_deploy.sweep import Seen
 from sre_core.problem import Problem
 
@@ -29,7 +29,8 @@ class Shown:
 
 def shown(aws: Aws) -> Shown:
     """Ask every listing that may show a deployment. What is shown may be gone already: the tagging API lags behind."""
-    answers = [attempt(partial(_ids, listing, aws), waits=aws.waits) for listing in LISTINGS]
+    listings = (_tagged, *(kind.deployments for kind in kinds.ORDER))
+    answers = [attempt(partial(_ids, listing, aws), waits=aws.waits) for listing in listings]
     refused = [answer.problem if isinstance(answer, Lost) else answer for answer in answers if isinstance(answer, Lost | Problem)]
     found = frozenset[str]().union(*(answer for answer in answers if isinstance(answer, frozenset)))
     return Shown(tuple(sorted(found)), tuple(refused))
@@ -56,36 +57,3 @@ def _tagged(aws: Aws) -> Iterable[str]:
     """Secrets, buckets, instances, volumes, security groups."""
     pages = aws.tagging.get_paginator("get_resources").paginate(TagFilters=[{"Key": DEPLOYMENT_TAG}])
     return (tag_list.as_dict(found["Tags"]).get(DEPLOYMENT_TAG, "") for page in pages for found in page["ResourceTagMappingList"])
-
-
-def _addresses(aws: Aws) -> Iterable[str]:
-    answer = aws.ec2.describe_addresses(Filters=[{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}])
-    return (tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG, "") for address in answer["Addresses"])
-
-
-def _user_pools(aws: Aws) -> Iterable[str]:
-    pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
-    return (pool["Name"] for page in pages for pool in page["UserPools"])
-
-
-def _roles(aws: Aws) -> Iterable[str]:
-    pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix="/sre-agent/")
-    return (role["Path"].split("/")[2] for page in pages for role in page["Roles"])
-
-
-def _instance_profiles(aws: Aws) -> Iterable[str]:
-    pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix="/sre-agent/")
-    return (profile["Path"].split("/")[2] for page in pages for profile in page["InstanceProfiles"])
-
-
-def _gateways(aws: Aws) -> Iterable[str]:
-    pages = aws.agentcore.get_paginator("list_gateways").paginate()
-    return (gateway["name"] for page in pages for gateway in page["items"])
-
-
-def _credential_providers(aws: Aws) -> Iterable[str]:
-    pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
-    return (provider["name"].removesuffix("-backends") for page in pages for provider in page["credentialProviders"])
-
-
-LISTINGS: tuple[Listing, ...] = (_tagged, _addresses, _user_pools, _roles, _instance_profiles, _gateways, _credential_providers)

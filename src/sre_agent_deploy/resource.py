@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -149,7 +149,17 @@ class Resource(Protocol):
     LOSES: ClassVar[str]
     """What a delete or replace loses: `data`, `address` or nothing."""
     PARENT: ClassVar[str]
-    """For what has no tags: the KIND that the id's first part (before the `/`) names; ownership is the parent's."""
+    """The KIND of what it lies in, which the id's first part (before the `/`) names. What has no tags belongs to its parent's owner."""
+    NAME_FIELD: ClassVar[str]
+    """For what has no tags and may lie in a parent of the user's: the field that begins with the deployment's id."""
+    DELETE_BEFORE: ClassVar[frozenset[str]]
+    """The KINDs that it uses, and that therefore are deleted after it. Its PARENT is one of them and need not be named."""
+    CONFIGURED_BY: ClassVar[str]
+    """The setting (`section.field`) with which the user names an existing one, for a kind in which others lie."""
+    REGIONAL: ClassVar[bool]
+    """Whether it lives in one region; else every region of the account shows it."""
+    LISTS_KIND: ClassVar[bool]
+    """Whether this class lists, reads and deletes all of its KIND. Where several classes declare one KIND, one does."""
     FAILURES: ClassVar[Failures]
 
     @property
@@ -167,6 +177,11 @@ class Resource(Protocol):
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
         """What the deployment made inside a parent that the user named: known by names or keys that bear its id."""
+        ...
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        """The ids of deployments that this kind's listing shows; needed where AWS's tagging API does not know the kind."""
         ...
 
     @classmethod
@@ -207,6 +222,11 @@ class Defaults:
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     LOSES: ClassVar[str] = ""
     PARENT: ClassVar[str] = ""
+    NAME_FIELD: ClassVar[str] = ""
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset()
+    CONFIGURED_BY: ClassVar[str] = ""
+    REGIONAL: ClassVar[bool] = True
+    LISTS_KIND: ClassVar[bool] = True
     FAILURES: ClassVar[Failures] = MappingProxyType({})
 
     def natural_id(self, aws: Aws) -> str:
@@ -214,6 +234,10 @@ class Defaults:
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
+        return ()
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
         return ()
 
     def configure(self, aws: Aws, id: str) -> None:

@@ -11,15 +11,8 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine.inventory import Doomed
 from sre_agent_deploy.lifetime import TELLER
 from sre_agent_deploy.resource import TTL_TAG
-from sre_agent_deploy.resources.cognito_app_client import AppClient
-from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
-from sre_agent_deploy.resources.s3_bucket import S3Bucket
-from sre_agent_deploy.resources.s3_object import S3Object
-
-_HOLDERS = {"user pool": {UserPool.KIND, AppClient.KIND}, "bucket": {S3Bucket.KIND, S3Object.KIND}}
-# What every region of an account shows, wherever the deployment is.
-_EVERYWHERE = ("AWS::IAM::", "AWS::Budgets::")
 
 
 @dataclass(frozen=True)
@@ -87,25 +80,26 @@ def _created(parts: Iterable[Doomed]) -> datetime | None:
 
 def _unclear(seen: Seen) -> str:
     """Why nobody can say from here that it is of no use any more; empty where somebody can."""
-    kinds = {part.kind.KIND for part in seen.parts}
+    names = {part.kind.KIND for part in seen.parts}
     if seen.at_work:
         return f"somebody works on it now: {seen.at_work}"
     if seen.unseen:
         return f"it could not be looked at completely: {seen.unseen}"
-    if not seen.teller and Ec2Instance.KIND in kinds:
+    if not seen.teller and Ec2Instance.KIND in names:
         return f"the secret that tells its ttl was deleted by hand, and its instance is there; {_by_name(seen)}"
-    if hidden := _hidden(kinds):
-        return f"it uses a {hidden} of yours, and what it made in there is seen only with its configuration: add --config FILE"
-    if not seen.teller and all(kind.startswith(_EVERYWHERE) for kind in kinds):
+    if hidden := _hidden(names):
+        return f"its configuration names {hidden}, and what it made in there is seen only with its configuration: add --config FILE"
+    if not seen.teller and not any(part.kind.REGIONAL for part in seen.parts):
         return f"only what has no region is seen of it, so it may live in another one; if not, {_by_name(seen)}"
     return ""
 
 
-def _hidden(kinds: Set[str]) -> str:
-    """What a complete deployment must have something in, and nothing of it is seen: the user named it in the configuration."""
-    if Ec2Instance.KIND not in kinds:
+def _hidden(names: Set[str]) -> str:
+    """The setting that names an existing resource in which this deployment has something that is not seen without its configuration."""
+    if Ec2Instance.KIND not in names:
         return ""
-    return next((what for what, inside in _HOLDERS.items() if not kinds & inside), "")
+    configurable = [(kind, {kind.KIND, *(child.KIND for child in kinds.inside(kind))}) for kind in kinds.ORDER if kind.CONFIGURED_BY]
+    return next((kind.CONFIGURED_BY for kind, family in configurable if not names & family), "")
 
 
 def _by_name(seen: Seen) -> str:

@@ -10,7 +10,8 @@ from behaviours import lister
 from fixtures.cut import refused
 from fixtures.engine import Engine
 from sre_agent_deploy.account.facts import AccountFacts
-from sre_agent_deploy.engine import teardown
+from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Refused
 
@@ -87,13 +88,51 @@ def test_a_journal_that_was_edited(engine: Engine, theirs: dict[str, Any]) -> No
     assert cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client["ClientId"])
 
 
-def test_the_order_of_taking_apart(site: AccountFacts) -> None:
-    """Nothing goes before what refers to it where AWS would refuse, and never against the order of creation."""
-    order = [kind.KIND for kind in kinds.ORDER]
-    for kind, first in teardown.FIRST.items():
-        assert all(order.index(kind) < order.index(other) for other in first), kind
-    parents = {kind.KIND: kind.PARENT for kind in kinds.ORDER if kind.PARENT}
-    assert all(kind in teardown.FIRST[parent] for kind, parent in parents.items())
+# What AWS refuses, or does half, in the other order.
+BEFORE = {
+    "AWS::S3::Object": {"AWS::S3::Bucket"},
+    "AWS::Cognito::UserPoolDomain": {"AWS::Cognito::UserPool"},
+    "AWS::Cognito::UserPoolResourceServer": {"AWS::Cognito::UserPool"},
+    "AWS::Cognito::UserPoolClient": {"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolResourceServer"},
+    "AWS::BedrockAgentCore::Gateway": {"AWS::Cognito::UserPool", "AWS::IAM::Role"},
+    "AWS::BedrockAgentCore::GatewayTarget": {"AWS::BedrockAgentCore::Gateway", "AWS::BedrockAgentCore::ApiKeyCredentialProvider"},
+    "AWS::BedrockAgentCore::ApiKeyCredentialProvider": {"AWS::SecretsManager::Secret"},
+    "AWS::IAM::InstanceProfile": {"AWS::IAM::Role"},
+    "AWS::EC2::Instance": {
+        "AWS::EC2::SecurityGroup",
+        "AWS::IAM::InstanceProfile",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+    },
+    "AWS::EC2::EIPAssociation": {"AWS::EC2::Instance", "AWS::EC2::EIP"},
+    "AWS::Route53::RecordSet": {"AWS::EC2::EIP"},
+}
+
+
+def test_the_order_of_deletion() -> None:
+    """Each kind is deleted before the kinds that it uses."""
+    assert {kind.KIND: kinds.delete_before(kind) for kind in kinds.ORDER if kinds.delete_before(kind)} == BEFORE
+    sorter, order = kinds.teardown([kind.KIND for kind in kinds.ORDER]), list[str]()
+    while sorter.is_active():
+        order += (ready := sorter.get_ready())
+        sorter.done(*ready)
+    assert all(order.index(kind) < order.index(used) for kind, others in BEFORE.items() for used in others)
+
+
+def test_the_order_of_deletion_and_the_blueprint(site: AccountFacts) -> None:
+    """Nothing that a resource of the blueprint refers to is deleted before it."""
+    settings = {"deployment": {"domain_name": "sre.example.com", "hosted_zone_id": "Z0123456789ABCDEFGHIJ"}}
+    drawn = blueprint(Config.model_validate({"mode": "local", "name": "order", **settings}), site)
+    kind_of = {item.name: item.resource.KIND for item in drawn}
+    references = {(kind_of[name], kind_of[other]) for name, others in drawn.needs().items() for other in others}
+    assert len(references) > 15
+    assert [(kind, used) for kind, used in references if kind != used and kind in _deleted_after(used)] == []
+
+
+def _deleted_after(kind: str) -> set[str]:
+    """All that `kind` uses, what that uses, and so on."""
+    used = set(kinds.delete_before(kinds.by_kind(kind)))
+    return used.union(*map(_deleted_after, used))
 
 
 def test_a_record_that_nobody_here_understands(engine: Engine) -> None:

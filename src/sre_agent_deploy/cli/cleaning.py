@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,9 @@ def _retries(state: State) -> RetriesConfig:
 
 def named_in(config: Config) -> dict[str, tuple[str, ...]]:
     """What the configuration names and where something of ours may lie, by kind."""
-    chosen = {"AWS::Cognito::UserPool": config.credentials.user_pool_id, "AWS::S3::Bucket": config.gateway.s3_bucket}
+    from sre_agent_deploy.resources import kinds
+
+    chosen = {kind.KIND: attrgetter(kind.CONFIGURED_BY)(config) for kind in kinds.ORDER if kind.CONFIGURED_BY}
     return {kind: (id,) for kind, id in chosen.items() if id}
 
 

@@ -14,8 +14,6 @@ from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.progress.limits import left_until
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource
 from sre_agent_deploy.resources import ec2_volumes, kinds
-from sre_agent_deploy.resources.s3_bucket import S3Bucket
-from sre_agent_deploy.resources.s3_object import S3Object
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -95,7 +93,7 @@ def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None
     """What a listing shows; where an intent is open, again until AWS can't be hiding its result any more."""
     begun = _begun(state, kind)
     until = max((clock.parse(record.intended_at) + kind.SETTLES for record in begun), default=clock.now())
-    parents = [*named.get(_holder(kind), ()), *(_named_parents(state, kind) if begun else ())]
+    parents = [*named.get(kind.PARENT, ()), *(_named_parents(state, kind) if begun else ())]
     listed: tuple[Owned, ...] = ()
     for _ in aws.waits.looks("shown", f"{kind.KIND} that was begun to be listed", left_until(until)):
         answer = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)), waits=aws.waits)
@@ -119,12 +117,7 @@ def _begun(state: State | None, kind: type[Resource]) -> list[Record]:
 
 def _named_parents(state: State | None, kind: type[Resource]) -> list[str]:
     """The ids of what the user named and where resources of this kind may lie."""
-    return [record.id for record in (state.alive() if state else ()) if record.named and record.kind == _holder(kind)]
-
-
-def _holder(kind: type[Resource]) -> str:
-    """The kind of what resources of this kind lie in."""
-    return S3Bucket.KIND if kind is S3Object else kind.PARENT
+    return [record.id for record in (state.alive() if state else ()) if record.named and record.kind == kind.PARENT]
 
 
 def _not_understood(state: State | None) -> list[Problem]:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource
 from sre_agent_deploy.resources import kinds
-
-# The field that AWS shows and that begins with the deployment's id in whatever we make inside somebody else's parent.
-_NAMED_BY: Mapping[str, str] = {
-    "AWS::Cognito::UserPoolClient": "client_name",
-    "AWS::Cognito::UserPoolResourceServer": "identifier",
-    "AWS::Cognito::UserPoolDomain": "domain",
-}
 
 
 def attributed(kind: type[Resource], found: Found[Any], deployment: str, parent: Found[Any] | None) -> Found[Any]:
@@ -46,4 +38,4 @@ def parent_id(id: str) -> str:
 
 
 def _bears(kind: type[Resource], found: Found[Any], deployment: str) -> bool:
-    return str(getattr(found.seen, _NAMED_BY.get(kind.KIND, ""), "")).startswith(deployment)
+    return str(getattr(found.seen, kind.NAME_FIELD, "")).startswith(deployment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -10,6 +10,8 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.carried import carried
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class Gateway(Defaults):
     LOSES: ClassVar[str] = "address"
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
+    # It works with its role and checks tokens by its pool until it is gone.
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND, UserPool.KIND})
     # AgentCore tries to assume the role while it creates the gateway; until IAM has spread a new role, it can't.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"AccessDeniedException", "ValidationException"})
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
@@ -58,6 +62,11 @@ class Gateway(Defaults):
         found = [cls.read(aws, id, "") for id, _ in _listed(aws)]
         tagged = [(gateway.id, gateway.tags or {}) for gateway in found if gateway]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        pages = aws.agentcore.get_paginator("list_gateways").paginate()
+        return (gateway["name"] for page in pages for gateway in page["items"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

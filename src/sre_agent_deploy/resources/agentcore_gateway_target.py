@@ -10,6 +10,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
 from sre_agent_deploy.resources.carried import carried
 from sre_core.problem import Problem
 
@@ -33,6 +34,7 @@ class GatewayTarget(Defaults):
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
     PARENT: ClassVar[str] = Gateway.KIND
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ApiKeyCredentialProvider.KIND})
 
     name: str
     gateway_id: Later[str]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resources import secret_calls
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class ApiKeyCredentialProvider(Defaults):
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::ApiKeyCredentialProvider"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"provider_name"})
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({secret_calls.KIND})
 
     name: str
     provider_name: str
@@ -36,11 +39,14 @@ class ApiKeyCredentialProvider(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
-        pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
-        providers = [provider for page in pages for provider in page["credentialProviders"] if provider["name"].startswith(deployment)]
+        providers = [provider for provider in _listed(aws) if provider["name"].startswith(deployment)]
         tagged = [(provider, _tags(aws, provider["credentialProviderArn"])) for provider in providers]
         ours = [(provider, tags) for provider, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(provider["name"], tags, provider["createdTime"]) for provider, tags in ours)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        return (provider["name"].removesuffix("-backends") for provider in _listed(aws))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -148,6 +154,11 @@ class ApiKeyCredentialProvider(Defaults):
         for operation in ("CreateApiKeyCredentialProvider", "UpdateApiKeyCredentialProvider")
         for code in ("DecryptionFailure", "EncryptionFailure")
     }
+
+
+def _listed(aws: Aws) -> list[Any]:
+    pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
+    return [provider for page in pages for provider in page["credentialProviders"]]
 
 
 def _tags(aws: Aws, arn: str) -> dict[str, str]:

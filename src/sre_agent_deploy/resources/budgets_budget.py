@@ -49,6 +49,7 @@ class Budget(Defaults):
     KIND: ClassVar[str] = "AWS::Budgets::Budget"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"budget_name"})
+    REGIONAL: ClassVar[bool] = False
     # Only the account that pays can do it or see whether it was done, so it is said and not checked.
     COUNTS_ONCE: ClassVar[str] = (
         f"activate the tag {DEPLOYMENT_TAG} in the account that pays, under Billing and Cost Management > Cost allocation tags "

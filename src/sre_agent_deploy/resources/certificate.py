@@ -47,6 +47,7 @@ class Certificate(Defaults):
     """
 
     KIND: ClassVar[str] = secret_calls.KIND
+    LISTS_KIND: ClassVar[bool] = False
     HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})

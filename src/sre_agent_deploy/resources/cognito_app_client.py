@@ -10,6 +10,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.carried import carried
+from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
 from sre_core.secret import Secret
@@ -34,6 +35,9 @@ class AppClient(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id"})
     LOSES: ClassVar[str] = "address"
     PARENT: ClassVar[str] = UserPool.KIND
+    NAME_FIELD: ClassVar[str] = "client_name"
+    # Its scopes are the resource server's.
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ResourceServer.KIND})
 
     name: str
     user_pool_id: Later[str]

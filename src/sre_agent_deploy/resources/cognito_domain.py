@@ -30,6 +30,7 @@ class UserPoolDomain(Defaults):
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateUserPoolDomain", "InvalidParameterException")})
     LOSES: ClassVar[str] = "address"
     PARENT: ClassVar[str] = UserPool.KIND
+    NAME_FIELD: ClassVar[str] = "domain"
 
     name: str
     user_pool_id: Later[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -31,6 +32,7 @@ class UserPool(Defaults):
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
+    CONFIGURED_BY: ClassVar[str] = "credentials.user_pool_id"
 
     name: str
     pool_name: str
@@ -41,11 +43,14 @@ class UserPool(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # A listing shows no tags; our pool names begin with the deployment id, so only those few are asked for theirs.
-        pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
-        pools = [pool for page in pages for pool in page["UserPools"] if pool["Name"].startswith(deployment)]
+        pools = [pool for pool in _listed(aws) if pool["Name"].startswith(deployment)]
         tagged = [(pool, _described(aws, pool["Id"]).get("UserPoolTags", {})) for pool in pools]
         ours = [(pool, tags) for pool, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(pool["Id"], tags, pool["CreationDate"]) for pool, tags in ours)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        return (pool["Name"] for pool in _listed(aws))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -140,6 +145,11 @@ class UserPool(Defaults):
             do=("Run the same command again in a minute.", "If it fails again, see Amazon Cognito > User pools > Branding > Domain."),
         ),
     }
+
+
+def _listed(aws: Aws) -> list[Any]:
+    pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
+    return [pool for page in pages for pool in page["UserPools"]]
 
 
 def _described(aws: Aws, id: str) -> dict[str, Any]:

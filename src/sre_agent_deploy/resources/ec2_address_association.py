@@ -9,7 +9,8 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources import tag_list
-from sre_agent_deploy.resources.ec2_elastic_ip import GONE
+from sre_agent_deploy.resources.ec2_elastic_ip import GONE, ElasticIp
+from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class AddressAssociation(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"allocation_id"})
     # Associating once more what is associated already changes nothing.
     TOKEN: ClassVar[bool] = True
-    PARENT: ClassVar[str] = "AWS::EC2::EIP"
+    PARENT: ClassVar[str] = ElasticIp.KIND
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Ec2Instance.KIND})
 
     name: str
     allocation_id: LaterText

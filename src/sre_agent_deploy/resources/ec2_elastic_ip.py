@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
 from sre_agent_deploy.resources import tag_list
 from sre_core.problem import Problem
 
@@ -34,6 +35,11 @@ class ElasticIp(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         addresses = aws.ec2.describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
         return tuple(Owned.tagged(address["AllocationId"], tag_list.as_dict(address.get("Tags"))) for address in addresses)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        answer = aws.ec2.describe_addresses(Filters=[{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}])
+        return (tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG, "") for address in answer["Addresses"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.later import LaterText, Ref, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
-from sre_agent_deploy.resources import ec2_boot, ec2_describe, ec2_launch, tag_list
+from sre_agent_deploy.resources import ec2_boot, ec2_describe, ec2_launch, secret_calls, tag_list
 from sre_agent_deploy.resources.ec2_describe import STATUS_TAG, USUAL_ROOT
+from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
+from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class Ec2Instance(Defaults):
     )
     UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
     BESIDE: ClassVar[bool] = True
+    # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, secret_calls.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
     TOKEN: ClassVar[bool] = True
     # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})

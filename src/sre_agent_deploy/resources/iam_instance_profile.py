@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -10,6 +11,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class InstanceProfile(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"profile_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND})
+    REGIONAL: ClassVar[bool] = False
     # A role made a moment ago is not known to every part of IAM yet.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
 
@@ -45,6 +49,11 @@ class InstanceProfile(Defaults):
         names = [profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]]
         tagged = [(name, tag_list.as_dict(_profile(aws, name).get("Tags"))) for name in names]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix="/sre-agent/")
+        return (profile["Path"].split("/")[2] for page in pages for profile in page["InstanceProfiles"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -26,6 +27,7 @@ class IamRole(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+    REGIONAL: ClassVar[bool] = False
     # A role made a moment ago is not known to every part of IAM yet.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
 
@@ -51,6 +53,11 @@ class IamRole(Defaults):
         tagged = [(role, tag_list.as_dict(aws.iam.list_role_tags(RoleName=role["RoleName"])["Tags"])) for role in roles]
         ours = [(role, tags) for role, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(role["RoleName"], tags, role["CreateDate"]) for role, tags in ours)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix="/sre-agent/")
+        return (role["Path"].split("/")[2] for page in pages for role in page["Roles"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

@@ -1,49 +1,45 @@
-"""Every resource type, in the order of creation; cleanup goes through it backwards."""
+"""The registry of resource types: every class of this folder, found by importing its modules.
+
+A new type needs a file here and nothing else: no list names the types, and their order follows from what each says of itself.
+"""
 
 from __future__ import annotations
 
-from sre_agent_deploy.resource import Resource
-from sre_agent_deploy.resources.agentcore_gateway import Gateway
-from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
-from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
-from sre_agent_deploy.resources.budgets_budget import Budget
-from sre_agent_deploy.resources.cognito_app_client import AppClient
-from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
-from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
-from sre_agent_deploy.resources.cognito_user_pool import UserPool
-from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
-from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
-from sre_agent_deploy.resources.ec2_instance import Ec2Instance
-from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
-from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
-from sre_agent_deploy.resources.iam_role import IamRole
-from sre_agent_deploy.resources.route53_record import DnsRecord
-from sre_agent_deploy.resources.s3_bucket import S3Bucket
-from sre_agent_deploy.resources.s3_object import S3Object
-from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
+
+from sre_agent_deploy import resources
+from sre_agent_deploy.resource import Defaults, Resource
 from sre_core.problem import Problem, Refused
 
-# One class for each AWS type: secrets of every sort are listed and deleted by the first that makes them.
-ORDER: tuple[type[Resource], ...] = (
-    S3Bucket,
-    GeneratedSecret,
-    UserPool,
-    UserPoolDomain,
-    ResourceServer,
-    AppClient,
-    IamRole,
-    ApiKeyCredentialProvider,
-    Gateway,
-    S3Object,
-    GatewayTarget,
-    InstanceProfile,
-    SecurityGroup,
-    Ec2Instance,
-    ElasticIp,
-    AddressAssociation,
-    DnsRecord,
-    Budget,
-)
+
+def declared() -> Iterator[type[Resource]]:
+    """Every class that declares a resource, by the names of the modules. Several may declare one AWS type in different ways."""
+    for info in sorted(pkgutil.iter_modules(resources.__path__), key=lambda info: info.name):
+        if info.name != "kinds":
+            module = importlib.import_module(f"{resources.__name__}.{info.name}")
+            yield from (value for value in vars(module).values() if _declares(value, module.__name__))
+
+
+def _declares(value: object, module: str) -> bool:
+    return isinstance(value, type) and issubclass(value, Defaults) and value.__module__ == module
+
+
+def delete_before(kind: type[Resource]) -> frozenset[str]:
+    """The kinds that must still exist while one of this kind is deleted: those it uses, and the one it lies in."""
+    return kind.DELETE_BEFORE | ({kind.PARENT} if kind.PARENT else frozenset())
+
+
+def _in_order(kinds: Iterable[type[Resource]]) -> tuple[type[Resource], ...]:
+    by_name = {kind.KIND: kind for kind in kinds if kind.LISTS_KIND}
+    order = TopologicalSorter({name: sorted(delete_before(kind)) for name, kind in by_name.items()}).static_order()
+    return tuple(by_name[name] for name in order)
+
+
+ORDER: tuple[type[Resource], ...] = _in_order(declared())
+"""One class for each AWS type, after everything that it uses; a cleanup goes through it backwards."""
 
 
 def by_kind(kind: str) -> type[Resource]:
@@ -55,14 +51,27 @@ def by_kind(kind: str) -> type[Resource]:
 
 
 def knows(kind: str) -> bool:
-    """Whether this version knows a journal record's kind."""
+    """Answer if this version knows a journal record's kind."""
     return any(kind == type_.KIND for type_ in ORDER)
+
+
+def inside(kind: type[Resource]) -> tuple[type[Resource], ...]:
+    """The kinds whose resources lie in one of this kind."""
+    return tuple(child for child in ORDER if kind.KIND == child.PARENT)
+
+
+def teardown(kinds: Iterable[str]) -> TopologicalSorter[str]:
+    """Sort kinds for deletion, each after all that must be deleted before it; ready to be walked in parallel."""
+    first = {kind: [other.KIND for other in ORDER if kind in delete_before(other)] for kind in kinds}
+    sorter = TopologicalSorter(first)
+    sorter.prepare()
+    return sorter
 
 
 def _unknown(kind: str) -> Problem:
     return Problem(
         code="STATE-UNKNOWN-KIND",
-        what=f"The state file tells of a {kind or 'resource without a kind'}, which this version does not know.",
+        what=f"The state file has a {kind or 'resource without a kind'}, which this version does not know.",
         why="A newer version of sre-agent-deploy wrote it, or it was edited.",
         do=("Use that newer version, or put back a good copy of the state file.", "Nothing was changed."),
     )

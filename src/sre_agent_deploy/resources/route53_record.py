@@ -21,6 +21,7 @@ from sre_agent_deploy.resource import (
     Steps,
     cfn,
 )
+from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class DnsRecord(Defaults):
     KIND: ClassVar[str] = "AWS::Route53::RecordSet"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
+    # A name that points to an address which another customer may get next would lead our users to them.
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND})
+    REGIONAL: ClassVar[bool] = False
 
     name: str
     hosted_zone_id: str

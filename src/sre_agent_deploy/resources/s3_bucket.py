@@ -28,6 +28,7 @@ class S3Bucket(Defaults):
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})
     HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), s3_versions.REFUSED})
     LOSES: ClassVar[str] = "data"
+    CONFIGURED_BY: ClassVar[str] = "gateway.s3_bucket"
 
     name: str
     bucket_name: str

@@ -56,6 +56,7 @@ class S3Object(Defaults):
     BESIDE: ClassVar[bool] = True
     # Storing the same object again changes nothing.
     TOKEN: ClassVar[bool] = True
+    PARENT: ClassVar[str] = S3Bucket.KIND
 
     name: str
     bucket_name: LaterText

@@ -109,6 +109,7 @@ class StoredSecret(Defaults):
     """Values that AWS or the user chose, kept together as one JSON object."""
 
     KIND: ClassVar[str] = KIND
+    LISTS_KIND: ClassVar[bool] = False
     HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
