@@ -6,8 +6,7 @@ from sre_agent_deploy import lifetime
 from sre_agent_deploy.account.facts import AccountFacts, deployment_id
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.instance.described import describe_machine
-from sre_agent_deploy.instance.user_data import render_user_data
+from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
 from sre_agent_deploy.login import client_secrets, login
 from sre_agent_deploy.names import (

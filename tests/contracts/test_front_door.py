@@ -24,10 +24,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from embedded_aws.instances.credentials import Credentials
 from embedded_aws.instances.front_door import open_front_door
-from embedded_aws.instances.machine import Machine
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.machine import FrontDoor, Listener, Route, SecretRef
 from sre_agent_deploy.instance.nginx import LARGEST_BODY, NginxPaths, render_nginx_conf
+from sre_core.machine import FrontDoor, Listener, Route, SecretRef
 
 pytestmark = pytest.mark.anyio
 
@@ -107,15 +106,8 @@ async def built_in(described: FrontDoor, layout: Layout) -> AsyncIterator[None]:
     certificates = Credentials(layout.secrets, layout.certificate, layout.key, ())
     async with contextlib.AsyncExitStack() as opened:
         sockets = {name: layout.socket(name) for name in SERVICES}
-        await open_front_door(read_by_the_host(described).front_door, "127.0.0.1", sockets, certificates, opened)
+        await open_front_door(described, "127.0.0.1", sockets, certificates, opened)
         yield
-
-
-def read_by_the_host(described: FrontDoor) -> Machine:
-    services = [{"name": name, "command": [], "environment": {}, "credentials": {}, "health_path": "/health"} for name in SERVICES]
-    release, status = {"uri": "s3://b/r", "sha256": ""}, {"uri": "s3://b/s/"}
-    parts = {"schema": 1, "release": release, "status": status, "services": services, "front_door": described.to_json()}
-    return Machine.parse(json.dumps(parts))
 
 
 @contextlib.contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from embedded_aws.compute import PORT_TAG as WRITTEN_PORT_TAG
-from embedded_aws.instances.host import MACHINE_FILE as HOST_MACHINE_FILE
 from embedded_aws.instances.proxy import LARGEST_BODY as BUILT_IN_LARGEST_BODY
-from sre_agent_deploy.instance import first_stage, nginx, user_data
+from sre_agent_deploy.instance import first_stage, nginx
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG as READ_PORT_TAG
 from sre_core import release
+from sre_core.machine import MACHINE_FILE
 from sre_services.application import NAMES
 from sre_services.auth import HEALTH_PATH
 
@@ -18,8 +18,8 @@ def test_the_tag_that_says_which_port_443_is() -> None:
 
 
 def test_where_machine_json_is() -> None:
-    """User data writes it where the first stage and the instance host look."""
-    assert user_data.MACHINE_FILE == first_stage.MACHINE_FILE == HOST_MACHINE_FILE
+    """User data writes it where the first stage, which can import nothing, reads it."""
+    assert MACHINE_FILE == first_stage.MACHINE_FILE
 
 
 def test_how_large_a_body_may_be() -> None:

@@ -11,11 +11,11 @@ from embedded_aws.instances import short_folder
 from embedded_aws.instances.credentials import Credentials, write_credentials
 from embedded_aws.instances.environment import service_environment, write_trusted
 from embedded_aws.instances.front_door import OpenDoor, open_front_door
-from embedded_aws.instances.machine import Machine
 from embedded_aws.instances.progress import Progress
 from embedded_aws.instances.release import install_release
 from embedded_aws.instances.services import RunningServices, SupervisedService, program
 from embedded_aws.world import World
+from sre_core.machine import Machine
 
 # A Unix socket's path may have 104 bytes on macOS and 108 on Linux, its end included.
 _LONGEST_SOCKET_PATH = 100

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws.instances.failure import StepFailed
-from embedded_aws.instances.machine import Machine, SecretRef
 from embedded_aws.world import World
+from sre_core.machine import Machine, SecretRef
 from sre_core.secret import Secret
 
 
@@ -48,7 +48,7 @@ def _value(world: World, reference: SecretRef, purpose: str) -> Secret:
     text = world.secret(reference.secret_arn)
     if text is None:
         raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) does not exist or has no value.")
-    if reference.json_key is None:
+    if not reference.json_key:
         return Secret(text)
     value = _json_object(text, reference, purpose).get(reference.json_key)
     if not isinstance(value, str) or not value:

@@ -7,13 +7,13 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from embedded_aws.instances.machine import Service
+from sre_core.machine import MachineService
 
 # Where Linux distributions and macOS keep the certificate authorities that the system trusts, as one file.
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
-def service_environment(service: Service, *, release: Path, credentials: Path, trusted: Path, home: Path) -> dict[str, str]:
+def service_environment(service: MachineService, *, release: Path, credentials: Path, trusted: Path, home: Path) -> dict[str, str]:
     """The whole environment of one service; AWS variables, proxies and profiles of this machine are not in it."""
     return {
         "PATH": os.defpath,

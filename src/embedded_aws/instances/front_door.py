@@ -14,9 +14,9 @@ from embedded_aws.instances import proxy, tls, upstream
 from embedded_aws.instances.credentials import Credentials
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.instances.http_server import serving
-from embedded_aws.instances.machine import FrontDoor, Listener, Service
 from embedded_aws.instances.ports import listen_at, port_of
 from embedded_aws.instances.redirect import redirect_to_https
+from sre_core.machine import FrontDoor, Listener, MachineService
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class OpenDoor:
                     return f"https://{self.address}:{each.actual_port}{route.path.rstrip('/')}/"
         return None
 
-    async def leads_to(self, services: tuple[Service, ...]) -> None:
+    async def leads_to(self, services: tuple[MachineService, ...]) -> None:
         """Every published health path answers through this door, with the machine's certificate; else StepFailed."""
         pinned = aiohttp.Fingerprint(self.certificate_sha256)
         async with aiohttp.ClientSession() as client:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from embedded_aws.instances.boot import Boot, boot
 from embedded_aws.instances.elastic_ip import ElasticIp
 from embedded_aws.instances.instance import Instance
-from embedded_aws.instances.machine import Machine
 from embedded_aws.instances.user_data import written_file
 from embedded_aws.world import World
 from sre_core import log
-
-MACHINE_FILE = "/etc/sre-agent/machine.json"
+from sre_core.machine import MACHINE_FILE, Machine
 
 
 class InstanceHost:

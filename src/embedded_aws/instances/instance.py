@@ -10,9 +10,9 @@ from pathlib import Path
 from embedded_aws.instances.boot import Boot, Disk, boot
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.instances.front_door import OpenDoor
-from embedded_aws.instances.machine import Machine
 from embedded_aws.world import World
 from sre_core import log
+from sre_core.machine import Machine
 
 
 class Instance:

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 
 from embedded_aws.instances.boot import Disk
 from embedded_aws.instances.front_door import OpenDoor
-from embedded_aws.instances.machine import Machine
 from embedded_aws.instances.progress import Progress
 from embedded_aws.world import World
+from sre_core.machine import Machine
 
 
 async def report_ready(world: World, machine: Machine, disk: Disk, address: str, running: AsyncExitStack) -> OpenDoor:

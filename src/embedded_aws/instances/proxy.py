@@ -12,10 +12,10 @@ import aiohttp
 from yarl import URL
 
 from embedded_aws.instances import headers
-from embedded_aws.instances.machine import Route
 from embedded_aws.instances.routing import Destination, Refusal, destination
 from embedded_aws.world import AsgiApp, Receive, Scope, Send
 from sre_core import log
+from sre_core.machine import Route
 
 # What AgentCore's gateway accepts as a payload.
 LARGEST_BODY = 6 * 1024 * 1024

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from embedded_aws.instances.child import child
 from embedded_aws.instances.failure import StepFailed
-from embedded_aws.instances.machine import Machine
 from embedded_aws.world import World
+from sre_core.machine import Machine
 
 _LARGEST = 512 * 1024 * 1024
 

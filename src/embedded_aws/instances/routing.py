@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embedded_aws.instances.machine import Route
+from sre_core.machine import Route
 
 # Paths that two readers could understand differently are refused, not interpreted: an encoded slash, backslash or NUL,
 # a plain backslash, an empty segment, and the segments `.` and `..` in any spelling.

@@ -15,9 +15,9 @@ from typing import Self
 from embedded_aws.instances import supervisor, upstream
 from embedded_aws.instances.child import child
 from embedded_aws.instances.failure import StepFailed
-from embedded_aws.instances.machine import Service
 from embedded_aws.instances.supervisor import Program
 from sre_core import log
+from sre_core.machine import MachineService
 
 _HEALTHY_WITHIN = 90.0
 _LOOK_EVERY = 0.05
@@ -30,12 +30,12 @@ _END_WITHIN = supervisor.GRACE + 5
 class SupervisedService:
     """A service, the program that runs it and the socket on which it answers."""
 
-    service: Service
+    service: MachineService
     program: Program
     socket: Path
 
 
-def program(service: Service, *, socket: Path, environment: Mapping[str, str], folder: Path, logs: Path) -> Program:
+def program(service: MachineService, *, socket: Path, environment: Mapping[str, str], folder: Path, logs: Path) -> Program:
     """`python <command> --socket <path>`, with its output in the log file of its name."""
     return Program(
         name=service.name,

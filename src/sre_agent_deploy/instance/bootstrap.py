@@ -5,7 +5,6 @@ Python 3.12 and its standard library only. Needs root, systemd, nginx and the AW
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import socket
@@ -17,9 +16,9 @@ from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
-from sre_agent_deploy.instance.machine import Listener, MachineFile, MachineService, SecretRef
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import render_unit, unit_name
+from sre_core.machine import Listener, Machine, MachineService, SecretRef
 
 _HEALTHY_WITHIN = 120.0
 _UNITS = Path("/etc/systemd/system")
@@ -27,7 +26,7 @@ _NGINX_CONF = Path("/etc/nginx/nginx.conf")
 _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 
 
-def bootstrap(machine: MachineFile, layout: Layout) -> None:
+def bootstrap(machine: Machine, layout: Layout) -> None:
     """Take the machine to ready, telling each step. StepFailed after the failure is told."""
     aws = AwsCli(machine.region)
     progress = BootReport(aws, machine.status_uri)
@@ -53,7 +52,7 @@ def install_libraries(layout: Layout) -> None:
     run(str(layout.python), "-m", "compileall", "-q", str(layout.release))
 
 
-def write_credentials(aws: AwsCli, machine: MachineFile, layout: Layout) -> tuple[str, ...]:
+def write_credentials(aws: AwsCli, machine: Machine, layout: Layout) -> tuple[str, ...]:
     """Write every credential as a file that only root reads; the answer is what no output may show."""
     shown: list[str] = []
     for service in machine.services:
@@ -67,7 +66,7 @@ def write_credentials(aws: AwsCli, machine: MachineFile, layout: Layout) -> tupl
     return tuple(shown)
 
 
-def start_services(machine: MachineFile, layout: Layout) -> None:
+def start_services(machine: Machine, layout: Layout) -> None:
     """Start each service and wait until it is well; StepFailed has the end of the journal of the one that is not."""
     names = [unit_name(service.name) for service in machine.services]
     for service, name in zip(machine.services, names, strict=True):
@@ -81,7 +80,7 @@ def start_services(machine: MachineFile, layout: Layout) -> None:
             raise StepFailed(f"The service {service.name} did not answer {service.health_path} within {_HEALTHY_WITHIN:.0f} s.", journal)
 
 
-def start_front_door(machine: MachineFile, layout: Layout) -> None:
+def start_front_door(machine: Machine, layout: Layout) -> None:
     """Let nginx own the ports. It is checked before it is started, so that a bad configuration says where it is bad."""
     user = "nginx" if _user_exists("nginx") else "www-data"
     # The services' sockets are for their own group.
@@ -93,7 +92,7 @@ def start_front_door(machine: MachineFile, layout: Layout) -> None:
     run("systemctl", "restart", "nginx")
 
 
-def check_front_door(machine: MachineFile, layout: Layout) -> list[dict[str, object]]:
+def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]]:
     """Every health path answers through nginx with this machine's certificate; the answer is where it listens."""
     public = machine.front_door.listeners[0]
     for service in machine.services:
@@ -132,7 +131,7 @@ def _is_healthy(service: MachineService, layout: Layout) -> bool:
 
 def main(machine_file: str, release: str) -> int:
     """The program: 0 when the machine is ready."""
-    machine = MachineFile.from_json(json.loads(Path(machine_file).read_text(encoding="utf-8")))
+    machine = Machine.parse(Path(machine_file).read_text(encoding="utf-8"))
     try:
         bootstrap(machine, Layout(Path(release)))
     except StepFailed as failed:

@@ -8,7 +8,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from sre_agent_deploy.instance.machine import SecretRef
+from sre_core.machine import SecretRef
 
 
 class StepFailed(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.machine import FrontDoor, Listener, Route
+from sre_core.machine import FrontDoor, Listener, Route
 
 # What AgentCore's gateway accepts as a payload.
 LARGEST_BODY = 6 * 1024 * 1024
@@ -52,7 +52,7 @@ def render_nginx_conf(door: FrontDoor, layout: Layout, place: NginxPaths) -> str
             *_indent(_http(layout, place)),
             *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
             *(line for listener in door.listeners for line in _indent(_server(listener, place.address))),
-            *_indent(_redirect(door.redirect_port, place.address)),
+            *(_indent(_redirect(door.redirect_port, place.address)) if door.redirect_port else ()),
             "}",
             "",
         )

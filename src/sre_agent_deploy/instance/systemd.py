@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sre_agent_deploy.instance.layout import USER, Layout
-from sre_agent_deploy.instance.machine import MachineService
+from sre_core.machine import MachineService
 
 # A service talks over its socket and over the network, and reads its release and credentials. Nothing else is needed.
 _HARDENING = (

@@ -1,27 +1,81 @@
-"""What an instance is launched with: machine.json, and one small program that fetches the release that it names (pure)."""
+"""Describe the machine of a deployment, and render the user data that it is launched with (pure).
+
+User data is small: machine.json, and one program that fetches the release that machine.json names.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from textwrap import indent
 
-from sre_agent_deploy.instance.machine import Machine
+from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.later import Ref, spelled
+from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
+from sre_core import release
+from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Route, SecretRef
 
-MACHINE_FILE = "/etc/sre-agent/machine.json"
 FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
 # EC2's limit, before base64.
 LARGEST = 16 * 1024
+REDIRECT_PORT = 80
+HTTPS_PORT = 443
+
+
+def describe_machine(config: Config, site: AccountFacts, id: str) -> Machine:
+    """Describe what runs on the instance. Values that AWS has yet to choose appear as spelled Refs."""
+    return Machine(
+        deployment_id=id,
+        name="instance",
+        region=site.region,
+        release_uri=spelled(Ref("release", "uri")),
+        release_sha256=site.release_sha256,
+        status_uri=f"s3://{spelled(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
+        services=select_services(_environment(config), _credentials(config)),
+        front_door=FrontDoor(
+            domain=config.deployment.domain_name,
+            certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),
+            listeners=plan_listeners(release.services()),
+            redirect_port=REDIRECT_PORT,
+        ),
+    )
+
+
+def select_services(environment: Mapping[str, str], credentials: Mapping[str, SecretRef]) -> tuple[MachineService, ...]:
+    """Give each service of the release the values it needs. KeyError names one that is missing: a fault of the caller.
+
+    `environment` and `credentials` are keyed by the names that `release.json` uses.
+    """
+    return tuple(
+        MachineService(
+            name=service.name,
+            command=service.command,
+            environment={name: environment[name] for name in service.environment},
+            credentials={name: credentials[name] for name in service.credentials},
+            health_path=service.health_path,
+        )
+        for service in release.services()
+    )
+
+
+def plan_listeners(services: tuple[release.Service, ...]) -> tuple[Listener, ...]:
+    """Publish all services by path on 443, and each backend on its own port inside the VPC."""
+    public = Listener(HTTPS_PORT, "public", tuple(Route(service.route, service.name) for service in services))
+    inside = (Listener(service.port, "vpc", (Route("/", service.name),)) for service in services if service.port)
+    return (public, *inside)
 
 
 def render_user_data(machine: Machine) -> str:
-    """`#cloud-config` text; the same machine gives the same text, and it holds no secret."""
+    """Render `#cloud-config` text; the same machine gives the same text, and it holds no secret."""
     first_stage = files("sre_agent_deploy.instance").joinpath("first_stage.py").read_text(encoding="utf-8")
     return "\n".join(
         (
             "#cloud-config",
             "write_files:",
-            _file(MACHINE_FILE, "0600", machine.text()),
-            _file(FIRST_STAGE_FILE, "0755", first_stage),
+            _write_file(MACHINE_FILE, "0600", machine.text()),
+            _write_file(FIRST_STAGE_FILE, "0755", first_stage),
             "runcmd:",
             f" - [python3, {FIRST_STAGE_FILE}]",
             "",
@@ -29,5 +83,26 @@ def render_user_data(machine: Machine) -> str:
     )
 
 
-def _file(path: str, permissions: str, content: str) -> str:
+def _environment(config: Config) -> dict[str, str]:
+    identifier, own_recording = spelled(Ref("resource_server", "identifier")), Path(config.services.recording).is_dir()
+    return {
+        "SRE_RECORDING": "recording" if own_recording else config.services.recording,
+        "GATEWAY_URL": spelled(Ref("gateway", "gateway_url")),
+        "OIDC_DISCOVERY_URL": spelled(Ref("user_pool", "discovery_url")),
+        "GATEWAY_CLIENT_ID": spelled(Ref("gateway_client", "client_id")),
+        "GATEWAY_SCOPE": f"{identifier}/{GATEWAY_SCOPE}",
+        "CALLER_CLIENT_ID": spelled(Ref("caller_client", "client_id")),
+        "CALLER_SCOPE": f"{identifier}/{CALLER_SCOPE}",
+    }
+
+
+def _credentials(config: Config) -> dict[str, SecretRef]:
+    key = api_key(config)
+    return {
+        "backend-api-key": SecretRef(spelled(key.secret_arn), key.json_key if isinstance(key.json_key, str) else spelled(key.json_key)),
+        "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
+    }
+
+
+def _write_file(path: str, permissions: str, content: str) -> str:
     return f" - path: {path}\n   permissions: '{permissions}'\n   content: |\n{indent(content.rstrip(), '    ')}"

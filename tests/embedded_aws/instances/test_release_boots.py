@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from sre_agent_deploy.instance.machine import Machine, SecretRef
+from fixtures.machines import ENVIRONMENT, make_machine
 from sre_agent_deploy.instance.release_archive import build_archive
 from sre_agent_deploy.instance.user_data import render_user_data
 from sre_core import release
+from sre_core.machine import SecretRef
 
 pytestmark = pytest.mark.anyio
 
@@ -23,21 +24,14 @@ async def test_the_release(world, host, loopback, browser) -> None:
     certificate = world.authority.issue(address)
     world.secrets["arn:certificate"] = json.dumps({"certificate": certificate.chain, "private_key": certificate.key})
     world.secrets["arn:key"] = json.dumps({"api_key": "a-key-of-this-test", "client_secret": "a-secret-of-this-test"})
-    machine = Machine(
-        deployment_id="sre-test",
-        name="instance-1",
-        region="us-east-1",
+    machine = make_machine(
         release_uri="s3://bucket/release.zip",
         release_sha256=archive.sha256,
         status_uri="s3://bucket/status/instance-1/",
         environment={
-            "SRE_RECORDING": "crash-loop",
+            **ENVIRONMENT,
             "GATEWAY_URL": "https://127.0.0.1:1/mcp",
             "OIDC_DISCOVERY_URL": "https://127.0.0.1:1/pool/.well-known/openid-configuration",
-            "GATEWAY_CLIENT_ID": "gateway",
-            "GATEWAY_SCOPE": "sre-agent/gateway.invoke",
-            "CALLER_CLIENT_ID": "caller",
-            "CALLER_SCOPE": "sre-agent/assistant.invoke",
         },
         credentials={"backend-api-key": SecretRef("arn:key", "api_key"), "gateway-client-secret": SecretRef("arn:key", "client_secret")},
         certificate=SecretRef("arn:certificate"),

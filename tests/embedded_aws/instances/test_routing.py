@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded_aws.instances.machine import Route
 from embedded_aws.instances.routing import Destination, Refusal, destination
+from sre_core.machine import Route
 
 ROUTES = (Route("/", "assistant"), Route("/api/logs/", "logs"), Route("/api/logs/archive/", "archive"))
 

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from embedded_aws.instances.machine import Machine
 from embedded_aws.instances.user_data import written_file
+from sre_core.machine import Machine
 
 PATH = "/etc/sre-agent/machine.json"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import http.server
 import json
 import socketserver
@@ -19,26 +18,26 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from fixtures.machines import make_machine
 from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.bootstrap import write_credentials
 from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.machine import Machine, SecretRef
+from sre_core.machine import Machine, SecretRef
 
 AWS = AwsCli("us-east-1")
 
 
 @pytest.fixture
-def with_secrets(machine: Machine, client: Callable[[str], Any]) -> Machine:
+def with_secrets(client: Callable[[str], Any]) -> Machine:
     """The machine, with secrets that exist."""
     secrets = client("secretsmanager")
 
     def kept(name: str, **values: str) -> str:
         return str(secrets.create_secret(Name=name, SecretString=json.dumps(values))["ARN"])
 
-    return dataclasses.replace(
-        machine,
+    return make_machine(
         credentials={
             "backend-api-key": SecretRef(kept("backend", api_key="key-of-the-backends"), "api_key"),
             "gateway-client-secret": SecretRef(kept("client", client_id="c", client_secret="secret-of-the-client"), "client_secret"),
@@ -50,7 +49,7 @@ def with_secrets(machine: Machine, client: Callable[[str], Any]) -> Machine:
 def test_credentials(with_secrets: Machine, tmp_path: Path) -> None:
     """Each service's credential is a private file of its own, and every value is known to whoever conceals."""
     layout = Layout(tmp_path / "release", secrets=tmp_path / "etc")
-    concealed = write_credentials(AWS, with_secrets.file(), layout)
+    concealed = write_credentials(AWS, with_secrets, layout)
     assert layout.credential("kubernetes", "backend-api-key").read_text() == "key-of-the-backends"
     assert layout.credential("assistant", "gateway-client-secret").read_text() == "secret-of-the-client"
     assert layout.certificate.read_text() == "CERTIFICATE\nCHAIN\n"

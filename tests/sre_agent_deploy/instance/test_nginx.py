@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
+from fixtures.machines import make_machine
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.machine import Machine
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
+from sre_core.machine import Machine
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
 
 
 @pytest.fixture
 def conf(machine: Machine) -> str:
-    return render_nginx_conf(machine.file().front_door, LAYOUT, NginxPaths())
+    return render_nginx_conf(machine.front_door, LAYOUT, NginxPaths())
 
 
 def test_its_ports(conf: str, machine: Machine) -> None:
     """Every listener is a TLS port, and the redirect port is the only plain one."""
     listens = [line.strip() for line in conf.splitlines() if line.strip().startswith("listen ")]
     assert listens == [
-        *(f"listen {each.port} ssl default_server;" for each in machine.file().front_door.listeners),
+        *(f"listen {each.port} ssl default_server;" for each in machine.front_door.listeners),
         "listen 80 default_server;",
     ]
 
@@ -42,4 +42,4 @@ def test_a_route_without_its_slash(conf: str) -> None:
 
 def test_the_same_machine(machine: Machine, conf: str) -> None:
     """The same description gives the same text."""
-    assert render_nginx_conf(dataclasses.replace(machine).file().front_door, LAYOUT, NginxPaths()) == conf
+    assert render_nginx_conf(make_machine().front_door, LAYOUT, NginxPaths()) == conf

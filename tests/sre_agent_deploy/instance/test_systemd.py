@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.machine import Machine, MachineService
 from sre_agent_deploy.instance.systemd import render_unit, unit_name
+from sre_core.machine import Machine, MachineService
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
 
 
 @pytest.fixture
 def kubernetes(machine: Machine) -> MachineService:
-    return machine.file().services[0]
+    return machine.services[0]
 
 
 def test_what_a_unit_says(kubernetes: MachineService) -> None:
@@ -51,7 +51,7 @@ def test_values_with_a_meaning_to_systemd(kubernetes: MachineService, value: str
 def units(machine: Machine, tmp_path: Path) -> list[Path]:
     """Every unit of a machine, with a program that exists here."""
     files = []
-    for service in machine.file().services:
+    for service in machine.services:
         file = tmp_path / unit_name(service.name)
         file.write_text(re.sub(r'ExecStart="[^"]+"', 'ExecStart="/bin/true"', render_unit(service, LAYOUT, machine.region)))
         files.append(file)

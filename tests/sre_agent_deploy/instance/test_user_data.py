@@ -8,8 +8,9 @@ import json
 
 from ruamel.yaml import YAML
 
-from sre_agent_deploy.instance.machine import Machine
+from fixtures.machines import ENVIRONMENT, make_machine
 from sre_agent_deploy.instance.user_data import LARGEST, render_user_data
+from sre_core.machine import Machine
 
 
 def parsed(machine: Machine) -> dict:
@@ -33,7 +34,7 @@ def test_its_program_runs_on_old_pythons(machine: Machine) -> None:
 
 def test_it_fits(machine: Machine) -> None:
     """EC2 takes 16 KB; long names leave room."""
-    long = dataclasses.replace(machine, environment=dict.fromkeys(machine.environment, "x" * 250), domain="d" * 253)
+    long = make_machine(environment=dict.fromkeys(ENVIRONMENT, "x" * 250), domain="d" * 253)
     assert len(render_user_data(long).encode()) < LARGEST
     assert render_user_data(machine) == render_user_data(dataclasses.replace(machine))
 

@@ -1,0 +1,186 @@
+"""`machine.json`: everything that runs on one machine. The deployer writes it; bootstrap and instance host read it.
+
+It needs the standard library only: the bootstrap runs before any library is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MACHINE_FILE = "/etc/sre-agent/machine.json"
+SCHEMA = 1
+
+# Names become file names, so they can't hold a slash or start with a dot.
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+
+
+@dataclass(frozen=True)
+class SecretRef:
+    """Where a secret is kept, never the secret; `json_key` picks one value of a JSON secret."""
+
+    secret_arn: str
+    json_key: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {"secret_arn": self.secret_arn} | ({"json_key": self.json_key} if self.json_key else {})
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> SecretRef:
+        return cls(parts["secret_arn"], parts.get("json_key") or "")
+
+
+@dataclass(frozen=True)
+class MachineService:
+    """A program of the release, what it reads, and the path that answers 200 while it is healthy."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    credentials: Mapping[str, SecretRef]
+    health_path: str
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "command": list(self.command),
+            "environment": dict(self.environment),
+            "credentials": {name: reference.to_json() for name, reference in self.credentials.items()},
+            "health_path": self.health_path,
+        }
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> MachineService:
+        return cls(
+            name=_check_name(parts["name"]),
+            command=tuple(parts["command"]),
+            environment=dict(parts["environment"]),
+            credentials={_check_name(name): SecretRef.from_json(reference) for name, reference in parts["credentials"].items()},
+            health_path=parts["health_path"],
+        )
+
+
+@dataclass(frozen=True)
+class Route:
+    """Requests below `path` go to `service`, with `path` replaced by `/`; the longest path wins."""
+
+    path: str
+    service: str
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A TLS port. `public` ones are reached from anywhere, `vpc` ones from inside the VPC."""
+
+    port: int
+    scope: str
+    routes: tuple[Route, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {"port": self.port, "scope": self.scope, "routes": [{"path": each.path, "service": each.service} for each in self.routes]}
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> Listener:
+        return cls(parts["port"], parts["scope"], tuple(Route(route["path"], route["service"]) for route in parts["routes"]))
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """The ports of a machine, and the certificate that they present. `redirect_port` leads from HTTP to HTTPS."""
+
+    domain: str
+    certificate: SecretRef
+    listeners: tuple[Listener, ...]
+    redirect_port: int | None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "domain": self.domain,
+            "certificate": self.certificate.to_json(),
+            "listeners": [listener.to_json() for listener in self.listeners],
+            "redirect_port": self.redirect_port,
+        }
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> FrontDoor:
+        return cls(
+            domain=parts.get("domain", ""),
+            certificate=SecretRef.from_json(parts["certificate"]),
+            listeners=tuple(map(Listener.from_json, parts["listeners"])),
+            redirect_port=parts.get("redirect_port"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Everything that runs on one machine."""
+
+    deployment_id: str
+    name: str
+    generation: int = 1
+    region: str
+    release_uri: str
+    release_sha256: str
+    status_uri: str
+    services: tuple[MachineService, ...]
+    front_door: FrontDoor
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "deployment_id": self.deployment_id,
+            "machine": self.name,
+            "generation": self.generation,
+            "region": self.region,
+            "release": {"uri": self.release_uri, "sha256": self.release_sha256},
+            "status": {"uri": self.status_uri},
+            "services": [service.to_json() for service in self.services],
+            "front_door": self.front_door.to_json(),
+            "timers": [],
+        }
+
+    def text(self) -> str:
+        """The text of the file. Nothing is escaped: a value that AWS chooses later is found in it by its spelling."""
+        return json.dumps(self.to_json(), indent=1, ensure_ascii=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Machine:
+        """Read the text of a machine.json. Raises ValueError that says what is wrong."""
+        try:
+            machine = cls._from_json(json.loads(text))
+        except (KeyError, TypeError, AttributeError) as wrong:
+            raise ValueError(f"machine.json does not have the expected form: {type(wrong).__name__} {wrong}") from wrong
+        machine._check_routes()
+        return machine
+
+    @classmethod
+    def _from_json(cls, parts: Mapping[str, Any]) -> Machine:
+        if parts["schema"] != SCHEMA:
+            raise ValueError(f"machine.json has schema {parts['schema']!r}; this program reads schema {SCHEMA}")
+        return cls(
+            deployment_id=parts["deployment_id"],
+            name=parts["machine"],
+            generation=parts["generation"],
+            region=parts["region"],
+            release_uri=parts["release"]["uri"],
+            release_sha256=parts["release"]["sha256"],
+            status_uri=parts["status"]["uri"],
+            services=tuple(map(MachineService.from_json, parts["services"])),
+            front_door=FrontDoor.from_json(parts["front_door"]),
+        )
+
+    def _check_routes(self) -> None:
+        known = {service.name for service in self.services}
+        for listener in self.front_door.listeners:
+            for route in listener.routes:
+                if route.service not in known:
+                    raise ValueError(f"the route {route.path} of port {listener.port} leads to {route.service}, which is no service")
+
+
+def _check_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no name for a service or credential: lower-case letters, digits and hyphens")
+    return text
