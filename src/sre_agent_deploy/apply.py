@@ -10,17 +10,17 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import generations
-from sre_agent_deploy.engine.birth import begun, birth
+from sre_agent_deploy.engine.configure import configure_resource, read_back, wait_until_ready
+from sre_agent_deploy.engine.create import create_resource, find_begun
 from sre_agent_deploy.engine.remove import remove
-from sre_agent_deploy.engine.settle import configured, made_ready, read_back
-from sre_agent_deploy.engine.walk import walk
+from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
-from sre_agent_deploy.progress.events import Event, Observer, unobserved
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, interrupted, told_of
+from sre_agent_deploy.progress.events import Event, Observer, ignore_event
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, run_interrupted, was_interrupted
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
@@ -36,19 +36,19 @@ class Outcome:
     stopped: bool = False
 
 
-def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = unobserved, *, stop: Stop = NEVER) -> Outcome:
+def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = ignore_event, *, stop: Stop = NEVER) -> Outcome:
     """Make AWS match the blueprint. What failed stops only what depends on it; everything else is finished and recorded."""
     began = time.monotonic()
-    aws = aws.waiting(replace(aws.waits, observe=observe, stop=stop))
+    aws = aws.with_progress(replace(aws.progress, observe=observe, stop=stop))
     applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop)
     applying.clear_the_way()
     if not applying.problems:
-        walk(blueprint.sorter(), applying.visit, stop)
-    if not applying.problems and not stop.asked:
+        walk_graph(blueprint.sorter(), applying.visit, stop)
+    if not applying.problems and not stop.requested:
         applying.retire()
-    if stop.asked:
-        applying.problems.append(interrupted())
-    return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began, stop.asked)
+    if stop.requested:
+        applying.problems.append(run_interrupted())
+    return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began, stop.requested)
 
 
 class _Apply:
@@ -69,7 +69,7 @@ class _Apply:
 
     def visit(self, name: str) -> bool:
         """Bring one resource to where it should be. Answers whether its dependents may go on."""
-        if self.stop.asked:
+        if self.stop.requested:
             return False
         change = self.plan.change(name)
         wanted = resolve(self.blueprint.item(name).resource, self.outputs)
@@ -80,43 +80,43 @@ class _Apply:
 
     def _settle(self, wanted: Resource, change: Change) -> Problem | None:
         if change.named:
-            self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation, named=True)
+            self.journal.adopt(change.name, change.kind, change.id, change.outputs, generation=change.generation, named=True)
             self.outputs[change.name] = change.outputs
             return None
         aws = self._aws(change)
         record = self._living(aws, wanted, change)
         if isinstance(record, Problem):
             return record
-        problem = configured(aws, wanted, record.id) if change.action is not Action.KEEP else None
+        problem = configure_resource(aws, wanted, record.id) if change.action is not Action.KEEP else None
         if problem:
             return problem
-        record = self.journal.reached(record, "configured")
-        problem = made_ready(aws, wanted, record.id)
+        record = self.journal.record_phase(record, "configured")
+        problem = wait_until_ready(aws, wanted, record.id)
         if problem:
             return problem
         found = read_back(aws, wanted, record.id)
         if isinstance(found, Problem):
             return found
-        self.journal.reached(record, "ready", outputs=found.outputs)
+        self.journal.record_phase(record, "ready", outputs=found.outputs)
         self.outputs[change.name] = found.outputs
         return None
 
     def _aws(self, change: Change) -> Aws:
         """The account, waited for on behalf of one resource."""
-        return self.aws.waiting(replace(self.aws.waits, name=change.name))
+        return self.aws.with_progress(replace(self.aws.progress, name=change.name))
 
     def _living(self, aws: Aws, wanted: Resource, change: Change) -> Record | Problem:
         """The record of a resource that exists in AWS: just born, or there already."""
         if change.action in (Action.CREATE, Action.REPLACE):
             generation = change.generation if change.action is Action.CREATE else change.next_generation
-            return birth(aws, wanted, self.journal, self._mark(change.name, generation))
+            return create_resource(aws, wanted, self.journal, self._mark(change.name, generation))
         record = self._record(change)
         if record and record.id == change.id:
             return record
         if record and not record.id:
             # Its answer never came; the plan has found what it made.
-            return self.journal.reached(record, "born", id=change.id)
-        return self.journal.adopted(change.name, change.kind, change.id, change.outputs, generation=change.generation)
+            return self.journal.record_phase(record, "born", id=change.id)
+        return self.journal.adopt(change.name, change.kind, change.id, change.outputs, generation=change.generation)
 
     def _mark(self, name: str, generation: int) -> Mark:
         return Mark(self.blueprint.deployment, name, generation, token="", extra=self.blueprint.tags)
@@ -130,7 +130,7 @@ class _Apply:
 
     def _remove_each(self, changes: Iterable[Change]) -> None:
         for change in reversed([*changes]):
-            if not self.stop.asked:
+            if not self.stop.requested:
                 self._remove(change)
 
     def _remove(self, change: Change) -> None:
@@ -140,14 +140,14 @@ class _Apply:
         def gone() -> Problem | None:
             # A birth that nobody has looked up yet stays an intent until somebody has.
             if record and record.id:
-                self.journal.reached(record, "dying")
-            ids = (change.id,) if change.id else begun(aws, kind, record, self.blueprint.deployment)
+                self.journal.record_phase(record, "dying")
+            ids = (change.id,) if change.id else find_begun(aws, kind, record, self.blueprint.deployment)
             if isinstance(ids, Problem):
                 return ids
             removed = [remove(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
             problem = next(filter(None, removed), None)
             if not problem and record:
-                self.journal.reached(record, "gone")
+                self.journal.record_phase(record, "gone")
             return problem
 
         self._report(change, gone, "delete")
@@ -162,7 +162,7 @@ class _Apply:
             told = problem.with_context(resource=change.name)
             # That the run was stopped is told once, not for each resource that waited.
             with self._reporting:
-                self.problems += () if told_of((told,)) else (told,)
+                self.problems += () if was_interrupted((told,)) else (told,)
             self.observe(Event("failed", change.name, what, seconds, told))
             return False
         self.observe(Event("done", change.name, what, seconds))

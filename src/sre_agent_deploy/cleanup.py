@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine.inventory import NONE, Doomed, Inventory, Named, find_all
 from sre_agent_deploy.engine.remove import is_there, refusal, remove
-from sre_agent_deploy.engine.walk import walk
+from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record
-from sre_agent_deploy.progress.events import Event, Observer, unobserved
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, deleting_stopped
+from sre_agent_deploy.progress.events import Event, Observer, ignore_event
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, deletion_interrupted
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
 
@@ -33,26 +33,26 @@ class Cleaned:
 
 
 def cleanup(
-    aws: Aws, deployment: str, journal: Journal | None, observe: Observer = unobserved, *, named: Named = NONE, stop: Stop = NEVER
+    aws: Aws, deployment: str, journal: Journal | None, observe: Observer = ignore_event, *, named: Named = NONE, stop: Stop = NEVER
 ) -> Cleaned:
     """Delete everything of a deployment, past failures, until a listing shows nothing more of it.
 
     What the user named, and what is somebody else's, stays.
     """
-    aws = aws.waiting(replace(aws.waits, observe=observe, stop=stop))
+    aws = aws.with_progress(replace(aws.progress, observe=observe, stop=stop))
     cleaning = _Cleaning(aws, deployment, journal, observe, stop=stop)
     found = find_all(aws, deployment, journal.state if journal else None, named)
     for _ in range(ROUNDS):
         remaining = cleaning.remaining(found.doomed)
-        if not remaining or stop.asked:
+        if not remaining or stop.requested:
             break
         cleaning.delete_all(remaining)
-        found = found if stop.asked else find_all(aws, deployment, journal.state if journal else None, named)
+        found = found if stop.requested else find_all(aws, deployment, journal.state if journal else None, named)
     problems = (*found.problems, *cleaning.problems(found.doomed))
     if journal and not problems:
         for record in journal.state.alive():
-            journal.reached(record, "gone")
-    return Cleaned(tuple(cleaning.removed), tuple(problems), stop.asked)
+            journal.record_phase(record, "gone")
+    return Cleaned(tuple(cleaning.removed), tuple(problems), stop.requested)
 
 
 def previewed(aws: Aws, deployment: str, found: Inventory) -> Inventory:
@@ -81,12 +81,12 @@ class _Cleaning:
         by_kind: dict[str, list[Doomed]] = {}
         for each in doomed:
             by_kind.setdefault(each.kind.KIND, []).append(each)
-        walk(kinds.teardown(by_kind), lambda kind: self._delete(by_kind.get(kind, [])), self.stop)
+        walk_graph(kinds.teardown(by_kind), lambda kind: self._delete(by_kind.get(kind, [])), self.stop)
 
     def problems(self, shown: Iterable[Doomed]) -> tuple[Problem, ...]:
         """What remains and why; `shown` is what the last listing still shows."""
-        if self.stop.asked:
-            return (*self._told(), deleting_stopped())
+        if self.stop.requested:
+            return (*self._told(), deletion_interrupted())
         return (*self._told(), *map(_made_anew, self.remaining(shown)))
 
     def _told(self) -> list[Problem]:
@@ -101,16 +101,18 @@ class _Cleaning:
         return True
 
     def _delete_one(self, doomed: Doomed) -> None:
-        if self.stop.asked:
+        if self.stop.requested:
             return
         what, began = f"delete {doomed.kind.KIND}", time.monotonic()
         self.observe(Event("started", doomed.name, what))
         record = self._record(doomed)
         if self.journal and record:
-            self.journal.reached(record, "dying")
-        problem = remove(self.aws.waiting(replace(self.aws.waits, name=doomed.name)), doomed.kind, doomed.id, doomed.name, self.deployment)
+            self.journal.record_phase(record, "dying")
+        problem = remove(
+            self.aws.with_progress(replace(self.aws.progress, name=doomed.name)), doomed.kind, doomed.id, doomed.name, self.deployment
+        )
         if self.journal and record and not problem:
-            self.journal.reached(record, "gone")
+            self.journal.record_phase(record, "gone")
         with self._counting:
             if problem:
                 self._left[doomed.key] = problem.with_context(resource=doomed.name, id=doomed.id)

@@ -30,7 +30,7 @@ class Shown:
 def shown(aws: Aws) -> Shown:
     """Ask every listing that may show a deployment. What is shown may be gone already: the tagging API lags behind."""
     listings = (_tagged, *(kind.deployments for kind in kinds.ORDER))
-    answers = [attempt(partial(_ids, listing, aws), waits=aws.waits) for listing in listings]
+    answers = [attempt(partial(_ids, listing, aws), progress=aws.progress) for listing in listings]
     refused = [answer.problem if isinstance(answer, Lost) else answer for answer in answers if isinstance(answer, Lost | Problem)]
     found = frozenset[str]().union(*(answer for answer in answers if isinstance(answer, frozenset)))
     return Shown(tuple(sorted(found)), tuple(refused))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.cleanup import cleanup
 from sre_agent_deploy.engine.remove import remove
-from sre_agent_deploy.engine.survey import survey
+from sre_agent_deploy.engine.survey import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.plan import Action, Plan
-from sre_agent_deploy.progress.events import Observer, unobserved
-from sre_agent_deploy.progress.interrupt import interrupted, told_of
+from sre_agent_deploy.progress.events import Observer, ignore_event
+from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
 
@@ -28,28 +28,28 @@ class RolledBack:
     @property
     def stopped(self) -> bool:
         """Whether somebody asked to stop before the end."""
-        return told_of(self.problems)
+        return was_interrupted(self.problems)
 
 
 def roll_back(
-    aws: Aws, blueprint: Blueprint, plan: Plan, *, before: State | None, journal: Journal, observe: Observer = unobserved
+    aws: Aws, blueprint: Blueprint, plan: Plan, *, before: State | None, journal: Journal, observe: Observer = ignore_event
 ) -> RolledBack:
     """Take back what a failed run made. `plan` is what it set out to do, `before` the state from before it."""
     if first(before, plan):
-        cleaned = cleanup(aws, blueprint.deployment, journal, observe, stop=aws.waits.stop)
+        cleaned = cleanup(aws, blueprint.deployment, journal, observe, stop=aws.progress.stop)
         return RolledBack(tuple(doomed.name for doomed in cleaned.removed), cleaned.problems)
-    now = survey(aws, blueprint, journal.state)
+    now = plan_changes(aws, blueprint, journal.state)
     removed: list[str] = []
     problems: list[Problem] = []
     for record in reversed(newborn(plan, journal.state, blueprint, now)):
-        if aws.waits.stop.asked:
-            problems.append(interrupted())
+        if aws.progress.stop.requested:
+            problems.append(run_interrupted())
             break
         problem = remove(aws, kinds.by_kind(record.kind), record.id, record.name, blueprint.deployment)
         if problem:
             problems.append(problem)
         else:
-            journal.reached(record, "gone")
+            journal.record_phase(record, "gone")
             removed.append(record.name)
     changed = in_place(plan, now)
     return RolledBack(tuple(removed), (*problems, *([_partial(changed)] if changed else [])))

@@ -15,14 +15,14 @@ from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.checks.verification.endpoints import Endpoints
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.engine.survey import survey
+from sre_agent_deploy.engine.survey import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
-from sre_agent_deploy.progress.events import Observer, unobserved
+from sre_agent_deploy.progress.events import Observer, ignore_event
 from sre_agent_deploy.progress.interrupt import NEVER, Stop
 from sre_agent_deploy.report.report import Report, ResourceResult
 from sre_core import clock
@@ -32,7 +32,7 @@ from sre_core.state_folder import state_folder
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 
 
-def checked(config: Config, place: Account, observe: Observer = unobserved) -> tuple[Finding, ...]:
+def checked(config: Config, place: Account, observe: Observer = ignore_event) -> tuple[Finding, ...]:
     """What the account and the certificate say before anything is touched: a finding for each check, not the first only."""
     return run_preflight(config, place.aws, clock.now(), observe)
 
@@ -50,13 +50,13 @@ def _image_in_use(state: State | None) -> str:
 
 def planned(place: Account, wanted: Blueprint, state: State | None) -> Plan:
     """What would change. Makes no mutating call. Another deployment's state says nothing about this one."""
-    return survey(place.aws, wanted, state if state and state.deployment == wanted.deployment else None)
+    return plan_changes(place.aws, wanted, state if state and state.deployment == wanted.deployment else None)
 
 
 def journal_for(deployment: str, *, config: Config, config_file: Path, place: Account, store: Store, state: State | None) -> Journal:
     """The journal of this deployment: the one that is there, or a new one. Raises Refused on another deployment's state."""
     if state and state.deployment != deployment and state.alive():
-        raise Refused(_other_deployment(state, deployment, store.place))
+        raise Refused(_other_deployment(state, deployment, store.location))
     fresh = State(deployment, place.aws.account_id, place.aws.region, config.mode, str(config_file.absolute()), place.origin())
     return Journal(store, state if state and state.deployment == deployment else fresh)
 
@@ -64,7 +64,7 @@ def journal_for(deployment: str, *, config: Config, config_file: Path, place: Ac
 def applied(place: Account, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER) -> Outcome:
     """Carry out a plan and write down how it ended."""
     outcome = apply(place.aws, wanted, plan, journal, observe, stop=stop)
-    journal.ended("interrupted" if outcome.stopped else "failed" if outcome.problems else "applied")
+    journal.end_run("interrupted" if outcome.stopped else "failed" if outcome.problems else "applied")
     return outcome
 
 

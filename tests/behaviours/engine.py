@@ -191,11 +191,11 @@ def ratchet(deaths: Path, moments: list[str]) -> Doom:
 
 def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
     from sre_agent_deploy.journal.file_store import FileStore
-    from sre_agent_deploy.journal.lock import held
+    from sre_agent_deploy.journal.lock import hold_lock
     from sre_core.problem import Problem
 
     store = FileStore(Path(order["folder"]) / ".deployment_state")
-    with held(store.path, order["do"]):
+    with hold_lock(store.path, order["do"]):
         state = store.load()
         assert not isinstance(state, Problem), state
         work = _deployed if order["do"] == "deploy" else _cleaned
@@ -212,7 +212,7 @@ def _deployed(place: Account, config: Config, wanted: Blueprint, store: FileStor
     plan = run.planned(place, wanted, state)
     if plan.problems:
         return plan.problems
-    journal.began("deploy")
+    journal.begin_run("deploy")
     return tuple(run.applied(place, wanted, plan, journal, lambda event: None).problems)
 
 

@@ -189,7 +189,7 @@ class Deployments(RuleBasedStateMachine):
 
     @rule()
     def second_run_at_once(self) -> None:
-        with self.part.store.held("deploy"), pytest.raises(Refused), self.part.store.held("deploy"):
+        with self.part.store.lock("deploy"), pytest.raises(Refused), self.part.store.lock("deploy"):
             raise AssertionError("two at once")
 
     @precondition(lambda self: self._whole())

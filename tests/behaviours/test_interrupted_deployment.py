@@ -74,7 +74,7 @@ def test_interrupted_cleanup(desk: Desk) -> None:
 
     stopped = _interrupted(desk, 1, "cleanup", "--yes", after="delete AWS::")
     assert stopped.code == 130, stopped.text
-    assert "Delete the rest: the same `sre-agent-deploy cleanup` again." in stopped.err
+    assert "To delete the rest: run the same `sre-agent-deploy cleanup` again." in stopped.err
     assert "`sre-agent-deploy resume`" not in stopped.err
     assert " remain" not in stopped.err
     assert "Next: sre-agent-deploy cleanup" in desk.deploy("status").out

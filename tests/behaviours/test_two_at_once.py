@@ -11,7 +11,7 @@ import pytest
 
 from behaviours.command_line import Desk
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.journal.lock import held
+from sre_agent_deploy.journal.lock import hold_lock
 from sre_agent_deploy.journal.record import Record, State
 
 WHO = f"on {socket.gethostname()} (process {os.getpid()}) runs `deploy` since 20"
@@ -28,7 +28,7 @@ def worked_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     state = State("sre-8eaf38c98a", registry["account_id"], registry["region"], "local", str(desk.folder / "config.yaml"), origin)
     begun = Record("bucket", "AWS::S3::Bucket", 1, "token", "intended", "2026-11-22T15:00:00Z")
     FileStore(desk.state_file).save(state.with_record(begun))
-    with held(desk.state_file, "deploy"):
+    with hold_lock(desk.state_file, "deploy"):
         yield desk
     desk.close()
 

@@ -100,7 +100,7 @@ def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[
     assert not plan.problems, plan.problems
     store = FileStore(config_file.with_name("state"))
     journal = run.journal_for(wanted.deployment, config=config, config_file=config_file, place=there.place, store=store, state=None)
-    journal.began("deploy")
+    journal.begin_run("deploy")
     outcome = run.applied(there.place, wanted, plan, journal, lambda _: None)
     assert not outcome.problems, outcome.problems
     assert not failed(checked(proofs, run.reached(config, there.place, outcome.outputs)))

@@ -7,7 +7,7 @@ import pytest
 from fixtures.cut import Cut, cut_at, no_mutation
 from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.progress.events import unobserved
+from sre_agent_deploy.progress.events import ignore_event
 from sre_agent_deploy.progress.interrupt import Stop
 
 
@@ -123,9 +123,9 @@ def test_a_stop_while_old_ones_go(engine: Engine) -> None:
     engine.deploy()
     engine.parts = ("user_pool",)
     plan, stop = engine.plan(), engine.stop
-    engine.watcher = lambda event: stop.ask() if event.what.startswith("delete ") else None
+    engine.watcher = lambda event: stop.request() if event.what.startswith("delete ") else None
     outcome = engine.apply(plan)
     assert [problem.code for problem in outcome.problems] == ["RUN-INTERRUPTED"]
     assert len([event for event in engine.observed if event.what.startswith("delete ") and event.step == "started"]) == 1
-    engine.stop, engine.watcher = Stop(), unobserved
+    engine.stop, engine.watcher = Stop(), ignore_event
     engine.deploy()

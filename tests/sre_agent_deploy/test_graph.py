@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from sre_agent_deploy.engine.walk import walk
+from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
@@ -40,7 +40,7 @@ def test_walking_in_parallel() -> None:
         order.append(name)
         return True
 
-    walk(_prepared({"last": {"a", "b", "c"}, "a": set(), "b": set(), "c": set()}), visit)
+    walk_graph(_prepared({"last": {"a", "b", "c"}, "a": set(), "b": set(), "c": set()}), visit)
     assert order[-1] == "last"
     assert len(order) == 4
 
@@ -53,7 +53,7 @@ def test_what_depends_on_a_failure_is_not_visited() -> None:
         visited.append(name)
         return name != "broken"
 
-    walk(_prepared({"needs it": {"broken"}, "broken": set(), "other": set()}), visit)
+    walk_graph(_prepared({"needs it": {"broken"}, "broken": set(), "other": set()}), visit)
     assert sorted(visited) == ["broken", "other"]
 
 
@@ -64,7 +64,7 @@ def test_a_bug_in_a_visit_is_not_swallowed() -> None:
         raise ZeroDivisionError(name)
 
     with pytest.raises(ZeroDivisionError):
-        walk(_prepared({"a": set()}), visit)
+        walk_graph(_prepared({"a": set()}), visit)
 
 
 def _prepared(graph: dict[str, set[str]]) -> TopologicalSorter[str]:

@@ -17,7 +17,7 @@ def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, Roll
     with refused(engine.aws, service, operation):
         outcome = engine.apply(plan)
     journal = engine.journal()
-    journal.ended("failed")
+    journal.end_run("failed")
     return outcome, roll_back(engine.aws, engine.wanted, plan, before=before, journal=journal)
 
 
@@ -35,7 +35,7 @@ def test_a_first_deployment_that_fails(engine: Engine) -> None:
 def test_an_update_that_fails(engine: Engine, result: Result) -> None:
     """What it made beside what serves goes; what serves goes on, verified or not; the same configuration as before has nothing to do."""
     engine.deploy()
-    engine.journal().ended(result)
+    engine.journal().end_run(result)
     serving = engine.id_of("instance")
     engine.sections["deployment"] = {"volume_gb": 60}
     outcome, rolled = _failed(engine, "ec2", "AssociateAddress")
@@ -49,7 +49,7 @@ def test_an_update_that_fails(engine: Engine, result: Result) -> None:
 def test_an_update_that_had_changed_something_in_place(engine: Engine) -> None:
     """It is named, since AWS keeps no earlier version; deploying the configuration of before puts it back."""
     engine.deploy()
-    engine.journal().ended("applied")
+    engine.journal().end_run("applied")
     engine.sections["gateway"] = {"description": "another"}
     engine.sections["deployment"] = {"volume_gb": 60}
     _, rolled = _failed(engine, "ec2", "RunInstances")
@@ -89,9 +89,9 @@ def test_a_deployment_anew_that_fails(engine: Engine) -> None:
     """What was complete before it was cleaned up says nothing about what was made since: that goes back to nothing."""
     engine.parts = ("gateway_role", "bucket")
     engine.deploy()
-    engine.journal().ended("applied")
+    engine.journal().end_run("applied")
     assert not engine.cleanup().problems
-    engine.journal().ended("cleaned up")
+    engine.journal().end_run("cleaned up")
     _, rolled = _failed(engine, "iam", "PutRolePolicy")
     assert not rolled.problems
     assert engine.state

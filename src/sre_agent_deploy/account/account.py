@@ -16,7 +16,7 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build_archive
-from sre_agent_deploy.progress.limits import Waits
+from sre_agent_deploy.progress.progress import Progress
 from sre_agent_deploy.resources.ec2_image import latest_image
 from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
@@ -50,7 +50,7 @@ def open_local_account(config: Config, *, start: bool) -> Account | Problem | No
     if registry is None or isinstance(registry, Problem):
         hold.close()
         return registry
-    return Account(registry.aws(config.aws.region).waiting(_limits(config)), replace(registry, hold=hold))
+    return Account(registry.aws(config.aws.region).with_progress(_limits(config)), replace(registry, hold=hold))
 
 
 def open_production_account(config: Config, environ: Mapping[str, str] = os.environ) -> Account:
@@ -60,11 +60,11 @@ def open_production_account(config: Config, environ: Mapping[str, str] = os.envi
     for fault in endpoint_faults(url):
         raise Refused(Problem(code="CONFIG-ENDPOINT", what="AWS_ENDPOINT_URL can't be used.", why=fault.why, do=fault.do))
     endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
-    return Account(Aws(region=config.aws.region, endpoint=endpoint, waits=_limits(config)))
+    return Account(Aws(region=config.aws.region, endpoint=endpoint, progress=_limits(config)))
 
 
-def _limits(config: Config) -> Waits:
-    return Waits(config.retries.patience())
+def _limits(config: Config) -> Progress:
+    return Progress(config.retries.limits())
 
 
 def look_up_account(config: Config, place: Account, image_in_use: str = "") -> AccountFacts:
@@ -72,7 +72,7 @@ def look_up_account(config: Config, place: Account, image_in_use: str = "") -> A
 
     Raises Refused with everything that stands in the way.
     """
-    answer = attempt(lambda: _look_up(config, place, image_in_use), waits=place.aws.waits)
+    answer = attempt(lambda: _look_up(config, place, image_in_use), progress=place.aws.progress)
     if isinstance(answer, Problem | Lost):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)
     return answer

@@ -10,7 +10,7 @@ from sre_agent_deploy.aws.backoff import Backoff, Refusal, asked_for
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
 from sre_agent_deploy.aws.general import general
 from sre_agent_deploy.aws.unanswered import no_answers, unanswered
-from sre_agent_deploy.progress.limits import ALONE, Waits
+from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
 
@@ -37,7 +37,7 @@ def or_none[T](call: Callable[[], T], codes: Collection[str]) -> T | None:
 def attempt[T](
     call: Callable[[], T],
     *,
-    waits: Waits = ALONE,
+    progress: Progress = DEFAULT_PROGRESS,
     subject: Any = None,
     failures: Failures | None = None,
     propagates: frozenset[str] = frozenset(),
@@ -51,7 +51,7 @@ def attempt[T](
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    backoff = Backoff(waits, repeatable)
+    backoff = Backoff(progress, repeatable)
     while True:
         try:
             return call()
@@ -62,7 +62,7 @@ def attempt[T](
             problem = _told(error, subject, failures or {})
             if refusal is None:
                 return problem
-            problem = waits.ended(problem)
+            problem = progress.interrupted_or(problem)
             return Lost(problem) if refusal.why == "transient" else problem
 
 

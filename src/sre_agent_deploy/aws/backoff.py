@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sre_agent_deploy.progress.events import Wait, Why
-from sre_agent_deploy.progress.limits import TOLD_AFTER, Patience, Waits
+from sre_agent_deploy.progress.progress import REPORT_AFTER, Progress, RetryLimits
 from sre_core import clock
 
 _SAID: Mapping[Why, str] = {
@@ -34,7 +34,7 @@ class Refusal:
 class Backoff:
     """The waits of one call, from its first trial on."""
 
-    waits: Waits
+    progress: Progress
     repeatable: bool
     """Whether a call whose answer never came may be sent again."""
     _began: float = field(default_factory=time.monotonic)
@@ -46,29 +46,29 @@ class Backoff:
         if refusal.why == "transient" and not self.repeatable:
             return False
         waited = time.monotonic() - self._began
-        left = _limit(self.waits.patience, refusal.why).total_seconds() - waited
+        left = _limit(self.progress.limits, refusal.why).total_seconds() - waited
         if left <= 0:
             return False
         pause = min(left, max(refusal.after, self._jitter()))
-        if waited + pause >= TOLD_AFTER and refusal.why != self._told:
+        if waited + pause >= REPORT_AFTER and refusal.why != self._told:
             self._tell(refusal, left)
-        return not self.waits.stop.pause(pause)
+        return not self.progress.stop.pause(pause)
 
     def _jitter(self) -> float:
         """Anything between nothing and a bound that doubles each time, so that many who were refused together return apart."""
-        patience, self._trials = self.waits.patience, self._trials + 1
-        return random.uniform(0, min(patience.longest_wait, patience.first_wait * 2 ** min(self._trials - 1, 30)))  # noqa: S311  # no secret
+        limits, self._trials = self.progress.limits, self._trials + 1
+        return random.uniform(0, min(limits.longest_wait, limits.first_wait * 2 ** min(self._trials - 1, 30)))  # noqa: S311  # no secret
 
     def _tell(self, refusal: Refusal, left: float) -> None:
         self._told = refusal.why
         until = clock.now() + timedelta(seconds=left)
         what = _SAID[refusal.why].format(operation=refusal.operation or "a call", code=refusal.code)
-        self.waits.tell(what, Wait(refusal.why, until, refusal.operation, refusal.code))
+        self.progress.report(what, Wait(refusal.why, until, refusal.operation, refusal.code))
 
 
-def _limit(patience: Patience, why: Why) -> timedelta:
-    limits = {"throttled": patience.throttled, "busy": patience.throttled, "propagating": patience.propagating}
-    return limits.get(why, patience.transient)
+def _limit(limits: RetryLimits, why: Why) -> timedelta:
+    longest = {"throttled": limits.throttled, "busy": limits.throttled, "propagating": limits.propagating}
+    return longest.get(why, limits.transient)
 
 
 def asked_for(headers: Mapping[str, str]) -> float:

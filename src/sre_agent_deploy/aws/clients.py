@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.at_once import AT_ONCE, bound
-from sre_agent_deploy.progress.limits import ALONE, Waits
+from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -84,16 +84,18 @@ class Aws:
     also repeats calls that are not idempotent (a second user pool of the same name succeeds).
     """
 
-    def __init__(self, *, region: str, account_id: str = "", endpoint: Endpoint | None = None, waits: Waits = ALONE) -> None:
+    def __init__(
+        self, *, region: str, account_id: str = "", endpoint: Endpoint | None = None, progress: Progress = DEFAULT_PROGRESS
+    ) -> None:
         self.region = region
         self.endpoint = endpoint
-        self.waits = waits
+        self.progress = progress
         self._session = Session(region, endpoint, account_id)
 
-    def waiting(self, waits: Waits) -> Aws:
-        """The same account through the same clients, waited for otherwise."""
+    def with_progress(self, progress: Progress) -> Aws:
+        """Copy this account, with the same clients and other limits, stop request and observer."""
         same = copy.copy(self)
-        same.waits = waits
+        same.progress = progress
         return same
 
     def client(self, service: str) -> Any:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from sre_agent_deploy.progress.events import Event, Observer, unobserved
+from sre_agent_deploy.progress.events import Event, Observer, ignore_event
 from sre_core.problem import Problem
 
 type Status = Literal["passed", "failed", "unknown"]
@@ -77,7 +77,7 @@ class Check[World, Facts](Protocol):
     def judge(self, facts: Facts) -> Verdict: ...
 
 
-def run_checks[World](checks: Sequence[Check[World, Any]], world: World, observe: Observer = unobserved) -> tuple[Finding, ...]:
+def run_checks[World](checks: Sequence[Check[World, Any]], world: World, observe: Observer = ignore_event) -> tuple[Finding, ...]:
     """Run all checks at the same time and answer a finding for each, in the order of `checks`."""
     with ThreadPoolExecutor(8, thread_name_prefix="check") as pool:
         return tuple(pool.map(lambda check: _run_one(check, world, observe), checks))

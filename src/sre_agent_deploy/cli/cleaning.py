@@ -84,7 +84,7 @@ def same_account(place: Account, config: Config, state: State | None) -> None:
     from sre_agent_deploy.account.facts import other_account
     from sre_agent_deploy.aws.attempt import Lost, attempt
 
-    account = attempt(lambda: place.aws.account_id, waits=place.aws.waits)
+    account = attempt(lambda: place.aws.account_id, progress=place.aws.progress)
     if isinstance(account, Problem | Lost):
         raise Refused(account.problem if isinstance(account, Lost) else account)
     # The account that a configuration names is not that of the AWS of this machine.
@@ -100,15 +100,15 @@ def taken_back(
     from sre_agent_deploy.cleanup import cleanup
     from sre_agent_deploy.journal.journal import Journal
 
-    with store.held("cleanup") if state else nullcontext():
+    with store.lock("cleanup") if state else nullcontext():
         # What another process finished while this one asked counts.
         now = read_again(store) if state else None
         if now is None or now.deployment != deployment:
             return cleanup(place.aws, deployment, None, observe, named=named, stop=stop)
         journal = Journal(store, now)
-        journal.began("cleanup")
+        journal.begin_run("cleanup")
         cleaned = cleanup(place.aws, deployment, journal, observe, named=named, stop=stop)
-        journal.ended("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
+        journal.end_run("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
         return cleaned
 
 

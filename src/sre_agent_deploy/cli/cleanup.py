@@ -18,7 +18,7 @@ from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.record import State
-from sre_agent_deploy.progress.interrupt import EXIT_CODE, interruptible, looking_stopped
+from sre_agent_deploy.progress.interrupt import EXIT_CODE, interruptible, lookup_interrupted
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     store, state = remembered(asked.state_file, asked.config_file, asked.mode)
     deployment = deployment_id or (state.deployment if state else "")
     if not deployment:
-        raise Refused(_which(store.place))
+        raise Refused(_which(store.location))
     if not re.fullmatch(DEPLOYMENT_ID_PATTERN, deployment):
         raise Refused(_no_id(deployment))
     state = state if state and state.deployment == deployment else None
@@ -90,8 +90,8 @@ def _found(place: Account, deployment: str, state: State | None, named: Named) -
 
     with watched(place, as_json=False) as seen:
         found = inventory.find_all(seen.aws, deployment, state, named)
-    if seen.aws.waits.stop.asked:
-        raise Refused(looking_stopped())
+    if seen.aws.progress.stop.requested:
+        raise Refused(lookup_interrupted())
     return found
 
 

@@ -47,7 +47,7 @@ def deploy(
     from sre_agent_deploy.account import local
     from sre_agent_deploy.journal import lock
 
-    with opened(config_file, mode, state_file, start=True) as here, here.store.held(said), ExitStack() as locks:
+    with opened(config_file, mode, state_file, start=True) as here, here.store.lock(said), ExitStack() as locks:
         # What another process finished while this one waited for its turn counts.
         state = still_there(read_again(here.store), here.place)
         if not show_findings(run.checked(here.config, here.place), as_json=as_json):
@@ -56,7 +56,7 @@ def deploy(
         with watched(here.place, as_json=as_json) as place:
             wanted = run.drawn(here.config, place, state)
         # Another folder's state file is another lock; the same deployment is the same one.
-        locks.enter_context(lock.held(lock.of_deployment(wanted.deployment), said))
+        locks.enter_context(lock.hold_lock(lock.deployment_lock(wanted.deployment), said))
         file = config_file or _config_of(state)
         journal = run.journal_for(wanted.deployment, config=here.config, config_file=file, place=here.place, store=here.store, state=state)
         _say(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)", as_json)
@@ -66,11 +66,11 @@ def deploy(
             show_problems(plan.problems, as_json=as_json)
             return 1
         _agree(plan, yes=yes, as_json=as_json)
-        journal.began(said)
+        journal.begin_run(said)
         if here.place.registry:
             local.record_deployment(here.place.registry, wanted.deployment)
         with watched(here.place, as_json=as_json) as place:
-            outcome = run.applied(place, wanted, plan, journal, place.aws.waits.observe, stop=place.aws.waits.stop)
+            outcome = run.applied(place, wanted, plan, journal, place.aws.progress.observe, stop=place.aws.progress.stop)
         if outcome.problems:
             show_problems(outcome.problems, as_json=as_json)
             if outcome.stopped:
@@ -89,8 +89,8 @@ def _failed(here: Opened, wanted: Blueprint, plan: Plan, before: State | None, j
         return 1
     _say("\nNot deployed. Rolling back:", as_json)
     with watched(here.place, as_json=as_json) as place:
-        rolled = roll_back(place.aws, wanted, plan, before=before, journal=journal, observe=place.aws.waits.observe)
-    journal.ended("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
+        rolled = roll_back(place.aws, wanted, plan, before=before, journal=journal, observe=place.aws.progress.observe)
+    journal.end_run("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
     if not journal.state.alive():
         local.forget_deployment(wanted.deployment)
     show_problems(rolled.problems, as_json=as_json)
@@ -131,10 +131,10 @@ def _verify(here: Opened, journal: Journal, plan: Plan, outcome: Outcome, *, as_
     paths = write_report(report)
     show_report(report, as_json=as_json)
     if not report.verified:
-        journal.ended("not verified")
+        journal.end_run("not verified")
         _say(f"The report is in {paths.markdown}. `sre-agent-deploy verify` looks again.", as_json)
         return 1
-    journal.verified()
+    journal.record_verification()
     _next_steps(plan, outcome.seconds, world.base_url, str(paths.markdown), as_json)
     return 0
 

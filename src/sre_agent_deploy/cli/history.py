@@ -20,12 +20,12 @@ from sre_core.problem import Problem, Refused
 def command(state_file: Path | None, as_json: bool) -> None:
     store, state = remembered(state_file)
     if state is None:
-        raise Refused(_nothing(store.place))
+        raise Refused(_nothing(store.location))
     if as_json:
         click.echo(json.dumps({"deployment": state.deployment, "runs": [dataclasses.asdict(run) for run in state.runs]}))
         return
-    click.echo(f"Deployment {state.deployment}; state in {store.place}. Newest last:")
-    working = store.owner() is not None
+    click.echo(f"Deployment {state.deployment}; state in {store.location}. Newest last:")
+    working = store.lock_owner() is not None
     for number, run in enumerate(state.runs, start=1):
         click.echo(f"  {line(run, working=working and number == len(state.runs))}")
 

@@ -41,11 +41,11 @@ def remembered(state_file: Path | None, config_file: Path | None = None, mode: s
     """
     config = _as_far_as_understood(config_file or CONFIG, mode)
     local = config.mode == "local" if config else mode == "local"
-    if state_file and stores.in_s3(state_file) and local and (config_file or mode):
+    if state_file and stores.is_s3(state_file) and local and (config_file or mode):
         raise Refused(_leaves_this_machine(state_file))
     production = None if local else config
     where = state_file or (production and production.state.location) or STATE
-    store = stores.opened(where, lambda: _aws_of_the_state(production))
+    store = stores.open_store(where, lambda: _aws_of_the_state(production))
     return store, read_again(store)
 
 
@@ -164,7 +164,7 @@ def say_who_works(store: Store) -> None:
     """What is looked at while somebody works on it may be another thing a moment later."""
     import click
 
-    if owner := store.owner():
+    if owner := store.lock_owner():
         click.echo(f"At work now: {owner}. What follows is as it is at this moment.", err=True)
 
 

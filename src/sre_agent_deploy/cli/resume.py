@@ -25,7 +25,7 @@ def command(
 ) -> None:
     store, state = remembered(state_file, config_file, mode)
     if state is None:
-        raise Refused(_nothing(store.place))
+        raise Refused(_nothing(store.location))
     config_file, mode = config_file or Path(state.config_file), mode or state.mode
     sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="resume", on_failure=on_failure))
 

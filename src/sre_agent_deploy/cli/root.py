@@ -141,10 +141,10 @@ def _run(arguments: list[str]) -> None:
         sys.exit(1)
     except Refused as refused:
         from sre_agent_deploy.cli.render import show_problems
-        from sre_agent_deploy.progress.interrupt import told_of
+        from sre_agent_deploy.progress.interrupt import was_interrupted
 
         show_problems(refused.problems, as_json="--json" in arguments)
-        sys.exit(130 if told_of(refused.problems) else 1)
+        sys.exit(130 if was_interrupted(refused.problems) else 1)
 
 
 def _refused_file(error: OSError) -> int:

@@ -25,11 +25,11 @@ DONE = (*COMPLETE, "cleaned up", "rolled back")
 def command(state_file: Path | None, as_json: bool) -> None:
     store, state = remembered(state_file)
     if state is None:
-        raise Refused(_none(store.place))
+        raise Refused(_none(store.location))
     if state.mode == "local" and state.alive() and not _runs(state):
         raise Refused(gone(state))
     if as_json:
-        owner = store.owner()
+        owner = store.lock_owner()
         click.echo(json.dumps({**state.to_json(), "locked_by": str(owner) if owner else ""}))
     else:
         _show(state, store)
@@ -47,8 +47,8 @@ def _show(state: State, store: Store) -> None:
     from sre_agent_deploy import connection, lifetime
 
     alive = state.alive()
-    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.place}")
-    owner = store.owner()
+    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.location}")
+    owner = store.lock_owner()
     if owner:
         click.echo(f"At work now: {owner}")
     if not alive:

@@ -51,7 +51,7 @@ class Broom:
         """Delete one that is still of no use; what remains of it, and why. Others go on whatever becomes of it."""
         state = self.state if self.state and self.state.deployment == deployment else None
         try:
-            with lock.held(lock.of_deployment(deployment), "cleanup"):
+            with lock.hold_lock(lock.deployment_lock(deployment), "cleanup"):
                 now = self.judged(deployment, at_work="")
                 if now and not now.delete:
                     return (_changed(now),)
@@ -62,7 +62,7 @@ class Broom:
     def at_work(self, deployment: str) -> str:
         """Who works on it now, as far as this machine, or the state that this folder's configuration names, can tell."""
         mine = self.state is not None and self.state.deployment == deployment
-        owner = lock.owner(lock.of_deployment(deployment)) or (self.store.owner() if mine else None)
+        owner = lock.find_owner(lock.deployment_lock(deployment)) or (self.store.lock_owner() if mine else None)
         return str(owner or "")
 
 
@@ -102,7 +102,7 @@ def _swept(broom: Broom, doomed: Sequence[Judged], *, as_json: bool) -> int:
     remains: list[Problem] = []
     with observing(as_json=as_json) as observe, interruptible() as stop:
         for verdict in doomed:
-            if not stop.asked:
+            if not stop.requested:
                 problems = broom.swept(verdict.deployment, observe, stop)
                 remains += (problem.with_context(deployment=verdict.deployment) for problem in problems)
                 gone += () if problems else (verdict.deployment,)
@@ -111,7 +111,7 @@ def _swept(broom: Broom, doomed: Sequence[Judged], *, as_json: bool) -> int:
         aws_stopped(deployment, broom.place)
     show_problems(remains, as_json=as_json)
     _tell(gone, len(doomed), as_json=as_json)
-    return EXIT_CODE if stop.asked else 1 if remains else 0
+    return EXIT_CODE if stop.requested else 1 if remains else 0
 
 
 def _show(place: Account, verdicts: Sequence[Judged], *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from sre_core.problem import Problem, Refused
 @yes_option
 def command(state_file: Path | None, yes: bool) -> None:
     store, _ = remembered(state_file)
-    owner = store.owner()
+    owner = store.lock_owner()
     if owner and owner.expires and not yes:
         if not sys.stdin.isatty():
             raise Refused(_sure(str(owner)))
@@ -25,7 +25,7 @@ def command(state_file: Path | None, yes: bool) -> None:
     taken = store.unlock()
     if isinstance(taken, Problem):
         raise Refused(taken)
-    click.echo(f"{store.place} is free{f'; the lock was held by {taken}' if taken else ': nobody held its lock'}.")
+    click.echo(f"{store.location} is free{f'; the lock was held by {taken}' if taken else ': nobody held its lock'}.")
 
 
 def _sure(owner: str) -> Problem:

@@ -11,7 +11,7 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import DURATION, EMAIL
-from sre_agent_deploy.progress.limits import Patience
+from sre_agent_deploy.progress.progress import RetryLimits
 
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
@@ -106,10 +106,10 @@ class RetriesConfig(Section):
         for field, usual in type(self).model_fields.items():
             yield from replace(DURATION, example=str(usual.default)).faults(field, getattr(self, field))
 
-    def patience(self) -> Patience:
+    def limits(self) -> RetryLimits:
         """The same as lengths of time; what is left empty is as usual."""
-        usual = Patience()
-        return Patience(
+        usual = RetryLimits()
+        return RetryLimits(
             throttled=duration.parsed(self.throttled) or usual.throttled,
             transient=duration.parsed(self.transient) or usual.transient,
             propagating=duration.parsed(self.propagating) or usual.propagating,

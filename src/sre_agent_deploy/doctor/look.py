@@ -121,7 +121,7 @@ def _identity(region: str, environ: Mapping[str, str]) -> Identity:
     """Whom AWS takes us for; waited for only as long as a person would."""
     aws = aws_of(region, environ)
     answers: list[str | Problem | Lost] = []
-    asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, waits=ONCE)), daemon=True)
+    asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, progress=ONCE)), daemon=True)
     asking.start()
     asking.join(LONGEST_WAIT)
     match answers:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.journal.record import Record, State
-from sre_agent_deploy.progress.limits import left_until
+from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource
 from sre_agent_deploy.resources import ec2_volumes, kinds
 from sre_core import clock
@@ -95,8 +95,8 @@ def _listed(aws: Aws, kind: type[Resource], deployment: str, state: State | None
     until = max((clock.parse(record.intended_at) + kind.SETTLES for record in begun), default=clock.now())
     parents = [*named.get(kind.PARENT, ()), *(_named_parents(state, kind) if begun else ())]
     listed: tuple[Owned, ...] = ()
-    for _ in aws.waits.looks("shown", f"{kind.KIND} that was begun to be listed", left_until(until)):
-        answer = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)), waits=aws.waits)
+    for _ in aws.progress.poll("shown", f"{kind.KIND} that was begun to be listed", time_until(until)):
+        answer = attempt(lambda: (*kind.owned(aws, deployment), *_within(aws, kind, parents, deployment)), progress=aws.progress)
         if isinstance(answer, Problem | Lost):
             return answer.problem if isinstance(answer, Lost) else answer
         listed = answer
@@ -139,7 +139,7 @@ def _unknown(record: Record) -> Problem:
 
 
 def _kept_volumes(aws: Aws, deployment: str) -> tuple[Problem, ...]:
-    kept = attempt(lambda: ec2_volumes.kept(aws, deployment), waits=aws.waits)
+    kept = attempt(lambda: ec2_volumes.kept(aws, deployment), progress=aws.progress)
     if isinstance(kept, Problem | Lost):
         return (kept.problem if isinstance(kept, Lost) else kept,)
     return tuple(map(_kept, kept))

@@ -37,7 +37,7 @@ def is_there(aws: Aws, kind: type[Resource], id: str, name: str) -> bool:
 
 
 def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Found[Any] | Problem | None:
-    found = attempt(lambda: ownership.read(aws, kind, id, name, deployment), waits=aws.waits)
+    found = attempt(lambda: ownership.read(aws, kind, id, name, deployment), progress=aws.progress)
     if isinstance(found, Lost):
         return found.problem
     if found is None or isinstance(found, Problem):
@@ -48,8 +48,8 @@ def _ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -
 def _deleted(aws: Aws, kind: type[Resource], id: str, name: str, seen: Resource) -> Problem | None:
     """Delete it, and again while it is held by something that lets go by itself, or where the call never arrived."""
     ended: Problem | None = None
-    for look in aws.waits.looks("gone", f"{id} to be let go", aws.waits.patience.ready):
-        refused = attempt(lambda: kind.delete(aws, id), waits=aws.waits, subject=seen, failures=kind.FAILURES)
+    for poll in aws.progress.poll("gone", f"{id} to be let go", aws.progress.limits.ready):
+        refused = attempt(lambda: kind.delete(aws, id), progress=aws.progress, subject=seen, failures=kind.FAILURES)
         if refused is None:
             return None
         if isinstance(refused, Lost):
@@ -61,21 +61,21 @@ def _deleted(aws: Aws, kind: type[Resource], id: str, name: str, seen: Resource)
         held = told(aws, kind, lambda: id, refused)
         if not isinstance(held, Waiting):
             return held
-        ended, look.seen = _still_held(aws, kind, id, held.for_), held.for_
-    return aws.waits.ended(ended) if ended else None
+        ended, poll.status = _still_held(aws, kind, id, held.for_), held.for_
+    return aws.progress.interrupted_or(ended) if ended else None
 
 
 def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Problem | None:
-    found = attempt(lambda: kind.read(aws, id, name), waits=aws.waits)
+    found = attempt(lambda: kind.read(aws, id, name), progress=aws.progress)
     return found.problem if isinstance(found, Lost) else found
 
 
 def _until_gone(aws: Aws, kind: type[Resource], id: str, name: str) -> Problem | None:
-    for _ in aws.waits.looks("gone", f"{id} is going", aws.waits.patience.ready):
+    for _ in aws.progress.poll("gone", f"{id} is going", aws.progress.limits.ready):
         found = _read(aws, kind, id, name)
         if found is None or isinstance(found, Problem):
             return found
-    return aws.waits.ended(_lingers(aws, kind, id))
+    return aws.progress.interrupted_or(_lingers(aws, kind, id))
 
 
 def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
@@ -93,7 +93,7 @@ def _foreign(kind: type[Resource], id: str, deployment: str) -> Problem:
 def _still_held(aws: Aws, kind: type[Resource], id: str, reason: str) -> Problem:
     return Problem(
         code="CLEANUP-LINGERS",
-        what=f"{id} ({kind.KIND}) was not deleted: AWS went on refusing it for {duration.spelled(aws.waits.patience.ready)}.",
+        what=f"{id} ({kind.KIND}) was not deleted: AWS went on refusing it for {duration.spelled(aws.progress.limits.ready)}.",
         why=f"It was still waiting: {reason}",
         do=("Run the same cleanup again in a few minutes; it continues.", "If it stays so, look in the Console at what is named above."),
     )
@@ -102,7 +102,7 @@ def _still_held(aws: Aws, kind: type[Resource], id: str, reason: str) -> Problem
 def _lingers(aws: Aws, kind: type[Resource], id: str) -> Problem:
     return Problem(
         code="CLEANUP-LINGERS",
-        what=f"{id} ({kind.KIND}) is still there {duration.spelled(aws.waits.patience.ready)} after it was deleted.",
+        what=f"{id} ({kind.KIND}) is still there {duration.spelled(aws.progress.limits.ready)} after it was deleted.",
         why="AWS is still working on it, or something uses it.",
         do=("Run the same cleanup again in a few minutes; it continues.",),
     )

@@ -11,27 +11,27 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import generations, ownership
-from sre_agent_deploy.engine.walk import walk
+from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.record import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
-from sre_agent_deploy.progress.interrupt import looking_stopped
-from sre_agent_deploy.progress.limits import left_until
+from sre_agent_deploy.progress.interrupt import lookup_interrupted
+from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Found, Owned, Resource
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 
-def survey(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
+def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
     """The plan for a blueprint, from what AWS has now and what the journal remembers. Makes no mutating call.
 
     Raises Refused where somebody asked to stop: half a plan would be a wrong one.
     """
     looking = _Survey(aws, blueprint, state)
-    walk(blueprint.sorter(), looking.visit, aws.waits.stop)
-    if aws.waits.stop.asked:
-        raise Refused(looking_stopped())
+    walk_graph(blueprint.sorter(), looking.visit, aws.progress.stop)
+    if aws.progress.stop.requested:
+        raise Refused(lookup_interrupted())
     names = [item.name for item in blueprint]
     changes = [looking.changes[name] for name in names if name in looking.changes]
     superseded = [change for name in names for change in looking.superseded.get(name, ())]
@@ -55,8 +55,10 @@ class _Survey:
         item = self.blueprint.item(name)
         wanted = resolve(item.resource, self.outputs)
         records = self.state.generations(name) if self.state else ()
-        aws = self.aws.waiting(replace(self.aws.waits, name=name))
-        seen = attempt(lambda: self._candidates(aws, item, wanted, records), waits=aws.waits, subject=wanted, failures=wanted.FAILURES)
+        aws = self.aws.with_progress(replace(self.aws.progress, name=name))
+        seen = attempt(
+            lambda: self._candidates(aws, item, wanted, records), progress=aws.progress, subject=wanted, failures=wanted.FAILURES
+        )
         if isinstance(seen, Lost):
             seen = seen.problem
         problem = seen if isinstance(seen, Problem) else self._decide(item, wanted, seen, records)
@@ -95,8 +97,8 @@ class _Survey:
     def _recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
         """What a record tells of; where it was born just now, looked for as long as AWS may hide it."""
         fresh = record.phase in ("born", "configured")
-        within = left_until(clock.parse(record.intended_at) + wanted.SETTLES) if fresh else timedelta(0)
-        for _ in aws.waits.looks("shown", f"{record.id} to be shown by AWS", within):
+        within = time_until(clock.parse(record.intended_at) + wanted.SETTLES) if fresh else timedelta(0)
+        for _ in aws.progress.poll("shown", f"{record.id} to be shown by AWS", within):
             if found := self._read(wanted, record.id):
                 return found
         return None

@@ -11,7 +11,7 @@ from sre_agent_deploy.progress.interrupt import NEVER, Stop
 WORKERS = 12
 
 
-def walk(sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop = NEVER) -> None:
+def walk_graph(sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop = NEVER) -> None:
     """Call `visit(name)` for each node. What depends on a node whose visit answered False is not visited.
 
     Once a stop is asked for, or a visit raises, no new visit begins and those under way end; an exception goes on.
@@ -27,7 +27,7 @@ def walk(sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Sto
 def _drive(pool: ThreadPoolExecutor, sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop) -> None:
     running: dict[Future[bool], str] = {}
     while sorter.is_active():
-        if not stop.asked:
+        if not stop.requested:
             running |= {pool.submit(visit, name): name for name in sorter.get_ready()}
         if not running:
             return

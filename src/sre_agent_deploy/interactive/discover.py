@@ -15,14 +15,14 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.interactive.account import NOTHING, Account, Subnet, Vpc, Zone
-from sre_agent_deploy.progress.limits import Patience, Waits
+from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SubnetTypeDef, VpcTypeDef
 
 LONGEST_WAIT = 4.0
-ONCE = Waits(Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
+ONCE = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 
 
 def usual_region(environ: Mapping[str, str]) -> str:
@@ -91,7 +91,7 @@ class Discovery:
 
 def _or_nothing[T](call: Callable[[], T]) -> T | None:
     """A read's answer, or None for any reason: a proposal that is missing is no fault of the user's."""
-    answer = attempt(call, waits=ONCE)
+    answer = attempt(call, progress=ONCE)
     return None if isinstance(answer, Problem | Lost) else answer
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 
-from sre_agent_deploy.journal.migrations import SCHEMA, migrated
+from sre_agent_deploy.journal.migrations import SCHEMA, migrate
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem
 
 
-def written(state: State) -> bytes:
+def render_state(state: State) -> bytes:
     """The document of a state."""
     return json.dumps(state.to_json(), indent=1).encode()
 
 
-def understood(document: bytes, place: str) -> State | Problem:
+def parse_state(document: bytes, place: str) -> State | Problem:
     """The state that a document at `place` holds, of this format or an earlier one, or why it can't be used."""
     try:
         value = json.loads(document)
         if isinstance(value, dict) and isinstance(value.get("schema"), int) and value["schema"] > SCHEMA:
             return _too_new(place, value["schema"])
-        return State.from_json(migrated(value))
+        return State.from_json(migrate(value))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return _damaged(place, error)
 

@@ -6,8 +6,8 @@ import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sre_agent_deploy.journal import lock
-from sre_agent_deploy.journal.document import understood, written
+from sre_agent_deploy.journal.document import parse_state, render_state
+from sre_agent_deploy.journal.lock import Owner, find_owner, hold_lock
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem, Refused
 
@@ -19,13 +19,13 @@ class FileStore:
         self.path = path
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return str(self.path)
 
     def load(self) -> State | Problem | None:
         """The state in the file, None where there is no file, or a Problem; the file is never changed."""
         try:
-            return understood(self.path.read_bytes(), str(self.path))
+            return parse_state(self.path.read_bytes(), str(self.path))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -34,19 +34,19 @@ class FileStore:
     def save(self, state: State) -> None:
         """Replace the file, durably. Raises Refused where that fails; the old file is then as it was."""
         try:
-            self._replace(written(state))
+            self._replace(render_state(state))
         except OSError as error:
             raise Refused(_unsaved(self.path, error)) from error
 
-    def held(self, command: str) -> AbstractContextManager[None]:
-        return lock.held(self.path, command)
+    def lock(self, command: str) -> AbstractContextManager[None]:
+        return hold_lock(self.path, command)
 
-    def owner(self) -> lock.Owner | None:
-        return lock.owner(self.path)
+    def lock_owner(self) -> Owner | None:
+        return find_owner(self.path)
 
-    def unlock(self) -> lock.Owner | Problem | None:
+    def unlock(self) -> Owner | Problem | None:
         """A file's lock dies with its owner: what is held is held by a process that lives."""
-        owner = self.owner()
+        owner = self.lock_owner()
         return _alive(owner, self.path) if owner else None
 
     def _replace(self, document: bytes) -> None:
@@ -76,7 +76,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _alive(owner: lock.Owner, path: Path) -> Problem:
+def _alive(owner: Owner, path: Path) -> Problem:
     return Problem(
         code="UNLOCK-OWNER-LIVES",
         what=f"The lock of {path} was not taken away: {owner}.",

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 
-from sre_agent_deploy.journal.lock import who
+from sre_agent_deploy.journal.lock import user_name
 from sre_agent_deploy.journal.record import Phase, Record, Result, Run, State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
@@ -32,27 +32,27 @@ class Journal:
         """What is saved."""
         return self._state
 
-    def intend(self, name: str, kind: str, generation: int) -> Record:
+    def record_intent(self, name: str, kind: str, generation: int) -> Record:
         """Write down that a birth is about to be asked for, now; what was intended before and may have happened keeps its token."""
         before = self._state.records.get(f"{name}-{generation}")
         token = before.token if before and before.phase == "intended" else f"{uuid.uuid4()}"
         return self._put(Record(name, kind, generation, token, phase="intended", intended_at=clock.stamp()))
 
-    def reached(self, record: Record, phase: Phase, *, id: str | None = None, outputs: Outputs | None = None) -> Record:
+    def record_phase(self, record: Record, phase: Phase, *, id: str | None = None, outputs: Outputs | None = None) -> Record:
         """Write down that a record has reached a phase. Secrets among the outputs are left out."""
-        plain = record.outputs if outputs is None else public(outputs)
+        plain = record.outputs if outputs is None else without_secrets(outputs)
         return self._put(dataclasses.replace(record, phase=phase, id=record.id if id is None else id, outputs=plain))
 
-    def adopted(self, name: str, kind: str, id: str, outputs: Outputs, *, generation: int = 1, named: bool = False) -> Record:
+    def adopt(self, name: str, kind: str, id: str, outputs: Outputs, *, generation: int = 1, named: bool = False) -> Record:
         """Write down something that exists already: found by its tags, or named by the user."""
-        return self._put(Record(name, kind, generation, "", "ready", clock.stamp(), id=id, outputs=public(outputs), named=named))
+        return self._put(Record(name, kind, generation, "", "ready", clock.stamp(), id=id, outputs=without_secrets(outputs), named=named))
 
-    def began(self, command: str) -> None:
+    def begin_run(self, command: str) -> None:
         """Open an entry in the history of runs; the last 50 are kept."""
-        run = Run(command, who(), socket.gethostname(), clock.stamp())
+        run = Run(command, user_name(), socket.gethostname(), clock.stamp())
         self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[-49:], run)))
 
-    def ended(self, result: Result) -> None:
+    def end_run(self, result: Result) -> None:
         """Close the newest entry."""
 
         def closed(state: State) -> State:
@@ -61,7 +61,7 @@ class Journal:
 
         self._save(closed)
 
-    def verified(self) -> None:
+    def record_verification(self) -> None:
         """Write down that every required check passed just now."""
         self._save(lambda state: dataclasses.replace(state, verified_at=clock.stamp()))
 
@@ -86,6 +86,6 @@ class Journal:
         self._state, self._saved = state, changed
 
 
-def public(outputs: Outputs) -> Mapping[str, str]:
+def without_secrets(outputs: Outputs) -> Mapping[str, str]:
     """The outputs that may be written down."""
     return {key: value for key, value in outputs.items() if isinstance(value, str)}

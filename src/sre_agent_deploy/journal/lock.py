@@ -1,4 +1,4 @@
-"""One deployment, one writer: who it is, and the lock of a local file, which dies with its owner."""
+"""One writer per deployment: the owner of a lock, and the lock of a local file, which the kernel releases when its owner dies."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sre_core.state_folder import state_folder
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a lock, where, since when and for what. `expires` is empty where the lock dies with its owner."""
+    """The process that holds a lock: user, host, start and command. `expires` is empty where the lock ends with the process."""
 
     command: str = "sre-agent-deploy"
-    who: str = "somebody"
+    who: str = "an unknown user"
     host: str = "this host"
     pid: int = 0
     since: str = "a moment ago"
@@ -32,10 +32,10 @@ class Owner:
 
     @classmethod
     def me(cls, command: str, *, expires: str = "", nonce: str = "") -> Owner:
-        return cls(command, who(), socket.gethostname(), os.getpid(), clock.stamp(), expires, nonce, _machine())
+        return cls(command, user_name(), socket.gethostname(), os.getpid(), clock.stamp(), expires, nonce, _machine())
 
     def dead(self) -> bool:
-        """Whether it was a process here and is no more; of another machine's processes nothing is known."""
+        """Check if it was a process of this machine and has ended; about other machines' processes nothing is known."""
         if not self.machine or self.machine != _machine():
             return False
         try:
@@ -48,14 +48,14 @@ class Owner:
 
     @classmethod
     def parse(cls, text: bytes) -> Owner:
-        """The owner that a lock tells of, as far as it can be read."""
+        """Read the owner from a lock's content; what can't be read keeps its default."""
         try:
-            told = json.loads(text)
-            return cls(**{f.name: told[f.name] for f in fields(cls) if isinstance(told.get(f.name), type(f.default))})
+            values = json.loads(text)
+            return cls(**{f.name: values[f.name] for f in fields(cls) if isinstance(values.get(f.name), type(f.default))})
         except (ValueError, AttributeError):
             return cls()
 
-    def written(self) -> bytes:
+    def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
 
     def __str__(self) -> str:
@@ -64,10 +64,10 @@ class Owner:
 
 
 @contextlib.contextmanager
-def held(state_file: Path, command: str) -> Iterator[None]:
-    """Hold the lock of a state file, or raise Refused saying who holds it, since when and where.
+def hold_lock(state_file: Path, command: str) -> Iterator[None]:
+    """Hold the lock of a state file, or raise Refused with its owner.
 
-    The kernel releases the lock when its owner dies, however it dies: a dead owner is never waited for.
+    The kernel releases the lock when its owner dies, for whatever reason, so no run waits for a dead owner.
     """
     path = _path(state_file)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,21 +76,21 @@ def held(state_file: Path, command: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Refused(taken(Owner.parse(path.read_bytes()), str(state_file))) from error
-        _note(handle, path, Owner.me(command))
+            raise Refused(locked_problem(Owner.parse(path.read_bytes()), str(state_file))) from error
+        _write_owner(handle, path, Owner.me(command))
         yield
         os.truncate(handle, 0)
     finally:
         os.close(handle)
 
 
-def of_deployment(deployment: str) -> Path:
-    """What this user's runs hold on this machine while they work on a deployment, whichever state file they write."""
+def deployment_lock(deployment: str) -> Path:
+    """The file that this user's runs lock while they change a deployment, whichever state file they use."""
     return state_folder() / "locks" / deployment
 
 
-def owner(state_file: Path) -> Owner | None:
-    """Who holds the lock of a state file now. What a dead owner left in the lock file means nothing."""
+def find_owner(state_file: Path) -> Owner | None:
+    """Return the owner of a state file's lock, None where it is free. The content that a dead owner left is ignored."""
     path = _path(state_file)
     try:
         handle = os.open(path, os.O_RDONLY)
@@ -105,24 +105,24 @@ def owner(state_file: Path) -> Owner | None:
     return None
 
 
-def _note(handle: int, path: Path, owner: Owner) -> None:
+def _write_owner(handle: int, path: Path, owner: Owner) -> None:
     try:
         os.truncate(handle, 0)
-        os.write(handle, owner.written())
+        os.write(handle, owner.to_bytes())
     except OSError as error:
-        # A full disk is told with the name of the file, which a descriptor does not have.
+        # The message about a full disk names the file, which a descriptor does not know.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _machine() -> str:
-    """Where a process number means the same process: hosts may share a name, and a container counts for itself."""
+    """Identify where process numbers are comparable: two hosts may have the same name, and each container has its own numbers."""
     try:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()}/{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
         return ""
 
 
-def who() -> str:
+def user_name() -> str:
     """The user's name, or the number where the system has no name for it."""
     try:
         return getpass.getuser()
@@ -130,18 +130,18 @@ def who() -> str:
         return str(os.getuid())
 
 
-def taken(owner: Owner, place: str) -> Problem:
-    """Somebody else is the one writer."""
+def locked_problem(owner: Owner, location: str) -> Problem:
+    """Another process holds the lock of this state."""
     if owner.expires:
-        last = f"If it is dead, its lock ends at {owner.expires}; sooner: `sre-agent-deploy unlock --state-file {place}`."
+        last = f"If it is dead, its lock ends at {owner.expires}; to end it now: `sre-agent-deploy unlock --state-file {location}`."
     else:
-        last = "If it hangs, end that process; the lock goes with it."
+        last = f"If it hangs, end that process (`kill {owner.pid or 'PID'}`); its lock ends with it."
     return Problem(
         code="STATE-LOCKED",
-        what=f"Another process works on this deployment: {owner}.",
-        why=f"Two at once would create things twice; {place} is locked.",
+        what=f"Another process is changing this deployment: {owner}.",
+        why=f"Two runs at once would create resources twice, so {location} is locked.",
         do=(
-            "Wait until it ends, then run the same command again; where it was begun, `sre-agent-deploy status` shows how far.",
+            "Wait until it ends, then run the same command again. Its progress: `sre-agent-deploy status` in its folder.",
             last,
         ),
     )

@@ -16,7 +16,7 @@ STEPS: tuple[Step, ...] = ()
 SCHEMA = 1 + len(STEPS)
 
 
-def migrated(document: dict[str, Any], steps: tuple[Step, ...] = STEPS) -> dict[str, Any]:
+def migrate(document: dict[str, Any], steps: tuple[Step, ...] = STEPS) -> dict[str, Any]:
     """The document in the newest format. Raises ValueError where it names no format that there ever was."""
     schema = document["schema"]
     if not isinstance(schema, int) or not 1 <= schema <= 1 + len(steps):

@@ -12,7 +12,7 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
-from sre_agent_deploy.journal.lock import Owner, taken
+from sre_agent_deploy.journal.lock import Owner, locked_problem
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
@@ -67,7 +67,7 @@ class S3Lock:
         if there and _stale(there[1]):
             etag = self._put(mine, IfMatch=there[0])
         if not etag:
-            raise Refused(taken(there[1] if there else Owner(), self._place))
+            raise Refused(locked_problem(there[1] if there else Owner(), self._place))
         return etag
 
     def _released(self, mine: Owner) -> None:
@@ -78,7 +78,7 @@ class S3Lock:
     def _renew(self, mine: Owner, etag: str, done: threading.Event) -> None:
         # A lock that was lost is not fought for: the next write of the state fails, and with it the run.
         while etag and not done.wait(self._lives.total_seconds() / 3):
-            renewed = attempt(lambda etag=etag: self._written(mine, IfMatch=etag) or self._own(mine), waits=self._aws.waits)  # type: ignore[misc]
+            renewed = attempt(lambda etag=etag: self._written(mine, IfMatch=etag) or self._own(mine), progress=self._aws.progress)  # type: ignore[misc]
             etag = renewed if isinstance(renewed, str) else etag if isinstance(renewed, Lost) else ""
 
     def _own(self, mine: Owner) -> str:
@@ -90,7 +90,7 @@ class S3Lock:
         return _asked(self._aws, lambda: self._written(owner, **condition))
 
     def _written(self, owner: Owner, **condition: Any) -> str:
-        body = replace(owner, expires=clock.stamp(clock.now() + self._lives)).written()
+        body = replace(owner, expires=clock.stamp(clock.now() + self._lives)).to_bytes()
         put = self._aws.s3.put_object
         return or_none(lambda: put(Bucket=self._bucket, Key=self._key, Body=body, **condition)["ETag"], TAKEN) or ""
 
@@ -113,7 +113,7 @@ def _stale(owner: Owner) -> bool:
 
 def _asked[T](aws: Aws, call: Callable[[], T]) -> T:
     """The answer, or Refused with the Problem that came instead."""
-    answer = attempt(call, waits=aws.waits)
+    answer = attempt(call, progress=aws.progress)
     if isinstance(answer, Lost | Problem):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)
     return answer

@@ -8,7 +8,7 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
-from sre_agent_deploy.journal.document import understood, written
+from sre_agent_deploy.journal.document import parse_state, render_state
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.record import State
 from sre_agent_deploy.journal.s3_lock import TAKEN, S3Lock
@@ -21,35 +21,35 @@ class S3Store:
     def __init__(self, aws: Aws, bucket: str, key: str) -> None:
         self._aws, self._bucket, self._key = aws, bucket, key
         self._etag = ""
-        self._lock = S3Lock(aws, bucket, f"{key}.lock", self.place)
+        self._lock = S3Lock(aws, bucket, f"{key}.lock", self.location)
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"s3://{self._bucket}/{self._key}"
 
     def load(self) -> State | Problem | None:
         """The state in the object, None where there is no object, or a Problem; the object is never changed."""
         answer = _asked(self._aws, self._read)
         if isinstance(answer, Problem):
-            return _unreadable(self.place, answer)
+            return _unreadable(self.location, answer)
         if answer is None:
             self._etag = ""
             return None
         self._etag, document = answer
-        return understood(document, self.place)
+        return parse_state(document, self.location)
 
     def save(self, state: State) -> None:
         """Replace the object, if nobody else has meanwhile. Raises Refused where that fails; it is then as it was."""
-        document = written(state)
+        document = render_state(state)
         answer = _asked(self._aws, lambda: or_none(lambda: self._put(document), TAKEN))
         if isinstance(answer, Problem):
-            raise Refused(_unsaved(self.place, answer))
+            raise Refused(_unsaved(self.location, answer))
         self._etag = answer or self._own(document)
 
-    def held(self, command: str) -> AbstractContextManager[None]:
+    def lock(self, command: str) -> AbstractContextManager[None]:
         return self._lock.held(command)
 
-    def owner(self) -> Owner | None:
+    def lock_owner(self) -> Owner | None:
         return self._lock.owner()
 
     def unlock(self) -> Owner | Problem | None:
@@ -69,11 +69,11 @@ class S3Store:
         there = _asked(self._aws, self._read)
         if isinstance(there, tuple) and there[1] == document:
             return there[0]
-        raise Refused(_changed(self.place))
+        raise Refused(_changed(self.location))
 
 
 def _asked[T](aws: Aws, call: Callable[[], T]) -> T | Problem:
-    answer = attempt(call, waits=aws.waits)
+    answer = attempt(call, progress=aws.progress)
     return answer.problem if isinstance(answer, Lost) else answer
 
 

@@ -14,7 +14,7 @@ class Store(Protocol):
     """Keeps one State, whole or not at all, for one writer at a time."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it is, as a user would write it."""
         ...
 
@@ -26,11 +26,11 @@ class Store(Protocol):
         """Keep it, durably. Raises Refused where that fails; what was kept before is then as it was."""
         ...
 
-    def held(self, command: str) -> AbstractContextManager[None]:
+    def lock(self, command: str) -> AbstractContextManager[None]:
         """Be the one writer, or raise Refused saying who is."""
         ...
 
-    def owner(self) -> Owner | None:
+    def lock_owner(self) -> Owner | None:
         """Who is the writer at the moment."""
         ...
 

@@ -11,15 +11,15 @@ from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Problem, Refused
 
 
-def in_s3(where: Path | str) -> bool:
+def is_s3(where: Path | str) -> bool:
     """Whether this names an object in S3, which is not on this machine."""
     # As a Path, `s3://bucket/key` has lost one of its slashes.
     return Path(where).parts[:1] == ("s3:",)
 
 
-def opened(where: Path | str, aws: Callable[[], Aws]) -> Store:
+def open_store(where: Path | str, aws: Callable[[], Aws]) -> Store:
     """The store of a state file; `aws` is asked for only where it is in S3. Raises Refused on an S3 URI without a key."""
-    if not in_s3(where):
+    if not is_s3(where):
         return FileStore(Path(where).absolute())
     _, *parts = Path(where).parts
     if len(parts) < 2:

@@ -54,5 +54,5 @@ class Observer(Protocol):
     def __call__(self, event: Event, /) -> None: ...
 
 
-def unobserved(event: Event) -> None:
+def ignore_event(event: Event) -> None:
     """Shows nothing."""

@@ -1,4 +1,4 @@
-"""Ctrl-C: once, and what is under way is finished and written down; twice, and the process ends at once, still resumable."""
+"""Ctrl-C: the first one finishes and records the calls under way, the second one ends the process at once. Both can be resumed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _FIRST = b"\nStopping: the calls under way are finished and written down. Ctrl-C
 
 
 class Stop:
-    """Asked for by a person, heard by whatever waits."""
+    """A request to stop, set by a signal and checked by everything that waits."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._requested = threading.Event()
 
     @property
-    def asked(self) -> bool:
-        return self._asked.is_set()
+    def requested(self) -> bool:
+        return self._requested.is_set()
 
-    def ask(self) -> None:
-        self._asked.set()
+    def request(self) -> None:
+        self._requested.set()
 
     def pause(self, seconds: float) -> bool:
-        """Wait, but no longer than until a stop is asked for; answers whether it was."""
-        return self._asked.wait(seconds)
+        """Wait for some seconds, or until a stop is requested. Returns True if it was."""
+        return self._requested.wait(seconds)
 
 
 NEVER = Stop()
@@ -37,17 +37,17 @@ NEVER = Stop()
 
 @contextmanager
 def interruptible() -> Iterator[Stop]:
-    """Within, SIGINT and SIGTERM ask to stop, and a second one ends the process. Only for the main thread."""
+    """Turn the first SIGINT or SIGTERM into a stop request, and end the process on the second. Only for the main thread."""
     stop = Stop()
 
-    def heard(_number: int, _frame: object) -> None:
-        if stop.asked:
+    def handle(_number: int, _frame: object) -> None:
+        if stop.requested:
             # The journal is written ahead of each call, so there is nothing to save; a normal exit would wait for every thread.
             os._exit(EXIT_CODE)
-        stop.ask()
+        stop.request()
         os.write(2, _FIRST)
 
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
@@ -55,39 +55,39 @@ def interruptible() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def interrupted() -> Problem:
-    """Somebody asked to stop."""
+def run_interrupted() -> Problem:
+    """The run was interrupted while it changed a deployment."""
     return Problem(
         code="RUN-INTERRUPTED",
         what="The run was stopped before its end.",
-        why="Ctrl-C, or a signal to end, asked for it. Everything that was done is written down.",
-        do=("Go on: `sre-agent-deploy resume`.", "Or take back what was made: `sre-agent-deploy cleanup`."),
+        why="Ctrl-C or a termination signal stopped it. Everything that it did is recorded in the state file.",
+        do=("To continue: `sre-agent-deploy resume`.", "To delete what was created: `sre-agent-deploy cleanup`."),
     )
 
 
-def looking_stopped() -> Problem:
-    """Somebody asked to stop while AWS was only looked at: there is nothing to go on with."""
+def lookup_interrupted() -> Problem:
+    """The run was interrupted while it only read from AWS, so there is nothing to resume."""
     return Problem(
         code="RUN-INTERRUPTED",
-        what="The run was stopped while it looked at what AWS has.",
-        why="Ctrl-C, or a signal to end, asked for it. Looking changes nothing.",
+        what="The run was stopped while it compared AWS with the configuration.",
+        why="Ctrl-C or a termination signal stopped it. Nothing was changed.",
         do=("Run the same command again.",),
     )
 
 
-def deleting_stopped() -> Problem:
-    """Somebody asked to stop while a deployment was being deleted: going on means to delete, not to make it again."""
+def deletion_interrupted() -> Problem:
+    """The run was interrupted while it deleted a deployment: to continue means to delete the rest."""
     return Problem(
         code="RUN-INTERRUPTED",
-        what="Deleting was stopped before its end.",
-        why="Ctrl-C, or a signal to end, asked for it. What was deleted is gone; the rest still exists.",
+        what="The cleanup was stopped before its end.",
+        why="Ctrl-C or a termination signal stopped it. Some resources are deleted; the rest still exists.",
         do=(
-            "Delete the rest: the same `sre-agent-deploy cleanup` again.",
-            "Or make the deployment whole again: `sre-agent-deploy deploy`.",
+            "To delete the rest: run the same `sre-agent-deploy cleanup` again.",
+            "To create the deployment again: `sre-agent-deploy deploy`.",
         ),
     )
 
 
-def told_of(problems: Iterable[Problem]) -> bool:
-    """Whether one of these says that somebody asked to stop."""
+def was_interrupted(problems: Iterable[Problem]) -> bool:
+    """Check if one of these problems says that the run was interrupted."""
     return any(problem.code == "RUN-INTERRUPTED" for problem in problems)

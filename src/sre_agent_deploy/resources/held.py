@@ -16,7 +16,7 @@ def told(aws: Aws, kind: type[Resource], id: Callable[[], str], refused: Problem
     operation, code = refused.context.get("operation", ""), refused.context.get("aws_code", "")
     if (operation, code) not in kind.HELD:
         return refused
-    held = attempt(lambda: kind.held(aws, id(), code), waits=aws.waits)
+    held = attempt(lambda: kind.held(aws, id(), code), progress=aws.progress)
     if isinstance(held, Waiting):
         return held
     told = refused if held is None or isinstance(held, Lost) else held

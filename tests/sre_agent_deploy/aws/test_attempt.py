@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
 from sre_agent_deploy.progress.events import Event
 from sre_agent_deploy.progress.interrupt import Stop
-from sre_agent_deploy.progress.limits import Patience, Waits
+from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_core import clock
 from sre_core.problem import Problem
 
 HOUR = timedelta(hours=1)
-QUICK = Waits(Patience(throttled=timedelta(seconds=5), transient=timedelta(seconds=5), first_wait=0.001, longest_wait=0.002))
+QUICK = Progress(RetryLimits(throttled=timedelta(seconds=5), transient=timedelta(seconds=5), first_wait=0.001, longest_wait=0.002))
 
 
 def error(code: str, status: int = 400, operation: str = "CreateThing", **headers: str) -> ClientError:
@@ -52,7 +52,7 @@ NOT_NOW = [error("ThrottlingException"), error("SlowDown", 503), error("RequestL
 def test_throttling_is_repeated(failure: ClientError, *, repeatable: bool) -> None:
     """A call that is throttled, or refused because of an earlier change, did nothing: even a birth is sent again."""
     script = Script(failure, failure)
-    assert attempt(script, waits=QUICK, repeatable=repeatable) == "done"
+    assert attempt(script, progress=QUICK, repeatable=repeatable) == "done"
     assert script.calls == 3
 
 
@@ -61,17 +61,17 @@ def test_throttling_is_repeated(failure: ClientError, *, repeatable: bool) -> No
 )
 def test_an_answer_that_never_came(failure: Exception) -> None:
     """A call that may be repeated is; a birth is not, and says that it is not known what came of it."""
-    assert attempt(Script(failure), waits=QUICK) == "done"
+    assert attempt(Script(failure), progress=QUICK) == "done"
     birth = Script(failure)
-    assert isinstance(attempt(birth, waits=QUICK, repeatable=False), Lost)
+    assert isinstance(attempt(birth, progress=QUICK, repeatable=False), Lost)
     assert birth.calls == 1
 
 
 def test_a_fresh_role_is_waited_for_only_where_it_is_declared() -> None:
     """The same code is propagation for one resource and a refusal for another."""
     fresh = frozenset({"ValidationException"})
-    assert attempt(Script(error("ValidationException")), propagates=fresh, waits=QUICK, repeatable=False) == "done"
-    assert isinstance(attempt(Script(error("ValidationException")), waits=QUICK, repeatable=False), Problem)
+    assert attempt(Script(error("ValidationException")), propagates=fresh, progress=QUICK, repeatable=False) == "done"
+    assert isinstance(attempt(Script(error("ValidationException")), progress=QUICK, repeatable=False), Problem)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_fresh_role_is_waited_for_only_where_it_is_declared() -> None:
 )
 def test_every_error_is_a_problem(failure: Exception, code: str) -> None:
     """Whatever AWS or botocore says, the user gets a code, a cause and a next step."""
-    problem = attempt(Script(failure), waits=QUICK)
+    problem = attempt(Script(failure), progress=QUICK)
     assert isinstance(problem, Problem)
     assert problem.code == code
     assert problem.do
@@ -95,7 +95,7 @@ def test_every_error_is_a_problem(failure: Exception, code: str) -> None:
 def test_the_resources_own_table_comes_first() -> None:
     """A resource's advice is used, and the unexpected keeps operation, code and request id."""
     told = Problem(code="THING-TAKEN", what="w", why="y", do=("d",))
-    problem = attempt(Script(error("AlreadyExists")), failures={("CreateThing", "AlreadyExists"): lambda _: told}, waits=QUICK)
+    problem = attempt(Script(error("AlreadyExists")), failures={("CreateThing", "AlreadyExists"): lambda _: told}, progress=QUICK)
     assert isinstance(problem, Problem)
     assert (problem.code, problem.request_id) == ("THING-TAKEN", "request-1")
     assert problem.context == {"operation": "CreateThing", "aws_code": "AlreadyExists"}
@@ -114,14 +114,14 @@ class Clock(Stop):
 
     def __init__(self, stops_after: int = 1000) -> None:
         super().__init__()
-        self.waits: list[float] = []
+        self.progress: list[float] = []
         self._stops_after = stops_after
 
     def pause(self, seconds: float) -> bool:
-        self.waits.append(seconds)
-        if len(self.waits) >= self._stops_after:
-            self.ask()
-        return self.asked
+        self.progress.append(seconds)
+        if len(self.progress) >= self._stops_after:
+            self.request()
+        return self.requested
 
 
 @given(
@@ -133,9 +133,9 @@ class Clock(Stop):
 def test_the_waits_between_trials(refused: list[str], first: float, longest: float, wish: dict[str, str]) -> None:
     """Whatever AWS refuses, each wait lies between nothing and a bound that doubles up to the longest; or is what AWS asks for."""
     ticks, least = Clock(), {"3": 3.0, "700": 0.7}.get("".join(wish.values()), 0.0)
-    waits = Waits(Patience(transient=timedelta(hours=1), first_wait=first, longest_wait=longest), ticks)
+    waits = Progress(RetryLimits(transient=timedelta(hours=1), first_wait=first, longest_wait=longest), ticks)
     script = Script(*(error(code, **wish) for code in refused))
-    assert attempt(script, waits=waits, propagates=frozenset({"NotYet"})) == "done"
+    assert attempt(script, progress=waits, propagates=frozenset({"NotYet"})) == "done"
     assert len(ticks.waits) == len(refused)
     for trial, wait in enumerate(ticks.waits):
         assert least <= wait <= max(least, min(longest, first * 2**trial))
@@ -145,7 +145,7 @@ def test_the_waits_are_spread() -> None:
     """Full jitter: many who were refused at the same moment come back at any moment up to the bound."""
     ticks = Clock()
     for _ in range(200):
-        attempt(Script(error("SlowDown")), waits=Waits(Patience(first_wait=8.0), ticks))
+        attempt(Script(error("SlowDown")), progress=Progress(RetryLimits(first_wait=8.0), ticks))
     spread = [sum(low <= wait < low + 2 for wait in ticks.waits) for low in (0, 2, 4, 6)]
     assert min(spread) > 20, spread
 
@@ -153,19 +153,19 @@ def test_the_waits_are_spread() -> None:
 @pytest.mark.parametrize(("kind", "code"), [("throttled", "SlowDown"), ("propagating", "NotYet"), ("transient", "InternalError")])
 def test_each_kind_has_a_deadline_of_its_own(kind: str, code: str) -> None:
     """What is configured for one kind of error ends the trials of this kind, and of no other."""
-    waits = Waits(Patience(**{"throttled": HOUR, "propagating": HOUR, "transient": HOUR, kind: timedelta(0)}), Clock())
+    waits = Progress(RetryLimits(**{"throttled": HOUR, "propagating": HOUR, "transient": HOUR, kind: timedelta(0)}), Clock())
     script = Script(error(code), error(code))
-    given_up = attempt(script, waits=waits, propagates=frozenset({"NotYet"}))
+    given_up = attempt(script, progress=waits, propagates=frozenset({"NotYet"}))
     assert (script.calls, isinstance(given_up, Lost)) == (1, kind == "transient")
     for other in {"SlowDown", "NotYet", "InternalError"} - {code}:
-        assert attempt(Script(error(other)), waits=waits, propagates=frozenset({"NotYet"})) == "done"
+        assert attempt(Script(error(other)), progress=waits, propagates=frozenset({"NotYet"})) == "done"
 
 
 def test_a_wait_of_a_few_seconds() -> None:
     """Whoever watches is told what is waited for and until when; once, however often AWS refuses."""
     told: list[Event] = []
-    waits = Waits(stop=Clock(), observe=told.append, name="gateway")
-    assert attempt(Script(error("SlowDown", retry_after="4"), error("SlowDown", retry_after="4")), waits=waits) == "done"
+    waits = Progress(stop=Clock(), observe=told.append, name="gateway")
+    assert attempt(Script(error("SlowDown", retry_after="4"), error("SlowDown", retry_after="4")), progress=waits) == "done"
     [event] = told
     assert (event.step, event.name) == ("waiting", "gateway")
     assert event.wait
@@ -176,7 +176,7 @@ def test_a_wait_of_a_few_seconds() -> None:
 def test_a_wait_of_a_moment() -> None:
     """What is over before anybody would have read of it is not told."""
     told: list[Event] = []
-    assert attempt(Script(error("SlowDown")), waits=Waits(stop=Clock(), observe=told.append)) == "done"
+    assert attempt(Script(error("SlowDown")), progress=Progress(stop=Clock(), observe=told.append)) == "done"
     assert told == []
 
 
@@ -184,7 +184,7 @@ def test_a_wait_of_a_moment() -> None:
 def test_a_stop_between_two_trials(code: str) -> None:
     """No call is made any more; where one may have done something, that is not forgotten."""
     script = Script(*(error(code) for _ in range(9)))
-    answer = attempt(script, waits=Waits(stop=Clock(stops_after=2)))
+    answer = attempt(script, progress=Progress(stop=Clock(stops_after=2)))
     assert script.calls == 2
     assert isinstance(answer, Lost) == (code == "InternalError")
     problem = answer.problem if isinstance(answer, Lost) else answer

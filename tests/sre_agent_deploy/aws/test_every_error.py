@@ -11,7 +11,7 @@ import pytest
 from embedded_aws.response import Response
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.errors import SKEWED, kind_of
-from sre_agent_deploy.progress.limits import Patience, Waits
+from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_core.problem import Problem
 
@@ -20,7 +20,7 @@ from .calls import called, services, tellers
 from .refusing import Refusing, refusing
 from .table import EVERY, Row, documented, general, modelled, own
 
-NEVER_AGAIN = Waits(Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
+NEVER_AGAIN = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 GENERAL = {
     "throttled": "AWS-THROTTLED",
     "busy": "AWS-BUSY",
@@ -90,7 +90,7 @@ def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: R
     nothing_but_refusals.answer = Response(400, body.encode(), (("content-type", "text/xml"),))
     call = _call(nothing_but_refusals.aws.route53, "ChangeResourceRecordSets")
     for failures, code in ((DnsRecord.FAILURES, "DNS-RECORD-TAKEN"), ({}, "AWS-VALUE-REFUSED")):
-        problem = attempt(call, waits=NEVER_AGAIN, subject=sample(DnsRecord), failures=failures)
+        problem = attempt(call, progress=NEVER_AGAIN, subject=sample(DnsRecord), failures=failures)
         assert isinstance(problem, Problem)
         assert (problem.code, problem.request_id) == (code, "request-1")
         assert failures or said in problem.what
@@ -98,7 +98,7 @@ def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: R
 
 def _fault(call: Callable[[], Any], row: Row, request_id: str, kind: type[Any] | None) -> str:
     """What is wrong with what a caller of this kind is told of an error; nothing where all is well."""
-    answer = attempt(call, waits=NEVER_AGAIN, subject=kind and sample(kind), failures=kind and kind.FAILURES)
+    answer = attempt(call, progress=NEVER_AGAIN, subject=kind and sample(kind), failures=kind and kind.FAILURES)
     problem = answer.problem if isinstance(answer, Lost) else answer
     code = _seen(row, row.operation)
     meaning = kind_of(code, row.status)

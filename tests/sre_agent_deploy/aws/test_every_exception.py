@@ -39,7 +39,7 @@ def test_every_exception_of_botocore(kind: type[Any]) -> None:
     def fails() -> None:
         raise made(kind)
 
-    answer = attempt(fails, waits=NEVER_AGAIN)
+    answer = attempt(fails, progress=NEVER_AGAIN)
     problem = answer.problem if isinstance(answer, Lost) else answer
     assert isinstance(problem, Problem)
     lost = bool(OF_ANSWERS.search(kind.__name__))

@@ -12,11 +12,11 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 
 from sre_agent_deploy.aws.attempt import attempt
 from sre_agent_deploy.aws.errors import EXPIRED, kind_of
-from sre_agent_deploy.progress.limits import Patience, Waits
+from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_core import clock
 from sre_core.problem import Problem
 
-NEVER_AGAIN = Waits(Patience(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
+NEVER_AGAIN = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 REPEATED = ("throttled", "busy", "transient")
 # Cognito and Secrets Manager say it of quotas, which no waiting changes; where they mean the rate they say TooManyRequestsException.
 NOT_OURS = {"LimitExceededException"}
@@ -28,7 +28,7 @@ def told(code: str, status: int = 400, **headers: str) -> Problem:
     def refused() -> None:
         raise ClientError(response, "CreateThing")
 
-    problem = attempt(refused, waits=NEVER_AGAIN)
+    problem = attempt(refused, progress=NEVER_AGAIN)
     assert isinstance(problem, Problem)
     return problem
 

@@ -22,7 +22,7 @@ def test_as_patient_as_the_deployment_was(tmp_path: Path) -> None:
     """Cleanup waits for as long as the configuration says that is taken back, without being told where it is."""
     file = tmp_path / "config.yaml"
     file.write_text(PATIENT)
-    assert configured_for(None, None, state(file)).retries.patience().ready == timedelta(minutes=40)
+    assert configured_for(None, None, state(file)).retries.limits().ready == timedelta(minutes=40)
 
 
 @pytest.mark.parametrize("text", ["", "retries: [", PATIENT.replace("40m", "forty minutes")], ids=["gone", "no YAML", "faulty"])

@@ -28,7 +28,7 @@ def test_what_is_no_deployments_id(text: str, capsys: pytest.CaptureFixture[str]
 
 def test_a_deployment_that_is_worked_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By its id alone, from another folder, it is not taken back under somebody's hands."""
-    with lock.held(lock.of_deployment("sre-0123456789"), "deploy"), pytest.raises(SystemExit) as ended:
+    with lock.hold_lock(lock.deployment_lock("sre-0123456789"), "deploy"), pytest.raises(SystemExit) as ended:
         main(["cleanup", "--deployment-id", "sre-0123456789", "--yes"])
     told = capsys.readouterr().err
     assert (ended.value.code, "STATE-LOCKED" in told, "runs `deploy` since" in told) == (1, True, True)

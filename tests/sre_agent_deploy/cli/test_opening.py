@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.cli.opening import opened, remembered
-from sre_agent_deploy.journal.document import written
+from sre_agent_deploy.journal.document import render_state
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Refused
 
@@ -44,7 +44,7 @@ def test_a_state_that_the_configuration_keeps_in_s3(bucket: str) -> None:
     """Every command finds it there; an option is the user's last word."""
     _config(bucket, "production")
     store, state = remembered(None)
-    assert (store.place, state) == (f"s3://{bucket}/sre/state.json", None)
+    assert (store.location, state) == (f"s3://{bucket}/sre/state.json", None)
     assert remembered(Path(f"s3://{bucket}/other"))[0].place == f"s3://{bucket}/other"
     assert remembered(Path("here"))[0].place == str(Path("here").absolute())
 
@@ -73,7 +73,7 @@ def test_a_bucket_in_another_region(unbooted: EmbeddedAws, bucket: str, region: 
     abroad = f"{bucket}-abroad"
     client = unbooted.client("s3", region_name="eu-west-1")
     client.create_bucket(Bucket=abroad, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    client.put_object(Bucket=abroad, Key="sre/state.json", Body=written(STATE))
+    client.put_object(Bucket=abroad, Key="sre/state.json", Body=render_state(STATE))
     monkeypatch.setenv("AWS_REGION", "cn-north-1")
     _config(abroad, "production", region)
     store, state = remembered(None)

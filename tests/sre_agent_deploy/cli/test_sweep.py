@@ -18,7 +18,7 @@ from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.cli.sweep import Broom
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.progress.events import unobserved
+from sre_agent_deploy.progress.events import ignore_event
 from sre_agent_deploy.progress.interrupt import NEVER
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
@@ -116,7 +116,7 @@ def test_somebody_at_work(made: Made, sweep: Swept) -> None:
     """A deployment that a living run of this machine works on is left alone, and the run is named."""
     old = made("1s", "backend_key")
     time.sleep(2.1)
-    with lock.held(lock.of_deployment(old.id), "deploy"):
+    with lock.hold_lock(lock.deployment_lock(old.id), "deploy"):
         code, out, _ = sweep("--yes")
     assert code == 0
     assert "runs `deploy`" in row(out, old)
@@ -170,9 +170,9 @@ def test_a_change_of_mind(made: Made, folder: Path) -> None:
     """Each is looked at once more when its turn comes: what changed meanwhile, or is being worked on now, stays."""
     kept = made("1h", "backend_key")
     broom = Broom(Account(kept.aws), timedelta(seconds=1), {}, FileStore(folder / ".deployment_state"), None)
-    assert [problem.code for problem in broom.swept(kept.id, unobserved, NEVER)] == ["CLEANUP-KEPT-AFTER-ALL"]
-    with lock.held(lock.of_deployment(kept.id), "deploy"):
-        assert [problem.code for problem in broom.swept(kept.id, unobserved, NEVER)] == ["STATE-LOCKED"]
+    assert [problem.code for problem in broom.swept(kept.id, ignore_event, NEVER)] == ["CLEANUP-KEPT-AFTER-ALL"]
+    with lock.hold_lock(lock.deployment_lock(kept.id), "deploy"):
+        assert [problem.code for problem in broom.swept(kept.id, ignore_event, NEVER)] == ["STATE-LOCKED"]
     assert kept.changes() == {}
 
 

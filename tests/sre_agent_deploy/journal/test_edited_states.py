@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.journal.document import understood
+from sre_agent_deploy.journal.document import parse_state
 from sre_agent_deploy.journal.record import State
 from sre_core.problem import Problem
 
@@ -39,7 +39,7 @@ def edited(path: tuple[Any, ...], value: Any) -> bytes:
 def test_any_value_that_is_another(path: tuple[Any, ...]) -> None:
     """Whatever stands in its place: it is a state of the same shape, or a Problem that repeats nothing but a wrong format's name."""
     for value in ODD:
-        outcome = understood(edited(path, value), "state")
+        outcome = parse_state(edited(path, value), "state")
         if isinstance(outcome, State):
             assert outcome.to_json() == json.loads(edited(path, value))
         else:
@@ -50,17 +50,17 @@ def test_any_value_that_is_another(path: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize("path", [path for path in places(GOOD) if path[-1] in ("mode", "generation", "named", "outputs", "aws", "runs")])
 def test_types_that_commands_rely_on(path: tuple[Any, ...]) -> None:
     """They are looked at when the file is read, so that no command meets another one later."""
-    assert isinstance(understood(edited(path, 7.5), "state"), Problem)
+    assert isinstance(parse_state(edited(path, 7.5), "state"), Problem)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "sre 1", "sre/1"])
 def test_a_deployment_that_is_a_path(name: str) -> None:
     """The id becomes the name of files; one that leads elsewhere is refused."""
-    assert isinstance(understood(edited(("deployment",), name), "state"), Problem)
+    assert isinstance(parse_state(edited(("deployment",), name), "state"), Problem)
 
 
 def test_what_is_not_known() -> None:
     """It is not passed over, and a record under another's key is no record."""
-    assert isinstance(understood(edited(("more",), "x"), "state"), Problem)
+    assert isinstance(parse_state(edited(("more",), "x"), "state"), Problem)
     moved = {**GOOD, "records": {"bucket-2": GOOD["records"]["bucket-1"]}}
-    assert isinstance(understood(json.dumps(moved).encode(), "state"), Problem)
+    assert isinstance(parse_state(json.dumps(moved).encode(), "state"), Problem)

@@ -38,9 +38,9 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     """Every step is in the file when the call returns, readable only by its owner."""
     path = tmp_path / "state"
     written = journal(path)
-    written.began("deploy")
-    born = written.reached(written.intend("bucket", "AWS::S3::Bucket", 1), "born", id="b-1")
-    written.reached(born, "ready", outputs={"arn": "arn:b", "key": Secret("hush")})
+    written.begin_run("deploy")
+    born = written.record_phase(written.record_intent("bucket", "AWS::S3::Bucket", 1), "born", id="b-1")
+    written.record_phase(born, "ready", outputs={"arn": "arn:b", "key": Secret("hush")})
     loaded = FileStore(path).load()
     assert loaded == written.state
     assert isinstance(loaded, State)
@@ -52,13 +52,13 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 def test_an_open_intent_keeps_its_token(tmp_path: Path) -> None:
     """Sending a birth again is safe because it is the same birth; after it is gone, another one is another birth."""
     written = journal(tmp_path / "state")
-    first = written.intend("gateway", "K", 1)
-    assert written.intend("gateway", "K", 1).token == first.token
-    written.reached(first, "gone")
-    second = written.intend("gateway", "K", 1)
+    first = written.record_intent("gateway", "K", 1)
+    assert written.record_intent("gateway", "K", 1).token == first.token
+    written.record_phase(first, "gone")
+    second = written.record_intent("gateway", "K", 1)
     assert second.token != first.token
-    written.reached(written.reached(second, "born", id="g-1"), "dying")
-    third = written.intend("gateway", "K", 1)
+    written.record_phase(written.record_phase(second, "born", id="g-1"), "dying")
+    third = written.record_intent("gateway", "K", 1)
     assert (third.token != second.token, third.phase, third.id) == (True, "intended", "")
 
 
@@ -100,12 +100,12 @@ def test_a_file_that_can_not_be_saved(tmp_path: Path) -> None:
     """Saving fails loudly before anything is made unrecorded; the old file is intact and no rest is left."""
     path = tmp_path / "state"
     written = journal(path)
-    written.began("deploy")
+    written.begin_run("deploy")
     before = path.read_bytes()
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(Refused) as refused:
-        Journal(FileStore(blocked / "state"), written.state).began("again")
+        Journal(FileStore(blocked / "state"), written.state).begin_run("again")
     assert refused.value.problems[0].code == "STATE-NOT-SAVED"
     assert path.read_bytes() == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "state"]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.journal.lock import Owner, held
+from sre_agent_deploy.journal.lock import Owner, hold_lock
 from sre_core.problem import Refused
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sre_agent_deploy.journal.lock import held
-with held(Path(sys.argv[1]), "deploy"):
+from sre_agent_deploy.journal.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), "deploy"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -29,7 +29,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(state)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(Refused) as refused, held(state, "cleanup"):
+        with pytest.raises(Refused) as refused, hold_lock(state, "cleanup"):
             pass
         problem = refused.value.problems[0]
         assert problem.code == "STATE-LOCKED"
@@ -37,7 +37,7 @@ def test_two_at_once(tmp_path: Path) -> None:
         assert "`deploy`" in problem.what
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    with held(state, "cleanup"):
+    with hold_lock(state, "cleanup"):
         pass
 
 

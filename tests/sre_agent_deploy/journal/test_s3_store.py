@@ -41,18 +41,18 @@ def _store(unbooted: EmbeddedAws, bucket: str) -> S3Store:
 
 def _lock(unbooted: EmbeddedAws, bucket: str, **told: Any) -> None:
     owner = dataclasses.replace(Owner.me("deploy", nonce="another"), **told)
-    unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json.lock", Body=owner.written())
+    unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json.lock", Body=owner.to_bytes())
 
 
 def test_what_was_saved_is_loaded(unbooted: EmbeddedAws, bucket: str) -> None:
     """Another machine reads what this one wrote, and goes on from it."""
     assert _store(unbooted, bucket).load() is None
-    Journal(_store(unbooted, bucket), STATE).began("deploy")
+    Journal(_store(unbooted, bucket), STATE).begin_run("deploy")
     other = _store(unbooted, bucket)
     loaded = other.load()
     assert isinstance(loaded, State)
     assert [run.command for run in loaded.runs] == ["deploy"]
-    Journal(other, loaded).ended("applied")
+    Journal(other, loaded).end_run("applied")
 
 
 def test_a_write_that_meets_another_one_under_way(unbooted: EmbeddedAws, bucket: str) -> None:
@@ -102,16 +102,16 @@ def test_a_bucket_that_is_not_there(unbooted: EmbeddedAws) -> None:
 def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
     """The second is told who works on it, where, since when and until when; afterwards the lock is free."""
     store = _store(unbooted, bucket)
-    with store.held("deploy"):
-        with pytest.raises(Refused) as told, _store(unbooted, bucket).held("cleanup"):
+    with store.lock("deploy"):
+        with pytest.raises(Refused) as told, _store(unbooted, bucket).lock("cleanup"):
             pass
         problem = told.value.problems[0]
         assert problem.code == "STATE-LOCKED"
         assert "`deploy`" in problem.what
         assert "unless renewed" in problem.what
-        assert store.owner() is not None
-    assert store.owner() is None
-    with store.held("cleanup"):
+        assert store.lock_owner() is not None
+    assert store.lock_owner() is None
+    with store.lock("cleanup"):
         pass
 
 
@@ -119,10 +119,10 @@ def test_a_lock_that_cannot_be_given_back(unbooted: EmbeddedAws, bucket: str) ->
     """A run ends as it would have, well or with its own Problem; the lock frees itself when it expires."""
     own = Problem(code="ITS-OWN", what="What went wrong.", why="Because.", do=("Mend it.",))
     store = _store(unbooted, bucket)
-    with pytest.raises(Refused) as told, refused(deployers_aws(unbooted), "s3", "DeleteObject"), store.held("deploy"):
+    with pytest.raises(Refused) as told, refused(deployers_aws(unbooted), "s3", "DeleteObject"), store.lock("deploy"):
         raise Refused(own)
     assert told.value.problems == (own,)
-    assert store.owner()
+    assert store.lock_owner()
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: d
     """Expired, or of a dead process of this host: it is taken over at once."""
     _lock(unbooted, bucket, **stale)
     store = _store(unbooted, bucket)
-    assert store.owner() is None
-    with store.held("deploy"):
-        assert store.owner()
+    assert store.lock_owner() is None
+    with store.lock("deploy"):
+        assert store.lock_owner()
 
 
 def test_an_owner_in_another_container(unbooted: EmbeddedAws, bucket: str) -> None:
     """A host of the same name may count its processes otherwise: only the end of the lock frees it."""
     _lock(unbooted, bucket, pid=2**22 + 1, machine="another boot", expires="2999-01-01T00:00:00Z")
-    with pytest.raises(Refused, match="STATE-LOCKED"), _store(unbooted, bucket).held("deploy"):
+    with pytest.raises(Refused, match="STATE-LOCKED"), _store(unbooted, bucket).lock("deploy"):
         pass
 
 
@@ -152,12 +152,12 @@ def test_a_lock_that_is_taken_away(unbooted: EmbeddedAws, bucket: str) -> None:
     """`unlock` frees what an owner on another host can't give back, and says whose it was."""
     _lock(unbooted, bucket, host="another", expires="2999-01-01T00:00:00Z")
     store = _store(unbooted, bucket)
-    with pytest.raises(Refused), store.held("deploy"):
+    with pytest.raises(Refused), store.lock("deploy"):
         pass
     taken = store.unlock()
     assert isinstance(taken, Owner)
     assert taken.host == "another"
-    with store.held("deploy"):
+    with store.lock("deploy"):
         pass
 
 
@@ -188,7 +188,7 @@ def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
         writes += 1
 
     def step(number: int) -> None:
-        journal.intend(f"r{number}", "AWS::S3::Bucket", 1)
+        journal.record_intent(f"r{number}", "AWS::S3::Bucket", 1)
         assert f"r{number}-1" in journal.state.records
 
     client = deployers_aws(unbooted).s3
@@ -206,6 +206,6 @@ def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
 
 def test_the_lock_says_nothing_of_the_state(unbooted: EmbeddedAws, bucket: str) -> None:
     """It tells who, where and when, and nothing else."""
-    with _store(unbooted, bucket).held("deploy"):
+    with _store(unbooted, bucket).lock("deploy"):
         body = unbooted.client("s3").get_object(Bucket=bucket, Key="team/state.json.lock")["Body"].read()
     assert set(json.loads(body)) == {"command", "who", "host", "pid", "since", "expires", "nonce", "machine"}

@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.answered import refused_once
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine import settle
+from sre_agent_deploy.engine import configure as settle
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
 from .conftest import Marked
@@ -21,6 +21,6 @@ def test_a_bucket_that_was_just_made(aws: Aws, marked: Marked, deployment: str, 
     bucket = S3Bucket(name="bucket", bucket_name=f"{deployment}-files")
     id = bucket.create(aws, marked("bucket"))
     with refused_once(aws.s3, operation, code, status):
-        assert settle.configured(aws, bucket, id) is None
+        assert settle.configure_resource(aws, bucket, id) is None
     assert drift(aws, bucket, id) == ()
     dies(aws, bucket, id, deployment)

@@ -12,12 +12,12 @@ from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.progress.limits import Patience, Waits
+from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
 
 # Nothing was begun yet, so an AWS that does not answer is told soon rather than waited for.
-_SOON = Waits(Patience(throttled=timedelta(seconds=10), transient=timedelta(seconds=2)))
+_SOON = Progress(RetryLimits(throttled=timedelta(seconds=10), transient=timedelta(seconds=2)))
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Context:
 
 def ask[T](call: Callable[[], T], action: str, *, subject: Any = None, failures: Failures | None = None) -> T | Problem:
     """What a cheap read answers, or why not. A refusal names `action`, the permission that it takes."""
-    answer = attempt(call, subject=subject, failures=failures, waits=_SOON)
+    answer = attempt(call, subject=subject, failures=failures, progress=_SOON)
     problem = answer.problem if isinstance(answer, Lost) else answer
     if isinstance(problem, Problem) and problem.code == "AWS-ACCESS-DENIED":
         return _permission_missing(action, problem)

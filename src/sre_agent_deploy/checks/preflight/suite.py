@@ -17,10 +17,10 @@ from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeO
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
 from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.progress.events import Observer, unobserved
+from sre_agent_deploy.progress.events import Observer, ignore_event
 
 
-def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = unobserved) -> tuple[Finding, ...]:
+def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = ignore_event) -> tuple[Finding, ...]:
     """A finding for each check. Reads only.
 
     Whatever an account says that is not the configured one, or that does not know us, would mislead: then only what

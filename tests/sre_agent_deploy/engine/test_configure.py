@@ -42,7 +42,7 @@ def test_not_ready_in_time(engine: Engine, faults: Faults) -> None:
 def test_a_stop_before_it_is_ready(engine: Engine, faults: Faults) -> None:
     """What a resource waits for is told, with the moment when it is given up; a stop ends the wait."""
     engine.parts = ("instance",)
-    engine.watcher = lambda event: engine.stop.ask() if event.wait and event.wait.why == "ready" else None
+    engine.watcher = lambda event: engine.stop.request() if event.wait and event.wait.why == "ready" else None
     faults({"kind": "lag", "service": "ec2", "operation": "DescribeInstances", "seconds": 3600})
     assert failed(engine).code == "RUN-INTERRUPTED"
     [waiting] = [event for event in engine.observed if event.step == "waiting"]

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
-from sre_agent_deploy.progress.events import unobserved
+from sre_agent_deploy.progress.events import ignore_event
 from sre_agent_deploy.progress.interrupt import Stop
 
 type Faults = Callable[..., None]
@@ -87,7 +87,7 @@ def test_nobody_can_look(engine: Engine, faults: Faults, kind: Kind) -> None:
 def test_a_stop_while_looking(engine: Engine, faults: Faults) -> None:
     """It ends the wait at once; the next run looks again, and adopts."""
     engine.parts = ("user_pool",)
-    engine.watcher = lambda event: engine.stop.ask() if event.step == "waiting" else None
+    engine.watcher = lambda event: engine.stop.request() if event.step == "waiting" else None
     faults({"kind": "cut", "operation": "CreateUserPool", "committed": True}, {"kind": "lag", "seconds": 3600})
     assert codes(engine) == ["RUN-INTERRUPTED"]
     faults()
@@ -172,11 +172,11 @@ def test_what_was_begun_and_nobody_can_look(engine: Engine, faults: Faults, *, s
         engine.apply()
     engine.parts, engine.sections["retries"] = ("user_pool",), {"transient": "1s"}
     plan = engine.plan()
-    engine.watcher = lambda event: engine.stop.ask() if event.step == "waiting" else None
+    engine.watcher = lambda event: engine.stop.request() if event.step == "waiting" else None
     if not stopped:
         faults({"kind": "server_error", "operation": "DescribeAddresses"})
     assert [problem.code for problem in engine.apply(plan).problems] == ["RUN-INTERRUPTED" if stopped else "AWS-UNEXPECTED"]
     faults()
-    engine.stop, engine.watcher = Stop(), unobserved
+    engine.stop, engine.watcher = Stop(), ignore_event
     engine.deploy()
     assert ADDRESS.count(engine) == 0
