@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 
 from sre_agent.evidence import Answer, Argument
-from sre_agent.redaction import redact_tree
 from sre_core import clock
+from sre_core.redaction import redact_tree
 from sre_core.secret import Secret
 from sre_services.application import NAMES, Api, build_app
 from sre_services.cli import open_provider

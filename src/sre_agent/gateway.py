@@ -16,10 +16,10 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
 from sre_agent.evidence import Answer, Argument
-from sre_agent.redaction import redact, redact_tree
 from sre_agent.transport import is_certificate_error
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+from sre_core.redaction import redact, redact_tree
 
 CALL_SECONDS = 10.0
 AT_ONCE = 8  # calls in flight: more only wait inside the gateway

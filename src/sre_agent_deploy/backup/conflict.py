@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import dotted
-from sre_agent_deploy.config.redaction import HIDDEN, is_secret_key, redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.edit.values import render_value
+from sre_core.redaction import HIDDEN, is_secret_name, redact_line
 
 type Choice = Literal["mine", "theirs", "abort"]
 type Field = tuple[str, ...]
@@ -28,7 +28,7 @@ class Difference:
 
     @property
     def name(self) -> str:
-        return redacted(dotted(self.field)) if self.field else "comments, order and formatting"
+        return redact_line(dotted(self.field)) if self.field else "comments, order and formatting"
 
     def shown(self) -> tuple[str, str]:
         """Both values as text, without secrets."""
@@ -40,8 +40,8 @@ class Difference:
         if plain is None:
             return "(not set)"
         text = render_value(plain)
-        secret = any(map(is_secret_key, self.field)) and not SecretReference.parse(text)
-        return HIDDEN if secret else redacted(text)
+        secret = any(map(is_secret_name, self.field)) and not SecretReference.parse(text)
+        return HIDDEN if secret else redact_line(text)
 
 
 class Chooser(Protocol):

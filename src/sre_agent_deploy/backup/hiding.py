@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sre_agent_deploy.config.fault import FieldPath, dotted
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import Malformed, Span, parse, spans
-from sre_agent_deploy.config.redaction import CERTAIN, HIDDEN, PERHAPS, is_secret_key, redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.edit.text import comments, readable
+from sre_core.redaction import CERTAIN_SECRET, HIDDEN, POSSIBLE_SECRET, is_secret_name, redact_line
 
 # `# password: hunter2` is a secret; `# the token: rotate it monthly` is a sentence.
 _NOTED = re.compile(
@@ -33,8 +33,8 @@ def hidden(text: str) -> Hidden:
     """The text without secrets: those under keys that hold one, those that look like one anywhere, and those in comments."""
     if isinstance(parse(readable(text)), Malformed):
         lines = text.split("\n")
-        where = tuple(f"line {number}" for number, line in enumerate(lines, start=1) if redacted(line) != line)
-        return Hidden("\n".join(map(redacted, lines)), where)
+        where = tuple(f"line {number}" for number, line in enumerate(lines, start=1) if redact_line(line) != line)
+        return Hidden("\n".join(map(redact_line, lines)), where)
     found = sorted(_secrets(text), key=lambda each: each[0].start)
     shown, done = [], 0
     for span, _ in found:
@@ -54,23 +54,23 @@ def _secrets(text: str) -> Iterator[tuple[Span, str]]:
     for piece in pieces:
         written = text[piece.value.start : piece.value.end]
         if piece.kind == "scalar" and _is_secret(piece.path, written):
-            yield piece.value, redacted(dotted(piece.path))
-        if piece.key and CERTAIN.search(name := text[piece.key.start : piece.key.end]):
-            yield piece.key, redacted(name)
+            yield piece.value, redact_line(dotted(piece.path))
+        if piece.key and CERTAIN_SECRET.search(name := text[piece.key.start : piece.key.end]):
+            yield piece.key, redact_line(name)
     for span in comments(text, pieces):
         line = text.count("\n", 0, span.start) + 1
         yield from ((inner, f"a comment in line {line}") for inner in _in_comment(text[span.start : span.end], span.start))
 
 
 def _is_secret(path: FieldPath, written: str) -> bool:
-    if CERTAIN.search(written):
+    if CERTAIN_SECRET.search(written):
         return True
     if not written or SecretReference.parse(written.strip("\"'")):
         return False
     # In a field of ours a long word is a name or a path; elsewhere nobody knows, and it is no valid setting anyway.
     stranger = not path or path[0] not in Config.model_fields
-    named = any(is_secret_key(str(step)) for step in path)
-    return named or (stranger and bool(PERHAPS.search(written)))
+    named = any(is_secret_name(str(step)) for step in path)
+    return named or (stranger and bool(POSSIBLE_SECRET.search(written)))
 
 
 def _in_comment(comment: str, start: int) -> Iterator[Span]:
@@ -78,7 +78,7 @@ def _in_comment(comment: str, start: int) -> Iterator[Span]:
     if noted and not SecretReference.parse(noted["value"]):
         yield Span(start + noted.start("value"), start + noted.end("value"))
         comment = comment[: noted.start("value")]
-    for pattern in (CERTAIN, PERHAPS):
+    for pattern in (CERTAIN_SECRET, POSSIBLE_SECRET):
         for found in pattern.finditer(comment):
             if not _HEX.fullmatch(found[0]):  # a checksum or a commit is none
                 yield Span(start + found.start(), start + found.end())

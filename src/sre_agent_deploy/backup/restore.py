@@ -12,12 +12,12 @@ from sre_agent_deploy.backup.conflict import LAYOUT, Chooser, Difference, differ
 from sre_agent_deploy.backup.hiding import revealed
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.parse import Malformed
-from sre_agent_deploy.config.redaction import redacted
 from sre_agent_deploy.edit.file import Original
 from sre_agent_deploy.edit.put import put
 from sre_agent_deploy.edit.text import meaning
 from sre_agent_deploy.migrate.upgrade import upgraded
 from sre_core.problem import Problem, Refused
+from sre_core.redaction import redact_line
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Restoration:
 
     def diff(self) -> str:
         """The change as a unified diff, without secrets."""
-        mine = [redacted(line) for line in self.original.text.splitlines()]
-        theirs = [redacted(line) for line in self.theirs.splitlines()]
+        mine = [redact_line(line) for line in self.original.text.splitlines()]
+        theirs = [redact_line(line) for line in self.theirs.splitlines()]
         name = self.original.path.name
         return "\n".join(difflib.unified_diff(mine, theirs, f"{name} (now)", f"{name} (backup)", lineterm=""))
 

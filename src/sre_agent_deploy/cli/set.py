@@ -21,8 +21,8 @@ from sre_core.problem import Problem, Refused
 def command(*, words: tuple[str, ...], config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.backup.restore import invalid
-    from sre_agent_deploy.config.redaction import redacted
     from sre_agent_deploy.edit.file import read
+    from sre_core.redaction import redact_line
 
     original = read(config_file or CONFIG)
     if isinstance(original, Problem):
@@ -34,7 +34,7 @@ def command(*, words: tuple[str, ...], config_file: Path | None, state_file: Pat
     if new := tuple(fault for fault in after if (fault.code, fault.what) not in before):
         raise Refused(*new)
     kept = keep.rewrite(original, text, state_file or STATE) if text != original.text else None
-    keys = [redacted(key) for key in words[::2]]
+    keys = [redact_line(key) for key in words[::2]]
     if as_json:
         click.echo(json.dumps({"set": keys, "changed": kept is not None, "backup_of_before": str(kept.path) if kept else ""}))
     elif kept:

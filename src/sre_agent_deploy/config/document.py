@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
-from sre_agent_deploy.config.redaction import redacted
+from sre_core.redaction import redact_line
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _duplicate(path: FieldPath, first: Mark, mark: Mark) -> Fault:
     return Fault(
         code="CONFIG-DUPLICATE-KEY",
         path=path,
-        what=f"{dotted((*path[:-1], redacted(str(path[-1]))))} is written twice.",
+        what=f"{dotted((*path[:-1], redact_line(str(path[-1]))))} is written twice.",
         why=f"It is already in line {first.line}; of two values only one would count.",
         do=("Remove one of them.",),
         mark=mark,

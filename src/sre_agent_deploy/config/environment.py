@@ -10,7 +10,7 @@ from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, T
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
 from sre_agent_deploy.config.nearest import nearest
 from sre_agent_deploy.config.parse import Malformed, parse
-from sre_agent_deploy.config.redaction import is_secret_key
+from sre_core.redaction import is_secret_name
 
 # `$${` is a literal `${`. An opening without a proper end is a fault, so it is matched too.
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{[^}]*\}?")
@@ -27,7 +27,7 @@ class Expansion:
         """The tree with every reference replaced. A field for a secret keeps its reference: the value stays outside."""
         match tree:
             case Scalar():
-                return tree if path and is_secret_key(str(path[-1])) else self._scalar(tree, path)
+                return tree if path and is_secret_name(str(path[-1])) else self._scalar(tree, path)
             case Sequence(items=items):
                 return replace(tree, items=tuple(self.of(item, (*path, index)) for index, item in enumerate(items)))
             case Mapping(entries=entries):

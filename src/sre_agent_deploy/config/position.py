@@ -11,8 +11,8 @@ from sre_agent_deploy.config.document import Mapping, Scalar, Sequence, Tree, st
 from sre_agent_deploy.config.fault import Fault, Mark
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.redaction import HIDDEN, is_secret_key, redacted
 from sre_core.problem import Problem, Where
+from sre_core.redaction import HIDDEN, is_secret_name, redact_line
 
 START = Mark(1, 1)
 
@@ -84,7 +84,7 @@ def excerpt(lines: list[str], mark: Mark, *, free_keys: bool = False) -> str:
     source = _printable(lines[mark.line - 1])
     if not source.strip():
         return ""
-    hidden = redacted if free_keys else _guarded
+    hidden = redact_line if free_keys else _guarded
     shown = HIDDEN if _continues_a_secret(lines, mark.line) else hidden(source)
     # What was hidden before the place moves it to the left.
     before = source[: mark.column - 1]
@@ -108,9 +108,9 @@ def _guarded(line: str) -> str:
     """The line without what may be a secret: behind a key that no setting is like, that is anything."""
     first = _FIRST.match(line)
     for found in (*([first] if first else ()), *_INSIDE.finditer(line)):
-        if not is_secret_key(found["name"]) and not _is_harmless(found["name"]):
-            return redacted(line[: found.end()]) + HIDDEN
-    return redacted(line)
+        if not is_secret_name(found["name"]) and not _is_harmless(found["name"]):
+            return redact_line(line[: found.end()]) + HIDDEN
+    return redact_line(line)
 
 
 @cache
@@ -121,7 +121,7 @@ def _is_harmless(key: str) -> bool:
         *(name for section in Config().model_dump().values() if isinstance(section, dict) for name in section),
     }
     meant = key if key in settings else nearest(key, sorted(settings))
-    return meant is not None and not is_secret_key(meant)
+    return meant is not None and not is_secret_name(meant)
 
 
 def _continues_a_secret(lines: list[str], number: int) -> bool:
@@ -131,7 +131,7 @@ def _continues_a_secret(lines: list[str], number: int) -> bool:
         if line.strip() and _indent(line) < indent:
             key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*:", line)
             if key:
-                return is_secret_key(key[1])
+                return is_secret_name(key[1])
             indent = _indent(line)
     return False
 

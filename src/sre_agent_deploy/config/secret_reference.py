@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from sre_agent_deploy.config.document import Scalar, Tree, walk
 from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
-from sre_agent_deploy.config.redaction import CERTAIN, is_secret_key, redacted
+from sre_core.redaction import CERTAIN_SECRET, is_secret_name, redact_line
 
 type SecretStore = Literal["aws-secretsmanager", "env", "file"]
 
@@ -64,8 +64,8 @@ def plain_secrets(tree: Tree) -> Iterator[Fault]:
     for path, node in walk(tree):
         if not path or not isinstance(node, Scalar) or path == ("credentials", "client_secret"):
             continue
-        named = is_secret_key(str(path[-1])) and node.text and not SecretReference.parse(node.text)
-        if named or CERTAIN.search(node.text):
+        named = is_secret_name(str(path[-1])) and node.text and not SecretReference.parse(node.text)
+        if named or CERTAIN_SECRET.search(node.text):
             yield _secret(path)
 
 
@@ -73,7 +73,7 @@ def _secret(path: FieldPath) -> Fault:
     return Fault(
         code="CONFIG-SECRET-IN-FILE",
         path=path,
-        what=f"{redacted(dotted(path))} holds a secret.",
+        what=f"{redact_line(dotted(path))} holds a secret.",
         why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
         do=(
             "Remove it from this file. Keep it in AWS Secrets Manager, or in the environment of the program that needs it.",

@@ -12,7 +12,7 @@ from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.redaction import redacted
+from sre_core.redaction import redact_line
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -107,7 +107,7 @@ def _default(path: FieldPath) -> str:
 
 def _listed(given: object) -> str | None:
     """`["value"]`, where the value is certainly no secret."""
-    safe = isinstance(given, str) and re.fullmatch(r"[\w.:/-]+", given) and redacted(given) == given
+    safe = isinstance(given, str) and re.fullmatch(r"[\w.:/-]+", given) and redact_line(given) == given
     return f'["{given}"]' if safe else None
 
 
@@ -123,7 +123,7 @@ def _unknown(path: FieldPath) -> tuple[Fault, FieldPath]:
     fault = Fault(
         code="CONFIG-UNKNOWN-KEY",
         path=path,
-        what=f"{dotted((*path[:-1], redacted(key)))} is not a setting.",
+        what=f"{dotted((*path[:-1], redact_line(key)))} is not a setting.",
         why="A setting that is silently ignored would be worse than this message.",
         do=(do, "Remove it, if it is of no use."),
         correction=meant,

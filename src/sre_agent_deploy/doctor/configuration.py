@@ -14,11 +14,11 @@ from sre_agent_deploy.config.fault import Mode, dotted
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.read_text import read_text
-from sre_agent_deploy.config.redaction import is_secret_key
 from sre_agent_deploy.config.regions import looks_like_a_region
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.doctor.model import ConfigSeen, Reference
 from sre_core.problem import Problem
+from sre_core.redaction import is_secret_name
 
 _REFERENCE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
 
@@ -79,7 +79,7 @@ def _references(tree: Tree) -> Iterator[Reference]:
 
 
 def _in(where: str, scalar: Scalar) -> Iterator[Reference]:
-    if is_secret_key(where):
+    if is_secret_name(where):
         secret = SecretReference.parse(scalar.text)
         if secret and secret.store == "env":
             yield Reference(secret.name, where, is_secret=True)

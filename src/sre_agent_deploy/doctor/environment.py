@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from sre_agent_deploy.config.environment import PREFIX
 from sre_agent_deploy.config.fault import Fault
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.redaction import is_secret_key, redacted
 from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
 from sre_agent_deploy.doctor.model import Finding, Reference, Seen, Status
 from sre_agent_deploy.doctor.variables import VARIABLES, Variable
 from sre_agent_deploy.interactive.question import questions
 from sre_core.problem import Problem
+from sre_core.redaction import is_secret_name, redact_line
 
 
 def of_variables(seen: Seen) -> Iterator[Finding]:
@@ -70,7 +70,7 @@ def _invalid(name: str, fault: Fault) -> Problem:
 def _shown(name: str, value: str, seen: Seen) -> str:
     """What may be said of a value: of a secret only that it is there."""
     source = " (from .env)" if name in seen.from_dotenv else ""
-    return f"set{source}" if is_secret_key(name) or name in CREDENTIAL_VARIABLES else f"{redacted(value)}{source}"
+    return f"set{source}" if is_secret_name(name) or name in CREDENTIAL_VARIABLES else f"{redact_line(value)}{source}"
 
 
 def _reference(reference: Reference, seen: Seen) -> Finding:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import dotted
 from sre_agent_deploy.config.parse import Malformed, Piece, Span, spans
-from sre_agent_deploy.config.redaction import redacted
 from sre_agent_deploy.edit.text import changed, comments_within, meaning, newline_of, readable
 from sre_agent_deploy.edit.values import render_key, render_value
 from sre_core.problem import Problem
+from sre_core.redaction import redact_line
 
 
 def put(text: str, path: tuple[str, ...], value: Plain) -> str | Problem:
@@ -61,7 +61,7 @@ def _indent(text: str, position: int) -> str:
 
 
 def _unsafe(path: tuple[str, ...], why: str) -> Problem:
-    name = redacted(dotted(path))
+    name = redact_line(dotted(path))
     return Problem(
         code="EDIT-UNSAFE",
         what=f"{name} was not changed.",

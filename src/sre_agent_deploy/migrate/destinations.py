@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sre_agent_deploy.backup.conflict import Field
-from sre_agent_deploy.config.redaction import CERTAIN, PERHAPS, is_secret_key
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.migrate.setting import Setting, walk_texts
+from sre_core.redaction import CERTAIN_SECRET, POSSIBLE_SECRET, is_secret_name
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def _secret(setting: Setting, name: str) -> str:
     texts = [text for text in walk_texts(setting.value) if text]
     if not texts or all(map(SecretReference.parse, texts)):
         return ""
-    named = is_secret_key(setting.name) or name in PROPOSALS
-    if not named and not any(CERTAIN.search(text) or (name not in PLACES and PERHAPS.search(text)) for text in texts):
+    named = is_secret_name(setting.name) or name in PROPOSALS
+    if not named and not any(CERTAIN_SECRET.search(text) or (name not in PLACES and POSSIBLE_SECRET.search(text)) for text in texts):
         return ""
     if isinstance(setting.value, dict | list) and not named:
         return ""  # one secret within a section: the section is carried over, and that value is hidden in it

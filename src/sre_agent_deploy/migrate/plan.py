@@ -10,7 +10,6 @@ from sre_agent_deploy.backup.conflict import Chooser, Difference, Field
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import dotted
 from sre_agent_deploy.config.parse import Malformed
-from sre_agent_deploy.config.redaction import redacted
 from sre_agent_deploy.edit.put import put
 from sre_agent_deploy.edit.text import meaning
 from sre_agent_deploy.migrate.assemble import fresh, leftovers, with_leftovers
@@ -18,6 +17,7 @@ from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, f
 from sre_agent_deploy.migrate.setting import OldFile, Setting
 from sre_agent_deploy.migrate.upgrade import due, upgraded
 from sre_core.problem import Problem, Refused
+from sre_core.redaction import redact_line
 
 CLIENT_SECRET: Field = ("credentials", "client_secret")
 
@@ -140,10 +140,10 @@ def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _columns(rows: Iterable[tuple[Setting, str]]) -> Iterator[str]:
-    places = [(f"{setting.source}: {redacted(setting.name)}", said) for setting, said in rows]
+    places = [(f"{setting.source}: {redact_line(setting.name)}", said) for setting, said in rows]
     width = max((len(place) for place, _ in places), default=0)
     return (f"{place:{width}}  {said}" for place, said in places)
 
 
 def _from(setting: Setting) -> dict[str, str]:
-    return {"file": setting.source, "name": redacted(setting.name)}
+    return {"file": setting.source, "name": redact_line(setting.name)}

@@ -9,15 +9,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from sre_core.redaction import redact_setting
 from sre_services.kubernetes.model import Deployment, Difference, EnvVar, Revision, Template
 from sre_services.kubernetes.objects import Json, parse_conditions, parse_resources, parse_time
 
-HIDDEN = "(hidden)"
 _REVISION = "deployment.kubernetes.io/revision"
 _CAUSE = "kubernetes.io/change-cause"
-_SECRET_NAME = re.compile(r"pass|secret|token|api_?key|private|credential", re.IGNORECASE)
-_USER_INFO = re.compile(r"(://[^/:@\s]*:)[^@/\s]+@")
-_ASSIGNED = re.compile(r"((?:pass(?:word|wd)?|secret|token|api_?key)\s*[=:]\s*)[^\s\",;&]+", re.IGNORECASE)
 _CLUSTER_HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*)\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?\b")
 
 
@@ -51,18 +48,11 @@ def parse_deployment(document: Json, replica_sets: tuple[Json, ...], around: Ref
     )
 
 
-def hide_secrets(name: str, value: str) -> str:
-    """A configuration value as a reader may see it: hidden when its name says secret, without the passwords within it."""
-    if value and _SECRET_NAME.search(name):
-        return HIDDEN
-    return _ASSIGNED.sub(r"\1***", _USER_INFO.sub(r"\1***@", value))
-
-
 def compare_settings(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:
     """The paths whose values differ, in order."""
     changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
     return tuple(
-        Difference(path=path, before=hide_secrets(path, before.get(path, "")), after=hide_secrets(path, after.get(path, "")))
+        Difference(path=path, before=redact_setting(path, before.get(path, "")), after=redact_setting(path, after.get(path, "")))
         for path in changed
     )
 
@@ -122,7 +112,7 @@ def _template(container: Json) -> Template:
         image=container.get("image", ""),
         resources=parse_resources(container),
         env=tuple(
-            EnvVar(name=env["name"], value=hide_secrets(env["name"], env.get("value") or ""), value_from=_source(env))
+            EnvVar(name=env["name"], value=redact_setting(env["name"], env.get("value") or ""), value_from=_source(env))
             for env in container.get("env", ())
         ),
         config_references=tuple(_env_from(container)),

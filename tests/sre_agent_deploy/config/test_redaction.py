@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sre_agent_deploy.config.fault import Mark
 from sre_agent_deploy.config.position import excerpt
-from sre_agent_deploy.config.redaction import redacted
 from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_core.redaction import redact_line
 
 words = st.text(alphabet="abcdefghijkmnopqrstuvwxyz0123456789_-", min_size=6, max_size=40)
 
@@ -18,8 +18,8 @@ words = st.text(alphabet="abcdefghijkmnopqrstuvwxyz0123456789_-", min_size=6, ma
 def test_values_of_keys_that_hold_secrets(key: str, secret: str) -> None:
     """Written as YAML, JSON, shell or in braces, the value is hidden and the key stays."""
     for line in (f"{key}: {secret}Q", f'"{key}": "{secret}Q"', f"{key}={secret}Q", f"{{ {key}: {secret}Q, region: x}}"):
-        assert f"{secret}Q" not in redacted(line)
-        assert key in redacted(line)
+        assert f"{secret}Q" not in redact_line(line)
+        assert key in redact_line(line)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_values_of_keys_that_hold_secrets(key: str, secret: str) -> None:
 )
 def test_secrets_in_the_wrong_place(secret: str) -> None:
     """A value with a secret's shape is hidden in any field."""
-    assert secret not in redacted(f"  region: {secret}")
+    assert secret not in redact_line(f"  region: {secret}")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_secrets_in_the_wrong_place(secret: str) -> None:
 )
 def test_what_is_no_secret_stays(line: str) -> None:
     """References, ARNs and paths can be read in an excerpt."""
-    assert redacted(line) == line
+    assert redact_line(line) == line
 
 
 def test_a_secret_over_several_lines() -> None:

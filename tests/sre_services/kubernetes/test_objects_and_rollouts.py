@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sre_core.redaction import HIDDEN, redact_setting
 from sre_services.kubernetes import objects
-from sre_services.kubernetes.rollouts import HIDDEN, References, compare_settings, flatten_template, hide_secrets, parse_deployment
+from sre_services.kubernetes.rollouts import References, compare_settings, flatten_template, parse_deployment
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_the_configuration_behind_a_reference() -> None:
 
 def test_values_that_look_secret() -> None:
     """A value is hidden by its name, a password in a URL by its place; that it changed is still told."""
-    assert hide_secrets("API_TOKEN", "abc") == HIDDEN
-    assert hide_secrets("DB_URL", "postgres://app:hunter2@db:5432/x") == "postgres://app:***@db:5432/x"
-    assert hide_secrets("args", '["--db-password=hunter2","-v"]') == '["--db-password=***","-v"]'
+    assert redact_setting("API_TOKEN", "abc") == HIDDEN
+    assert redact_setting("DB_URL", "postgres://app:hunter2@db:5432/x") == "postgres://app:***@db:5432/x"
+    assert redact_setting("args", '["--db-password=hunter2","-v"]') == '["--db-password=***","-v"]'
     (change,) = compare_settings({"env.DB_PASSWORD": "one"}, {"env.DB_PASSWORD": "two"})
     assert (change.before, change.after) == (HIDDEN, HIDDEN)
 

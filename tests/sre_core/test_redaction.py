@@ -1,4 +1,4 @@
-"""Secrets don't reach a report."""
+"""Secrets reach neither a report nor a message: one set of patterns serves every program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent.redaction import HIDDEN, redact, redact_tree
+from sre_core.redaction import HIDDEN, redact, redact_line, redact_setting, redact_tree
 
 SECRETS = [
     "password=hunter2-and-more",
@@ -31,6 +31,27 @@ def test_kinds_of_secrets(text: str, needle: str) -> None:
     """Keys, tokens, passwords, credentials in URLs and addresses are hidden, and the text says so."""
     assert needle not in redact(text)
     assert HIDDEN in redact(text)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "sk-ant-api03-abcdefghijklmnop",
+        "sk_live_0123456789abcdef",
+        "ghp_0123456789abcdefghij0123456789abcdef",
+        "github_pat_0123456789abcdefghij01",
+        "glpat-0123456789abcdefghij",
+        "xoxb-0123456789-abcdef",
+        "AIza0123456789abcdefghijABCDEFGHIJ01",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+    ],
+)
+def test_a_token_is_hidden_everywhere(token: str) -> None:
+    """In an answer of a tool, in a line of a configuration and in a setting of a workload."""
+    assert redact(f"used: {token}") == f"used: {HIDDEN}"
+    assert redact_line(f"  region: {token}") == f"  region: {HIDDEN}"
+    assert redact_setting("args", f"--with {token} -v") == f"--with {HIDDEN} -v"
 
 
 @pytest.mark.parametrize(
