@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.at_once import AT_ONCE, bound
+from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_core.secret import Secret
 
@@ -110,9 +111,8 @@ class Aws:
 
     @property
     def partition(self) -> str:
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+        """The partition of the region, as in ARNs."""
+        return partition_of(self.region)
 
     @property
     def sts(self) -> STSClient:

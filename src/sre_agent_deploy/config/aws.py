@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, dotted, required
 from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.regions import known_regions, looks_like_a_region, partition_of
+from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 from sre_agent_deploy.config.section import Section, described
 from sre_agent_deploy.config.syntax_of_values import ACCOUNT_ID, ROLE, SUBNET_ID, VPC_ID
 
@@ -56,7 +56,7 @@ def region_faults(region: str) -> Iterator[Fault]:
     if region in known_regions():
         return
     meant = nearest(region, known_regions()) or "us-east-1"
-    possible = looks_like_a_region(region)
+    possible = is_plausible_region(region)
     yield Fault(
         code="CONFIG-REGION-UNKNOWN" if possible else "CONFIG-REGION",
         path=("region",),

@@ -1,6 +1,6 @@
-"""The AWS Regions that are known, and the partition each is in.
+"""The known AWS Regions and their partitions.
 
-botocore knows them too, but `--validate-only` must not pay for importing it; a test compares the two.
+botocore has this table too, but `--validate-only` must not pay for importing it. A test compares the two.
 """
 
 from __future__ import annotations
@@ -56,21 +56,32 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
 }
 
 BUDGETS_IN_USD = frozenset({"aws"})
-"""The partitions in which AWS Budgets can say what something costs in US dollars: GovCloud has none, China is billed in yuan."""
+"""The partitions in which AWS Budgets counts US dollars: GovCloud has no AWS Budgets, and China is billed in yuan."""
 
 _DIRECTION = r"(central|(north|south)?(east|west)|north|south)"
 _SHAPE = re.compile(rf"(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[a-z]?|eu-isoe|eusc-de)-{_DIRECTION}-[1-9]")
+# How the regions of each partition but `aws` begin.
+_BEGINNINGS = {
+    "cn-": "aws-cn",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "us-gov-": "aws-us-gov",
+}
 
 
-def looks_like_a_region(text: str) -> bool:
-    """Whether AWS could have a region of this name, so that one younger than this table is not refused."""
+def is_plausible_region(text: str) -> bool:
+    """Say whether AWS could have a region of this name, so that one younger than this table is not refused."""
     return _SHAPE.fullmatch(text) is not None
 
 
 def known_regions() -> tuple[str, ...]:
+    """List every region of the table."""
     return tuple(region for regions in PARTITIONS.values() for region in regions)
 
 
 def partition_of(region: str) -> str:
-    """`aws`, `aws-cn`, `aws-us-gov` ...; an unknown region is taken to be in `aws`."""
-    return next((partition for partition, regions in PARTITIONS.items() if region in regions), "aws")
+    """Name the partition of a region, known or not: `aws`, `aws-cn`, `aws-us-gov` ... The only answer to this in the deployer."""
+    return next((partition for beginning, partition in _BEGINNINGS.items() if region.startswith(beginning)), "aws")

@@ -14,7 +14,7 @@ from sre_agent_deploy.config.fault import Mode, dotted
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.read_text import read_text
-from sre_agent_deploy.config.regions import looks_like_a_region
+from sre_agent_deploy.config.regions import is_plausible_region
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.doctor.model import ConfigSeen, Reference
 from sre_core.problem import Problem
@@ -46,7 +46,7 @@ def read(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
     region = values.get("aws.region", usual)
     seen = ConfigSeen(str(path), True, problems, tuple(_references(tree)) if tree else (), values.get("aws.account_id", ""))
     named: Mode = "local" if values.get("mode") == "local" else "production"
-    return Reading(seen, dotenv, mode or named, region if looks_like_a_region(region) else "us-east-1")
+    return Reading(seen, dotenv, mode or named, region if is_plausible_region(region) else "us-east-1")
 
 
 def dotenv_beside(config: Path) -> Mapping[str, str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from importlib.resources import files
 
+import pytest
+
+from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.config.instance_types import smallest_that_suffices, table
-from sre_agent_deploy.config.regions import known_regions, looks_like_a_region, partition_of
+from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 
 
 def test_regions_are_those_of_botocore() -> None:
@@ -15,13 +19,42 @@ def test_regions_are_those_of_botocore() -> None:
     document = json.loads(files("botocore").joinpath("data/partitions.json").read_text(encoding="utf-8"))
     theirs = {region: part["id"] for part in document["partitions"] for region in part["regions"] if not region.endswith("global")}
     assert {region: partition_of(region) for region in known_regions()} == theirs
-    assert all(map(looks_like_a_region, theirs))
+    assert all(map(is_plausible_region, theirs))
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("us-east-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"),
+    ],
+)
+def test_one_answer_for_the_partition_of_a_region(region: str, partition: str) -> None:
+    """Rules of the configuration and ARNs of resources are in the same partition, European and isolated ones included."""
+    assert partition_of(region) == partition
+    assert Aws(region=region).partition == partition
+
+
+@pytest.mark.parametrize(
+    "region", ["cn-south-7", "us-gov-central-9", "eusc-de-west-1", "us-iso-north-1", "us-isob-south-2", "eu-isoe-east-3"]
+)
+def test_the_partition_of_a_region_that_aws_opens_later(region: str) -> None:
+    """A region that is not in the table is in the partition that botocore's patterns say."""
+    document = json.loads(files("botocore").joinpath("data/partitions.json").read_text(encoding="utf-8"))
+    (theirs,) = (part["id"] for part in document["partitions"] if re.search(part["regionRegex"], region))
+    assert partition_of(region) == theirs
 
 
 def test_names_that_no_region_can_have() -> None:
     """Slips and Availability Zones are told from regions that AWS may open some day."""
-    assert looks_like_a_region("eu-central-3")
-    assert not any(map(looks_like_a_region, ("us-esat-1", "us-east-1a", "useast1", "europe-west-1", "")))
+    assert is_plausible_region("eu-central-3")
+    assert not any(map(is_plausible_region, ("us-esat-1", "us-east-1a", "useast1", "europe-west-1", "")))
 
 
 def test_instance_types_are_those_that_moto_ships() -> None:
