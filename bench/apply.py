@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.latencies import rules
 from bench.measure import Measured
@@ -23,7 +24,7 @@ from sre_agent_deploy.graph import Item
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 
 CONFIG = Path(__file__).parents[1] / "examples" / "local.yaml"
-SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control")
+SERVICES: tuple[Any, ...] = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control")
 # How long this AWS keeps a gateway, and then a target, in CREATING: part of the critical path, as on AWS.
 SETTLE = {"gateway": 0.2, "target_kubernetes": 0.2, "target_logs": 0.2, "target_metrics": 0.2, "target_runbooks": 0.2}
 TARGETS = (4, 20, 100)

@@ -55,5 +55,5 @@ def _ids(listing: Listing, aws: Aws) -> frozenset[str]:
 
 def _tagged(aws: Aws) -> Iterable[str]:
     """Secrets, buckets, instances, volumes, security groups."""
-    pages = aws.tagging.get_paginator("get_resources").paginate(TagFilters=[{"Key": DEPLOYMENT_TAG}])
+    pages = aws.client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=[{"Key": DEPLOYMENT_TAG}])
     return (tag_list.as_dict(found["Tags"]).get(DEPLOYMENT_TAG, "") for page in pages for found in page["ResourceTagMappingList"])

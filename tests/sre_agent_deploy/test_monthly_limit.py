@@ -130,7 +130,7 @@ def kept_out_of_billing(engine: Engine) -> Iterator[None]:
     def refuse(**_: object) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "DescribeBudgets")
 
-    events = engine.aws.budgets.meta.events
+    events = engine.aws.client("budgets").meta.events
     events.register("before-send.budgets", refuse)
     try:
         yield

@@ -6,7 +6,7 @@ import copy
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sre_agent_deploy.aws.at_once import AT_ONCE, bound
 from sre_agent_deploy.config.regions import partition_of
@@ -14,16 +14,7 @@ from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
-    from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
-    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
-    from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_iam import IAMClient
-    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
-    from mypy_boto3_route53 import Route53Client
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_ssm import SSMClient
-    from mypy_boto3_sts import STSClient
+    import boto3
 
 
 @dataclass(frozen=True)
@@ -92,6 +83,8 @@ class Aws:
         self.endpoint = endpoint
         self.progress = progress
         self._session = Session(region, endpoint, account_id)
+        # boto3's stubs know the type of each service's client by its name, and so does whoever calls this.
+        self.client = cast("boto3.Session", self._session).client
 
     def with_progress(self, progress: Progress) -> Aws:
         """Copy this account, with the same clients and other limits, stop request and observer."""
@@ -99,61 +92,14 @@ class Aws:
         same.progress = progress
         return same
 
-    def client(self, service: str) -> Any:
-        return self._session.client(service)
-
     @property
     def account_id(self) -> str:
         """The account that the credentials belong to, asked once."""
         if not self._session.account_id:
-            self._session.account_id = self.sts.get_caller_identity()["Account"]
+            self._session.account_id = self.client("sts").get_caller_identity()["Account"]
         return self._session.account_id
 
     @property
     def partition(self) -> str:
         """The partition of the region, as in ARNs."""
         return partition_of(self.region)
-
-    @property
-    def sts(self) -> STSClient:
-        return self.client("sts")  # type: ignore[no-any-return]
-
-    @property
-    def budgets(self) -> Any:  # its stubs are not among ours
-        return self.client("budgets")
-
-    @property
-    def s3(self) -> S3Client:
-        return self.client("s3")  # type: ignore[no-any-return]
-
-    @property
-    def ec2(self) -> EC2Client:
-        return self.client("ec2")  # type: ignore[no-any-return]
-
-    @property
-    def iam(self) -> IAMClient:
-        return self.client("iam")  # type: ignore[no-any-return]
-
-    @property
-    def ssm(self) -> SSMClient:
-        return self.client("ssm")  # type: ignore[no-any-return]
-
-    @property
-    def secrets(self) -> SecretsManagerClient:
-        return self.client("secretsmanager")  # type: ignore[no-any-return]
-
-    @property
-    def cognito(self) -> CognitoIdentityProviderClient:
-        return self.client("cognito-idp")  # type: ignore[no-any-return]
-
-    @property
-    def agentcore(self) -> BedrockAgentCoreControlClient:
-        return self.client("bedrock-agentcore-control")  # type: ignore[no-any-return]
-
-    @property
-    def route53(self) -> Route53Client:
-        return self.client("route53")  # type: ignore[no-any-return]
-
-    @property
-    def tagging(self) -> ResourceGroupsTaggingAPIClient:
-        return self.client("resourcegroupstaggingapi")  # type: ignore[no-any-return]

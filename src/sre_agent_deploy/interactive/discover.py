@@ -75,18 +75,18 @@ class Discovery:
         self._found = replace(self._found, key_pairs=_or_nothing(self._key_pairs) or ())
 
     def _vpcs(self) -> tuple[Vpc, ...]:
-        return tuple(map(_vpc, self._aws.ec2.describe_vpcs()["Vpcs"]))
+        return tuple(map(_vpc, self._aws.client("ec2").describe_vpcs()["Vpcs"]))
 
     def _subnets(self) -> tuple[Subnet, ...]:
-        return tuple(map(_subnet, self._aws.ec2.describe_subnets()["Subnets"]))
+        return tuple(map(_subnet, self._aws.client("ec2").describe_subnets()["Subnets"]))
 
     def _zones(self) -> tuple[Zone, ...]:
-        zones = self._aws.route53.list_hosted_zones()["HostedZones"]
+        zones = self._aws.client("route53").list_hosted_zones()["HostedZones"]
         public = [zone for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
         return tuple(Zone(zone["Id"].removeprefix("/hostedzone/"), zone["Name"].rstrip(".")) for zone in public)
 
     def _key_pairs(self) -> tuple[str, ...]:
-        return tuple(pair["KeyName"] for pair in self._aws.ec2.describe_key_pairs()["KeyPairs"])
+        return tuple(pair["KeyName"] for pair in self._aws.client("ec2").describe_key_pairs()["KeyPairs"])
 
 
 def _or_nothing[T](call: Callable[[], T]) -> T | None:

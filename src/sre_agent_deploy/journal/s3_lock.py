@@ -91,15 +91,15 @@ class S3Lock:
 
     def _written(self, owner: Owner, **condition: Any) -> str:
         body = replace(owner, expires=clock.stamp(clock.now() + self._lives)).to_bytes()
-        put = self._aws.s3.put_object
+        put = self._aws.client("s3").put_object
         return or_none(lambda: put(Bucket=self._bucket, Key=self._key, Body=body, **condition)["ETag"], TAKEN) or ""
 
     def _read(self) -> tuple[str, Owner] | None:
-        answer = or_none(lambda: self._aws.s3.get_object(Bucket=self._bucket, Key=self._key), ("NoSuchKey", "404"))
+        answer = or_none(lambda: self._aws.client("s3").get_object(Bucket=self._bucket, Key=self._key), ("NoSuchKey", "404"))
         return (answer["ETag"], Owner.parse(answer["Body"].read())) if answer else None
 
     def _delete(self) -> None:
-        _asked(self._aws, lambda: self._aws.s3.delete_object(Bucket=self._bucket, Key=self._key))
+        _asked(self._aws, lambda: self._aws.client("s3").delete_object(Bucket=self._bucket, Key=self._key))
 
 
 def _stale(owner: Owner) -> bool:

@@ -56,12 +56,12 @@ class S3Store:
         return self._lock.taken_away()
 
     def _read(self) -> tuple[str, bytes] | None:
-        answer = or_none(lambda: self._aws.s3.get_object(Bucket=self._bucket, Key=self._key), ("NoSuchKey", "404"))
+        answer = or_none(lambda: self._aws.client("s3").get_object(Bucket=self._bucket, Key=self._key), ("NoSuchKey", "404"))
         return (answer["ETag"], answer["Body"].read()) if answer else None
 
     def _put(self, document: bytes) -> str:
         condition: Any = {"IfMatch": self._etag} if self._etag else {"IfNoneMatch": "*"}
-        put = self._aws.s3.put_object
+        put = self._aws.client("s3").put_object
         return put(Bucket=self._bucket, Key=self._key, Body=document, ContentType="application/json", **condition)["ETag"]
 
     def _own(self, document: bytes) -> str:

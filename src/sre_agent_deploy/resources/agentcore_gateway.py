@@ -65,13 +65,17 @@ class Gateway(Defaults):
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        pages = aws.agentcore.get_paginator("list_gateways").paginate()
+        pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateways").paginate()
         return (gateway["name"] for page in pages for gateway in page["items"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         gateway = _got(aws, id)
-        tags = or_none(lambda: aws.agentcore.list_tags_for_resource(resourceArn=gateway["gatewayArn"]), _GONE) if gateway else None
+        tags = (
+            or_none(lambda: aws.client("bedrock-agentcore-control").list_tags_for_resource(resourceArn=gateway["gatewayArn"]), _GONE)
+            if gateway
+            else None
+        )
         if tags is None:
             return None
         # Until it is really gone its name is not free.
@@ -93,7 +97,9 @@ class Gateway(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         search: dict[str, Any] = {"protocolConfiguration": _SEMANTIC} if self.search else {}
-        answer = aws.agentcore.create_gateway(clientToken=mark.token, tags=mark.tags(), **self._wanted(), **search)
+        answer = aws.client("bedrock-agentcore-control").create_gateway(
+            clientToken=mark.token, tags=mark.tags(), **self._wanted(), **search
+        )
         return answer["gatewayId"]
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -101,12 +107,12 @@ class Gateway(Defaults):
         found = self.read(aws, id, self.name)
         if found is not None and found.seen == self:
             return
-        seen = carried(aws.agentcore, "UpdateGateway", _got(aws, id))
+        seen = carried(aws.client("bedrock-agentcore-control"), "UpdateGateway", _got(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "exceptionLevel"}}
-        aws.agentcore.update_gateway(gatewayIdentifier=id, **(kept | self._wanted()))
+        aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, **(kept | self._wanted()))
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
-        gateway = aws.agentcore.get_gateway(gatewayIdentifier=id)
+        gateway = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
         status = gateway["status"]
         if status == "READY":
             return Ready()
@@ -115,11 +121,11 @@ class Gateway(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         if _got(aws, id).get("status") != "DELETING":
-            or_none(lambda: aws.agentcore.delete_gateway(gatewayIdentifier=id), _GONE)
+            or_none(lambda: aws.client("bedrock-agentcore-control").delete_gateway(gatewayIdentifier=id), _GONE)
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        pages = aws.agentcore.get_paginator("list_gateway_targets").paginate(gatewayIdentifier=id)
+        pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateway_targets").paginate(gatewayIdentifier=id)
         staying = [target["name"] for page in pages for target in page["items"] if target["status"] != "DELETING"]
         # Targets go in the background, and count for a while after the last listing that showed them.
         return _has_targets(id, staying) if staying else Waiting(f"the targets of gateway {id} to be gone")
@@ -231,13 +237,13 @@ _SEMANTIC: Any = {"mcp": {"searchType": "SEMANTIC"}}
 
 def _listed(aws: Aws) -> list[tuple[str, str]]:
     """Id and name of every gateway that stays."""
-    pages = aws.agentcore.get_paginator("list_gateways").paginate()
+    pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateways").paginate()
     gateways = [gateway for page in pages for gateway in page["items"] if gateway["status"] != "DELETING"]
     return [(gateway["gatewayId"], gateway["name"]) for gateway in gateways]
 
 
 def _got(aws: Aws, id: str) -> dict[str, Any]:
-    gateway: Any = or_none(lambda: aws.agentcore.get_gateway(gatewayIdentifier=id), _GONE)
+    gateway: Any = or_none(lambda: aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id), _GONE)
     return gateway or {}
 
 

@@ -78,7 +78,9 @@ class GatewayTarget(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         gateway = known(self.gateway_id)
-        answer = aws.agentcore.create_gateway_target(gatewayIdentifier=gateway, clientToken=mark.token, **self._wanted())
+        answer = aws.client("bedrock-agentcore-control").create_gateway_target(
+            gatewayIdentifier=gateway, clientToken=mark.token, **self._wanted()
+        )
         return f"{gateway}/{answer['targetId']}"
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -87,13 +89,15 @@ class GatewayTarget(Defaults):
         if found is not None and found.seen == self:
             return
         gateway, _, target = id.partition("/")
-        seen = carried(aws.agentcore, "UpdateGatewayTarget", _got(aws, id))
+        seen = carried(aws.client("bedrock-agentcore-control"), "UpdateGatewayTarget", _got(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "certificateConfigurations"}}
-        aws.agentcore.update_gateway_target(**(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._wanted()))
+        aws.client("bedrock-agentcore-control").update_gateway_target(
+            **(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._wanted())
+        )
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         gateway, _, target = id.partition("/")
-        seen = aws.agentcore.get_gateway_target(gatewayIdentifier=gateway, targetId=target)
+        seen = aws.client("bedrock-agentcore-control").get_gateway_target(gatewayIdentifier=gateway, targetId=target)
         status = seen["status"]
         if status == "READY":
             return Ready()
@@ -103,7 +107,9 @@ class GatewayTarget(Defaults):
     def delete(cls, aws: Aws, id: str) -> None:
         gateway, _, target = id.partition("/")
         if _got(aws, id).get("status") != "DELETING":
-            or_none(lambda: aws.agentcore.delete_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE)
+            or_none(
+                lambda: aws.client("bedrock-agentcore-control").delete_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE
+            )
 
     def console(self) -> Steps:
         ca = (f"Private CA certificate > S3 URI: {self.ca_uri}",) if self.ca_uri else ()
@@ -224,14 +230,16 @@ class GatewayTarget(Defaults):
 
 
 def _targets(aws: Aws, gateway: str) -> tuple[Owned, ...]:
-    pages = aws.agentcore.get_paginator("list_gateway_targets").paginate(gatewayIdentifier=gateway)
+    pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateway_targets").paginate(gatewayIdentifier=gateway)
     targets = [target for page in pages for target in page["items"] if target["status"] != "DELETING"]
     return tuple(Owned(f"{gateway}/{target['targetId']}", target["name"]) for target in targets)
 
 
 def _got(aws: Aws, id: str) -> dict[str, Any]:
     gateway, _, target = id.partition("/")
-    answer: Any = or_none(lambda: aws.agentcore.get_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE)
+    answer: Any = or_none(
+        lambda: aws.client("bedrock-agentcore-control").get_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE
+    )
     return answer or {}
 
 

@@ -50,7 +50,9 @@ class ApiKeyCredentialProvider(Defaults):
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        provider = or_none(lambda: aws.agentcore.get_api_key_credential_provider(name=id), ("ResourceNotFoundException",))
+        provider = or_none(
+            lambda: aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=id), ("ResourceNotFoundException",)
+        )
         if provider is None:
             return None
         # A MANAGED provider keeps a copy of the key in a secret of its own: never the one wanted.
@@ -66,16 +68,16 @@ class ApiKeyCredentialProvider(Defaults):
         return Found(id, seen, {"provider_arn": arn, "provider_name": id, **key}, _tags(aws, arn))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return aws.agentcore.create_api_key_credential_provider(tags=mark.tags(), **self._wanted())["name"]
+        return aws.client("bedrock-agentcore-control").create_api_key_credential_provider(tags=mark.tags(), **self._wanted())["name"]
 
     def configure(self, aws: Aws, id: str) -> None:
         found = self.read(aws, id, self.name)
         if found is None or found.seen != self:
-            aws.agentcore.update_api_key_credential_provider(**self._wanted())
+            aws.client("bedrock-agentcore-control").update_api_key_credential_provider(**self._wanted())
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.agentcore.delete_api_key_credential_provider(name=id), ("ResourceNotFoundException",))
+        or_none(lambda: aws.client("bedrock-agentcore-control").delete_api_key_credential_provider(name=id), ("ResourceNotFoundException",))
 
     def console(self) -> Steps:
         return (
@@ -157,10 +159,12 @@ class ApiKeyCredentialProvider(Defaults):
 
 
 def _listed(aws: Aws) -> list[Any]:
-    pages = aws.agentcore.get_paginator("list_api_key_credential_providers").paginate()
+    pages = aws.client("bedrock-agentcore-control").get_paginator("list_api_key_credential_providers").paginate()
     return [provider for page in pages for provider in page["credentialProviders"]]
 
 
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
-    answer = or_none(lambda: aws.agentcore.list_tags_for_resource(resourceArn=arn), ("ResourceNotFoundException",))
+    answer = or_none(
+        lambda: aws.client("bedrock-agentcore-control").list_tags_for_resource(resourceArn=arn), ("ResourceNotFoundException",)
+    )
     return dict(answer.get("tags", {})) if answer else {}

@@ -79,14 +79,14 @@ class Budget(Defaults):
         if partition_of(aws.region) not in BUDGETS_IN_USD:
             return ()
         # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
-        pages = aws.budgets.get_paginator("describe_budgets").paginate(AccountId=aws.account_id)
+        pages = aws.client("budgets").get_paginator("describe_budgets").paginate(AccountId=aws.account_id)
         names = [budget["BudgetName"] for page in pages for budget in page.get("Budgets", ())]
         tagged = [(name, _tags(aws, name)) for name in names if name.startswith(deployment)]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        answer: Any = or_none(lambda: aws.budgets.describe_budget(AccountId=aws.account_id, BudgetName=id), _GONE)
+        answer: Any = or_none(lambda: aws.client("budgets").describe_budget(AccountId=aws.account_id, BudgetName=id), _GONE)
         if answer is None:
             return None
         budget = answer["Budget"]
@@ -105,7 +105,7 @@ class Budget(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         each = [{"Notification": one.named(), "Subscribers": one.subscribers()} for one in self.notifications]
-        aws.budgets.create_budget(
+        aws.client("budgets").create_budget(
             AccountId=aws.account_id, Budget=self._budget(), NotificationsWithSubscribers=each, ResourceTags=mark.tag_list()
         )
         return self.budget_name
@@ -115,16 +115,16 @@ class Budget(Defaults):
         found = type(self).read(aws, id, self.name)
         # Without a difference nothing is said: an update sets what was spent back to zero until AWS has counted again.
         if found is None or replace(found.seen, notifications=self.notifications) != self:
-            aws.budgets.update_budget(AccountId=aws.account_id, NewBudget=self._budget())
+            aws.client("budgets").update_budget(AccountId=aws.account_id, NewBudget=self._budget())
         wanted, seen = set(self.notifications), set(found.seen.notifications if found else ())
         for notification in sorted(seen - wanted):
-            aws.budgets.delete_notification(**place, Notification=notification.named())
+            aws.client("budgets").delete_notification(**place, Notification=notification.named())
         for notification in sorted(wanted - seen):
-            aws.budgets.create_notification(**place, Notification=notification.named(), Subscribers=notification.subscribers())
+            aws.client("budgets").create_notification(**place, Notification=notification.named(), Subscribers=notification.subscribers())
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.budgets.delete_budget(AccountId=aws.account_id, BudgetName=id), _GONE)
+        or_none(lambda: aws.client("budgets").delete_budget(AccountId=aws.account_id, BudgetName=id), _GONE)
 
     def console(self) -> Steps:
         alerts = tuple(
@@ -206,20 +206,20 @@ def _denied() -> Problem:
 def _tags(aws: Aws, budget_name: str) -> dict[str, str]:
     # AWS Budgets knows budgets by name everywhere but here, and never shows an ARN.
     arn = f"arn:{aws.partition}:budgets::{aws.account_id}:budget/{budget_name}"
-    answer: Any = or_none(lambda: aws.budgets.list_tags_for_resource(ResourceARN=arn), _GONE)
+    answer: Any = or_none(lambda: aws.client("budgets").list_tags_for_resource(ResourceARN=arn), _GONE)
     return tag_list.as_dict((answer or {}).get("ResourceTags"))
 
 
 def _notifications(aws: Aws, budget_name: str) -> tuple[Notification, ...]:
     place = {"AccountId": aws.account_id, "BudgetName": budget_name}
-    pages = aws.budgets.get_paginator("describe_notifications_for_budget").paginate(**place)
+    pages = aws.client("budgets").get_paginator("describe_notifications_for_budget").paginate(**place)
     return tuple(_notification(aws, place, shown) for page in or_none(lambda: list(pages), _GONE) or () for shown in page["Notifications"])
 
 
 def _notification(aws: Aws, place: dict[str, str], shown: dict[str, Any]) -> Notification:
     """One notification; several addresses, which we never set, stand in its `email` together."""
     named = {key: shown[key] for key in ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType") if key in shown}
-    answer: Any = or_none(lambda: aws.budgets.describe_subscribers_for_notification(**place, Notification=named), _GONE)
+    answer: Any = or_none(lambda: aws.client("budgets").describe_subscribers_for_notification(**place, Notification=named), _GONE)
     return Notification(
         notification_type=named["NotificationType"],
         comparison_operator=named["ComparisonOperator"],

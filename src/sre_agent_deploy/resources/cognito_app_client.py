@@ -80,7 +80,7 @@ class AppClient(Defaults):
     def create(self, aws: Aws, mark: Mark) -> str:
         pool = known(self.user_pool_id)
         settings = self._settings() | {"AllowedOAuthScopes": [known(scope) for scope in self.scopes]}
-        answer = aws.cognito.create_user_pool_client(UserPoolId=pool, GenerateSecret=True, **settings)
+        answer = aws.client("cognito-idp").create_user_pool_client(UserPoolId=pool, GenerateSecret=True, **settings)
         return f"{pool}/{answer['UserPoolClient']['ClientId']}"
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -88,14 +88,14 @@ class AppClient(Defaults):
         if found is not None and found.seen == self:
             return
         seen = _described(aws, id)
-        settings = carried(aws.cognito, "UpdateUserPoolClient", seen) | self._settings()
+        settings = carried(aws.client("cognito-idp"), "UpdateUserPoolClient", seen) | self._settings()
         settings["TokenValidityUnits"] = {**seen.get("TokenValidityUnits", {}), **settings["TokenValidityUnits"]}
-        aws.cognito.update_user_pool_client(**settings)
+        aws.client("cognito-idp").update_user_pool_client(**settings)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         pool, _, client = id.partition("/")
-        or_none(lambda: aws.cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client), ("ResourceNotFoundException",))
+        or_none(lambda: aws.client("cognito-idp").delete_user_pool_client(UserPoolId=pool, ClientId=client), ("ResourceNotFoundException",))
 
     def console(self) -> Steps:
         return (
@@ -153,14 +153,15 @@ class AppClient(Defaults):
 
 
 def _clients(aws: Aws, pool: str) -> tuple[Owned, ...]:
-    pages = aws.cognito.get_paginator("list_user_pool_clients").paginate(UserPoolId=pool, PaginationConfig={"PageSize": 60})
+    pages = aws.client("cognito-idp").get_paginator("list_user_pool_clients").paginate(UserPoolId=pool, PaginationConfig={"PageSize": 60})
     return tuple(Owned(f"{pool}/{client['ClientId']}", client["ClientName"]) for page in pages for client in page["UserPoolClients"])
 
 
 def _described(aws: Aws, id: str) -> dict[str, Any]:
     pool, _, client = id.partition("/")
     answer: Any = or_none(
-        lambda: aws.cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"], ("ResourceNotFoundException",)
+        lambda: aws.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"],
+        ("ResourceNotFoundException",),
     )
     return answer or {}
 

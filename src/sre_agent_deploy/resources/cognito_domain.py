@@ -59,7 +59,7 @@ class UserPoolDomain(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         pool = known(self.user_pool_id)
-        aws.cognito.create_user_pool_domain(UserPoolId=pool, Domain=self.domain)
+        aws.client("cognito-idp").create_user_pool_domain(UserPoolId=pool, Domain=self.domain)
         return f"{pool}/{self.domain}"
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
@@ -73,7 +73,9 @@ class UserPoolDomain(Defaults):
     def delete(cls, aws: Aws, id: str) -> None:
         pool, _, domain = id.partition("/")
         if _described(aws, domain).get("Status") != "DELETING":
-            or_none(lambda: aws.cognito.delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",))
+            or_none(
+                lambda: aws.client("cognito-idp").delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",)
+            )
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
@@ -136,11 +138,13 @@ def broken_rule(domain: str) -> str:
 
 def _described(aws: Aws, domain: str) -> dict[str, Any]:
     """The domain as Cognito shows it; an unknown one has an empty description, or is an error."""
-    seen: Any = or_none(lambda: aws.cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"], ("ResourceNotFoundException",))
+    seen: Any = or_none(
+        lambda: aws.client("cognito-idp").describe_user_pool_domain(Domain=domain)["DomainDescription"], ("ResourceNotFoundException",)
+    )
     return seen or {}
 
 
 def _domains(aws: Aws, pool: str) -> tuple[Owned, ...]:
     """The domains of a pool: its prefix, and one of its own that somebody may have added."""
-    seen = aws.cognito.describe_user_pool(UserPoolId=pool)["UserPool"]
+    seen = aws.client("cognito-idp").describe_user_pool(UserPoolId=pool)["UserPool"]
     return tuple(Owned(f"{pool}/{domain}", domain) for domain in (seen.get("Domain"), seen.get("CustomDomain")) if domain)

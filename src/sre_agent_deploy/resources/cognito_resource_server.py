@@ -49,7 +49,8 @@ class ResourceServer(Defaults):
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         pool, _, identifier = id.partition("/")
         answer = or_none(
-            lambda: aws.cognito.describe_resource_server(UserPoolId=pool, Identifier=identifier), ("ResourceNotFoundException",)
+            lambda: aws.client("cognito-idp").describe_resource_server(UserPoolId=pool, Identifier=identifier),
+            ("ResourceNotFoundException",),
         )
         if answer is None:
             return None
@@ -58,18 +59,20 @@ class ResourceServer(Defaults):
         return Found(id, seen, {"identifier": identifier})
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        aws.cognito.create_resource_server(**self._wanted())
+        aws.client("cognito-idp").create_resource_server(**self._wanted())
         return f"{known(self.user_pool_id)}/{self.identifier}"
 
     def configure(self, aws: Aws, id: str) -> None:
         found = self.read(aws, id, self.name)
         if found is None or found.seen != self:
-            aws.cognito.update_resource_server(**self._wanted())
+            aws.client("cognito-idp").update_resource_server(**self._wanted())
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         pool, _, identifier = id.partition("/")
-        or_none(lambda: aws.cognito.delete_resource_server(UserPoolId=pool, Identifier=identifier), ("ResourceNotFoundException",))
+        or_none(
+            lambda: aws.client("cognito-idp").delete_resource_server(UserPoolId=pool, Identifier=identifier), ("ResourceNotFoundException",)
+        )
 
     def console(self) -> Steps:
         return (
@@ -108,5 +111,5 @@ class ResourceServer(Defaults):
 
 
 def _servers(aws: Aws, pool: str) -> tuple[Owned, ...]:
-    pages = aws.cognito.get_paginator("list_resource_servers").paginate(UserPoolId=pool)
+    pages = aws.client("cognito-idp").get_paginator("list_resource_servers").paginate(UserPoolId=pool)
     return tuple(Owned(f"{pool}/{server['Identifier']}", server["Identifier"]) for page in pages for server in page["ResourceServers"])

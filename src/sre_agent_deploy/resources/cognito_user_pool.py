@@ -57,7 +57,7 @@ class UserPool(Defaults):
         pool = _described(aws, id)
         if not pool:
             return None
-        issuer = f"{aws.cognito.meta.endpoint_url}/{id}"
+        issuer = f"{aws.client('cognito-idp').meta.endpoint_url}/{id}"
         seen = cls(
             name=name,
             pool_name=pool["Name"],
@@ -70,12 +70,12 @@ class UserPool(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # Closed from its first moment: between birth and configure nobody can sign up.
-        answer = aws.cognito.create_user_pool(PoolName=self.pool_name, UserPoolTags=mark.tags(), **self._settings())
+        answer = aws.client("cognito-idp").create_user_pool(PoolName=self.pool_name, UserPoolTags=mark.tags(), **self._settings())
         return answer["UserPool"]["Id"]
 
     def configure(self, aws: Aws, id: str) -> None:
         # First, because UpdateUserPool accepts MFA without SMS only where software tokens are on already.
-        aws.cognito.set_user_pool_mfa_config(
+        aws.client("cognito-idp").set_user_pool_mfa_config(
             UserPoolId=id, MfaConfiguration=self._mfa(), SoftwareTokenMfaConfiguration={"Enabled": self.mfa != "OFF"}
         )
         seen = _described(aws, id)
@@ -83,12 +83,12 @@ class UserPool(Defaults):
         invitation = {"InviteMessageTemplate": seen.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate")}
         settings["AdminCreateUserConfig"] |= {key: text for key, text in invitation.items() if text}
         settings["Policies"] = seen.get("Policies", {}) | settings["Policies"]
-        kept = carried(aws.cognito, "UpdateUserPool", seen)
-        aws.cognito.update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings))
+        kept = carried(aws.client("cognito-idp"), "UpdateUserPool", seen)
+        aws.client("cognito-idp").update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.cognito.delete_user_pool(UserPoolId=id), ("ResourceNotFoundException",))
+        or_none(lambda: aws.client("cognito-idp").delete_user_pool(UserPoolId=id), ("ResourceNotFoundException",))
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
@@ -148,17 +148,17 @@ class UserPool(Defaults):
 
 
 def _listed(aws: Aws) -> list[Any]:
-    pages = aws.cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
+    pages = aws.client("cognito-idp").get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
     return [pool for page in pages for pool in page["UserPools"]]
 
 
 def _described(aws: Aws, id: str) -> dict[str, Any]:
-    pool: Any = or_none(lambda: aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"], ("ResourceNotFoundException",))
+    pool: Any = or_none(lambda: aws.client("cognito-idp").describe_user_pool(UserPoolId=id)["UserPool"], ("ResourceNotFoundException",))
     return pool or {}
 
 
 def _mfa(aws: Aws, id: str) -> str:
-    answer = aws.cognito.get_user_pool_mfa_config(UserPoolId=id)
+    answer = aws.client("cognito-idp").get_user_pool_mfa_config(UserPoolId=id)
     mode = answer.get("MfaConfiguration", "OFF")
     app = answer.get("SoftwareTokenMfaConfiguration", {}).get("Enabled", False)
     return mode if app or mode == "OFF" else f"{mode} without authenticator apps"

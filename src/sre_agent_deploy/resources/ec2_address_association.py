@@ -41,7 +41,7 @@ class AddressAssociation(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        addresses = aws.ec2.describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
+        addresses = aws.client("ec2").describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
         return tuple(_owned(address) for address in addresses if address.get("AssociationId"))
 
     @classmethod
@@ -54,17 +54,17 @@ class AddressAssociation(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         allocation_id = known(self.allocation_id)
-        aws.ec2.associate_address(AllocationId=allocation_id, InstanceId=known(self.instance_id), AllowReassociation=True)
+        aws.client("ec2").associate_address(AllocationId=allocation_id, InstanceId=known(self.instance_id), AllowReassociation=True)
         return _id(allocation_id)
 
     def configure(self, aws: Aws, id: str) -> None:
         if _address(aws, id).get("InstanceId") != self.instance_id:
-            aws.ec2.associate_address(AllocationId=_allocation(id), InstanceId=known(self.instance_id), AllowReassociation=True)
+            aws.client("ec2").associate_address(AllocationId=_allocation(id), InstanceId=known(self.instance_id), AllowReassociation=True)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         if association_id := _address(aws, id).get("AssociationId"):
-            aws.ec2.disassociate_address(AssociationId=association_id)
+            aws.client("ec2").disassociate_address(AssociationId=association_id)
 
     def console(self) -> Steps:
         return (
@@ -119,5 +119,5 @@ def _allocation(id: str) -> str:
 
 
 def _address(aws: Aws, id: str) -> Any:
-    answer = or_none(lambda: aws.ec2.describe_addresses(AllocationIds=[_allocation(id)]), GONE)
+    answer = or_none(lambda: aws.client("ec2").describe_addresses(AllocationIds=[_allocation(id)]), GONE)
     return answer["Addresses"][0] if answer and answer["Addresses"] else {}

@@ -66,7 +66,7 @@ def private_url(latest: Status | None) -> str:
 def latest(aws: Aws, status_uri: str, since: datetime) -> Status | None:
     """The newest report under an `s3://bucket/prefix/` of the start at `since`; older ones are from a start before."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
-    answer = or_none(lambda: aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
+    answer = or_none(lambda: aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
     listed: list[Any] = [*answer.get("Contents", [])] if answer else []
     # S3 shows whole seconds: a report of the first second must not look older than the launch, and of two the later step is newer.
     launched, steps = since.replace(microsecond=0), {f"{prefix}{step}.json": number for number, step in enumerate(STEPS)}
@@ -85,7 +85,7 @@ def broken(latest: Status | None) -> str:
 def forget(aws: Aws, status_uri: str, since: datetime | None = None) -> None:
     """Delete the reports under an `s3://bucket/prefix/`, or those `since` the launch of the machine that wrote them."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
-    answer = or_none(lambda: aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
+    answer = or_none(lambda: aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
     listed: list[Any] = [*answer.get("Contents", [])] if answer else []
     keys = {entry["Key"] for entry in listed if since is None or entry["LastModified"] >= since.replace(microsecond=0)}
     if keys:
@@ -93,7 +93,7 @@ def forget(aws: Aws, status_uri: str, since: datetime | None = None) -> None:
 
 
 def _text(aws: Aws, bucket: str, key: str) -> str:
-    answer = or_none(lambda: aws.s3.get_object(Bucket=bucket, Key=key), ("NoSuchKey",))
+    answer = or_none(lambda: aws.client("s3").get_object(Bucket=bucket, Key=key), ("NoSuchKey",))
     return answer["Body"].read().decode(errors="replace") if answer else ""
 
 

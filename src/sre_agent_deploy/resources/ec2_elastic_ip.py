@@ -33,32 +33,32 @@ class ElasticIp(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        addresses = aws.ec2.describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
+        addresses = aws.client("ec2").describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
         return tuple(Owned.tagged(address["AllocationId"], tag_list.as_dict(address.get("Tags"))) for address in addresses)
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        answer = aws.ec2.describe_addresses(Filters=[{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}])
+        answer = aws.client("ec2").describe_addresses(Filters=[{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}])
         return (tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG, "") for address in answer["Addresses"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        answer = or_none(lambda: aws.ec2.describe_addresses(AllocationIds=[id]), GONE)
+        answer = or_none(lambda: aws.client("ec2").describe_addresses(AllocationIds=[id]), GONE)
         if answer is None or not answer["Addresses"]:
             return None
         tags = tag_list.as_dict(answer["Addresses"][0].get("Tags"))
         return Found(id, cls(name=name), _outputs(id, answer["Addresses"][0]["PublicIp"], tags.get(PORT_TAG, "443")), tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        made = aws.ec2.allocate_address(Domain="vpc", TagSpecifications=tag_list.specification("elastic-ip", mark))
+        made = aws.client("ec2").allocate_address(Domain="vpc", TagSpecifications=tag_list.specification("elastic-ip", mark))
         return made["AllocationId"]
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        addresses: list[Any] = [*aws.ec2.describe_addresses(AllocationIds=[id])["Addresses"]]
+        addresses: list[Any] = [*aws.client("ec2").describe_addresses(AllocationIds=[id])["Addresses"]]
         for association_id in filter(None, (address.get("AssociationId") for address in addresses)):
-            aws.ec2.disassociate_address(AssociationId=association_id)
-        aws.ec2.release_address(AllocationId=id)
+            aws.client("ec2").disassociate_address(AssociationId=association_id)
+        aws.client("ec2").release_address(AllocationId=id)
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:

@@ -27,7 +27,7 @@ def holding(aws: Aws, group_id: str) -> Waiting | Problem:
 
 
 def _interfaces(aws: Aws, group_id: str) -> list[Any]:
-    pages = aws.ec2.get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    pages = aws.client("ec2").get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     return [interface for page in pages for interface in page["NetworkInterfaces"]]
 
 
@@ -44,7 +44,7 @@ def _naming(aws: Aws, group_id: str) -> list[str]:
     """The other groups whose rules let this group in or out."""
     found: list[Any] = []
     for direction in ("ip-permission.group-id", "egress.ip-permission.group-id"):
-        pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=[{"Name": direction, "Values": [group_id]}])
+        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=[{"Name": direction, "Values": [group_id]}])
         found += [group["GroupId"] for page in pages for group in page["SecurityGroups"]]
     return sorted(set(found) - {group_id})
 

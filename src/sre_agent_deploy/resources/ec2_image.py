@@ -15,4 +15,4 @@ _PARAMETERS = {
 
 def latest_image(aws: Aws, operating_system: str) -> str:
     """The AMI id behind the publisher's public parameter. Raises KeyError for an operating system that is not supported."""
-    return aws.ssm.get_parameter(Name=_PARAMETERS[operating_system])["Parameter"]["Value"]
+    return aws.client("ssm").get_parameter(Name=_PARAMETERS[operating_system])["Parameter"]["Value"]

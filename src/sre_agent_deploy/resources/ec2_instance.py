@@ -62,7 +62,7 @@ class Ec2Instance(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.ec2.get_paginator("describe_instances").paginate(Filters=tag_list.of_deployment(deployment))
+        pages = aws.client("ec2").get_paginator("describe_instances").paginate(Filters=tag_list.of_deployment(deployment))
         instances = [instance for page in pages for reservation in page["Reservations"] for instance in reservation["Instances"]]
         alive = [instance for instance in instances if instance["State"]["Name"] != "terminated"]
         return tuple(Owned.tagged(instance["InstanceId"], tag_list.as_dict(instance.get("Tags"))) for instance in alive)
@@ -96,7 +96,7 @@ class Ec2Instance(Defaults):
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
         root_device_name = self.root_device_name or ec2_describe.root_device_name(aws, self.image_id)
-        made = aws.ec2.run_instances(**self._asked(root_device_name), **_birth(mark, known(self.status_uri)))
+        made = aws.client("ec2").run_instances(**self._asked(root_device_name), **_birth(mark, known(self.status_uri)))
         return made["Instances"][0]["InstanceId"]
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
@@ -112,7 +112,7 @@ class Ec2Instance(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        aws.ec2.terminate_instances(InstanceIds=[id])
+        aws.client("ec2").terminate_instances(InstanceIds=[id])
         instance = ec2_describe.described(aws, id) or {}
         status_uri = tag_list.as_dict(instance.get("Tags")).get(STATUS_TAG, "")
         if not status_uri:

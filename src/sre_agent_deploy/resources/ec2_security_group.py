@@ -72,17 +72,17 @@ class SecurityGroup(Defaults):
         if not isinstance(self.vpc_id, str):
             return ""
         same: Any = [{"Name": "group-name", "Values": [self.group_name]}, {"Name": "vpc-id", "Values": [self.vpc_id]}]
-        return next((group["GroupId"] for group in aws.ec2.describe_security_groups(Filters=same)["SecurityGroups"]), "")
+        return next((group["GroupId"] for group in aws.client("ec2").describe_security_groups(Filters=same)["SecurityGroups"]), "")
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=tag_list.of_deployment(deployment))
+        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=tag_list.of_deployment(deployment))
         groups = [group for page in pages for group in page["SecurityGroups"]]
         return tuple(Owned.tagged(group["GroupId"], tag_list.as_dict(group.get("Tags"))) for group in groups)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        answer = or_none(lambda: aws.ec2.describe_security_groups(GroupIds=[id]), ("InvalidGroup.NotFound",))
+        answer = or_none(lambda: aws.client("ec2").describe_security_groups(GroupIds=[id]), ("InvalidGroup.NotFound",))
         if answer is None:
             return None
         group = answer["SecurityGroups"][0]
@@ -96,7 +96,7 @@ class SecurityGroup(Defaults):
         return Found(id, seen, {"security_group_id": id}, tag_list.as_dict(group.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        made = aws.ec2.create_security_group(
+        made = aws.client("ec2").create_security_group(
             GroupName=self.group_name,
             Description=self.description,
             VpcId=known(self.vpc_id),
@@ -109,15 +109,15 @@ class SecurityGroup(Defaults):
         there, wanted = {rule.opens: rule for rule, _ in found}, {rule.opens: rule for rule in self.ingress}
         # New rules come before old ones go, so that nobody who may connect is cut off meanwhile.
         if missing := [rule.permission() for opens, rule in wanted.items() if opens not in there]:
-            aws.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=missing)
+            aws.client("ec2").authorize_security_group_ingress(GroupId=id, IpPermissions=missing)
         if renamed := [rule.permission() for opens, rule in wanted.items() if opens in there and there[opens] != rule]:
-            aws.ec2.update_security_group_rule_descriptions_ingress(GroupId=id, IpPermissions=renamed)
+            aws.client("ec2").update_security_group_rule_descriptions_ingress(GroupId=id, IpPermissions=renamed)
         if extra := [rule_id for rule, rule_id in found if rule.opens not in wanted]:
-            aws.ec2.revoke_security_group_ingress(GroupId=id, SecurityGroupRuleIds=extra)
+            aws.client("ec2").revoke_security_group_ingress(GroupId=id, SecurityGroupRuleIds=extra)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        aws.ec2.delete_security_group(GroupId=id)
+        aws.client("ec2").delete_security_group(GroupId=id)
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
@@ -194,7 +194,7 @@ class SecurityGroup(Defaults):
 
 
 def _rules(aws: Aws, group_id: str) -> list[Any]:
-    pages = aws.ec2.get_paginator("describe_security_group_rules").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    pages = aws.client("ec2").get_paginator("describe_security_group_rules").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     return [rule for page in pages for rule in page["SecurityGroupRules"] if not rule["IsEgress"]]
 
 

@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 def kept(aws: Aws, deployment: str) -> tuple[str, ...]:
     """The ids of the deployment's volumes that belong to no machine any more and are not going either."""
     free: Any = [*tag_list.of_deployment(deployment), {"Name": "status", "Values": ["available"]}]
-    pages = aws.ec2.get_paginator("describe_volumes").paginate(Filters=free)
+    pages = aws.client("ec2").get_paginator("describe_volumes").paginate(Filters=free)
     return tuple(volume["VolumeId"] for page in pages for volume in page["Volumes"])

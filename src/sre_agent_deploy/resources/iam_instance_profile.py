@@ -45,19 +45,19 @@ class InstanceProfile(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
+        pages = aws.client("iam").get_paginator("list_instance_profiles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
         names = [profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]]
         tagged = [(name, tag_list.as_dict(_profile(aws, name).get("Tags"))) for name in names]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        pages = aws.iam.get_paginator("list_instance_profiles").paginate(PathPrefix="/sre-agent/")
+        pages = aws.client("iam").get_paginator("list_instance_profiles").paginate(PathPrefix="/sre-agent/")
         return (profile["Path"].split("/")[2] for page in pages for profile in page["InstanceProfiles"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        answer = or_none(lambda: aws.iam.get_instance_profile(InstanceProfileName=id), _GONE)
+        answer = or_none(lambda: aws.client("iam").get_instance_profile(InstanceProfileName=id), _GONE)
         if answer is None:
             return None
         profile = answer["InstanceProfile"]
@@ -66,22 +66,22 @@ class InstanceProfile(Defaults):
         return Found(id, seen, {"profile_arn": profile["Arn"], "profile_name": id}, tag_list.as_dict(profile.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        made = aws.iam.create_instance_profile(InstanceProfileName=self.profile_name, Path=self.path, Tags=mark.tag_list())
+        made = aws.client("iam").create_instance_profile(InstanceProfileName=self.profile_name, Path=self.path, Tags=mark.tag_list())
         return made["InstanceProfile"]["InstanceProfileName"]
 
     def configure(self, aws: Aws, id: str) -> None:
         # A profile holds one role at most, so another one goes first.
         members = _members(aws, id)
         for other in members - {self.role_name}:
-            aws.iam.remove_role_from_instance_profile(InstanceProfileName=id, RoleName=other)
+            aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=other)
         if self.role_name not in members:
-            aws.iam.add_role_to_instance_profile(InstanceProfileName=id, RoleName=known(self.role_name))
+            aws.client("iam").add_role_to_instance_profile(InstanceProfileName=id, RoleName=known(self.role_name))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         for role_name in _members(aws, id):
-            aws.iam.remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role_name)
-        aws.iam.delete_instance_profile(InstanceProfileName=id)
+            aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role_name)
+        aws.client("iam").delete_instance_profile(InstanceProfileName=id)
 
     def console(self) -> Steps:
         return (
@@ -127,7 +127,7 @@ class InstanceProfile(Defaults):
 
 
 def _profile(aws: Aws, profile_name: str) -> InstanceProfileTypeDef:
-    return aws.iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
+    return aws.client("iam").get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
 
 
 def _members(aws: Aws, profile_name: str) -> set[str]:

@@ -48,20 +48,20 @@ class IamRole(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
+        pages = aws.client("iam").get_paginator("list_roles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
         roles = [role for page in pages for role in page["Roles"]]
-        tagged = [(role, tag_list.as_dict(aws.iam.list_role_tags(RoleName=role["RoleName"])["Tags"])) for role in roles]
+        tagged = [(role, tag_list.as_dict(aws.client("iam").list_role_tags(RoleName=role["RoleName"])["Tags"])) for role in roles]
         ours = [(role, tags) for role, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(role["RoleName"], tags, role["CreateDate"]) for role, tags in ours)
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        pages = aws.iam.get_paginator("list_roles").paginate(PathPrefix="/sre-agent/")
+        pages = aws.client("iam").get_paginator("list_roles").paginate(PathPrefix="/sre-agent/")
         return (role["Path"].split("/")[2] for page in pages for role in page["Roles"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        answer = or_none(lambda: aws.iam.get_role(RoleName=id), _GONE)
+        answer = or_none(lambda: aws.client("iam").get_role(RoleName=id), _GONE)
         if answer is None:
             return None
         role: Any = answer["Role"]
@@ -79,33 +79,33 @@ class IamRole(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         trust = policy_document.rendered(self._trust())
-        made = aws.iam.create_role(RoleName=self.role_name, Path=self.path, AssumeRolePolicyDocument=trust, Tags=mark.tag_list())
+        made = aws.client("iam").create_role(RoleName=self.role_name, Path=self.path, AssumeRolePolicyDocument=trust, Tags=mark.tag_list())
         return made["Role"]["RoleName"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        aws.iam.update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.rendered(self._trust()))
+        aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.rendered(self._trust()))
         if self.statements:
             permissions = policy_document.rendered(policy_document.allowing(self.statements))
-            aws.iam.put_role_policy(RoleName=id, PolicyName=id, PolicyDocument=permissions)
+            aws.client("iam").put_role_policy(RoleName=id, PolicyName=id, PolicyDocument=permissions)
         for other in set(_inline(aws, id)) - ({id} if self.statements else set()):
-            aws.iam.delete_role_policy(RoleName=id, PolicyName=other)
+            aws.client("iam").delete_role_policy(RoleName=id, PolicyName=other)
         attached, wanted = set(_attached(aws, id)), set(self.managed_policies)
         for arn in sorted(wanted - attached):
-            aws.iam.attach_role_policy(RoleName=id, PolicyArn=arn)
+            aws.client("iam").attach_role_policy(RoleName=id, PolicyArn=arn)
         for arn in sorted(attached - wanted):
-            aws.iam.detach_role_policy(RoleName=id, PolicyArn=arn)
+            aws.client("iam").detach_role_policy(RoleName=id, PolicyArn=arn)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         # IAM refuses to delete a role that still has policies or sits in an instance profile.
-        for page in aws.iam.get_paginator("list_instance_profiles_for_role").paginate(RoleName=id):
+        for page in aws.client("iam").get_paginator("list_instance_profiles_for_role").paginate(RoleName=id):
             for profile in page["InstanceProfiles"]:
-                aws.iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=id)
+                aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=id)
         for arn in _attached(aws, id):
-            aws.iam.detach_role_policy(RoleName=id, PolicyArn=arn)
+            aws.client("iam").detach_role_policy(RoleName=id, PolicyArn=arn)
         for policy in _inline(aws, id):
-            aws.iam.delete_role_policy(RoleName=id, PolicyName=policy)
-        aws.iam.delete_role(RoleName=id)
+            aws.client("iam").delete_role_policy(RoleName=id, PolicyName=policy)
+        aws.client("iam").delete_role(RoleName=id)
 
     def console(self) -> Steps:
         attach = tuple(f"Add permissions > Attach policies: {arn.rpartition('/')[2]} ({arn})" for arn in self.managed_policies)
@@ -194,16 +194,16 @@ class IamRole(Defaults):
 
 def _statements(aws: Aws, role_name: str) -> tuple[Statement, ...]:
     documents: list[Any] = [
-        aws.iam.get_role_policy(RoleName=role_name, PolicyName=policy)["PolicyDocument"] for policy in _inline(aws, role_name)
+        aws.client("iam").get_role_policy(RoleName=role_name, PolicyName=policy)["PolicyDocument"] for policy in _inline(aws, role_name)
     ]
     return tuple(statement for document in documents for statement in policy_document.statements_of(document))
 
 
 def _inline(aws: Aws, role_name: str) -> list[str]:
-    pages = aws.iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
+    pages = aws.client("iam").get_paginator("list_role_policies").paginate(RoleName=role_name)
     return [policy for page in pages for policy in page["PolicyNames"]]
 
 
 def _attached(aws: Aws, role_name: str) -> tuple[str, ...]:
-    pages = aws.iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
+    pages = aws.client("iam").get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
     return tuple(policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"])

@@ -59,7 +59,7 @@ class DnsRecord(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.route53.get_paginator("list_hosted_zones").paginate()
+        pages = aws.client("route53").get_paginator("list_hosted_zones").paginate()
         zones = [zone["Id"].removeprefix("/hostedzone/") for page in pages for zone in page["HostedZones"]]
         found = [(f"{zone}/{domain}", tags) for zone in zones for domain, tags in _heritages(aws, zone)]
         return tuple(Owned.tagged(id, tags) for id, tags in found if tags.get(DEPLOYMENT_TAG) == deployment)
@@ -159,12 +159,14 @@ def _set(name: str, record_type: str, value: str) -> Any:
 
 def _change(aws: Aws, zone: str, *changes: tuple[str, Any]) -> None:
     batch: Any = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
-    aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    aws.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
 
 
 def _record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
     answer = or_none(
-        lambda: aws.route53.list_resource_record_sets(HostedZoneId=zone, StartRecordName=domain, StartRecordType=record_type, MaxItems="1"),
+        lambda: aws.client("route53").list_resource_record_sets(
+            HostedZoneId=zone, StartRecordName=domain, StartRecordType=record_type, MaxItems="1"
+        ),
         ("NoSuchHostedZone",),
     )
     records = answer["ResourceRecordSets"] if answer else []
@@ -172,7 +174,7 @@ def _record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
 
 
 def _heritages(aws: Aws, zone: str) -> list[tuple[str, dict[str, str]]]:
-    pages = aws.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+    pages = aws.client("route53").get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
     texts = [record for page in pages for record in page["ResourceRecordSets"] if record["Type"] == "TXT"]
     ours = [record for record in texts if record["Name"].startswith(_beside(""))]
     return [(record["Name"].removeprefix(_beside("")).rstrip("."), _tags(record)) for record in ours]

@@ -41,7 +41,7 @@ class S3Bucket(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # Our bucket names begin with the deployment id, so only those few are asked for their tags. A listing shows the buckets of
         # every region unless it is told one, and a deployment is in one.
-        pages = aws.s3.get_paginator("list_buckets").paginate(BucketRegion=aws.region)
+        pages = aws.client("s3").get_paginator("list_buckets").paginate(BucketRegion=aws.region)
         buckets = [bucket for page in pages for bucket in page.get("Buckets", []) if bucket["Name"].startswith(deployment)]
         tagged = [(bucket, _tags(aws, bucket["Name"])) for bucket in buckets]
         ours = [(bucket, tags) for bucket, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
@@ -49,11 +49,12 @@ class S3Bucket(Defaults):
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        if or_none(lambda: aws.s3.head_bucket(Bucket=id), ("404", "NoSuchBucket")) is None:
+        if or_none(lambda: aws.client("s3").head_bucket(Bucket=id), ("404", "NoSuchBucket")) is None:
             return None
-        policy = or_none(lambda: aws.s3.get_bucket_policy(Bucket=id)["Policy"], ("NoSuchBucketPolicy",))
+        policy = or_none(lambda: aws.client("s3").get_bucket_policy(Bucket=id)["Policy"], ("NoSuchBucketPolicy",))
         closed = or_none(
-            lambda: aws.s3.get_public_access_block(Bucket=id)["PublicAccessBlockConfiguration"], ("NoSuchPublicAccessBlockConfiguration",)
+            lambda: aws.client("s3").get_public_access_block(Bucket=id)["PublicAccessBlockConfiguration"],
+            ("NoSuchPublicAccessBlockConfiguration",),
         )
         tls_only = policy is not None and json.loads(policy) == _tls_only(aws.partition, id) and closed == _CLOSED
         outputs = {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}
@@ -63,17 +64,17 @@ class S3Bucket(Defaults):
         # us-east-1 refuses its own name as LocationConstraint, so it gets none.
         place: Any = {} if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
         place["Tags"] = mark.tag_list()
-        aws.s3.create_bucket(Bucket=self.bucket_name, CreateBucketConfiguration=place)
+        aws.client("s3").create_bucket(Bucket=self.bucket_name, CreateBucketConfiguration=place)
         return self.bucket_name
 
     def configure(self, aws: Aws, id: str) -> None:
-        aws.s3.put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=_CLOSED)
-        aws.s3.put_bucket_policy(Bucket=id, Policy=json.dumps(_tls_only(aws.partition, id)))
+        aws.client("s3").put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=_CLOSED)
+        aws.client("s3").put_bucket_policy(Bucket=id, Policy=json.dumps(_tls_only(aws.partition, id)))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         s3_versions.delete(aws, id)
-        aws.s3.delete_bucket(Bucket=id)
+        aws.client("s3").delete_bucket(Bucket=id)
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
@@ -161,7 +162,7 @@ def _taken(bucket: S3Bucket) -> Problem:
 
 
 def _tags(aws: Aws, bucket: str) -> dict[str, str]:
-    answer = or_none(lambda: aws.s3.get_bucket_tagging(Bucket=bucket)["TagSet"], ("NoSuchTagSet", "NoSuchBucket"))
+    answer = or_none(lambda: aws.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"], ("NoSuchTagSet", "NoSuchBucket"))
     return {tag["Key"]: tag["Value"] for tag in answer or []}
 
 

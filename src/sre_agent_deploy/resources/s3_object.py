@@ -82,7 +82,7 @@ class S3Object(Defaults):
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         bucket_name, key = _split(id)
-        answer = or_none(lambda: aws.s3.head_object(Bucket=bucket_name, Key=key), _GONE)
+        answer = or_none(lambda: aws.client("s3").head_object(Bucket=bucket_name, Key=key), _GONE)
         if answer is None:
             return None
         sha256 = answer["Metadata"].get("sha256", "")
@@ -102,7 +102,7 @@ class S3Object(Defaults):
 
     def _put(self, aws: Aws, id: str, tags: dict[str, str]) -> None:
         bucket_name, key = _split(id)
-        aws.s3.put_object(
+        aws.client("s3").put_object(
             Bucket=bucket_name,
             Key=key,
             Body=self.content.bytes(),
@@ -181,7 +181,7 @@ def _split(id: str) -> tuple[str, str]:
 
 
 def _keys(aws: Aws, bucket_name: str) -> list[str]:
-    pages: Any = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
+    pages: Any = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
@@ -192,5 +192,5 @@ def _of_deployment(aws: Aws, ids: list[str], deployment: str) -> tuple[Owned, ..
 
 def _tags(aws: Aws, id: str) -> dict[str, str]:
     bucket_name, key = _split(id)
-    answer = or_none(lambda: aws.s3.get_object_tagging(Bucket=bucket_name, Key=key), _GONE)
+    answer = or_none(lambda: aws.client("s3").get_object_tagging(Bucket=bucket_name, Key=key), _GONE)
     return tag_list.as_dict(answer["TagSet"] if answer else None)

@@ -27,14 +27,14 @@ def delete(aws: Aws, bucket_name: str, prefix: str = "", *, only: Callable[[str]
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             doomed: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions if only(each["Key"])]
             if doomed:
-                yield aws.s3.delete_objects(Bucket=bucket_name, Delete={"Objects": doomed, "Quiet": True})
+                yield aws.client("s3").delete_objects(Bucket=bucket_name, Delete={"Objects": doomed, "Quiet": True})
 
     all_done("DeleteObjects", answers())
 
 
 def kept_by(aws: Aws, bucket_name: str, prefix: str = "") -> Problem | None:
     """What forbids deleting versions here, where it can be told: the bucket's MFA Delete, or the lock of an object."""
-    versioning = aws.s3.get_bucket_versioning(Bucket=bucket_name)
+    versioning = aws.client("s3").get_bucket_versioning(Bucket=bucket_name)
     if versioning.get("MFADelete") == "Enabled":
         return _mfa(bucket_name)
     if versioning.get("Status") != "Enabled":
@@ -44,14 +44,14 @@ def kept_by(aws: Aws, bucket_name: str, prefix: str = "") -> Problem | None:
 
 
 def _pages(aws: Aws, bucket_name: str, prefix: str) -> Any:
-    return aws.s3.get_paginator("list_object_versions").paginate(Bucket=bucket_name, Prefix=prefix)
+    return aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket_name, Prefix=prefix)
 
 
 def _lock(aws: Aws, bucket_name: str, version: Any) -> Problem | None:
     key, version_id = version["Key"], version["VersionId"]
     # What was stored before the bucket kept versions has none to be asked for.
     which: Any = {} if version_id == "null" else {"VersionId": version_id}
-    head: Any = aws.s3.head_object(Bucket=bucket_name, Key=key, **which)
+    head: Any = aws.client("s3").head_object(Bucket=bucket_name, Key=key, **which)
     named = f"--bucket {bucket_name} --key '{key}' --version-id {version_id}"
     if head.get("ObjectLockLegalHoldStatus") == "ON":
         return _locked(named, "A legal hold is on it", f"aws s3api put-object-legal-hold --legal-hold Status=OFF {named}")

@@ -22,7 +22,7 @@ _GONE = ("ResourceNotFoundException",)
 def owned(aws: Aws, deployment: str) -> tuple[Owned, ...]:
     """The deployment's secrets, also those scheduled for deletion: their names begin with its id, and they carry its tag."""
     filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
-    pages = aws.secrets.get_paginator("list_secrets").paginate(Filters=filters, IncludePlannedDeletion=True)
+    pages = aws.client("secretsmanager").get_paginator("list_secrets").paginate(Filters=filters, IncludePlannedDeletion=True)
     listed = [(secret, tags(secret)) for page in pages for secret in page["SecretList"]]
     ours = [(secret, tagged) for secret, tagged in listed if tagged.get(DEPLOYMENT_TAG) == deployment]
     return tuple(Owned.tagged(secret["Name"], tagged, secret.get("CreatedDate")) for secret, tagged in ours)
@@ -30,7 +30,7 @@ def owned(aws: Aws, deployment: str) -> tuple[Owned, ...]:
 
 def described(aws: Aws, name: str) -> Any:
     """The secret without its value, or None where it is absent."""
-    return or_none(lambda: aws.secrets.describe_secret(SecretId=name), _GONE)
+    return or_none(lambda: aws.client("secretsmanager").describe_secret(SecretId=name), _GONE)
 
 
 def is_scheduled(found: Any) -> bool:
@@ -44,7 +44,7 @@ def tags(found: Any) -> dict[str, str]:
 
 def values(aws: Aws, name: str) -> dict[str, Secret]:
     """The values of the secret's JSON object; a secret without a value, with another kind of text, or scheduled for deletion has none."""
-    answer = or_none(lambda: aws.secrets.get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
+    answer = or_none(lambda: aws.client("secretsmanager").get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
     try:
         parts = json.loads(answer.get("SecretString", "") if answer else "")
     except ValueError:
@@ -55,37 +55,39 @@ def values(aws: Aws, name: str) -> dict[str, Secret]:
 def restored(aws: Aws, name: str) -> dict[str, Secret]:
     """The values of a secret that is to be used again: somebody may have scheduled it for deletion meanwhile."""
     if is_scheduled(described(aws, name) or {}):
-        aws.secrets.restore_secret(SecretId=name)
+        aws.client("secretsmanager").restore_secret(SecretId=name)
     return values(aws, name)
 
 
 def create(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str, Secret]) -> str:
     """The birth. The name is the id: it is unique, and asking for it shows a secret that lists may still hide."""
     said: Any = {"Description": description} if description else {}
-    made = aws.secrets.create_secret(Name=name, SecretString=_text(parts), ClientRequestToken=mark.token, Tags=mark.tag_list(), **said)
+    made = aws.client("secretsmanager").create_secret(
+        Name=name, SecretString=_text(parts), ClientRequestToken=mark.token, Tags=mark.tag_list(), **said
+    )
     return made["Name"]
 
 
 def put(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
     """Make the value and the description these; a new version of the value only where it differs."""
     if restored(aws, name) != dict(parts):
-        aws.secrets.put_secret_value(SecretId=name, SecretString=_text(parts))
+        aws.client("secretsmanager").put_secret_value(SecretId=name, SecretString=_text(parts))
     if description and described(aws, name).get("Description", "") != description:
-        aws.secrets.update_secret(SecretId=name, Description=description)
+        aws.client("secretsmanager").update_secret(SecretId=name, Description=description)
 
 
 def tell(aws: Aws, name: str, tag: str, value: str) -> None:
     """Give the secret this tag, or none where the value is empty; its other tags stay."""
     seen = tags(described(aws, name) or {}).get(tag, "")
     if value and value != seen:
-        aws.secrets.tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
+        aws.client("secretsmanager").tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
     if seen and not value:
-        aws.secrets.untag_resource(SecretId=name, TagKeys=[tag])
+        aws.client("secretsmanager").untag_resource(SecretId=name, TagKeys=[tag])
 
 
 def delete(aws: Aws, name: str) -> None:
     # With a recovery window the name would stay taken for days.
-    aws.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    aws.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
 def held(aws: Aws, name: str) -> Waiting | None:

@@ -78,7 +78,7 @@ def _reaches(module: str, wanted: str) -> bool:
 
 
 def _methods(source: Source) -> Iterator[tuple[str, str]]:
-    """Service and method of each call: `aws.ec2.run_instances`, a name for `aws.ec2`, or what a paginator is asked for."""
+    """Service and method of each call: `aws.client("ec2").run_instances`, a name for `aws.ec2`, or what a paginator is asked for."""
     named = dict(_names(source.tree))
     assert not re.search(r"aws\.client\(", ast.unparse(source.tree)), f"{source}: ask `Aws` for clients by their properties"
     above = {child: node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}

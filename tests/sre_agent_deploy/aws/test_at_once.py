@@ -39,9 +39,9 @@ def test_many_calls_at_once(unbooted: EmbeddedAws, faults: Callable[..., None]) 
     registry = unbooted.registry
     endpoint = Endpoint(unbooted.endpoint, unbooted.ca_file, registry["access_key_id"], Secret(registry["secret_access_key"]))
     aws = Aws(region="us-east-1", endpoint=endpoint)
-    under_way = UnderWay(aws.sts)
+    under_way = UnderWay(aws.client("sts"))
     with ThreadPoolExecutor(4 * AT_ONCE) as crowd:
-        answers = list(crowd.map(lambda _: aws.sts.get_caller_identity()["Account"], range(4 * AT_ONCE)))
+        answers = list(crowd.map(lambda _: aws.client("sts").get_caller_identity()["Account"], range(4 * AT_ONCE)))
     assert answers == [unbooted.account_id] * (4 * AT_ONCE)
     assert 1 < under_way.most <= AT_ONCE
     assert under_way.most_at_first == 1

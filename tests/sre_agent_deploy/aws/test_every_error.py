@@ -88,7 +88,7 @@ def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: R
     said = "Tried to create resource record set [name='sre.example.com.', type='A'] but it already exists"
     body = f"<InvalidChangeBatch><Messages><Message>{said}</Message></Messages><RequestId>request-1</RequestId></InvalidChangeBatch>"
     nothing_but_refusals.answer = Response(400, body.encode(), (("content-type", "text/xml"),))
-    call = _call(nothing_but_refusals.aws.route53, "ChangeResourceRecordSets")
+    call = _call(nothing_but_refusals.aws.client("route53"), "ChangeResourceRecordSets")
     for failures, code in ((DnsRecord.FAILURES, "DNS-RECORD-TAKEN"), ({}, "AWS-VALUE-REFUSED")):
         problem = attempt(call, progress=NEVER_AGAIN, subject=sample(DnsRecord), failures=failures)
         assert isinstance(problem, Problem)

@@ -23,13 +23,13 @@ def role_arn(aws: Aws, deployment: str) -> str:
     """A role that AgentCore may assume."""
     allow = {"Effect": "Allow", "Principal": {"Service": "bedrock-agentcore.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    return aws.iam.create_role(RoleName=f"{deployment}-gateway", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    return aws.client("iam").create_role(RoleName=f"{deployment}-gateway", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
 
 
 @pytest.fixture
 def secret_arn(aws: Aws, deployment: str) -> str:
     keys = json.dumps({JSON_KEY: "a key for tests", "other_key": "another key for tests"})
-    return aws.secrets.create_secret(Name=f"{deployment}/backend", SecretString=keys)["ARN"]
+    return aws.client("secretsmanager").create_secret(Name=f"{deployment}/backend", SecretString=keys)["ARN"]
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def stored_schema(aws: Aws, bucket: str, key: str, **changed: Any) -> str:
         "servers": [{"url": "https://sre.example.com/api/kubernetes"}],
         "paths": {"/pods": {"get": operation}},
     }
-    if bucket not in [entry["Name"] for entry in aws.s3.list_buckets()["Buckets"]]:
-        aws.s3.create_bucket(Bucket=bucket)
-    aws.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(document | changed).encode())
+    if bucket not in [entry["Name"] for entry in aws.client("s3").list_buckets()["Buckets"]]:
+        aws.client("s3").create_bucket(Bucket=bucket)
+    aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(document | changed).encode())
     return f"s3://{bucket}/{key}"
 
 

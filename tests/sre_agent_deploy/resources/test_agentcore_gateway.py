@@ -37,7 +37,7 @@ def test_a_gateway_while_it_is_made(aws: Aws, marked: Marked, gateway: Gateway) 
 def test_the_outputs_of_a_gateway(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """Id, URL and ARN are the ones that AgentCore answered."""
     id = born(aws, gateway, marked("gateway"))
-    answer = aws.agentcore.get_gateway(gatewayIdentifier=id)
+    answer = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
     assert read(aws, gateway, id).outputs == {"gateway_id": id, "gateway_url": answer["gatewayUrl"], "arn": answer["gatewayArn"]}
 
 
@@ -63,7 +63,7 @@ def test_a_gateway_that_differs(aws: Aws, marked: Marked, gateway: Gateway) -> N
 def test_a_gateway_that_somebody_opened(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """A gateway that asks nobody for a token is a difference, and is closed again."""
     id = born(aws, gateway, marked("gateway"))
-    aws.agentcore.update_gateway(
+    aws.client("bedrock-agentcore-control").update_gateway(
         gatewayIdentifier=id, name=gateway.gateway_name, roleArn=str(gateway.role_arn), protocolType="MCP", authorizerType="NONE"
     )
     settled(lambda: gateway.ready(aws, id))
@@ -83,16 +83,16 @@ def test_a_gateway_with_search(aws: Aws, marked: Marked, gateway: Gateway) -> No
 def test_settings_of_a_gateway_that_are_not_ours(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """Configuring keeps what somebody else set: UpdateGateway alone would reset it."""
     id = born(aws, gateway, marked("gateway"))
-    answer: Any = aws.agentcore.get_gateway(gatewayIdentifier=id)
+    answer: Any = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
     kept = {"mcp": {"instructions": "Ask for pods first", "supportedVersions": ["2025-06-18"]}}
     same = {key: answer[key] for key in ("name", "roleArn", "protocolType", "authorizerType", "authorizerConfiguration")}
-    aws.agentcore.update_gateway(gatewayIdentifier=id, protocolConfiguration=kept, **same)
+    aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, protocolConfiguration=kept, **same)
     settled(lambda: gateway.ready(aws, id))
     replace(gateway, debug=True).configure(aws, id)
     settled(lambda: gateway.ready(aws, id))
     configured(aws, gateway, id)
     assert drift(aws, gateway, id) == ()
-    assert aws.agentcore.get_gateway(gatewayIdentifier=id)["protocolConfiguration"] == kept
+    assert aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)["protocolConfiguration"] == kept
 
 
 def test_the_order_of_clients_and_scopes(gateway: Gateway) -> None:
@@ -105,7 +105,7 @@ def test_the_order_of_clients_and_scopes(gateway: Gateway) -> None:
 def test_the_name_of_a_gateway_of_somebody_else(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
     """It is seen by its name, known to be a stranger's, and never listed as ours."""
     wanted = gateway._wanted()
-    stranger = aws.agentcore.create_gateway(**wanted)["gatewayId"]
+    stranger = aws.client("bedrock-agentcore-control").create_gateway(**wanted)["gatewayId"]
     assert gateway.natural_id(aws) == stranger
     assert read(aws, gateway, stranger).owner(deployment) == "stranger"
     assert Gateway.owned(aws, deployment) == ()

@@ -47,7 +47,7 @@ def test_a_target_that_differs(aws: Aws, marked: Marked, target: GatewayTarget, 
 
 def test_a_target_with_a_private_ca(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str, embedded: EmbeddedAws) -> None:
     """The CA is told to the gateway, can be taken back, and CloudFormation's template says what it can't do."""
-    aws.s3.put_object(Bucket=deployment, Key="ca.pem", Body=Path(embedded.ca_file).read_bytes())
+    aws.client("s3").put_object(Bucket=deployment, Key="ca.pem", Body=Path(embedded.ca_file).read_bytes())
     private = replace(target, ca_uri=f"s3://{deployment}/ca.pem")
     id = born(aws, private, marked("kubernetes_target"))
     repairs(aws, private, id, ca_uri="")
@@ -61,7 +61,7 @@ def test_a_target_that_sends_the_key_elsewhere(aws: Aws, marked: Marked, target:
     sent: Any = replace(target, header="key")._wanted() | {"gatewayIdentifier": target.gateway_id, "targetId": id.partition("/")[2]}
     key = sent["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
     key["credentialLocation"] = "QUERY_PARAMETER"
-    aws.agentcore.update_gateway_target(**sent)
+    aws.client("bedrock-agentcore-control").update_gateway_target(**sent)
     assert "header" in {entry.field for entry in drift(aws, target, id)}
     settled(lambda: target.ready(aws, id))
     configured(aws, target, id)

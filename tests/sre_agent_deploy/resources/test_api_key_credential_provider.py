@@ -20,13 +20,13 @@ __all__ = ["provider", "secret_arn"]
 def test_a_provider_from_birth_to_death(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """It is made as declared, found by its tags, and goes without a trace; the secret stays."""
     lives_and_dies(aws, provider, marked("provider"))
-    assert aws.secrets.describe_secret(SecretId=str(provider.secret_arn)).get("DeletedDate") is None
+    assert aws.client("secretsmanager").describe_secret(SecretId=str(provider.secret_arn)).get("DeletedDate") is None
 
 
 def test_the_outputs_of_a_provider(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """The ARN is AgentCore's own answer, and where the key lies is told; no output holds the key."""
     id = born(aws, provider, marked("provider"))
-    answer = aws.agentcore.get_api_key_credential_provider(name=id)
+    answer = aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=id)
     assert read(aws, provider, id).outputs == {
         "provider_arn": answer["credentialProviderArn"],
         "provider_name": id,
@@ -38,12 +38,12 @@ def test_the_outputs_of_a_provider(aws: Aws, marked: Marked, provider: ApiKeyCre
 def test_where_a_provider_of_somebody_elses_has_its_key(aws: Aws, provider: ApiKeyCredentialProvider) -> None:
     """In a secret that AgentCore manages: what the gateway sends is there, and the backends must ask for the same."""
     name = "team-backends"
-    aws.agentcore.create_api_key_credential_provider(name=name, apiKey="the team's own key")
+    aws.client("bedrock-agentcore-control").create_api_key_credential_provider(name=name, apiKey="the team's own key")
     found = ApiKeyCredentialProvider.read(aws, name, "provider")
     assert found
-    kept = json.loads(aws.secrets.get_secret_value(SecretId=str(found.outputs["secret_arn"]))["SecretString"])
+    kept = json.loads(aws.client("secretsmanager").get_secret_value(SecretId=str(found.outputs["secret_arn"]))["SecretString"])
     assert kept[str(found.outputs["json_key"])] == "the team's own key"
-    aws.agentcore.delete_api_key_credential_provider(name=name)
+    aws.client("bedrock-agentcore-control").delete_api_key_credential_provider(name=name)
 
 
 def test_a_provider_that_differs(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
@@ -54,7 +54,7 @@ def test_a_provider_that_differs(aws: Aws, marked: Marked, provider: ApiKeyCrede
 def test_a_provider_with_a_key_of_its_own(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """A copy of the key in a secret that AgentCore manages is a difference, and is taken back."""
     id = born(aws, provider, marked("provider"))
-    aws.agentcore.update_api_key_credential_provider(name=id, apiKey="typed in by hand")
+    aws.client("bedrock-agentcore-control").update_api_key_credential_provider(name=id, apiKey="typed in by hand")
     assert "secret_arn" in {entry.field for entry in drift(aws, provider, id)}
     provider.configure(aws, id)
     assert drift(aws, provider, id) == ()
@@ -62,7 +62,7 @@ def test_a_provider_with_a_key_of_its_own(aws: Aws, marked: Marked, provider: Ap
 
 def test_a_provider_of_somebody_else(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider, deployment: str) -> None:
     """It is seen by its name, known to be a stranger's, and its name can't be taken."""
-    aws.agentcore.create_api_key_credential_provider(name=provider.provider_name, apiKey="a stranger's")
+    aws.client("bedrock-agentcore-control").create_api_key_credential_provider(name=provider.provider_name, apiKey="a stranger's")
     assert read(aws, provider, provider.natural_id(aws)).owner(deployment) == "stranger"
     assert ApiKeyCredentialProvider.owned(aws, deployment) == ()
     assert refused(aws, provider, marked("provider")).code == "AGENTCORE-PROVIDER-EXISTS"

@@ -40,9 +40,9 @@ def said(aws: Aws) -> Iterator[list[str]]:
     def note(model: Any, **_: Any) -> None:
         calls.extend(() if model.name.startswith(("Describe", "List")) else (model.name,))
 
-    aws.budgets.meta.events.register("before-call", note)
+    aws.client("budgets").meta.events.register("before-call", note)
     yield calls
-    aws.budgets.meta.events.unregister("before-call", note)
+    aws.client("budgets").meta.events.unregister("before-call", note)
 
 
 def place(aws: Aws, budget: Budget) -> dict[str, str]:
@@ -81,7 +81,7 @@ def test_a_filter_of_somebody_else(aws: Aws, marked: Marked, budget: Budget) -> 
     id = born(aws, budget, marked("budget"))
     told = {"BudgetName": id, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
     for filters in ({}, {"Service": ["Amazon EC2"]}, {"TagKeyValue": [budget.tag_key_value, "user:team$sre"]}):
-        aws.budgets.update_budget(AccountId=aws.account_id, NewBudget={**told, "CostFilters": filters})
+        aws.client("budgets").update_budget(AccountId=aws.account_id, NewBudget={**told, "CostFilters": filters})
         assert [entry.field for entry in drift(aws, budget, id)] == ["tag_key_value"]
         configured(aws, budget, id)
         assert drift(aws, budget, id) == ()
@@ -99,7 +99,7 @@ def test_an_address_that_was_added_by_hand(aws: Aws, marked: Marked, budget: Bud
     """It is seen, and taken away again; only that notification is touched."""
     id = born(aws, budget, marked("budget"))
     someone = {"SubscriptionType": "EMAIL", "Address": "a@example.com"}
-    aws.budgets.create_subscriber(**place(aws, budget), Notification=budget.notifications[0].named(), Subscriber=someone)
+    aws.client("budgets").create_subscriber(**place(aws, budget), Notification=budget.notifications[0].named(), Subscriber=someone)
     assert read(aws, budget, id).seen.notifications[0].email == f"a@example.com, {TEAM}"
     with said(aws) as calls:
         configured(aws, budget, id)
@@ -111,10 +111,10 @@ def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget
     """What is not wanted goes first, so there is room for what is."""
     id = born(aws, budget, marked("budget"))
     for each in budget.notifications:
-        aws.budgets.delete_notification(**place(aws, budget), Notification=each.named())
+        aws.client("budgets").delete_notification(**place(aws, budget), Notification=each.named())
     for threshold in range(1, 11):
         other = replace(budget.notifications[0], threshold=threshold)
-        aws.budgets.create_notification(**place(aws, budget), Notification=other.named(), Subscribers=other.subscribers())
+        aws.client("budgets").create_notification(**place(aws, budget), Notification=other.named(), Subscribers=other.subscribers())
     configured(aws, budget, id)
     assert drift(aws, budget, id) == ()
 

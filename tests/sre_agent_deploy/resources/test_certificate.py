@@ -50,7 +50,7 @@ def certificate(deployment: str, source: CertificateSource) -> Certificate:
 
 
 def stored(aws: Aws, id: str) -> dict[str, str]:
-    parts: dict[str, str] = json.loads(aws.secrets.get_secret_value(SecretId=id)["SecretString"])
+    parts: dict[str, str] = json.loads(aws.client("secretsmanager").get_secret_value(SecretId=id)["SecretString"])
     return parts
 
 
@@ -115,7 +115,7 @@ def test_a_certificate_that_somebody_damaged(aws: Aws, marked: Marked, deploymen
     """It differs in everything, and is replaced."""
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))
-    aws.secrets.put_secret_value(SecretId=id, SecretString=damage)
+    aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=damage)
     assert {entry.field for entry in drift(aws, declared, id)} == {"hosts", "issued_by", "fresh"}
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()
@@ -128,7 +128,7 @@ def test_a_certificate_that_somebody_replaced(aws: Aws, marked: Marked, deployme
     id = born(aws, declared, marked("certificate"))
     other = authority.issue(("elsewhere.example.com",))
     replaced = stored(aws, id) | {"certificate": other.chain, "private_key": other.private_key.reveal()}
-    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(replaced))
+    aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=json.dumps(replaced))
     (difference,) = drift(aws, declared, id)
     assert "elsewhere.example.com" in difference.seen
     dies(aws, declared, id, deployment)
@@ -139,7 +139,9 @@ def test_a_certificate_with_another_key(aws: Aws, marked: Marked, deployment: st
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))
     other = authority.issue(declared_hosts(declared))
-    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(stored(aws, id) | {"private_key": other.private_key.reveal()}))
+    aws.client("secretsmanager").put_secret_value(
+        SecretId=id, SecretString=json.dumps(stored(aws, id) | {"private_key": other.private_key.reveal()})
+    )
     assert drift(aws, declared, id) != ()
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()
@@ -151,7 +153,7 @@ def test_a_certificate_that_was_stored_by_hand(aws: Aws, marked: Marked, deploym
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))
     by_hand = {key: value for key, value in stored(aws, id).items() if key in ("certificate", "private_key")}
-    aws.secrets.put_secret_value(SecretId=id, SecretString=json.dumps(by_hand))
+    aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=json.dumps(by_hand))
     assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
 

@@ -30,12 +30,12 @@ def client(aws: Aws, marked: Marked, deployment: str) -> AppClient:
 
 def _described(aws: Aws, id: str) -> Any:
     pool, _, client = id.partition("/")
-    return aws.cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+    return aws.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
 
 
 def _update(aws: Aws, id: str, **settings: Any) -> None:
     pool, _, client = id.partition("/")
-    aws.cognito.update_user_pool_client(UserPoolId=pool, ClientId=client, **settings)
+    aws.client("cognito-idp").update_user_pool_client(UserPoolId=pool, ClientId=client, **settings)
 
 
 def test_a_client_from_birth_to_death(aws: Aws, marked: Marked, client: AppClient) -> None:
@@ -106,7 +106,7 @@ def test_token_times_in_every_unit(aws: Aws, marked: Marked, client: AppClient) 
 def test_a_client_without_token_times(aws: Aws, marked: Marked, client: AppClient) -> None:
     """Cognito's own default is an hour."""
     pool = str(client.user_pool_id)
-    made = aws.cognito.create_user_pool_client(UserPoolId=pool, ClientName="plain")["UserPoolClient"]["ClientId"]
+    made = aws.client("cognito-idp").create_user_pool_client(UserPoolId=pool, ClientName="plain")["UserPoolClient"]["ClientId"]
     assert read(aws, client, f"{pool}/{made}").seen.token_minutes == 60
 
 

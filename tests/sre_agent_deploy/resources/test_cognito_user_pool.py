@@ -28,7 +28,7 @@ def test_a_pool_from_birth_to_death(aws: Aws, marked: Marked, pool: UserPool) ->
 
 def test_a_pool_before_it_is_configured(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """Nobody can register, not even for a moment."""
-    described = aws.cognito.describe_user_pool(UserPoolId=pool.create(aws, marked("user_pool")))["UserPool"]
+    described = aws.client("cognito-idp").describe_user_pool(UserPoolId=pool.create(aws, marked("user_pool")))["UserPool"]
     assert described["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
 
 
@@ -36,7 +36,7 @@ def test_the_outputs_of_a_pool(aws: Aws, marked: Marked, pool: UserPool) -> None
     """The issuer is where this AWS's Cognito answers, and the discovery document is under it."""
     id = born(aws, pool, marked("user_pool"))
     outputs = read(aws, pool, id).outputs
-    assert outputs["issuer"] == f"{aws.cognito.meta.endpoint_url}/{id}"
+    assert outputs["issuer"] == f"{aws.client('cognito-idp').meta.endpoint_url}/{id}"
     assert outputs["discovery_url"] == f"{outputs['issuer']}/.well-known/openid-configuration"
     assert str(outputs["arn"]).endswith(f":userpool/{outputs['user_pool_id']}")
 
@@ -54,7 +54,7 @@ def test_a_pool_that_differs(aws: Aws, marked: Marked, pool: UserPool, changed: 
 def test_a_weakened_password_policy(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """A policy that is long enough and asks for lowercase letters only counts as different."""
     id = born(aws, pool, marked("user_pool"))
-    aws.cognito.update_user_pool(UserPoolId=id, Policies={"PasswordPolicy": {"MinimumLength": 14, "RequireLowercase": True}})
+    aws.client("cognito-idp").update_user_pool(UserPoolId=id, Policies={"PasswordPolicy": {"MinimumLength": 14, "RequireLowercase": True}})
     assert "password_length" in {entry.field for entry in drift(aws, pool, id)}
     pool.configure(aws, id)
     assert drift(aws, pool, id) == ()
@@ -64,7 +64,7 @@ def test_mfa_without_authenticator_apps(aws: Aws, marked: Marked, pool: UserPool
     """Codes by SMS are not the second factor that was declared."""
     id = born(aws, pool, marked("user_pool"))
     sms: Any = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{aws.account_id}:role/sms"}}
-    aws.cognito.set_user_pool_mfa_config(UserPoolId=id, MfaConfiguration="OPTIONAL", SmsMfaConfiguration=sms)
+    aws.client("cognito-idp").set_user_pool_mfa_config(UserPoolId=id, MfaConfiguration="OPTIONAL", SmsMfaConfiguration=sms)
     assert [str(entry) for entry in drift(aws, pool, id)] == ["mfa: OPTIONAL without authenticator apps -> OPTIONAL"]
 
 
@@ -73,11 +73,11 @@ def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: Us
     mark = marked("user_pool")
     id = born(aws, pool, mark)
     invitation: Any = {"InviteMessageTemplate": {"EmailSubject": "Join us"}}
-    aws.cognito.update_user_pool(
+    aws.client("cognito-idp").update_user_pool(
         UserPoolId=id, EmailVerificationSubject="Welcome", AdminCreateUserConfig=invitation, UserPoolTags=mark.tags()
     )
     pool.configure(aws, id)
-    described = aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"]
+    described = aws.client("cognito-idp").describe_user_pool(UserPoolId=id)["UserPool"]
     assert described["EmailVerificationSubject"] == "Welcome"
     assert described["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True, **invitation}
     assert [(owned.id, owned.name) for owned in UserPool.owned(aws, mark.deployment)] == [(id, "user_pool")]
@@ -85,14 +85,14 @@ def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: Us
 
 def _as_declared(aws: Aws, id: str) -> Any:
     """What an update by hand must say again."""
-    seen = aws.cognito.describe_user_pool(UserPoolId=id)["UserPool"]
+    seen = aws.client("cognito-idp").describe_user_pool(UserPoolId=id)["UserPool"]
     return {key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "UserPoolTags", "MfaConfiguration")}  # type: ignore[literal-required]
 
 
 def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deployment: str) -> None:
     """A pool is ours by its tag; one that only has our name is not."""
     id = born(aws, pool, marked("user_pool"))
-    aws.cognito.create_user_pool(PoolName=pool.pool_name)
+    aws.client("cognito-idp").create_user_pool(PoolName=pool.pool_name)
     assert [(owned.id, owned.name) for owned in UserPool.owned(aws, deployment)] == [(id, "user_pool")]
 
 
@@ -100,7 +100,7 @@ def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """Whoever switched protection on may have had a reason: no plan finds fault with it, no update switches it off, nor does deleting."""
     mark = marked("user_pool")
     id = born(aws, pool, mark)
-    aws.cognito.update_user_pool(UserPoolId=id, DeletionProtection="ACTIVE", **_as_declared(aws, id))
+    aws.client("cognito-idp").update_user_pool(UserPoolId=id, DeletionProtection="ACTIVE", **_as_declared(aws, id))
     assert drift(aws, pool, id) == ()
     replace(pool, password_length=20).configure(aws, id)
     problem = attempt(lambda: UserPool.delete(aws, id), failures=UserPool.FAILURES)

@@ -68,7 +68,7 @@ def test_reports_of_a_start_before(aws: Aws, marked: Marked, deployment: str) ->
     uri = f"s3://{bucket}/status/instance-1/"
     assert ec2_boot.latest(aws, uri, AGES_AGO) is None
     for key in ("release.json", "credentials.json", "notes.txt", "deeper/ready.json"):
-        aws.s3.put_object(Bucket=bucket, Key=f"status/instance-1/{key}", Body=b'{"state": "ok"}')
+        aws.client("s3").put_object(Bucket=bucket, Key=f"status/instance-1/{key}", Body=b'{"state": "ok"}')
     assert ec2_boot.latest(aws, uri, AGES_AGO) == Status("credentials", "ok")
     assert ec2_boot.latest(aws, uri, datetime.now(UTC) + timedelta(hours=1)) is None
     assert ec2_boot.latest(aws, f"s3://{deployment}-nowhere/status/", AGES_AGO) is None

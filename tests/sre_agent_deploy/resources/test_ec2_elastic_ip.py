@@ -18,7 +18,7 @@ from .life import born, dies, drift, lives_and_dies, read, repairs
 def machine(aws: Aws) -> str:
     """An instance that nobody declared."""
     image = latest_image(aws, "amazon-linux-2023")
-    return aws.ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    return aws.client("ec2").run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
 
 
 def test_an_address_from_birth_to_death(aws: Aws, marked: Marked) -> None:
@@ -31,9 +31,9 @@ def test_the_port_of_an_address(aws: Aws, marked: Marked, deployment: str) -> No
     address = ElasticIp(name="address")
     id = born(aws, address, marked("address"))
     public_ip = read(aws, address, id).outputs["public_ip"]
-    aws.ec2.create_tags(Resources=[id], Tags=[{"Key": PORT_TAG, "Value": "40123"}])
+    aws.client("ec2").create_tags(Resources=[id], Tags=[{"Key": PORT_TAG, "Value": "40123"}])
     assert read(aws, address, id).outputs["https_authority"] == f"{public_ip}:40123"
-    aws.ec2.delete_tags(Resources=[id], Tags=[{"Key": PORT_TAG}])
+    aws.client("ec2").delete_tags(Resources=[id], Tags=[{"Key": PORT_TAG}])
     outputs = read(aws, address, id).outputs
     assert (outputs["https_port"], outputs["https_authority"]) == ("443", public_ip)
     dies(aws, address, id, deployment)
@@ -52,7 +52,7 @@ def test_an_association_from_birth_to_death(aws: Aws, marked: Marked, deployment
     repairs(aws, declared, id, instance_id=second)
     dies(aws, declared, id, deployment)
     dies(aws, address, address_id, deployment)
-    aws.ec2.terminate_instances(InstanceIds=[first, second])
+    aws.client("ec2").terminate_instances(InstanceIds=[first, second])
 
 
 def test_an_address_that_is_in_use(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -64,7 +64,7 @@ def test_an_address_that_is_in_use(aws: Aws, marked: Marked, deployment: str) ->
     assert drift(aws, association, association_id) == ()
     dies(aws, address, id, deployment)
     assert AddressAssociation.read(aws, association_id, "association") is None
-    aws.ec2.terminate_instances(InstanceIds=[instance_id])
+    aws.client("ec2").terminate_instances(InstanceIds=[instance_id])
 
 
 def test_an_address_for_a_machine_that_is_gone(aws: Aws, marked: Marked, deployment: str) -> None:

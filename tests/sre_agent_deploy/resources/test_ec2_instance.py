@@ -30,8 +30,8 @@ def machine(aws: Aws, marked: Marked, deployment: str) -> Ec2Instance:
     path = f"/sre-agent/{deployment}/"
     role = IamRole(name="role", role_name=f"{deployment}-instance", path=path, service="ec2.amazonaws.com")
     profile = InstanceProfile(name="profile", profile_name=f"{deployment}-instance", path=path, role_name=role.role_name)
-    vpc: Any = aws.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
-    subnets = aws.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
+    vpc: Any = aws.client("ec2").describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
+    subnets = aws.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
     group = SecurityGroup(name="group", group_name=deployment, description="for tests", vpc_id=vpc["VpcId"], ingress=())
     bucket = S3Bucket(name="bucket", bucket_name=f"{deployment}-files")
     born(aws, role, marked("role"))
@@ -56,7 +56,7 @@ def without_reports(machine: Ec2Instance) -> dict[str, Any]:
 def report(aws: Aws, machine: Ec2Instance, step: str, state: str, **more: Any) -> None:
     bucket, _, prefix = str(machine.status_uri).removeprefix("s3://").partition("/")
     status = {"step": step, "state": state, "time": "2026-11-22T14:35:40Z", "what": "", "output": "", **more}
-    aws.s3.put_object(Bucket=bucket, Key=f"{prefix}{step}.json", Body=json.dumps(status).encode())
+    aws.client("s3").put_object(Bucket=bucket, Key=f"{prefix}{step}.json", Body=json.dumps(status).encode())
 
 
 def running(aws: Aws, machine: Ec2Instance, marked: Marked) -> str:
@@ -73,9 +73,9 @@ def test_a_machine_from_birth_to_death(aws: Aws, marked: Marked, machine: Ec2Ins
 def test_how_a_machine_is_born(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
     """IMDSv2 is required, its one volume is an encrypted gp3 of the declared size, and both carry the deployment's tags."""
     id = machine.create(aws, marked("instance"))
-    shown: Any = aws.ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
+    shown: Any = aws.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
     assert shown["MetadataOptions"]["HttpTokens"] == "required"
-    attached: Any = aws.ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [id]}])["Volumes"]
+    attached: Any = aws.client("ec2").describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [id]}])["Volumes"]
     assert [(volume["VolumeType"], volume["Encrypted"], volume["Size"]) for volume in attached] == [("gp3", True, 50)]
     tags = {(tag["Key"], tag["Value"]) for tag in attached[0]["Tags"]}
     assert ("sre-agent:deployment-id", deployment) in tags
@@ -115,7 +115,7 @@ def test_a_machine_that_reports(aws: Aws, marked: Marked, deployment: str, machi
     assert machine.ready(aws, id) == Ready()
     assert read(aws, machine, id).outputs["private_url"] == "https://127.0.9.1:40123"
     dies(aws, machine, id, deployment)
-    assert "Contents" not in aws.s3.list_objects_v2(Bucket=f"{deployment}-files")
+    assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=f"{deployment}-files")
 
 
 def test_a_machine_whose_bootstrap_fails(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -156,7 +156,7 @@ def test_the_reports_of_a_machine_that_was_launched_later(aws: Aws, marked: Mark
 def test_a_machine_that_somebody_stopped(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
     """It does not get ready by waiting, so this is a Problem at once."""
     id = running(aws, machine, marked)
-    aws.ec2.stop_instances(InstanceIds=[id])
+    aws.client("ec2").stop_instances(InstanceIds=[id])
     assert until(lambda: isinstance(machine.ready(aws, id), Problem))
     problem = machine.ready(aws, id)
     assert isinstance(problem, Problem)
@@ -175,7 +175,7 @@ def test_an_image_that_is_not_there(aws: Aws, marked: Marked, machine: Ec2Instan
 def test_the_newest_image(aws: Aws, operating_system: str) -> None:
     """It is what the publisher's public parameter says, and it exists."""
     image = latest_image(aws, operating_system)
-    assert aws.ec2.describe_images(ImageIds=[image])["Images"]
+    assert aws.client("ec2").describe_images(ImageIds=[image])["Images"]
 
 
 def test_a_profile_in_a_template(machine: Ec2Instance) -> None:

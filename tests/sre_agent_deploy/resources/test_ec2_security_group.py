@@ -16,7 +16,7 @@ HTTPS = Ingress(443, "0.0.0.0/0", "HTTPS")
 
 
 def group(aws: Aws, deployment: str, *ingress: Ingress) -> SecurityGroup:
-    vpcs = aws.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    vpcs = aws.client("ec2").describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     return SecurityGroup(
         name="security_group", group_name=deployment, description="for tests", vpc_id=vpcs[0]["VpcId"], ingress=(*ingress, HTTPS)
     )
@@ -48,7 +48,7 @@ def test_rules_that_somebody_added(aws: Aws, marked: Marked, deployment: str) ->
         {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": id}]},
     ]
     for permission in added:
-        aws.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=[permission])
+        aws.client("ec2").authorize_security_group_ingress(GroupId=id, IpPermissions=[permission])
     (difference,) = drift(aws, declared, id)
     assert difference.field == "ingress"
     assert "tcp 8000-9000" in str(SecurityGroup.read(aws, id, "security_group"))
@@ -73,7 +73,7 @@ def test_rules_that_ec2_does_not_show_yet(aws: Aws, marked: Marked, deployment: 
     """A rule that is there and not shown is refused as a duplicate: the rules are read again, and then nothing is left to do."""
     declared = group(aws, deployment)
     id = born(aws, declared, marked("security_group"))
-    with answered_once(aws.ec2, "DescribeSecurityGroupRules", 200, SecurityGroupRules=[]):
+    with answered_once(aws.client("ec2"), "DescribeSecurityGroupRules", 200, SecurityGroupRules=[]):
         assert settle.configure_resource(aws, declared, id) is None
     assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
@@ -81,7 +81,7 @@ def test_rules_that_ec2_does_not_show_yet(aws: Aws, marked: Marked, deployment: 
 
 def rule_ids(aws: Aws, group_id: str) -> set[str]:
     filters: Any = [{"Name": "group-id", "Values": [group_id]}]
-    rules = aws.ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    rules = aws.client("ec2").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
     return {rule["SecurityGroupRuleId"] for rule in rules if not rule["IsEgress"]}
 
 

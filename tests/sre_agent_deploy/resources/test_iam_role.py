@@ -50,7 +50,7 @@ def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployme
     """What was just taken off it may still count: it is taken off once more, and the role is deleted again, until it goes."""
     declared = role(deployment)
     id = born(aws, declared, marked("gateway_role"))
-    with refused_once(aws.iam, "DeleteRole", "DeleteConflict", 409):
+    with refused_once(aws.client("iam"), "DeleteRole", "DeleteConflict", 409):
         assert remove(aws, IamRole, id, declared.name, deployment) is None
     assert IamRole.read(aws, id, declared.name) is None
 
@@ -80,7 +80,7 @@ def test_a_policy_that_somebody_added(aws: Aws, marked: Marked, deployment: str)
     declared = role(deployment)
     id = born(aws, declared, marked(declared.name))
     wide = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-    aws.iam.put_role_policy(RoleName=id, PolicyName="added-by-hand", PolicyDocument=json.dumps(wide))
+    aws.client("iam").put_role_policy(RoleName=id, PolicyName="added-by-hand", PolicyDocument=json.dumps(wide))
     assert [entry.field for entry in drift(aws, declared, id)] == ["statements"]
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()
@@ -91,9 +91,9 @@ def test_a_trust_policy_that_somebody_widened(aws: Aws, marked: Marked, deployme
     """A second principal in the trust policy is a difference, though the first is still there."""
     declared = role(deployment)
     id = born(aws, declared, marked(declared.name))
-    trust: Any = aws.iam.get_role(RoleName=id)["Role"]["AssumeRolePolicyDocument"]
+    trust: Any = aws.client("iam").get_role(RoleName=id)["Role"]["AssumeRolePolicyDocument"]
     trust["Statement"].append({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, "Action": "sts:AssumeRole"})
-    aws.iam.update_assume_role_policy(RoleName=id, PolicyDocument=json.dumps(trust))
+    aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=json.dumps(trust))
     assert {entry.field for entry in drift(aws, declared, id)} == {"service", "trust_conditions"}
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()

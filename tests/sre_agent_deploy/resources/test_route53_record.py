@@ -18,7 +18,7 @@ from .life import born, dies, lives_and_dies, read, refused, repairs
 def record(aws: Aws) -> DnsRecord:
     """A record in a zone of its own."""
     domain = f"z{secrets.token_hex(4)}.example.com"
-    zone = aws.route53.create_hosted_zone(Name=domain, CallerReference=domain)["HostedZone"]["Id"]
+    zone = aws.client("route53").create_hosted_zone(Name=domain, CallerReference=domain)["HostedZone"]["Id"]
     return DnsRecord(name="dns", hosted_zone_id=zone.removeprefix("/hostedzone/"), domain=f"sre.{domain}", address="192.0.2.7")
 
 
@@ -26,12 +26,12 @@ def taken_by(aws: Aws, record: DnsRecord, name: str, value: str, record_type: st
     """Somebody else makes a record, with the same settings that ours would have."""
     made: Any = {"Name": name, "Type": record_type, "TTL": 60, "ResourceRecords": [{"Value": value}]}
     batch: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": made}]}
-    aws.route53.change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
+    aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
 
 
 def names(aws: Aws, record: DnsRecord) -> set[tuple[str, str]]:
     """Every record of the zone but its own."""
-    shown = aws.route53.list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
+    shown = aws.client("route53").list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
     return {(entry["Name"], entry["Type"]) for entry in shown if entry["Type"] not in ("NS", "SOA")}
 
 
@@ -68,10 +68,10 @@ def test_an_alias_of_somebody_else(aws: Aws, deployment: str, record: DnsRecord)
 def test_a_mark_whose_address_is_gone(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
     """It is still ours: configuring makes the address again, deleting takes the mark away."""
     id = born(aws, record, marked("dns"))
-    found = aws.route53.list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
+    found = aws.client("route53").list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
     address = next(entry for entry in found if entry["Type"] == "A")
     batch: Any = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": address}]}
-    aws.route53.change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
+    aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
     assert read(aws, record, id).owner(deployment) == "us"
     record.configure(aws, id)
     assert read(aws, record, id).seen == record

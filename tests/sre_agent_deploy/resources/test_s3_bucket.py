@@ -20,7 +20,7 @@ def test_a_bucket_that_was_just_made(aws: Aws, marked: Marked, deployment: str, 
     """S3 may not know it yet, or be busy with it: what is to be said of it is said again."""
     bucket = S3Bucket(name="bucket", bucket_name=f"{deployment}-files")
     id = bucket.create(aws, marked("bucket"))
-    with refused_once(aws.s3, operation, code, status):
+    with refused_once(aws.client("s3"), operation, code, status):
         assert settle.configure_resource(aws, bucket, id) is None
     assert drift(aws, bucket, id) == ()
     dies(aws, bucket, id, deployment)

@@ -36,7 +36,7 @@ def test_an_object_that_differs(aws: Aws, marked: Marked, deployment: str, bucke
     id = born(aws, declared, marked("document"))
     repairs(aws, declared, id, content=Content(b"openapi: 3.0.0"), content_type="text/plain")
     assert read(aws, declared, id).owner(deployment) == "us"
-    assert aws.s3.get_object(Bucket=bucket_name, Key="openapi/a b.yaml")["Body"].read() == b"openapi: 3.1.0"
+    assert aws.client("s3").get_object(Bucket=bucket_name, Key="openapi/a b.yaml")["Body"].read() == b"openapi: 3.1.0"
     dies(aws, declared, id, deployment)
 
 
@@ -44,7 +44,7 @@ def test_an_object_that_somebody_replaced(aws: Aws, marked: Marked, deployment: 
     """Without our digest it counts as different, and without our tag as somebody else's."""
     declared = item(bucket_name)
     id = born(aws, declared, marked("document"))
-    aws.s3.put_object(Bucket=bucket_name, Key="openapi/a b.yaml", Body=b"other", ContentType="application/yaml")
+    aws.client("s3").put_object(Bucket=bucket_name, Key="openapi/a b.yaml", Body=b"other", ContentType="application/yaml")
     assert [entry.field for entry in drift(aws, declared, id)] == ["content"]
     assert read(aws, declared, id).owner(deployment) == "stranger"
     assert S3Object.owned(aws, deployment) == ()
@@ -62,9 +62,9 @@ def test_configuring_what_is_right(aws: Aws, marked: Marked, bucket_name: str) -
     """Nothing is stored again."""
     declared = item(bucket_name)
     id = born(aws, declared, marked("document"))
-    before = aws.s3.head_object(Bucket=bucket_name, Key="openapi/a b.yaml")
+    before = aws.client("s3").head_object(Bucket=bucket_name, Key="openapi/a b.yaml")
     configured(aws, declared, id)
-    after = aws.s3.head_object(Bucket=bucket_name, Key="openapi/a b.yaml")
+    after = aws.client("s3").head_object(Bucket=bucket_name, Key="openapi/a b.yaml")
     assert (after["LastModified"], after["ETag"]) == (before["LastModified"], before["ETag"])
 
 

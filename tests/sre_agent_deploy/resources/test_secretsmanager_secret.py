@@ -24,7 +24,7 @@ def stored(deployment: str, value: str = "a value for tests") -> StoredSecret:
 
 
 def text(aws: Aws, id: str) -> str:
-    return aws.secrets.get_secret_value(SecretId=id)["SecretString"]
+    return aws.client("secretsmanager").get_secret_value(SecretId=id)["SecretString"]
 
 
 def test_a_generated_secret_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -65,7 +65,7 @@ def test_a_generated_secret_that_somebody_damaged(aws: Aws, marked: Marked, depl
     """A text that programs can't read any more is a difference, and gets a new value."""
     declared = generated(deployment)
     id = born(aws, declared, marked("key"))
-    aws.secrets.put_secret_value(SecretId=id, SecretString=damage)
+    aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=damage)
     assert [entry.field for entry in drift(aws, declared, id)] == ["json_key"]
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()

@@ -104,7 +104,9 @@ class RegionFits:
         silent = None
         # AWS opens regions faster than tables are renewed: one that is not listed is asked.
         if region not in AGENTCORE_REGIONS:
-            answer = ask(lambda: world.aws.agentcore.list_gateways(maxResults=1), "bedrock-agentcore:ListGateways")
+            answer = ask(
+                lambda: world.aws.client("bedrock-agentcore-control").list_gateways(maxResults=1), "bedrock-agentcore:ListGateways"
+            )
             silent = answer if isinstance(answer, Problem) else None
         return RegionFacts(region, partition_of(region), world.caller.partition, silent)
 

@@ -58,7 +58,7 @@ class BucketUsable:
 
 def _is_free(world: Context, bucket: str) -> bool:
     """S3 answers 404 for a name that nobody has, and 403 for another account's."""
-    answer = ask(lambda: or_none(lambda: world.aws.s3.head_bucket(Bucket=bucket), ("404",)), "s3:ListBucket")
+    answer = ask(lambda: or_none(lambda: world.aws.client("s3").head_bucket(Bucket=bucket), ("404",)), "s3:ListBucket")
     return answer is None
 
 

@@ -44,7 +44,7 @@ class Context:
     @cached_property
     def caller(self) -> Caller | Problem:
         """Who we are to this AWS, asked once."""
-        answer = ask(self.aws.sts.get_caller_identity, "sts:GetCallerIdentity")
+        answer = ask(self.aws.client("sts").get_caller_identity, "sts:GetCallerIdentity")
         return answer if isinstance(answer, Problem) else Caller(answer["Account"], answer["Arn"])
 
     @property

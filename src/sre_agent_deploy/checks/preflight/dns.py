@@ -168,7 +168,7 @@ class HostedZoneFits:
 
     def probe(self, world: Context) -> HostedZoneFacts | Problem:
         chosen = world.config.deployment
-        route53 = world.aws.route53
+        route53 = world.aws.client("route53")
         answer = ask(lambda: or_none(lambda: route53.get_hosted_zone(Id=chosen.hosted_zone_id), _ABSENT), "route53:GetHostedZone")
         if isinstance(answer, Problem):
             return answer

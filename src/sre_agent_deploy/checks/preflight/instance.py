@@ -21,7 +21,7 @@ class NetworkThere:
     required: ClassVar[bool] = True
 
     def probe(self, world: Context) -> Network | Problem:
-        chosen, ec2 = world.config.aws, world.aws.ec2
+        chosen, ec2 = world.config.aws, world.aws.client("ec2")
         vpcs = ask(lambda: network.find_vpcs(ec2, chosen.vpc_id), "ec2:DescribeVpcs")
         if isinstance(vpcs, Problem):
             return vpcs
@@ -57,7 +57,7 @@ class InstanceTypeOffered:
         wanted = world.config.deployment.instance_type
         only: list[Any] = [{"Name": "instance-type", "Values": [wanted]}]
         answer = ask(
-            lambda: world.aws.ec2.describe_instance_type_offerings(LocationType="region", Filters=only),
+            lambda: world.aws.client("ec2").describe_instance_type_offerings(LocationType="region", Filters=only),
             "ec2:DescribeInstanceTypeOfferings",
         )
         return answer if isinstance(answer, Problem) else InstanceTypeFacts(wanted, world.aws.region, bool(answer["InstanceTypeOfferings"]))
@@ -102,7 +102,7 @@ class KeyPairThere:
     def probe(self, world: Context) -> PartFacts | Problem:
         named = world.config.deployment.key_name
         only: list[Any] = [{"Name": "key-name", "Values": [named]}]
-        answer = ask(lambda: world.aws.ec2.describe_key_pairs(Filters=only)["KeyPairs"], "ec2:DescribeKeyPairs")
+        answer = ask(lambda: world.aws.client("ec2").describe_key_pairs(Filters=only)["KeyPairs"], "ec2:DescribeKeyPairs")
         return answer if isinstance(answer, Problem) else PartFacts(named, world.aws.region, bool(answer))
 
     def judge(self, facts: PartFacts) -> Verdict:
@@ -122,7 +122,7 @@ class ImageThere:
     def probe(self, world: Context) -> PartFacts | Problem:
         named = world.config.deployment.ami_id
         only: list[Any] = [{"Name": "image-id", "Values": [named]}, {"Name": "state", "Values": ["available"]}]
-        answer = ask(lambda: world.aws.ec2.describe_images(Filters=only)["Images"], "ec2:DescribeImages")
+        answer = ask(lambda: world.aws.client("ec2").describe_images(Filters=only)["Images"], "ec2:DescribeImages")
         return answer if isinstance(answer, Problem) else PartFacts(named, world.aws.region, bool(answer))
 
     def judge(self, facts: PartFacts) -> Verdict:

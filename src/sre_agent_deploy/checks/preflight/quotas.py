@@ -35,7 +35,7 @@ class ElasticIpAvailable:
     required: ClassVar[bool] = True
 
     def probe(self, world: Context) -> ElasticIpFacts | Problem:
-        answer = ask(world.aws.ec2.describe_addresses, "ec2:DescribeAddresses")
+        answer = ask(world.aws.client("ec2").describe_addresses, "ec2:DescribeAddresses")
         if isinstance(answer, Problem):
             return answer
         owners = [tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG) for address in answer["Addresses"]]
@@ -50,7 +50,7 @@ class ElasticIpAvailable:
 
 def _quota(aws: Aws) -> int:
     """The account's own quota where EC2 tells it, else what every account starts with."""
-    answer = ask(aws.ec2.describe_account_attributes, "ec2:DescribeAccountAttributes")
+    answer = ask(aws.client("ec2").describe_account_attributes, "ec2:DescribeAccountAttributes")
     attributes = [] if isinstance(answer, Problem) else answer["AccountAttributes"]
     told = [value for each in attributes if each["AttributeName"] == "vpc-max-elastic-ips" for value in each["AttributeValues"]]
     return next((int(value["AttributeValue"]) for value in told), USUAL_QUOTA)
@@ -98,7 +98,7 @@ class InstancesWithinLimit:
 
     def probe(self, world: Context) -> InstanceCountFacts | Problem:
         filters: list[Any] = [{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}, {"Name": "instance-state-name", "Values": list(_COUNTED)}]
-        pages = world.aws.ec2.get_paginator("describe_instances").paginate(Filters=filters)
+        pages = world.aws.client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
         answer = ask(lambda: [instance for page in pages for entry in page["Reservations"] for instance in entry["Instances"]], _ACTION)
         if isinstance(answer, Problem):
             return answer

@@ -50,16 +50,20 @@ class ServiceAnswers:
         return Verdict(True, self.proves)
 
 
-BUDGETS = ServiceAnswers("budgets", "budgets:ViewBudget", lambda aws: aws.budgets.describe_budgets(AccountId=aws.account_id, MaxResults=1))
+BUDGETS = ServiceAnswers(
+    "budgets", "budgets:ViewBudget", lambda aws: aws.client("budgets").describe_budgets(AccountId=aws.account_id, MaxResults=1)
+)
 """Where the configuration sets a monthly limit: an account can keep everybody out of its billing, whatever their policies say."""
 
 
 def service_checks() -> tuple[ServiceAnswers, ...]:
     """The services that every deployment calls; STS, EC2 and Route 53 have checks of their own."""
     return (
-        ServiceAnswers("s3", "s3:ListAllMyBuckets", lambda aws: aws.s3.list_buckets(MaxBuckets=1)),
-        ServiceAnswers("iam", "iam:ListRoles", lambda aws: aws.iam.list_roles(PathPrefix="/sre-agent/", MaxItems=1)),
-        ServiceAnswers("cognito", "cognito-idp:ListUserPools", lambda aws: aws.cognito.list_user_pools(MaxResults=1)),
-        ServiceAnswers("secretsmanager", "secretsmanager:ListSecrets", lambda aws: aws.secrets.list_secrets(MaxResults=1)),
-        ServiceAnswers("agentcore", "bedrock-agentcore:ListGateways", lambda aws: aws.agentcore.list_gateways(maxResults=1)),
+        ServiceAnswers("s3", "s3:ListAllMyBuckets", lambda aws: aws.client("s3").list_buckets(MaxBuckets=1)),
+        ServiceAnswers("iam", "iam:ListRoles", lambda aws: aws.client("iam").list_roles(PathPrefix="/sre-agent/", MaxItems=1)),
+        ServiceAnswers("cognito", "cognito-idp:ListUserPools", lambda aws: aws.client("cognito-idp").list_user_pools(MaxResults=1)),
+        ServiceAnswers("secretsmanager", "secretsmanager:ListSecrets", lambda aws: aws.client("secretsmanager").list_secrets(MaxResults=1)),
+        ServiceAnswers(
+            "agentcore", "bedrock-agentcore:ListGateways", lambda aws: aws.client("bedrock-agentcore-control").list_gateways(maxResults=1)
+        ),
     )
