@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from embedded_aws import atomic_file
 from embedded_aws.world import ServerCertificate
-from sre_core import private_ca
+from sre_core import atomic_file, private_ca
 
 _LIFE = timedelta(days=90)
 

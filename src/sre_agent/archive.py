@@ -10,7 +10,7 @@ from pathlib import Path
 from sre_agent.ask import Reply
 from sre_agent.evidence import Evidence, investigation_of
 from sre_agent.render import render_evidence
-from sre_core import clock
+from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
 
 _EVIDENCE_ID = re.compile(r"inv-[0-9a-f]{4,32}-e[0-9]{1,6}")
@@ -25,8 +25,7 @@ def save_report(folder: Path, reply: Reply) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path, text in ((markdown.with_suffix(".json"), format_report(reply)), (markdown, reply.markdown)):
-            path.touch(mode=0o600)
-            path.write_text(text, encoding="utf-8")
+            atomic_file.write(path, text.encode(), mode=0o600)
     except OSError as error:
         raise Refused(_unwritable(folder, str(error))) from error
     return markdown

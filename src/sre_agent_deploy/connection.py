@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
-from sre_core import clock
+from sre_core import atomic_file, clock
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
@@ -83,8 +82,4 @@ def _bundle_path(path: Path) -> Path:
 
 def _private(path: Path, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(content)
-    temporary.replace(path)
+    atomic_file.write(path, content.encode(), mode=0o600)

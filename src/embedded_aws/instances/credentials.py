@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embedded_aws.instances.failure import StepFailed
 from embedded_aws.world import World
+from sre_core import atomic_file
 from sre_core.machine import Machine, SecretRef
 from sre_core.secret import Secret
 
@@ -82,5 +82,4 @@ def _private_folder(folder: Path) -> None:
 
 
 def _write(file: Path, secret: Secret) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(secret.reveal())
+    atomic_file.write(file, secret.reveal().encode(), mode=0o600)

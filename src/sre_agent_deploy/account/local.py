@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sre_agent_deploy.aws import Aws, Endpoint
+from sre_core import atomic_file
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
@@ -84,7 +85,7 @@ def start_local_aws(region: str) -> Registry | Problem:
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
     registry = _parse_registry(_registry_path(), json.loads(answer.stdout))
     if registry.start_id != before:
-        _started_here().write_text(registry.start_id, encoding="ascii")
+        atomic_file.write(_started_here(), registry.start_id.encode())
     return registry
 
 
@@ -100,7 +101,7 @@ def record_deployment(registry: Registry, deployment: str) -> None:
     """Note that a deployment begins in the AWS of this machine, which then runs until that is cleaned up."""
     note = _deployment_note(deployment)
     note.parent.mkdir(mode=0o700, exist_ok=True)
-    note.write_text(registry.start_id, encoding="ascii")
+    atomic_file.write(note, registry.start_id.encode())
 
 
 def forget_deployment(deployment: str) -> None:

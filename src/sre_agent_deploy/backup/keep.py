@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.record import State
-from sre_core import clock
+from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
 
@@ -89,10 +88,7 @@ def _time() -> str:
 def _save(path: Path, body: bytes) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(body)
-        temporary.chmod(0o600)
-        temporary.replace(path)
+        atomic_file.write(path, body, mode=0o600)
     except OSError as error:
         raise Refused(_not_made(path, error)) from error
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.config.read_text import read_text
+from sre_core import atomic_file
 from sre_core.problem import Problem, Refused
 
 
@@ -51,18 +50,10 @@ def replace(original: Original, text: str) -> None:
 
 def _write(path: Path, body: bytes, original: Original) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+    with atomic_file.replacing(path) as file:
+        file.write(body)
         if (path.read_bytes() if path.exists() else None) != original.body:
             raise Refused(_changed(original.path))
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _changed(path: Path) -> Problem:

@@ -5,7 +5,6 @@ Python 3.12 and its standard library only. Needs root, systemd, nginx and the AW
 
 from __future__ import annotations
 
-import os
 import pwd
 import socket
 import sys
@@ -18,6 +17,7 @@ from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import render_unit, unit_name
+from sre_core import atomic_file
 from sre_core.machine import Listener, Machine, MachineService, SecretRef
 
 _HEALTHY_WITHIN = 120.0
@@ -107,8 +107,7 @@ def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]
 def write_private(file: Path, text: str) -> None:
     """Write a file that only its owner can read, from its first moment."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
+    atomic_file.write(file, text.encode(), mode=0o600)
 
 
 def _published_path(service: MachineService, listener: Listener) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.config.template import json_schema
-from sre_core import clock
+from sre_core import atomic_file, clock
 from sre_core.problem import Problem
 
 SCHEMA_NAME = "config.schema.json"
@@ -59,7 +59,7 @@ def write_schema(folder: Path) -> str:
     schema = json_schema()
     if path.exists() and not _is_ours(path, str(schema["title"])):
         return ""
-    path.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    atomic_file.write(path, (json.dumps(schema, indent=2) + "\n").encode())
     return SCHEMA_NAME
 
 
@@ -121,9 +121,8 @@ class Draft:
 
     def keep(self, answers: Mapping[str, str]) -> None:
         """Keep these answers. However this ends, the file is the one from before or the one from after."""
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        beside.write_text(json.dumps({"schema": SCHEMA, "answers": dict(answers)}, indent=2) + "\n", encoding="utf-8")
-        beside.replace(self.path)
+        text = json.dumps({"schema": SCHEMA, "answers": dict(answers)}, indent=2) + "\n"
+        atomic_file.write(self.path, text.encode())
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

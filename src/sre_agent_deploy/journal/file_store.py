@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sre_agent_deploy.journal.document import parse_state, render_state
 from sre_agent_deploy.journal.lock import Owner, find_owner, hold_lock
 from sre_agent_deploy.journal.record import State
+from sre_core import atomic_file
 from sre_core.problem import Problem, Refused
 
 
@@ -34,7 +34,8 @@ class FileStore:
     def save(self, state: State) -> None:
         """Replace the file, durably. Raises Refused where that fails; the old file is then as it was."""
         try:
-            self._replace(render_state(state))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_file.write(self.path, render_state(state), mode=0o600)
         except OSError as error:
             raise Refused(_unsaved(self.path, error)) from error
 
@@ -48,32 +49,6 @@ class FileStore:
         """A file's lock dies with its owner: what is held is held by a process that lives."""
         owner = self.lock_owner()
         return _alive(owner, self.path) if owner else None
-
-    def _replace(self, document: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # There is one writer at a time, so one name is enough: what a writer left that was killed goes with the next save.
-        new = self.path.with_name(f"{self.path.name}.new")
-        new.unlink(missing_ok=True)
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
-        _sync_folder(self.path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable only when its folder is.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _alive(owner: Owner, path: Path) -> Problem:

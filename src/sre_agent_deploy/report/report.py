@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.checks.check import Finding, is_complete
-from sre_core import clock
+from sre_core import atomic_file, clock
 from sre_core.state_folder import state_folder
 
 
@@ -104,6 +104,6 @@ def write_report(report: Report) -> ReportPaths:
     folder = state_folder() / "reports" / report.deployment
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = ReportPaths(folder / "verification.json", folder / "verification.md")
-    paths.json.write_text(report.json(), encoding="utf-8")
-    paths.markdown.write_text(report.markdown(), encoding="utf-8")
+    atomic_file.write(paths.json, report.json().encode())
+    atomic_file.write(paths.markdown, report.markdown().encode())
     return paths

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.tls.chain import Chain, authority_identity, find_faults
 from sre_agent_deploy.tls.source import Issued
-from sre_core import private_ca
+from sre_core import atomic_file, private_ca
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -91,19 +90,8 @@ def _create_authority(certificate_file: Path, key_file: Path) -> None:
     key = private_ca.new_key()
     certificate = private_ca.issue_authority("sre-agent local certificate authority", key, _AUTHORITY_LIFE)
     # The certificate comes last: where it stands, its key does too.
-    _write(key_file, private_ca.key_pem(key), 0o600)
-    _write(certificate_file, private_ca.pem(certificate), 0o644)
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    """Replace a file in one step; nobody ever reads half of it, or reads a key that others may."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    atomic_file.write(key_file, private_ca.key_pem(key).encode(), mode=0o600)
+    atomic_file.write(certificate_file, private_ca.pem(certificate).encode(), mode=0o644)
 
 
 def _private_key(pem: Secret) -> ec.EllipticCurvePrivateKey:

@@ -1,0 +1,83 @@
+"""Replace files atomically: a reader sees the old file or the new one, also after a crash.
+
+It needs the standard library only: the bootstrap runs before any library is installed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_USUAL_MODE = 0o644
+
+
+def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Replace `path` by `content` at once and durably. See `replacing`."""
+    with replacing(path, mode=mode) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Open a file that replaces `path` when the block ends; an exception leaves `path` as it was, and nothing beside it.
+
+    Without `mode` the permissions of the old file stay. Where `path` is a link, the file that it leads to is replaced.
+    Until then, only its owner can read the new file.
+    """
+    path = path.resolve()
+    new = path.with_name(f".{path.name}.new")
+    with os.fdopen(_open_locked(new), "wb") as file:
+        try:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), _mode_of(path) if mode is None else mode)
+            os.fsync(file.fileno())
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+def _open_locked(new: Path) -> int:
+    """Open an empty file for one writer at a time; what a killed writer left there is reused."""
+    while True:
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_at(handle, new):
+                os.fchmod(handle, 0o600)
+                os.ftruncate(handle, 0)
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        # The writer before renamed or removed this file while we waited for it.
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        return _USUAL_MODE
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is durable only when its folder is.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

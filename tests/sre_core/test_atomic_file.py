@@ -1,0 +1,93 @@
+"""A file is replaced at once or not at all."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sre_core import atomic_file
+
+KILLED = """
+import os, pathlib, signal, sys
+from sre_core import atomic_file
+with atomic_file.replacing(pathlib.Path(sys.argv[1])) as file:
+    file.write(b"half of the n")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+MANY = """
+import pathlib, sys
+from sre_core import atomic_file
+for _ in range(50):
+    atomic_file.write(pathlib.Path(sys.argv[1]), sys.argv[2].encode() * 1000)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_secret(tmp_path: Path) -> None:
+    """It has the permissions that were asked for, also where the file of before had others."""
+    path = tmp_path / "key"
+    path.write_text("old")
+    path.chmod(0o666)
+    with atomic_file.replacing(path, mode=0o600) as file:
+        file.write(b"new")
+        assert {mode(tmp_path / name) for name in names(tmp_path) if name != "key"} == {0o600}
+    assert (path.read_bytes(), mode(path), names(tmp_path)) == (b"new", 0o600, ["key"])
+
+
+def test_a_file_of_the_user(tmp_path: Path) -> None:
+    """Its permissions and a link to it stay; a new file can be read by everybody."""
+    real, link = tmp_path / "real.yaml", tmp_path / "config.yaml"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    atomic_file.write(link, b"new")
+    assert (real.read_bytes(), mode(real), link.is_symlink()) == (b"new", 0o640, True)
+    atomic_file.write(tmp_path / "other", b"new")
+    assert mode(tmp_path / "other") == 0o644
+
+
+def test_a_writer_that_fails(tmp_path: Path) -> None:
+    """The old file is intact, and nothing is left beside it."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_file.replacing(path) as file:
+        file.write(b"half")
+        _ = 1 // 0
+    assert (path.read_text(), names(tmp_path)) == ("old", ["file"])
+    with pytest.raises(FileNotFoundError):
+        atomic_file.write(tmp_path / "absent" / "file", b"new")
+
+
+def test_a_writer_that_is_killed(tmp_path: Path) -> None:
+    """The old file is intact, and the next write leaves nothing beside it."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    assert subprocess.run([sys.executable, "-c", KILLED, path], check=False).returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    atomic_file.write(path, b"new")
+    assert (path.read_text(), names(tmp_path)) == ("new", ["file"])
+
+
+def test_many_writers(tmp_path: Path) -> None:
+    """A reader always sees what one of them wrote, whole."""
+    path = tmp_path / "file"
+    atomic_file.write(path, b"0" * 1000)
+    writers = [subprocess.Popen([sys.executable, "-c", MANY, path, digit]) for digit in "123"]
+    while any(writer.poll() is None for writer in writers):
+        text = path.read_text()
+        assert (len(text), len(set(text))) == (1000, 1)
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert names(tmp_path) == ["file"]
