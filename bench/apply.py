@@ -107,7 +107,7 @@ class _Bench:
         """Seconds that a survey took which finds nothing to do, and how many mutating calls were made."""
         from sre_agent_deploy import run
         from sre_agent_deploy.journal.file_store import FileStore
-        from sre_agent_deploy.journal.record import State
+        from sre_agent_deploy.journal.state import State
 
         state = FileStore(state_file).load()
         assert isinstance(state, State)

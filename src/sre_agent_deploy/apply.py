@@ -16,7 +16,7 @@ from sre_agent_deploy.engine.remove import remove
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Event, Observer, ignore_event

@@ -13,7 +13,7 @@ from sre_agent_deploy.engine.inventory import NONE, Doomed, Inventory, Named, fi
 from sre_agent_deploy.engine.remove import is_there, refusal, remove
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.progress.events import Event, Observer, ignore_event
 from sre_agent_deploy.progress.interrupt import NEVER, Stop, deletion_interrupted
 from sre_agent_deploy.resources import kinds

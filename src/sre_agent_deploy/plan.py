@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from sre_agent_deploy.graph import Item
-from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, refs
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, generation_of
 from sre_core.problem import Problem

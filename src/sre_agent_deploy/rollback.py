@@ -10,7 +10,7 @@ from sre_agent_deploy.engine.remove import remove
 from sre_agent_deploy.engine.survey import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.progress.events import Observer, ignore_event
 from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
@@ -61,7 +61,7 @@ def first(before: State | None, plan: Plan) -> bool:
     A state that was lost, and found again by tags, proves nothing: what the plan found may have served for months.
     """
     born = {record.key for record in before.alive() if record.token} if before else set()
-    return _there(plan) <= born and not (before and before.served)
+    return _there(plan) <= born and not (before and before.was_complete)
 
 
 def newborn(plan: Plan, after: State, blueprint: Blueprint, now: Plan) -> tuple[Record, ...]:

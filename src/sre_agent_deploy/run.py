@@ -18,7 +18,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.survey import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan

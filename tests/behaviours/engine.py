@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.graph import Blueprint
     from sre_agent_deploy.journal.file_store import FileStore
-    from sre_agent_deploy.journal.record import State
+    from sre_agent_deploy.journal.state import State
 
 SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "budgets")
 

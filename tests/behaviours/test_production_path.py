@@ -7,7 +7,7 @@ import shutil
 from behaviours import certificates, lister
 from behaviours.command_line import ROOT, Desk
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.journal.state import Record, State
 
 DOMAIN = "sre.example.com"
 

@@ -12,7 +12,7 @@ import pytest
 from behaviours.command_line import Desk
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.lock import hold_lock
-from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.journal.state import Record, State
 
 WHO = f"on {socket.gethostname()} (process {os.getpid()}) runs `deploy` since 20"
 
@@ -59,7 +59,7 @@ def test_somebody_who_only_looks(worked_on: Desk, words: str) -> None:
 def test_a_lock_of_a_living_owner(worked_on: Desk) -> None:
     """It can't be taken away, and the owner's number is told."""
     ended = worked_on.deploy("unlock", "--yes")
-    assert (ended.code, "UNLOCK-OWNER-LIVES" in ended.err, f"kill {os.getpid()}" in ended.err) == (1, True, True)
+    assert (ended.code, "UNLOCK-OWNER-ALIVE" in ended.err, f"kill {os.getpid()}" in ended.err) == (1, True, True)
 
 
 def test_settings_for_the_next_run(worked_on: Desk) -> None:

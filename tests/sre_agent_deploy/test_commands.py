@@ -41,9 +41,9 @@ def test_what_would_be_ignored_is_refused(tmp_path: Path, words: tuple[str, ...]
     [
         (("--validate-only", "--config", "none.yaml"), "CONFIG-FILE-MISSING"),
         (("validate", "--config", "none.yaml"), "CONFIG-FILE-MISSING"),
-        (("--resume", "--state-file", "none"), "RESUME-NOTHING"),
-        (("resume",), "RESUME-NOTHING"),
-        (("status",), "STATUS-NOTHING"),
+        (("--resume", "--state-file", "none"), "STATE-NOT-FOUND"),
+        (("resume",), "STATE-NOT-FOUND"),
+        (("status",), "STATE-NOT-FOUND"),
         (("cleanup",), "CLEANUP-WHICH"),
         (("--cleanup",), "CLEANUP-WHICH"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from sre_agent_deploy.engine.generations import beside
 from sre_agent_deploy.graph import Item
-from sre_agent_deploy.journal.record import Phase, Record
+from sre_agent_deploy.journal.state import Phase, Record
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.plan import Action, Change, decide
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found

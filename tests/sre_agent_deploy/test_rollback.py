@@ -7,7 +7,7 @@ import pytest
 from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
-from sre_agent_deploy.journal.record import COMPLETE, Result
+from sre_agent_deploy.journal.state import COMPLETE, Result
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.rollback import RolledBack, roll_back
 

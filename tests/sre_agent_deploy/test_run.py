@@ -7,7 +7,7 @@ from pathlib import Path
 from sre_agent_deploy import run
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Change, Plan
 
 KIND = "AWS::EC2::Instance"

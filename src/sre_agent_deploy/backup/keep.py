@@ -14,7 +14,7 @@ from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sre_agent_deploy.cli.opening import configured, read_again, unconfigured
 from sre_agent_deploy.cli.options import CONFIG
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.progress.events import Observer
 from sre_agent_deploy.progress.interrupt import Stop

@@ -17,7 +17,7 @@ from sre_agent_deploy.cli.options import config_option, json_option, length, mod
 from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.cli.watching import watched
 from sre_agent_deploy.journal import lock
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.progress.interrupt import EXIT_CODE, interruptible, lookup_interrupted
 from sre_core.problem import Problem, Refused
 

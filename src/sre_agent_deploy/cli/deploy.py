@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.apply import Outcome
     from sre_agent_deploy.graph import Blueprint
     from sre_agent_deploy.journal.journal import Journal
-    from sre_agent_deploy.journal.record import State
+    from sre_agent_deploy.journal.state import State
     from sre_agent_deploy.plan import Plan
 
 

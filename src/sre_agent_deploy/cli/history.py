@@ -10,8 +10,9 @@ import click
 
 from sre_agent_deploy.cli.opening import remembered
 from sre_agent_deploy.cli.options import json_option, state_option
-from sre_agent_deploy.journal.record import Run
-from sre_core.problem import Problem, Refused
+from sre_agent_deploy.journal.state import Run
+from sre_agent_deploy.journal.store import state_not_found
+from sre_core.problem import Refused
 
 
 @click.command("history", help="Show who did what to a deployment, when, and how it ended.")
@@ -20,7 +21,7 @@ from sre_core.problem import Problem, Refused
 def command(state_file: Path | None, as_json: bool) -> None:
     store, state = remembered(state_file)
     if state is None:
-        raise Refused(_nothing(store.location))
+        raise Refused(state_not_found(store.location, "history"))
     if as_json:
         click.echo(json.dumps({"deployment": state.deployment, "runs": [dataclasses.asdict(run) for run in state.runs]}))
         return
@@ -35,12 +36,3 @@ def line(run: Run, *, working: bool) -> str:
     result = run.result or ("at work" if working else "cut short")
     ended = run.ended or "-"
     return f"{run.started}  {ended:20}  {run.command:8}  {result:15}  {run.who} on {run.host}"
-
-
-def _nothing(place: str) -> Problem:
-    return Problem(
-        code="HISTORY-NOTHING",
-        what=f"There is no state {place}, so there is no history.",
-        why="No deployment was begun in this folder, or its state file has another name.",
-        do=("Name the state file: --state-file PATH.",),
-    )

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from sre_agent_deploy.cli.options import CONFIG, STATE
 from sre_agent_deploy.cli.watching import told_if_slow
-from sre_agent_deploy.journal import stores
-from sre_agent_deploy.journal.record import State
-from sre_agent_deploy.journal.store import Store
+from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.store import Store, is_s3, open_store
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -41,11 +40,11 @@ def remembered(state_file: Path | None, config_file: Path | None = None, mode: s
     """
     config = _as_far_as_understood(config_file or CONFIG, mode)
     local = config.mode == "local" if config else mode == "local"
-    if state_file and stores.is_s3(state_file) and local and (config_file or mode):
+    if state_file and is_s3(state_file) and local and (config_file or mode):
         raise Refused(_leaves_this_machine(state_file))
     production = None if local else config
     where = state_file or (production and production.state.location) or STATE
-    store = stores.open_store(where, lambda: _aws_of_the_state(production))
+    store = open_store(where, lambda: _aws_of_the_state(production))
     return store, read_again(store)
 
 

@@ -10,7 +10,8 @@ import click
 from sre_agent_deploy.cli.deploy import deploy
 from sre_agent_deploy.cli.opening import remembered
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, on_failure_option, state_option, yes_option
-from sre_core.problem import Problem, Refused
+from sre_agent_deploy.journal.store import state_not_found
+from sre_core.problem import Refused
 
 
 @click.command("resume", help="Go on with an interrupted deployment.")
@@ -25,18 +26,6 @@ def command(
 ) -> None:
     store, state = remembered(state_file, config_file, mode)
     if state is None:
-        raise Refused(_nothing(store.location))
+        raise Refused(state_not_found(store.location, "resume"))
     config_file, mode = config_file or Path(state.config_file), mode or state.mode
     sys.exit(deploy(config_file, mode, state_file, yes=yes, as_json=as_json, said="resume", on_failure=on_failure))
-
-
-def _nothing(place: str) -> Problem:
-    return Problem(
-        code="RESUME-NOTHING",
-        what=f"There is no state {place} to go on from.",
-        why="No deployment was begun in this folder, or its state file has another name.",
-        do=(
-            "Name the state file: `sre-agent-deploy resume --state-file PATH`.",
-            "Or run `sre-agent-deploy deploy --config config.yaml`: what exists already is found by its tags and adopted.",
-        ),
-    )

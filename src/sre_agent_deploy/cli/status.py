@@ -11,9 +11,9 @@ import click
 from sre_agent_deploy.cli.opening import gone, remembered
 from sre_agent_deploy.cli.options import json_option, state_option
 from sre_agent_deploy.cli.render import show_lifetime
-from sre_agent_deploy.journal.record import COMPLETE, Run, State
-from sre_agent_deploy.journal.store import Store
-from sre_core.problem import Problem, Refused
+from sre_agent_deploy.journal.state import COMPLETE, Run, State
+from sre_agent_deploy.journal.store import Store, state_not_found
+from sre_core.problem import Refused
 
 # How a run ends that left nothing to go on with.
 DONE = (*COMPLETE, "cleaned up", "rolled back")
@@ -25,7 +25,7 @@ DONE = (*COMPLETE, "cleaned up", "rolled back")
 def command(state_file: Path | None, as_json: bool) -> None:
     store, state = remembered(state_file)
     if state is None:
-        raise Refused(_none(store.location))
+        raise Refused(state_not_found(store.location, "status"))
     if state.mode == "local" and state.alive() and not _runs(state):
         raise Refused(gone(state))
     if as_json:
@@ -69,7 +69,7 @@ def _show(state: State, store: Store) -> None:
     if unfinished or (last and last.result not in DONE):
         click.echo(_way_on(last))
         return
-    click.echo(f"Verified: {state.proven_at or 'not by the last run; sre-agent-deploy verify looks now'}")
+    click.echo(f"Verified: {state.valid_verified_at or 'not by the last run; sre-agent-deploy verify looks now'}")
     file = connection.path_of(state.deployment)
     if file.exists():
         click.echo(f"Assistant: {json.loads(file.read_text(encoding='utf-8'))['assistant_url']}")
@@ -82,12 +82,3 @@ def _way_on(last: Run | None) -> str:
     if last and last.command == "cleanup":
         return "Not finished. Next: sre-agent-deploy cleanup   (or make it whole again: deploy)"
     return "Not finished. Next: sre-agent-deploy resume   (or: cleanup)"
-
-
-def _none(place: str) -> Problem:
-    return Problem(
-        code="STATUS-NOTHING",
-        what=f"There is no state {place}.",
-        why="No deployment was begun in this folder, or its state file has another name.",
-        do=("Deploy: `sre-agent-deploy deploy --config config.yaml`.", "Or name the state file: --state-file PATH."),
-    )

@@ -16,7 +16,7 @@ from sre_agent_deploy.cli.opening import remembered, still_there
 from sre_agent_deploy.cli.render import counted, observing, show_problems
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.journal import lock
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.progress.interrupt import EXIT_CODE, interruptible
 from sre_core import clock

@@ -9,7 +9,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.progress.interrupt import run_interrupted
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Mark, Resource, Waiting

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sre_agent_deploy.journal.record import Record
+from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import Action, Change
 from sre_agent_deploy.resource import Found, generation_of
 from sre_agent_deploy.resources import kinds

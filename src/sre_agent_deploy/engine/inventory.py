@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource
 from sre_agent_deploy.resources import ec2_volumes, kinds

@@ -13,7 +13,7 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import generations, ownership
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.journal.record import Record, State
+from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, best, decide
 from sre_agent_deploy.progress.interrupt import lookup_interrupted

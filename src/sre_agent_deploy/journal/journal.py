@@ -1,4 +1,4 @@
-"""Writes each step down before and after it happens; safe to call from many threads."""
+"""The journal: records each step before and after it happens. Safe to call from many threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from sre_agent_deploy.journal.lock import user_name
-from sre_agent_deploy.journal.record import Phase, Record, Result, Run, State
+from sre_agent_deploy.journal.state import Phase, Record, Result, Run, State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
 from sre_core import clock
@@ -18,7 +18,7 @@ from sre_core import clock
 class Journal:
     """The state of one deployment, saved at every step. Every method raises Refused when saving fails.
 
-    Steps of several threads that come at the same time are saved in one write.
+    Steps that several threads record at the same time are saved in one write.
     """
 
     def __init__(self, store: Store, state: State) -> None:
@@ -29,22 +29,22 @@ class Journal:
 
     @property
     def state(self) -> State:
-        """What is saved."""
+        """The state as it was last saved."""
         return self._state
 
     def record_intent(self, name: str, kind: str, generation: int) -> Record:
-        """Write down that a birth is about to be asked for, now; what was intended before and may have happened keeps its token."""
+        """Record that a creation is about to be sent. An earlier intent that may have succeeded keeps its token."""
         before = self._state.records.get(f"{name}-{generation}")
         token = before.token if before and before.phase == "intended" else f"{uuid.uuid4()}"
         return self._put(Record(name, kind, generation, token, phase="intended", intended_at=clock.stamp()))
 
     def record_phase(self, record: Record, phase: Phase, *, id: str | None = None, outputs: Outputs | None = None) -> Record:
-        """Write down that a record has reached a phase. Secrets among the outputs are left out."""
+        """Record that a resource has reached a phase. Secrets among the outputs are left out."""
         plain = record.outputs if outputs is None else without_secrets(outputs)
         return self._put(dataclasses.replace(record, phase=phase, id=record.id if id is None else id, outputs=plain))
 
     def adopt(self, name: str, kind: str, id: str, outputs: Outputs, *, generation: int = 1, named: bool = False) -> Record:
-        """Write down something that exists already: found by its tags, or named by the user."""
+        """Record a resource that exists already: found by its tags, or named in the configuration."""
         return self._put(Record(name, kind, generation, "", "ready", clock.stamp(), id=id, outputs=without_secrets(outputs), named=named))
 
     def begin_run(self, command: str) -> None:
@@ -53,16 +53,16 @@ class Journal:
         self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[-49:], run)))
 
     def end_run(self, result: Result) -> None:
-        """Close the newest entry."""
+        """Close the newest entry in the history of runs."""
 
-        def closed(state: State) -> State:
+        def close(state: State) -> State:
             last = dataclasses.replace(state.runs[-1], ended=clock.stamp(), result=result)
             return dataclasses.replace(state, runs=(*state.runs[:-1], last))
 
-        self._save(closed)
+        self._save(close)
 
     def record_verification(self) -> None:
-        """Write down that every required check passed just now."""
+        """Record that every required check has passed now."""
         self._save(lambda state: dataclasses.replace(state, verified_at=clock.stamp()))
 
     def _put(self, record: Record) -> Record:
@@ -75,7 +75,7 @@ class Journal:
             self._changed += 1
             mine = self._changed
         with self._writing:
-            # Whoever wrote while this thread waited for its turn has written this change too.
+            # The thread that wrote while this one waited has written this change too.
             if self._saved < mine:
                 self._write()
 
@@ -87,5 +87,5 @@ class Journal:
 
 
 def without_secrets(outputs: Outputs) -> Mapping[str, str]:
-    """The outputs that may be written down."""
+    """Select the outputs that may be recorded."""
     return {key: value for key, value in outputs.items() if isinstance(value, str)}

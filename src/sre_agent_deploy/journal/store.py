@@ -1,39 +1,83 @@
-"""What a place that keeps the state must do, whatever it is."""
+"""The protocol of a store that keeps the state, and the choice of one: a local file, or `s3://bucket/key`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.lock import Owner
-from sre_agent_deploy.journal.record import State
-from sre_core.problem import Problem
+from sre_agent_deploy.journal.state import State
+from sre_core.problem import Problem, Refused
 
 
 class Store(Protocol):
-    """Keeps one State, whole or not at all, for one writer at a time."""
+    """Keeps one State, completely or not at all, for one writer at a time."""
 
     @property
     def location(self) -> str:
-        """Where it is, as a user would write it."""
+        """The path or URI, as a user would write it."""
         ...
 
     def load(self) -> State | Problem | None:
-        """The state, None where there is none yet, or why it can't be used; what is there is never changed."""
+        """Load the state, None where there is none yet, or a Problem. Never changes what is stored."""
         ...
 
     def save(self, state: State) -> None:
-        """Keep it, durably. Raises Refused where that fails; what was kept before is then as it was."""
+        """Save the state durably. Raises Refused on failure; what was stored before is then unchanged."""
         ...
 
     def lock(self, command: str) -> AbstractContextManager[None]:
-        """Be the one writer, or raise Refused saying who is."""
+        """Hold the lock of this state, or raise Refused with its owner."""
         ...
 
     def lock_owner(self) -> Owner | None:
-        """Who is the writer at the moment."""
+        """Return the owner of the lock, None where it is free."""
         ...
 
     def unlock(self) -> Owner | Problem | None:
-        """Take the lock away from an owner that can't give it back; answers whose it was, or why it can't be taken."""
+        """Take the lock from an owner that can't release it. Returns that owner, or a Problem if it is still alive."""
         ...
+
+
+def is_s3(location: Path | str) -> bool:
+    """Check if a location is an object in S3, not a file of this machine."""
+    # As a Path, `s3://bucket/key` has lost one of its slashes.
+    return Path(location).parts[:1] == ("s3:",)
+
+
+def open_store(location: Path | str, aws: Callable[[], Aws]) -> Store:
+    """Choose the store of a location. Calls `aws` only for S3, and raises Refused on an S3 URI without a key."""
+    if not is_s3(location):
+        return FileStore(Path(location).absolute())
+    _, *parts = Path(location).parts
+    if len(parts) < 2:
+        raise Refused(_no_key(str(location)))
+    from sre_agent_deploy.journal.s3_store import S3Store
+
+    return S3Store(aws(), parts[0], "/".join(parts[1:]))
+
+
+def _no_key(location: str) -> Problem:
+    return Problem(
+        code="STATE-URI",
+        what=f"{location} names no object for the state.",
+        why="A state in S3 needs a bucket and a key.",
+        do=("Write bucket and key, for example s3://my-bucket/sre-agent/state.json",),
+    )
+
+
+def state_not_found(location: str, command: str) -> Problem:
+    """There is no state for a command that needs one."""
+    return Problem(
+        code="STATE-NOT-FOUND",
+        what=f"There is no state {location}.",
+        why="No deployment was begun in this folder, or its state has another name or place.",
+        do=(
+            f"Name the state: `sre-agent-deploy {command} --state-file PATH` (or s3://BUCKET/KEY).",
+            "Or deploy: `sre-agent-deploy deploy --config config.yaml`. Existing resources are found by their tags and adopted.",
+        ),
+    )

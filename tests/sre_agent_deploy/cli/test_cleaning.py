@@ -9,7 +9,7 @@ import pytest
 
 from sre_agent_deploy.cli.cleaning import configured_for
 from sre_agent_deploy.config.operations import RetriesConfig
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State
 
 PATIENT = "version: 1\nmode: local\nname: test\nretries:\n  ready: 40m\n"
 

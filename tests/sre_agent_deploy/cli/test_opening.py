@@ -10,8 +10,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.cli.opening import opened, remembered
-from sre_agent_deploy.journal.document import render_state
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State, render_state
 from sre_core.problem import Refused
 
 STATE = State("sre-1", "123456789012", "us-east-1", "production", "/config.yaml", {"endpoint": "", "start_id": ""})

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.journal.document import parse_state
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import State, parse_state
 from sre_core.problem import Problem
 
 GOOD = json.loads((Path(__file__).parent / "formats" / "1.json").read_text())

@@ -12,8 +12,7 @@ import pytest
 
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.migrations import SCHEMA
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import SCHEMA, State
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 

@@ -8,19 +8,17 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.journal import migrations
-from sre_agent_deploy.journal.document import parse_state, render_state
-from sre_agent_deploy.journal.record import State
+from sre_agent_deploy.journal.state import SCHEMA, State, Step, migrate, parse_state, render_state
 
 FORMATS = Path(__file__).parent / "formats"
 
 
-@pytest.mark.parametrize("schema", range(1, migrations.SCHEMA + 1))
+@pytest.mark.parametrize("schema", range(1, SCHEMA + 1))
 def test_every_format_there_ever_was(schema: int) -> None:
     """Its state is kept as an example, and loads with everything that a resumption needs."""
     state = parse_state((FORMATS / f"{schema}.json").read_bytes(), "state")
     assert isinstance(state, State), state
-    assert state.schema == migrations.SCHEMA
+    assert state.schema == SCHEMA
     assert [(record.name, record.phase) for record in state.alive()] == [("bucket", "ready"), ("user_pool", "intended")]
     assert parse_state(render_state(state), "state") == state
 
@@ -28,16 +26,16 @@ def test_every_format_there_ever_was(schema: int) -> None:
 def test_the_chain() -> None:
     """Each step gets what the one before it made, and the number follows."""
 
-    def renamed(old: str, new: str) -> migrations.Step:
+    def rename(old: str, new: str) -> Step:
         def step(document: dict[str, Any]) -> dict[str, Any]:
             return {**{key: value for key, value in document.items() if key != old}, new: document[old]}
 
         return step
 
-    steps = (renamed("a", "b"), renamed("b", "c"))
-    assert migrations.migrate({"schema": 1, "a": 7}, steps) == {"schema": 3, "c": 7}
-    assert migrations.migrate({"schema": 2, "b": 7}, steps) == {"schema": 3, "c": 7}
-    assert migrations.migrate({"schema": 3, "c": 7}, steps) == {"schema": 3, "c": 7}
+    steps = (rename("a", "b"), rename("b", "c"))
+    assert migrate({"schema": 1, "a": 7}, steps) == {"schema": 3, "c": 7}
+    assert migrate({"schema": 2, "b": 7}, steps) == {"schema": 3, "c": 7}
+    assert migrate({"schema": 3, "c": 7}, steps) == {"schema": 3, "c": 7}
 
 
 @pytest.mark.parametrize("schema", [0, -1, "1", None, 2**40])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent_deploy.journal.record import Run, State
+from sre_agent_deploy.journal.state import Run, State
 
 BEFORE, AFTER = "2026-11-22T15:00:00Z", "2026-11-22T15:10:00Z"
 
@@ -20,4 +20,4 @@ BEFORE, AFTER = "2026-11-22T15:00:00Z", "2026-11-22T15:10:00Z"
 )
 def test_a_run_after_the_verification(run: Run, proven: str) -> None:
     """What an earlier run was verified as says nothing of what a later one made."""
-    assert State("sre-1", "1", "us-east-1", "local", "", runs=(run,), verified_at=AFTER).proven_at == proven
+    assert State("sre-1", "1", "us-east-1", "local", "", runs=(run,), verified_at=AFTER).valid_verified_at == proven
