@@ -166,15 +166,15 @@ def test_a_renewal_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str, fau
     def shown() -> Owner:
         return Owner.parse(unbooted.client("s3").get_object(Bucket=bucket, Key="lock")["Body"].read())
 
-    lock = S3Lock(deployers_aws(unbooted), bucket, "lock", "s3://state", lives=timedelta(seconds=3))
-    with lock.held("deploy"):
+    lock = S3Lock(deployers_aws(unbooted), bucket, "lock", "s3://state", lease=timedelta(seconds=3))
+    with lock.hold("deploy"):
         faults({"kind": "cut", "operation": "PutObject", "nth": 1, "committed": True})
         lost = clock.parse(shown().expires) + timedelta(seconds=1)
         deadline = time.monotonic() + 20
         while clock.parse(shown().expires) <= lost + timedelta(seconds=1) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert clock.parse(shown().expires) > lost + timedelta(seconds=1)
-        assert lock.owner()
+        assert lock.find_owner()
 
 
 def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
