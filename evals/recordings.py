@@ -14,6 +14,7 @@ from pathlib import Path
 from evals.recorded_tools import RecordedTools
 from evals.score import Outcome, Verdict
 from sre_agent import supervisor
+from sre_agent.reasoner import DEFAULT, create_reasoner
 from sre_services.recording import SHIPPED
 
 
@@ -54,7 +55,7 @@ def run(only: str = "") -> Iterator[Outcome]:
         with tempfile.TemporaryDirectory() as folder:
             recording = _changed(case, Path(folder) / case.recording)
             started = time.perf_counter()
-            report = asyncio.run(supervisor.investigate(case.prompt, RecordedTools(recording)))
+            report = asyncio.run(supervisor.investigate(case.prompt, RecordedTools(recording), create_reasoner(DEFAULT, {})))
             seconds = time.perf_counter() - started
         cause = report.root_cause
         yield Outcome(case.name, case.expected, Verdict(cause.kind, cause.service) if cause else Verdict(), seconds)

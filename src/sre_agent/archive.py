@@ -1,4 +1,4 @@
-"""Reports that were kept, so that evidence can be looked at after the answer has scrolled away."""
+"""Kept reports, so that evidence can be read after the answer has scrolled away."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _INVESTIGATION_ID = re.compile(r"inv-[0-9a-f]{4,32}")
 
 
 def save_report(folder: Path, reply: Reply) -> Path:
-    """Keep the report as JSON and Markdown, readable by its owner only; gives the Markdown file."""
+    """Keep the report as JSON and Markdown, readable by its owner only. Returns the Markdown file; raises Refused."""
     if not _INVESTIGATION_ID.fullmatch(reply.investigation_id):
-        raise Refused(_unknown(reply.investigation_id, folder))
+        raise Refused(_not_kept(folder, f"{reply.investigation_id!r} is not the id of an investigation."))
     markdown = folder / f"{reply.investigation_id}.md"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path, text in ((markdown.with_suffix(".json"), format_report(reply)), (markdown, reply.markdown)):
             atomic_file.write(path, text.encode(), mode=0o600)
     except OSError as error:
-        raise Refused(_unwritable(folder, str(error))) from error
+        raise Refused(_not_kept(folder, str(error))) from error
     return markdown
 
 
 def format_report(reply: Reply) -> str:
-    """The report for programs."""
+    """Format the report for programs."""
     return json.dumps(reply.report, indent=2, ensure_ascii=False) + "\n"
 
 
 def find_evidence(folder: Path, evidence_id: str) -> Evidence:
-    """The evidence of that id from the reports in `folder`. Raises Refused when it is not there."""
+    """Find evidence by its id in the reports of `folder`. Raises Refused when it is not there."""
     if not _EVIDENCE_ID.fullmatch(evidence_id):
         raise Refused(_not_an_id(evidence_id))
     try:
         report = json.loads((folder / f"{investigation_of(evidence_id)}.json").read_text(encoding="utf-8"))
-        return next(_evidence(record) for record in report["evidence"] if record["id"] == evidence_id)
+        return next(_parse(record) for record in report["evidence"] if record["id"] == evidence_id)
     except FileNotFoundError as error:
         raise Refused(_unknown(evidence_id, folder)) from error
     except StopIteration as error:
@@ -52,13 +52,13 @@ def find_evidence(folder: Path, evidence_id: str) -> Evidence:
 
 
 def format_evidence(record: Evidence, *, as_json: bool) -> str:
-    """One record for the terminal."""
+    """Format one record for the terminal."""
     if as_json:
         return json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n"
     return "\n".join(render_evidence(record)) + "\n"
 
 
-def _evidence(record: Mapping[str, object]) -> Evidence:
+def _parse(record: Mapping[str, object]) -> Evidence:
     arguments = record["arguments"]
     return Evidence(
         id=str(record["id"]),
@@ -74,9 +74,12 @@ def _evidence(record: Mapping[str, object]) -> Evidence:
 def _unknown(evidence_id: str, folder: Path) -> Problem:
     return Problem(
         code="EVIDENCE-UNKNOWN",
-        what=f"{evidence_id} is in no report that was kept here.",
-        why=f"{folder} holds the reports of questions that were asked from this account.",
-        do=("Take an id from a report that sre-agent --prompt printed.", "If it was asked with --output-dir, give the same one again."),
+        what=f"No report in {folder} has the evidence {evidence_id}.",
+        why="That folder holds the reports of the questions that this user asked on this machine.",
+        do=(
+            "Copy an id from a report that sre-agent --prompt printed.",
+            "If the question was asked with --output-dir DIR: sre-agent --output-dir DIR evidence ID",
+        ),
     )
 
 
@@ -94,14 +97,17 @@ def _damaged(folder: Path, evidence_id: str) -> Problem:
         code="REPORT-DAMAGED",
         what=f"The report that holds {evidence_id} can't be read.",
         why=f"{folder / investigation_of(evidence_id)}.json is not a report that this version wrote.",
-        do=("Ask again: sre-agent --prompt …",),
+        do=('Ask again: sre-agent --prompt "What is wrong right now?"',),
     )
 
 
-def _unwritable(folder: Path, reason: str) -> Problem:
+def _not_kept(folder: Path, reason: str) -> Problem:
     return Problem(
         code="REPORT-NOT-KEPT",
-        what="The report could not be kept.",
+        what=f"The report was printed, but it could not be stored in {folder}.",
         why=reason,
-        do=(f"Make {folder} writable, or name another folder with --output-dir.",),
+        do=(
+            f"Make {folder} writable, or name another folder: sre-agent --output-dir DIR --prompt TEXT",
+            "To keep this report, copy it from the terminal: asking again makes a new one.",
+        ),
     )

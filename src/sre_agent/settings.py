@@ -1,4 +1,4 @@
-"""What the assistant is told when it starts: its environment and its one credential."""
+"""The settings of a serving assistant: its environment and its one credential."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sre_agent.reasoner import DEFAULT, REASONERS
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
-
-REASONERS = ("rules",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +26,13 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings. Raises Refused with everything that is missing or wrong, not the first only."""
+    """Read the settings. Raises Refused with everything that is missing or wrong, not with the first only."""
     problems = [_missing(name) for name in _NAMES if not environment.get(name)]
-    problems += [_not_https(name) for name in ("GATEWAY_URL", "OIDC_DISCOVERY_URL") if not _https(environment.get(name, "https://"))]
-    reasoner = environment.get("SRE_REASONER") or REASONERS[0]
+    problems += [_not_https(name) for name in ("GATEWAY_URL", "OIDC_DISCOVERY_URL") if not _is_https(environment.get(name, "https://"))]
+    reasoner = environment.get("SRE_REASONER") or DEFAULT
     if reasoner not in REASONERS:
         problems.append(_unknown_reasoner(reasoner))
-    secret = _credential(environment.get("CREDENTIALS_DIRECTORY", ""), "gateway-client-secret")
+    secret = _read_credential(environment.get("CREDENTIALS_DIRECTORY", ""), "gateway-client-secret")
     if secret is None:
         problems.append(_no_credential("gateway-client-secret"))
     if problems or secret is None:
@@ -44,11 +43,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 _NAMES = ("GATEWAY_URL", "OIDC_DISCOVERY_URL", "GATEWAY_CLIENT_ID", "GATEWAY_SCOPE", "CALLER_CLIENT_ID", "CALLER_SCOPE")
 
 
-def _https(url: str) -> bool:
+def _is_https(url: str) -> bool:
     return url.startswith("https://")
 
 
-def _credential(folder: str, name: str) -> Secret | None:
+def _read_credential(folder: str, name: str) -> Secret | None:
     try:
         return Secret((Path(folder) / name).read_text(encoding="utf-8").strip()) if folder else None
     except OSError:
@@ -59,8 +58,11 @@ def _missing(name: str) -> Problem:
     return Problem(
         code="ASSISTANT-SETTING-MISSING",
         what=f"The assistant's setting {name} is not set.",
-        why="It is read from the environment, which machine.json describes for this service.",
-        do=(f"Set {name}; docs/concepts/contracts.md says to what.",),
+        why="The assistant reads it from its environment, which machine.json describes.",
+        do=(
+            "On the instance, start the assistant by its unit: sudo systemctl restart sre-agent-assistant",
+            f"By hand, set {name}; docs/concepts/contracts.md says to what.",
+        ),
     )
 
 
@@ -68,7 +70,7 @@ def _not_https(name: str) -> Problem:
     return Problem(
         code="ASSISTANT-SETTING-NOT-HTTPS",
         what=f"{name} is not an https address.",
-        why="Tokens are only sent over connections whose certificate was verified.",
+        why="The assistant sends tokens only over connections whose certificate was verified.",
         do=(f"Set {name} to an address that begins with https://.",),
     )
 
@@ -76,9 +78,12 @@ def _not_https(name: str) -> Problem:
 def _unknown_reasoner(name: str) -> Problem:
     return Problem(
         code="ASSISTANT-REASONER-UNKNOWN",
-        what=f"There is no reasoner {name}.",
-        why="SRE_REASONER names one that this release does not have.",
-        do=(f"Set SRE_REASONER to one of: {', '.join(REASONERS)}.",),
+        what=f"This release has no reasoner {name!r}.",
+        why="SRE_REASONER names it.",
+        do=(
+            f"Set SRE_REASONER to one of these: {', '.join(REASONERS)}.",
+            "In a deployment, set assistant.reasoner in config.yaml and run: sre-agent-deploy deploy",
+        ),
     )
 
 
@@ -87,5 +92,8 @@ def _no_credential(name: str) -> Problem:
         code="ASSISTANT-CREDENTIAL-MISSING",
         what=f"The credential {name} can't be read.",
         why="It is a file of that name in $CREDENTIALS_DIRECTORY, as systemd's LoadCredential= provides it.",
-        do=("Start the assistant through its systemd unit, or set CREDENTIALS_DIRECTORY to a folder with that file.",),
+        do=(
+            "On the instance, start the assistant by its unit: sudo systemctl restart sre-agent-assistant",
+            f"By hand, write the secret to a file named {name} and set CREDENTIALS_DIRECTORY to its folder.",
+        ),
     )

@@ -10,6 +10,7 @@ from sre_agent import runtime, transport
 from sre_agent.assistant import Assistant
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
+from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.tokens import BearerAuth, Client, TokenSource
 from sre_core.secret import Secret
 
@@ -22,4 +23,4 @@ def assistant_app(gateway_url: str, issuer: Issuer, authority: Authority) -> Sta
     client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
     gateway_http = transport.create_client(ca_file=ca_file, auth=BearerAuth(TokenSource(http, discovery, client)))
     verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
-    return runtime.build_app(Assistant(gateway_url, gateway_http, http), verifier)
+    return runtime.build_app(Assistant(gateway_url, gateway_http, http, reasoner=Rules()), verifier)

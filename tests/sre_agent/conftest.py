@@ -21,6 +21,8 @@ from agent_issuer import GATEWAY_CLIENT, SCOPES, Issuer
 from sre_agent import transport
 from sre_agent.assistant import Assistant
 from sre_agent.oidc import Discovery
+from sre_agent.reasoner import Reasoner
+from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.report import Report
 from sre_agent.tokens import BearerAuth, Client, TokenSource
 from sre_core.secret import Secret
@@ -50,7 +52,7 @@ def gateway(authority: Authority, issuer: Issuer) -> Iterator[Gateway]:
 def investigate(gateway: Gateway, authority: Authority, issuer: Issuer) -> Investigate:
     """`broken` names targets whose backend answers 500."""
 
-    def ask(recording: str, prompt: str = "What is wrong?", *, broken: Collection[str] = ()) -> Report:
+    def ask(recording: str, prompt: str = "What is wrong?", *, broken: Collection[str] = (), reasoner: Reasoner | None = None) -> Report:
         _, backend = tools_and_backend(recording)
 
         async def some(tool: str, arguments: Mapping[str, Any]) -> tuple[int, str]:
@@ -60,7 +62,8 @@ def investigate(gateway: Gateway, authority: Authority, issuer: Issuer) -> Inves
             http = transport.create_client(ca_file=str(authority.ca_file))
             client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), SCOPES[GATEWAY_CLIENT])
             auth = BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client))
-            assistant = Assistant(gateway.url, transport.create_client(ca_file=str(authority.ca_file), auth=auth), http)
+            gateway_http = transport.create_client(ca_file=str(authority.ca_file), auth=auth)
+            assistant = Assistant(gateway.url, gateway_http, http, reasoner=reasoner or Rules())
             try:
                 return await assistant.investigate(prompt)
             finally:

@@ -24,6 +24,7 @@ from click.testing import CliRunner, Result
 from moto.server import DomainDispatcherApplication, create_backend_app
 
 from sre_agent.cli.root import command
+from sre_core import exit_codes
 
 POISON = {
     "AWS_PROFILE": "does-not-exist",
@@ -216,11 +217,59 @@ def test_a_page_that_is_no_assistant(deployment: Deployment, issuer: Issuer) -> 
     assert done.stderr.splitlines()[1].startswith("ASSISTANT-ANSWER-UNREADABLE")
 
 
-def test_prompt_and_command_together(deployment: Deployment) -> None:
-    """A question beside a command is refused rather than dropped."""
-    done = deployment.invoke("--prompt", "?", "evidence", "inv-00000000-e1")
-    assert done.exit_code == 2
-    assert "--prompt" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--prompt", "?", "evidence", "inv-00000000-e1"], "--prompt"),
+        (["--nonsense"], "--nonsense"),
+        (["evidence"], "ID"),
+        (["ask"], "ask"),
+    ],
+)
+def test_a_wrong_command_line(deployment: Deployment, arguments: list[str], named: str) -> None:
+    """It is refused with what is wrong and the exit code of usage errors (EX_USAGE); a question beside a command is not dropped."""
+    done = deployment.run(*arguments)
+    assert done.returncode == exit_codes.USAGE
+    assert named in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]], ids=["markdown", "json"])
+def test_a_report_that_can_not_be_kept(deployment: Deployment, tmp_path: Path, extra: list[str]) -> None:
+    """It is printed whole, with its evidence, and the Problem says why it is in no file: the answer is not lost with the disk."""
+    (tmp_path / "a-file").write_text("")
+    done = deployment.invoke("--output-dir", str(tmp_path / "a-file" / "reports"), *extra, "--prompt", "What is wrong?")
+    assert done.exit_code == 1
+    assert "REPORT-NOT-KEPT" in done.stderr
+    if extra:
+        assert json.loads(done.stdout)["root_cause"]["service"] == "payment-service"
+    else:
+        assert done.stdout.startswith("# Root cause: payment-service")
+        assert "## Evidence" in done.stdout
+        assert "Next: sre-agent evidence" not in done.stdout
+
+
+INTERRUPTER = """
+import os, signal, sys
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPT_AT"]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupter())
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "sre_agent.cli.root", "sre_core.problem", "sre_agent.ask", "httpx2", "ssl"])
+def test_ctrl_c_while_loading(deployment: Deployment, tmp_path: Path, module: str) -> None:
+    """One line and 130, whatever is being imported: a person who is too quick sees no traceback."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(INTERRUPTER)
+    done = deployment.run("--prompt", "?", PYTHONPATH=str(tmp_path / "site"), INTERRUPT_AT=module)
+    assert done.returncode == exit_codes.INTERRUPTED, done.stderr
+    assert done.stderr.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in done.stderr
 
 
 def test_help_is_cheap() -> None:

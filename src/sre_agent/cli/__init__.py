@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+
 
 def main() -> None:
-    """The entry point of the `sre-agent` script. Ctrl-C is no fault, not even while the program is still loading."""
+    """Run `sre-agent`. The program has nothing to clean up, so Ctrl-C ends it at once, also while it is still loading."""
     try:
+        from sre_core import interrupt
+
+        interrupt.exit_on_ctrl_c()
         from sre_agent.cli.root import main as run
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(INTERRUPTED)
     run()

@@ -1,4 +1,4 @@
-"""The command `sre-agent`: ask the deployed assistant, look at evidence, or be the assistant.
+"""The command `sre-agent`: ask the deployed assistant, show evidence, or serve the assistant.
 
 Imports of more than the standard library and click are late: `--help` must not pay for them.
 """
@@ -10,21 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sre_core import exit_codes
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
+
+if TYPE_CHECKING:
+    from sre_agent.ask import Reply
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the root options said; commands share them."""
+    """The options before the command, which all commands share."""
 
     deployment: str | None
     connection: str | None
     output_dir: Path | None
     as_json: bool
+
+    @property
+    def reports(self) -> Path:
+        """The folder in which reports are kept."""
+        return self.output_dir or state_folder() / "reports"
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,8 +63,8 @@ def command(
     if prompt is None:
         click.echo(context.get_help())
         return
-    with _problems_shown(as_json):
-        _ask(_asked(prompt), context.obj)
+    with _report_problems(as_json):
+        _ask(_parse_prompt(prompt), context.obj)
 
 
 @command.command()
@@ -65,27 +75,30 @@ def evidence(options: Options, evidence_id: str, as_json: bool) -> None:
     """Show one observation: tool, arguments, time and excerpt."""
     from sre_agent import archive
 
-    with _problems_shown(as_json or options.as_json):
-        record = archive.find_evidence(_reports(options), evidence_id)
+    with _report_problems(as_json or options.as_json):
+        record = archive.find_evidence(options.reports, evidence_id)
         click.echo(archive.format_evidence(record, as_json=as_json or options.as_json), nl=False)
 
 
 @command.command()
 @click.option("--socket", required=True, metavar="PATH", help="The Unix socket to answer on.")
 def serve(socket: str) -> None:
-    """Be the assistant (this is what runs on the instance)."""
-    with _problems_shown(as_json=False):
+    """Serve the assistant (this is what runs on the instance)."""
+    with _report_problems(as_json=False):
         from sre_agent.serve import serve as run
 
         run(socket)
 
 
 def main() -> None:
-    """Run a command; what happens outside of any - printing help, a refused output, Ctrl-C - is no traceback either."""
+    """Run a command and turn every way in which it can end into an exit code, without a traceback."""
     try:
         command.main(prog_name="sre-agent", standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(exit_codes.USAGE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -97,29 +110,43 @@ def main() -> None:
             raise
         output.discard_stdout()
         _show((problem,), as_json=False)
-        sys.exit(1)
+        sys.exit(exit_codes.FAILED)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+        click.echo("Interrupted.", err=True)
+        sys.exit(exit_codes.INTERRUPTED)
 
 
 def _ask(prompt: str, options: Options) -> None:
+    """Ask, keep the report, and print it. A report that can't be kept is printed whole, before the Problem."""
     from sre_agent import archive, connection
     from sre_agent.ask import ask
-    from sre_agent.render import cut_evidence
 
     chosen = connection.choose(file=options.connection, deployment=options.deployment, state=state_folder())
     click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
-    answer = ask(chosen, prompt)
-    saved = archive.save_report(_reports(options), answer)
-    click.echo(archive.format_report(answer) if options.as_json else cut_evidence(answer.markdown), nl=False)
+    reply = ask(chosen, prompt)
+    try:
+        saved = archive.save_report(options.reports, reply)
+    except Refused as refused:
+        click.echo(archive.format_report(reply) if options.as_json else reply.markdown, nl=False)
+        # Not as JSON: standard output already holds the report.
+        _show(refused.problems, as_json=False)
+        sys.exit(exit_codes.FAILED)
+    _print_report(reply, saved, options)
+
+
+def _print_report(reply: Reply, saved: Path, options: Options) -> None:
+    from sre_agent.archive import format_report
+    from sre_agent.render import cut_evidence
+
+    click.echo(format_report(reply) if options.as_json else cut_evidence(reply.markdown), nl=False)
     click.echo(f"\nThe whole report, with its evidence, is kept in {saved}", err=True)
-    if answer.citations:
+    if reply.citations:
         flag = f" --output-dir {options.output_dir}" if options.output_dir else ""
-        click.echo(f"Next: sre-agent{flag} evidence {answer.citations[0]}", err=options.as_json)
+        click.echo(f"Next: sre-agent{flag} evidence {reply.citations[0]}", err=options.as_json)
 
 
-def _asked(prompt: str) -> str:
-    """The question as text: what the terminal's character set could not say is shown as a sign, and there must be something."""
+def _parse_prompt(prompt: str) -> str:
+    """The question as text. Bytes that the terminal's character set can't express become a replacement character."""
     text = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not text.strip():
         raise Refused(_no_question())
@@ -135,27 +162,23 @@ def _no_question() -> Problem:
     )
 
 
-def _reports(options: Options) -> Path:
-    return options.output_dir or state_folder() / "reports"
-
-
 @contextmanager
-def _problems_shown(as_json: bool) -> Iterator[None]:
-    """Problems end the command with status 1, and as text or JSON; never as a traceback."""
+def _report_problems(as_json: bool) -> Iterator[None]:
+    """Print Problems as text or JSON and end the command with status 1."""
     try:
         yield
     except Refused as refused:
         _show(refused.problems, as_json)
-        sys.exit(1)
+        sys.exit(exit_codes.FAILED)
     except OSError as error:
         from sre_core import file_error
 
-        # Without a file it is the output that is refused, and it can't tell of itself.
+        # An error without a file is about standard output: `main` handles it, because nothing can be printed there.
         problem = file_error.file_problem(error) if error.filename else None
         if problem is None:
             raise
         _show((problem,), as_json)
-        sys.exit(1)
+        sys.exit(exit_codes.FAILED)
 
 
 def _show(problems: tuple[Problem, ...], as_json: bool) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from sre_agent.evidence import Answer, EvidenceLog, Excerpt
 from sre_agent.finding import CONCLUSION_NEEDS, Finding, Rejected, accept
 from sre_agent.observations import Observations, Runbook
 from sre_agent.reading import part, text
+from sre_agent.reasoner import Inquiry
 from sre_agent.reasoners.rules.diagnose import Diagnosis, RuledOut
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.report import Claim, Confidence, Gap, Report, RootCause, Step
@@ -22,15 +21,6 @@ MOST_MOMENTS = 25
 MOST_CITATIONS = 12
 OF_ONE_KIND = 2
 _NOT_NOW = frozenset({Kind.OLD_RESTARTS, Kind.RESTARTED})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inquiry:
-    """What was asked, and when."""
-
-    prompt: str
-    scope: Scope
-    started_at: datetime
 
 
 def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> Report:
