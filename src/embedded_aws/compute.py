@@ -14,7 +14,7 @@ from embedded_aws.instances.boot import Boot, boot
 from embedded_aws.instances.host import InstanceHost
 from embedded_aws.request import Request
 from embedded_aws.response import Response
-from embedded_aws.strict.replacing import replacing
+from embedded_aws.strict.patching import patch
 from embedded_aws.verifier import Caller
 
 PORT_TAG = "embedded-aws:port-443"
@@ -67,26 +67,26 @@ def _watch_instances() -> None:
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.instances import Instance
 
-    @replacing(EC2Backend, "run_instances")
+    @patch(EC2Backend, "run_instances")
     def run_instances(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         reservation = original(self, *args, **kwargs)
         for instance in reservation.instances:
             _happened(_launched(self, instance))
         return reservation
 
-    @replacing(Instance, "terminate")
+    @patch(Instance, "terminate")
     def terminate(original: Any, self: Any) -> Any:
         before = original(self)
         _happened(lambda host: host.terminated(self.id))
         return before
 
-    @replacing(Instance, "stop")
+    @patch(Instance, "stop")
     def stop(original: Any, self: Any) -> Any:
         before = original(self)
         _happened(lambda host: host.stopped(self.id))
         return before
 
-    @replacing(Instance, "start")
+    @patch(Instance, "start")
     def start(original: Any, self: Any) -> Any:
         before = original(self)
         _happened(lambda host: host.started(self.id))
@@ -107,13 +107,13 @@ def _launched(ec2: Any, instance: Any) -> Happening:
 def _watch_addresses() -> None:
     from moto.ec2.models import EC2Backend
 
-    @replacing(EC2Backend, "allocate_address")
+    @patch(EC2Backend, "allocate_address")
     def allocate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         address = original(self, *args, **kwargs)
         _happened(_allocated(address))
         return address
 
-    @replacing(EC2Backend, "associate_address")
+    @patch(EC2Backend, "associate_address")
     def associate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         address = original(self, *args, **kwargs)
         instance = address.instance or address.eni.instance
@@ -121,14 +121,14 @@ def _watch_addresses() -> None:
             _happened(lambda host: host.associated(address.id, instance.id))
         return address
 
-    @replacing(EC2Backend, "disassociate_address")
+    @patch(EC2Backend, "disassociate_address")
     def disassociate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
         associated = {address.id for address in self.addresses if address.association_id}
         original(self, *args, **kwargs)
         for allocation_id in associated - {address.id for address in self.addresses if address.association_id}:
             _happened(_disassociated(allocation_id))
 
-    @replacing(EC2Backend, "release_address")
+    @patch(EC2Backend, "release_address")
     def release_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
         before = {address.id for address in self.addresses}
         original(self, *args, **kwargs)

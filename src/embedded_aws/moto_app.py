@@ -14,8 +14,8 @@ from embedded_aws import refusals
 from embedded_aws.request import Request
 from embedded_aws.response import Response
 from embedded_aws.sigv4 import ALGORITHM
-from embedded_aws.strict.replacing import put
-from embedded_aws.strict.s3_bucket_policies import CALLER_ARN
+from embedded_aws.strict.patching import replace
+from embedded_aws.strict.s3 import CALLER_ARN
 from embedded_aws.verifier import Caller
 
 # What belongs to one hop, and what moto's web server adds and AWS does not.
@@ -60,14 +60,14 @@ def _remember(dispatcher: Any) -> None:
     from moto.core import responses, utils
 
     dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
-    put(responses, "method_names_from_class", lru_cache(maxsize=None)(utils.method_names_from_class))
+    replace(responses, "method_names_from_class", lru_cache(maxsize=None)(utils.method_names_from_class))
 
 
 def _forget() -> None:
     """moto keeps whatever it ever made, deleted or not, for a dashboard that nobody reaches here: an AWS that runs for days grows by it."""
     from moto.core.common_models import BaseModel
 
-    put(BaseModel, "__new__", staticmethod(lambda cls, *_, **__: object.__new__(cls)))
+    replace(BaseModel, "__new__", staticmethod(lambda cls, *_, **__: object.__new__(cls)))
 
 
 def _service_app(service: Any) -> Any:

@@ -1,77 +1,54 @@
-"""Where moto is kinder than AWS, it is made as strict: a lenient fake hides exactly the faults that hurt.
+"""Make moto as strict as AWS: a lenient fake hides exactly the faults that hurt in production.
 
-One behaviour per function, each with AWS's own documentation. They replace methods of moto's classes, so they hold
-whichever way a request comes in.
+One function for each behaviour, with AWS's documentation. They replace methods of moto's classes, so they hold for every request.
 """
 
 from __future__ import annotations
 
 from embedded_aws.addresses import LoopbackAddresses
-from embedded_aws.strict import (
-    budgets,
-    budgets_notifications,
-    budgets_tags,
-    cognito_clients,
-    cognito_pools,
-    cognito_resource_servers,
-    cognito_tags,
-    ec2_addresses,
-    ec2_client_tokens,
-    ec2_images,
-    ec2_network_interfaces,
-    ec2_protection,
-    ec2_security_groups,
-    randomness,
-    route53_zones,
-    s3_bucket_policies,
-    s3_buckets,
-    s3_creation_tags,
-    s3_mfa_delete,
-    secretsmanager_names,
-    sts_identity,
-)
+from embedded_aws.strict import budgets, cognito, ec2, randomness, route53, s3, secretsmanager, sts
 
 
 def apply(addresses: LoopbackAddresses) -> None:
     """Replace what differs. Once per process: moto's state is the process's, so a process is one start."""
-    randomness.unpredictable()
-    randomness.request_ids()
-    sts_identity.the_account_itself()
-    sts_identity.session_tokens_are_real()
-    sts_identity.roles_must_exist()
-    ec2_addresses.loopback_only(addresses)
-    ec2_addresses.reverse_dns_locks()
-    ec2_client_tokens.honoured()
-    ec2_client_tokens.found_again()
-    ec2_images.ubuntu_is_there()
-    ec2_network_interfaces.gone_with_their_instance()
-    ec2_network_interfaces.groups_must_exist()
-    ec2_network_interfaces.tagged_at_launch()
-    ec2_protection.stop_protection_keeps_from_termination()
-    ec2_security_groups.in_use_not_deletable()
-    cognito_pools.own_signing_key()
-    cognito_pools.ids_as_long_as_awss()
-    cognito_pools.protected_from_deletion()
-    cognito_pools.domains_are_unique()
-    cognito_pools.own_domains_are_shown_apart()
-    cognito_pools.domain_names_are_checked()
-    cognito_clients.oauth_settings_are_checked()
-    cognito_clients.update_resets_what_it_omits()
-    cognito_resource_servers.complete()
-    cognito_tags.complete()
-    s3_buckets.secure_by_default()
-    s3_buckets.answer_in_their_own_region()
-    route53_zones.ids_begin_with_z()
-    s3_bucket_policies.conditions_evaluated()
-    s3_creation_tags.kept()
-    s3_mfa_delete.honoured()
-    secretsmanager_names.kept_during_recovery()
-    budgets.of_ones_own_account()
-    budgets.values_are_checked()
-    budgets.amounts_are_decimal()
-    budgets.update_replaces()
-    budgets_notifications.checked()
-    budgets_notifications.absent_ones_are_told()
-    budgets_notifications.shown_with_their_state()
-    budgets_notifications.subscribers_complete()
-    budgets_tags.complete()
+    randomness.use_system_randomness()
+    randomness.use_request_ids()
+    sts.identify_account_root()
+    sts.refuse_example_tokens()
+    sts.require_existing_roles()
+    ec2.assign_loopback_addresses(addresses)
+    ec2.lock_addresses_with_reverse_dns()
+    ec2.honour_client_tokens()
+    ec2.filter_by_client_token()
+    ec2.add_ubuntu_images()
+    ec2.delete_interfaces_with_instance()
+    ec2.require_existing_groups()
+    ec2.tag_interfaces_at_launch()
+    ec2.honour_stop_protection()
+    ec2.refuse_deleting_used_groups()
+    cognito.create_own_signing_keys()
+    cognito.shorten_ids()
+    cognito.protect_pools_from_deletion()
+    cognito.require_unique_domains()
+    cognito.show_custom_domains()
+    cognito.validate_domain_names()
+    cognito.validate_oauth_settings()
+    cognito.reset_omitted_client_settings()
+    cognito.add_resource_server_operations()
+    cognito.add_pool_tag_operations()
+    s3.secure_new_buckets()
+    s3.redirect_to_bucket_region()
+    route53.begin_zone_ids_with_z()
+    s3.evaluate_policy_conditions()
+    s3.keep_creation_tags()
+    s3.honour_mfa_delete()
+    secretsmanager.keep_names_during_recovery()
+    budgets.require_own_account()
+    budgets.validate_budgets()
+    budgets.show_decimal_amounts()
+    budgets.add_update_budget()
+    budgets.validate_notifications()
+    budgets.refuse_absent_notifications()
+    budgets.show_notification_states()
+    budgets.add_subscriber_operations()
+    budgets.add_tag_operations()

@@ -1,12 +1,13 @@
-"""Budgets: whose they are, what AWS accepts in one, and how it is shown."""
+"""AWS Budgets: ownership, valid values, notifications, subscribers and tags."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from embedded_aws.strict.replacing import put, replacing
+from embedded_aws.strict.patching import add, patch, replace
 
 _NAME = re.compile(r"(?!.*/action/)[^:\\]{1,100}")
 _AMOUNT = re.compile(r"([0-9]*\.)?[0-9]+")
@@ -14,7 +15,7 @@ _TYPES = ("USAGE", "COST", "RI_UTILIZATION", "RI_COVERAGE", "SAVINGS_PLANS_UTILI
 _UNITS = ("DAILY", "MONTHLY", "QUARTERLY", "ANNUALLY", "CUSTOM")
 
 
-def of_ones_own_account() -> None:
+def require_own_account() -> None:
     """AccountId must be the caller's own; moto keeps budgets for any.
 
     https://docs.aws.amazon.com/cost-management/latest/userguide/billing-permissions-ref.html
@@ -27,30 +28,30 @@ def of_ones_own_account() -> None:
             raise refusal("AccessDeniedException", "You are not authorized to use this operation with the given parameters.")
         return budgets_backends[self.current_account][self.partition]
 
-    put(BudgetsResponse, "backend", property(backend))
+    replace(BudgetsResponse, "backend", property(backend))
 
 
-def values_are_checked() -> None:
+def validate_budgets() -> None:
     """Name, type, time unit and amount are ones that the API's model allows; botocore sends any and moto keeps them.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Budget.html
     """
     from moto.budgets.models import Budget
 
-    @replacing(Budget, "__init__")
+    @patch(Budget, "__init__")
     def __init__(original: Any, self: Any, budget: Mapping[str, Any], notifications: Any) -> None:  # noqa: N807  # it is one
-        _check(budget)
+        _validate_budget(budget)
         original(self, dict(budget), notifications)
 
 
-def amounts_are_decimal() -> None:
+def show_decimal_amounts() -> None:
     """A limit of `50` is shown as `50.0`, so whoever compares texts sees a difference that there is not.
 
     https://docs.aws.amazon.com/cli/latest/reference/budgets/describe-budgets.html#examples
     """
     from moto.budgets.models import Budget
 
-    @replacing(Budget, "to_dict")
+    @patch(Budget, "to_dict")
     def to_dict(original: Any, self: Any) -> dict[str, Any]:
         shown: dict[str, Any] = original(self)
         limit = shown.get("BudgetLimit", {})
@@ -59,7 +60,7 @@ def amounts_are_decimal() -> None:
         return shown
 
 
-def update_replaces() -> None:
+def add_update_budget() -> None:
     """UpdateBudget, which moto lacks, replaces everything but the name; notifications and tags stay.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_UpdateBudget.html
@@ -69,14 +70,14 @@ def update_replaces() -> None:
 
     def update_budget(self: Any) -> str:
         wanted = self._get_param("NewBudget")
-        known = found(self.backend, self.current_account, wanted["BudgetName"])
+        known = find_budget(self.backend, self.current_account, wanted["BudgetName"])
         known.budget = Budget(wanted, []).budget
         return "{}"
 
-    put(BudgetsResponse, "update_budget", update_budget)
+    add(BudgetsResponse, "update_budget", update_budget)
 
 
-def found(backend: Any, account_id: str, name: str) -> Any:
+def find_budget(backend: Any, account_id: str, name: str) -> Any:
     """The budget of this name. Raises NotFoundException."""
     budget = backend.budgets[account_id].get(name)
     if budget is None:
@@ -91,17 +92,200 @@ def refusal(code: str, message: str) -> Exception:
     return JsonRESTError(code, message)
 
 
-def invalid(place: str, rule: str) -> Exception:
+def invalid_value(place: str, rule: str) -> Exception:
     """What a value that the model does not allow is told."""
     return refusal("InvalidParameterException", f"1 validation error detected: Value at '{place}' failed to satisfy constraint: {rule}")
 
 
-def _check(budget: Mapping[str, Any]) -> None:
+def _validate_budget(budget: Mapping[str, Any]) -> None:
     if not _NAME.fullmatch(budget.get("BudgetName", "")):
-        raise invalid("budget.budgetName", f"Member must satisfy regular expression pattern: {_NAME.pattern}")
+        raise invalid_value("budget.budgetName", f"Member must satisfy regular expression pattern: {_NAME.pattern}")
     for field, allowed in (("BudgetType", _TYPES), ("TimeUnit", _UNITS)):
         if budget.get(field) not in allowed:
-            raise invalid(f"budget.{field}", f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+            raise invalid_value(f"budget.{field}", f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     limit = budget.get("BudgetLimit")
     if limit and not _AMOUNT.fullmatch(limit["Amount"]):
-        raise invalid("budget.budgetLimit.amount", f"Member must satisfy regular expression pattern: {_AMOUNT.pattern}")
+        raise invalid_value("budget.budgetLimit.amount", f"Member must satisfy regular expression pattern: {_AMOUNT.pattern}")
+
+
+MOST_NOTIFICATIONS = 10
+_MOST_SUBSCRIBERS = {"EMAIL": 10, "SNS": 1}
+_ENUMS = {
+    "NotificationType": ("ACTUAL", "FORECASTED"),
+    "ComparisonOperator": ("GREATER_THAN", "LESS_THAN", "EQUAL_TO"),
+    "ThresholdType": ("PERCENTAGE", "ABSOLUTE_VALUE"),
+}
+
+
+def validate_notifications() -> None:
+    """A budget has at most ten notifications, no two alike, each with 1-10 e-mail addresses and at most one SNS topic.
+
+    https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Notification.html
+    """
+    from moto.budgets.models import Budget
+
+    @patch(Budget, "__init__")
+    def __init__(original: Any, self: Any, budget: Any, notifications: Sequence[Mapping[str, Any]]) -> None:  # noqa: N807  # it is one
+        original(self, budget, [])
+        for each in notifications:
+            self.add_notification(each["Notification"], each["Subscribers"])
+
+    @patch(Budget, "add_notification")
+    def add_notification(original: Any, self: Any, details: dict[str, Any], subscribers: list[dict[str, str]]) -> None:
+        _validate_notification(details)
+        if any(_is_same(known.details, details) for known in self.notifications):
+            raise refusal("DuplicateRecordException", "Unable to create notification - the notification already exists.")
+        if len(self.notifications) >= MOST_NOTIFICATIONS:
+            raise refusal("CreationLimitExceededException", f"A budget has at most {MOST_NOTIFICATIONS} notifications.")
+        _validate_subscribers(subscribers)
+        original(self, {"ThresholdType": "PERCENTAGE", **details}, list(subscribers))
+
+
+def refuse_absent_notifications() -> None:
+    """Whoever asks for, or deletes, what is not there gets NotFoundException; moto answers 500 or nothing.
+
+    https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DeleteNotification.html
+    """
+    from moto.budgets.models import Budget, BudgetsBackend
+
+    @patch(BudgetsBackend, "describe_notifications_for_budget")
+    def describe_notifications_for_budget(original: Any, self: Any, account_id: str, budget_name: str) -> Any:
+        find_budget(self, account_id, budget_name)
+        return original(self, account_id, budget_name)
+
+    @patch(Budget, "delete_notification")
+    def delete_notification(original: Any, self: Any, details: Mapping[str, Any]) -> None:
+        original(self, _find_notification(self, details).details)
+
+
+def show_notification_states() -> None:
+    """DescribeNotificationsForBudget tells each state, and leaves out the threshold type where it is the usual one.
+
+    https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/budgets/budget.go (findings with real AWS)
+    """
+    from moto.budgets.models import Budget
+
+    @patch(Budget, "get_notifications")
+    def get_notifications(original: Any, self: Any) -> list[dict[str, Any]]:
+        return [_show_notification(details) for details in original(self)]
+
+
+def add_subscriber_operations() -> None:
+    """Subscribers one by one, which moto lacks. Without its last subscriber a notification is gone.
+
+    https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DeleteSubscriber.html
+    """
+    from moto.budgets.responses import BudgetsResponse
+
+    for operation in (describe_subscribers_for_notification, create_subscriber, delete_subscriber):
+        add(BudgetsResponse, operation.__name__, operation)
+
+
+def describe_subscribers_for_notification(self: Any) -> str:
+    return json.dumps({"Subscribers": _requested_notification(self).subscribers})
+
+
+def create_subscriber(self: Any) -> str:
+    notification, subscriber = _requested_notification(self), self._get_param("Subscriber")
+    if subscriber in notification.subscribers:
+        raise refusal("DuplicateRecordException", "Unable to create subscriber - the subscriber already exists.")
+    _validate_subscribers([*notification.subscribers, subscriber])
+    notification.subscribers.append(subscriber)
+    return "{}"
+
+
+def delete_subscriber(self: Any) -> str:
+    notification, subscriber = _requested_notification(self), self._get_param("Subscriber")
+    if subscriber not in notification.subscribers:
+        raise refusal("NotFoundException", "Unable to delete subscriber - the subscriber doesn't exist.")
+    notification.subscribers.remove(subscriber)
+    if not notification.subscribers:
+        _requested_budget(self).delete_notification(notification.details)
+    return "{}"
+
+
+def _requested_budget(response: Any) -> Any:
+    return find_budget(response.backend, response.current_account, response._get_param("BudgetName"))
+
+
+def _requested_notification(response: Any) -> Any:
+    return _find_notification(_requested_budget(response), response._get_param("Notification"))
+
+
+def _find_notification(budget: Any, details: Mapping[str, Any]) -> Any:
+    known = next((each for each in budget.notifications if _is_same(each.details, details)), None)
+    if known is None:
+        raise refusal("NotFoundException", "Unable to get notification - the notification doesn't exist.")
+    return known
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return _identity_of(one) == _identity_of(other)
+
+
+def _identity_of(details: Mapping[str, Any]) -> tuple[Any, ...]:
+    named = (details.get("NotificationType"), details.get("ComparisonOperator"), details.get("ThresholdType", "PERCENTAGE"))
+    return (*named, float(details.get("Threshold", 0)))
+
+
+def _show_notification(details: Mapping[str, Any]) -> dict[str, Any]:
+    usual = ("ThresholdType", "PERCENTAGE")
+    return {key: value for key, value in details.items() if (key, value) != usual} | {"NotificationState": "OK"}
+
+
+def _validate_notification(details: Mapping[str, Any]) -> None:
+    for field, allowed in _ENUMS.items():
+        if details.get(field, allowed[0]) not in allowed:
+            raise invalid_value(f"notification.{field}", f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+
+
+def _validate_subscribers(subscribers: Sequence[Mapping[str, str]]) -> None:
+    if not subscribers:
+        raise invalid_value("subscribers", "Member must have length greater than or equal to 1")
+    for kind in {each["SubscriptionType"] for each in subscribers}:
+        if kind not in _MOST_SUBSCRIBERS:
+            raise invalid_value("subscriber.subscriptionType", f"Member must satisfy enum value set: [{', '.join(_MOST_SUBSCRIBERS)}]")
+        if sum(each["SubscriptionType"] == kind for each in subscribers) > _MOST_SUBSCRIBERS[kind]:
+            raise refusal("CreationLimitExceededException", f"A notification has at most {_MOST_SUBSCRIBERS[kind]} {kind} subscribers.")
+
+
+def add_tag_operations() -> None:
+    """The tags of CreateBudget are kept, and TagResource, UntagResource and ListTagsForResource work; moto has none of it.
+
+    https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_ListTagsForResource.html
+    """
+    from moto.budgets.responses import BudgetsResponse
+
+    @patch(BudgetsResponse, "create_budget")
+    def create_budget(original: Any, self: Any) -> str:
+        answer: str = original(self)
+        made = find_budget(self.backend, self.current_account, self._get_param("Budget")["BudgetName"])
+        made.tags = {tag["Key"]: tag["Value"] for tag in self._get_param("ResourceTags", [])}
+        return answer
+
+    for operation in (list_tags_for_resource, tag_resource, untag_resource):
+        add(BudgetsResponse, operation.__name__, operation)
+
+
+def list_tags_for_resource(self: Any) -> str:
+    return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in _requested_tags(self).items()]})
+
+
+def tag_resource(self: Any) -> str:
+    _requested_tags(self).update({tag["Key"]: tag["Value"] for tag in self._get_param("ResourceTags")})
+    return "{}"
+
+
+def untag_resource(self: Any) -> str:
+    for key in self._get_param("ResourceTagKeys"):
+        _requested_tags(self).pop(key, None)
+    return "{}"
+
+
+def _requested_tags(response: Any) -> dict[str, str]:
+    arn = response._get_param("ResourceARN")
+    own = f"arn:{response.partition}:budgets::{response.current_account}:budget/"
+    if not arn.startswith(own):
+        raise refusal("InvalidParameterException", f"{arn} is not the ARN of a budget of this account.")
+    tags: dict[str, str] = find_budget(response.backend, response.current_account, arn.removeprefix(own)).tags
+    return tags

@@ -6,19 +6,19 @@ import uuid
 from random import SystemRandom
 from typing import Any
 
-from embedded_aws.strict.replacing import put, replacing
+from embedded_aws.strict.patching import patch, replace
 
 
-def unpredictable() -> None:
+def use_system_randomness() -> None:
     """moto draws access keys and app client secrets from a Mersenne Twister, which some hundred outputs give away."""
     from moto.moto_api._internal.moto_random import MotoRandom
 
     source = SystemRandom()
-    put(MotoRandom, "random", lambda _self: source.random())
-    put(MotoRandom, "getrandbits", lambda _self, k: source.getrandbits(k))
+    replace(MotoRandom, "random", lambda _self: source.random())
+    replace(MotoRandom, "getrandbits", lambda _self, k: source.getrandbits(k))
 
 
-def request_ids() -> None:
+def use_request_ids() -> None:
     """Every answer has a request id of its own, a UUID as AWS's are; moto draws 52 letters, or writes one word into all of them."""
     from moto.core import responses
     from moto.core.serialize import SerializationContext
@@ -26,8 +26,8 @@ def request_ids() -> None:
     def for_headers(headers: dict[str, str]) -> str:
         return headers.setdefault("x-amzn-requestid", str(uuid.uuid4()))
 
-    put(responses, "gen_amzn_requestid_long", for_headers)
+    replace(responses, "gen_amzn_requestid_long", for_headers)
 
-    @replacing(SerializationContext, "__init__")
+    @patch(SerializationContext, "__init__")
     def __init__(original: Any, self: Any, request_id: str | None = None) -> None:  # noqa: N807  # it is one
         original(self, request_id or str(uuid.uuid4()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedded_aws.strict.replacing import put, replacing
+from embedded_aws.strict.patching import patch, replace
 
 
-def the_account_itself() -> None:
+def identify_account_root() -> None:
     """GetCallerIdentity answers with the account's root for this start's own key; moto knows only a user of its own.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -15,7 +15,7 @@ def the_account_itself() -> None:
     from moto.iam.models import iam_backends
     from moto.sts.models import STSBackend
 
-    @replacing(STSBackend, "get_caller_identity")
+    @patch(STSBackend, "get_caller_identity")
     def get_caller_identity(original: Any, self: Any, access_key_id: str, region: str) -> Any:
         a_user = iam_backends[self.account_id][self.partition].get_user_from_access_key_id(access_key_id)
         if a_user or self.get_assumed_role_from_access_key(access_key_id):
@@ -23,7 +23,7 @@ def the_account_itself() -> None:
         return self.account_id, f"arn:{self.partition}:iam::{self.account_id}:root", self.account_id
 
 
-def session_tokens_are_real() -> None:
+def refuse_example_tokens() -> None:
     """GetSessionToken and GetFederationToken of moto hand out AWS's published example key, which must never sign here.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html
@@ -34,11 +34,11 @@ def session_tokens_are_real() -> None:
     def refused(_self: Any) -> Any:
         raise STSClientError("AccessDenied", "Session credentials cannot be called with the root account here: use AssumeRole.")
 
-    put(TokenResponse, "get_session_token", refused)
-    put(TokenResponse, "get_federation_token", refused)
+    replace(TokenResponse, "get_session_token", refused)
+    replace(TokenResponse, "get_federation_token", refused)
 
 
-def roles_must_exist() -> None:
+def require_existing_roles() -> None:
     """AssumeRole refuses a role that this account does not have; moto makes a session of any name.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -47,7 +47,7 @@ def roles_must_exist() -> None:
     from moto.sts.exceptions import STSClientError
     from moto.sts.models import STSBackend
 
-    @replacing(STSBackend, "assume_role")
+    @patch(STSBackend, "assume_role")
     def assume_role(original: Any, self: Any, region_name: str, role_session_name: str, role_arn: str, **more: Any) -> Any:
         if all(role.arn != role_arn for role in iam_backends[self.account_id][self.partition].get_roles()):
             raise STSClientError("AccessDenied", f"You are not authorized to perform: sts:AssumeRole on resource: {role_arn}")

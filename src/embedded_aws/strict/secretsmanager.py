@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedded_aws.strict.replacing import replacing
+from embedded_aws.strict.patching import patch
 
 
-def kept_during_recovery() -> None:
+def keep_names_during_recovery() -> None:
     """The name of a secret that is scheduled for deletion is taken until its recovery window ends, and the error says so.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
@@ -15,7 +15,7 @@ def kept_during_recovery() -> None:
     from moto.secretsmanager.exceptions import InvalidRequestException
     from moto.secretsmanager.models import SecretsManagerBackend
 
-    @replacing(SecretsManagerBackend, "create_secret")
+    @patch(SecretsManagerBackend, "create_secret")
     def create_secret(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         taken = self.secrets.get(name)
         if taken and taken.is_deleted():

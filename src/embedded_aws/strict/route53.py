@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedded_aws.strict.replacing import replacing
+from embedded_aws.strict.patching import patch
 
 
-def ids_begin_with_z() -> None:
+def begin_zone_ids_with_z() -> None:
     """A hosted zone's id begins with Z; moto draws fifteen characters of any kind.
 
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHostedZone.html
     """
     from moto.route53 import models
 
-    @replacing(models, "create_route53_zone_id")
+    @patch(models, "create_route53_zone_id")
     def create_route53_zone_id(original: Any, *args: Any, **kwargs: Any) -> str:
         return f"Z{original(*args, **kwargs)[1:]}"

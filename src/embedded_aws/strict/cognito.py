@@ -1,0 +1,223 @@
+"""Amazon Cognito: user pools, domains, app clients, resource servers and tags."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from embedded_aws.strict.patching import add, patch, replace
+
+_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_RESERVED = ("aws", "amazon", "cognito")
+
+
+def create_own_signing_keys() -> None:
+    """Each pool signs with a key of its own, made when it is first needed; moto's is in its package, for everyone to sign with.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+    """
+    from joserfc.jwk import RSAKey
+    from moto.cognitoidp import models
+
+    kept: WeakKeyDictionary[Any, RSAKey] = WeakKeyDictionary()
+
+    def key(pool: Any) -> RSAKey:
+        if pool not in kept:
+            # Two who ask at once get the same: setdefault keeps the first.
+            kept.setdefault(pool, RSAKey.generate_key(2048, auto_kid=True))
+        return kept[pool]
+
+    # moto reads its key anew for each pool, which takes longer than the rest of the pool's making.
+    replace(models, "jwk", SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda _: None)))
+    add(models.CognitoIdpUserPool, "json_web_key", property(key, lambda _pool, _motos: None))
+
+
+def shorten_ids() -> None:
+    """`us-east-1_` and nine letters or digits for a pool, 26 for an app client; moto's are longer than some programs expect.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+    """
+    from moto.cognitoidp.models import CognitoIdpUserPool, CognitoIdpUserPoolClient
+
+    replace(CognitoIdpUserPool, "MAX_ID_LENGTH", property(lambda pool: len(f"{pool.region}_") + 9))
+    replace(CognitoIdpUserPoolClient, "MAX_ID_LENGTH", 26)
+
+
+def protect_pools_from_deletion() -> None:
+    """A pool with a domain is not deleted, nor one with DeletionProtection ACTIVE.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DeleteUserPool.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "delete_user_pool")
+    def delete_user_pool(original: Any, self: Any, user_pool_id: str) -> None:
+        pool = self.describe_user_pool(user_pool_id)
+        if pool.extended_config.get("DeletionProtection") == "ACTIVE":
+            raise InvalidParameterException(
+                "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first."
+            )
+        if pool.domain:
+            raise InvalidParameterException("User pool cannot be deleted. It has a domain configured that should be deleted first.")
+        original(self, user_pool_id)
+
+
+def require_unique_domains() -> None:
+    """A domain prefix belongs to one pool of its region, and a pool has one prefix domain.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "create_user_pool_domain")
+    def create_user_pool_domain(original: Any, self: Any, user_pool_id: str, domain: str, custom_domain_config: Any = None) -> Any:
+        pool = self.describe_user_pool(user_pool_id)
+        if domain in self.user_pool_domains:
+            raise InvalidParameterException("Domain already associated with another user pool.")
+        prefixes = (each for each in self.user_pool_domains.values() if not each.custom_domain_config)
+        if not custom_domain_config and any(each.user_pool_id == pool.id for each in prefixes):
+            raise InvalidParameterException("User pool already has a domain configured.")
+        return original(self, user_pool_id, domain, custom_domain_config)
+
+
+def show_custom_domains() -> None:
+    """A pool has a prefix as its Domain and a domain of its owner's as its CustomDomain; moto shows the first of them as Domain.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+    """
+    from moto.cognitoidp.models import CognitoIdpUserPool
+
+    @patch(CognitoIdpUserPool, "to_json")
+    def to_json(original: Any, self: Any, extended: bool = False) -> Any:
+        shown = original(self, extended)
+        shown.pop("Domain", None)
+        for each in self.backend.user_pool_domains.values():
+            if each.user_pool_id == self.id:
+                shown["CustomDomain" if each.custom_domain_config else "Domain"] = each.domain
+        return shown
+
+
+def validate_domain_names() -> None:
+    """A prefix is of lower case letters, digits and hyphens, and holds none of AWS's own names.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "create_user_pool_domain")
+    def create_user_pool_domain(original: Any, self: Any, user_pool_id: str, domain: str, custom_domain_config: Any = None) -> Any:
+        if not custom_domain_config and not _PREFIX.fullmatch(domain):
+            raise InvalidParameterException(f"1 validation error detected: Value '{domain}' at 'domain' failed to satisfy its pattern")
+        if not custom_domain_config and any(word in domain for word in _RESERVED):
+            raise InvalidParameterException("Domain cannot contain reserved word: " + " or ".join(_RESERVED))
+        return original(self, user_pool_id, domain, custom_domain_config)
+
+
+_STANDARD_SCOPES = frozenset({"phone", "email", "openid", "profile", "aws.cognito.signin.user.admin"})
+_CLIENT_DEFAULTS: dict[str, Any] = {
+    "AllowedOAuthFlowsUserPoolClient": False,
+    "AuthSessionValidity": 3,
+    "EnablePropagateAdditionalUserContextData": False,
+    "EnableTokenRevocation": True,
+    "RefreshTokenValidity": 30,
+}
+
+
+def validate_oauth_settings() -> None:
+    """A scope must exist on a resource server of the pool, and client_credentials needs a client with a secret.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+    """
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "create_user_pool_client")
+    def create_user_pool_client(original: Any, self: Any, user_pool_id: str, generate_secret: bool, extended_config: Any) -> Any:
+        _validate_oauth(self.describe_user_pool(user_pool_id), extended_config, has_secret=generate_secret)
+        return original(self, user_pool_id, generate_secret, extended_config)
+
+
+def reset_omitted_client_settings() -> None:
+    """UpdateUserPoolClient sets every setting that it does not name back to its default; moto keeps them.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPoolClient.html
+    """
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "update_user_pool_client")
+    def update_user_pool_client(original: Any, self: Any, user_pool_id: str, client_id: str, extended_config: Any) -> Any:
+        client = self.describe_user_pool_client(user_pool_id, client_id)
+        _validate_oauth(self.describe_user_pool(user_pool_id), extended_config, has_secret=client.generate_secret)
+        client.extended_config = {**_CLIENT_DEFAULTS, "ClientName": client.extended_config.get("ClientName")}
+        return original(self, user_pool_id, client_id, extended_config)
+
+
+def _validate_oauth(pool: Any, settings: Any, *, has_secret: bool) -> None:
+    from moto.core.exceptions import JsonRESTError
+
+    known = _STANDARD_SCOPES | {
+        f"{server.identifier}/{scope['ScopeName']}" for server in pool.resource_servers.values() for scope in server.scopes or ()
+    }
+    for scope in settings.get("AllowedOAuthScopes") or ():
+        if scope not in known:
+            raise JsonRESTError("ScopeDoesNotExistException", f"Invalid scope requested: {scope}")
+    if "client_credentials" in (settings.get("AllowedOAuthFlows") or ()) and not has_secret:
+        message = "client_credentials flow can not be selected if client does not have a client secret."
+        raise JsonRESTError("InvalidOAuthFlowException", message)
+
+
+def add_resource_server_operations() -> None:
+    """UpdateResourceServer replaces name and scopes; DeleteResourceServer removes them.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateResourceServer.html
+    """
+    from moto.cognitoidp.responses import CognitoIdpResponse
+    from moto.core.responses import ActionResult, EmptyResult
+
+    def update_resource_server(self: Any) -> Any:
+        server = self.backend.describe_resource_server(self._get_param("UserPoolId"), self._get_param("Identifier"))
+        server.name = self._get_param("Name")
+        server.scopes = self._get_param("Scopes") or []
+        return ActionResult({"ResourceServer": server.to_json()})
+
+    def delete_resource_server(self: Any) -> Any:
+        server = self.backend.describe_resource_server(self._get_param("UserPoolId"), self._get_param("Identifier"))
+        del self.backend.describe_user_pool(server.user_pool_id).resource_servers[server.identifier]
+        return EmptyResult()
+
+    add(CognitoIdpResponse, "update_resource_server", update_resource_server)
+    add(CognitoIdpResponse, "delete_resource_server", delete_resource_server)
+
+
+def add_pool_tag_operations() -> None:
+    """TagResource, UntagResource and ListTagsForResource, which moto lacks; DescribeUserPool shows the same tags.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_TagResource.html
+    """
+    from moto.cognitoidp.responses import CognitoIdpResponse
+    from moto.core.responses import ActionResult, EmptyResult
+
+    def tag_resource(self: Any) -> Any:
+        _pool_tags(self).update(self._get_param("Tags"))
+        return EmptyResult()
+
+    def untag_resource(self: Any) -> Any:
+        for key in self._get_param("TagKeys"):
+            _pool_tags(self).pop(key, None)
+        return EmptyResult()
+
+    def list_tags_for_resource(self: Any) -> Any:
+        return ActionResult({"Tags": _pool_tags(self)})
+
+    for operation in (tag_resource, untag_resource, list_tags_for_resource):
+        add(CognitoIdpResponse, operation.__name__, operation)
+
+
+def _pool_tags(response: Any) -> dict[str, str]:
+    pool = response.backend.describe_user_pool(response._get_param("ResourceArn").rpartition("/")[2])
+    tags: dict[str, str] = pool.extended_config.setdefault("UserPoolTags", {})
+    return tags

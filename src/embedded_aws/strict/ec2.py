@@ -1,0 +1,295 @@
+"""Amazon EC2: addresses, client tokens, images, network interfaces, protection and security groups."""
+
+from __future__ import annotations
+
+import copy
+from inspect import signature
+from typing import Any
+
+from embedded_aws.addresses import LoopbackAddresses
+from embedded_aws.strict.patching import add, patch, replace
+from sre_core import clock
+
+
+def assign_loopback_addresses(addresses: LoopbackAddresses) -> None:
+    """Every address of an instance, a network interface and an Elastic IP is a loopback address of this AWS's own."""
+    from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces, instances
+    from moto.ec2.models.subnets import Subnet
+
+    replace(elastic_ip_addresses, "random_ip", addresses.take)
+    replace(elastic_network_interfaces, "random_public_ip", addresses.take)
+    replace(instances, "random_private_ip", addresses.take)
+    replace(Subnet, "get_available_subnet_ip", lambda _self, instance: addresses.take())
+
+    @patch(elastic_network_interfaces, "random_private_ip")
+    def random_private_ip(original: Any, cidr: str | None = None, ipv6: bool = False) -> str:
+        return str(original(cidr, ipv6)) if ipv6 else addresses.take()
+
+    _refuse_chosen_addresses(addresses)
+
+
+def _refuse_chosen_addresses(addresses: LoopbackAddresses) -> None:
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.models.subnets import Subnet
+
+    @patch(Subnet, "request_ip")
+    def request_ip(_original: Any, _self: Any, ip: str, instance: Any) -> None:
+        if not addresses.owns(ip):
+            raise EC2ClientError("InvalidParameterValue", f"{ip} can't be chosen: on one machine, instances have loopback addresses.")
+
+    @patch(EC2Backend, "allocate_address")
+    def allocate_address(original: Any, self: Any, domain: str, address: str | None = None, tags: Any = None) -> Any:
+        if address:
+            raise EC2ClientError("InvalidAddress.NotFound", f"The address {address} does not belong to you.")
+        return original(self, domain, address, tags)
+
+    @patch(EC2Backend, "release_address")
+    def release_address(original: Any, self: Any, address: str | None = None, allocation_id: str | None = None) -> None:
+        found = next((eip for eip in self.addresses if address == eip.public_ip or allocation_id == eip.allocation_id), None)
+        if found and found.association_id:
+            # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html: disassociate it first
+            raise EC2ClientError("InvalidIPAddress.InUse", f"The address {found.public_ip} is in use.")
+        original(self, address, allocation_id)
+        if found:
+            addresses.give_back(found.public_ip)
+
+
+def lock_addresses_with_reverse_dns() -> None:
+    """An address with a reverse DNS record is not released: InvalidAddress.Locked. ModifyAddressAttribute sets one; moto has none.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and …/API_ModifyAddressAttribute.html
+    """
+    from moto.core.responses import ActionResult
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.responses import EC2Response
+
+    def set_to(self: Any, name: str) -> Any:
+        [address] = self.ec2_backend.describe_addresses([self._get_param("AllocationId")])
+        address.ptr_record = name
+        shown = {"AllocationId": address.allocation_id, "PublicIp": address.public_ip, "PtrRecord": name}
+        return ActionResult({"Address": shown})
+
+    add(EC2Response, "modify_address_attribute", lambda self: set_to(self, self._get_param("DomainName", "")))
+    add(EC2Response, "reset_address_attribute", lambda self: set_to(self, ""))
+
+    @patch(EC2Backend, "release_address")
+    def release_address(original: Any, self: Any, address: str | None = None, allocation_id: str | None = None) -> None:
+        found = [eip for eip in self.addresses if address == eip.public_ip or allocation_id == eip.allocation_id]
+        if any(getattr(eip, "ptr_record", "") for eip in found):
+            raise EC2ClientError("InvalidAddress.Locked", "The specified elastic IP address cannot be released from your account.")
+        original(self, address, allocation_id)
+
+
+def honour_client_tokens() -> None:
+    """The same token with the same parameters is the same reservation; with others it is IdempotentParameterMismatch.
+
+    https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
+    """
+    from moto.core.responses import ActionResult
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.responses.instances import InstanceResponse
+
+    launched: dict[tuple[str, str], tuple[str, Any]] = {}
+
+    @patch(InstanceResponse, "run_instances")
+    def run_instances(original: Any, self: Any) -> Any:
+        token = self._get_param("ClientToken")
+        if not token:
+            return original(self)
+        parameters = _fingerprint(self)
+        if known := launched.get((self.region, token)):
+            if known[0] != parameters:
+                raise EC2ClientError("IdempotentParameterMismatch", "The client token was used with different parameters.")
+            return ActionResult(known[1])
+        answer = original(self)
+        launched[self.region, token] = (parameters, answer.result)
+        return answer
+
+
+def _fingerprint(response: Any) -> str:
+    """All parameters that say what to launch."""
+    sent = {name: values for name, values in response.data.items() if name not in ("ClientToken", "DryRun")}
+    return repr(sorted(sent.items()))
+
+
+def filter_by_client_token() -> None:
+    """DescribeInstances filters by client token, which is how a launch whose answer was lost is found.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+    """
+    from moto.ec2.utils import filter_dict_attribute_mapping
+
+    filter_dict_attribute_mapping["client-token"] = "client_token"
+
+
+_CANONICAL = "099720109477"
+_IMAGE_PARAMETERS = "/aws/service/canonical/ubuntu/server/"
+_RELEASES = {"22.04": "jammy", "24.04": "noble"}
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
+
+
+def add_ubuntu_images() -> None:
+    """Canonical publishes the ids of Ubuntu's AMIs as public SSM parameters; moto has neither the AMIs nor the parameters.
+
+    https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
+    """
+    from moto.ssm import models as ssm
+
+    @patch(ssm.ParameterDict, "_check_loading_status")
+    def check_loading_status(original: Any, self: Any, key: str) -> None:
+        original(self, key)
+        if not str(key or "").startswith(_IMAGE_PARAMETERS) or any(name.startswith(_IMAGE_PARAMETERS) for name in dict.keys(self)):
+            return
+        for name, image_id in _register_images(self.account_id, self.region_name).items():
+            new_parameter: Any = ssm.Parameter
+            parameter = new_parameter(
+                account_id=self.account_id,
+                name=name,
+                value=image_id,
+                parameter_type="String",
+                description=None,
+                allowed_pattern=None,
+                keyid=None,
+                last_modified_date=clock.now().timestamp(),
+                version=1,
+                data_type="aws:ec2:image",
+            )
+            dict.__setitem__(self, name, [parameter])
+
+
+def _register_images(account_id: str, region: str) -> dict[str, str]:
+    """Put the images in EC2; each parameter's name with its image's id."""
+    from moto.ec2.models import ec2_backends
+
+    ec2 = ec2_backends[account_id][region]
+    return {
+        f"{_IMAGE_PARAMETERS}{version}/stable/current/{spelling}/hvm/{volume}/ami-id": _new_image(ec2, name, version, spelling).id
+        for version, name in _RELEASES.items()
+        for spelling in _ARCHITECTURES
+        for volume in (("ebs-gp2",) if version == "22.04" else ("ebs-gp3",))
+    }
+
+
+def _new_image(ec2: Any, name: str, version: str, spelling: str) -> Any:
+    from moto.ec2.models.amis import Ami
+    from moto.ec2.utils import random_ami_id
+
+    image = Ami(
+        ec2,
+        random_ami_id(),
+        name=f"ubuntu/images/hvm-ssd/ubuntu-{name}-{version}-{spelling}-server-20261101",
+        owner_id=_CANONICAL,
+        public=True,
+        virtualization_type="hvm",
+        architecture=_ARCHITECTURES[spelling],
+        state="available",
+        root_device_name="/dev/sda1",
+        root_device_type="ebs",
+    )
+    ec2.amis[image.id] = image
+    return image
+
+
+def delete_interfaces_with_instance() -> None:
+    """An interface made by RunInstances goes when its instance does, and an Elastic IP is free again; moto leaves both.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html and …/API_TerminateInstances.html
+    """
+    from moto.ec2.models.instances import Instance
+
+    @patch(Instance, "prep_nics")
+    def prep_nics(original: Any, self: Any, nic_spec: Any, *args: Any, **kwargs: Any) -> None:
+        kept = {int(nic["DeviceIndex"]) for nic in nic_spec if nic.get("NetworkInterfaceId") or nic.get("DeleteOnTermination") is False}
+        original(self, nic_spec, *args, **kwargs)
+        for index, nic in self.nics.items():
+            nic.delete_on_termination = index not in kept
+
+    @patch(Instance, "terminate")
+    def terminate(original: Any, self: Any) -> Any:
+        if self.state == "terminated":
+            return copy.copy(self.instance_state)  # saying it twice is no error
+        for eip in [eip for eip in self.ec2_backend.addresses if eip.instance is self]:
+            self.ec2_backend.disassociate_address(association_id=eip.association_id)
+        return original(self)
+
+
+def require_existing_groups() -> None:
+    """RunInstances refuses security groups that don't exist on its network interfaces too; moto makes them up.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html: InvalidGroup.NotFound
+    """
+    from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError
+    from moto.ec2.models import EC2Backend
+
+    @patch(EC2Backend, "create_network_interface")
+    def create_network_interface(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        # Its callers in moto name their arguments, or don't.
+        asked = signature(original).bind(self, *args, **kwargs).arguments
+        for group_id in asked.get("group_ids") or ():
+            if self.get_security_group_from_id(group_id) is None:
+                raise InvalidSecurityGroupNotFoundError(group_id)
+        return original(self, *args, **kwargs)
+
+
+def tag_interfaces_at_launch() -> None:
+    """RunInstances puts the tags that it is given for `network-interface` on the interfaces it makes; moto drops them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
+    """
+    from moto.ec2.models import EC2Backend
+
+    @patch(EC2Backend, "run_instances")
+    def run_instances(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        tags = dict((kwargs.get("tags") or {}).get("network-interface", {}))
+        reservation = original(self, *args, **kwargs)
+        for nic in (nic for instance in reservation.instances for nic in instance.nics.values()):
+            nic.add_tags(tags)
+        return reservation
+
+
+def honour_stop_protection() -> None:
+    """An instance whose DisableApiStop is set can't be terminated either; moto asks for DisableApiTermination only.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-stop-protection.html
+    """
+    from moto.ec2.exceptions import OperationNotPermitted4
+    from moto.ec2.models import EC2Backend
+
+    @patch(EC2Backend, "terminate_instances")
+    def terminate_instances(original: Any, self: Any, instance_ids: list[str]) -> Any:
+        for instance in self.get_multi_instances_by_id(instance_ids):
+            if str(instance.disable_api_stop).lower() == "true":
+                raise OperationNotPermitted4(instance.id)
+        return original(self, instance_ids)
+
+
+def refuse_deleting_used_groups() -> None:
+    """A group that an interface has, or that another group's rule names, is not deleted: DependencyViolation.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
+    """
+    from moto.ec2.exceptions import DependencyViolationError
+    from moto.ec2.models import EC2Backend
+
+    @patch(EC2Backend, "_delete_security_group")
+    def delete(original: Any, self: Any, vpc_id: str | None, group_id: str) -> Any:
+        if _has_interface(self, group_id) or _is_named_elsewhere(self, group_id):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        return original(self, vpc_id, group_id)
+
+
+def _has_interface(ec2: Any, group_id: str) -> bool:
+    return any(group.id == group_id for eni in ec2.enis.values() for group in eni.group_set) or any(
+        group.id == group_id
+        for reservation in ec2.reservations.values()
+        for instance in reservation.instances
+        for group in instance.security_groups
+        if instance.state != "terminated"
+    )
+
+
+def _is_named_elsewhere(ec2: Any, group_id: str) -> bool:
+    others = (group for groups in ec2.groups.values() for group in groups.values() if group.id != group_id)
+    return any(rule.source_group.get("GroupId") == group_id for group in others for rule in (*group.ingress_rules, *group.egress_rules))
