@@ -78,7 +78,7 @@ def _cleaned_up(asked: Asked, deployment_id: str | None) -> int:
     if found.doomed and not asked.yes:
         _agree(deployment, len(found.doomed), named=deployment_id is not None)
     # Another folder's state file is another lock; the same deployment is the same one.
-    mine = lock.held(lock.of_deployment(deployment), "cleanup")
+    mine = lock.hold_lock(lock.deployment_lock(deployment), "cleanup")
     with mine, observing(as_json=asked.as_json) as observe, interruptible() as stop:
         cleaned = taken_back(place, deployment, store, state, observe, named=named, stop=stop)
     return _told(deployment, cleaned, place, as_json=asked.as_json)
