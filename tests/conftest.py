@@ -14,6 +14,8 @@ import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
+from fixtures import sample
+
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -21,6 +23,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # What a shell without job control starts in the background is deaf to Ctrl-C, and so would be all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the commit choose Hypothesis' examples too, unless `--hypothesis-seed` does."""
+    if config.getoption("hypothesis_seed") is None:
+        config.option.hypothesis_seed = sample.seed()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -61,13 +70,14 @@ def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was tried how often, where that is chosen anew each day or by the machine's leisure."""
+    """Say how much was tried where a run tries a sample only, and which seed chose it."""
     counts: Counter[str] = Counter()
     for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if getattr(report, "when", "") == "call":
             counts.update({what: number for name, (what, number) in report.user_properties if name == "tried"})
     if counts:
         terminalreporter.section("tried")
+        terminalreporter.write_line(f"chosen by SRE_TEST_SEED={sample.seed()}")
         for what, number in sorted(counts.items()):
             terminalreporter.write_line(f"{number:6,} {what}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,10 +17,7 @@ from typing import Any
 from behaviours import lister
 from behaviours.command_line import Desk
 from behaviours.engine import Engine, engine
-
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-# Where nobody waits for it: three times what a developer tries before a commit.
-CI = bool(os.environ.get("CI"))
+from fixtures.sample import THOROUGH
 
 
 class Lane:
@@ -63,8 +59,9 @@ def lane(folder: Path, *options: str, boots: bool = False) -> Iterator[Lane]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def every[P](points: Iterable[P], trial: Callable[[Lane, P], str], folder: Path, lanes: int = 4) -> list[str]:
+def every[P](points: Iterable[P], trial: Callable[[Lane, P], str], folder: Path) -> list[str]:
     """Try every point in one of several lanes; answers what went wrong. A lane in which something did is not used again."""
+    lanes = 4 if THOROUGH else 2
     waiting = iter(list(points))  # a list's iterator gives each to one thread
     numbers = count()
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from behaviours.lanes import THOROUGH, Lane, lane
+from behaviours.lanes import Lane, lane
+from fixtures import sample
 
-# The same weather for every change that is judged; other weather each night.
-SEED = datetime.date.today().toordinal() if THOROUGH else 20261122
+SEED = sample.seed()
 WEATHER = [
     {"kind": "throttle", "probability": 0.02},
     {"kind": "server_error", "probability": 0.02},

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from behaviours.lanes import CI, THOROUGH
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.embedded import EmbeddedAws, end, serve
 from fixtures.engine import Engine, site_of
+from fixtures.sample import THOROUGH
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.plan import Action
 from sre_core import clock
@@ -261,12 +261,12 @@ def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
 
 # In parts, so that every worker may take some.
 @pytest.mark.timeout(3 * 3600)
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(4 if THOROUGH else 1))
 def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:
     """Killed, changed, forgotten, repaired and removed in any order and weather: never two of a thing, never somebody else's, never
     a rest.
     """
-    runs, steps = (250, 12) if THOROUGH else (25 if CI else 8, 8)
+    runs, steps = (250, 12) if THOROUGH else (12, 8)
     as_many = settings(max_examples=runs, stateful_step_count=steps, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine, settings=as_many)
     tried("runs of the state machine", len(machine.runs))

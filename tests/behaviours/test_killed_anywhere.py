@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from behaviours import lister
 from behaviours.command_line import Desk
 from behaviours.engine import Ran, engine
 from behaviours.killed_at import MOMENTS
-from behaviours.lanes import CI, THOROUGH, Lane, every, lane
+from behaviours.lanes import Lane, every, lane
+from fixtures.sample import THOROUGH, sample
 
 type Tried = Callable[[str, int], None]
 
@@ -43,12 +42,9 @@ class Point:
         return {"nth": str(self.nth), "moment": self.moment}
 
 
-def points_of_today(calls: int, endings: Sequence[Literal["resume", "cleanup"]]) -> list[Point]:
-    """Every point, or those whose day it is: a third of them in CI, a ninth elsewhere."""
-    points = [Point(nth, moment, ending) for nth in range(1, calls + 1) for moment in MOMENTS for ending in endings]
-    random.Random(20261122).shuffle(points)
-    days = 1 if THOROUGH else 3 if CI else 9
-    return points[datetime.date.today().toordinal() % days :: days]
+def points(calls: int, endings: Sequence[Literal["resume", "cleanup"]], size: int) -> list[Point]:
+    """Choose this many of all points; a thorough run tries them all."""
+    return sample([Point(nth, moment, ending) for nth in range(1, calls + 1) for moment in MOMENTS for ending in endings], size)
 
 
 @dataclass(frozen=True)
@@ -77,9 +73,9 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
 @pytest.mark.timeout(3600)
 def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
-    points = points_of_today(uncut.calls, ("resume", "cleanup"))
-    faults = every(points, lambda here, point: _deployment(here, point, uncut), tmp_path)
-    tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(points))
+    chosen = points(uncut.calls, ("resume", "cleanup"), 12)
+    faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
+    tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
     assert not faults, "\n\n".join(faults)
 
 
@@ -101,10 +97,10 @@ def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
 @pytest.mark.timeout(3600)
 def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
-    points = points_of_today(uncut.update_calls, ("resume",))
+    chosen = points(uncut.update_calls, ("resume",), 4)
     folders: dict[Lane, Path] = {}
-    faults = every(points, lambda here, point: _update(here, point, uncut, folders), tmp_path, lanes=2)
-    tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(points))
+    faults = every(chosen, lambda here, point: _update(here, point, uncut, folders), tmp_path)
+    tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(chosen))
     assert not faults, "\n\n".join(faults)
 
 
