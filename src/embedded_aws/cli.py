@@ -123,6 +123,7 @@ def _run(parsed: argparse.Namespace) -> int:
     import asyncio
 
     from embedded_aws import server
+    from embedded_aws.strict.patching import MotoMoved
 
     faults = _faults(parsed.faults)
     if isinstance(faults, Problem):
@@ -134,7 +135,10 @@ def _run(parsed: argparse.Namespace) -> int:
         else:
             _report(parsed.ready_fd, daemon.READY)
 
-    asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, faults), ready))
+    try:
+        asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, faults), ready))
+    except MotoMoved as moved:
+        return _refuse(problems.moto_moved(str(moved)))
     return 0
 
 

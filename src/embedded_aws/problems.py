@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 from embedded_aws.registry import Registry
@@ -83,4 +84,14 @@ def does_not_end(found: Registry) -> Problem:
         what=f"Process {found.process.pid} did not end, not even by SIGKILL.",
         why="It belongs to another user, or the system holds it in a call that can't be interrupted.",
         do=(f"Look at it: ps -o pid,user,stat,wchan,command -p {found.process.pid}", "Run `stop` again as its owner."),
+    )
+
+
+def moto_moved(part: str) -> Problem:
+    """Another moto is installed than the one whose private parts this version replaces."""
+    return Problem(
+        code="EMBEDDED-AWS-OTHER-MOTO",
+        what=f"The local AWS can't use moto {version('moto')}: {part}.",
+        why="The local AWS replaces private parts of moto to be as strict as AWS, and they differ in this release of moto.",
+        do=("Install the release that this version was made for: pip install 'sre-agent[local]'", "Run the same command again."),
     )

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.strict import budgets, cognito, ec2, randomness, route53, s3, secretsmanager, sts
+from embedded_aws.strict.patching import MotoMoved
 
 
 def apply(addresses: LoopbackAddresses) -> None:
-    """Replace what differs. Once per process: moto's state is the process's, so a process is one start."""
+    """Replace what differs, once per process: moto's state is the process's. Raises MotoMoved where this moto has other parts."""
+    try:
+        _apply(addresses)
+    except ImportError as error:
+        raise MotoMoved(str(error)) from error
+
+
+def _apply(addresses: LoopbackAddresses) -> None:
     randomness.use_system_randomness()
     randomness.use_request_ids()
     sts.identify_account_root()
