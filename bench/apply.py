@@ -66,29 +66,30 @@ class _Bench:
     """One AWS on this machine, and the blueprint to deploy there."""
 
     def __init__(self, registry_file: Path) -> None:
-        from sre_agent_deploy import run
         from sre_agent_deploy.account import local
         from sre_agent_deploy.account.account import Account
+        from sre_agent_deploy.commands.plan import draw_blueprint
         from sre_agent_deploy.config.load import load
 
         config = load(CONFIG, environ={}, mode="local")
         assert not isinstance(config, tuple), config
         registry = local._parse_registry(registry_file, json.loads(registry_file.read_text()))
         self.config, self.place, self.trace = config, Account(registry.aws(config.aws.region), registry), Trace()
-        drawn = run.drawn(config, self.place, None)
+        drawn = draw_blueprint(config, self.place, None)
         self.wanted = Traced(drawn.deployment, drawn.items, drawn.tags, self.trace)
         for service in SERVICES:
             self.trace.watch(self.place.aws.client(service))
 
     def deploy(self, wanted: Traced, state_file: Path) -> tuple[float, float]:
         """Seconds that applying took, and seconds that its resources took in sum."""
-        from sre_agent_deploy import run
         from sre_agent_deploy.apply import apply
+        from sre_agent_deploy.commands.deploy import open_journal
+        from sre_agent_deploy.commands.plan import plan_deployment
         from sre_agent_deploy.journal.file_store import FileStore
 
         store = FileStore(state_file)
-        journal = run.journal_for(wanted.deployment, config=self.config, config_file=CONFIG, place=self.place, store=store, state=None)
-        plan = run.planned(self.place, wanted, None)
+        journal = open_journal(wanted.deployment, config=self.config, config_file=CONFIG, account=self.place, store=store, state=None)
+        plan = plan_deployment(self.place, wanted, None)
         assert not plan.problems, plan.problems
         self.trace.restart()
         work: list[float] = []
@@ -98,21 +99,21 @@ class _Bench:
 
     def clean_up(self) -> None:
         """Take everything back, by its tags."""
-        from sre_agent_deploy.cleanup import cleanup
+        from sre_agent_deploy.engine.delete import clean_up
 
-        problems = cleanup(self.place.aws, self.wanted.deployment, None).problems
+        problems = clean_up(self.place.aws, self.wanted.deployment, None).problems
         assert not problems, problems
 
     def look(self, state_file: Path) -> tuple[float, int]:
         """Seconds that a survey took which finds nothing to do, and how many mutating calls were made."""
-        from sre_agent_deploy import run
+        from sre_agent_deploy.commands.plan import plan_deployment
         from sre_agent_deploy.journal.file_store import FileStore
         from sre_agent_deploy.journal.state import State
 
         state = FileStore(state_file).load()
         assert isinstance(state, State)
         self.trace.restart()
-        took, plan = _timed(lambda: run.planned(self.place, self.wanted, state))
+        took, plan = _timed(lambda: plan_deployment(self.place, self.wanted, state))
         assert plan.nothing_to_do, plan
         reads = ("Get", "List", "Describe", "Head")
         return took, sum(number for operation, number in self.trace.operations.items() if not operation.startswith(reads))

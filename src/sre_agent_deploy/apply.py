@@ -12,7 +12,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import generations
 from sre_agent_deploy.engine.configure import configure_resource, read_back, wait_until_ready
 from sre_agent_deploy.engine.create import create_resource, find_begun
-from sre_agent_deploy.engine.remove import remove
+from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
@@ -144,7 +144,7 @@ class _Apply:
             ids = (change.id,) if change.id else find_begun(aws, kind, record, self.blueprint.deployment)
             if isinstance(ids, Problem):
                 return ids
-            removed = [remove(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
+            removed = [delete_resource(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
             problem = next(filter(None, removed), None)
             if not problem and record:
                 self.journal.record_phase(record, "gone")

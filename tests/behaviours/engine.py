@@ -110,13 +110,13 @@ def _place(registry: Any) -> Account:
 
 
 def _drawn(config_file: Path, registry: Any) -> tuple[Config, Blueprint]:
-    from sre_agent_deploy import run
     from sre_agent_deploy.account.account import Account
+    from sre_agent_deploy.commands.plan import draw_blueprint
     from sre_agent_deploy.config.load import load
 
     config = load(config_file, environ={}, mode="local")
     assert not isinstance(config, tuple), config
-    return config, run.drawn(config, Account(registry.aws("us-east-1"), registry), None)
+    return config, draw_blueprint(config, Account(registry.aws("us-east-1"), registry), None)
 
 
 def _unharmed(count: int, operation: str, label: str) -> str:
@@ -205,22 +205,23 @@ def _carried_out(order: Mapping[str, str], place: Account, config: Config, wante
 
 
 def _deployed(place: Account, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
-    from sre_agent_deploy import run
+    from sre_agent_deploy.commands.deploy import apply_plan, open_journal
+    from sre_agent_deploy.commands.plan import plan_deployment
 
     file = store.path.with_name("config.yaml")
-    journal = run.journal_for(wanted.deployment, config=config, config_file=file, place=place, store=store, state=state)
-    plan = run.planned(place, wanted, state)
+    journal = open_journal(wanted.deployment, config=config, config_file=file, account=place, store=store, state=state)
+    plan = plan_deployment(place, wanted, state)
     if plan.problems:
         return plan.problems
     journal.begin_run("deploy")
-    return tuple(run.applied(place, wanted, plan, journal, lambda event: None).problems)
+    return tuple(apply_plan(place, wanted, plan, journal, lambda event: None).problems)
 
 
 def _cleaned(place: Account, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
-    from sre_agent_deploy.cleanup import cleanup
+    from sre_agent_deploy.engine.delete import clean_up
     from sre_agent_deploy.journal.journal import Journal
 
-    return tuple(cleanup(place.aws, wanted.deployment, Journal(store, state) if state else None).problems)
+    return tuple(clean_up(place.aws, wanted.deployment, Journal(store, state) if state else None).problems)
 
 
 if __name__ == "__main__":

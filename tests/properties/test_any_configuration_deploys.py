@@ -14,16 +14,20 @@ from hypothesis import strategies as st
 
 from fixtures.any_configuration import Account, account, pairwise_sections, sections
 from fixtures.sample import THOROUGH
-from sre_agent_deploy import run
 from sre_agent_deploy.checks.check import Check, Finding
 from sre_agent_deploy.checks.check import run_checks as checked
+from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.checks.verification.endpoints import Endpoints
 from sre_agent_deploy.checks.verification.suite import verification_checks
-from sre_agent_deploy.cleanup import cleanup
+from sre_agent_deploy.commands.deploy import apply_plan, open_journal
+from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
+from sre_agent_deploy.commands.verify import find_endpoints
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.engine.delete import clean_up
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.plan import Action
+from sre_core import clock
 
 # The rest of the suite asks the machine, which runs nothing here.
 NEEDS_NO_MACHINE = (
@@ -88,19 +92,19 @@ def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Chec
 
 
 def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[Check[Endpoints, Any]]) -> None:
-    assert not failed(run.checked(config, there.place))
-    wanted = run.drawn(config, there.place, None)
-    plan = run.planned(there.place, wanted, None)
+    assert not failed(run_preflight(config, there.place.aws, clock.now()))
+    wanted = draw_blueprint(config, there.place, None)
+    plan = plan_deployment(there.place, wanted, None)
     assert not plan.problems, plan.problems
     store = FileStore(config_file.with_name("state"))
-    journal = run.journal_for(wanted.deployment, config=config, config_file=config_file, place=there.place, store=store, state=None)
+    journal = open_journal(wanted.deployment, config=config, config_file=config_file, account=there.place, store=store, state=None)
     journal.begin_run("deploy")
-    outcome = run.applied(there.place, wanted, plan, journal, lambda _: None)
+    outcome = apply_plan(there.place, wanted, plan, journal, lambda _: None)
     assert not outcome.problems, outcome.problems
-    assert not failed(checked(proofs, run.reached(config, there.place, outcome.outputs)))
-    again = run.planned(there.place, wanted, journal.state)
+    assert not failed(checked(proofs, find_endpoints(config, there.place, outcome.outputs)))
+    again = plan_deployment(there.place, wanted, journal.state)
     assert not [change for change in again.changes if change.action is not Action.KEEP]
-    cleaned = cleanup(there.place.aws, wanted.deployment, journal)
+    cleaned = clean_up(there.place.aws, wanted.deployment, journal)
     assert not cleaned.problems, cleaned.problems
 
 

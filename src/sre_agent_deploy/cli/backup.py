@@ -1,18 +1,23 @@
-"""`backup`: every setting of a deployment in one portable file, without a secret."""
+"""`backup` and `restore`: every setting in one portable file without a secret, and back again."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, state_option
+from sre_agent_deploy.cli.conflicts import chooser, conflict_option, show_differences
+from sre_agent_deploy.cli.options import config_option, json_option, state_option
+from sre_agent_deploy.commands import CONFIG, STATE
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.backup.archive import Archive
     from sre_agent_deploy.backup.keep import Kept
+    from sre_agent_deploy.backup.restore import Restoration
 
 
 @click.command("backup", help="Keep every setting in one portable file with checksums. Secrets are named, never copied.")
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path), help="The file to write (default: among this machine's backups).")
 @click.option("--list", "only_list", is_flag=True, help="List the backups of this machine instead.")
 @json_option
-def command(config_file: Path | None, state_file: Path | None, output: Path | None, only_list: bool, as_json: bool) -> None:
+def backup(config_file: Path | None, state_file: Path | None, output: Path | None, only_list: bool, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.edit.file import read
 
@@ -37,10 +42,10 @@ def command(config_file: Path | None, state_file: Path | None, output: Path | No
         parts = {"hidden": kept.archive.hidden, "environment_names": kept.archive.environment}
         click.echo(json.dumps({"backup": str(kept.path), "sha256": kept.sha256, **parts}))
     else:
-        _told(kept)
+        _show_kept(kept)
 
 
-def _told(kept: Kept) -> None:
+def _show_kept(kept: Kept) -> None:
     click.echo(f"Backup: {kept.path}\nSHA-256: {kept.sha256}")
     for where in kept.archive.hidden:
         click.secho(f"Left out, because it is a secret: {where}", fg="yellow")
@@ -57,3 +62,71 @@ def _list(paths: tuple[Path, ...], *, as_json: bool) -> None:
         click.echo(path)
     if not paths:
         click.echo("There are none yet.", err=True)
+
+
+@click.command("restore", help="Take a configuration back out of a backup, after it was validated and shown.")
+@click.argument("backup_file", metavar="BACKUP", type=click.Path(path_type=Path))
+@config_option
+@state_option
+@click.option("--dry-run", is_flag=True, help="Only validate, and show what would change.")
+@conflict_option
+@json_option
+def restore(
+    *, backup_file: Path, config_file: Path | None, state_file: Path | None, dry_run: bool, conflict: str | None, as_json: bool
+) -> None:
+    from sre_agent_deploy.backup import keep
+    from sre_agent_deploy.backup import restore as restoring
+    from sre_agent_deploy.edit.file import read_if_there
+
+    archive = keep.opened(backup_file)
+    if isinstance(archive, Problem):
+        raise Refused(archive)
+    original = read_if_there(config_file or CONFIG)
+    if isinstance(original, Problem):
+        raise Refused(original)
+    prepared = restoring.prepare(archive, original, environ=os.environ)
+    if isinstance(prepared, tuple):
+        raise Refused(*prepared)
+    _show_differences(prepared, archive, as_json=as_json)
+    if dry_run:
+        return
+    text = restoring.decided(prepared, chooser(conflict))
+    faults = restoring.invalid(original.path, text, os.environ)
+    if faults:
+        raise Refused(*faults)
+    if text == original.text and original.body is not None:
+        _say({"restored": False, "config": str(original.path)}, f"{original.path} stays as it is.", as_json)
+        return
+    kept = keep.rewrite(original, text, state_file or STATE)
+    before = {"backup_of_before": str(kept.path)} if kept else {}
+    said = f"{original.path} is restored." + (f" What it was before: {kept.path}" if kept else "")
+    _say({"restored": True, "config": str(original.path), **before}, said, as_json)
+
+
+def _show_differences(prepared: Restoration, archive: Archive, *, as_json: bool) -> None:
+    missing = _missing_names(prepared.original.path, archive.environment)
+    if as_json:
+        fields = [{"field": each.name, "mine": each.shown()[0], "theirs": each.shown()[1]} for each in prepared.differences]
+        click.echo(json.dumps({"valid": True, "differences": fields, "diff": prepared.diff(), "environment_missing": missing}))
+        return
+    click.echo("The backup is whole, and its configuration is valid.")
+    if prepared.differences:
+        show_differences(prepared.differences)
+        click.echo(f"\n{prepared.diff()}\n")
+    for name in missing:
+        click.secho(f"{name} was set in .env then, and is not now; its value is in no backup.", fg="yellow")
+
+
+def _missing_names(config: Path, names: tuple[str, ...]) -> list[str]:
+    """The variables of the .env file of then that are neither in that of now nor in the environment."""
+    from sre_agent_deploy.config.environment import read_dotenv
+    from sre_agent_deploy.config.read_text import read_text
+
+    dotenv = config.parent / ".env"
+    text = read_text(dotenv) if dotenv.is_file() else ""
+    known = {} if isinstance(text, Problem) else read_dotenv(text)[0]
+    return [name for name in names if name not in known and name not in os.environ]
+
+
+def _say(event: dict[str, object], line: str, as_json: bool) -> None:
+    click.echo(json.dumps(event) if as_json else line)

@@ -7,13 +7,13 @@ import os
 import sys
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.opening import Mode
-from sre_agent_deploy.cli.options import CONFIG, config_option, mode_option
+from sre_agent_deploy.cli.options import config_option, mode_option
 from sre_agent_deploy.cli.render import show_problems
+from sre_agent_deploy.commands import CONFIG, Mode
 
 if TYPE_CHECKING:
     from sre_agent_deploy.doctor.model import Finding
@@ -39,11 +39,11 @@ _TITLES = {
 @config_option
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="The findings as one JSON document on stdout.")
-def command(config_file: Path | None, mode: str | None, as_json: bool) -> None:
+def doctor(config_file: Path | None, mode: Mode | None, as_json: bool) -> None:
     from sre_agent_deploy.doctor.examine import examine
     from sre_agent_deploy.doctor.look import look
 
-    seen = look(config_file or CONFIG, cast("Mode | None", mode), os.environ)
+    seen = look(config_file or CONFIG, mode, os.environ)
     findings = examine(seen)
     in_the_way = [finding for finding in findings if finding.stands_in_the_way]
     if as_json:

@@ -13,7 +13,7 @@ from sre_core.problem import Problem, Refused
 @click.argument("code", required=False)
 @click.option("--list", "listing", is_flag=True, help="Show every code with its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def command(code: str | None, listing: bool, as_json: bool) -> None:
+def explain(code: str | None, listing: bool, as_json: bool) -> None:
     if bool(code) == listing:
         raise click.UsageError("give one code, for example: sre-agent-deploy explain S3-NAME-TAKEN; or --list.")
     _one(code, as_json=as_json) if code else _all(as_json=as_json)

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from sre_agent_deploy.cli.conflicts import chooser, conflict_option
-from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, state_option
+from sre_agent_deploy.cli.options import config_option, json_option, state_option
+from sre_agent_deploy.commands import CONFIG, STATE
 from sre_core.problem import Problem, Refused
 
 
@@ -21,7 +22,7 @@ from sre_core.problem import Problem, Refused
 @click.option("--dry-run", is_flag=True, help="Only show what would move where.")
 @conflict_option
 @json_option
-def command(
+def migrate(
     *, paths: tuple[Path, ...], config_file: Path | None, state_file: Path | None, dry_run: bool, conflict: str | None, as_json: bool
 ) -> None:
     from sre_agent_deploy.backup.restore import invalid

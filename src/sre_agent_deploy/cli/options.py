@@ -7,9 +7,6 @@ from pathlib import Path
 
 import click
 
-CONFIG = Path("config.yaml")
-STATE = Path(".deployment_state")
-
 config_option = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="The configuration file (default: config.yaml)."
 )
@@ -20,13 +17,13 @@ on_failure_option = click.option(
     "--on-failure",
     type=click.Choice(["keep", "rollback"]),
     default="keep",
-    help="What becomes of a failed run: keep it to go on with (default), or go back to what was there before.",
+    help="What to do with a failed run: keep it to continue it (default), or go back to what was there before.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")
 
 
-def length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
-    """An option's length of time. Raises BadParameter on anything else."""
+def parse_length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """Parse an option's length of time. Raises BadParameter on anything else."""
     from sre_agent_deploy.config import duration
 
     found = duration.parsed(text) if text else None

@@ -1,16 +1,15 @@
-"""`plan`: what would change, and why; makes no mutating call. Exit 0 nothing to do, 2 changes, 1 error."""
+"""`plan`, `guide` and `export`: show what a configuration means, without changing anything. `plan` exits with 2 if there are changes."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
-from sre_agent_deploy.cli.opening import opened, say_who_works
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
-from sre_agent_deploy.cli.render import show_plan, show_problems
-from sre_agent_deploy.cli.watching import watched
+from sre_agent_deploy.commands import Request
+from sre_core import exit_codes
 
 
 @click.command("plan", help="Show what a deployment would change, and why; changes nothing.")
@@ -18,13 +17,40 @@ from sre_agent_deploy.cli.watching import watched
 @mode_option
 @state_option
 @json_option
-def command(config_file: Path | None, mode: str | None, state_file: Path | None, as_json: bool) -> None:
-    from sre_agent_deploy.run import drawn, planned
+def plan(*, as_json: bool, **request: Any) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import plan as commands
 
-    # What is waited for is no part of the plan, so it goes to stderr in any case.
-    with opened(config_file, mode, state_file, start=True) as here, watched(here.place, as_json=False) as place:
-        say_who_works(here.store)
-        plan = planned(place, drawn(here.config, place, here.state), here.state)
-    show_plan(plan, as_json=as_json)
-    show_problems(plan.problems, as_json=as_json)
-    sys.exit(1 if plan.problems else 0 if plan.nothing_to_do else 2)
+    # Events are no part of the plan, so they go to stderr in any case.
+    user = Terminal(as_json=as_json, json_events=False)
+    found = commands.plan(Request(**request), user)
+    user.show_plan(found)
+    user.show_problems(found.problems)
+    sys.exit(exit_codes.FAILED if found.problems else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
+
+
+@click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown.")
+@config_option
+@mode_option
+@state_option
+def guide(**request: Any) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import plan as commands
+
+    click.echo(commands.guide(Request(**request), Terminal()))
+
+
+@click.group("export", help="Print the same deployment in another tool's format.")
+def export() -> None:
+    pass
+
+
+@export.command("cloudformation", help="Print a CloudFormation template of the deployment, as JSON.")
+@config_option
+@mode_option
+@state_option
+def cloudformation(**request: Any) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import plan as commands
+
+    click.echo(commands.export_cloudformation(Request(**request), Terminal()))

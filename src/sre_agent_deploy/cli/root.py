@@ -12,27 +12,27 @@ from typing import Any
 
 import click
 
-# Name -> one line of help. The module is imported only when its command is used, so that --help stays quick.
+# Name -> where it is, and one line of help. The module is imported only when its command is used, so that --help stays quick.
 COMMANDS = {
-    "init": "Write a commented config.yaml to begin with, or be asked for it step by step.",
-    "deploy": "Take a configuration to a verified, running deployment.",
-    "validate": "Check a configuration and show every fault in it; changes nothing.",
-    "doctor": "Check variables, programs and credentials that a deployment needs; changes nothing.",
-    "schema": "Print the JSON Schema of config.yaml.",
-    "plan": "Show what a deployment would change, and why; changes nothing.",
-    "resume": "Go on with an interrupted deployment.",
-    "verify": "Prove again that a deployment works, and write the report.",
-    "status": "Show what the last run left, and how to go on.",
-    "history": "Show who did what to a deployment, when, and how it ended.",
-    "unlock": "Take a lock away from an owner that is dead.",
-    "cleanup": "Delete everything of a deployment.",
-    "guide": "Print the steps to make the same deployment in the AWS Console.",
-    "export": "Print the same deployment as a CloudFormation template.",
-    "set": "Change one setting; comments, order and formatting of the rest stay.",
-    "migrate": "Bring older configurations, and the files of the sample, to the current config.yaml.",
-    "backup": "Keep every setting in one portable file, without secrets.",
-    "restore": "Take a configuration back out of a backup, after it was validated and shown.",
-    "explain": "Explain a problem by its code.",
+    "init": ("init.init", "Write a commented config.yaml to begin with, or be asked for it step by step."),
+    "deploy": ("deploy.deploy", "Take a configuration to a verified, running deployment."),
+    "validate": ("validate.validate", "Check a configuration and show every fault in it; changes nothing."),
+    "doctor": ("doctor.doctor", "Check variables, programs and credentials that a deployment needs; changes nothing."),
+    "schema": ("validate.schema", "Print the JSON Schema of config.yaml."),
+    "plan": ("plan.plan", "Show what a deployment would change, and why; changes nothing."),
+    "resume": ("deploy.resume", "Go on with an interrupted deployment."),
+    "verify": ("verify.verify", "Prove again that a deployment works, and write the report."),
+    "status": ("status.status", "Show what the last run left, and how to go on."),
+    "history": ("status.history", "Show who did what to a deployment, when, and how it ended."),
+    "unlock": ("status.unlock", "Take a lock away from an owner that is dead."),
+    "cleanup": ("cleanup.cleanup", "Delete everything of a deployment."),
+    "guide": ("plan.guide", "Print the steps to make the same deployment in the AWS Console."),
+    "export": ("plan.export", "Print the same deployment as a CloudFormation template."),
+    "set": ("set.set_values", "Change one setting; comments, order and formatting of the rest stay."),
+    "migrate": ("migrate.migrate", "Bring older configurations, and the files of the sample, to the current config.yaml."),
+    "backup": ("backup.backup", "Keep every setting in one portable file, without secrets."),
+    "restore": ("backup.restore", "Take a configuration back out of a backup, after it was validated and shown."),
+    "explain": ("explain.explain", "Explain a problem by its code."),
 }
 
 
@@ -45,13 +45,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"sre_agent_deploy.cli.{cmd_name}")
-        command: click.Command = module.command
+        module, _, function = COMMANDS[cmd_name][0].partition(".")
+        command: click.Command = getattr(import_module(f"sre_agent_deploy.cli.{module}"), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

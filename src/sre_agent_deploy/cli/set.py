@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.options import CONFIG, STATE, config_option, json_option, state_option
+from sre_agent_deploy.cli.options import config_option, json_option, state_option
 from sre_agent_deploy.cli.render import show_problems
+from sre_agent_deploy.commands import CONFIG, STATE
 from sre_core.problem import Problem, Refused
 
 
@@ -18,7 +19,7 @@ from sre_core.problem import Problem, Refused
 @config_option
 @state_option
 @json_option
-def command(*, words: tuple[str, ...], config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
+def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.backup.restore import invalid
     from sre_agent_deploy.edit.file import read

@@ -1,84 +1,99 @@
-"""`status`: what the last run left, in which phase, and how to go on; asks AWS nothing, so it answers at once and always."""
+"""`status`, `history` and `unlock`: what the state file says of a deployment."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.opening import gone, remembered
-from sre_agent_deploy.cli.options import json_option, state_option
-from sre_agent_deploy.cli.render import show_lifetime
-from sre_agent_deploy.journal.state import COMPLETE, Run, State
-from sre_agent_deploy.journal.store import Store, state_not_found
-from sre_core.problem import Refused
+from sre_agent_deploy.cli.options import json_option, state_option, yes_option
+from sre_agent_deploy.commands import Request
 
-# How a run ends that left nothing to go on with.
-DONE = (*COMPLETE, "cleaned up", "rolled back")
+if TYPE_CHECKING:
+    from sre_agent_deploy.commands.status import Status
+    from sre_agent_deploy.journal.state import Run
 
 
 @click.command("status", help="Show what the last run left, and how to go on.")
 @state_option
 @json_option
-def command(state_file: Path | None, as_json: bool) -> None:
-    store, state = remembered(state_file)
-    if state is None:
-        raise Refused(state_not_found(store.location, "status"))
-    if state.mode == "local" and state.alive() and not _runs(state):
-        raise Refused(gone(state))
+def status(state_file: Path | None, as_json: bool) -> None:
+    from sre_agent_deploy.commands import status as commands
+
+    found = commands.status(Request(state_file=state_file))
     if as_json:
-        owner = store.lock_owner()
-        click.echo(json.dumps({**state.to_json(), "locked_by": str(owner) if owner else ""}))
+        click.echo(json.dumps({**found.state.to_json(), "locked_by": str(found.owner) if found.owner else ""}))
     else:
-        _show(state, store)
-    sys.exit(0)
+        _show(found)
 
 
-def _runs(state: State) -> bool:
-    from sre_agent_deploy.account import local
+def _show(found: Status) -> None:
+    from sre_agent_deploy.cli.render import show_lifetime
 
-    registry = local.find_running()
-    return registry is not None and registry.start_id == state.aws.get("start_id")
-
-
-def _show(state: State, store: Store) -> None:
-    from sre_agent_deploy import connection, lifetime
-
-    alive = state.alive()
-    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {store.location}")
-    owner = store.lock_owner()
-    if owner:
-        click.echo(f"At work now: {owner}")
-    if not alive:
+    state, last = found.state, found.last_run
+    click.echo(f"Deployment {state.deployment} ({state.mode} mode, account {state.account}, {state.region}); state in {found.place}")
+    if found.owner:
+        click.echo(f"At work now: {found.owner}")
+    if not state.alive():
         click.echo("Nothing exists: it was cleaned up. Next: sre-agent-deploy deploy")
         return
-    for record in alive:
+    for record in state.alive():
         click.echo(f"  {record.phase:11} {record.name:26} {record.id or '(no id yet)'}{'  (named by you)' if record.named else ''}")
-    teller = state.current(lifetime.TELLER)
-    show_lifetime(lifetime.lifetime(teller.outputs) if teller else None)
-    unfinished = [record for record in alive if record.phase != "ready"]
-    last = state.runs[-1] if state.runs else None
+    show_lifetime(found.lifetime)
     if last:
-        click.echo(
-            f"Last run: {last.command} by {last.who} on {last.host}, {last.started} - {last.ended or 'not ended'} {last.result}".rstrip()
-        )
-    if owner:
+        ended = f"{last.started} - {last.ended or 'not ended'} {last.result}"
+        click.echo(f"Last run: {last.command} by {last.who} on {last.host}, {ended}".rstrip())
+    if not found.owner:
+        _show_next_steps(found)
+
+
+def _show_next_steps(found: Status) -> None:
+    if found.unfinished:
+        click.echo(_how_to_finish(found.last_run))
         return
-    if unfinished or (last and last.result not in DONE):
-        click.echo(_way_on(last))
-        return
-    click.echo(f"Verified: {state.valid_verified_at or 'not by the last run; sre-agent-deploy verify looks now'}")
-    file = connection.path_of(state.deployment)
-    if file.exists():
-        click.echo(f"Assistant: {json.loads(file.read_text(encoding='utf-8'))['assistant_url']}")
+    click.echo(f"Verified: {found.state.valid_verified_at or 'not by the last run; sre-agent-deploy verify checks now'}")
+    if found.assistant_url:
+        click.echo(f"Assistant: {found.assistant_url}")
     click.echo('Next: sre-agent --prompt "What is wrong right now?"   (or: verify, plan, cleanup)')
-    click.echo("This is what the last run left; sre-agent-deploy plan looks at what AWS has now.")
+    click.echo("This is what the last run left; sre-agent-deploy plan shows what AWS has now.")
 
 
-def _way_on(last: Run | None) -> str:
-    """What finishes what the last run began: after a cleanup, `resume` would make again what is deleted."""
+def _how_to_finish(last: Run | None) -> str:
+    """Name the command that finishes the last run: after a cleanup, `resume` would create again what is deleted."""
     if last and last.command == "cleanup":
-        return "Not finished. Next: sre-agent-deploy cleanup   (or make it whole again: deploy)"
+        return "Not finished. Next: sre-agent-deploy cleanup   (or complete it again: deploy)"
     return "Not finished. Next: sre-agent-deploy resume   (or: cleanup)"
+
+
+@click.command("history", help="Show who did what to a deployment, when, and how it ended.")
+@state_option
+@json_option
+def history(state_file: Path | None, as_json: bool) -> None:
+    from sre_agent_deploy.commands import status as commands
+
+    found = commands.history(Request(state_file=state_file))
+    if as_json:
+        click.echo(json.dumps({"deployment": found.state.deployment, "runs": [dataclasses.asdict(run) for run in found.state.runs]}))
+        return
+    click.echo(f"Deployment {found.state.deployment}; state in {found.place}. Newest last:")
+    for number, run in enumerate(found.state.runs, start=1):
+        click.echo(f"  {describe_run(run, running=found.owner is not None and number == len(found.state.runs))}")
+
+
+def describe_run(run: Run, *, running: bool) -> str:
+    """Describe one run in one line. A run that neither ended nor is running was killed."""
+    result = run.result or ("at work" if running else "cut short")
+    return f"{run.started}  {run.ended or '-':20}  {run.command:8}  {result:15}  {run.who} on {run.host}"
+
+
+@click.command("unlock", help="Take a lock away from an owner that is dead.")
+@state_option
+@yes_option
+def unlock(state_file: Path | None, yes: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import status as commands
+
+    click.echo(commands.unlock(Request(state_file=state_file), Terminal(yes=yes)))

@@ -1,4 +1,4 @@
-"""`validate`: every fault of a configuration at once; no AWS, no network, unless `--account` asks to look there, too."""
+"""`validate` and `schema`: every fault of a configuration at once, and what a configuration may hold. Offline, without `--account`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.opening import Mode
-from sre_agent_deploy.cli.options import CONFIG, config_option, json_option, mode_option
+from sre_agent_deploy.cli.options import config_option, json_option, mode_option
 from sre_agent_deploy.cli.render import show_problems
+from sre_agent_deploy.commands import CONFIG, Mode, Request
 
 if TYPE_CHECKING:
     from sre_agent_deploy.config.models import Config
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 @mode_option
 @click.option("--account", is_flag=True, help="Also look whether the AWS account can take the deployment; reads only.")
 @json_option
-def command(config_file: Path | None, mode: str | None, account: bool, as_json: bool) -> None:
+def validate(config_file: Path | None, mode: Mode | None, account: bool, as_json: bool) -> None:
     from sre_agent_deploy.config.load import load
 
     path = config_file or CONFIG
-    config = load(path, environ=os.environ, mode=cast("Mode | None", mode))
+    config = load(path, environ=os.environ, mode=mode)
     problems = config if isinstance(config, tuple) else ()
     warnings, suggestions = ((), ()) if isinstance(config, tuple) else _hints(config)
     if as_json:
@@ -44,16 +44,25 @@ def command(config_file: Path | None, mode: str | None, account: bool, as_json: 
     sys.exit(0 if usable else 1)
 
 
-def _account_fits(config_file: Path | None, mode: str | None, *, as_json: bool) -> bool:
+def _account_fits(config_file: Path | None, mode: Mode | None, *, as_json: bool) -> bool:
     """Run preflight for this configuration and show every finding."""
-    from sre_agent_deploy import run
-    from sre_agent_deploy.cli.findings import show_findings
-    from sre_agent_deploy.cli.opening import opened
+    from sre_agent_deploy.checks.preflight.suite import stops_deployment
+    from sre_agent_deploy.cli.render import show_findings
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands.plan import check_account
 
-    with opened(config_file, mode, None, start=True) as here:
-        return show_findings(run.checked(here.config, here.place), as_json=as_json, every=True)
+    findings = check_account(Request(config_file, mode), Terminal(as_json=as_json))
+    show_findings(findings, as_json=as_json, every=True)
+    return not stops_deployment(findings)
 
 
 def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
     result = config.validate()
     return result.warnings, result.suggestions
+
+
+@click.command("schema", help="Print the JSON Schema of config.yaml.")
+def schema() -> None:
+    from sre_agent_deploy.config.template import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

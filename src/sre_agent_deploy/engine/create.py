@@ -8,12 +8,12 @@ from datetime import timedelta
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.engine import ownership
+from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.progress.interrupt import run_interrupted
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Mark, Resource, Waiting
-from sre_agent_deploy.resources import held
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -76,7 +76,7 @@ def _made(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | 
         if not isinstance(made, Problem):
             return made
         refused = made
-        by = held.told(aws, type(wanted), lambda: wanted.natural_id(aws), made)
+        by = explain_refusal(aws, type(wanted), lambda: wanted.natural_id(aws), made)
         if not isinstance(by, Waiting):
             return by
         poll.status = by.for_

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.cleanup import Cleaned
-from sre_agent_deploy.cli.cleanup import left
 from sre_agent_deploy.cli.root import main
+from sre_agent_deploy.commands.cleanup import describe_unfinished
+from sre_agent_deploy.engine.delete import CleanedUp
 from sre_agent_deploy.journal import lock
 from sre_core.problem import Problem
 
@@ -37,9 +37,10 @@ def test_a_deployment_that_is_worked_on(folder: Path, capsys: pytest.CaptureFixt
 
 def test_what_the_same_command_alone_does_not_help() -> None:
     """What is to be done first stands in each problem; a refusal to list is not counted as something that remains."""
-    assert left(Cleaned((), (TOLD,))) == "0 deleted. Why not all is said above: do what stands there, then run the same command again."
+    said = "0 deleted. Not everything could be deleted: fix the problems above, then run the same command again."
+    assert describe_unfinished(CleanedUp((), (TOLD,))) == said
 
 
 def test_a_stop() -> None:
     """How much is left is not known, so no number is told."""
-    assert left(Cleaned((), (TOLD,), stopped=True)) == "0 deleted before the stop."
+    assert describe_unfinished(CleanedUp((), (TOLD,), stopped=True)) == "0 deleted before the stop."

@@ -12,7 +12,8 @@ from datetime import timedelta
 import pytest
 
 from sre_agent_deploy.checks.check import Finding
-from sre_agent_deploy.cli.render import observing, show_plan, show_problems, show_report
+from sre_agent_deploy.cli.render import show_plan, show_problems, show_report
+from sre_agent_deploy.cli.terminal import Terminal
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
 from sre_agent_deploy.progress.events import Event, Wait
 from sre_agent_deploy.report.report import Report
@@ -31,7 +32,7 @@ EVENTS = (STARTED, WAITING, DONE, FAILED)
 def test_on_a_terminal() -> None:
     """What has ended scrolls by; what is under way stands below, with what it waits for and until when."""
     ours, theirs = os.openpty()
-    with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stderr(terminal), observing(as_json=False) as observe:
+    with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stderr(terminal), Terminal().progress() as observe:
         for event in EVENTS[:3]:
             observe(event)
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", _all_of(ours).decode())
@@ -51,7 +52,7 @@ def _all_of(terminal: int) -> bytes:
 
 def test_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     """One line for each end and each wait, on standard error; a beginning alone says nothing."""
-    with observing(as_json=False) as observe:
+    with Terminal().progress() as observe:
         for event in EVENTS:
             observe(event)
     said = capsys.readouterr()
@@ -63,7 +64,7 @@ def test_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     """One JSON document for each event, on standard output; a wait says its kind, its call and its end."""
-    with observing(as_json=True) as observe:
+    with Terminal(as_json=True).progress() as observe:
         for event in EVENTS:
             observe(event)
     started, waiting, done, failed = map(json.loads, capsys.readouterr().out.splitlines())

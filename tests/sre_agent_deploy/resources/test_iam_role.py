@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.answered import refused_once
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine.remove import remove
+from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.later import Text
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
@@ -51,7 +51,7 @@ def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployme
     declared = role(deployment)
     id = born(aws, declared, marked("gateway_role"))
     with refused_once(aws.client("iam"), "DeleteRole", "DeleteConflict", 409):
-        assert remove(aws, IamRole, id, declared.name, deployment) is None
+        assert delete_resource(aws, IamRole, id, declared.name, deployment) is None
     assert IamRole.read(aws, id, declared.name) is None
 
 

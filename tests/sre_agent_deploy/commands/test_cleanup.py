@@ -147,7 +147,7 @@ def test_a_record_that_nobody_here_understands(engine: Engine) -> None:
     cleaned = engine.cleanup()
     assert [problem.code for problem in cleaned.problems] == ["CLEANUP-UNKNOWN-KIND"]
     # Its tag told what it is, whatever the record says.
-    assert {doomed.id for doomed in cleaned.removed} >= {address}
+    assert {entry.id for entry in cleaned.deleted} >= {address}
 
 
 def test_a_listing_that_is_refused(engine: Engine) -> None:
@@ -157,7 +157,7 @@ def test_a_listing_that_is_refused(engine: Engine) -> None:
     with refused(engine.aws, "iam", "ListRoles"):
         cleaned = engine.cleanup(lost=True)
     assert [problem.code for problem in cleaned.problems] == ["AWS-ACCESS-DENIED"]
-    assert {doomed.name for doomed in cleaned.removed} == {"bucket", "address"}
+    assert {entry.name for entry in cleaned.deleted} == {"bucket", "address"}
     assert engine.cleanup(lost=True).problems == ()
 
 

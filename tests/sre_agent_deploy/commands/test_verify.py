@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sre_agent_deploy import run
+from sre_agent_deploy.commands.verify import fill_in_ids
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
@@ -24,5 +24,5 @@ def test_generations_side_by_side(tmp_path: Path) -> None:
     state = State("sre-1", "123456789012", "us-east-1", "local", "c", records=recorded("i-first", "i-second", "i-third"))
     replaced = Change("instance", KIND, Action.REPLACE, "image_id", id="i-second", generation=2, next_generation=3)
     superseded = Change("instance", KIND, Action.DELETE, "a newer generation runs", id="i-first", generation=1)
-    settled = run.settled(Plan("sre-1", (replaced, superseded)), Journal(FileStore(tmp_path / "state"), state))
-    assert [change.id for change in settled.changes] == ["i-third", "i-first"]
+    filled = fill_in_ids(Plan("sre-1", (replaced, superseded)), Journal(FileStore(tmp_path / "state"), state))
+    assert [change.id for change in filled.changes] == ["i-third", "i-first"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fixtures.embedded import EmbeddedAws
-from sre_agent_deploy.cli.opening import opened, remembered
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.user import UNATTENDED
+from sre_agent_deploy.commands.workspace import find_state, open_workspace
 from sre_agent_deploy.journal.state import State, render_state
+from sre_agent_deploy.journal.store import Store
 from sre_core.problem import Refused
 
 STATE = State("sre-1", "123456789012", "us-east-1", "production", "/config.yaml", {"endpoint": "", "start_id": ""})
@@ -29,6 +33,12 @@ def bucket(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return name
 
 
+def remembered(state_file: Path | None, **given: Any) -> tuple[Store, State | None]:
+    """The store and the state that these options find."""
+    located = find_state(Request(state_file=state_file, **given))
+    return located.store, located.state
+
+
 def _config(bucket: str, mode: str, region: str = "us-east-1") -> None:
     sections = {
         "aws": {"account_id": "123456789012", "region": region},
@@ -44,14 +54,14 @@ def test_a_state_that_the_configuration_keeps_in_s3(bucket: str) -> None:
     _config(bucket, "production")
     store, state = remembered(None)
     assert (store.location, state) == (f"s3://{bucket}/sre/state.json", None)
-    assert remembered(Path(f"s3://{bucket}/other"))[0].place == f"s3://{bucket}/other"
-    assert remembered(Path("here"))[0].place == str(Path("here").absolute())
+    assert remembered(Path(f"s3://{bucket}/other"))[0].location == f"s3://{bucket}/other"
+    assert remembered(Path("here"))[0].location == str(Path("here").absolute())
 
 
 def test_local_mode(bucket: str) -> None:
     """It keeps its state on this machine, whatever the configuration says."""
     _config(bucket, "production")
-    assert remembered(None, mode="local")[0].place == str(Path(".deployment_state").absolute())
+    assert remembered(None, mode="local")[0].location == str(Path(".deployment_state").absolute())
 
 
 def test_local_mode_and_a_state_in_s3(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +71,9 @@ def test_local_mode_and_a_state_in_s3(bucket: str, monkeypatch: pytest.MonkeyPat
     elsewhere = Path(f"s3://{bucket}/sre/state.json")
     for given in ({"mode": "local"}, {"config_file": Path("config.yaml")}):
         with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"):
-            remembered(elsewhere, **given)  # type: ignore[arg-type]
-    with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"), opened(None, None, elsewhere, start=True):
+            remembered(elsewhere, **given)
+    located = Request(state_file=elsewhere)
+    with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"), open_workspace(find_state(located), UNATTENDED, start=True):
         pass
 
 
@@ -83,6 +94,6 @@ def test_a_bucket_in_another_region(unbooted: EmbeddedAws, bucket: str, region: 
 def test_no_configuration(bucket: str) -> None:
     """Without one, or with one that has faults, it is the file of this folder."""
     default = str(Path(".deployment_state").absolute())
-    assert remembered(None)[0].place == default
+    assert remembered(None)[0].location == default
     Path("config.yaml").write_text("no: [configuration")
-    assert remembered(None)[0].place == default
+    assert remembered(None)[0].location == default

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.cli.cleaning import configured_for
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.cleanup import config_for_cleanup
+from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.config.operations import RetriesConfig
 from sre_agent_deploy.journal.state import State
 
@@ -18,11 +20,17 @@ def state(config_file: Path) -> State:
     return State("sre-1", "123456789012", "us-east-1", "local", str(config_file), {"endpoint": "", "start_id": ""})
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+
 def test_as_patient_as_the_deployment_was(tmp_path: Path) -> None:
     """Cleanup waits for as long as the configuration says that is taken back, without being told where it is."""
     file = tmp_path / "config.yaml"
     file.write_text(PATIENT)
-    assert configured_for(None, None, state(file)).retries.limits().ready == timedelta(minutes=40)
+    assert config_for_cleanup(find_state(Request()), state(file)).retries.limits().ready == timedelta(minutes=40)
 
 
 @pytest.mark.parametrize("text", ["", "retries: [", PATIENT.replace("40m", "forty minutes")], ids=["gone", "no YAML", "faulty"])
@@ -31,4 +39,4 @@ def test_a_configuration_that_is_of_no_use(tmp_path: Path, text: str) -> None:
     file = tmp_path / "config.yaml"
     if text:
         file.write_text(text)
-    assert configured_for(None, None, state(file)).retries == RetriesConfig()
+    assert config_for_cleanup(find_state(Request()), state(file)).retries == RetriesConfig()

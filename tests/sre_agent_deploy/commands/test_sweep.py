@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sre_agent_deploy.commands.sweep import Seen, Verdict, judge_deployment
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.engine.inventory import Doomed
+from sre_agent_deploy.engine.inventory import Entry
 from sre_agent_deploy.lifetime import TELLER
 from sre_agent_deploy.resources import kinds
-from sre_agent_deploy.sweep import Judged, Seen, judged
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def part(kind: str, name: str = "", *, ttl: str = "24h", age: timedelta | None = timedelta(days=2)) -> Doomed:
-    return Doomed(kinds.by_kind(kind), f"{name or kind}-id", name or kind, 1, ttl, NOW - age if age else None)
+def part(kind: str, name: str = "", *, ttl: str = "24h", age: timedelta | None = timedelta(days=2)) -> Entry:
+    return Entry(kinds.by_kind(kind), f"{name or kind}-id", name or kind, 1, ttl, NOW - age if age else None)
 
 
-def teller(ttl: str = "24h", age: timedelta = timedelta(days=2)) -> Doomed:
+def teller(ttl: str = "24h", age: timedelta = timedelta(days=2)) -> Entry:
     return part("AWS::SecretsManager::Secret", TELLER, ttl=ttl, age=age)
 
 
@@ -32,8 +32,8 @@ WHOLE = (INSTANCE, POOL, BUCKET)
 ADDRESS = part("AWS::EC2::EIP", age=None)
 
 
-def judge(*parts: Doomed, older_than: timedelta = DAY, unseen: str = "", at_work: str = "") -> Judged:
-    return judged(Seen("sre-0123456789", parts, unseen, at_work), NOW, older_than)
+def judge(*parts: Entry, older_than: timedelta = DAY, unseen: str = "", at_work: str = "") -> Verdict:
+    return judge_deployment(Seen("sre-0123456789", parts, unseen, at_work), NOW, older_than)
 
 
 def test_a_deployment_that_outlived_its_ttl() -> None:
@@ -52,15 +52,15 @@ def test_a_deployment_that_outlived_its_ttl() -> None:
         ((teller(ttl="7d"), *WHOLE), "its ttl of 7d is not over"),
         ((teller(), INSTANCE, BUCKET), "its configuration names credentials.user_pool_id"),
         ((teller(), INSTANCE, part("AWS::Cognito::UserPoolClient")), "its configuration names gateway.s3_bucket"),
-        ((INSTANCE, POOL, ROLE), "the secret that tells its ttl was deleted by hand"),
-        ((ROLE,), "it may live in another one"),
+        ((INSTANCE, POOL, ROLE), "the secret with its ttl was deleted by hand"),
+        ((ROLE,), "it may be in another region"),
         ((ADDRESS,), "AWS does not show when"),
         ((POOL, part("AWS::S3::Bucket", ttl="3d")), "its ttl of 3d is not over"),
         ((POOL, part("AWS::S3::Bucket", age=timedelta(hours=1))), "not older than 1d"),
-        ((), "may live in another one"),
+        ((), "may be in another region"),
     ],
 )
-def test_what_stays(parts: tuple[Doomed, ...], because: str) -> None:
+def test_what_stays(parts: tuple[Entry, ...], because: str) -> None:
     """Whatever is not sure to be of no use any more stays, and it is said why."""
     verdict = judge(*parts)
     assert not verdict.delete
@@ -76,7 +76,7 @@ def test_what_cannot_be_judged() -> None:
 @pytest.mark.parametrize(
     "parts", [(POOL,), (POOL, ROLE, ADDRESS), (part("AWS::S3::Bucket"), part("AWS::SecretsManager::Secret", "certificate"))]
 )
-def test_leftovers(parts: tuple[Doomed, ...]) -> None:
+def test_leftovers(parts: tuple[Entry, ...]) -> None:
     """What a killed run left of a temporary deployment says so at its birth, and goes."""
     verdict = judge(*parts)
     assert verdict.delete
@@ -103,10 +103,10 @@ PARTS = st.builds(
 
 
 @given(st.lists(PARTS, max_size=6), st.timedeltas(timedelta(seconds=1), timedelta(days=40)), st.sampled_from(["", "ada"]), st.booleans())
-def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Doomed], older_than: timedelta, at_work: str, blind: bool) -> None:
+def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Entry], older_than: timedelta, at_work: str, blind: bool) -> None:
     """Whatever AWS shows: what goes said that it is temporary, and each creation that counts lies behind both lengths of time."""
     seen = Seen("sre-0123456789", tuple(parts), "a listing was refused" if blind else "", at_work)
-    verdict = judged(seen, NOW, older_than)
+    verdict = judge_deployment(seen, NOW, older_than)
     assert verdict.because
     if verdict.delete:
         length = duration.parsed(verdict.ttl)
@@ -118,7 +118,7 @@ def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Doomed], old
 
 
 @given(st.lists(PARTS, min_size=1, max_size=6), st.timedeltas(timedelta(seconds=1), timedelta(days=40)), st.timedeltas(timedelta(), DAY))
-def test_asking_for_older_ones_deletes_fewer(parts: list[Doomed], older_than: timedelta, more: timedelta) -> None:
+def test_asking_for_older_ones_deletes_fewer(parts: list[Entry], older_than: timedelta, more: timedelta) -> None:
     """A longer --older-than never deletes what a shorter one keeps."""
     seen = Seen("sre-0123456789", tuple(parts))
-    assert judged(seen, NOW, older_than).delete or not judged(seen, NOW, older_than + more).delete
+    assert judge_deployment(seen, NOW, older_than).delete or not judge_deployment(seen, NOW, older_than + more).delete

@@ -8,16 +8,17 @@ import re
 import time
 from datetime import timedelta
 
-from sre_agent_deploy.cli.watching import told_if_slow
+from sre_agent_deploy.cli.terminal import Terminal
+from sre_agent_deploy.commands.workspace import report_if_slow
 
 
 def test_what_takes_long() -> None:
     """It is said what is waited for, and until when; what is over soon says nothing."""
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        with told_if_slow("the AWS of this machine to start", timedelta(minutes=2)):
+        with report_if_slow(Terminal().observe, "the AWS of this machine to start", timedelta(minutes=2)):
             pass
         assert said.getvalue() == ""
-        with told_if_slow("the AWS of this machine to start", timedelta(minutes=2), after=0):
+        with report_if_slow(Terminal().observe, "the AWS of this machine to start", timedelta(minutes=2), after=0):
             deadline = time.monotonic() + 20
             while not said.getvalue() and time.monotonic() < deadline:
                 time.sleep(0.01)

@@ -6,7 +6,8 @@ import pytest
 
 from fixtures.cut import refused
 from fixtures.engine import Engine
-from sre_agent_deploy import deployments
+from sre_agent_deploy.commands.sweep import look_at
+from sre_agent_deploy.engine.inventory import list_deployments
 from sre_agent_deploy.lifetime import TELLER
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 
@@ -19,12 +20,12 @@ def test_whatever_is_left_of_a_deployment_shows_it(engine: Engine, parts: tuple[
     """Each kind that a killed run may leave behind alone is found, by its tags, its name or its path."""
     engine.parts = parts
     engine.deploy()
-    assert engine.id in deployments.shown(engine.aws).ids
-    seen = deployments.seen(engine.aws, engine.id, {}, "")
+    assert engine.id in list_deployments(engine.aws).ids
+    seen = look_at(engine.aws, engine.id, {}, "")
     assert seen
     assert set(parts) <= {part.name for part in seen.parts}
-    assert engine.cleanup().removed
-    assert deployments.seen(engine.aws, engine.id, {}, "") is None
+    assert engine.cleanup().deleted
+    assert look_at(engine.aws, engine.id, {}, "") is None
 
 
 def test_tags_that_are_not_ours(engine: Engine) -> None:
@@ -32,7 +33,7 @@ def test_tags_that_are_not_ours(engine: Engine) -> None:
     made = engine.client("ec2").allocate_address(
         TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": [{"Key": DEPLOYMENT_TAG, "Value": "everything"}]}]
     )
-    assert "everything" not in deployments.shown(engine.aws).ids
+    assert "everything" not in list_deployments(engine.aws).ids
     engine.client("ec2").release_address(AllocationId=made["AllocationId"])
 
 
@@ -45,7 +46,7 @@ def test_a_listing_that_is_refused(engine: Engine, service: str, operation: str,
     engine.parts = (TELLER, "address")
     engine.deploy()
     with refused(engine.aws, service, operation):
-        seen = deployments.seen(engine.aws, engine.id, {}, "")
+        seen = look_at(engine.aws, engine.id, {}, "")
     assert seen
     assert bool(seen.unseen) is matters
 
@@ -55,6 +56,6 @@ def test_a_way_to_find_deployments_that_is_refused(engine: Engine) -> None:
     engine.parts = ("address",)
     engine.deploy()
     with refused(engine.aws, "resourcegroupstaggingapi", "GetResources"):
-        shown = deployments.shown(engine.aws)
+        shown = list_deployments(engine.aws)
     assert engine.id in shown.ids
     assert [problem.code for problem in shown.problems] == ["AWS-ACCESS-DENIED"]

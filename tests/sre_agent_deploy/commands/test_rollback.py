@@ -7,9 +7,9 @@ import pytest
 from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
+from sre_agent_deploy.commands.rollback import RolledBack, roll_back
 from sre_agent_deploy.journal.state import COMPLETE, Result
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.rollback import RolledBack, roll_back
 
 
 def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, RolledBack]:
@@ -25,7 +25,7 @@ def test_a_first_deployment_that_fails(engine: Engine) -> None:
     """It goes back to nothing, and the state says so."""
     outcome, rolled = _failed(engine, "ec2", "RunInstances")
     assert [problem.code for problem in outcome.problems] == ["AWS-ACCESS-DENIED"]
-    assert len(rolled.removed) > 10
+    assert len(rolled.deleted) > 10
     assert not rolled.problems
     assert engine.state
     assert engine.state.alive() == ()
@@ -40,7 +40,7 @@ def test_an_update_that_fails(engine: Engine, result: Result) -> None:
     engine.sections["deployment"] = {"volume_gb": 60}
     outcome, rolled = _failed(engine, "ec2", "AssociateAddress")
     assert outcome.problems
-    assert (rolled.removed, rolled.problems) == (("instance",), ())
+    assert (rolled.deleted, rolled.problems) == (("instance",), ())
     assert engine.id_of("instance") == serving
     engine.sections.clear()
     assert engine.changes() == {}
@@ -68,7 +68,7 @@ def test_an_update_whose_state_was_lost(engine: Engine) -> None:
     for _ in range(2):
         outcome, rolled = _failed(engine, "ec2", "AssociateAddress")
         assert outcome.problems
-        assert (rolled.removed, rolled.problems) == (("instance",), ())
+        assert (rolled.deleted, rolled.problems) == (("instance",), ())
         assert engine.plan().change("instance").id == serving
         assert engine.id_of("bucket") == bucket
     engine.sections.clear()

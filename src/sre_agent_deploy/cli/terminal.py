@@ -1,0 +1,143 @@
+"""The user at a terminal, or behind a pipe: shows what a command reports, asks what it needs to know, and ends with its exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from sre_agent_deploy.cli import render
+from sre_agent_deploy.commands.user import CommandResult, Question, User
+from sre_agent_deploy.progress.events import Event, Observer
+from sre_agent_deploy.progress.interrupt import Stop, interruptible
+from sre_core import exit_codes
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.commands.sweep import Verdicts
+    from sre_agent_deploy.engine.inventory import Inventory
+    from sre_agent_deploy.lifetime import Lifetime
+    from sre_agent_deploy.plan import Plan
+    from sre_agent_deploy.report.report import Report
+
+_writing = threading.Lock()
+
+
+class Terminal(User):
+    """Shows everything. With `as_json`, stdout holds one JSON document per line; events too, unless `json_events` is False."""
+
+    def __init__(self, *, yes: bool = False, as_json: bool = False, json_events: bool = True) -> None:
+        super().__init__(yes=yes)
+        self.as_json = as_json
+        self.json_events = as_json and json_events
+
+    def note(self, line: str) -> None:
+        if not self.as_json:
+            click.echo(line)
+
+    def warn(self, line: str) -> None:
+        click.secho(line, fg="yellow", err=True)
+
+    def show_findings(self, findings: Sequence[Finding]) -> None:
+        render.show_findings(findings, as_json=self.as_json)
+
+    def show_plan(self, plan: Plan) -> None:
+        render.show_plan(plan, as_json=self.as_json)
+
+    def show_lifetime(self, lifetime: Lifetime) -> None:
+        if not self.as_json:
+            render.show_lifetime(lifetime)
+
+    def show_report(self, report: Report) -> None:
+        render.show_report(report, as_json=self.as_json)
+
+    def show_inventory(self, found: Inventory) -> None:
+        render.show_inventory(found)
+
+    def show_verdicts(self, verdicts: Verdicts) -> None:
+        render.show_verdicts(verdicts, as_json=self.as_json)
+
+    def show_problems(self, problems: Iterable[Problem]) -> None:
+        render.show_problems(problems, as_json=self.as_json)
+
+    def observe(self, event: Event) -> None:
+        (_write_json if self.json_events else _write_line)(event)
+
+    @contextmanager
+    def progress(self) -> Iterator[Observer]:
+        """Show events live on a terminal, as plain lines without one, as JSON lines when asked."""
+        if not self.json_events and sys.stderr.isatty():
+            with _live() as observe:
+                yield observe
+        else:
+            yield self.observe
+
+    @contextmanager
+    def stoppable(self) -> Iterator[Stop]:
+        with interruptible() as stop:
+            yield stop
+
+    def confirm(self, question: Question) -> None:
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            super().confirm(question)
+            return
+        for line in question.lines:
+            click.echo(line, err=True)
+        click.confirm(question.text, abort=True, err=True)
+
+
+def end(result: CommandResult, user: Terminal) -> NoReturn:
+    """Show the result of a command and exit with its code."""
+    if user.as_json and result.details:
+        click.echo(json.dumps(dict(result.details)))
+    if not result.success and result.message:
+        click.echo(result.message, err=True)
+    elif result.message and not user.as_json:
+        click.echo(result.message)
+        for number, step in enumerate(result.next_steps):
+            click.echo(f"      {step}" if number else f"\nNext: {step}")
+    sys.exit(exit_codes.DONE if result.success else exit_codes.INTERRUPTED if result.interrupted else exit_codes.FAILED)
+
+
+def _write_json(event: Event) -> None:
+    with _writing:
+        click.echo(json.dumps(event.to_json()))
+
+
+def _write_line(event: Event) -> None:
+    """Write one line to stderr for a wait or an end; a beginning alone says nothing."""
+    if event.step == "started":
+        return
+    with _writing:
+        click.echo(render.event_line(event), err=True)
+
+
+@contextmanager
+def _live() -> Iterator[Observer]:
+    """Let finished steps scroll by, and show those under way below them with what they wait for."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    under_way: dict[str, str] = {}
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+
+        def observe(event: Event) -> None:
+            with _writing:
+                if event.step in ("done", "failed"):
+                    under_way.pop(event.name, None)
+                    live.console.print(Text(render.event_line(event), style="" if event.step == "done" else "red"))
+                else:
+                    under_way[event.name] = event.what + render.until(event)
+                live.update(Text("\n".join(f"  ...  {name:28} {what}" for name, what in under_way.items()), style="dim"))
+
+        yield observe

@@ -1,0 +1,188 @@
+"""`deploy` and `resume`: from a configuration to a verified deployment. Running it again continues, repairs, or finds nothing to do."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from sre_agent_deploy import connection, lifetime
+from sre_agent_deploy.account import local
+from sre_agent_deploy.account.account import Account
+from sre_agent_deploy.apply import Outcome, apply
+from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
+from sre_agent_deploy.commands import CONFIG, Request
+from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
+from sre_agent_deploy.commands.rollback import roll_back
+from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
+from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, prove
+from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.journal import lock
+from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.store import Store, state_not_found
+from sre_agent_deploy.plan import Plan
+from sre_agent_deploy.progress.events import Observer
+from sre_agent_deploy.progress.interrupt import NEVER, Stop
+from sre_agent_deploy.resources.budgets_budget import Budget
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+type OnFailure = Literal["keep", "rollback"]
+
+_DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "already there", "delete": "deleted"}
+
+
+def deploy(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure = "keep") -> CommandResult:
+    """Take a configuration to a verified, running deployment."""
+    return _deploy(find_state(request), user, "deploy", on_failure)
+
+
+def resume(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure = "keep") -> CommandResult:
+    """Continue an interrupted deployment from what its state file says."""
+    located = find_state(request)
+    if located.state is None:
+        raise Refused(state_not_found(located.store.location, "resume"))
+    return _deploy(located.of_deployed(), user, "resume", on_failure)
+
+
+def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -> CommandResult:
+    with open_workspace(located, user, start=True) as opened, opened.store.lock(command), ExitStack() as locks:
+        here = opened.reload_state()
+        findings = run_preflight(here.config, here.account.aws, clock.now())
+        user.show_findings(findings)
+        if stops_deployment(findings):
+            return _not_deployed("Nothing was changed.", *(finding.problem for finding in findings if finding.problem))
+        with watch(here.account, user) as account:
+            wanted = draw_blueprint(here.config, account, here.state)
+        # Another folder's state file is another lock; the same deployment is the same one.
+        locks.enter_context(lock.hold_lock(lock.deployment_lock(wanted.deployment), command))
+        file = here.config_file if located.named else _recorded_file(here.state)
+        journal = open_journal(
+            wanted.deployment, config=here.config, config_file=file, account=here.account, store=here.store, state=here.state
+        )
+        user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
+        with watch(here.account, user) as account:
+            plan = plan_deployment(account, wanted, here.state)
+        if plan.problems:
+            user.show_problems(plan.problems)
+            return _not_deployed("Nothing was changed.", *plan.problems)
+        _confirm_losses(plan, user)
+        journal.begin_run(command)
+        if here.account.registry:
+            local.record_deployment(here.account.registry, wanted.deployment)
+        with watch(here.account, user) as account:
+            outcome = apply_plan(account, wanted, plan, journal, account.aws.progress.observe, stop=account.aws.progress.stop)
+        if not outcome.problems:
+            return _prove_deployed(here, journal, plan, outcome, user)
+        user.show_problems(outcome.problems)
+        if outcome.stopped:
+            return _not_deployed("The run was stopped.", *outcome.problems, interrupted=True)
+        if on_failure == "keep":
+            return _not_deployed(
+                "What was created is recorded: `sre-agent-deploy resume` continues, `cleanup` deletes it.", *outcome.problems
+            )
+        return _roll_back(here, wanted, plan, journal, user)
+
+
+def _recorded_file(state: State | None) -> Path:
+    return Path(state.config_file if state and state.config_file else CONFIG)
+
+
+def open_journal(deployment: str, *, config: Config, config_file: Path, account: Account, store: Store, state: State | None) -> Journal:
+    """Open the journal of this deployment, or begin one. Raises Refused if the state is another deployment's."""
+    if state and state.deployment != deployment and state.alive():
+        raise Refused(_other_deployment(state, deployment, store.location))
+    fresh = State(deployment, account.aws.account_id, account.aws.region, config.mode, str(config_file.absolute()), account.origin())
+    return Journal(store, state if state and state.deployment == deployment else fresh)
+
+
+def _confirm_losses(plan: Plan, user: User) -> None:
+    """Ask before a change that loses data or an address."""
+    losing = [change for change in plan.changes if change.loses and change.action in ("replace", "delete")]
+    if not losing or user.yes:
+        return
+    refusal = _loses(", ".join(f"{change.name} ({change.loses})" for change in losing))
+    user.show_plan(plan)
+    user.confirm(Question(f"This loses {', '.join(f'{change.loses} of {change.name}' for change in losing)}. Continue?", refusal))
+
+
+def apply_plan(account: Account, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER) -> Outcome:
+    """Carry out a plan and record how it ended."""
+    outcome = apply(account.aws, wanted, plan, journal, observe, stop=stop)
+    journal.end_run("interrupted" if outcome.stopped else "failed" if outcome.problems else "applied")
+    return outcome
+
+
+def _roll_back(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal, user: User) -> CommandResult:
+    user.note("\nNot deployed. Rolling back:")
+    with watch(here.account, user) as account:
+        rolled = roll_back(account.aws, wanted, plan, before=here.state, journal=journal, observe=account.aws.progress.observe)
+    journal.end_run("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
+    if not journal.state.alive():
+        local.forget_deployment(wanted.deployment)
+    user.show_problems(rolled.problems)
+    count = len(rolled.deleted)
+    return _not_deployed(f"{count or 'No'} resource{'s' if count != 1 else ''} rolled back.", *rolled.problems, interrupted=rolled.stopped)
+
+
+def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outcome, user: User) -> CommandResult:
+    """Write the connection file, then prove that the deployment works."""
+    endpoints = find_endpoints(here.config, here.account, outcome.outputs)
+    connection.write(plan.deployment, endpoints, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.account)
+    _note_temporary_and_budget(here.account, plan, outcome, user)
+    user.note("Verifying:")
+    report, paths = prove(here.config, fill_in_ids(plan, journal), endpoints, user)
+    if not report.verified:
+        journal.end_run("not verified")
+        return _not_deployed(f"The report is in {paths.markdown}. `sre-agent-deploy verify` checks again.")
+    journal.record_verification()
+    return _deployed(plan, outcome.seconds, endpoints.base_url, str(paths.markdown))
+
+
+def _note_temporary_and_budget(account: Account, plan: Plan, outcome: Outcome, user: User) -> None:
+    if temporary := lifetime.lifetime(outcome.outputs[lifetime.TELLER]):
+        user.show_lifetime(temporary)
+    # The local AWS costs nothing.
+    if not account.registry and any(change.kind == Budget.KIND and change.action == "create" for change in plan.changes):
+        user.note(f"So that the budget counts anything, {Budget.COUNTS_ONCE}.")
+
+
+def _deployed(plan: Plan, seconds: float, url: str, report: str) -> CommandResult:
+    counts = ", ".join(f"{number} {_DONE[action]}" for action, number in plan.count().items() if number)
+    return CommandResult(
+        success=True,
+        component="deployment",
+        message=f"Resources: {counts} ({seconds:.1f} s).\nAssistant: {url}\nReport:    {report}",
+        details={"deployed": plan.deployment, "assistant_url": url, "report": report, "seconds": round(seconds, 1)},
+        next_steps=('sre-agent --prompt "What is wrong right now?"', "sre-agent-deploy status | plan | verify | cleanup"),
+    )
+
+
+def _not_deployed(message: str, *problems: Problem, interrupted: bool = False) -> CommandResult:
+    return CommandResult(
+        success=False, component="deployment", message=f"\nNot deployed. {message}", problems=problems, interrupted=interrupted
+    )
+
+
+def _other_deployment(state: State, deployment: str, path: str) -> Problem:
+    return Problem(
+        code="STATE-OTHER-DEPLOYMENT",
+        what=f"{path} is the state of deployment {state.deployment}; this configuration is deployment {deployment}.",
+        why="A deployment's id derives from account, region and name; one of them has changed.",
+        do=(
+            "Use another state file for this one: --state-file .deployment_state.other",
+            f"Or delete the old one first: `sre-agent-deploy cleanup --deployment-id {state.deployment} --state-file {path}`.",
+        ),
+    )
+
+
+def _loses(what: str) -> Problem:
+    return Problem(
+        code="PLAN-LOSES",
+        what=f"This deployment would lose {what}.",
+        why="Such a change needs a confirmation, and there is no terminal to ask for it.",
+        do=("Show the changes first: `sre-agent-deploy plan`.", "To confirm the loss, add --yes."),
+    )

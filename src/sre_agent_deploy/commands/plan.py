@@ -1,0 +1,71 @@
+"""`plan`, `validate --account`, `guide` and `export`: what a configuration means in an account. Makes no mutating call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sre_agent_deploy.account.account import Account, look_up_account
+from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks.preflight.suite import run_preflight
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.user import UNATTENDED, User
+from sre_agent_deploy.commands.workspace import find_state, open_workspace, warn_if_locked, watch
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.engine.survey import plan_changes
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.plan import Plan
+from sre_core import clock
+
+
+def plan(request: Request, user: User = UNATTENDED) -> Plan:
+    """Compare the configuration with what AWS has now."""
+    with open_workspace(find_state(request), user, start=True) as here, watch(here.account, user) as account:
+        warn_if_locked(here.store, user)
+        return plan_deployment(account, draw_blueprint(here.config, account, here.state), here.state)
+
+
+def check_account(request: Request, user: User = UNATTENDED) -> tuple[Finding, ...]:
+    """Run preflight: every check of the account and the certificate before anything is changed."""
+    with open_workspace(find_state(request), user, start=True) as here:
+        return run_preflight(here.config, here.account.aws, clock.now())
+
+
+def guide(request: Request, user: User = UNATTENDED) -> str:
+    """Write the steps to create the same deployment in the AWS Console, as Markdown."""
+    from sre_agent_deploy.guide.console import markdown
+
+    with _drawn(request, user) as wanted:
+        return markdown(wanted)
+
+
+def export_cloudformation(request: Request, user: User = UNATTENDED) -> str:
+    """Write a CloudFormation template of the deployment, as JSON."""
+    from sre_agent_deploy.guide.cloudformation import render
+
+    with _drawn(request, user) as wanted:
+        return render(wanted)
+
+
+@contextmanager
+def _drawn(request: Request, user: User) -> Iterator[Blueprint]:
+    with open_workspace(find_state(request), user, start=True) as here:
+        yield draw_blueprint(here.config, here.account, here.state)
+
+
+def draw_blueprint(config: Config, account: Account, state: State | None) -> Blueprint:
+    """Draw the blueprint of a configuration for an account. Raises Refused where the account can't be used."""
+    return blueprint(config, look_up_account(config, account, _image_in_use(state)))
+
+
+def _image_in_use(state: State | None) -> str:
+    """The image of the running instance: a newer official image alone is no reason to replace an instance."""
+    record = state.current("instance") if state else None
+    return record.outputs.get("image_id", "") if record else ""
+
+
+def plan_deployment(account: Account, wanted: Blueprint, state: State | None) -> Plan:
+    """Plan the changes from what AWS has now to a blueprint. The state of another deployment says nothing about this one."""
+    return plan_changes(account.aws, wanted, state if state and state.deployment == wanted.deployment else None)

@@ -1,0 +1,96 @@
+"""`--on-failure rollback`: undo what a failed run changed. A first deployment is deleted, an update goes back to what served before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.engine.delete import clean_up, delete_resource
+from sre_agent_deploy.engine.survey import plan_changes
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal.state import Record, State
+from sre_agent_deploy.plan import Action, Plan
+from sre_agent_deploy.progress.events import Observer, ignore_event
+from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
+from sre_agent_deploy.resources import kinds
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """The names of what was deleted, and what could not be rolled back."""
+
+    deleted: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def stopped(self) -> bool:
+        """True if the user stopped it before the end."""
+        return was_interrupted(self.problems)
+
+
+def roll_back(
+    aws: Aws, blueprint: Blueprint, plan: Plan, *, before: State | None, journal: Journal, observe: Observer = ignore_event
+) -> RolledBack:
+    """Undo what a failed run changed. `plan` is the plan of that run, `before` the state before it."""
+    if is_first_run(before, plan):
+        cleaned = clean_up(aws, blueprint.deployment, journal, observe, stop=aws.progress.stop)
+        return RolledBack(tuple(entry.name for entry in cleaned.deleted), cleaned.problems)
+    now = plan_changes(aws, blueprint, journal.state)
+    deleted: list[str] = []
+    problems: list[Problem] = []
+    for record in reversed(created_beside(plan, journal.state, blueprint, now)):
+        if aws.progress.stop.requested:
+            problems.append(run_interrupted())
+            break
+        problem = delete_resource(aws, kinds.by_kind(record.kind), record.id, record.name, blueprint.deployment)
+        if problem:
+            problems.append(problem)
+        else:
+            journal.record_phase(record, "gone")
+            deleted.append(record.name)
+    changed = updated_in_place(plan, now)
+    return RolledBack(tuple(deleted), (*problems, *([_partial(changed)] if changed else [])))
+
+
+def is_first_run(before: State | None, plan: Plan) -> bool:
+    """Return True if everything may be deleted: it was never complete, and this state recorded the creation of each part (pure).
+
+    A state that was lost and rebuilt from tags proves nothing: what the plan found may have served for months.
+    """
+    created = {record.key for record in before.alive() if record.token} if before else set()
+    return _keys_found(plan) <= created and not (before and before.was_complete)
+
+
+def created_beside(plan: Plan, after: State, blueprint: Blueprint, now: Plan) -> tuple[Record, ...]:
+    """The records of what the run created beside what served, unless an older resource refers to it by now (pure)."""
+    found, served = _keys_found(plan), {change.name for change in plan.changes if change.id}
+    made = [record for record in after.alive() if record.id and record.key not in found]
+    beside = [record for record in made if record.name in served]
+    kept = {change.name for change in now.changes if change.action is Action.KEEP} - {record.name for record in made}
+    users = {name: {user for user, needs in blueprint.needs().items() if name in needs} for name in {record.name for record in beside}}
+    return tuple(record for record in beside if not users[record.name] & kept)
+
+
+def _keys_found(plan: Plan) -> set[str]:
+    """The keys of what the plan found, without what the user named."""
+    return {f"{change.name}-{change.generation}" for change in plan.changes if change.id and not change.named}
+
+
+def updated_in_place(plan: Plan, now: Plan) -> tuple[str, ...]:
+    """The names of what the run updated without replacing it (pure)."""
+    kept = {change.name for change in now.changes if change.action is Action.KEEP}
+    return tuple(change.name for change in plan.changes if change.action is Action.UPDATE and change.name in kept)
+
+
+def _partial(changed: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="ROLLBACK-PARTIAL",
+        what=f"Not everything was rolled back: {', '.join(changed)} had been updated in place already.",
+        why="AWS keeps no earlier version of what it updates in place.",
+        do=(
+            "Restore the earlier configuration and deploy it: only these are updated again.",
+            "Or fix what failed and run the same command again; it continues.",
+        ),
+    )

@@ -1,0 +1,97 @@
+"""`status`, `history` and `unlock`: what the state file says of a deployment. They ask AWS nothing, so they answer at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sre_agent_deploy import connection
+from sre_agent_deploy.account import local
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.user import UNATTENDED, Question, User
+from sre_agent_deploy.commands.workspace import find_state, local_aws_gone
+from sre_agent_deploy.journal.lock import Owner
+from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
+from sre_agent_deploy.journal.store import state_not_found
+from sre_agent_deploy.lifetime import TELLER, Lifetime, lifetime
+from sre_core.problem import Problem, Refused
+
+# The results of a run that left nothing to continue.
+DONE = (*COMPLETE, "cleaned up", "rolled back")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the last run left, and the process that works on it now."""
+
+    state: State
+    place: str
+    owner: Owner | None
+    assistant_url: str = ""
+
+    @property
+    def last_run(self) -> Run | None:
+        return self.state.runs[-1] if self.state.runs else None
+
+    @property
+    def unfinished(self) -> bool:
+        """True if the last run left something to continue or to delete."""
+        parts = any(record.phase != "ready" for record in self.state.alive())
+        return parts or bool(self.last_run and self.last_run.result not in DONE)
+
+    @property
+    def lifetime(self) -> Lifetime | None:
+        """How long a temporary deployment is needed."""
+        record: Record | None = self.state.current(TELLER)
+        return lifetime(record.outputs) if record else None
+
+
+def status(request: Request) -> Status:
+    """Say what the last run left. Raises Refused if there is no state, or if its local AWS no longer runs."""
+    located = find_state(request)
+    state = located.state
+    if state is None:
+        raise Refused(state_not_found(located.store.location, "status"))
+    if state.mode == "local" and state.alive() and not _runs(state):
+        raise Refused(local_aws_gone(state))
+    return Status(state, located.store.location, located.store.lock_owner(), _assistant_url(state.deployment))
+
+
+def _runs(state: State) -> bool:
+    """Return True if the local AWS of a state still runs."""
+    registry = local.find_running()
+    return registry is not None and registry.start_id == state.aws.get("start_id")
+
+
+def _assistant_url(deployment: str) -> str:
+    file = connection.path_of(deployment)
+    return str(json.loads(file.read_text(encoding="utf-8"))["assistant_url"]) if file.exists() else ""
+
+
+def history(request: Request) -> Status:
+    """Say who did what to a deployment. Raises Refused if there is no state."""
+    located = find_state(request)
+    if located.state is None:
+        raise Refused(state_not_found(located.store.location, "history"))
+    return Status(located.state, located.store.location, located.store.lock_owner())
+
+
+def unlock(request: Request, user: User = UNATTENDED) -> str:
+    """Take a lock away from an owner that can't release it, and say whose it was. Only locks in S3 outlive their owner."""
+    store = find_state(request).store
+    owner = store.lock_owner()
+    if owner and owner.expires:
+        user.confirm(Question(f"{owner}. Take its lock away?", _owner_may_live(str(owner))))
+    taken = store.unlock()
+    if isinstance(taken, Problem):
+        raise Refused(taken)
+    return f"{store.location} is free; {f'the lock was held by {taken}' if taken else 'it was not locked'}."
+
+
+def _owner_may_live(owner: str) -> Problem:
+    return Problem(
+        code="UNLOCK-NOT-CONFIRMED",
+        what=f"The lock was not taken away: {owner}.",
+        why="Its owner seems to be alive, so this needs a confirmation, and there is no terminal to ask for it.",
+        do=("Make sure on that host that the process is dead.", "Then confirm: `sre-agent-deploy unlock --yes`."),
+    )

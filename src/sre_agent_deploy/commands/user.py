@@ -1,0 +1,97 @@
+"""How a command talks to its caller: what it shows while it runs, what it asks, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sre_agent_deploy.config.models import SetupResult
+from sre_agent_deploy.progress.events import Event, Observer, ignore_event
+from sre_agent_deploy.progress.interrupt import NEVER, Stop
+from sre_core.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.commands.sweep import Verdicts
+    from sre_agent_deploy.engine.inventory import Inventory
+    from sre_agent_deploy.lifetime import Lifetime
+    from sre_agent_deploy.plan import Plan
+    from sre_agent_deploy.report.report import Report
+
+
+class CommandResult(SetupResult):
+    """How a command ended: the mission's SetupResult, with the problems that were shown on the way."""
+
+    problems: tuple[Problem, ...] = ()
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """A yes-or-no question. `refusal` is raised where nobody can be asked, unless an option has `answered` it already."""
+
+    text: str
+    refusal: Problem
+    lines: tuple[str, ...] = ()
+    """What the user must see before answering."""
+    answered: bool = False
+
+
+class User:
+    """A caller without a terminal: it sees nothing, agrees to nothing and never stops a command.
+
+    `cli/terminal.py` overrides all of it. `yes` answers every question with yes.
+    """
+
+    def __init__(self, *, yes: bool = False) -> None:
+        self.yes = yes
+
+    def note(self, line: str) -> None:
+        """Show a line to a person; programs do not need it."""
+
+    def warn(self, line: str) -> None:
+        """Show a line that must be seen in any case."""
+
+    def show_findings(self, findings: Sequence[Finding]) -> None:
+        """Show the findings of preflight."""
+
+    def show_plan(self, plan: Plan) -> None:
+        """Show every change with its reason."""
+
+    def show_lifetime(self, lifetime: Lifetime) -> None:
+        """Show when a temporary deployment may be swept."""
+
+    def show_report(self, report: Report) -> None:
+        """Show what verification proved."""
+
+    def show_inventory(self, found: Inventory) -> None:
+        """Show what a cleanup would delete."""
+
+    def show_verdicts(self, verdicts: Verdicts) -> None:
+        """Show what a sweep deletes and keeps."""
+
+    def show_problems(self, problems: Iterable[Problem]) -> None:
+        """Show what went wrong, and what to do."""
+
+    def observe(self, event: Event) -> None:
+        """Show one event."""
+
+    @contextmanager
+    def progress(self) -> Iterator[Observer]:
+        """Show the events of a longer piece of work."""
+        yield ignore_event
+
+    @contextmanager
+    def stoppable(self) -> Iterator[Stop]:
+        """Let the user stop a longer piece of work. No question can be asked within."""
+        yield NEVER
+
+    def confirm(self, question: Question) -> None:
+        """Return if the user agrees. Raises Refused where nobody can be asked."""
+        if not self.yes and not question.answered:
+            raise Refused(question.refusal)
+
+
+UNATTENDED = User()

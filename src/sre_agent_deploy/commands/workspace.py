@@ -1,0 +1,229 @@
+"""What one command works on: the configuration, the account, the state file and its lock.
+
+`find_state` reads the configuration file, once, and the state. `open_workspace` opens the account as well.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from sre_agent_deploy.account import local
+from sre_agent_deploy.account.account import Account, open_local_account, open_production_account
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
+from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.config.load import load_text
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.store import Store, is_s3, open_store
+from sre_agent_deploy.progress.events import Event, Observer, Wait
+from sre_agent_deploy.progress.progress import REPORT_AFTER
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A configuration file, read once; `text` is None if there is none."""
+
+    path: Path
+    text: str | Problem | None
+
+    @classmethod
+    def read(cls, path: Path) -> ConfigFile:
+        return cls(path, read_text(path) if path.exists() else None)
+
+    def load(self, mode: Mode | None) -> Config | tuple[Problem, ...]:
+        """Judge the file for a mode; None: the mode that it names itself."""
+        text = read_text(self.path) if self.text is None else self.text
+        return (text,) if isinstance(text, Problem) else load_text(self.path, text, environ=os.environ, mode=mode)
+
+    def require(self, mode: Mode | None) -> Config:
+        """Load the file. Raises Refused with every fault in it."""
+        config = self.load(mode)
+        if isinstance(config, tuple):
+            raise Refused(*config)
+        return config
+
+
+@dataclass(frozen=True)
+class Located:
+    """The state of a deployment and where it is kept, and the configuration file that says so."""
+
+    request: Request
+    file: ConfigFile
+    store: Store
+    state: State | None
+
+    @property
+    def mode(self) -> Mode | None:
+        return self.request.mode
+
+    @property
+    def named(self) -> bool:
+        """True if the user named the configuration file."""
+        return self.request.config_file is not None
+
+    def of_deployed(self) -> Located:
+        """Use the configuration that was deployed, unless the user named another: config.yaml may be of another deployment."""
+        if self.named or self.state is None:
+            return self
+        path = Path(self.state.config_file)
+        file = self.file if path == self.file.path.absolute() else ConfigFile.read(path)
+        return replace(self, file=file, request=replace(self.request, mode=self.mode or self.state.mode))
+
+    def config(self) -> Config:
+        """Load the configuration. Raises Refused with every fault in it."""
+        return self.file.require(self.mode)
+
+
+def find_state(request: Request) -> Located:
+    """Find and load the state: named by an option, else by the configuration, else in this folder.
+
+    Raises Refused where the state can't be used. In local mode it is kept on this machine.
+    """
+    file = ConfigFile.read(request.config_file or CONFIG)
+    loaded = file.load(request.mode) if file.text is not None else None
+    # A faulty configuration is reported by the commands that need more of it than where the state is.
+    config = None if isinstance(loaded, tuple) else loaded
+    in_local_mode = config.mode == "local" if config else request.mode == "local"
+    if request.state_file and is_s3(request.state_file) and in_local_mode and (request.config_file or request.mode or config):
+        raise Refused(_local_state_in_s3(request.state_file))
+    production = None if in_local_mode else config
+    location = request.state_file or (production and production.state.location) or STATE
+    store = open_store(location, lambda: _open_aws_of_state(production))
+    return Located(request, file, store, load_state(store))
+
+
+def load_state(store: Store) -> State | None:
+    """Load the state that a store keeps now. Raises Refused where it can't be used."""
+    state = store.load()
+    if isinstance(state, Problem):
+        raise Refused(state)
+    return state
+
+
+def _open_aws_of_state(config: Config | None) -> Aws:
+    """Open the AWS that the configuration names, else the environment's. S3 itself redirects botocore to a bucket's region."""
+    return open_production_account(config or default_config("production")).aws
+
+
+def default_config(mode: str) -> Config:
+    """Make the configuration of a command that has none: in production with the region of the environment."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    elsewhere = {"aws": {"region": region}} if region and mode == "production" else {}
+    return Config.model_validate({"mode": mode, **elsewhere})
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a command works on."""
+
+    config: Config
+    config_file: Path
+    account: Account
+    store: Store
+    state: State | None
+
+    def reload_state(self) -> Workspace:
+        """Load the state again: another process may have finished while this one waited for the lock."""
+        return replace(self, state=keep_current(load_state(self.store), self.account))
+
+
+@contextmanager
+def open_workspace(located: Located, user: User, *, start: bool) -> Iterator[Workspace]:
+    """Open everything that a command about AWS needs. `start` starts the local AWS if local mode has none yet."""
+    if located.file.text is None:
+        located = located.of_deployed()
+    config = located.config()
+    with use_account(config, user, start=start) as account:
+        if account is None:
+            raise Refused(local_aws_gone(located.state))
+        if config.mode == "production" and account.aws.endpoint:
+            user.warn(f"NOT Amazon's AWS: every call goes to {account.aws.endpoint.url}")
+        yield Workspace(config, located.file.path, account, located.store, keep_current(located.state, account))
+
+
+@contextmanager
+def use_account(config: Config, user: User, *, start: bool) -> Iterator[Account | None]:
+    """Open the account of a configuration; None if its local AWS does not run and is not to be started.
+
+    A local AWS that no deployment needs when the command ends is stopped again.
+    """
+    if config.mode == "local":
+        with report_if_slow(user.observe, "the AWS of this machine to start", local.LONGEST_START):
+            account = open_local_account(config, start=start)
+    else:
+        account = open_production_account(config)
+    if isinstance(account, Problem):
+        raise Refused(account)
+    try:
+        yield account
+    finally:
+        if account and account.registry:
+            local.release_local_aws(account.registry)
+
+
+@contextmanager
+def watch(account: Account, user: User) -> Iterator[Account]:
+    """Show what the account's calls wait for, and let the user stop them. No question can be asked within."""
+    with user.progress() as observe, user.stoppable() as stop:
+        yield replace(account, aws=account.aws.with_progress(replace(account.aws.progress, observe=observe, stop=stop)))
+
+
+@contextmanager
+def report_if_slow(observe: Observer, what: str, within: timedelta, after: float = REPORT_AFTER) -> Iterator[None]:
+    """Report what is waited for, and until when, once it takes longer than usual."""
+    event = Event("waiting", "aws", what, wait=Wait("ready", clock.now() + within))
+    timer = threading.Timer(after, lambda: observe(event))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def keep_current(state: State | None, account: Account) -> State | None:
+    """Drop a state of a local AWS that no longer runs: its records describe nothing that exists.
+
+    The state of one that still runs counts, also for a command that works elsewhere: only its records lead to what it made.
+    """
+    start = state.aws.get("start_id") if state else None
+    if not start:
+        return state
+    registry = account.registry or local.find_running()
+    return state if registry and registry.start_id == start else None
+
+
+def warn_if_locked(store: Store, user: User) -> None:
+    """Say that another process works on the deployment: what is shown may be different a moment later."""
+    if owner := store.lock_owner():
+        user.warn(f"At work now: {owner}. What follows is as it is at this moment.")
+
+
+def local_aws_gone(state: State | None) -> Problem:
+    """Local mode has nothing running."""
+    name = f"Deployment {state.deployment}" if state else "A local deployment"
+    file = state.config_file if state and state.config_file else "examples/local.yaml"
+    return Problem(
+        code="LOCAL-DEPLOYMENT-GONE",
+        what=f"{name} is not there: the AWS of this machine is not running.",
+        why="It lives in memory; it was stopped, was killed, or the machine was restarted.",
+        do=(f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`.", "Nothing is left to clean up."),
+    )
+
+
+def _local_state_in_s3(state_file: Path) -> Problem:
+    return Problem(
+        code="LOCAL-STATE-ELSEWHERE",
+        what=f"A local deployment's state is not kept in {state_file}.",
+        why="Local mode never reaches a real account, and a state in S3 is in one.",
+        do=("Leave --state-file out, or name a file of this machine.", "Or deploy to that account: --mode production."),
+    )
