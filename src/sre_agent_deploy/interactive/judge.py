@@ -37,7 +37,8 @@ def judged(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str
     tree = parse(text)
     if isinstance(tree, Malformed) or not isinstance(tree, Sections):
         raise ValueError(f"a filled template can't be read: {explain(tree, text).why if isinstance(tree, Malformed) else 'no sections'}")
-    outcome = judge(tree, environ=environ, mode=mode)
+    # The mode counts as it is in the text: it is an answer too, and may be a wrong one.
+    outcome = judge(tree, environ=environ, mode=None)
     return Judgement(text, outcome.faults, tuple(fault for fault in outcome.config.faults(mode) if fault.warning))
 
 

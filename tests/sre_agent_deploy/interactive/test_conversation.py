@@ -19,8 +19,11 @@ def loaded(path: Path) -> Config:
 def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
     """Every answer is in the file, which is valid, keeps its comments, and leaves no draft behind."""
     person = sits_at("init", "--interactive")
+    person.answers(("mode", "abc"))
+    person.reads("CONFIG-CHOICE: ")
+    person.types("2")
     person.answers(
-        ("mode", "2"), ("name", "shop"), ("aws.region", "eu-west-1"), ("aws.account_id", "123456789012"), ("aws.vpc_id", ""),
+        ("name", "shop"), ("aws.region", "eu-west-1"), ("aws.account_id", "123456789012"), ("aws.vpc_id", ""),
         ("deployment.domain_name", "sre.example.org"), ("deployment.hosted_zone_id", ""), ("tls.source", ""),
         ("deployment.ssl_cert_path", "/opt/ssl/chain.pem"), ("deployment.ssl_key_path", "/opt/ssl/key.pem"),
         ("deployment.ssl_ca_path", ""), ("optional settings", "yes"), ("optional aws", ""), ("optional credentials", "no"),

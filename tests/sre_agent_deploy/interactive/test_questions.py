@@ -143,6 +143,14 @@ def test_lists_and_pairs(key: str, answer: str, expected: Plain) -> None:
     assert put(BY_KEY[key], answer)[1] == expected
 
 
+@pytest.mark.parametrize("key", [key for key, question in BY_KEY.items() if question.choices])
+def test_an_answer_that_is_no_choice(key: str) -> None:
+    """Where a setting has fixed choices, the mode included, anything else is refused."""
+    question = BY_KEY[key]
+    for answer in ("abc", "-1", "local production"):
+        assert [fault.code for fault in judged("production", {question: answer}, {}).at(question)] in (["CONFIG-CHOICE"], ["CONFIG-TYPE"])
+
+
 @profile(max_examples=60)
 @given(st.sampled_from(questions()), st.text(max_size=40))
 def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
