@@ -17,7 +17,7 @@ from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.state import State
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
-from sre_core.state_folder import state_folder
+from sre_core.state_folder import problem_behind, state_folder
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _save(path: Path, body: bytes) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic_file.write(path, body, mode=0o600)
     except OSError as error:
-        raise Refused(_not_made(path, error)) from error
+        raise Refused(problem_behind(error) or _not_made(path, error)) from error
 
 
 def _names(dotenv: Path) -> tuple[str, ...]:

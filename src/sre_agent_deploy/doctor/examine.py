@@ -18,10 +18,11 @@ def examine(seen: Seen) -> tuple[Finding, ...]:
 
 def _files(seen: Seen) -> Iterator[Finding]:
     yield _config(seen)
-    problem = _no_state_folder(seen) if seen.state_folder_refuses else None
     purpose = "keeps connections, the local certificate authority and the registry of local mode"
-    status: Status = "wrong" if problem else "ok"
-    yield Finding(kind="file", name="state folder", purpose=purpose, status=status, found=seen.state_folder, problem=problem)
+    status: Status = "wrong" if seen.state_folder_problem else "ok"
+    yield Finding(
+        kind="file", name="state folder", purpose=purpose, status=status, found=seen.state_folder, problem=seen.state_folder_problem
+    )
 
 
 def _config(seen: Seen) -> Finding:
@@ -43,13 +44,4 @@ def _faulty(path: str, faults: list[Problem]) -> Problem:
         why="A deployment begins only with a configuration that is right.",
         do=(f"See each with its line: sre-agent-deploy validate --config {path}",),
         context={"faults": ", ".join(dict.fromkeys(fault.code for fault in faults))},
-    )
-
-
-def _no_state_folder(seen: Seen) -> Problem:
-    return Problem(
-        code="DOCTOR-STATE-FOLDER",
-        what=f"Nothing can be written into {seen.state_folder}.",
-        why=seen.state_folder_refuses,
-        do=("Name another folder: export SRE_AGENT_STATE_DIR=...", f"Or make it yours: mkdir -p -m 700 {seen.state_folder}"),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from sre_agent_deploy.doctor.programs import PROGRAMS
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_agent_deploy.interactive.discover import ONCE, aws_of
 from sre_core.problem import Problem
-from sre_core.state_folder import state_folder
+from sre_core.state_folder import find_problem, state_folder_path
 
 LONGEST_WAIT = 6.0
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^\]]*)\])?[^;]*;\s*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
@@ -31,7 +30,7 @@ def look(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Se
     """Everything the doctor judges by. In local mode no AWS is asked."""
     reading = read(config_file, mode, environ)
     known = {**reading.dotenv, **environ}
-    folder = state_folder(environ)
+    folder = state_folder_path(environ)
     return Seen(
         mode=reading.mode,
         python=sys.version_info[:3],
@@ -44,7 +43,7 @@ def look(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Se
         profiles=frozenset(_profiles(environ)),
         unreadable=dict(_unreadable(known)),
         state_folder=str(folder),
-        state_folder_refuses=_refuses(folder),
+        state_folder_problem=find_problem(folder),
         config=reading.config,
         identity=_identity(reading.region, environ) if reading.mode == "production" else Identity(),
     )
@@ -107,14 +106,6 @@ def _why_not(path: Path) -> str:
     except OSError as error:
         return f"{error.strerror}."
     return "" if b"-----BEGIN " in head else "It is no PEM file: there is no -----BEGIN in it."
-
-
-def _refuses(folder: Path) -> str:
-    """Why nothing can be put into the folder, or into the one it will be made in; nothing is made to find out."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        return f"{existing} is no folder."
-    return "" if os.access(existing, os.W_OK | os.X_OK) else f"You may not write in {existing}."
 
 
 def _identity(region: str, environ: Mapping[str, str]) -> Identity:

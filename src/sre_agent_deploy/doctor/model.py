@@ -87,6 +87,6 @@ class Seen:
     profiles: frozenset[str] = frozenset()
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path that a variable names -> why it can't be used
     state_folder: str = ""
-    state_folder_refuses: str = ""  # why nothing can be written there
+    state_folder_problem: Problem | None = None
     config: ConfigSeen = field(default_factory=lambda: ConfigSeen("config.yaml"))
     identity: Identity = field(default_factory=Identity)

@@ -100,7 +100,7 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
     assert ended.returncode == 1, ended.stderr
     found = of(ended)
     assert found["config.yaml"]["problem"]["code"] == "DOCTOR-CONFIG-FAULTS"
-    assert found["state folder"]["problem"]["code"] == "DOCTOR-STATE-FOLDER"
+    assert found["state folder"]["problem"]["code"] == "STATE-FOLDER-UNUSABLE"
     assert not ended.stderr
 
 

@@ -13,6 +13,7 @@ from sre_agent_deploy.doctor.examine import examine
 from sre_agent_deploy.doctor.model import ConfigSeen, Finding, Identity, Reference, Seen
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_core.problem import Problem
+from sre_core.state_folder import find_problem
 
 ROOT = Path(__file__).parents[3] / "src"
 
@@ -58,7 +59,7 @@ def test_a_machine_that_has_everything(seen: Seen) -> None:
         (replace(PRODUCTION, environ={"SRE_AGENT__AWS__REGOIN": "x"}), "DOCTOR-OVERRIDE-UNKNOWN"),
         (replace(PRODUCTION, config=ConfigSeen("c", True, references=(Reference("NAME", "name"),))), "DOCTOR-VARIABLE-MISSING"),
         (replace(PRODUCTION, config=ConfigSeen("c", True, problems=(NOBODY,))), "DOCTOR-CONFIG-FAULTS"),
-        (replace(PRODUCTION, state_folder_refuses="You may not write in /."), "DOCTOR-STATE-FOLDER"),
+        (replace(PRODUCTION, state_folder_problem=find_problem(Path("/proc/state"))), "STATE-FOLDER-UNUSABLE"),
     ],
 )
 def test_what_stands_in_the_way(seen: Seen, code: str) -> None:
