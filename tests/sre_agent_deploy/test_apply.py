@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fixtures.cut import Cut, cut_at, no_mutation
@@ -18,6 +20,18 @@ def _instances(engine: Engine) -> list[str]:
     ]
     reservations = engine.client("ec2").describe_instances(Filters=filters)["Reservations"]
     return [instance["InstanceId"] for entry in reservations for instance in entry["Instances"]]
+
+
+def _report_failed_boot(engine: Engine, instance_id: str) -> None:
+    """Let a machine that has said that it is ready say that its boot failed."""
+    s3, bucket = engine.client("s3"), engine.client("s3").list_buckets()["Buckets"]
+    [name] = [each["Name"] for each in bucket if each["Name"].startswith(engine.id)]
+    status_uri = str(engine.wanted.item("instance").resource.status_uri)  # type: ignore[attr-defined]
+    prefix = f"{status_uri.partition('>/')[2]}{instance_id}/"
+    while f"{prefix}ready.json" not in {each["Key"] for each in s3.list_objects_v2(Bucket=name).get("Contents", [])}:
+        time.sleep(0.02)
+    s3.delete_object(Bucket=name, Key=f"{prefix}ready.json")
+    s3.put_object(Bucket=name, Key=f"{prefix}front_door.json", Body=b'{"state": "failed", "what": "The port is taken."}')
 
 
 def _serving(engine: Engine) -> str:
@@ -105,16 +119,27 @@ def test_what_the_configuration_names_from_now_on(engine: Engine) -> None:
 def test_a_machine_whose_boot_has_failed(engine: Engine) -> None:
     """It never works by waiting, so the next run makes another in its place, though nothing in the configuration has changed."""
     engine.deploy()
-    old, status_uri = _serving(engine), str(engine.wanted.item("instance").resource.status_uri)  # type: ignore[attr-defined]
-    prefix = status_uri.partition(">/")[2]
-    s3, bucket = engine.client("s3"), engine.id_of("bucket")
-    s3.delete_object(Bucket=bucket, Key=f"{prefix}ready.json")
-    s3.put_object(Bucket=bucket, Key=f"{prefix}front_door.json", Body=b'{"state": "failed", "what": "The port is taken."}')
-
+    old = _serving(engine)
+    _report_failed_boot(engine, old)
     change = engine.plan().change("instance")
     assert (change.action, change.because) == (Action.REPLACE, "its bootstrap failed at front_door")
     engine.deploy()
     assert _instances(engine) == [_serving(engine)] != [old]
+
+
+def test_an_update_whose_boot_failed_and_a_lost_state_file(engine: Engine) -> None:
+    """The old machine is judged by its own reports: it still serves, and the next run keeps it and deletes the new one."""
+    engine.deploy()
+    old = _serving(engine)
+    engine.sections["deployment"] = {"volume_gb": 60}
+    with pytest.raises(Cut), cut_at(engine.aws, "RunInstances", "committed"):
+        engine.apply()
+    [new] = set(_instances(engine)) - {old}
+    _report_failed_boot(engine, new)
+    engine.forget()
+    engine.sections.clear()
+    engine.deploy()
+    assert _instances(engine) == [_serving(engine)] == [old]
 
 
 def test_a_stop_while_old_ones_go(engine: Engine) -> None:

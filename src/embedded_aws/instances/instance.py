@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from embedded_aws.instances.boot import Boot, Disk, boot
@@ -20,7 +21,8 @@ class Instance:
 
     def __init__(self, world: World, instance_id: str, machine: Machine, folder: Path, private_ip: str, *, boot: Boot = boot) -> None:
         self._world = world
-        self._machine = machine
+        # An update has two machines, and each must be judged by its own reports.
+        self._machine = replace(machine, status_uri=f"{machine.status_uri}{instance_id}/")
         self._folder = folder
         self._private_ip = private_ip
         self._boot = boot

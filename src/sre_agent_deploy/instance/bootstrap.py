@@ -8,6 +8,7 @@ from __future__ import annotations
 import pwd
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -128,9 +129,10 @@ def _is_healthy(service: MachineService, layout: Layout) -> bool:
     return health.is_healthy_on_socket(layout.socket(service.name), service.health_path)
 
 
-def main(machine_file: str, release: str) -> int:
-    """The program: 0 when the machine is ready."""
+def main(machine_file: str, release: str, instance_id: str) -> int:
+    """Run the bootstrap; 0 when the machine is ready. It reports below its own id: an update has two machines."""
     machine = Machine.parse(Path(machine_file).read_text(encoding="utf-8"))
+    machine = replace(machine, status_uri=f"{machine.status_uri}{instance_id}/")
     try:
         bootstrap(machine, Layout(Path(release)))
     except StepFailed as failed:
@@ -140,4 +142,4 @@ def main(machine_file: str, release: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 MACHINE_FILE = "/etc/sre-agent/machine.json"
+# cloud-init writes the EC2 instance's id there before it runs user data.
+INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
 # By the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
 PACKAGES = {
@@ -104,9 +106,16 @@ def install_packages(os_release: Path) -> None:
         run_with_retries(*command)
 
 
-def main(machine_file: str = MACHINE_FILE, root: Path = Path("/opt/sre-agent"), os_release: Path = Path("/etc/os-release")) -> int:
+def main(
+    machine_file: str = MACHINE_FILE,
+    root: Path = Path("/opt/sre-agent"),
+    os_release: Path = Path("/etc/os-release"),
+    instance_id_file: Path = INSTANCE_ID_FILE,
+) -> int:
     """Prepare the machine, then run the bootstrap of the release."""
-    machine = json.loads(Path(machine_file).read_text())
+    machine, instance_id = json.loads(Path(machine_file).read_text()), instance_id_file.read_text().strip()
+    # An update has two machines, and each must be judged by its own reports.
+    machine["status"]["uri"] += f"{instance_id}/"
     root.mkdir(parents=True, exist_ok=True)
     try:
         install_packages(os_release)
@@ -117,7 +126,7 @@ def main(machine_file: str = MACHINE_FILE, root: Path = Path("/opt/sre-agent"), 
         print(failed, output, file=sys.stderr, sep="\n")
         write_report(machine, root, "failed", str(failed), output)
         return 1
-    bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder)]
+    bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder), instance_id]
     return subprocess.run(bootstrap, check=False, env={**os.environ, "PYTHONPATH": str(folder)}).returncode  # noqa: S603  # our own words
 
 

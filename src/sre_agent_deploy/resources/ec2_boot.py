@@ -63,18 +63,32 @@ def private_url(latest: Status | None) -> str:
     return f"https://{https['address']}" + ("" if port == 443 else f":{port}")
 
 
-def latest(aws: Aws, status_uri: str, since: datetime) -> Status | None:
-    """The newest report under an `s3://bucket/prefix/` of the start at `since`; older ones are from a start before."""
+def own_uri(status_uri: str, instance_id: str) -> str:
+    """Name the place where one machine reports: an update has two, and each is judged by its own reports (pure)."""
+    return f"{status_uri}{instance_id}/"
+
+
+def latest(aws: Aws, status_uri: str, instance_id: str, since: datetime) -> Status | None:
+    """Read the newest report of a machine that was started at `since`; older reports are from a start before."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
-    answer = or_none(lambda: aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
-    listed: list[Any] = [*answer.get("Contents", [])] if answer else []
-    # S3 shows whole seconds: a report of the first second must not look older than the launch, and of two the later step is newer.
-    launched, steps = since.replace(microsecond=0), {f"{prefix}{step}.json": number for number, step in enumerate(STEPS)}
-    reports = [(entry["LastModified"], steps[entry["Key"]]) for entry in listed if entry["Key"] in steps]
-    modified, number = max(reports, default=(since, -1))
-    if number < 0 or modified < launched:
+    # S3 shows whole seconds: a report of the first second must not look older than the launch.
+    launched = since.replace(microsecond=0)
+    times = {key: time for key, time in _listed(aws, bucket, prefix).items() if time >= launched}
+    own = {f"{prefix}{instance_id}/{step}.json": number for number, step in enumerate(STEPS)}
+    # Machines of a version before report to one place. Of those reports only `ready` is not overwritten by a machine that fails.
+    shared = {f"{prefix}{STEPS[-1]}.json": len(STEPS) - 1}
+    keys = [key for key in own if key in times] or [key for key in shared if key in times]
+    if not keys:
         return None
-    return Status.parse(STEPS[number], _text(aws, bucket, f"{prefix}{STEPS[number]}.json"))
+    # Of two reports of one second the later step is newer.
+    steps = own | shared
+    newest = max(keys, key=lambda key: (times[key], steps[key]))
+    return Status.parse(STEPS[steps[newest]], _text(aws, bucket, newest))
+
+
+def _listed(aws: Aws, bucket: str, prefix: str) -> dict[str, datetime]:
+    answer = or_none(lambda: aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
+    return {each["Key"]: each["LastModified"] for each in answer.get("Contents", [])} if answer else {}
 
 
 def broken(latest: Status | None) -> str:
@@ -82,14 +96,11 @@ def broken(latest: Status | None) -> str:
     return f"its bootstrap failed at {latest.step}" if latest and latest.state == "failed" else ""
 
 
-def forget(aws: Aws, status_uri: str, since: datetime | None = None) -> None:
-    """Delete the reports under an `s3://bucket/prefix/`, or those `since` the launch of the machine that wrote them."""
-    bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
-    answer = or_none(lambda: aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
-    listed: list[Any] = [*answer.get("Contents", [])] if answer else []
-    keys = {entry["Key"] for entry in listed if since is None or entry["LastModified"] >= since.replace(microsecond=0)}
-    if keys:
-        s3_versions.delete(aws, bucket, prefix, only=keys.__contains__)
+def forget(aws: Aws, uri: str) -> None:
+    """Delete the reports under an `s3://bucket/prefix/`."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    if _listed(aws, bucket, prefix):
+        s3_versions.delete(aws, bucket, prefix)
 
 
 def _text(aws: Aws, bucket: str, key: str) -> str:

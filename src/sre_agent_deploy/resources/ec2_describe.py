@@ -35,13 +35,6 @@ def serving(aws: Aws, status_uri: str) -> bool:
     return bool(aws.client("ec2").describe_instances(Filters=alive)["Reservations"])
 
 
-def newest(aws: Aws, status_uri: str, instance: Any) -> bool:
-    """Whether every other machine that reports to this place was launched before this one: what stands there, it has said itself."""
-    pages = aws.client("ec2").get_paginator("describe_instances").paginate(Filters=[{"Name": f"tag:{STATUS_TAG}", "Values": [status_uri]}])
-    there = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
-    return all(each["LaunchTime"] < instance["LaunchTime"] for each in there if each["InstanceId"] != instance["InstanceId"])
-
-
 def user_data(aws: Aws, instance_id: str) -> str:
     """The user data it was launched with, decoded."""
     answer = aws.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")

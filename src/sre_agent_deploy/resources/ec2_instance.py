@@ -75,8 +75,7 @@ class Ec2Instance(Defaults):
             return None
         tags = tag_list.as_dict(instance.get("Tags"))
         status_uri = tags.get(STATUS_TAG, "")
-        report = ec2_boot.latest(aws, status_uri, instance["LaunchTime"]) if status_uri else None
-        broken = ec2_boot.broken(report)
+        report = ec2_boot.latest(aws, status_uri, id, instance["LaunchTime"]) if status_uri else None
         seen = cls(
             name=name,
             image_id=instance["ImageId"],
@@ -89,9 +88,7 @@ class Ec2Instance(Defaults):
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
         )
-        # What a machine beside it has reported since is not about this one.
-        broken = broken if broken and ec2_describe.newest(aws, status_uri, instance) else ""
-        return Found(id, seen, _outputs(instance, report), tags, broken)
+        return Found(id, seen, _outputs(instance, report), tags, ec2_boot.broken(report))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
@@ -108,20 +105,17 @@ class Ec2Instance(Defaults):
             return _not_running(id, state, instance.get("StateReason", {}).get("Message", ""))
         if not self.status_uri:
             return Ready()
-        return ec2_boot.judged(id, ec2_boot.latest(aws, known(self.status_uri), instance["LaunchTime"]))
+        return ec2_boot.judged(id, ec2_boot.latest(aws, known(self.status_uri), id, instance["LaunchTime"]))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         aws.client("ec2").terminate_instances(InstanceIds=[id])
         instance = ec2_describe.described(aws, id) or {}
         status_uri = tag_list.as_dict(instance.get("Tags")).get(STATUS_TAG, "")
-        if not status_uri:
-            return
-        # The machine beside it may report to the same place: who goes last tidies up, who came last takes along what it has said.
-        if not ec2_describe.serving(aws, status_uri):
-            ec2_boot.forget(aws, status_uri)
-        elif ec2_describe.newest(aws, status_uri, instance):
-            ec2_boot.forget(aws, status_uri, since=instance["LaunchTime"])
+        if status_uri:
+            # The last machine deletes everything: one that is shutting down may have reported after its own were deleted.
+            serving = ec2_describe.serving(aws, status_uri)
+            ec2_boot.forget(aws, ec2_boot.own_uri(status_uri, id) if serving else status_uri)
 
     @classmethod
     def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:

@@ -94,8 +94,9 @@ class MemoryWorld:
 
     def status(self, step: str, machine: str = "instance-1") -> dict[str, Any]:
         """What the bootstrap last said of a step, or nothing."""
-        body = self.objects.get(f"s3://bucket/status/{machine}/{step}.json", b"{}")
-        return dict(json.loads(body))
+        place, name = f"s3://bucket/status/{machine}/", f"/{step}.json"
+        bodies = (body for uri, body in self.objects.items() if uri.startswith(place) and uri.endswith(name))
+        return dict(json.loads(next(bodies, b"{}")))
 
     async def settled(self, machine: str = "instance-1") -> dict[str, Any]:
         """The first step that failed, else the last one when it is done."""

@@ -226,7 +226,7 @@ async def test_stopped_and_started(world, host, machine, browser, eventually) ->
     await launch.ready()
     await host.stopped("i-1")
     await eventually(lambda: not processes_of(world))
-    del world.objects["s3://bucket/status/instance-1/ready.json"]
+    del world.objects["s3://bucket/status/instance-1/i-1/ready.json"]
     await host.started("i-1")
     status = await world.settled()
     async with browser.get(f"https://{launch.address}:{status['listeners'][0]['actual_port']}/health") as answer:

@@ -44,13 +44,14 @@ def boot(s3, fresh: Path) -> Callable[[str], int]:
         file = fresh / "machine.json"
         release = {"uri": "s3://bucket/release.zip", "sha256": sha256 or hashlib.sha256(out.getvalue()).hexdigest()}
         file.write_text(json.dumps({"region": "us-east-1", "release": release, "status": {"uri": "s3://bucket/status/"}}))
-        return main(str(file), fresh / "root", fresh / "os-release")
+        (fresh / "instance-id").write_text("i-0123456789abcdef0\n")
+        return main(str(file), fresh / "root", fresh / "os-release", fresh / "instance-id")
 
     return run
 
 
 def status(s3) -> dict[str, str]:
-    return json.loads(s3.get_object(Bucket="bucket", Key="status/release.json")["Body"].read())
+    return json.loads(s3.get_object(Bucket="bucket", Key="status/i-0123456789abcdef0/release.json")["Body"].read())
 
 
 def test_a_release_that_is_what_it_should_be(s3, boot, fresh: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_release_that_is_what_it_should_be(s3, boot, fresh: Path) -> None:
     assert boot() == 0
     path, *arguments = (fresh / "bootstrap").read_text().split()
     assert (Path(path) / "sre_core/__init__.py").is_file()
-    assert arguments == ["-m", "sre_agent_deploy.instance.bootstrap", str(fresh / "machine.json"), path]
+    assert arguments == ["-m", "sre_agent_deploy.instance.bootstrap", str(fresh / "machine.json"), path, "i-0123456789abcdef0"]
     assert status(s3)["state"] == "running"
 
 

@@ -66,11 +66,24 @@ def test_reports_of_a_start_before(aws: Aws, marked: Marked, deployment: str) ->
     """They don't count; of the later ones the newest does, and objects that are no reports don't."""
     bucket = born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
     uri = f"s3://{bucket}/status/instance-1/"
-    assert ec2_boot.latest(aws, uri, AGES_AGO) is None
-    for key in ("release.json", "credentials.json", "notes.txt", "deeper/ready.json"):
+    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) is None
+    for key in ("i-1/release.json", "i-1/credentials.json", "i-1/notes.txt", "i-1/deeper/ready.json", "i-2/services.json"):
         aws.client("s3").put_object(Bucket=bucket, Key=f"status/instance-1/{key}", Body=b'{"state": "ok"}')
-    assert ec2_boot.latest(aws, uri, AGES_AGO) == Status("credentials", "ok")
-    assert ec2_boot.latest(aws, uri, datetime.now(UTC) + timedelta(hours=1)) is None
-    assert ec2_boot.latest(aws, f"s3://{deployment}-nowhere/status/", AGES_AGO) is None
+    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) == Status("credentials", "ok")
+    assert ec2_boot.latest(aws, uri, "i-1", datetime.now(UTC) + timedelta(hours=1)) is None
+    assert ec2_boot.latest(aws, f"s3://{deployment}-nowhere/status/", "i-1", AGES_AGO) is None
     ec2_boot.forget(aws, uri)
-    assert ec2_boot.latest(aws, uri, AGES_AGO) is None
+    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) is None
+
+
+def test_reports_of_a_version_before(aws: Aws, marked: Marked, deployment: str) -> None:
+    """They lie at one place for all machines: that one is ready is believed, a failure may be another machine's."""
+    bucket = born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
+    uri = f"s3://{bucket}/status/"
+    aws.client("s3").put_object(Bucket=bucket, Key="status/ready.json", Body=b'{"state": "ok"}')
+    aws.client("s3").put_object(Bucket=bucket, Key="status/services.json", Body=b'{"state": "failed"}')
+    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
+    ec2_boot.forget(aws, ec2_boot.own_uri(uri, "i-1"))
+    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
+    ec2_boot.forget(aws, uri)
+    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) is None
