@@ -22,7 +22,7 @@ class LoopbackAddresses:
 
     def take(self) -> str:
         """An address that nothing else here has; random, because another AWS may run on this machine."""
-        address = self._unused() if self._many else _ONLY_ONE
+        address = self._free_address() if self._many else _ONLY_ONE
         self._own.add(address)
         return address
 
@@ -34,7 +34,7 @@ class LoopbackAddresses:
     def owns(self, address: str) -> bool:
         return address in self._own
 
-    def _unused(self) -> str:
+    def _free_address(self) -> str:
         while True:
             # The first and last addresses of a network are not host addresses.
             address = str(_POOL.network_address + 1 + secrets.randbelow(_POOL.num_addresses - 2))

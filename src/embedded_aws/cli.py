@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m embedded_aws", description="An AWS on this machine, for this machine alone.")
+    parser = argparse.ArgumentParser(prog="python -m embedded_aws", description="The local AWS, for this machine alone.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[[argparse.Namespace], int], promise: str) -> argparse.ArgumentParser:

@@ -19,8 +19,8 @@ from embedded_aws.verifier import Caller
 
 PORT_TAG = "embedded-aws:port-443"
 
-type Happening = Callable[[InstanceHost], Awaitable[None]]
-_HAPPENED: ContextVar[list[Happening]] = ContextVar("happened")
+type InstanceEvent = Callable[[InstanceHost], Awaitable[None]]
+_EVENTS: ContextVar[list[InstanceEvent]] = ContextVar("happened")
 
 
 @contextlib.asynccontextmanager
@@ -43,12 +43,12 @@ class Machines:
         # The host hears of events one by one and in their order.
         self._telling = asyncio.Lock()
 
-    def told_after(self, app: Callable[[Request, Caller], Awaitable[Response]]) -> Callable[[Request, Caller], Awaitable[Response]]:
+    def report_after(self, app: Callable[[Request, Caller], Awaitable[Response]]) -> Callable[[Request, Caller], Awaitable[Response]]:
         """The same app; its answer is sent once the host knows what the call did."""
 
         async def call(request: Request, caller: Caller) -> Response:
-            happened: list[Happening] = []
-            _HAPPENED.set(happened)
+            happened: list[InstanceEvent] = []
+            _EVENTS.set(happened)
             answer = await app(request, caller)
             if happened:
                 async with self._telling:
@@ -59,8 +59,8 @@ class Machines:
         return call
 
 
-def _happened(tell: Happening) -> None:
-    _HAPPENED.get([]).append(tell)
+def _record_event(tell: InstanceEvent) -> None:
+    _EVENTS.get([]).append(tell)
 
 
 def _watch_instances() -> None:
@@ -71,35 +71,35 @@ def _watch_instances() -> None:
     def run_instances(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         reservation = original(self, *args, **kwargs)
         for instance in reservation.instances:
-            _happened(_launched(self, instance))
+            _record_event(_launch_event(self, instance))
         return reservation
 
     @patch(Instance, "terminate")
     def terminate(original: Any, self: Any) -> Any:
         before = original(self)
-        _happened(lambda host: host.terminated(self.id))
+        _record_event(lambda host: host.terminate(self.id))
         return before
 
     @patch(Instance, "stop")
     def stop(original: Any, self: Any) -> Any:
         before = original(self)
-        _happened(lambda host: host.stopped(self.id))
+        _record_event(lambda host: host.stop(self.id))
         return before
 
     @patch(Instance, "start")
     def start(original: Any, self: Any) -> Any:
         before = original(self)
-        _happened(lambda host: host.started(self.id))
+        _record_event(lambda host: host.start(self.id))
         return before
 
 
-def _launched(ec2: Any, instance: Any) -> Happening:
+def _launch_event(ec2: Any, instance: Any) -> InstanceEvent:
     async def tell(host: InstanceHost) -> None:
         # Looked up now: moto attaches the instance profile after it made the instance.
         association = ec2.iam_instance_profile_associations.get(instance.id)
         profile_arn = association.iam_instance_profile.arn if association else None
         user_data = base64.b64decode(str(instance.user_data)) if instance.user_data else b""
-        await host.launched(instance.id, user_data, instance.private_ip, profile_arn)
+        await host.launch(instance.id, user_data, instance.private_ip, profile_arn)
 
     return tell
 
@@ -110,7 +110,7 @@ def _watch_addresses() -> None:
     @patch(EC2Backend, "allocate_address")
     def allocate_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         address = original(self, *args, **kwargs)
-        _happened(_allocated(address))
+        _record_event(_allocation_event(address))
         return address
 
     @patch(EC2Backend, "associate_address")
@@ -118,7 +118,7 @@ def _watch_addresses() -> None:
         address = original(self, *args, **kwargs)
         instance = address.instance or address.eni.instance
         if instance:
-            _happened(lambda host: host.associated(address.id, instance.id))
+            _record_event(lambda host: host.associate_address(address.id, instance.id))
         return address
 
     @patch(EC2Backend, "disassociate_address")
@@ -126,27 +126,27 @@ def _watch_addresses() -> None:
         associated = {address.id for address in self.addresses if address.association_id}
         original(self, *args, **kwargs)
         for allocation_id in associated - {address.id for address in self.addresses if address.association_id}:
-            _happened(_disassociated(allocation_id))
+            _record_event(_disassociation_event(allocation_id))
 
     @patch(EC2Backend, "release_address")
     def release_address(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
         before = {address.id for address in self.addresses}
         original(self, *args, **kwargs)
         for allocation_id in before - {address.id for address in self.addresses}:
-            _happened(_released(allocation_id))
+            _record_event(_release_event(allocation_id))
 
 
-def _allocated(address: Any) -> Happening:
+def _allocation_event(address: Any) -> InstanceEvent:
     async def tell(host: InstanceHost) -> None:
-        port = await host.address_allocated(address.id, address.public_ip)
+        port = await host.allocate_address(address.id, address.public_ip)
         address.add_tags({PORT_TAG: str(port)})
 
     return tell
 
 
-def _disassociated(allocation_id: str) -> Happening:
-    return lambda host: host.disassociated(allocation_id)
+def _disassociation_event(allocation_id: str) -> InstanceEvent:
+    return lambda host: host.disassociate_address(allocation_id)
 
 
-def _released(allocation_id: str) -> Happening:
-    return lambda host: host.address_released(allocation_id)
+def _release_event(allocation_id: str) -> InstanceEvent:
+    return lambda host: host.release_address(allocation_id)

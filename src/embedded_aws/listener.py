@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
-    async def told(self, app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def call(self, app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; where it raises Cut, the connection ends and the client hears nothing."""
         try:
             await app(scope, receive, send)
@@ -80,7 +80,7 @@ async def serve(app: AsgiApp, certificate: ServerCertificate, listening: socket.
     context = tls_context(certificate, folder)
 
     async def app_or_cut(scope: Scope, receive: Receive, send: Send) -> None:
-        await server.told(app, scope, receive, send)
+        await server.call(app, scope, receive, send)
 
     config = uvicorn.Config(
         app_or_cut,

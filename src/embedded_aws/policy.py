@@ -45,7 +45,7 @@ class Asked:
 
 def verdict(document: Mapping[str, Any], asked: Asked) -> Verdict:
     """What the statements that apply add up to."""
-    effects = {statement["Effect"] for statement in _listed(document.get("Statement", ())) if _applies(statement, asked)}
+    effects = {statement["Effect"] for statement in _as_list(document.get("Statement", ())) if _applies(statement, asked)}
     if "Deny" in effects:
         return Verdict.DENIED
     return Verdict.ALLOWED if "Allow" in effects else Verdict.SILENT
@@ -71,7 +71,7 @@ def _element(statement: Statement, name: str, matches: Callable[[Any], bool]) ->
 
 def _principal_is(value: Any, principal: str) -> bool:
     kind = "AWS" if principal.startswith("arn:") else "Service"
-    named = _listed(value.get(kind, ())) if isinstance(value, Mapping) else _listed(value)
+    named = _as_list(value.get(kind, ())) if isinstance(value, Mapping) else _as_list(value)
     account = principal.split(":")[4] if principal.count(":") >= 5 else None
     # An account's number or root stands for everyone in it.
     return any(name in ("*", principal, account) or (name.endswith(":root") and name.split(":")[4] == account) for name in named)
@@ -80,7 +80,7 @@ def _principal_is(value: Any, principal: str) -> bool:
 def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for kind, keys in statement.get("Condition", {}).items():
         for key, values in keys.items():
-            yield kind.lower(), key.lower(), tuple(_text(value) for value in _listed(values))
+            yield kind.lower(), key.lower(), tuple(_text(value) for value in _as_list(values))
 
 
 def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str], *, unless_understood: bool) -> bool:
@@ -113,7 +113,7 @@ def _matches(kind: str, actual: str, values: tuple[str, ...]) -> bool:
 
 
 def _any_like(patterns: Any, text: str, *, fold: bool = False) -> bool:
-    return any(_like(pattern.lower() if fold else pattern, text) for pattern in _listed(patterns))
+    return any(_like(pattern.lower() if fold else pattern, text) for pattern in _as_list(patterns))
 
 
 def _like(pattern: str, text: str) -> bool:
@@ -121,7 +121,7 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch(regex, text, re.DOTALL) is not None
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 

@@ -62,7 +62,7 @@ def died_at_start(log_file: Path, output: str) -> Problem:
     shown = "\n".join(output.strip().splitlines()[-_SHOWN_LINES:])
     return Problem(
         code="EMBEDDED-AWS-DIED-AT-START",
-        what="The AWS of this machine ended before it answered.",
+        what="The local AWS ended before it answered.",
         why=shown or "It said nothing.",
         do=("Read what it said above; a missing package is installed by: pip install 'sre-agent[local]'", "Run the same command again."),
         context={"log": str(log_file)},
@@ -72,7 +72,7 @@ def died_at_start(log_file: Path, output: str) -> Problem:
 def start_took_too_long(log_file: Path, seconds: float) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-START-TOO-SLOW",
-        what=f"The AWS of this machine did not answer within {seconds:.0f} seconds.",
+        what=f"The local AWS did not answer within {seconds:.0f} seconds.",
         why="The machine is very busy, or another start hangs.",
         do=("Run the same command again: a start that was only slow is found.", f"If it fails again, read {log_file}."),
     )

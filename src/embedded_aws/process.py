@@ -34,7 +34,7 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> Identity | None:
         """The identity of a process that runs now; None where there is none."""
-        started = _started(pid)
+        started = _start_time(pid)
         return cls(pid, started, boot_id()) if started else None
 
     @classmethod
@@ -48,7 +48,7 @@ class Identity:
         """Whether it still runs; a zombie does not."""
         if self.boot_id != boot_id():
             return Fate.REBOOTED
-        return Fate.RUNNING if _started(self.pid) == self.process_started else Fate.DIED
+        return Fate.RUNNING if _start_time(self.pid) == self.process_started else Fate.DIED
 
     def end(self, *, patience: float) -> bool:
         """Ask it to end, then make it. Returns whether it is gone; another process of the same number is never touched."""
@@ -80,17 +80,17 @@ def boot_id() -> str:
     return _output("sysctl", "-n", "kern.bootsessionuuid")
 
 
-def _started(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """When the process started, in the system's own spelling; "" where it does not run."""
     if (_PROC / "self/stat").exists():
-        return _started_on_linux(pid)
+        return _linux_start_time(pid)
     state_and_start = _output("ps", "-o", "stat=,lstart=", "-p", str(pid)).split(None, 1)
     if len(state_and_start) != 2 or state_and_start[0].startswith("Z"):
         return ""
     return state_and_start[1].strip()
 
 
-def _started_on_linux(pid: int) -> str:
+def _linux_start_time(pid: int) -> str:
     try:
         stat = (_PROC / str(pid) / "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

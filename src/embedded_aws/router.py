@@ -57,7 +57,7 @@ class Router:
             return await document.send(send, without_body=request.method == "HEAD")
         caller = verify(request, self._keyring, clock.now())
         if isinstance(caller, Refusal):
-            service = _claimed_service(request)
+            service = _service_in_claim(request)
             _log_refusal(request, service, caller.value)
             return await refusals.of_signature(request, service, caller).send(send)
         return await self._dispatch(request, caller, scope, send)
@@ -67,17 +67,17 @@ class Router:
         if request.path.startswith(_CLOSED_PATHS):
             answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
             return await answer.send(send)
-        answer = await self._faults.through(request, service, lambda: self._performed(request, caller, scope))
+        answer = await self._faults.through(request, service, lambda: self._perform(request, caller, scope))
         return await answer.send(send, without_body=request.method == "HEAD")
 
-    async def _performed(self, request: Request, caller: Caller, scope: Scope) -> Response:
+    async def _perform(self, request: Request, caller: Caller, scope: Scope) -> Response:
         app = self._apps.get(caller.signature.service)
         if app is None:
             return await self._everything_else(request, caller)
-        return await _collected(app(caller.signature.region), scope, request.body)
+        return await _collect_response(app(caller.signature.region), scope, request.body)
 
 
-async def _collected(app: AsgiApp, scope: Scope, body: bytes) -> Response:
+async def _collect_response(app: AsgiApp, scope: Scope, body: bytes) -> Response:
     """What an ASGI app answers, whole."""
     messages: list[MutableMessage] = []
 
@@ -100,7 +100,7 @@ def _replay(body: bytes) -> Receive:
     return receive
 
 
-def _claimed_service(request: Request) -> str:
+def _service_in_claim(request: Request) -> str:
     """The service that an unproven request names, only to answer in its protocol."""
     credential = request.header("authorization").partition("Credential=")[2] or request.parameter("X-Amz-Credential")
     parts = credential.partition(",")[0].split("/")

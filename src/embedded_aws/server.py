@@ -82,7 +82,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             keyring=Keyring(account.account_id, key),
             oauth=OAuthDoor(account.account_id, account.endpoint),
             apps={"bedrock-agentcore": agentcore.plane},
-            everything_else=machines.told_after(moto),
+            everything_else=machines.report_after(moto),
             faults=settings.faults,
         )
         door = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)

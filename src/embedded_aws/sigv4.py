@@ -58,7 +58,7 @@ def read(request: Request) -> Signature | None:
     return None
 
 
-def expected(request: Request, claim: Signature, secret_access_key: str) -> str:
+def expected_signature(request: Request, claim: Signature, secret_access_key: str) -> str:
     """The signature that the owner of this secret would have made for this request."""
     digest = hashlib.sha256(canonical_request(request, claim).encode()).hexdigest()
     return sign(signing_key(claim, secret_access_key), "\n".join((ALGORITHM, claim.amz_date, claim.scope, digest)))

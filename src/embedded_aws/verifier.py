@@ -50,7 +50,7 @@ def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusa
     if key is None:
         return Refusal.UNKNOWN_KEY
     # The signature first: who can't sign learns nothing of tokens, times and headers.
-    computed = sigv4.expected(request, claim, key.secret_access_key.reveal())
+    computed = sigv4.expected_signature(request, claim, key.secret_access_key.reveal())
     if not hmac.compare_digest(computed.encode(), claim.signature.encode()):
         return Refusal.WRONG_SIGNATURE
     return _token(key, claim, now) or _time(claim, now) or _headers(request, claim) or _payload(request, claim, key) or Caller(key, claim)

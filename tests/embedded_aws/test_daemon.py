@@ -123,7 +123,7 @@ def test_after_a_kill_stop_leaves_nothing(state_dir: Path, tmp_path: Path) -> No
     instance = state_dir / f"start-{first['start_id']}" / "instances" / "i-1"
     instance.mkdir(parents=True)
     # Entering and never leaving is what being killed comes to.
-    killed = short_folder.kept_for(instance, tmp_path)
+    killed = short_folder.short_folder_for(instance, tmp_path)
     left = killed.__enter__()
     (left / "logs.sock").touch()
     (instance / "sockets-in-ec2-elsewhere").symlink_to(SOURCE)

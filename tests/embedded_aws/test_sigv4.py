@@ -133,4 +133,4 @@ def test_awss_published_example() -> None:
     claim = sigv4.read(request)
 
     assert claim is not None
-    assert sigv4.expected(request, claim, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY") == claim.signature
+    assert sigv4.expected_signature(request, claim, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY") == claim.signature

@@ -50,7 +50,7 @@ def request_of(key: AccessKey, *, signed_at: datetime = NOON, token: str = "", p
 def _with_signature(request: Request, key: AccessKey) -> Request:
     claim = sigv4.read(request)
     assert claim is not None
-    signature = sigv4.expected(request, claim, key.secret_access_key.reveal())
+    signature = sigv4.expected_signature(request, claim, key.secret_access_key.reveal())
     header = request.header("authorization").replace("0" * 64, signature)
     signed = replace(request, query=request.query.replace("0" * 64, signature))
     return signed.with_headers([("authorization", header)]) if header else signed

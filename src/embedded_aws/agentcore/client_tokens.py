@@ -23,7 +23,7 @@ class ClientTokens:
 
     _uses: dict[tuple[str, str], _Use] = field(default_factory=dict)
 
-    def made_before(self, operation: str, request: Mapping[str, Any]) -> str | None:
+    def created_by(self, operation: str, request: Mapping[str, Any]) -> str | None:
         """The id that this very request made before, or None. Another request under the same token is refused."""
         use = self._uses.get((operation, request.get("clientToken", "")))
         if use is None:

@@ -45,7 +45,7 @@ def broken_constraints(violations: tuple[Violation, ...]) -> ApiError:
     return invalid(f"{len(violations)} validation {noun} detected: {listed}", *violations)
 
 
-def unsupported(member: str, instead: str = "Leave it out.") -> ApiError:
+def unsupported_error(member: str, instead: str = "Leave it out.") -> ApiError:
     """What this AWS can't enforce it refuses: accepting and ignoring it would prove nothing."""
     message = f"{member} is not supported by AWS on one machine. {instead}"
     return invalid(message, Violation(member, message))

@@ -77,7 +77,7 @@ class GatewayEndpoint:
             return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"))
         if denied := await self._denied(headers, gateway):
             self._report(scope, denied.reason)
-            return _refused(denied, headers, gateway, mcp.id_in(message))
+            return _unauthorized_response(denied, headers, gateway, mcp.id_in(message))
         return await self._serve(scope["method"], message, headers, gateway)
 
     async def _denied(self, headers: Headers, gateway: Gateway) -> Denied | None:
@@ -162,7 +162,7 @@ def _unsuitable(headers: Headers) -> Response | None:
     return None
 
 
-def _refused(denied: Denied, headers: Headers, gateway: Gateway, request_id: str | int | None) -> Response:
+def _unauthorized_response(denied: Denied, headers: Headers, gateway: Gateway, request_id: str | int | None) -> Response:
     error = "invalid_token" if denied.status == 401 else denied.reason
     message = "Invalid Bearer token" if denied.status == 401 else "Insufficient scope"
     scopes = gateway.authorizer.scopes if gateway.authorizer else ()

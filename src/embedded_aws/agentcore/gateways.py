@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from embedded_aws.agentcore import neighbours, paging, permissions
 from embedded_aws.agentcore.client_tokens import ClientTokens
-from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported
+from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.lifecycle import Lifecycle
 from embedded_aws.agentcore.records import MCP_VERSIONS, Gateway, JwtAuthorizer, Registry, WorkloadIdentity
 from embedded_aws.world import World
@@ -60,15 +60,15 @@ class Gateways:
 
     async def create(self, request: Request) -> Answer:
         """CreateGateway: CREATING at once, READY a moment later."""
-        if made := self._tokens.made_before("CreateGateway", request):
+        if made := self._tokens.created_by("CreateGateway", request):
             return self._registry.gateways[made].to_json()
         self._refuse_duplicate(request["name"])
         if len(self._registry.gateways) >= _GATEWAYS_AT_MOST:
             raise over_quota(f"An account has at most {_GATEWAYS_AT_MOST} gateways.")
         gateway_id = f"{request['name'].lower()}-{''.join(secrets.choice(_ID_LETTERS) for _ in range(10))}"
-        declared = self._accepted(request, gateway_id)
+        declared = self._validate(request, gateway_id)
         url = await self._endpoints.open(gateway_id)
-        gateway = self._born(gateway_id, f"{url}/mcp", declared)
+        gateway = self._new_gateway(gateway_id, f"{url}/mcp", declared)
         self._registry.gateways[gateway_id] = gateway
         self._registry.targets[gateway_id] = {}
         self._registry.tags[gateway.arn] = dict(request.get("tags", {}))
@@ -90,7 +90,7 @@ class Gateways:
             raise conflict(f"Gateway with ID: {before.gateway_id} is in status {before.status} and can't be updated.")
         if request["name"] != before.name:
             raise invalid("The name of a gateway can't be changed.", Violation("name", "can't be changed"))
-        declared = self._accepted(request, before.gateway_id)
+        declared = self._validate(request, before.gateway_id)
         _refuse_late_search(before, declared)
         after = replace(
             before,
@@ -129,7 +129,7 @@ class Gateways:
             raise not_found(f"Gateway not found: {request['gatewayIdentifier']}")
         return found
 
-    def _born(self, gateway_id: str, url: str, declared: Mapping[str, Any]) -> Gateway:
+    def _new_gateway(self, gateway_id: str, url: str, declared: Mapping[str, Any]) -> Gateway:
         moment = clock.now()
         directory = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:workload-identity-directory"
         return Gateway(
@@ -150,7 +150,7 @@ class Gateways:
         if any(gateway.name == name for gateway in self._registry.gateways.values()):
             raise conflict(f"A gateway with name {name} already exists in this account.")
 
-    def _accepted(self, request: Request, gateway_id: str) -> dict[str, Any]:
+    def _validate(self, request: Request, gateway_id: str) -> dict[str, Any]:
         """The declaration inside a request, after every check that AWS makes when it arrives."""
         _refuse_unenforced(request)
         _refuse_bad_authorizer(request)
@@ -201,14 +201,14 @@ def _refuse_late_search(before: Gateway, declared: Mapping[str, Any]) -> None:
 def _refuse_unenforced(request: Request) -> None:
     for member in _NOT_ENFORCED:
         if member in request:
-            raise unsupported(member)
+            raise unsupported_error(member)
 
 
 def _refuse_bad_authorizer(request: Request) -> None:
     kind = request["authorizerType"]
     jwt = request.get("authorizerConfiguration", {}).get("customJWTAuthorizer")
     if kind in ("AWS_IAM", "AUTHENTICATE_ONLY"):
-        raise unsupported(f"authorizerType {kind}", "Use CUSTOM_JWT.")
+        raise unsupported_error(f"authorizerType {kind}", "Use CUSTOM_JWT.")
     if kind == "NONE":
         if jwt is not None:
             raise invalid("authorizerConfiguration is only for CUSTOM_JWT.", Violation("authorizerConfiguration", "must be absent"))
@@ -218,7 +218,7 @@ def _refuse_bad_authorizer(request: Request) -> None:
         raise invalid(message, Violation("authorizerConfiguration", message))
     for member in _JWT_NOT_ENFORCED:
         if member in jwt:
-            raise unsupported(f"authorizerConfiguration.customJWTAuthorizer.{member}")
+            raise unsupported_error(f"authorizerConfiguration.customJWTAuthorizer.{member}")
     if not any(jwt.get(member) for member in ("allowedClients", "allowedAudience", "allowedScopes")):
         message = "At least one of allowedAudience, allowedClients or allowedScopes is required."
         raise invalid(message, Violation("authorizerConfiguration.customJWTAuthorizer", message))

@@ -91,11 +91,11 @@ def era_of(message: Message, headers: Mapping[str, str], served: tuple[str, ...]
     meta = message.params.get("_meta")
     named = meta.get(_VERSION_KEY) if isinstance(meta, dict) else None
     if named is None and (header is None or header in LEGACY_VERSIONS):
-        return Era.LEGACY if header is None or header in served else _unsupported(header, served)
+        return Era.LEGACY if header is None or header in served else _unsupported_version(header, served)
     if message.is_notification or message.is_answer:
-        return Era.STATELESS if header in served else _unsupported(str(header), served)
+        return Era.STATELESS if header in served else _unsupported_version(str(header), served)
     if named is None and header not in STATELESS_VERSIONS:
-        return _unsupported(str(header), served)
+        return _unsupported_version(str(header), served)
     return _envelope_error(meta) or _header_error(message, headers, named) or _version_error(named, served) or Era.STATELESS
 
 
@@ -111,20 +111,20 @@ def _header_error(message: Message, headers: Mapping[str, str], named: Any) -> R
     if headers.get("mcp-method") != message.method:
         return RpcError(HEADER_MISMATCH, "The Mcp-Method header does not match the request's method")
     wanted = message.params.get("name")
-    if message.method == "tools/call" and wanted is not None and _decoded_header(headers.get("mcp-name")) != wanted:
+    if message.method == "tools/call" and wanted is not None and _decode_header(headers.get("mcp-name")) != wanted:
         return RpcError(HEADER_MISMATCH, "The Mcp-Name header does not match the request's name")
     return None
 
 
 def _version_error(named: Any, served: tuple[str, ...]) -> RpcError | None:
-    return None if named in served and named in STATELESS_VERSIONS else _unsupported(str(named), served)
+    return None if named in served and named in STATELESS_VERSIONS else _unsupported_version(str(named), served)
 
 
-def _unsupported(requested: str, served: tuple[str, ...]) -> RpcError:
+def _unsupported_version(requested: str, served: tuple[str, ...]) -> RpcError:
     return RpcError(UNSUPPORTED_VERSION, "Unsupported protocol version", {"supported": list(served), "requested": requested[:100]})
 
 
-def _decoded_header(value: str | None) -> str | None:
+def _decode_header(value: str | None) -> str | None:
     encoded = _ENCODED_HEADER.fullmatch(value or "")
     if encoded is None:
         return value
@@ -134,7 +134,7 @@ def _decoded_header(value: str | None) -> str | None:
         return None
 
 
-def negotiated(requested: Any, served: tuple[str, ...]) -> str | None:
+def negotiate_version(requested: Any, served: tuple[str, ...]) -> str | None:
     """The version of a handshake: the one asked for, else the newest that has handshakes; None where none is served."""
     handshakes = [version for version in served if version in LEGACY_VERSIONS]
     if requested in handshakes:

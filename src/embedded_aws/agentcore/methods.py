@@ -49,12 +49,12 @@ class Methods:
             return RpcError(mcp.INVALID_PARAMS, "A tool call needs a name and an object of arguments")
         if name == search.NAME and gateway.searchable:
             query = arguments.get("query")
-            return search.find(catalog, query) if isinstance(query, str) else _failed(_no_query())
+            return search.find(catalog, query) if isinstance(query, str) else _error_result(_no_query())
         offer = catalog.find(name)
         if offer is None:
             return RpcError(mcp.INVALID_PARAMS, f"Unknown tool: {name[:200]}")
         if refused := offer.tool.refusal(arguments):
-            return _failed(refused)
+            return _error_result(refused)
         return await self._send(offer, arguments, gateway)
 
     async def _send(self, offer: Offer, arguments: Mapping[str, Any], gateway: Gateway) -> Result:
@@ -88,19 +88,19 @@ def _status(status: int) -> str:
     return f"{'Client' if status < 500 else 'Server'} error: API request failed with status:"
 
 
-def _failed(text: str) -> Result:
+def _error_result(text: str) -> Result:
     return {"isError": True, "content": [{"type": "text", "text": text}]}
 
 
 def _internal(why: str, gateway: Gateway) -> Result:
     """What went wrong behind the gateway; callers see it only where the owner set `exceptionLevel` to DEBUG."""
     if not gateway.debug:
-        return _failed(_OPAQUE)
-    return {**_failed(why), "_meta": {"debug": {"type": "text", "text": why}}}
+        return _error_result(_OPAQUE)
+    return {**_error_result(why), "_meta": {"debug": {"type": "text", "text": why}}}
 
 
 def _initialize(params: Mapping[str, Any], gateway: Gateway) -> Result | RpcError:
-    version = mcp.negotiated(params.get("protocolVersion"), gateway.versions)
+    version = mcp.negotiate_version(params.get("protocolVersion"), gateway.versions)
     if version is None:
         return RpcError(mcp.UNSUPPORTED_VERSION, "Unsupported protocol version", {"supported": list(gateway.versions), "requested": ""})
     return {"protocolVersion": version, "capabilities": _CAPABILITIES, "serverInfo": _server(gateway), **_instructions(gateway)}

@@ -25,11 +25,11 @@ _JSON_TYPES: Mapping[str, tuple[type[Any], ...]] = {
 
 
 def service() -> Mapping[str, Any]:
-    return described("bedrock-agentcore-control")
+    return load_model("bedrock-agentcore-control")
 
 
 @cache
-def described(name: str) -> Mapping[str, Any]:
+def load_model(name: str) -> Mapping[str, Any]:
     """Any service's description. Raises botocore's UnknownServiceError for a name that it does not know."""
     from botocore.loaders import Loader
 
@@ -51,16 +51,16 @@ def members(structure: Shape) -> Iterator[tuple[str, str, str]]:
 
 def project(shape_name: str, value: Any) -> Any:
     """`value` with only the members that its shape has. Raises SerializationException where a JSON type is wrong."""
-    described = shape(shape_name)
-    kind = described["type"]
-    if described.get("document"):
+    load_model = shape(shape_name)
+    kind = load_model["type"]
+    if load_model.get("document"):
         return value
     if not isinstance(value, _JSON_TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         raise unparsable(f"Unexpected {type(value).__name__} where a {kind} ({shape_name}) belongs")
     if kind == "structure":
-        return {name: project(inner, value[name]) for name, inner, _ in members(described) if value.get(name) is not None}
+        return {name: project(inner, value[name]) for name, inner, _ in members(load_model) if value.get(name) is not None}
     if kind == "list":
-        return [project(described["member"]["shape"], item) for item in value]
+        return [project(load_model["member"]["shape"], item) for item in value]
     if kind == "map":
-        return {key: project(described["value"]["shape"], item) for key, item in value.items()}
+        return {key: project(load_model["value"]["shape"], item) for key, item in value.items()}
     return value

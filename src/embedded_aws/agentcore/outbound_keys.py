@@ -63,13 +63,13 @@ class OutboundKeys:
         if trust is None or not permissions.trusts_gateway(trust, context):
             return KeyDenied(f"AgentCore can't assume the gateway's role {gateway.role_arn}.")
         policies = neighbours.role_policies(account, gateway.role_arn)
-        for action, resource in _needed(gateway.workload_identity_arn, provider):
+        for action, resource in _required_permissions(gateway.workload_identity_arn, provider):
             if not permissions.allows(policies, action, resource, {"aws:SourceAccount": account, "aws:ResourceAccount": account}):
                 return KeyDenied(f"The gateway's role {gateway.role_arn} is not authorized to perform {action} on {resource}.")
         return None
 
 
-def _needed(identity_arn: str, provider: ApiKeyProvider) -> Iterator[tuple[str, str]]:
+def _required_permissions(identity_arn: str, provider: ApiKeyProvider) -> Iterator[tuple[str, str]]:
     """Actions and resources, all of which the role needs: AWS asks about an identity and its directory, a provider and its vault."""
     directory = identity_arn.partition("/workload-identity/")[0]
     vault = provider.arn.partition("/apikeycredentialprovider/")[0]

@@ -37,7 +37,7 @@ class Schemas:
 
     def schema(self, raw: Any) -> Mapping[str, Any]:
         """A schema with every reference replaced by what it refers to."""
-        return self._inlined(self.node(raw), 0)
+        return self._inline(self.node(raw), 0)
 
     def _target(self, reference: str) -> Any:
         if not reference.startswith("#/"):
@@ -50,7 +50,7 @@ class Schemas:
             found = found[key]
         return found
 
-    def _inlined(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    def _inline(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         self._nodes += 1
         if depth > _DEPTH_AT_MOST or self._nodes > _NODES_AT_MOST:
             raise SchemaError("The OpenAPI schema is recursive or too large.")
@@ -61,11 +61,11 @@ class Schemas:
         if key in _DATA:
             return value
         if key in ("properties", "patternProperties", "$defs") and isinstance(value, dict):
-            return {name: self._inlined(self.node(inner), depth + 1) for name, inner in value.items()}
+            return {name: self._inline(self.node(inner), depth + 1) for name, inner in value.items()}
         if isinstance(value, dict):
-            return self._inlined(self.node(value), depth + 1)
+            return self._inline(self.node(value), depth + 1)
         if isinstance(value, list):
-            return [self._inlined(self.node(item), depth + 1) if isinstance(item, dict) else item for item in value]
+            return [self._inline(self.node(item), depth + 1) if isinstance(item, dict) else item for item in value]
         return value
 
 

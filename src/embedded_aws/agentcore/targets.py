@@ -11,7 +11,7 @@ from typing import Any
 from embedded_aws.agentcore import paging
 from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.client_tokens import ClientTokens
-from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported
+from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.gateways import Gateways
 from embedded_aws.agentcore.lifecycle import Lifecycle
 from embedded_aws.agentcore.records import Gateway, Registry, Target
@@ -50,11 +50,11 @@ class Targets:
     async def create(self, request: Request) -> Answer:
         """CreateGatewayTarget: CREATING at once; READY, or FAILED with its reasons, a moment later."""
         gateway = self._gateways.existing(request)
-        if made := self._tokens.made_before("CreateGatewayTarget", request):
+        if made := self._tokens.created_by("CreateGatewayTarget", request):
             return self._registry.targets[gateway.gateway_id][made].to_json()
         if gateway.status not in ("READY", "UPDATE_UNSUCCESSFUL"):
             raise conflict(f"Gateway with ID: {gateway.gateway_id} is in status {gateway.status}; wait until it is READY.")
-        declared = self._accepted(request)
+        declared = self._validate(request)
         self._refuse_duplicate(gateway, declared["name"])
         if len(self._registry.targets[gateway.gateway_id]) >= _TARGETS_AT_MOST:
             raise over_quota(f"A gateway has at most {_TARGETS_AT_MOST} targets.")
@@ -78,7 +78,7 @@ class Targets:
     async def update(self, request: Request) -> Answer:
         """UpdateGatewayTarget: replaces everything; the tools before stay until the new ones are read."""
         gateway, before = self._gateways.existing(request), self._movable(request)
-        declared = self._accepted({"name": before.name, **request})
+        declared = self._validate({"name": before.name, **request})
         if declared["name"] != before.name:
             self._refuse_duplicate(gateway, declared["name"])
         after = replace(before, declared=declared, status="UPDATING", status_reasons=(), updated_at=clock.now())
@@ -135,7 +135,7 @@ class Targets:
         if any(target.name == name for target in self._registry.targets[gateway.gateway_id].values()):
             raise conflict(f"A target with name {name} already exists in gateway {gateway.gateway_id}.")
 
-    def _accepted(self, request: Request) -> dict[str, Any]:
+    def _validate(self, request: Request) -> dict[str, Any]:
         _refuse_other_kinds(request)
         _refuse_other_credentials(request)
         provider_arn = request["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]["providerArn"]
@@ -172,11 +172,11 @@ def _refuse_other_kinds(request: Request) -> None:
     if not request.get("name"):
         raise invalid("A target needs a name.", Violation("name", "Member must not be null"))
     if "metadataConfiguration" in request:
-        raise unsupported("metadataConfiguration")
+        raise unsupported_error("metadataConfiguration")
     configuration = request["targetConfiguration"]
     if "openApiSchema" not in configuration.get("mcp", {}):
         kind = next(iter(configuration.get("mcp", configuration)))
-        raise unsupported(f"targetConfiguration {kind}", "Use mcp.openApiSchema.")
+        raise unsupported_error(f"targetConfiguration {kind}", "Use mcp.openApiSchema.")
 
 
 def _refuse_other_credentials(request: Request) -> None:
@@ -186,7 +186,7 @@ def _refuse_other_credentials(request: Request) -> None:
         raise invalid(message, Violation("credentialProviderConfigurations", message))
     kind = configured[0]["credentialProviderType"]
     if kind == "OAUTH":
-        raise unsupported("credentialProviderType OAUTH", "Use API_KEY.")
+        raise unsupported_error("credentialProviderType OAUTH", "Use API_KEY.")
     if kind != "API_KEY" or "apiKeyCredentialProvider" not in configured[0].get("credentialProvider", {}):
         message = "OpenAPI targets support the credential provider types API_KEY and OAUTH, each with its own provider."
         raise invalid(message, Violation("credentialProviderConfigurations", message))

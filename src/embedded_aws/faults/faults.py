@@ -20,7 +20,7 @@ from embedded_aws.response import Response
 from sre_core import clock, log
 
 type Perform = Callable[[], Awaitable[Response]]
-_INSTEAD = {Kind.THROTTLE: refusal.throttled, Kind.QUOTA: refusal.over_quota}
+_INSTEAD = {Kind.THROTTLE: refusal.throttling_error, Kind.QUOTA: refusal.over_quota}
 
 
 class Faults:
@@ -39,7 +39,7 @@ class Faults:
 
     async def through(self, request: Request, service: str, perform: Perform) -> Response:
         """Answer a call, or what goes wrong instead. Raises Cut where the client is to hear nothing."""
-        if self._file and (rules := self._file.changed()):
+        if self._file and (rules := self._file.changed_rules()):
             self.switch(rules)
         if not self._rules:
             return await perform()
@@ -47,7 +47,7 @@ class Faults:
         struck = {rule.kind: rule for rule in self._struck(call)}
         if Kind.DELAY in struck:
             await asyncio.sleep(struck[Kind.DELAY].seconds)
-        if refused := self._refused(call, struck):
+        if refused := self._find_refusal(call, struck):
             return refusal.answer(request, call, refused)
         answer = await perform()
         self._remember(call, answer)
@@ -56,9 +56,9 @@ class Faults:
         if Kind.SERVER_ERROR in struck:
             return refusal.answer(request, call, refusal.broken(call))
         if linger := struck.get(Kind.LINGER):
-            answer = self._linger.shown(call, answer, clock.now(), timedelta(seconds=linger.seconds))
+            answer = self._linger.show_lingering(call, answer, clock.now(), timedelta(seconds=linger.seconds))
         lag = struck.get(Kind.LAG)
-        return self._lag.filtered(call, answer, clock.now(), timedelta(seconds=lag.seconds)) if lag else answer
+        return self._lag.hide_recent(call, answer, clock.now(), timedelta(seconds=lag.seconds)) if lag else answer
 
     def _struck(self, call: Call) -> list[Rule]:
         found = []
@@ -71,7 +71,7 @@ class Faults:
                 self._log.debug("fault.struck", kind=str(rule.kind), service=call.service, operation=call.operation)
         return found
 
-    def _refused(self, call: Call, struck: dict[Kind, Rule]) -> refusal.Refused | None:
+    def _find_refusal(self, call: Call, struck: dict[Kind, Rule]) -> refusal.Refused | None:
         """What the client is told instead of what it asked for. Raises Cut where it is told nothing."""
         for kind, words in _INSTEAD.items():
             if kind in struck:

@@ -24,14 +24,14 @@ def without(answer: Response, ids: frozenset[str]) -> Response:
 
 
 def _json(body: bytes, ids: frozenset[str]) -> bytes:
-    return json.dumps(_pruned(json.loads(body), ids)).encode()
+    return json.dumps(_prune_json(json.loads(body), ids)).encode()
 
 
-def _pruned(value: Any, ids: frozenset[str]) -> Any:
+def _prune_json(value: Any, ids: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
-        return {name: _pruned(inner, ids) for name, inner in value.items()}
+        return {name: _prune_json(inner, ids) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_pruned(entry, ids) for entry in value if not ids & _texts(entry)]
+        return [_prune_json(entry, ids) for entry in value if not ids & _texts(entry)]
     return value
 
 
@@ -45,14 +45,14 @@ def _texts(value: Any) -> frozenset[str]:
 
 def _xml(body: bytes, ids: frozenset[str]) -> bytes:
     document = ElementTree.fromstring(body)  # noqa: S314  # this process wrote it
-    _prune(document, ids)
+    _prune_xml(document, ids)
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(document)
 
 
-def _prune(element: ElementTree.Element, ids: frozenset[str]) -> None:
+def _prune_xml(element: ElementTree.Element, ids: frozenset[str]) -> None:
     for child in list(element):
         is_entry = child.tag.rpartition("}")[2] in _ENTRIES
         if is_entry and any((inner.text or "").strip() in ids for inner in child.iter()):
             element.remove(child)
         else:
-            _prune(child, ids)
+            _prune_xml(child, ids)

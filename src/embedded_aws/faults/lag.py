@@ -71,7 +71,7 @@ class Lag:
                 return Refused(birth.kind.absent, 404 if call.service == "iam" else 400, f"{birth.id} does not exist")
         return None
 
-    def filtered(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
+    def hide_recent(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
         """The answer without what is hidden."""
         ids = frozenset(birth.id for birth in self._hidden(call, moment, lasts))
         return hiding.without(answer, ids) if ids else answer

@@ -62,7 +62,7 @@ class Linger:
         if call.operation == "DeleteUserPoolDomain":
             self._pools[call.value("Domain")] = call.value("UserPoolId")
 
-    def shown(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
+    def show_lingering(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
         """The answer, or a domain that is DELETING: for half the time, since its prefix is still taken when it is no longer shown."""
         domain = call.value("Domain")
         pool = self._pools.get(domain)

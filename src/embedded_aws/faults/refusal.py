@@ -64,7 +64,7 @@ _EC2_QUOTAS = {
 }
 
 
-def throttled(call: Call) -> Refused:
+def throttling_error(call: Call) -> Refused:
     """Too many requests."""
     return _THROTTLED.get(call.service, Refused("ThrottlingException", 400, "Rate exceeded"))
 

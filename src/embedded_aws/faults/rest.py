@@ -44,7 +44,7 @@ def operation_of(request: Request, service: str) -> str:
 
 @cache
 def _operations(service: str) -> tuple[_Operation, ...]:
-    described = model.described(service)
+    described = model.load_model(service)
     current = {name: parts for name, parts in described["operations"].items() if not parts.get("deprecated")}
     return tuple(_operation(name, parts, described["shapes"]) for name, parts in sorted(current.items()))
 

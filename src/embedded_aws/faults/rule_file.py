@@ -17,7 +17,7 @@ class RuleFile:
         self._stamp = self._now()
         self._log = log.get()
 
-    def changed(self) -> Rules | None:
+    def changed_rules(self) -> Rules | None:
         """The rules, if the file is another one than before."""
         stamp = self._now()
         if stamp == self._stamp:

@@ -53,7 +53,7 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
         progress.conceal(credentials.secrets)
     with progress.step("services"):
         sockets = _sockets(machine, disk, running)
-        supervised = _supervised(world, machine, disk, credentials, sockets)
+        supervised = _supervised_services(world, machine, disk, credentials, sockets)
         await (await running.enter_async_context(RunningServices(supervised))).healthy()
     with progress.step("front_door"):
         door = await open_front_door(machine.front_door, address, sockets, credentials, running)
@@ -66,9 +66,9 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
 def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:
     sockets = _sockets_in(disk.root / "run", machine)
     if _too_long(sockets):
-        sockets = _sockets_in(running.enter_context(short_folder.kept_for(disk.root)), machine)
+        sockets = _sockets_in(running.enter_context(short_folder.short_folder_for(disk.root)), machine)
     if _too_long(sockets):  # macOS has its temporary files far down
-        sockets = _sockets_in(running.enter_context(short_folder.kept_for(disk.root, Path("/tmp"))), machine)  # noqa: S108  # 0700 in it
+        sockets = _sockets_in(running.enter_context(short_folder.short_folder_for(disk.root, Path("/tmp"))), machine)  # noqa: S108  # 0700 in it
     return sockets
 
 
@@ -81,7 +81,7 @@ def _too_long(sockets: Mapping[str, Path]) -> bool:
     return any(len(str(socket)) > _LONGEST_SOCKET_PATH for socket in sockets.values())
 
 
-def _supervised(
+def _supervised_services(
     world: World, machine: Machine, disk: Disk, credentials: Credentials, sockets: Mapping[str, Path]
 ) -> tuple[SupervisedService, ...]:
     disk.logs.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ EVERY_ANSWER: tuple[tuple[bytes, bytes], ...] = (
 def to_service(headers: Iterable[tuple[bytes, bytes]], client: str) -> list[tuple[str, str]]:
     """A request's headers as the service gets them: the client's own, and where the request truly came from."""
     received = list(headers)
-    hidden = _ONE_CONNECTION | _CLAIMS | _named_by_connection(received)
+    hidden = _ONE_CONNECTION | _CLAIMS | _connection_headers(received)
     # Some frameworks read X_Api_Key as X-Api-Key; nginx drops names with an underscore, and so does this door.
     kept = [
         (name.decode("latin-1"), value.decode("utf-8", "replace"))
@@ -36,10 +36,10 @@ def to_service(headers: Iterable[tuple[bytes, bytes]], client: str) -> list[tupl
 def to_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """A service's headers as the client gets them: without what names the server program."""
     received = [(name.lower(), value) for name, value in headers]
-    hidden = _ONE_CONNECTION | _ANSWERED_HERE | _named_by_connection(received)
+    hidden = _ONE_CONNECTION | _ANSWERED_HERE | _connection_headers(received)
     return [*((name, value) for name, value in received if name not in hidden), *EVERY_ANSWER]
 
 
-def _named_by_connection(headers: Headers) -> frozenset[bytes]:
+def _connection_headers(headers: Headers) -> frozenset[bytes]:
     lists = (value for name, value in headers if name == b"connection")
     return frozenset(name.strip().lower() for value in lists for name in value.split(b","))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from embedded_aws.instances.boot import Boot, boot
 from embedded_aws.instances.elastic_ip import ElasticIp
 from embedded_aws.instances.instance import Instance
-from embedded_aws.instances.user_data import written_file
+from embedded_aws.instances.user_data import find_written_file
 from embedded_aws.world import World
 from sre_core import log
 from sre_core.machine import MACHINE_FILE, Machine
@@ -21,10 +21,10 @@ class InstanceHost:
         self._addresses: dict[str, ElasticIp] = {}
         self._log = log.get()
 
-    async def launched(self, instance_id: str, user_data: bytes, private_ip: str, iam_instance_profile_arn: str | None) -> None:
+    async def launch(self, instance_id: str, user_data: bytes, private_ip: str, iam_instance_profile_arn: str | None) -> None:
         """Boot in the background. Without machine.json the instance runs and does nothing, as a plain AMI would."""
         try:
-            text = written_file(user_data, MACHINE_FILE)
+            text = find_written_file(user_data, MACHINE_FILE)
             machine = Machine.parse(text) if text is not None else None
         except ValueError as wrong:
             # As on AWS, bad user data does not stop an instance from running; only its console would tell.
@@ -40,37 +40,37 @@ class InstanceHost:
         self._instances[instance_id] = Instance(self._world, instance_id, machine, folder, private_ip, boot=self._boot)
         self._instances[instance_id].start()
 
-    async def terminated(self, instance_id: str) -> None:
+    async def terminate(self, instance_id: str) -> None:
         """End everything of this instance and remove its disk."""
         if instance := self._instances.pop(instance_id, None):
             await instance.terminate()
 
-    async def stopped(self, instance_id: str) -> None:
+    async def stop(self, instance_id: str) -> None:
         """End everything of this instance; its disk stays."""
         if instance := self._instances.get(instance_id):
             await instance.stop()
 
-    async def started(self, instance_id: str) -> None:
+    async def start(self, instance_id: str) -> None:
         """Boot a stopped instance again."""
         if instance := self._instances.get(instance_id):
             instance.start()
 
-    async def address_allocated(self, allocation_id: str, address: str) -> int:
+    async def allocate_address(self, allocation_id: str, address: str) -> int:
         """Listen on 443 of this address, or on a free port where this machine can't give that one; the answer is the port."""
         elastic_ip = ElasticIp(address, self.door_of)
         port = await elastic_ip.open()
         self._addresses[allocation_id] = elastic_ip
         return port
 
-    async def associated(self, allocation_id: str, instance_id: str) -> None:
+    async def associate_address(self, allocation_id: str, instance_id: str) -> None:
         """New connections to the address go to this instance at once."""
         await self._addresses[allocation_id].associate(instance_id)
 
-    async def disassociated(self, allocation_id: str) -> None:
+    async def disassociate_address(self, allocation_id: str) -> None:
         """Connections to the address are closed at once."""
         await self._addresses[allocation_id].associate(None)
 
-    async def address_released(self, allocation_id: str) -> None:
+    async def release_address(self, allocation_id: str) -> None:
         """Stop listening on the address."""
         if elastic_ip := self._addresses.pop(allocation_id, None):
             await elastic_ip.close()
@@ -78,9 +78,9 @@ class InstanceHost:
     async def close(self) -> None:
         """End every instance and every listener."""
         for allocation_id in list(self._addresses):
-            await self.address_released(allocation_id)
+            await self.release_address(allocation_id)
         for instance_id in list(self._instances):
-            await self.terminated(instance_id)
+            await self.terminate(instance_id)
 
     def door_of(self, instance_id: str, port: int) -> tuple[str, int] | None:
         """Where a ready instance really listens for what comes from outside its VPC to `port`."""

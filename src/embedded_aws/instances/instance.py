@@ -34,7 +34,7 @@ class Instance:
         """Begin to boot and return at once; a running instance stays as it is."""
         if self._life is None or self._life.done():
             self._life = asyncio.create_task(self._live())
-            self._life.add_done_callback(self._ended)
+            self._life.add_done_callback(self._log_end)
 
     async def stop(self) -> None:
         """End every process and listener of this instance; what is on its disk stays."""
@@ -59,6 +59,6 @@ class Instance:
         finally:
             self.door = None
 
-    def _ended(self, life: asyncio.Task[None]) -> None:
+    def _log_end(self, life: asyncio.Task[None]) -> None:
         if not life.cancelled() and (bug := life.exception()):
             self._log.error("instance.host_failed", exc_info=bug)

@@ -13,7 +13,7 @@ _NOTE = "sockets-in-"
 
 
 @contextmanager
-def kept_for(disk: Path, parent: Path | None = None) -> Iterator[Path]:
+def short_folder_for(disk: Path, parent: Path | None = None) -> Iterator[Path]:
     """A folder of mode 0700 among the temporary files (or in `parent`); a note on this disk says where it is."""
     short = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     note = disk / f"{_NOTE}{short.name}"

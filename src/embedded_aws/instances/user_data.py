@@ -14,12 +14,12 @@ from ruamel.yaml.error import YAMLError
 _LARGEST = 1 << 20
 
 
-def written_file(user_data: bytes, path: str) -> str | None:
+def find_written_file(user_data: bytes, path: str) -> str | None:
     """The text that `write_files` of `#cloud-config` user data puts at `path`; None where it writes no such file.
 
     Raises ValueError where the user data is `#cloud-config` that can't be read.
     """
-    text = _unzipped(user_data).decode("utf-8", "replace")
+    text = _unzip(user_data).decode("utf-8", "replace")
     if not text.startswith("#cloud-config"):
         return None
     try:
@@ -36,12 +36,12 @@ def _content(file: dict[str, Any]) -> str:
     if "b64" not in encoding and "base64" not in encoding:
         return content
     try:
-        return _unzipped(base64.b64decode("".join(content.split()), validate=True)).decode("utf-8")
+        return _unzip(base64.b64decode("".join(content.split()), validate=True)).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError) as wrong:
         raise ValueError(f"the content of {file.get('path')} is not {encoding}") from wrong
 
 
-def _unzipped(body: bytes) -> bytes:
+def _unzip(body: bytes) -> bytes:
     if not body.startswith(b"\x1f\x8b"):
         return body
     try:

@@ -173,7 +173,7 @@ class Launch:
         return b"#cloud-config\n" + json.dumps({"write_files": [file], "runcmd": [["true"]]}).encode()
 
     async def __call__(self, instance_id: str = "i-1") -> None:
-        await self.host.launched(instance_id, self.user_data(), self.address, PROFILE)
+        await self.host.launch(instance_id, self.user_data(), self.address, PROFILE)
 
     async def ready(self, instance_id: str = "i-1") -> dict[int, int]:
         """Launch, wait, and give the actual port of each listener."""

@@ -56,7 +56,7 @@ async def test_the_supervisor_is_killed(world, machine, browser: aiohttp.ClientS
                 break
         await asyncio.sleep(0.05)
     assert answer.status == 200
-    await launch.host.terminated("i-1")
+    await launch.host.terminate("i-1")
     assert processes_of(world) == []
 
 
@@ -169,7 +169,7 @@ async def test_an_instance_without_machine_json(world, host, loopback) -> None:
         b"#cloud-config\n- not a mapping\n",
         b"#cloud-config\n{",
     ):
-        await host.launched("i-plain", user_data, loopback(), None)
+        await host.launch("i-plain", user_data, loopback(), None)
     assert world.objects == {}
 
 
@@ -177,7 +177,7 @@ async def test_an_instance_without_a_role(world, host, machine) -> None:
     """Without an instance profile it can read no release and report nothing, as on AWS."""
     launch = machine()
     before = dict(world.objects)
-    await host.launched("i-1", launch.user_data(), launch.address, None)
+    await host.launch("i-1", launch.user_data(), launch.address, None)
     assert world.objects == before
 
 
@@ -206,7 +206,7 @@ async def test_terminated(world, host, machine, eventually) -> None:
     launch = machine()
     await launch.ready()
     assert processes_of(world)
-    await host.terminated("i-1")
+    await host.terminate("i-1")
     await eventually(lambda: not processes_of(world))
     assert not (world.folder / "instances/i-1").exists()
 
@@ -215,7 +215,7 @@ async def test_terminated_while_it_boots(world, host, machine, eventually) -> No
     """An instance can be terminated at any moment."""
     await machine()()
     await eventually(lambda: world.status("services").get("state") == "running")
-    await host.terminated("i-1")
+    await host.terminate("i-1")
     await eventually(lambda: not processes_of(world))
     assert not world.status("ready")
 
@@ -224,10 +224,10 @@ async def test_stopped_and_started(world, host, machine, browser, eventually) ->
     """A stopped instance runs nothing; started, it serves again."""
     launch = machine("alpha")
     await launch.ready()
-    await host.stopped("i-1")
+    await host.stop("i-1")
     await eventually(lambda: not processes_of(world))
     del world.objects["s3://bucket/status/instance-1/i-1/ready.json"]
-    await host.started("i-1")
+    await host.start("i-1")
     status = await world.settled()
     async with browser.get(f"https://{launch.address}:{status['listeners'][0]['actual_port']}/health") as answer:
         assert answer.status == 200

@@ -41,42 +41,42 @@ async def refused(address: str, port: int) -> bool:
 async def test_an_address_that_moves(host, two_machines, browser, loopback) -> None:
     """Connections go to the associated instance; a move changes that at once, and so does its end."""
     address = loopback()
-    port = await host.address_allocated("eip-1", address)
+    port = await host.allocate_address("eip-1", address)
     assert await refused(address, port)
     first, second = two_machines
     await first.ready("i-1")
     await second.ready("i-2")
-    await host.associated("eip-1", "i-1")
+    await host.associate_address("eip-1", "i-1")
     assert await service_at(browser, address, port) == "alpha"
-    await host.associated("eip-1", "i-2")
+    await host.associate_address("eip-1", "i-2")
     assert await service_at(browser, address, port) == "beta"
-    await host.disassociated("eip-1")
+    await host.disassociate_address("eip-1")
     assert await refused(address, port)
 
 
 async def test_an_instance_that_boots_behind_its_address(host, machine, browser, loopback) -> None:
     """An address may be associated before the instance is ready; until then connections are closed."""
     address, launch = loopback(), machine("alpha")
-    port = await host.address_allocated("eip-1", address)
-    await host.associated("eip-1", "i-1")
+    port = await host.allocate_address("eip-1", address)
+    await host.associate_address("eip-1", "i-1")
     assert await refused(address, port)
     await launch.ready("i-1")
     assert await service_at(browser, address, port) == "alpha"
-    await host.terminated("i-1")
+    await host.terminate("i-1")
     assert await refused(address, port)
 
 
 async def test_a_connection_under_way_when_the_address_moves(host, two_machines, browser, loopback) -> None:
     """It ends, as the machine at its other end is no longer behind the address."""
     address = loopback()
-    port = await host.address_allocated("eip-1", address)
+    port = await host.allocate_address("eip-1", address)
     first, second = two_machines
     await first.ready("i-1")
     await second.ready("i-2")
-    await host.associated("eip-1", "i-1")
+    await host.associate_address("eip-1", "i-1")
     async with browser.get(f"https://{address}:{port}/stream", server_hostname="127.0.0.1") as answer:
         await answer.content.readline()
-        await host.associated("eip-1", "i-2")
+        await host.associate_address("eip-1", "i-2")
         with pytest.raises(aiohttp.ClientError):
             await answer.read()
 
@@ -86,17 +86,17 @@ async def test_ports_of_the_vpc(host, machine, loopback) -> None:
     launch = machine("alpha")
     launch.machine["front_door"]["listeners"][0]["scope"] = "vpc"
     address = loopback()
-    port = await host.address_allocated("eip-1", address)
+    port = await host.allocate_address("eip-1", address)
     await launch.ready("i-1")
-    await host.associated("eip-1", "i-1")
+    await host.associate_address("eip-1", "i-1")
     assert await refused(address, port)
 
 
 async def test_released(host, loopback) -> None:
     """A released address listens no more."""
     address = loopback()
-    port = await host.address_allocated("eip-1", address)
-    await host.address_released("eip-1")
+    port = await host.allocate_address("eip-1", address)
+    await host.release_address("eip-1")
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(address, port)
 
@@ -106,7 +106,7 @@ async def test_a_taken_443(host, loopback) -> None:
     address = loopback()
     taken = await asyncio.start_server(lambda reader, writer: None, address, 443)
     async with taken:
-        port = await host.address_allocated("eip-1", address)
+        port = await host.allocate_address("eip-1", address)
         assert port != 443
         assert await refused(address, port)
 

@@ -36,7 +36,7 @@ async def test_the_release(world, host, loopback, browser) -> None:
         credentials={"backend-api-key": SecretRef("arn:key", "api_key"), "gateway-client-secret": SecretRef("arn:key", "client_secret")},
         certificate=SecretRef("arn:certificate"),
     )
-    await host.launched("i-1", render_user_data(machine).encode(), address, PROFILE)
+    await host.launch("i-1", render_user_data(machine).encode(), address, PROFILE)
     status = await world.settled()
     assert status["state"] == "ok", status
     port = status["listeners"][0]["actual_port"]

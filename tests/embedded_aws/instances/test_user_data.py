@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from embedded_aws.instances.user_data import written_file
+from embedded_aws.instances.user_data import find_written_file
 from sre_core.machine import Machine
 
 PATH = "/etc/sre-agent/machine.json"
@@ -30,20 +30,20 @@ def cloud_config(**file: str) -> bytes:
 )
 def test_the_forms_of_a_file(user_data: bytes) -> None:
     """Plain, gzip and base64 mean the same file."""
-    assert (written_file(user_data, PATH) or "").strip() == "{}"
+    assert (find_written_file(user_data, PATH) or "").strip() == "{}"
 
 
 @pytest.mark.parametrize("user_data", [b"", b"#!/bin/sh\n", b"\xff\xfe", b"#cloud-config\n", b"#cloud-config\nwrite_files: []\n"])
 def test_no_such_file(user_data: bytes) -> None:
     """User data that writes no machine.json describes no machine."""
-    assert written_file(user_data, PATH) is None
+    assert find_written_file(user_data, PATH) is None
 
 
 @pytest.mark.parametrize("user_data", [b"#cloud-config\n{", b"\x1f\x8bbroken", cloud_config(content="!!!!", encoding="b64")])
 def test_damaged_user_data(user_data: bytes) -> None:
     """What can't be read is said, not ignored."""
     with pytest.raises(ValueError, match=r"cloud-config|gzip|b64|machine\.json"):
-        written_file(user_data, PATH)
+        find_written_file(user_data, PATH)
 
 
 @pytest.mark.parametrize(
