@@ -8,7 +8,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, text, unspelled
-from sre_agent_deploy.login import client_secrets, login
+from sre_agent_deploy.login import declare_client_secrets, declare_login
 from sre_agent_deploy.names import (
     API_KEY,
     address,
@@ -46,8 +46,8 @@ def blueprint(config: Config, site: AccountFacts) -> Blueprint:
         (
             bucket(config, id),
             backend_key(config, id),
-            *login(config, id),
-            *client_secrets(id),
+            *declare_login(config, id),
+            *declare_client_secrets(id),
             credential_provider(config, id),
             gateway_role(config, site, id),
             gateway(config, id),
@@ -66,7 +66,7 @@ def blueprint(config: Config, site: AccountFacts) -> Blueprint:
             *dns(config),
             *budget(config, id),
         ),
-        {**config.tags, **lifetime.tags(config.deployment.ttl)},
+        {**config.tags, **lifetime.ttl_tags(config.deployment.ttl)},
     )
 
 
@@ -78,7 +78,7 @@ def bucket(config: Config, id: str) -> Item:
 def backend_key(config: Config, id: str) -> Item:
     return Item(
         GeneratedSecret(
-            name=lifetime.TELLER,
+            name=lifetime.TTL_RESOURCE,
             secret_name=f"{id}/backend-api-key",
             json_key=API_KEY,
             description="API key with which the gateway calls the backend APIs",

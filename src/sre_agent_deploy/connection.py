@@ -15,8 +15,8 @@ from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
 
-def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, private_ca: str) -> Endpoints:
-    """How a deployment is reached, from what AWS answered. `private_ca` is the file of a CA that is not public."""
+def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: str) -> Endpoints:
+    """Build the endpoints of a deployment from what AWS answered. `private_ca` is the file of a CA that is not public."""
 
     def plain(name: str, output: str) -> str:
         return str(outputs[name][output])
@@ -34,45 +34,46 @@ def deployed(outputs: Mapping[str, Outputs], place: Account, *, domain: str, pri
         discovery_url=plain("user_pool", "discovery_url"),
         gateway_client=client("gateway_client", GATEWAY_SCOPE),
         caller_client=client("caller_client", CALLER_SCOPE),
-        ca_files=tuple(filter(None, (private_ca, *place.ca_files()))),
+        ca_files=tuple(filter(None, (private_ca, *account.ca_files()))),
     )
 
 
-def write(deployment: str, world: Endpoints, secret_arn: str, place: Account) -> Path:
-    """Write the connection file and answer its path."""
-    path = path_of(deployment)
+def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, account: Account) -> Path:
+    """Write the connection file and return its path."""
+    path = connection_path(deployment)
     document = {
         "schema": 1,
         "deployment_id": deployment,
         "written_at": clock.stamp(),
-        "assistant_url": world.base_url,
-        "ca_file": _bundle(path, world.ca_files),
-        "oidc_discovery_url": world.discovery_url,
-        "client_id": world.caller_client.id,
-        "scope": world.caller_client.scope,
-        "client_secret": {"secret_arn": secret_arn, "json_key": "client_secret", "region": place.aws.region},
-        "aws": {"registry": str(place.registry.path)} if place.registry else {},
+        "assistant_url": endpoints.base_url,
+        "ca_file": _write_bundle(path, endpoints.ca_files),
+        "oidc_discovery_url": endpoints.discovery_url,
+        "client_id": endpoints.caller_client.id,
+        "scope": endpoints.caller_client.scope,
+        "client_secret": {"secret_arn": secret_arn, "json_key": "client_secret", "region": account.aws.region},
+        "aws": {"registry": str(account.registry.path)} if account.registry else {},
     }
-    _private(path, json.dumps(document, indent=1))
+    _write_private(path, json.dumps(document, indent=1))
     return path
 
 
-def path_of(deployment: str) -> Path:
+def connection_path(deployment: str) -> Path:
+    """The path of a deployment's connection file."""
     return state_folder() / "connections" / f"{deployment}.json"
 
 
-def remove(deployment: str) -> None:
-    """A deployment that is gone can't be asked."""
-    for path in (path_of(deployment), _bundle_path(path_of(deployment))):
+def delete_connection(deployment: str) -> None:
+    """Delete the connection file of a deployment that is gone."""
+    for path in (connection_path(deployment), _bundle_path(connection_path(deployment))):
         path.unlink(missing_ok=True)
 
 
-def _bundle(path: Path, ca_files: tuple[str, ...]) -> str:
-    """One file with every private CA certificate: they are public, but only this deployment's clients need them."""
+def _write_bundle(path: Path, ca_files: tuple[str, ...]) -> str:
+    """Write every private CA certificate into one file. They are public, but only the clients of this deployment need them."""
     if not ca_files:
         return ""
     bundle = _bundle_path(path)
-    _private(bundle, "\n".join(Path(file).read_text(encoding="ascii").strip() for file in ca_files) + "\n")
+    _write_private(bundle, "\n".join(Path(file).read_text(encoding="ascii").strip() for file in ca_files) + "\n")
     return str(bundle)
 
 
@@ -80,6 +81,6 @@ def _bundle_path(path: Path) -> Path:
     return path.with_suffix(".ca.pem")
 
 
-def _private(path: Path, content: str) -> None:
+def _write_private(path: Path, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     atomic_file.write(path, content.encode(), mode=0o600)

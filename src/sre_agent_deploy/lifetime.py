@@ -1,4 +1,4 @@
-"""How long a deployment is needed: `deployment.ttl`, which AWS itself shows as a tag, so that it outlives any state file (pure)."""
+"""The lifetime of a temporary deployment: `deployment.ttl`, kept as a tag in AWS so that it outlives any state file (pure)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.resource import TTL_TAG
 from sre_core import clock
 
-TELLER = "backend_key"
-"""The resource whose tag the plan keeps right: always ours, born before the instance and deleted after it.
+TTL_RESOURCE = "backend_key"
+"""The resource whose ttl tag the plan keeps right: always ours, created before the instance and deleted after it.
 
-The others carry the tag as it was at their birth; they are asked only where this one is not there (`sweep.py`).
+The others carry the tag of their creation, which counts only where this one does not exist (`commands/sweep.py`).
 """
 
 
 @dataclass(frozen=True)
 class Lifetime:
-    """When a temporary deployment was created, and how long it is needed. A later deploy renews nothing: age counts from creation."""
+    """When a temporary deployment was created, and how long it is needed. A later deploy does not renew it."""
 
     created: datetime
     ttl: timedelta
@@ -30,8 +30,8 @@ class Lifetime:
     def ends(self) -> datetime:
         return self.created + self.ttl
 
-    def told(self, now: datetime) -> str:
-        """When it may be swept, and what to do where that is sooner than wanted."""
+    def describe(self, now: datetime) -> str:
+        """Say when it may be swept, and how to keep it longer."""
         spelled = f"deployment.ttl {duration.spelled(self.ttl)}, counted from its creation at {clock.stamp(self.created)}"
         if now < self.ends:
             return f"Temporary: `cleanup --older-than` may delete it from {clock.stamp(self.ends)} on ({spelled})."
@@ -42,21 +42,21 @@ class Lifetime:
         )
 
 
-def tags(ttl: str) -> Mapping[str, str]:
-    """What every birth of a temporary deployment carries."""
+def ttl_tags(ttl: str) -> Mapping[str, str]:
+    """Make the tags that every resource of a temporary deployment is created with."""
     return {TTL_TAG: ttl} if ttl else {}
 
 
-def planned(plan: Plan) -> Lifetime | None:
-    """The lifetime that a deployment has once its plan is carried out; None for what is not there yet, too."""
-    teller = next((change for change in plan.changes if change.name == TELLER), None)
-    if teller is None:
+def planned_lifetime(plan: Plan) -> Lifetime | None:
+    """Read the lifetime that a deployment has once its plan is carried out; None if it is not temporary or does not exist yet."""
+    source = next((change for change in plan.changes if change.name == TTL_RESOURCE), None)
+    if source is None:
         return None
-    wanted = next((difference.wanted for difference in teller.differences if difference.field == "ttl"), None)
-    return lifetime(teller.outputs, wanted)
+    wanted = next((difference.wanted for difference in source.differences if difference.field == "ttl"), None)
+    return read_lifetime(source.outputs, wanted)
 
 
-def lifetime(outputs: Outputs, ttl: str | None = None) -> Lifetime | None:
-    """The lifetime that the teller's outputs tell, or with the `ttl` that it is about to get; None for what is not temporary."""
+def read_lifetime(outputs: Outputs, ttl: str | None = None) -> Lifetime | None:
+    """Read the lifetime from the outputs of TTL_RESOURCE, or with the `ttl` that it is about to get; None if it is not temporary."""
     length, created = duration.parsed(str(outputs.get("ttl", "")) if ttl is None else ttl), outputs.get("created_at")
     return Lifetime(clock.parse(str(created)), length) if length and created else None

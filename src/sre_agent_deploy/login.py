@@ -1,4 +1,4 @@
-"""Who may come in: the resources by which people, programs and the assistant get their tokens (pure)."""
+"""Declares the resources that issue tokens to people, programs and the assistant (pure)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.secretsmanager_secret import StoredSecret
 
 
-def login(config: Config, id: str) -> tuple[Item, ...]:
-    """The user pool, its token endpoint, and one app client for each door: the gateway's and the assistant's."""
+def declare_login(config: Config, id: str) -> tuple[Item, ...]:
+    """Declare the user pool, its token endpoint, and one app client each for the gateway and the assistant."""
     pool, chosen = Ref("user_pool", "user_pool_id"), config.credentials
     named_client = f"{chosen.user_pool_id}/{chosen.client_id}" if chosen.client_id else ""
     named_domain = f"{chosen.user_pool_id}/{chosen.cognito_domain}" if chosen.user_pool_id and chosen.cognito_domain else ""
     scopes = ((GATEWAY_SCOPE, "Call tools through the gateway"), (CALLER_SCOPE, "Ask the assistant"))
     identifier = Ref("resource_server", "identifier")
-    # In a pool of the user's, which others may use too, a name of its own tells ours from theirs.
+    # A pool of the user may have other users too, so our resource server gets a name of its own there.
     server = id if chosen.user_pool_id else RESOURCE_SERVER
     return (
         Item(UserPool(name="user_pool", pool_name=id), named=chosen.user_pool_id),
@@ -43,7 +43,8 @@ def login(config: Config, id: str) -> tuple[Item, ...]:
     )
 
 
-def client_secrets(id: str) -> tuple[Item, ...]:
+def declare_client_secrets(id: str) -> tuple[Item, ...]:
+    """Declare one secret with the credentials of each app client."""
     return tuple(
         Item(
             StoredSecret(

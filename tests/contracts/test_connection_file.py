@@ -44,7 +44,7 @@ def registry(path: Path) -> Registry:
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     """Address, issuer, client and where its secret lies arrive as they were meant; an address of Amazon's has no registry."""
-    writing.write("sre-1", deployed(), ARN, Account(Aws(region="eu-west-1")))
+    writing.write_connection("sre-1", deployed(), ARN, Account(Aws(region="eu-west-1")))
     read = reading.choose(file=None, deployment="sre-1", state=state_folder())
     assert (read.deployment_id, read.assistant_url) == ("sre-1", "https://sre.example.com:8443")
     assert read.oidc_discovery_url == "https://issuer.example.com/.well-known/openid-configuration"
@@ -58,7 +58,7 @@ def test_a_deployment_on_this_machine(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.pem").write_text(f"-- {name} --\n")
     place = Account(Aws(region="eu-west-1"), registry(tmp_path / "embedded-aws.json"))
-    writing.write("sre-1", deployed(str(tmp_path / "one.pem"), str(tmp_path / "two.pem")), ARN, place)
+    writing.write_connection("sre-1", deployed(str(tmp_path / "one.pem"), str(tmp_path / "two.pem")), ARN, place)
     read = reading.choose(file=None, deployment=None, state=state_folder())
     assert (read.registry, read.on_this_machine) == (str(tmp_path / "embedded-aws.json"), True)
     assert Path(read.ca_file).read_text() == "-- one --\n-- two --\n"
@@ -66,7 +66,7 @@ def test_a_deployment_on_this_machine(tmp_path: Path) -> None:
 
 def test_it_holds_no_secret(state: Path) -> None:
     """Only where the secret lies; and only its owner reads even that."""
-    path = writing.write("sre-1", deployed(), ARN, Account(Aws(region="eu-west-1")))
+    path = writing.write_connection("sre-1", deployed(), ARN, Account(Aws(region="eu-west-1")))
     assert "never-written" not in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text())["schema"] == 1
@@ -75,7 +75,7 @@ def test_it_holds_no_secret(state: Path) -> None:
 def test_a_removed_deployment_is_not_found(state: Path) -> None:
     """Its files are gone, so the reader asks the one that is left."""
     for name in ("sre-1", "sre-2"):
-        writing.write(name, deployed(), ARN, Account(Aws(region="eu-west-1")))
-    writing.remove("sre-2")
+        writing.write_connection(name, deployed(), ARN, Account(Aws(region="eu-west-1")))
+    writing.delete_connection("sre-2")
     assert reading.choose(file=None, deployment=None, state=state_folder()).deployment_id == "sre-1"
     assert [path.name for path in state.glob("connections/*")] == ["sre-1.json"]

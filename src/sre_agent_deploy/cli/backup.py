@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.conflicts import chooser, conflict_option, show_differences
+from sre_agent_deploy.cli.conflicts import choose_by, conflict_option, show_differences
 from sre_agent_deploy.cli.options import config_option, json_option, state_option
 from sre_agent_deploy.commands import CONFIG, STATE
 from sre_core.problem import Problem, Refused
@@ -90,7 +90,7 @@ def restore(
     _show_differences(prepared, archive, as_json=as_json)
     if dry_run:
         return
-    text = restoring.decided(prepared, chooser(conflict))
+    text = restoring.decided(prepared, choose_by(conflict))
     faults = restoring.invalid(original.path, text, os.environ)
     if faults:
         raise Refused(*faults)

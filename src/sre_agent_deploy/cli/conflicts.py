@@ -1,4 +1,4 @@
-"""How two values are put to the user: side by side, with keep mine, take theirs, abort."""
+"""Shows two differing values side by side and asks which to use: keep mine, take theirs, or abort."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ conflict_option = click.option(
 )
 
 
-def chooser(conflict: str | None) -> Chooser:
-    """Decides by the option, or asks the terminal; without either, the first conflict is a Problem."""
+def choose_by(conflict: str | None) -> Chooser:
+    """Decide by the option, or ask at the terminal; without either, the first conflict is a Problem."""
     if conflict:
         return lambda difference: cast("Choice", conflict)
-    return _Asking() if sys.stdin.isatty() else _nobody
+    return _Ask() if sys.stdin.isatty() else _refuse
 
 
 def show_differences(differences: Iterable[Difference]) -> None:
-    """Both sides of every difference, in two columns."""
+    """Show both sides of every difference in two columns."""
     rows = [(difference.name, *difference.shown()) for difference in differences]
     if not rows:
         return
@@ -39,8 +39,8 @@ def show_differences(differences: Iterable[Difference]) -> None:
         click.echo(f"  {_cut(name, 33):34}{_cut(mine, WIDTH - 1):{WIDTH}}{_cut(theirs, WIDTH)}")
 
 
-class _Asking:
-    """Asks for each difference; an answer in capitals holds for all that follow."""
+class _Ask:
+    """Asks about each difference; an answer in capitals counts for all that follow."""
 
     def __init__(self) -> None:
         self._for_all: Choice | None = None
@@ -59,12 +59,12 @@ class _Asking:
         return choice
 
 
-def _nobody(difference: Difference) -> Choice:
+def _refuse(difference: Difference) -> Choice:
     mine, theirs = difference.shown()
     raise Refused(
         Problem(
             code="CONFLICT-UNDECIDED",
-            what=f"There are two values for {difference.name}, and nobody to choose.",
+            what=f"There are two values for {difference.name}, and nothing says which to use.",
             why="There is no terminal, and --conflict was not given.",
             do=("Say which counts: --conflict=mine, --conflict=theirs or --conflict=abort.", "Or run the command in a terminal."),
             context={"mine": mine, "theirs": theirs},

@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has of what a deployment needs. Exit 0 nothing stands in the way, 1 something does."""
+"""`doctor`: check what a deployment needs on this machine. Exits with 1 if something prevents a deployment."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def doctor(config_file: Path | None, mode: Mode | None, as_json: bool) -> None:
 
     seen = look(config_file or CONFIG, mode, os.environ)
     findings = examine(seen)
-    in_the_way = [finding for finding in findings if finding.stands_in_the_way]
+    blocking = [finding for finding in findings if finding.stands_in_the_way]
     if as_json:
-        told = [finding.to_json() for finding in findings]
-        click.echo(json.dumps({"mode": seen.mode, "config": seen.config.path, "ok": not in_the_way, "findings": told}))
-        sys.exit(1 if in_the_way else 0)
+        documents = [finding.to_json() for finding in findings]
+        click.echo(json.dumps({"mode": seen.mode, "config": seen.config.path, "ok": not blocking, "findings": documents}))
+        sys.exit(1 if blocking else 0)
     click.echo(f"For {seen.mode} mode with {seen.config.path}:")
     _show(findings)
-    show_problems(finding.problem for finding in in_the_way if finding.problem)
-    click.echo(f"\n{_verdict(len(in_the_way), seen.mode)}")
-    sys.exit(1 if in_the_way else 0)
+    show_problems(finding.problem for finding in blocking if finding.problem)
+    click.echo(f"\n{_verdict(len(blocking), seen.mode)}")
+    sys.exit(1 if blocking else 0)
 
 
 def _show(findings: tuple[Finding, ...]) -> None:
@@ -72,5 +72,5 @@ def _show(findings: tuple[Finding, ...]) -> None:
 def _verdict(count: int, mode: str) -> str:
     if count:
         other = " Local mode needs no AWS account: add --mode local." if mode == "production" else ""
-        return f"{count} thing{'s stand' if count > 1 else ' stands'} in the way.{other}"
-    return f"Nothing stands in the way of a deployment in {mode} mode."
+        return f"{count} thing{'s prevent' if count > 1 else ' prevents'} a deployment.{other}"
+    return f"Nothing prevents a deployment in {mode} mode."

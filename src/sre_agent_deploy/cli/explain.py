@@ -16,10 +16,10 @@ from sre_core.problem import Problem, Refused
 def explain(code: str | None, listing: bool, as_json: bool) -> None:
     if bool(code) == listing:
         raise click.UsageError("give one code, for example: sre-agent-deploy explain S3-NAME-TAKEN; or --list.")
-    _one(code, as_json=as_json) if code else _all(as_json=as_json)
+    _show_one(code, as_json=as_json) if code else _show_all(as_json=as_json)
 
 
-def _one(code: str, *, as_json: bool) -> None:
+def _show_one(code: str, *, as_json: bool) -> None:
     from sre_agent_deploy.explain import page
 
     found = page(code)
@@ -28,7 +28,7 @@ def _one(code: str, *, as_json: bool) -> None:
     click.echo(json.dumps({"code": found.code, "page": found.text}) if as_json else found.text.rstrip())
 
 
-def _all(*, as_json: bool) -> None:
+def _show_all(*, as_json: bool) -> None:
     from sre_agent_deploy.explain import Page, codes, page
 
     pages = [found for code in codes() if isinstance(found := page(code), Page)]

@@ -57,21 +57,21 @@ def write_template(path: Path, mode: Mode, *, force: bool) -> None:
 
 
 def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
-    """Ask for a configuration, save it at `path`, and answer the exit code."""
+    """Ask for a configuration, save it at `path`, and return the exit code."""
     from sre_agent_deploy.interactive.new_file import Draft, refusal
 
     draft = Draft.beside(path)
-    kept = refusal(path, force=force) or _no_terminal() or draft.load()
+    kept = refusal(path, force=force) or _find_missing_terminal() or draft.load()
     if isinstance(kept, Problem):
         raise Refused(kept)
     try:
-        return _converse(path, mode, draft, kept, force=force)
+        return _run_wizard(path, mode, draft, kept, force=force)
     except (click.Abort, KeyboardInterrupt):
         click.echo()
-        return _left(path, draft)
+        return _show_unfinished(path, draft)
 
 
-def _converse(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, str], *, force: bool) -> int:
+def _run_wizard(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, str], *, force: bool) -> int:
     from sre_agent_deploy.doctor.configuration import dotenv_beside
     from sre_agent_deploy.interactive import terminal
     from sre_agent_deploy.interactive.wizard import Wizard
@@ -93,7 +93,7 @@ def _save(path: Path, wizard: Wizard, *, force: bool) -> int:
 
     values = wizard.run()
     if values is None:
-        return _left(path, wizard.draft)
+        return _show_unfinished(path, wizard.draft)
     mode = mode_of(wizard.answers)
     text = judged(mode, values, wizard.environ, schema=write_schema(path.parent)).text
     written = write(path, text, force=force)
@@ -108,23 +108,23 @@ def _save(path: Path, wizard: Wizard, *, force: bool) -> int:
     return 0
 
 
-def _left(path: Path, draft: Draft) -> int:
-    """The conversation ended early; what was answered stays."""
+def _show_unfinished(path: Path, draft: Draft) -> int:
+    """Say that the questions ended early; the answers are kept."""
     kept = draft.load()
     if isinstance(kept, Problem) or not kept:
         click.echo("Nothing was answered, nothing was written.")
     else:
         click.echo(f"{path} was not written. Your {len(kept)} answers are kept in {draft.path}.")
-        click.echo(f"Next: sre-agent-deploy init --interactive --output {path}   (goes on with them)")
+        click.echo(f"Next: sre-agent-deploy init --interactive --output {path}   (continues with them)")
     return exit_codes.INTERRUPTED
 
 
-def _no_terminal() -> Problem | None:
+def _find_missing_terminal() -> Problem | None:
     if sys.stdin.isatty() and sys.stdout.isatty():
         return None
     return Problem(
         code="INTERACTIVE-NO-TERMINAL",
-        what="There is nobody to ask: input or output is no terminal.",
+        what="The questions can't be asked: input or output is not a terminal.",
         why="The questions need a terminal to be read and answered in; in a pipeline there is none.",
         do=(
             "Run the same command in a terminal; over SSH give it one: ssh -t HOST sre-agent-deploy init --interactive",

@@ -1,4 +1,4 @@
-"""`migrate`: what users already have becomes the current config.yaml; nothing is dropped, and no secret is copied."""
+"""`migrate`: turn existing configuration files into the current config.yaml; nothing is dropped, and no secret is copied."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.conflicts import chooser, conflict_option
+from sre_agent_deploy.cli.conflicts import choose_by, conflict_option
 from sre_agent_deploy.cli.options import config_option, json_option, state_option
 from sre_agent_deploy.commands import CONFIG, STATE
 from sre_core.problem import Problem, Refused
@@ -41,7 +41,7 @@ def migrate(
         raise Refused(_nothing(target))
     in_place = any(path.resolve() == target.resolve() for path in sources)
     existing = None if original.body is None or in_place else original.text
-    result = plan.migrated([each for each in old if not isinstance(each, Problem)], existing, chooser(conflict))
+    result = plan.migrated([each for each in old if not isinstance(each, Problem)], existing, choose_by(conflict))
     if original.body is not None and result.text == original.text:
         click.echo(json.dumps({"migrated": False, "config": str(target)}) if as_json else f"{target} is current: nothing to migrate.")
         return

@@ -62,7 +62,7 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
     from sre_agent_deploy import lifetime
 
     if as_json:
-        changes, temporary = [change.to_json() for change in plan.changes], lifetime.planned(plan)
+        changes, temporary = [change.to_json() for change in plan.changes], lifetime.planned_lifetime(plan)
         ends = {"expires_at": clock.stamp(temporary.ends)} if temporary else {}
         click.echo(json.dumps({"deployment": plan.deployment, "changes": changes, **ends}))
         return
@@ -77,13 +77,13 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
     click.echo("  " + ", ".join(f"{number} to {action}" for action, number in count.items() if number))
     if plan.problems:
         click.echo("  This is not all: what the problems are about is missing, and what depends on it may change less than shown here.")
-    show_lifetime(lifetime.planned(plan))
+    show_lifetime(lifetime.planned_lifetime(plan))
 
 
 def show_lifetime(found: Lifetime | None) -> None:
     """Show people when a temporary deployment may be swept; nothing for one that stays."""
     if found:
-        click.secho(found.told(clock.now()), fg="red" if found.ends <= clock.now() else "yellow")
+        click.secho(found.describe(clock.now()), fg="red" if found.ends <= clock.now() else "yellow")
 
 
 def show_report(report: Report, *, as_json: bool = False) -> None:

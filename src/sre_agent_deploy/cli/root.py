@@ -1,7 +1,4 @@
-"""The root command. The mission's flags are the same commands, spelled otherwise.
-
-Exit codes: 0 done (or nothing to do), 1 an error that was told, 2 `plan` found changes, 130 interrupted.
-"""
+"""The root command. The mission's flags (`--config`, `--validate-only`, …) are the same commands in another spelling."""
 
 from __future__ import annotations
 
@@ -72,10 +69,10 @@ def root(ctx: click.Context, /, **flags: Any) -> None:
     given = {name for name, value in flags.items() if value}
     if ctx.invoked_subcommand:
         if given:
-            spelled = ", ".join(_spelling(name) for name in sorted(given))
-            raise click.UsageError(f"{spelled} stands before `{ctx.invoked_subcommand}` and would be ignored; put it behind the command.")
+            spelled = ", ".join(_spell(name) for name in sorted(given))
+            raise click.UsageError(f"{spelled} is in front of `{ctx.invoked_subcommand}` and would be ignored; put it after the command.")
         return
-    name, options = _meant(flags, given)
+    name, options = _parse_flags(flags, given)
     if name is None:
         click.echo(ctx.get_help())
         return
@@ -93,17 +90,17 @@ _TAKES = {
 }
 
 
-def _meant(flags: dict[str, Any], given: set[str]) -> tuple[str | None, dict[str, Any]]:
-    """The command that the flags spell, with its options. Flags that it would ignore are refused."""
+def _parse_flags(flags: dict[str, Any], given: set[str]) -> tuple[str | None, dict[str, Any]]:
+    """Translate flags into a command and its options. Flags that the command would ignore are refused."""
     verbs = [command for flag, command in _FLAGS.items() if flag in given]
     if len(verbs) > 1:
-        raise click.UsageError(f"{' and '.join(map(_spelling, sorted(given & _FLAGS.keys())))} are different commands; give one.")
+        raise click.UsageError(f"{' and '.join(map(_spell, sorted(given & _FLAGS.keys())))} are different commands; give one.")
     if not verbs and not given:
         return None, {}
     verb = verbs[0] if verbs else "deploy"
     options = {name: value for name, value in flags.items() if name in given and name not in _FLAGS}
     if ignored := options.keys() - _TAKES[verb]:
-        raise click.UsageError(f"{', '.join(map(_spelling, sorted(ignored)))} means nothing to `{verb}` and would be ignored.")
+        raise click.UsageError(f"{', '.join(map(_spell, sorted(ignored)))} is no option of `{verb}` and would be ignored.")
     if verb == "init":
         options["interactive"] = True
     if verb == "deploy" and "config_file" not in given:
@@ -111,16 +108,16 @@ def _meant(flags: dict[str, Any], given: set[str]) -> tuple[str | None, dict[str
     return verb, options
 
 
-def _spelling(name: str) -> str:
+def _spell(name: str) -> str:
     return "--" + name.removesuffix("_flag").removesuffix("_file" if name == "config_file" else "").removeprefix("as_").replace("_", "-")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command. What a user can meet is shown as a Problem; anything else is our bug and keeps its traceback."""
+    """Run a command and exit with its code. What a user can meet is a Problem; any other exception is our bug and keeps its traceback."""
     try:
         _run(sys.argv[1:] if arguments is None else arguments)
     except OSError as error:
-        sys.exit(_refused_file(error))
+        sys.exit(_show_refused_file(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo(
             "\nInterrupted. What was made is recorded: `sre-agent-deploy status` shows it, `resume` goes on, `cleanup` takes it back.",
@@ -147,8 +144,8 @@ def _run(arguments: list[str]) -> None:
         sys.exit(130 if was_interrupted(refused.problems) else 1)
 
 
-def _refused_file(error: OSError) -> int:
-    """A file, or the output, that the system refuses; the exit code. A reader who has gone is told nothing."""
+def _show_refused_file(error: OSError) -> int:
+    """Show that the system refused a file or the output, and return the exit code. A closed pipe needs no message."""
     from sre_agent_deploy.cli.render import show_problems
     from sre_core import file_error, output
 

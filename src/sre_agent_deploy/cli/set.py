@@ -1,4 +1,4 @@
-"""`set KEY VALUE [KEY VALUE]...`: settings of config.yaml; comments, order and formatting of all the rest stay."""
+"""`set KEY VALUE [KEY VALUE]...`: change settings of config.yaml and keep comments, order and formatting of the rest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
     original = read(config_file or CONFIG)
     if isinstance(original, Problem):
         raise Refused(original)
-    text = _edited(original.text, words)
+    text = _put_all(original.text, words)
     before = {(fault.code, fault.what) for fault in invalid(original.path, original.text, os.environ)}
     after = invalid(original.path, text, os.environ)
     # A file with two faults can be corrected one setting at a time; a new fault is never written.
@@ -41,7 +41,7 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
     elif kept:
         click.echo(f"{original.path}: {', '.join(keys)} set. What it was before: {kept.path}")
     else:
-        click.echo(f"{original.path} already says so.")
+        click.echo(f"{original.path} has these values already.")
     if after:
         show_problems(after, as_json=as_json)
         click.echo(f"\n{original.path} has other faults, which were there before.", err=True)
@@ -49,8 +49,8 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
         click.echo("Next: sre-agent-deploy plan")
 
 
-def _edited(text: str, words: tuple[str, ...]) -> str:
-    """The text with every pair of words put into it, all of them or none."""
+def _put_all(text: str, words: tuple[str, ...]) -> str:
+    """Put every pair of words into the text, all of them or none."""
     from sre_agent_deploy.edit.put import put
     from sre_agent_deploy.edit.values import path_of, value_of
 

@@ -154,7 +154,7 @@ def clean_up_with_journal(
 
 def forget_deployment(deployment: str, account: Account) -> bool:
     """Delete what this machine keeps for a deployment that is gone; return True if that stopped the local AWS."""
-    connection.remove(deployment)
+    connection.delete_connection(deployment)
     local.forget_deployment(deployment)
     return bool(account.registry and local.release_local_aws(account.registry))
 
@@ -183,7 +183,7 @@ def _finish(deployment: str, cleaned: CleanedUp, account: Account, user: User) -
 def _finish_without_aws(deployment: str, state: State | None) -> CommandResult:
     """The local AWS does not run, so nothing exists but what it left on the disk: credentials of its instances, sockets, the connection."""
     local.remove_leftovers()
-    connection.remove(deployment)
+    connection.delete_connection(deployment)
     if state is None or state.alive():
         raise Refused(local_aws_gone(state))
     return _cleaned(deployment, f"Deployment {deployment} was cleaned up already; nothing is left of it.", 0, aws_stopped=False)

@@ -131,7 +131,7 @@ def _roll_back(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal,
 def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outcome, user: User) -> CommandResult:
     """Write the connection file, then prove that the deployment works."""
     endpoints = find_endpoints(here.config, here.account, outcome.outputs)
-    connection.write(plan.deployment, endpoints, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.account)
+    connection.write_connection(plan.deployment, endpoints, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.account)
     _note_temporary_and_budget(here.account, plan, outcome, user)
     user.note("Verifying:")
     report, paths = prove(here.config, fill_in_ids(plan, journal), endpoints, user)
@@ -143,7 +143,7 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
 
 
 def _note_temporary_and_budget(account: Account, plan: Plan, outcome: Outcome, user: User) -> None:
-    if temporary := lifetime.lifetime(outcome.outputs[lifetime.TELLER]):
+    if temporary := lifetime.read_lifetime(outcome.outputs[lifetime.TTL_RESOURCE]):
         user.show_lifetime(temporary)
     # The local AWS costs nothing.
     if not account.registry and any(change.kind == Budget.KIND and change.action == "create" for change in plan.changes):

@@ -13,7 +13,7 @@ from sre_agent_deploy.commands.workspace import find_state, local_aws_gone
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
 from sre_agent_deploy.journal.store import state_not_found
-from sre_agent_deploy.lifetime import TELLER, Lifetime, lifetime
+from sre_agent_deploy.lifetime import TTL_RESOURCE, Lifetime, read_lifetime
 from sre_core.problem import Problem, Refused
 
 # The results of a run that left nothing to continue.
@@ -42,8 +42,8 @@ class Status:
     @property
     def lifetime(self) -> Lifetime | None:
         """How long a temporary deployment is needed."""
-        record: Record | None = self.state.current(TELLER)
-        return lifetime(record.outputs) if record else None
+        record: Record | None = self.state.current(TTL_RESOURCE)
+        return read_lifetime(record.outputs) if record else None
 
 
 def status(request: Request) -> Status:
@@ -64,7 +64,7 @@ def _runs(state: State) -> bool:
 
 
 def _assistant_url(deployment: str) -> str:
-    file = connection.path_of(deployment)
+    file = connection.connection_path(deployment)
     return str(json.loads(file.read_text(encoding="utf-8"))["assistant_url"]) if file.exists() else ""
 
 

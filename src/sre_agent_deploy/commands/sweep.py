@@ -24,7 +24,7 @@ from sre_agent_deploy.engine.inventory import Entry, Named, list_deployments, ta
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.lifetime import TELLER
+from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.progress.events import Observer
 from sre_agent_deploy.progress.interrupt import Stop
 from sre_agent_deploy.resource import TTL_TAG
@@ -131,14 +131,14 @@ class Seen:
     worker: str = ""
 
     @property
-    def teller(self) -> Entry | None:
-        """The resource whose tag the plan keeps right."""
-        return next((part for part in self.parts if part.name == TELLER), None)
+    def ttl_resource(self) -> Entry | None:
+        """The resource whose ttl tag the plan keeps right."""
+        return next((part for part in self.parts if part.name == TTL_RESOURCE), None)
 
     @property
-    def telling(self) -> tuple[Entry, ...]:
-        """The resources whose tags count: the teller alone, else everything that is left, with its tags of creation."""
-        return (self.teller,) if self.teller else self.parts
+    def ttl_parts(self) -> tuple[Entry, ...]:
+        """The parts whose ttl tags count: the ttl resource alone, else everything that is left."""
+        return (self.ttl_resource,) if self.ttl_resource else self.parts
 
 
 def look_at(aws: Aws, deployment: str, named: Named, worker: str) -> Seen | None:
@@ -186,10 +186,12 @@ class Verdicts:
 
 def judge_deployment(seen: Seen, now: datetime, older_than: timedelta) -> Verdict:
     """Delete what is temporary by its own tag and older than both its ttl and `older_than`; keep everything else (pure)."""
-    ttl, created = _longest_ttl(part.ttl for part in seen.telling), _last_created(seen.telling)
+    ttl, created = _longest_ttl(part.ttl for part in seen.ttl_parts), _last_created(seen.ttl_parts)
     age = now - created if created else None
     kept = _why_unclear(seen) or _why_lasting(ttl) or _why_young(age, older_than, ttl)
-    because = kept or f"older than {duration.spelled(older_than)} and than its ttl{'' if seen.teller else ': a leftover, not complete'}"
+    because = (
+        kept or f"older than {duration.spelled(older_than)} and than its ttl{'' if seen.ttl_resource else ': a leftover, not complete'}"
+    )
     return Verdict(seen.deployment, not kept, because, len(seen.parts), age, ttl)
 
 
@@ -212,11 +214,11 @@ def _why_unclear(seen: Seen) -> str:
         return f"a process works on it now: {seen.worker}"
     if seen.unseen:
         return f"it could not be looked at completely: {seen.unseen}"
-    if not seen.teller and Ec2Instance.KIND in names:
+    if not seen.ttl_resource and Ec2Instance.KIND in names:
         return f"the secret with its ttl was deleted by hand, and its instance exists; {_by_id(seen)}"
     if hidden := _hidden(names):
         return f"its configuration names {hidden}, and what it created in there is seen only with its configuration: add --config FILE"
-    if not seen.teller and not any(part.kind.REGIONAL for part in seen.parts):
+    if not seen.ttl_resource and not any(part.kind.REGIONAL for part in seen.parts):
         return f"only what has no region is seen of it, so it may be in another region; if not, {_by_id(seen)}"
     return ""
 

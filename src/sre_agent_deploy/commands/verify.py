@@ -72,7 +72,7 @@ def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outpu
     """Find out, from what AWS answered, how users reach the deployment."""
     local_ca = str(state_folder() / "local-ca" / "ca.pem") if config.tls.source == "local_ca" else ""
     private_ca = local_ca or config.deployment.ssl_ca_path
-    return connection.deployed(outputs, account, domain=config.deployment.domain_name, private_ca=private_ca)
+    return connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=private_ca)
 
 
 def fill_in_ids(plan: Plan, journal: Journal) -> Plan:

@@ -8,7 +8,7 @@ from fixtures.cut import refused
 from fixtures.engine import Engine
 from sre_agent_deploy.commands.sweep import look_at
 from sre_agent_deploy.engine.inventory import list_deployments
-from sre_agent_deploy.lifetime import TELLER
+from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 
 
@@ -43,7 +43,7 @@ def test_tags_that_are_not_ours(engine: Engine) -> None:
 )
 def test_a_listing_that_is_refused(engine: Engine, service: str, operation: str, matters: bool) -> None:
     """What can't be seen might say that the rest is to stay; an account's bills say nothing of that."""
-    engine.parts = (TELLER, "address")
+    engine.parts = (TTL_RESOURCE, "address")
     engine.deploy()
     with refused(engine.aws, service, operation):
         seen = look_at(engine.aws, engine.id, {}, "")

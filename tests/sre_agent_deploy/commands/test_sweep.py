@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sre_agent_deploy.commands.sweep import Seen, Verdict, judge_deployment
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine.inventory import Entry
-from sre_agent_deploy.lifetime import TELLER
+from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.resources import kinds
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -23,7 +23,7 @@ def part(kind: str, name: str = "", *, ttl: str = "24h", age: timedelta | None =
 
 
 def teller(ttl: str = "24h", age: timedelta = timedelta(days=2)) -> Entry:
-    return part("AWS::SecretsManager::Secret", TELLER, ttl=ttl, age=age)
+    return part("AWS::SecretsManager::Secret", TTL_RESOURCE, ttl=ttl, age=age)
 
 
 POOL, ROLE, INSTANCE = part("AWS::Cognito::UserPool"), part("AWS::IAM::Role"), part("AWS::EC2::Instance")
@@ -98,7 +98,7 @@ def test_a_lifetime_taken_away() -> None:
 TTLS = st.sampled_from(["", "1h", "24h", "3d", "30d", "for ever", "24"])
 AGES = st.none() | st.timedeltas(timedelta(), timedelta(days=60))
 PARTS = st.builds(
-    part, st.sampled_from(sorted({kind.KIND for kind in kinds.ORDER})), st.sampled_from([TELLER, "other", "more"]), ttl=TTLS, age=AGES
+    part, st.sampled_from(sorted({kind.KIND for kind in kinds.ORDER})), st.sampled_from([TTL_RESOURCE, "other", "more"]), ttl=TTLS, age=AGES
 )
 
 

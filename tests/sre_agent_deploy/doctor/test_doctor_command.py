@@ -50,7 +50,7 @@ def test_local_mode_on_this_machine(tmp_path: Path) -> None:
     """Everything local mode needs is here; looking makes nothing."""
     ended = doctor(tmp_path, "--mode", "local")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "Nothing stands in the way" in ended.stdout
+    assert "Nothing prevents a deployment" in ended.stdout
     assert not list(tmp_path.iterdir())
 
 
