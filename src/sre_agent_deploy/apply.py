@@ -1,4 +1,4 @@
-"""Carries out a plan: walks the dependency graph in parallel, and writes the journal before and after each birth."""
+"""Applies a plan: walks the dependency graph in parallel, and writes the journal before and after each creation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import generations
 from sre_agent_deploy.engine.configure import configure_resource, read_back, wait_until_ready
-from sre_agent_deploy.engine.create import create_resource, find_begun
+from sre_agent_deploy.engine.create import create_resource, find_unfinished
 from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint
@@ -28,7 +29,7 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class Outcome:
-    """What applying a plan came to: the outputs of what is ready, and what failed."""
+    """The result of applying a plan: the outputs of what is ready, and the problems of what failed."""
 
     outputs: Mapping[str, Outputs]
     problems: tuple[Problem, ...]
@@ -37,15 +38,15 @@ class Outcome:
 
 
 def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = ignore_event, *, stop: Stop = NEVER) -> Outcome:
-    """Make AWS match the blueprint. What failed stops only what depends on it; everything else is finished and recorded."""
+    """Make AWS match the blueprint. A failure stops only what depends on it; everything else is finished and recorded."""
     began = time.monotonic()
     aws = aws.with_progress(replace(aws.progress, observe=observe, stop=stop))
     applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop)
-    applying.clear_the_way()
+    applying.delete_replaced()
     if not applying.problems:
-        walk_graph(blueprint.sorter(), applying.visit, stop)
+        walk_graph(blueprint.sorter(), applying.apply_change, stop)
     if not applying.problems and not stop.requested:
-        applying.retire()
+        applying.delete_unwanted()
     if stop.requested:
         applying.problems.append(run_interrupted())
     return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began, stop.requested)
@@ -59,32 +60,33 @@ class _Apply:
         self.problems: list[Problem] = []
         self._reporting = threading.Lock()
 
-    def clear_the_way(self) -> None:
-        """Delete what must be gone before its replacement can be made, dependents first."""
-        self._remove_each(change for change in self.plan.changes if change.action is Action.REPLACE and not generations.beside(change))
+    def delete_replaced(self) -> None:
+        """Delete what must be gone before its replacement can be created, dependents first."""
+        replaced = (change for change in self.plan.changes if change.action is Action.REPLACE)
+        self._delete_each(change for change in replaced if not generations.replaces_beside(change))
 
-    def retire(self) -> None:
-        """Delete what the configuration no longer asks for, and what stood beside its replacement until now."""
-        self._remove_each(change for change in self.plan.changes if change.action is Action.DELETE or generations.beside(change))
+    def delete_unwanted(self) -> None:
+        """Delete what the configuration no longer asks for, and the old resources whose replacements now work."""
+        self._delete_each(change for change in self.plan.changes if change.action is Action.DELETE or generations.replaces_beside(change))
 
-    def visit(self, name: str) -> bool:
-        """Bring one resource to where it should be. Answers whether its dependents may go on."""
+    def apply_change(self, name: str) -> bool:
+        """Create or update one resource. Returns True if its dependents may continue."""
         if self.stop.requested:
             return False
         change = self.plan.change(name)
         wanted = resolve(self.blueprint.item(name).resource, self.outputs)
-        if change.action is Action.KEEP and self._recorded_ready(change):
+        if change.action is Action.KEEP and self._is_recorded_ready(change):
             self.outputs[name] = change.outputs
             return True
-        return self._report(change, lambda: self._settle(wanted, change))
+        return self._report(change, lambda: self._make_ready(wanted, change))
 
-    def _settle(self, wanted: Resource, change: Change) -> Problem | None:
+    def _make_ready(self, wanted: Resource, change: Change) -> Problem | None:
         if change.named:
             self.journal.adopt(change.name, change.kind, change.id, change.outputs, generation=change.generation, named=True)
             self.outputs[change.name] = change.outputs
             return None
-        aws = self._aws(change)
-        record = self._living(aws, wanted, change)
+        aws = self._aws_for(change)
+        record = self._create_or_adopt(aws, wanted, change)
         if isinstance(record, Problem):
             return record
         problem = configure_resource(aws, wanted, record.id) if change.action is not Action.KEEP else None
@@ -101,12 +103,12 @@ class _Apply:
         self.outputs[change.name] = found.outputs
         return None
 
-    def _aws(self, change: Change) -> Aws:
-        """The account, waited for on behalf of one resource."""
+    def _aws_for(self, change: Change) -> Aws:
+        """The account, with progress that names one resource."""
         return self.aws.with_progress(replace(self.aws.progress, name=change.name))
 
-    def _living(self, aws: Aws, wanted: Resource, change: Change) -> Record | Problem:
-        """The record of a resource that exists in AWS: just born, or there already."""
+    def _create_or_adopt(self, aws: Aws, wanted: Resource, change: Change) -> Record | Problem:
+        """Return the record of a resource that exists in AWS, creating it where needed."""
         if change.action in (Action.CREATE, Action.REPLACE):
             generation = change.generation if change.action is Action.CREATE else change.next_generation
             return create_resource(aws, wanted, self.journal, self._mark(change.name, generation))
@@ -114,56 +116,52 @@ class _Apply:
         if record and record.id == change.id:
             return record
         if record and not record.id:
-            # Its answer never came; the plan has found what it made.
+            # The answer to its creation was lost, and the plan has found what it created.
             return self.journal.record_phase(record, "born", id=change.id)
         return self.journal.adopt(change.name, change.kind, change.id, change.outputs, generation=change.generation)
 
     def _mark(self, name: str, generation: int) -> Mark:
         return Mark(self.blueprint.deployment, name, generation, token="", extra=self.blueprint.tags)
 
-    def _recorded_ready(self, change: Change) -> bool:
+    def _is_recorded_ready(self, change: Change) -> bool:
         record = self._record(change)
         return bool(record and (record.phase, record.id, record.named) == ("ready", change.id, change.named))
 
     def _record(self, change: Change) -> Record | None:
         return self.journal.state.records.get(f"{change.name}-{change.generation}")
 
-    def _remove_each(self, changes: Iterable[Change]) -> None:
+    def _delete_each(self, changes: Iterable[Change]) -> None:
         for change in reversed([*changes]):
             if not self.stop.requested:
-                self._remove(change)
+                self._report(change, partial(self._delete, change), "delete")
 
-    def _remove(self, change: Change) -> None:
-        record = self._record(change)
-        aws, kind = self._aws(change), kinds.by_kind(change.kind)
-
-        def gone() -> Problem | None:
-            # A birth that nobody has looked up yet stays an intent until somebody has.
-            if record and record.id:
-                self.journal.record_phase(record, "dying")
-            ids = (change.id,) if change.id else find_begun(aws, kind, record, self.blueprint.deployment)
-            if isinstance(ids, Problem):
-                return ids
-            removed = [delete_resource(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
-            problem = next(filter(None, removed), None)
-            if not problem and record:
-                self.journal.record_phase(record, "gone")
-            return problem
-
-        self._report(change, gone, "delete")
+    def _delete(self, change: Change) -> Problem | None:
+        record, aws, kind = self._record(change), self._aws_for(change), kinds.by_kind(change.kind)
+        # A creation whose result was never looked up stays an intent until it is.
+        if record and record.id:
+            self.journal.record_phase(record, "dying")
+        ids = (change.id,) if change.id else find_unfinished(aws, kind, record, self.blueprint.deployment)
+        if isinstance(ids, Problem):
+            return ids
+        results = [delete_resource(aws, kind, id, change.name, self.blueprint.deployment) for id in ids]
+        problem = next(filter(None, results), None)
+        if not problem and record:
+            self.journal.record_phase(record, "gone")
+        return problem
 
     def _report(self, change: Change, work: Callable[[], Problem | None], verb: str = "") -> bool:
+        """Do the work on one change between two events. Returns True if it succeeded."""
         what = f"{verb or change.action} {change.kind}"
         self.observe(Event("started", change.name, what))
         began = time.monotonic()
         problem: Any = work()
         seconds = time.monotonic() - began
         if problem:
-            told = problem.with_context(resource=change.name)
-            # That the run was stopped is told once, not for each resource that waited.
+            named = problem.with_context(resource=change.name)
+            # An interruption is one problem of the run, not one for each resource that waited.
             with self._reporting:
-                self.problems += () if was_interrupted((told,)) else (told,)
-            self.observe(Event("failed", change.name, what, seconds, told))
+                self.problems += () if was_interrupted((named,)) else (named,)
+            self.observe(Event("failed", change.name, what, seconds, named))
             return False
         self.observe(Event("done", change.name, what, seconds))
         return True

@@ -1,4 +1,4 @@
-"""Wanted + found -> changes, each with its reason. Decides; looks at nothing (pure)."""
+"""Decides what changes, from what is wanted and what was found, and gives a reason for each change (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sre_core.problem import Problem
 
 
 class Action(StrEnum):
-    """What will happen to a resource."""
+    """The action that a plan takes on a resource."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -28,7 +28,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that AWS has otherwise than wanted. Secrets show as `***`, values to come as `<gateway.gateway_id>`."""
+    """One field whose value in AWS differs. Secrets show as `***`, values that AWS will choose as `<gateway.gateway_id>`."""
 
     field: str
     seen: str
@@ -40,7 +40,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What will happen to one resource, why, and what that loses."""
+    """The plan for one resource: the action, the reason, and what it loses."""
 
     name: str
     kind: str
@@ -50,16 +50,16 @@ class Change:
     loses: str = ""
     id: str = ""
     generation: int = 1
-    """Of what exists, or is to be created."""
+    """The generation of what exists, or is to be created."""
     next_generation: int = 1
-    """Of the replacement."""
+    """The generation of the replacement."""
     outputs: Outputs = dataclasses.field(default_factory=dict)
     named: bool = False
     broken: bool = False
-    """It never will do its work: it goes before its replacement is made, and nothing is lost by that."""
+    """It will never work: it is deleted before its replacement is created, and nothing is lost by that."""
 
     def to_json(self) -> dict[str, Any]:
-        changed = [dataclasses.asdict(difference) for difference in self.differences]
+        changed = [dataclasses.asdict(compare) for compare in self.differences]
         return {
             "name": self.name,
             "kind": self.kind,
@@ -73,7 +73,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """All changes of a deployment, in the order of its blueprint, and what stops it."""
+    """All changes of a deployment in the order of its blueprint, and the problems that prevent them."""
 
     deployment: str
     changes: tuple[Change, ...]
@@ -90,20 +90,20 @@ class Plan:
         return {action: sum(change.action is action for change in self.changes) for action in Action}
 
 
-def decide(item: Item, wanted: Resource, found: Found[Any] | None, record: Record | None, deployment: str) -> Change | Problem:
-    """What to do about one resource. `wanted` has its Refs resolved as far as they are known."""
+def decide_change(item: Item, wanted: Resource, found: Found[Any] | None, record: Record | None, deployment: str) -> Change | Problem:
+    """Decide what to do with one resource. The Refs in `wanted` are resolved as far as they are known."""
     name, kind = item.name, wanted.KIND
     if item.named:
-        return _used(item, wanted, found)
+        return _use_named(item, wanted, found)
     if found is None:
-        return Change(name, kind, Action.CREATE, _why_absent(record), generation=record.generation if record else 1)
+        return Change(name, kind, Action.CREATE, _explain_absence(record), generation=record.generation if record else 1)
     if found.owner(deployment) == "stranger":
         return _not_ours(item, wanted, found, deployment)
-    return _compared(wanted, found, record)
+    return _compare_with_found(wanted, found, record)
 
 
-def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Change:
-    differences = difference(wanted, found.seen)
+def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | None) -> Change:
+    differences = compare(wanted, found.seen)
     because = ", ".join(entry.field for entry in differences)
     keep = Change(
         wanted.name,
@@ -126,33 +126,33 @@ def _compared(wanted: Resource, found: Found[Any], record: Record | None) -> Cha
     return keep
 
 
-def best(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:
-    """Of several generations, newest first, the one to go on with: what is wanted already, else the newest."""
-    matching = (found for found in candidates if not difference(wanted, found.seen))
+def choose_generation(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:
+    """Choose the generation to continue with: the newest one that matches what is wanted, else the newest."""
+    matching = (found for found in candidates if not compare(wanted, found.seen))
     return next(matching, candidates[0] if candidates else None)
 
 
-def difference(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
-    """The fields that AWS has otherwise. What AWS never shows (`UNSEEN`) is not compared."""
+def compare(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
+    """List the fields whose values in AWS differ. Fields that AWS never shows (`UNSEEN`) are not compared."""
     fields = [f.name for f in dataclasses.fields(wanted) if f.name != "name" and f.name not in wanted.UNSEEN]  # type: ignore[arg-type]
     pairs = [(name, getattr(seen, name), getattr(wanted, name)) for name in fields]
-    return tuple(Difference(name, _shown(old), _shown(new)) for name, old, new in pairs if old != new)
+    return tuple(Difference(name, _render(old), _render(new)) for name, old, new in pairs if old != new)
 
 
-def _shown(value: Any) -> str:
+def _render(value: Any) -> str:
     if refs(value):
-        return "known after apply" if not isinstance(value, tuple | Mapping) else f"{_plain(value)} (known after apply)"
-    return _plain(value)
+        return "known after apply" if not isinstance(value, tuple | Mapping) else f"{_render_plain(value)} (known after apply)"
+    return _render_plain(value)
 
 
-def _plain(value: Any) -> str:
+def _render_plain(value: Any) -> str:
     shown = str(value)
     if "\n" in shown:
         return f"{len(shown)} characters with SHA-256 {hashlib.sha256(shown.encode()).hexdigest()[:12]}"
     return shown if len(shown) <= 120 else f"{shown[:117]}..."
 
 
-def _why_absent(record: Record | None) -> str:
+def _explain_absence(record: Record | None) -> str:
     if record is None:
         return "nothing has this name yet"
     if record.named:
@@ -162,13 +162,16 @@ def _why_absent(record: Record | None) -> str:
     return f"it was deleted outside of this tool ({record.id})"
 
 
-def _used(item: Item, wanted: Resource, found: Found[Any] | None) -> Change | Problem:
+def _use_named(item: Item, wanted: Resource, found: Found[Any] | None) -> Change | Problem:
     if found is None:
         return Problem(
             code="NAMED-NOT-FOUND",
             what=f"{item.named}, which the configuration names, does not exist.",
             why=f"AWS has no {wanted.KIND} with this id in this account and region.",
-            do=("Correct the id in the configuration, or leave it empty to have one created.", "Run the same command again."),
+            do=(
+                "Correct the id in the configuration, or leave the field empty: the resource is then created.",
+                "If the id is right, see which account and region are in use: `aws sts get-caller-identity`, aws.region.",
+            ),
         )
     because = "named in the configuration: used as it is, never changed or deleted"
     return Change(item.name, wanted.KIND, Action.KEEP, because, id=found.id, outputs=found.outputs, named=True)
@@ -177,11 +180,11 @@ def _used(item: Item, wanted: Resource, found: Found[Any] | None) -> Change | Pr
 def _not_ours(item: Item, wanted: Resource, found: Found[Any], deployment: str) -> Problem:
     return Problem(
         code="EXISTS-NOT-OURS",
-        what=f"{found.id} ({wanted.KIND}, wanted as {item.name}) exists already and does not belong to this deployment.",
-        why="It does not carry this deployment's tag; what somebody else made is never touched.",
+        what=f"{found.id} ({wanted.KIND}, needed as {item.name}) exists already and does not belong to this deployment.",
+        why="It does not carry this deployment's tag, and resources of others are never changed.",
         do=(
-            "To use it, name it in the configuration where that has a field for it; it is then verified and never changed.",
-            "To stand beside it, set another `name:` for this deployment.",
-            f"If it is yours, delete it, or give it back its tag {DEPLOYMENT_TAG} = {deployment}; then run the same command again.",
+            "To use it, name it in the configuration where a field exists for it: it is then verified and never changed.",
+            "To keep both, set another `name:` for this deployment.",
+            f"If it is yours, delete it, or restore its tag {DEPLOYMENT_TAG} = {deployment}. Then see the result: `sre-agent-deploy plan`.",
         ),
     )

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sre_agent_deploy.engine.generations import beside
+from sre_agent_deploy.engine.generations import replaces_beside
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.state import Phase, Record
 from sre_agent_deploy.later import Ref
-from sre_agent_deploy.plan import Action, Change, decide
+from sre_agent_deploy.plan import Action, Change, decide_change
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_core.problem import Problem
@@ -25,7 +25,7 @@ def record(phase: Phase) -> Record:
 
 def decided(seen: Gateway | None, *, wanted: Gateway = WANTED, known: Record | None = None, tags: dict[str, str] = US) -> Change:
     found = Found("g-1", seen, {"gateway_id": "g-1"}, tags) if seen else None
-    change = decide(Item(wanted), wanted, found, known, "sre-1")
+    change = decide_change(Item(wanted), wanted, found, known, "sre-1")
     assert isinstance(change, Change), change
     assert change.because
     return change
@@ -73,7 +73,7 @@ def test_what_was_not_finished_is_configured_again(phase: Phase) -> None:
 
 def test_what_is_not_ours_is_never_touched() -> None:
     """Something of this name without our tag stops the plan, with choices."""
-    problem = decide(Item(WANTED), WANTED, Found("g-1", WANTED, {}, {}), None, "sre-1")
+    problem = decide_change(Item(WANTED), WANTED, Found("g-1", WANTED, {}, {}), None, "sre-1")
     assert isinstance(problem, Problem)
     assert problem.code == "EXISTS-NOT-OURS"
     assert len(problem.do) == 3
@@ -83,10 +83,10 @@ def test_what_is_not_ours_is_never_touched() -> None:
 def test_what_the_user_named_is_used_as_it_is() -> None:
     """However it differs, it is kept; and if it is not there, nothing is made in its place."""
     other = replace(WANTED, description="theirs")
-    kept = decide(Item(WANTED, named="g-1"), WANTED, Found("g-1", other, {}, {}), None, "sre-1")
+    kept = decide_change(Item(WANTED, named="g-1"), WANTED, Found("g-1", other, {}, {}), None, "sre-1")
     assert isinstance(kept, Change)
     assert (kept.action, kept.named) == (Action.KEEP, True)
-    absent = decide(Item(WANTED, named="g-1"), WANTED, None, None, "sre-1")
+    absent = decide_change(Item(WANTED, named="g-1"), WANTED, None, None, "sre-1")
     assert isinstance(absent, Problem)
     assert absent.code == "NAMED-NOT-FOUND"
 
@@ -94,7 +94,7 @@ def test_what_the_user_named_is_used_as_it_is() -> None:
 def test_what_never_will_work_is_made_anew() -> None:
     """However well it matches: for its own reason, in its place and not beside it, and nothing is lost by that."""
     found = Found("g-1", WANTED, {}, US, broken="it is being deleted")
-    change = decide(Item(WANTED), WANTED, found, record("ready"), "sre-1")
+    change = decide_change(Item(WANTED), WANTED, found, record("ready"), "sre-1")
     assert isinstance(change, Change)
     assert (change.action, change.because, change.loses) == (Action.REPLACE, "it is being deleted", "")
-    assert not beside(change)
+    assert not replaces_beside(change)

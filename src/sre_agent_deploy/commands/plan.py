@@ -13,7 +13,7 @@ from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import find_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.engine.survey import plan_changes
+from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.plan import Plan

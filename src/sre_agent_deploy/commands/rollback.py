@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
-from sre_agent_deploy.engine.survey import plan_changes
+from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State

@@ -1,1 +1,1 @@
-"""From what is wanted to what is there, and back: what apply, cleanup and rollback share. Dies anywhere, and goes on."""
+"""The steps that apply, cleanup and rollback share. A run may die at any of them: the next run finds what it left and continues."""

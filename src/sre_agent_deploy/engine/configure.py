@@ -1,4 +1,4 @@
-"""From born to ready: configure, wait with a deadline, read back."""
+"""What follows a creation: configure the resource, wait until it is ready, and read it back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sre_core.problem import Problem
 
 
 def configure_resource(aws: Aws, wanted: Resource, id: str) -> Problem | None:
-    """Say everything that can be said twice."""
+    """Make the calls of a resource's `configure`, all of which can be repeated."""
     answer = attempt(
         lambda: wanted.configure(aws, id), progress=aws.progress, subject=wanted, failures=wanted.FAILURES, propagates=wanted.PROPAGATES
     )
@@ -20,20 +20,20 @@ def configure_resource(aws: Aws, wanted: Resource, id: str) -> Problem | None:
 
 
 def wait_until_ready(aws: Aws, wanted: Resource, id: str) -> Problem | None:
-    """Wait until it does its work. A Problem when it fails or its time is up."""
-    seen = "it was not looked at"
-    for poll in aws.progress.poll("ready", seen, aws.progress.limits.ready):
+    """Poll until a resource is ready. Returns a Problem when it failed or its time is up."""
+    status = "its status was not read"
+    for poll in aws.progress.poll("ready", status, aws.progress.limits.ready):
         state = attempt(lambda: wanted.ready(aws, id), progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
         if isinstance(state, Ready):
             return None
         if isinstance(state, Problem | Lost):
             return state.problem if isinstance(state, Lost) else state
-        poll.status = seen = state.for_
-    return aws.progress.interrupted_or(_too_long(aws, wanted, id, seen))
+        poll.status = status = state.for_
+    return aws.progress.interrupted_or(_not_ready(aws, wanted, id, status))
 
 
 def read_back(aws: Aws, wanted: Resource, id: str) -> Found[Any] | Problem:
-    """What AWS shows of something just made; reads may lag, so this looks for as long as AWS may hide it."""
+    """Read a resource that was just created. Reads may lag, so this polls for as long as AWS may hide it (`SETTLES`)."""
     for _ in aws.progress.poll("shown", f"{id} to be shown by AWS", wanted.SETTLES):
         found = attempt(lambda: type(wanted).read(aws, id, wanted.name), progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
         if isinstance(found, Lost):
@@ -43,14 +43,14 @@ def read_back(aws: Aws, wanted: Resource, id: str) -> Found[Any] | Problem:
     return aws.progress.interrupted_or(_vanished(wanted, id))
 
 
-def _too_long(aws: Aws, wanted: Resource, id: str, reason: str) -> Problem:
+def _not_ready(aws: Aws, wanted: Resource, id: str, status: str) -> Problem:
     return Problem(
         code="WAIT-TOO-LONG",
         what=f"{wanted.name} ({wanted.KIND}, {id}) was not ready after {duration.spelled(aws.progress.limits.ready)}.",
-        why=f"It was still waiting: {reason}",
+        why=f"Its last status: {status}",
         do=(
-            "Run the same command again; it goes on waiting, for as long as `retries.ready` says.",
-            "If it stays so, look at the resource in the Console for its own reason.",
+            f"See the resource's own reason in the Console ({id}).",
+            "Run `sre-agent-deploy resume`: it waits again, for as long as `retries.ready` in the configuration says.",
         ),
     )
 
@@ -58,7 +58,10 @@ def _too_long(aws: Aws, wanted: Resource, id: str, reason: str) -> Problem:
 def _vanished(wanted: Resource, id: str) -> Problem:
     return Problem(
         code="AWS-VANISHED",
-        what=f"{wanted.name} ({wanted.KIND}, {id}) was made, and now AWS does not show it.",
-        why="Somebody deleted it meanwhile, or AWS's reads lag behind for longer than usual.",
-        do=("Run the same command again; it looks again and goes on.",),
+        what=f"{wanted.name} ({wanted.KIND}, {id}) was created, and now AWS does not show it.",
+        why="Another user or tool deleted it, or AWS's reads lag behind for longer than usual.",
+        do=(
+            f"See whether it was deleted: CloudTrail > Event history, filter by {id}.",
+            "Run `sre-agent-deploy resume`: it looks the resource up again, and creates it if it is gone.",
+        ),
     )

@@ -1,4 +1,4 @@
-"""The one call that is not idempotent: never made twice, never forgotten."""
+"""The creation of a resource: the one call that is not idempotent. It is never made twice, and its result is never lost."""
 
 from __future__ import annotations
 
@@ -21,44 +21,38 @@ TRIES = 4
 
 
 def create_resource(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem:
-    """Create a resource exactly once, or adopt the one that an interrupted attempt made. `mark` gets its token here.
+    """Create a resource exactly once, or adopt the one that an interrupted attempt created. `mark` gets its token here.
 
-    The intent is saved each time before it is sent. An attempt whose answer never came is looked up until AWS can no longer
-    be hiding it (`SETTLES`), and only then made again.
+    The intent is saved each time before the call is sent. An attempt whose answer was lost is looked up for as long as AWS
+    may hide its result (`SETTLES`), and only then sent again.
     """
-    for left in reversed(range(TRIES)):
-        begun = _intended(journal, mark)
-        if begun:
-            # With a client token, or a name that only one can have, sending it again is itself the question.
-            earlier = _shown(aws, wanted, mark, timedelta(0) if wanted.TOKEN or wanted.UNIQUE else _hidden(wanted, begun))
+    for tries_left in reversed(range(TRIES)):
+        intent = _open_intent(journal, mark)
+        if intent:
+            # With a client token, or a name that only one can have, sending it again is itself the lookup.
+            repeatable = wanted.TOKEN or wanted.UNIQUE
+            earlier = _find_earlier(aws, wanted, mark, timedelta(0) if repeatable else _time_hidden(wanted, intent))
             if isinstance(earlier, Problem):
                 return earlier
             if earlier:
-                return journal.record_phase(begun, "born", id=earlier)
-        made = _made(aws, wanted, journal, mark)
-        if isinstance(made, Problem):
-            return _refused(aws, wanted, journal, mark, made, again=begun is not None)
-        if isinstance(made, Record):
-            return made
-        if not left:
-            return made.problem
+                return journal.record_phase(intent, "born", id=earlier)
+        created = _create_when_free(aws, wanted, journal, mark)
+        if isinstance(created, Problem):
+            return _adopt_or_refuse(aws, wanted, journal, mark, created, again=intent is not None)
+        if isinstance(created, Record):
+            return created
+        if not tries_left:
+            return created.problem
     raise AssertionError("the last try returned")
 
 
-def _intended(journal: Journal, mark: Mark) -> Record | None:
-    """The record of a birth whose end is not known."""
-    record = journal.state.records.get(f"{mark.name}-{mark.generation}")
-    return record if record and record.phase == "intended" else None
-
-
-def find_begun(aws: Aws, kind: type[Resource], record: Record | None, deployment: str) -> tuple[str, ...] | Problem:
-    """The ids of what a birth has made that was begun and is no longer wanted; looked for as long as AWS may hide it."""
+def find_unfinished(aws: Aws, kind: type[Resource], record: Record | None, deployment: str) -> tuple[str, ...] | Problem:
+    """Find the ids of what an unfinished creation has made, for as long as AWS may hide it. The resource is no longer wanted."""
     if record is None:
         return ()
     ids: tuple[str, ...] = ()
-    for _ in aws.progress.poll(
-        "shown", f"what was begun of {record.name} shows", time_until(clock.parse(record.intended_at) + kind.SETTLES)
-    ):
+    hidden = time_until(clock.parse(record.intended_at) + kind.SETTLES)
+    for _ in aws.progress.poll("shown", f"the result of an earlier creation of {record.name}", hidden):
         listed = attempt(lambda: kind.owned(aws, deployment), progress=aws.progress)
         if isinstance(listed, Problem | Lost):
             return listed.problem if isinstance(listed, Lost) else listed
@@ -68,69 +62,82 @@ def find_begun(aws: Aws, kind: type[Resource], record: Record | None, deployment
     return run_interrupted() if aws.progress.stop.requested else ()
 
 
-def _made(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
-    """The birth, and again as long as what had its name before has not let go of it."""
+def _open_intent(journal: Journal, mark: Mark) -> Record | None:
+    """The record of a creation whose result is not known."""
+    record = journal.state.records.get(f"{mark.name}-{mark.generation}")
+    return record if record and record.phase == "intended" else None
+
+
+def _create_when_free(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
+    """Create it, and again for as long as AWS has not released its name from a deleted resource."""
     refused: Problem | None = None
     for poll in aws.progress.poll("gone", f"the name of {wanted.name} to be free", aws.progress.limits.ready):
-        made = _asked(aws, wanted, journal, mark)
-        if not isinstance(made, Problem):
-            return made
-        refused = made
-        by = explain_refusal(aws, type(wanted), lambda: wanted.natural_id(aws), made)
-        if not isinstance(by, Waiting):
-            return by
-        poll.status = by.for_
+        created = _send_creation(aws, wanted, journal, mark)
+        if not isinstance(created, Problem):
+            return created
+        refused = created
+        blocker = explain_refusal(aws, type(wanted), lambda: wanted.natural_id(aws), created)
+        if not isinstance(blocker, Waiting):
+            return blocker
+        poll.status = blocker.for_
     assert refused
     return aws.progress.interrupted_or(refused)
 
 
-def _asked(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
-    def sent() -> tuple[Record, str]:
-        # Each time, since AWS may hide what it makes from the moment on at which it is asked.
+def _send_creation(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
+    def create() -> tuple[Record, str]:
+        # An intent for each try: the time for which AWS may hide the result begins with it.
         record = journal.record_intent(mark.name, wanted.KIND, mark.generation)
         return record, wanted.create(aws, replace(mark, token=record.token))
 
-    made = attempt(
-        sent, progress=aws.progress, subject=wanted, failures=wanted.FAILURES, propagates=wanted.PROPAGATES, repeatable=wanted.TOKEN
+    created = attempt(
+        create,
+        progress=aws.progress,
+        subject=wanted,
+        failures=wanted.FAILURES,
+        propagates=wanted.PROPAGATES,
+        repeatable=wanted.TOKEN,
     )
-    return made if isinstance(made, Problem | Lost) else journal.record_phase(made[0], "born", id=made[1])
+    return created if isinstance(created, Problem | Lost) else journal.record_phase(created[0], "born", id=created[1])
 
 
-def _refused(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, refusal: Problem, *, again: bool) -> Record | Problem:
-    """A name that is taken may be taken by ourselves: `again`, by an attempt whose answer was lost and which AWS may still hide.
+def _adopt_or_refuse(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, refusal: Problem, *, again: bool) -> Record | Problem:
+    """Adopt the resource if AWS refuses a taken name and the taker is our own earlier attempt.
 
-    Any other refusal made nothing.
+    `again` says that the answer of an earlier attempt was lost, so that AWS may still hide its result. Any other refusal
+    created nothing.
     """
-    begun = _intended(journal, mark)
-    if begun is None:
+    intent = _open_intent(journal, mark)
+    if intent is None:
         return refusal
-    id = _shown(aws, wanted, mark, _hidden(wanted, begun) if again else timedelta(0))
+    id = _find_earlier(aws, wanted, mark, _time_hidden(wanted, intent) if again else timedelta(0))
     if isinstance(id, Problem):
         return refusal
-    record = journal.record_phase(begun, "born" if id else "gone", id=id)
+    record = journal.record_phase(intent, "born" if id else "gone", id=id)
     return record if id else refusal
 
 
-def _hidden(wanted: Resource, record: Record) -> timedelta:
-    """How long AWS may still be hiding what came of an attempt."""
-    return time_until(clock.parse(record.intended_at) + wanted.SETTLES)
+def _time_hidden(wanted: Resource, intent: Record) -> timedelta:
+    """The time for which AWS may still hide the result of an attempt."""
+    return time_until(clock.parse(intent.intended_at) + wanted.SETTLES)
 
 
-def _shown(aws: Aws, wanted: Resource, mark: Mark, within: timedelta) -> str | Problem | None:
-    """The id of what an earlier attempt made; None where it is not shown in time, a Problem where nobody could look."""
-    for _ in aws.progress.poll("shown", "whether an earlier attempt made it", within):
-        if id := _ours(aws, wanted, mark):
+def _find_earlier(aws: Aws, wanted: Resource, mark: Mark, within: timedelta) -> str | Problem | None:
+    """Find the id of what an earlier attempt created; None where AWS does not show it in time, a Problem where the lookup failed."""
+    for _ in aws.progress.poll("shown", "the result of an earlier attempt", within):
+        if id := _try_look_up(aws, wanted, mark):
             return id
     return run_interrupted() if aws.progress.stop.requested else None
 
 
-def _ours(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | None:
-    """The id of what exists with this mark or under this name, if it is this deployment's. Not to be able to look is no answer."""
-    looked = attempt(lambda: _look(aws, wanted, mark), progress=aws.progress)
-    return looked.problem if isinstance(looked, Lost) else looked
+def _try_look_up(aws: Aws, wanted: Resource, mark: Mark) -> str | Problem | None:
+    # A failed lookup does not prove that the resource is absent.
+    found = attempt(lambda: _look_up(aws, wanted, mark), progress=aws.progress)
+    return found.problem if isinstance(found, Lost) else found
 
 
-def _look(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
+def _look_up(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
+    """Look up what has this mark or this name and belongs to this deployment."""
     kind = type(wanted)
     ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
     for id in filter(None, (*ids, wanted.natural_id(aws))):

@@ -1,4 +1,4 @@
-"""Walks a graph in parallel: each node after those it needs, independent ones at the same time."""
+"""The parallel walk of a dependency graph: each node after those it needs, independent nodes at the same time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WORKERS = 12
 
 
 def walk_graph(sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop = NEVER) -> None:
-    """Call `visit(name)` for each node. What depends on a node whose visit answered False is not visited.
+    """Call `visit(name)` for each node. What depends on a node whose visit returned False is not visited.
 
-    Once a stop is asked for, or a visit raises, no new visit begins and those under way end; an exception goes on.
+    After a stop request, or when a visit raises, no new visit begins and those under way end; the exception is raised again.
     """
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="walk") as pool:
         try:

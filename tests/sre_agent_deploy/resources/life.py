@@ -9,7 +9,7 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import attempt
-from sre_agent_deploy.plan import Difference, difference
+from sre_agent_deploy.plan import Difference, compare
 from sre_agent_deploy.resource import Found, Mark, Ready, Waiting
 from sre_core.problem import Problem
 
@@ -36,7 +36,7 @@ def read(aws: Aws, wanted: Any, id: str) -> Found[Any]:
 
 def drift(aws: Aws, wanted: Any, id: str) -> tuple[Difference, ...]:
     """How AWS differs from the declaration, in the words of a plan."""
-    return difference(wanted, read(aws, wanted, id).seen)
+    return compare(wanted, read(aws, wanted, id).seen)
 
 
 def lives_and_dies(aws: Aws, wanted: Any, mark: Mark) -> None:

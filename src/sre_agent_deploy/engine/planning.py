@@ -1,4 +1,4 @@
-"""Looks at AWS, in parallel and without changing anything, and has `plan.decide` say what to do."""
+"""Builds the plan of a blueprint: reads AWS in parallel, without changing anything, and has `plan.decide_change` decide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
-from sre_agent_deploy.plan import Action, Change, Plan, best, decide
+from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change
 from sre_agent_deploy.progress.interrupt import lookup_interrupted
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Found, Owned, Resource
@@ -24,22 +24,22 @@ from sre_core.problem import Problem, Refused
 
 
 def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
-    """The plan for a blueprint, from what AWS has now and what the journal remembers. Makes no mutating call.
+    """Plan the changes from a blueprint, from what AWS has now, and from what the journal recorded. Makes no mutating call.
 
-    Raises Refused where somebody asked to stop: half a plan would be a wrong one.
+    Raises Refused if a stop was requested: half a plan would be a wrong one.
     """
-    looking = _Survey(aws, blueprint, state)
-    walk_graph(blueprint.sorter(), looking.visit, aws.progress.stop)
+    planner = _Planner(aws, blueprint, state)
+    walk_graph(blueprint.sorter(), planner.plan_resource, aws.progress.stop)
     if aws.progress.stop.requested:
         raise Refused(lookup_interrupted())
     names = [item.name for item in blueprint]
-    changes = [looking.changes[name] for name in names if name in looking.changes]
-    superseded = [change for name in names for change in looking.superseded.get(name, ())]
+    changes = [planner.changes[name] for name in names if name in planner.changes]
+    superseded = [change for name in names for change in planner.superseded.get(name, ())]
     records = [record for record in state.alive() if record.name not in names] if state else []
-    return Plan(blueprint.deployment, (*changes, *superseded, *generations.unwanted(records)), tuple(looking.problems))
+    return Plan(blueprint.deployment, (*changes, *superseded, *generations.plan_unwanted(records)), tuple(planner.problems))
 
 
-class _Survey:
+class _Planner:
     def __init__(self, aws: Aws, blueprint: Blueprint, state: State | None) -> None:
         self.aws, self.blueprint, self.state = aws, blueprint, state
         self.changes: dict[str, Change] = {}
@@ -50,14 +50,14 @@ class _Survey:
         self._listings: dict[str, tuple[Owned, ...]] = {}
         self._listing = threading.Lock()
 
-    def visit(self, name: str) -> bool:
-        """Decide about one resource; its dependents are looked at in any case, so that all problems show at once."""
+    def plan_resource(self, name: str) -> bool:
+        """Decide about one resource. Returns True in any case, so that its dependents are planned too and all problems show at once."""
         item = self.blueprint.item(name)
         wanted = resolve(item.resource, self.outputs)
         records = self.state.generations(name) if self.state else ()
         aws = self.aws.with_progress(replace(self.aws.progress, name=name))
         seen = attempt(
-            lambda: self._candidates(aws, item, wanted, records), progress=aws.progress, subject=wanted, failures=wanted.FAILURES
+            lambda: self._find_candidates(aws, item, wanted, records), progress=aws.progress, subject=wanted, failures=wanted.FAILURES
         )
         if isinstance(seen, Lost):
             seen = seen.problem
@@ -67,13 +67,14 @@ class _Survey:
         return True
 
     def _decide(self, item: Item, wanted: Resource, candidates: tuple[Found[Any], ...], records: tuple[Record, ...]) -> Problem | None:
-        found = best(wanted, candidates)
-        decided = decide(item, wanted, found, generations.record_of(found, records), self.blueprint.deployment)
+        deployment = self.blueprint.deployment
+        found = choose_generation(wanted, candidates)
+        decided = decide_change(item, wanted, found, generations.find_record(found, records), deployment)
         if isinstance(decided, Problem):
             return decided
-        change = generations.numbered(decided, records)
+        change = generations.assign_generation(decided, records)
         self.changes[item.name] = change
-        self.superseded[item.name] = tuple(generations.superseded(change, candidates, records, self.blueprint.deployment))
+        self.superseded[item.name] = tuple(generations.plan_superseded(change, candidates, records, deployment))
         if found:
             self._parents[found.id] = found
         # A replaced resource gets new ids, so its dependents must not plan with the old ones.
@@ -81,21 +82,21 @@ class _Survey:
             self.outputs[item.name] = change.outputs
         return None
 
-    def _candidates(self, aws: Aws, item: Item, wanted: Resource, records: tuple[Record, ...]) -> tuple[Found[Any], ...]:
-        """Everything that may be this resource, newest generation first: more than one after an update that was cut short."""
+    def _find_candidates(self, aws: Aws, item: Item, wanted: Resource, records: tuple[Record, ...]) -> tuple[Found[Any], ...]:
+        """Find everything that may be this resource, newest generation first: several after an update that was interrupted."""
         if item.named:
             named = type(wanted).read(self.aws, item.named, item.name)
             return (named,) if named else ()
         own = [record for record in records if not record.named]
-        found = [seen for record in own if record.id and (seen := self._recorded(aws, wanted, record))]
+        found = [seen for record in own if record.id and (seen := self._read_recorded(aws, wanted, record))]
         if [record.phase for record in own] != ["ready"] or not found:
             known = {seen.id for seen in found}
-            found += [seen for owned in self._listed(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
+            found += [seen for owned in self._list_owned(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
         natural = "" if found else wanted.natural_id(self.aws)
         return tuple(found) if not natural else tuple(filter(None, [self._read(wanted, natural)]))
 
-    def _recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
-        """What a record tells of; where it was born just now, looked for as long as AWS may hide it."""
+    def _read_recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
+        """Read what a record is about; if it was created just now, for as long as AWS may hide it."""
         fresh = record.phase in ("born", "configured")
         within = time_until(clock.parse(record.intended_at) + wanted.SETTLES) if fresh else timedelta(0)
         for _ in aws.progress.poll("shown", f"{record.id} to be shown by AWS", within):
@@ -108,10 +109,10 @@ class _Survey:
         if parent is None:
             return ownership.read(self.aws, kind, id, wanted.name, self.blueprint.deployment)
         found = kind.read(self.aws, id, wanted.name)
-        return found and ownership.attributed(kind, found, self.blueprint.deployment, parent)
+        return found and ownership.attribute_owner(kind, found, self.blueprint.deployment, parent)
 
-    def _listed(self, wanted: Resource) -> Iterator[Owned]:
-        """What listings show of this resource, newest generation first. Each kind is listed once."""
+    def _list_owned(self, wanted: Resource) -> Iterator[Owned]:
+        """List the generations of this resource, newest first. Each kind is listed once."""
         kind = type(wanted)
         with self._listing:
             if kind.KIND not in self._listings:
