@@ -1,4 +1,4 @@
-"""The one place that catches AWS's errors: repeats what may be repeated, and turns the rest into Problems."""
+"""The one place that catches AWS's errors: retries what may be retried, and turns the rest into Problems."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class Lost:
-    """A call whose answer never came: AWS may have done it or not. Before a birth is tried again, the engine looks."""
+    """A call whose answer was lost: AWS may have done it or not. The engine looks before it sends a creation again."""
 
     problem: Problem
 
 
 def or_none[T](call: Callable[[], T], codes: Collection[str]) -> T | None:
-    """What a read answers, or None where AWS says with one of `codes` that there is nothing."""
+    """Make a read call, and return None where AWS answers with one of `codes` that there is nothing."""
     from botocore.exceptions import ClientError
 
     try:
@@ -43,10 +43,11 @@ def attempt[T](
     propagates: frozenset[str] = frozenset(),
     repeatable: bool = True,
 ) -> T | Problem | Lost:
-    """Make an AWS call and answer its result, a Problem, or Lost where it is not known what came of it.
+    """Make an AWS call and return its result, a Problem, or Lost where its result is not known.
 
-    Throttling, IAM propagation and an earlier change still under way did not change anything, so every call is repeated after
-    them, with exponential backoff and full jitter; server errors and lost connections only where sending the call twice does no harm.
+    Calls that were refused because of throttling, propagation or an earlier change still under way did nothing, so they are always
+    retried, with exponential backoff and full jitter. After server errors and lost connections, only calls that do no harm when
+    sent twice are retried.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -59,7 +60,7 @@ def attempt[T](
             refusal = _refusal(error, propagates)
             if refusal and backoff.wait(refusal):
                 continue
-            problem = _told(error, subject, failures or {})
+            problem = _to_problem(error, subject, failures or {})
             if refusal is None:
                 return problem
             problem = progress.interrupted_or(problem)
@@ -67,7 +68,7 @@ def attempt[T](
 
 
 def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:
-    """What AWS refuses for now, or did not answer; None where trying again changes nothing."""
+    """Classify an error that a retry may help against; None for all others."""
     from botocore.exceptions import ClientError
 
     if not isinstance(error, ClientError):
@@ -79,17 +80,17 @@ def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:
     return Refusal(kind, error.operation_name, code_of(error), asked_for(headers))
 
 
-def _told(error: Any, subject: Any, failures: Failures) -> Problem:
+def _to_problem(error: Any, subject: Any, failures: Failures) -> Problem:
     from botocore.exceptions import ClientError
 
     if not isinstance(error, ClientError):
         return unanswered(error)
     operation, code, request_id = error.operation_name, code_of(error), request_id_of(error)
     table = failures.get((operation, code))
-    return _with_request(table(subject) if table else general(error), operation, code, request_id)
+    return _add_request(table(subject) if table else general(error), operation, code, request_id)
 
 
-def _with_request(problem: Problem, operation: str, code: str, request_id: str | None) -> Problem:
+def _add_request(problem: Problem, operation: str, code: str, request_id: str | None) -> Problem:
     from dataclasses import replace
 
     return replace(problem.with_context(operation=operation, aws_code=code), request_id=request_id)

@@ -1,4 +1,4 @@
-"""The waits between the trials of one call: exponential with full jitter, no shorter than AWS asks for, never past their deadline."""
+"""The pauses between the attempts of one call: exponential with full jitter, never shorter than AWS asks for, never past the deadline."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sre_agent_deploy.progress.events import Wait, Why
 from sre_agent_deploy.progress.progress import REPORT_AFTER, Progress, RetryLimits
 from sre_core import clock
 
-_SAID: Mapping[Why, str] = {
+_STATUS: Mapping[Why, str] = {
     "throttled": "AWS throttles {operation} ({code})",
     "busy": "AWS has not finished an earlier change: {operation} answers {code}",
-    "propagating": "AWS has not spread what was just made yet: {operation} answers {code}",
-    "transient": "{operation} got no answer of AWS's ({code})",
+    "propagating": "AWS does not know everywhere yet what was just created: {operation} answers {code}",
+    "transient": "{operation} got no answer from AWS ({code})",
 }
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A call that failed for now, and how long AWS itself asks to wait: seconds, nothing where it does not say."""
+    """A temporary failure of a call, and the seconds that AWS asks to wait: 0 where it does not say."""
 
     why: Why
     operation: str
@@ -32,17 +32,17 @@ class Refusal:
 
 @dataclass
 class Backoff:
-    """The waits of one call, from its first trial on."""
+    """The pauses of one call, counted from its first attempt."""
 
     progress: Progress
     repeatable: bool
-    """Whether a call whose answer never came may be sent again."""
+    """True if a call whose answer was lost may be sent again."""
     _began: float = field(default_factory=time.monotonic)
-    _trials: int = 0
-    _told: Why | None = None
+    _attempts: int = 0
+    _reported: Why | None = None
 
     def wait(self, refusal: Refusal) -> bool:
-        """Wait until the next trial is due; False where there is to be none: it might do harm, its time is up, or a stop was asked for."""
+        """Wait until the next attempt is due. Returns False if there is none: it might do harm, time is up, or a stop was requested."""
         if refusal.why == "transient" and not self.repeatable:
             return False
         waited = time.monotonic() - self._began
@@ -50,19 +50,19 @@ class Backoff:
         if left <= 0:
             return False
         pause = min(left, max(refusal.after, self._jitter()))
-        if waited + pause >= REPORT_AFTER and refusal.why != self._told:
-            self._tell(refusal, left)
+        if waited + pause >= REPORT_AFTER and refusal.why != self._reported:
+            self._report(refusal, left)
         return not self.progress.stop.pause(pause)
 
     def _jitter(self) -> float:
-        """Anything between nothing and a bound that doubles each time, so that many who were refused together return apart."""
-        limits, self._trials = self.progress.limits, self._trials + 1
-        return random.uniform(0, min(limits.longest_wait, limits.first_wait * 2 ** min(self._trials - 1, 30)))  # noqa: S311  # no secret
+        """Choose a random pause below a bound that doubles each time, so that calls refused together are not repeated together."""
+        limits, self._attempts = self.progress.limits, self._attempts + 1
+        return random.uniform(0, min(limits.longest_wait, limits.first_wait * 2 ** min(self._attempts - 1, 30)))  # noqa: S311  # no secret
 
-    def _tell(self, refusal: Refusal, left: float) -> None:
-        self._told = refusal.why
+    def _report(self, refusal: Refusal, left: float) -> None:
+        self._reported = refusal.why
         until = clock.now() + timedelta(seconds=left)
-        what = _SAID[refusal.why].format(operation=refusal.operation or "a call", code=refusal.code)
+        what = _STATUS[refusal.why].format(operation=refusal.operation or "a call", code=refusal.code)
         self.progress.report(what, Wait(refusal.why, until, refusal.operation, refusal.code))
 
 
@@ -72,7 +72,7 @@ def _limit(limits: RetryLimits, why: Why) -> timedelta:
 
 
 def asked_for(headers: Mapping[str, str]) -> float:
-    """How many seconds AWS asks to wait: `Retry-After` counts seconds, AWS's own `x-amz-retry-after` thousandths of one."""
+    """Read the seconds that AWS asks to wait: `Retry-After` is in seconds, AWS's own `x-amz-retry-after` in milliseconds."""
     for name, unit in (("x-amz-retry-after", 1000), ("retry-after", 1)):
         if (text := headers.get(name, "")).isdecimal():
             return int(text) / unit

@@ -1,7 +1,7 @@
-"""AWS's error codes by what they mean for us (pure).
+"""AWS's error codes by what they mean for this tool (pure).
 
-Where they come from, operation by operation: tests/sre_agent_deploy/aws/errors/. A code is enough for what is said here; what it
-means for one resource stands in that resource's FAILURES.
+Their sources, operation by operation, are in tests/sre_agent_deploy/aws/errors/. The advice for one resource is in that
+resource's FAILURES.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 type Kind = Literal["throttled", "busy", "transient", "propagating", "denied", "expired", "account", "quota", "absent", "value", "final"]
 
-# Those that AWS's own SDKs slow down for, except LimitExceededException: Cognito and Secrets Manager mean a quota by it.
+# The codes that AWS's own SDKs slow down for, except LimitExceededException: in Cognito and Secrets Manager it means a quota.
 THROTTLED = frozenset(
     {
         "Throttling",
@@ -28,8 +28,8 @@ THROTTLED = frozenset(
         "EC2ThrottledException",
     }
 )
-# Refused, with nothing done, because an earlier change of the same thing is still under way: S3 after a bucket was deleted, Route 53
-# within a hosted zone, IAM while what was detached still counts, Cognito between two changes of a pool.
+# Refused, with nothing done, because an earlier change of the same resource is still under way: S3 after a bucket was deleted,
+# Route 53 within a hosted zone, IAM while a detached policy still counts, Cognito between two changes of a pool.
 BUSY = frozenset(
     {
         "OperationAborted",
@@ -62,7 +62,7 @@ TRANSIENT = frozenset(
         "RequestAbortedException",
     }
 )
-# A HEAD request has no body for a code, so botocore gives the status as one.
+# The answer to a HEAD request has no body for a code, so botocore gives the status as the code.
 DENIED = frozenset(
     {
         "403",
@@ -113,14 +113,14 @@ _VALUE = re.compile(
     r"(Invalid|Illegal|Malformed)(?!\w*(State|Request|Action|Token|Query))\w+(\.Malformed|\.Format)?|Validation(Error|Exception)"
     r"|KeyTooLongError|TagPolicy\w+|\w+TaggingException"
 )
-# 5xx, and yet a definite answer: there is no capacity, or no such function.
+# 5xx, and yet a final answer: there is no capacity, or no such function.
 _DEFINITE = re.compile(r"Insufficient\w*Capacity|NotImplemented")
 
 
 def kind_of(code: str, status: int, propagates: frozenset[str] = frozenset()) -> Kind:
-    """What to do about an error code: wait and repeat, look again, ask for rights, or give up.
+    """Classify an error code: retry, look again, ask for permission, or give up.
 
-    `propagates` holds the codes that what was just made causes at this operation, until AWS has spread it.
+    `propagates` holds the codes that a new resource causes at this operation until AWS knows it everywhere.
     """
     if code in THROTTLED or status == 429:
         return "throttled"
@@ -134,7 +134,7 @@ def kind_of(code: str, status: int, propagates: frozenset[str] = frozenset()) ->
 
 
 def _refusal(code: str) -> Kind:
-    """Of those that no repeating helps."""
+    """Classify an error code that no retry helps against."""
     if code in EXPIRED:
         return "expired"
     if code in DENIED:
@@ -155,12 +155,12 @@ def code_of(error: Any) -> str:
 
 
 def message_of(error: Any) -> str:
-    """AWS's own words for a person, which nothing is decided by."""
+    """AWS's message for a person. Nothing is decided by it."""
     return str(error.response.get("Error", {}).get("Message", "")) or _messages(error)
 
 
 def _messages(error: Any) -> str:
-    # Route 53 has an older form of this one error, without a code: <InvalidChangeBatch><Messages><Message>. botocore does not know it.
+    # Route 53 has an older form of this one error, without a code, that botocore does not know: <InvalidChangeBatch><Messages><Message>.
     said = error.response.get("Messages", {}).get("Message", "")
     return said if isinstance(said, str) else " ".join(map(str, said))
 
@@ -176,5 +176,5 @@ def request_id_of(error: Any) -> str | None:
 
 
 def date_of(error: Any) -> str:
-    """When AWS answered, by its own clock: `Sun, 22 Nov 2026 14:35:40 GMT`."""
+    """The time of the answer by AWS's clock: `Sun, 22 Nov 2026 14:35:40 GMT`."""
     return str(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))

@@ -1,4 +1,4 @@
-"""What botocore raises where AWS has refused nothing: nobody is signed in, no answer came, or the call makes no sense."""
+"""The Problems of botocore's own exceptions: there are no credentials, no answer came, or the call is invalid."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from sre_core.problem import Problem
 
 
 def no_answers() -> tuple[type[Exception], ...]:
-    """What botocore raises where no answer came, or none that is AWS's (a proxy's page, say), or not all of it."""
+    """List botocore's exceptions for no answer, an incomplete one, or one that is not AWS's (a proxy's page)."""
     from botocore.exceptions import ChecksumError, ConnectionError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
     from botocore.parsers import ResponseParserError
 
     return (HTTPClientError, ConnectionError, ResponseParserError, IncompleteReadError, ChecksumError, FlexibleChecksumError)
 
 
-def _nobody_signed_in() -> tuple[type[Exception], ...]:
-    """What botocore raises where it finds no credentials, can't renew them, or can't read where they should be."""
+def _no_credentials_found() -> tuple[type[Exception], ...]:
+    """List botocore's exceptions for credentials that it can't find, renew or read."""
     from botocore import exceptions
 
     return (
@@ -33,63 +33,63 @@ def _nobody_signed_in() -> tuple[type[Exception], ...]:
         exceptions.ConfigNotFound,
         exceptions.ConfigParseError,
         exceptions.InvalidConfigError,
-        # Some ways to sign in need a library more; the words say which.
+        # Some ways to sign in need another library; the message names it.
         exceptions.MissingDependencyException,
     )
 
 
 def unanswered(error: Exception) -> Problem:
-    """The Problem of what botocore raised, with its words."""
-    if isinstance(error, _nobody_signed_in()):
+    """Build the Problem of an exception of botocore, with its message."""
+    if isinstance(error, _no_credentials_found()):
         return no_credentials(str(error))
     return _unreachable(error) if isinstance(error, no_answers()) else _invalid(error)
 
 
 def no_credentials(detail: str) -> Problem:
-    """AWS does not accept who we say we are."""
+    """AWS does not accept the credentials, or there are none."""
     return Problem(
         code="AWS-CREDENTIALS",
         what=f"There are no valid AWS credentials. {detail}",
         why="The environment, the profile or the instance role gave none, or they have expired.",
         do=(
             "Run `aws sts get-caller-identity` and sign in until it answers (for example `aws sso login`).",
-            "If it answers, see under AWS Account > AWS Regions whether this account has the region switched on.",
-            "Run the same command again.",
+            "If it answers, see whether the region is enabled for this account: AWS Account > AWS Regions.",
+            "With several profiles, name one: `export AWS_PROFILE=NAME`. Then run the same command again.",
         ),
         aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
     )
 
 
 def _unreachable(error: Exception) -> Problem:
-    return _silent(error) if "//127.0.0.1:" in _endpoint(error) else _out_of_reach(error)
+    return _local_aws_down(error) if "//127.0.0.1:" in _endpoint(error) else _amazon_unreachable(error)
 
 
 def _endpoint(error: Exception) -> str:
-    """Where botocore wanted to go; it keeps the values of its messages as `kwargs`."""
+    """The endpoint that botocore called; it keeps the values of its messages as `kwargs`."""
     return str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
 
 
-def _silent(error: Exception) -> Problem:
+def _local_aws_down(error: Exception) -> Problem:
     return Problem(
         code="AWS-UNREACHABLE",
-        what=f"The AWS of this machine does not answer: {error}",
-        why="It was stopped or killed, or the machine has no memory left for it.",
+        what=f"The local AWS does not answer: {error}",
+        why="It was stopped or killed, or this machine has no memory left for it.",
         do=(
-            "Run the same command again: where it does not run any more, local mode starts another.",
-            "What was in one that is gone is gone with it; the new one is empty, and everything is made again.",
+            "See whether it runs: `sre-agent-deploy status`; free memory: `free -h`.",
+            "Run the same command again: local mode starts a new local AWS where none runs. It is empty, so everything is created again.",
         ),
     )
 
 
-def _out_of_reach(error: Exception) -> Problem:
+def _amazon_unreachable(error: Exception) -> Problem:
     return Problem(
         code="AWS-UNREACHABLE",
         what=f"AWS could not be reached: {error}",
         why="The name did not resolve, the connection was refused or cut, or TLS failed on the way.",
         do=(
             "Check the network: DNS, proxy (HTTPS_PROXY) and firewall must let this machine reach the endpoint above on 443.",
-            "Check that aws.region is spelled right.",
-            "Run the same command again; it continues where it stopped.",
+            "Check the spelling of aws.region.",
+            "Then run the same command again: it continues where it stopped.",
         ),
     )
 
@@ -99,5 +99,9 @@ def _invalid(error: Exception) -> Problem:
         code="AWS-CALL-INVALID",
         what=f"A call to AWS could not be made: {error}",
         why=f"botocore refused it before sending ({type(error).__name__}).",
-        do=("Check the values in the configuration that the message names.", "If they are right, report this as a fault of this tool."),
+        do=(
+            "Correct the value in the configuration that the message names. Check it: `sre-agent-deploy validate`.",
+            "If the values are right, update the libraries: `pip install --upgrade boto3 botocore`.",
+            "If it fails again, report this as a fault of sre-agent-deploy, with the whole message.",
+        ),
     )
