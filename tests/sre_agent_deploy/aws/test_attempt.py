@@ -114,12 +114,12 @@ class Clock(Stop):
 
     def __init__(self, stops_after: int = 1000) -> None:
         super().__init__()
-        self.progress: list[float] = []
+        self.pauses: list[float] = []
         self._stops_after = stops_after
 
     def pause(self, seconds: float) -> bool:
-        self.progress.append(seconds)
-        if len(self.progress) >= self._stops_after:
+        self.pauses.append(seconds)
+        if len(self.pauses) >= self._stops_after:
             self.request()
         return self.requested
 
@@ -133,11 +133,11 @@ class Clock(Stop):
 def test_the_waits_between_trials(refused: list[str], first: float, longest: float, wish: dict[str, str]) -> None:
     """Whatever AWS refuses, each wait lies between nothing and a bound that doubles up to the longest; or is what AWS asks for."""
     ticks, least = Clock(), {"3": 3.0, "700": 0.7}.get("".join(wish.values()), 0.0)
-    waits = Progress(RetryLimits(transient=timedelta(hours=1), first_wait=first, longest_wait=longest), ticks)
+    progress = Progress(RetryLimits(transient=timedelta(hours=1), first_wait=first, longest_wait=longest), ticks)
     script = Script(*(error(code, **wish) for code in refused))
-    assert attempt(script, progress=waits, propagates=frozenset({"NotYet"})) == "done"
-    assert len(ticks.waits) == len(refused)
-    for trial, wait in enumerate(ticks.waits):
+    assert attempt(script, progress=progress, propagates=frozenset({"NotYet"})) == "done"
+    assert len(ticks.pauses) == len(refused)
+    for trial, wait in enumerate(ticks.pauses):
         assert least <= wait <= max(least, min(longest, first * 2**trial))
 
 
@@ -146,26 +146,26 @@ def test_the_waits_are_spread() -> None:
     ticks = Clock()
     for _ in range(200):
         attempt(Script(error("SlowDown")), progress=Progress(RetryLimits(first_wait=8.0), ticks))
-    spread = [sum(low <= wait < low + 2 for wait in ticks.waits) for low in (0, 2, 4, 6)]
+    spread = [sum(low <= wait < low + 2 for wait in ticks.pauses) for low in (0, 2, 4, 6)]
     assert min(spread) > 20, spread
 
 
 @pytest.mark.parametrize(("kind", "code"), [("throttled", "SlowDown"), ("propagating", "NotYet"), ("transient", "InternalError")])
 def test_each_kind_has_a_deadline_of_its_own(kind: str, code: str) -> None:
     """What is configured for one kind of error ends the trials of this kind, and of no other."""
-    waits = Progress(RetryLimits(**{"throttled": HOUR, "propagating": HOUR, "transient": HOUR, kind: timedelta(0)}), Clock())
+    progress = Progress(RetryLimits(**{"throttled": HOUR, "propagating": HOUR, "transient": HOUR, kind: timedelta(0)}), Clock())
     script = Script(error(code), error(code))
-    given_up = attempt(script, progress=waits, propagates=frozenset({"NotYet"}))
+    given_up = attempt(script, progress=progress, propagates=frozenset({"NotYet"}))
     assert (script.calls, isinstance(given_up, Lost)) == (1, kind == "transient")
     for other in {"SlowDown", "NotYet", "InternalError"} - {code}:
-        assert attempt(Script(error(other)), progress=waits, propagates=frozenset({"NotYet"})) == "done"
+        assert attempt(Script(error(other)), progress=progress, propagates=frozenset({"NotYet"})) == "done"
 
 
 def test_a_wait_of_a_few_seconds() -> None:
     """Whoever watches is told what is waited for and until when; once, however often AWS refuses."""
     told: list[Event] = []
-    waits = Progress(stop=Clock(), observe=told.append, name="gateway")
-    assert attempt(Script(error("SlowDown", retry_after="4"), error("SlowDown", retry_after="4")), progress=waits) == "done"
+    progress = Progress(stop=Clock(), observe=told.append, name="gateway")
+    assert attempt(Script(error("SlowDown", retry_after="4"), error("SlowDown", retry_after="4")), progress=progress) == "done"
     [event] = told
     assert (event.step, event.name) == ("waiting", "gateway")
     assert event.wait

@@ -1,4 +1,4 @@
-"""What is told where no answer came."""
+"""The problems of calls without an answer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from sre_agent_deploy.aws.unanswered import unanswered
 
 
 @pytest.mark.parametrize(
-    ("url", "word"), [("https://127.0.0.1:43645/", "local mode starts another"), ("https://sts.us-east-1.amazonaws.com/", "DNS")]
+    ("url", "word"), [("https://127.0.0.1:43645/", "local mode starts a new local AWS"), ("https://sts.us-east-1.amazonaws.com/", "DNS")]
 )
 def test_which_aws_is_silent(url: str, word: str) -> None:
-    """The network's names and proxies are no matter of an AWS on this machine that was killed."""
+    """The network's names and proxies do not matter for a local AWS that was killed."""
     problem = unanswered(EndpointConnectionError(endpoint_url=url))
     assert problem.code == "AWS-UNREACHABLE"
     assert (word in " ".join(problem.do), "DNS" in " ".join(problem.do)) == (True, word == "DNS")
