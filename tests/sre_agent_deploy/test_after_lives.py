@@ -143,7 +143,7 @@ def test_a_strangers_secret_in_its_recovery_window(engine: Engine) -> None:
     name = f"{engine.id}/backend-api-key"
     _secret_by_hand(engine, name, {})
     assert [(problem.code, problem.context["resource"]) for problem in engine.plan().problems] == [("EXISTS-NOT-OURS", "backend_key")]
-    assert engine.cleanup(lost=True).removed == ()
+    assert engine.cleanup(lost=True).deleted == ()
     secrets = engine.client("secretsmanager")
     secrets.restore_secret(SecretId=name)
     assert secrets.get_secret_value(SecretId=name)["SecretString"] == "precious"

@@ -155,7 +155,7 @@ def test_a_cleanup_that_may_no_longer_look_at_budgets(engine: Engine) -> None:
     with kept_out_of_billing(engine):
         cleaned = engine.cleanup()
     assert {problem.code for problem in cleaned.problems} == {"AWS-ACCESS-DENIED"}
-    assert [doomed.name for doomed in cleaned.removed] == ["backend_key"]
+    assert [entry.name for entry in cleaned.deleted] == ["backend_key"]
     assert len(budgets(engine)) == 1
 
 

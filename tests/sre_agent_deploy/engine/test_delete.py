@@ -25,7 +25,7 @@ def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
     cleaned = engine.cleanup()
     better.join()
     assert cleaned.problems == ()
-    assert [doomed.name for doomed in cleaned.removed] == ["address"]
+    assert [entry.name for entry in cleaned.deleted] == ["address"]
 
 
 def test_the_answer_was_lost(engine: Engine, faults: Faults) -> None:
