@@ -1,11 +1,11 @@
-"""Write docs/reference/ from the code: commands, configuration, problems."""
+"""Write docs/reference/ from the code: commands, configuration, resources, problems."""
 
 from pathlib import Path
 
-from reference import commands, configuration, problems
+from reference import commands, configuration, problems, resources
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"commands": commands, "configuration": configuration, "problems": problems}
+PAGES = {"commands": commands, "configuration": configuration, "problems": problems, "resources": resources}
 
 
 def main() -> None:
