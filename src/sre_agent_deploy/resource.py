@@ -41,6 +41,11 @@ class Mark:
         return [{"Key": key, "Value": value} for key, value in self.tags().items()]
 
 
+def tags_of(tags: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
+    """Turn AWS's list of `{"Key": …, "Value": …}` into a mapping; an answer without tags gives an empty one."""
+    return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
+
+
 def generation_of(tags: Mapping[str, str]) -> int:
     """The generation that its tags tell; the first where they tell none, or somebody has edited them."""
     told = tags.get(GENERATION_TAG, "")
@@ -144,7 +149,7 @@ class Resource(Protocol):
     """Whether AWS refuses a second one of the same name, so that asking again is safe and answers whether there is one."""
     PROPAGATES: ClassVar[frozenset[str]]
     """Error codes that what was just made (a role, a security group) causes until AWS has spread it."""
-    HELD: ClassVar[frozenset[tuple[str, str]]]
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]]
     """The (operation, error code) with which AWS refuses a deletion while something holds it, or a birth while its name is not free."""
     LOSES: ClassVar[str]
     """What a delete or replace loses: `data`, `address` or nothing."""
@@ -198,8 +203,8 @@ class Resource(Protocol):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None: ...
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        """What has made AWS refuse with a code of `HELD`: something that lets go by itself, or that somebody must see to.
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        """What has made AWS refuse with a code of `BLOCKERS`: something that lets go by itself, or that somebody must see to.
 
         None where there is nothing to add to what AWS has said.
         """
@@ -219,7 +224,7 @@ class Defaults:
     TOKEN: ClassVar[bool] = False
     UNIQUE: ClassVar[bool] = False
     PROPAGATES: ClassVar[frozenset[str]] = frozenset()
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     LOSES: ClassVar[str] = ""
     PARENT: ClassVar[str] = ""
     NAME_FIELD: ClassVar[str] = ""
@@ -247,5 +252,5 @@ class Defaults:
         return Ready()
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         return None

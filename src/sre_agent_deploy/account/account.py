@@ -17,7 +17,7 @@ from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build_archive
 from sre_agent_deploy.progress.progress import Progress
-from sre_agent_deploy.resources.ec2_image import latest_image
+from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release

@@ -18,8 +18,9 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.progress.progress import time_until
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource
-from sre_agent_deploy.resources import ec2_volumes, kinds, tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource, tags_of
+from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.resources.ec2_describe import list_kept_volumes
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -134,7 +135,7 @@ def _unknown_records(state: State | None) -> list[Problem]:
 
 
 def _find_kept_volumes(aws: Aws, deployment: str) -> tuple[Problem, ...]:
-    kept = attempt(lambda: ec2_volumes.kept(aws, deployment), progress=aws.progress)
+    kept = attempt(lambda: list_kept_volumes(aws, deployment), progress=aws.progress)
     if isinstance(kept, Problem | Lost):
         return (kept.problem if isinstance(kept, Lost) else kept,)
     return tuple(map(_kept_volume, kept))
@@ -165,7 +166,7 @@ def _list_ids(listing: Listing, aws: Aws) -> frozenset[str]:
 def _tagged(aws: Aws) -> Iterable[str]:
     """Secrets, buckets, instances, volumes, security groups."""
     pages = aws.client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=[{"Key": DEPLOYMENT_TAG}])
-    return (tag_list.as_dict(found["Tags"]).get(DEPLOYMENT_TAG, "") for page in pages for found in page["ResourceTagMappingList"])
+    return (tags_of(found["Tags"]).get(DEPLOYMENT_TAG, "") for page in pages for found in page["ResourceTagMappingList"])
 
 
 def _unknown_kind(record: Record) -> Problem:

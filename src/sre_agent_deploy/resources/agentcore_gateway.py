@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.aws.calls import update_fields
 from sre_agent_deploy.later import Later, LaterText, known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
-from sre_agent_deploy.resources.carried import carried
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
@@ -34,7 +34,7 @@ class Gateway(Defaults):
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND, UserPool.KIND})
     # AgentCore tries to assume the role while it creates the gateway; until IAM has spread a new role, it can't.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"AccessDeniedException", "ValidationException"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
         {("DeleteGateway", "ConflictException"), ("DeleteGateway", "ValidationException")}
     )
 
@@ -107,7 +107,7 @@ class Gateway(Defaults):
         found = self.read(aws, id, self.name)
         if found is not None and found.seen == self:
             return
-        seen = carried(aws.client("bedrock-agentcore-control"), "UpdateGateway", _got(aws, id))
+        seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGateway", _got(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "exceptionLevel"}}
         aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, **(kept | self._wanted()))
 
@@ -124,7 +124,7 @@ class Gateway(Defaults):
             or_none(lambda: aws.client("bedrock-agentcore-control").delete_gateway(gatewayIdentifier=id), _GONE)
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateway_targets").paginate(gatewayIdentifier=id)
         staying = [target["name"] for page in pages for target in page["items"] if target["status"] != "DELETING"]
         # Targets go in the background, and count for a while after the last listing that showed them.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.aws.calls import update_fields
 from sre_agent_deploy.later import Later, LaterText, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
-from sre_agent_deploy.resources.carried import carried
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class GatewayTarget(Defaults):
         if found is not None and found.seen == self:
             return
         gateway, _, target = id.partition("/")
-        seen = carried(aws.client("bedrock-agentcore-control"), "UpdateGatewayTarget", _got(aws, id))
+        seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGatewayTarget", _got(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "certificateConfigurations"}}
         aws.client("bedrock-agentcore-control").update_gateway_target(
             **(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._wanted())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources import secret_calls
+from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ApiKeyCredentialProvider(Defaults):
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::ApiKeyCredentialProvider"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"provider_name"})
-    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({secret_calls.KIND})
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({GeneratedSecret.KIND})
 
     name: str
     provider_name: str

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -207,7 +206,7 @@ def _tags(aws: Aws, budget_name: str) -> dict[str, str]:
     # AWS Budgets knows budgets by name everywhere but here, and never shows an ARN.
     arn = f"arn:{aws.partition}:budgets::{aws.account_id}:budget/{budget_name}"
     answer: Any = or_none(lambda: aws.client("budgets").list_tags_for_resource(ResourceARN=arn), _GONE)
-    return tag_list.as_dict((answer or {}).get("ResourceTags"))
+    return tags_of((answer or {}).get("ResourceTags"))
 
 
 def _notifications(aws: Aws, budget_name: str) -> tuple[Notification, ...]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.later import LaterText, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting
-from sre_agent_deploy.resources import secret_calls
+from sre_agent_deploy.resource import CfnResource, Found, Mark, Steps, tags_of
+from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager, create_secret, describe_secret, put_values, read_values
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
-from sre_core.problem import Problem
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -39,18 +38,14 @@ class _Stored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Certificate(Defaults):
+class Certificate(InSecretsManager):
     """The chain and key that the machine serves HTTPS with; it reads them by their ARN.
 
     Wanted is: of this source, for these hosts, and with more than 30 days left. Where one of them is not so,
     an update stores another certificate. Keys are never compared.
     """
 
-    KIND: ClassVar[str] = secret_calls.KIND
     LISTS_KIND: ClassVar[bool] = False
-    HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
-    UNIQUE: ClassVar[bool] = True
-    FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     UNSEEN: ClassVar[Mapping[str, str]] = {"source": "what it issues is compared instead, as `issued_by` and `fresh`"}
 
     name: str
@@ -66,41 +61,26 @@ class Certificate(Defaults):
         # Files in their last days stay what they are: their owner is warned instead.
         object.__setattr__(self, "fresh", self.source.renews)
 
-    def natural_id(self, aws: Aws) -> str:
-        return self.secret_name
-
-    @classmethod
-    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return secret_calls.owned(aws, deployment)
-
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        found = secret_calls.described(aws, id)
+        found = describe_secret(aws, id)
         if found is None:
             return None
-        parts = secret_calls.values(aws, id)
+        parts = read_values(aws, id)
         chain = _chain(parts)
         fresh = chain is not None and not expiry.needs_renewal(chain.not_after, clock.now())
         source = _Stored(chain.identity if chain else "", fresh)
         seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_served(parts, chain))
         outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
-        return Found(id, seen, outputs, secret_calls.tags(found))
+        return Found(id, seen, outputs, tags_of(found.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return secret_calls.create(aws, mark, self.secret_name, self._description(), self._issued())
+        return create_secret(aws, mark, self.secret_name, self._description(), self._issued())
 
     def configure(self, aws: Aws, id: str) -> None:
         found = type(self).read(aws, id, self.name)
         if found is None or found.seen != self:
-            secret_calls.put(aws, id, self._issued(), description=self._description())
-
-    @classmethod
-    def delete(cls, aws: Aws, id: str) -> None:
-        secret_calls.delete(aws, id)
-
-    @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return secret_calls.held(aws, id)
+            put_values(aws, id, self._issued(), description=self._description())
 
     def console(self) -> Steps:
         return (
@@ -132,8 +112,6 @@ class Certificate(Defaults):
             "private_key": issued.private_key,
             "hosts": Secret(" ".join(hosts)),
         }
-
-    FAILURES: ClassVar[Failures] = secret_calls.FAILURES
 
 
 def _text(parts: Mapping[str, Secret], key: str) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.aws.calls import update_fields
 from sre_agent_deploy.later import Later, LaterText, known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources.carried import carried
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
@@ -88,7 +88,7 @@ class AppClient(Defaults):
         if found is not None and found.seen == self:
             return
         seen = _described(aws, id)
-        settings = carried(aws.client("cognito-idp"), "UpdateUserPoolClient", seen) | self._settings()
+        settings = update_fields(aws.client("cognito-idp"), "UpdateUserPoolClient", seen) | self._settings()
         settings["TokenValidityUnits"] = {**seen.get("TokenValidityUnits", {}), **settings["TokenValidityUnits"]}
         aws.client("cognito-idp").update_user_pool_client(**settings)
 

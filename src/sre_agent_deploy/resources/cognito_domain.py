@@ -27,7 +27,7 @@ class UserPoolDomain(Defaults):
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolDomain"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "domain"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateUserPoolDomain", "InvalidParameterException")})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateUserPoolDomain", "InvalidParameterException")})
     LOSES: ClassVar[str] = "address"
     PARENT: ClassVar[str] = UserPool.KIND
     NAME_FIELD: ClassVar[str] = "domain"
@@ -78,7 +78,7 @@ class UserPoolDomain(Defaults):
             )
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         domain = id.partition("/")[2]
         seen = _described(aws, domain)
         # A prefix that is a deployment's id is nobody else's; Cognito frees it some time after it shows the domain no longer.

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.aws.calls import update_fields
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
-from sre_agent_deploy.resources.carried import carried
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class UserPool(Defaults):
     KIND: ClassVar[str] = "AWS::Cognito::UserPool"
     # A second pool of the same name succeeds, so one that is not listed yet must not be made again too soon.
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
     CONFIGURED_BY: ClassVar[str] = "credentials.user_pool_id"
 
@@ -83,7 +83,7 @@ class UserPool(Defaults):
         invitation = {"InviteMessageTemplate": seen.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate")}
         settings["AdminCreateUserConfig"] |= {key: text for key, text in invitation.items() if text}
         settings["Policies"] = seen.get("Policies", {}) | settings["Policies"]
-        kept = carried(aws.client("cognito-idp"), "UpdateUserPool", seen)
+        kept = update_fields(aws.client("cognito-idp"), "UpdateUserPool", seen)
         aws.client("cognito-idp").update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings))
 
     @classmethod
@@ -91,7 +91,7 @@ class UserPool(Defaults):
         or_none(lambda: aws.client("cognito-idp").delete_user_pool(UserPoolId=id), ("ResourceNotFoundException",))
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         pool = _described(aws, id)
         return _protected(id, pool.get("UserPoolTags", {})) if pool.get("DeletionProtection") == "ACTIVE" else None
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
+from sre_agent_deploy.resources.ec2_describe import of_deployment
 from sre_agent_deploy.resources.ec2_elastic_ip import GONE, ElasticIp
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_core.problem import Problem
@@ -41,7 +41,7 @@ class AddressAssociation(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        addresses = aws.client("ec2").describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
+        addresses = aws.client("ec2").describe_addresses(Filters=of_deployment(deployment))["Addresses"]
         return tuple(_owned(address) for address in addresses if address.get("AssociationId"))
 
     @classmethod
@@ -106,7 +106,7 @@ class AddressAssociation(Defaults):
 
 def _owned(address: Any) -> Owned:
     # It has no tags of its own, so it is called after its address.
-    above = Owned.tagged(address["AllocationId"], tag_list.as_dict(address.get("Tags")))
+    above = Owned.tagged(address["AllocationId"], tags_of(address.get("Tags")))
     return Owned(_id(above.id), f"{above.name}_association", above.generation)
 
 

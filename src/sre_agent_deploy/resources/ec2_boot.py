@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.resource import Ready, Waiting
-from sre_agent_deploy.resources import s3_versions
+from sre_agent_deploy.resources.s3_bucket import delete_versions
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def forget(aws: Aws, uri: str) -> None:
     """Delete the reports under an `s3://bucket/prefix/`."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if _listed(aws, bucket, prefix):
-        s3_versions.delete(aws, bucket, prefix)
+        delete_versions(aws, bucket, prefix)
 
 
 def _text(aws: Aws, bucket: str, key: str) -> str:

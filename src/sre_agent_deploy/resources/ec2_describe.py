@@ -1,4 +1,4 @@
-"""What EC2 shows of an instance and of its image."""
+"""Reads of EC2 that several files share: instances, images, volumes, and how tags are written there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Mark
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
@@ -13,9 +14,29 @@ if TYPE_CHECKING:
 STATUS_TAG = "sre-agent:status-uri"
 USUAL_ROOT = "/dev/xvda"  # Amazon Linux; Ubuntu calls it /dev/sda1
 _GONE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
+# Where the publisher of an operating system names its newest Amazon Machine Image.
+IMAGE_PARAMETERS = {
+    "amazon-linux-2023": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+    "ubuntu-22.04": "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+}
 
 
-def root_device_name(aws: Aws, image_id: str) -> str:
+def tag_specification(resource_type: str, mark: Mark) -> list[Any]:
+    """EC2's `TagSpecifications` for a create call."""
+    return [{"ResourceType": resource_type, "Tags": mark.tag_list()}]
+
+
+def of_deployment(deployment: str) -> list[Any]:
+    """EC2's `Filters` for what carries this deployment's tag."""
+    return [{"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [deployment]}]
+
+
+def latest_image(aws: Aws, operating_system: str) -> str:
+    """Read the AMI id from the publisher's public parameter. Raises KeyError for an operating system that is not supported."""
+    return aws.client("ssm").get_parameter(Name=IMAGE_PARAMETERS[operating_system])["Parameter"]["Value"]
+
+
+def read_root_device_name(aws: Aws, image_id: str) -> str:
     """What the image calls its root volume."""
     # Where the image is absent, the birth itself says so.
     answer = or_none(lambda: aws.client("ec2").describe_images(ImageIds=[image_id]), ("InvalidAMIID.NotFound", "InvalidAMIID.Malformed"))
@@ -23,26 +44,36 @@ def root_device_name(aws: Aws, image_id: str) -> str:
     return images[0].get("RootDeviceName", USUAL_ROOT) if images else USUAL_ROOT
 
 
-def described(aws: Aws, instance_id: str) -> Any:
+def describe_instance(aws: Aws, instance_id: str) -> Any:
     """The instance as EC2 describes it, or None where it is not known (any more)."""
     answer = or_none(lambda: aws.client("ec2").describe_instances(InstanceIds=[instance_id]), _GONE)
     return answer["Reservations"][0]["Instances"][0] if answer and answer["Reservations"] else None
 
 
-def serving(aws: Aws, status_uri: str) -> bool:
+def serves(aws: Aws, status_uri: str) -> bool:
     """Whether a machine that is not going reports to this place."""
     alive: Any = [{"Name": f"tag:{STATUS_TAG}", "Values": [status_uri]}, {"Name": "instance-state-name", "Values": ["pending", "running"]}]
     return bool(aws.client("ec2").describe_instances(Filters=alive)["Reservations"])
 
 
-def user_data(aws: Aws, instance_id: str) -> str:
+def read_user_data(aws: Aws, instance_id: str) -> str:
     """The user data it was launched with, decoded."""
     answer = aws.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
     return base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode(errors="replace")
 
 
-def volume_gb(aws: Aws, instance: Any) -> int:
+def read_volume_gb(aws: Aws, instance: Any) -> int:
     """The size of its root volume in GiB; 0 where it has none."""
     root = [m["Ebs"]["VolumeId"] for m in instance.get("BlockDeviceMappings", []) if m["DeviceName"] == instance.get("RootDeviceName")]
     volumes = aws.client("ec2").describe_volumes(VolumeIds=root)["Volumes"] if root else []
     return volumes[0]["Size"] if volumes else 0
+
+
+def list_kept_volumes(aws: Aws, deployment: str) -> tuple[str, ...]:
+    """List the deployment's volumes that no instance uses and that are not being deleted either.
+
+    A volume goes with its instance, unless DeleteOnTermination was switched off for it.
+    """
+    free: Any = [*of_deployment(deployment), {"Name": "status", "Values": ["available"]}]
+    pages = aws.client("ec2").get_paginator("describe_volumes").paginate(Filters=free)
+    return tuple(volume["VolumeId"] for page in pages for volume in page["Volumes"])

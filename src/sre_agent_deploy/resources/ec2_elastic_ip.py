@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
+from sre_agent_deploy.resources.ec2_describe import of_deployment, tag_specification
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class ElasticIp(Defaults):
     """The public address that stays when instances come and go."""
 
     KIND: ClassVar[str] = "AWS::EC2::EIP"
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
         {("ReleaseAddress", "InvalidIPAddress.InUse"), ("ReleaseAddress", "InvalidAddress.Locked")}
     )
     LOSES: ClassVar[str] = "address"
@@ -33,24 +33,24 @@ class ElasticIp(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        addresses = aws.client("ec2").describe_addresses(Filters=tag_list.of_deployment(deployment))["Addresses"]
-        return tuple(Owned.tagged(address["AllocationId"], tag_list.as_dict(address.get("Tags"))) for address in addresses)
+        addresses = aws.client("ec2").describe_addresses(Filters=of_deployment(deployment))["Addresses"]
+        return tuple(Owned.tagged(address["AllocationId"], tags_of(address.get("Tags"))) for address in addresses)
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
         answer = aws.client("ec2").describe_addresses(Filters=[{"Name": "tag-key", "Values": [DEPLOYMENT_TAG]}])
-        return (tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG, "") for address in answer["Addresses"])
+        return (tags_of(address.get("Tags")).get(DEPLOYMENT_TAG, "") for address in answer["Addresses"])
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         answer = or_none(lambda: aws.client("ec2").describe_addresses(AllocationIds=[id]), GONE)
         if answer is None or not answer["Addresses"]:
             return None
-        tags = tag_list.as_dict(answer["Addresses"][0].get("Tags"))
+        tags = tags_of(answer["Addresses"][0].get("Tags"))
         return Found(id, cls(name=name), _outputs(id, answer["Addresses"][0]["PublicIp"], tags.get(PORT_TAG, "443")), tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        made = aws.client("ec2").allocate_address(Domain="vpc", TagSpecifications=tag_list.specification("elastic-ip", mark))
+        made = aws.client("ec2").allocate_address(Domain="vpc", TagSpecifications=tag_specification("elastic-ip", mark))
         return made["AllocationId"]
 
     @classmethod
@@ -61,7 +61,7 @@ class ElasticIp(Defaults):
         aws.client("ec2").release_address(AllocationId=id)
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         return _locked(id) if code == "InvalidAddress.Locked" else Waiting(f"EC2 to take address {id} off its instance")
 
     def console(self) -> Steps:

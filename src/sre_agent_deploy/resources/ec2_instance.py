@@ -7,17 +7,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.later import LaterText, Ref, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
-from sre_agent_deploy.resources import ec2_boot, ec2_describe, ec2_launch, secret_calls, tag_list
-from sre_agent_deploy.resources.ec2_describe import STATUS_TAG, USUAL_ROOT
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn, tags_of
+from sre_agent_deploy.resources import ec2_boot
+from sre_agent_deploy.resources.ec2_describe import (
+    STATUS_TAG,
+    USUAL_ROOT,
+    describe_instance,
+    of_deployment,
+    read_root_device_name,
+    read_user_data,
+    read_volume_gb,
+    serves,
+    tag_specification,
+)
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
+_AGAIN = "Run the same command again; it continues."
+_TROUBLE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html"
 _METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
 
 
@@ -42,11 +55,11 @@ class Ec2Instance(Defaults):
     UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
     BESIDE: ClassVar[bool] = True
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
-    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, secret_calls.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, GeneratedSecret.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
     TOKEN: ClassVar[bool] = True
     # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
 
     name: str
     image_id: str
@@ -62,18 +75,18 @@ class Ec2Instance(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.client("ec2").get_paginator("describe_instances").paginate(Filters=tag_list.of_deployment(deployment))
+        pages = aws.client("ec2").get_paginator("describe_instances").paginate(Filters=of_deployment(deployment))
         instances = [instance for page in pages for reservation in page["Reservations"] for instance in reservation["Instances"]]
         alive = [instance for instance in instances if instance["State"]["Name"] != "terminated"]
-        return tuple(Owned.tagged(instance["InstanceId"], tag_list.as_dict(instance.get("Tags"))) for instance in alive)
+        return tuple(Owned.tagged(instance["InstanceId"], tags_of(instance.get("Tags"))) for instance in alive)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         # While it is shutting down it still holds its network interface and security group, so it is still there.
-        instance = ec2_describe.described(aws, id)
+        instance = describe_instance(aws, id)
         if instance is None or instance["State"]["Name"] == "terminated":
             return None
-        tags = tag_list.as_dict(instance.get("Tags"))
+        tags = tags_of(instance.get("Tags"))
         status_uri = tags.get(STATUS_TAG, "")
         report = ec2_boot.latest(aws, status_uri, id, instance["LaunchTime"]) if status_uri else None
         seen = cls(
@@ -83,8 +96,8 @@ class Ec2Instance(Defaults):
             subnet_id=instance.get("SubnetId", ""),
             security_group_id=",".join(group["GroupId"] for group in instance.get("SecurityGroups", [])),
             profile_arn=instance.get("IamInstanceProfile", {}).get("Arn", ""),
-            user_data=ec2_describe.user_data(aws, id),
-            volume_gb=ec2_describe.volume_gb(aws, instance),
+            user_data=read_user_data(aws, id),
+            volume_gb=read_volume_gb(aws, instance),
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
         )
@@ -92,12 +105,12 @@ class Ec2Instance(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
-        root_device_name = self.root_device_name or ec2_describe.root_device_name(aws, self.image_id)
+        root_device_name = self.root_device_name or read_root_device_name(aws, self.image_id)
         made = aws.client("ec2").run_instances(**self._asked(root_device_name), **_birth(mark, known(self.status_uri)))
         return made["Instances"][0]["InstanceId"]
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
-        instance = ec2_describe.described(aws, id)
+        instance = describe_instance(aws, id)
         state = instance["State"]["Name"] if instance else "pending"
         if instance is None or state == "pending":
             return Waiting("instance is pending")
@@ -110,15 +123,14 @@ class Ec2Instance(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         aws.client("ec2").terminate_instances(InstanceIds=[id])
-        instance = ec2_describe.described(aws, id) or {}
-        status_uri = tag_list.as_dict(instance.get("Tags")).get(STATUS_TAG, "")
+        instance = describe_instance(aws, id) or {}
+        status_uri = tags_of(instance.get("Tags")).get(STATUS_TAG, "")
         if status_uri:
             # The last machine deletes everything: one that is shutting down may have reported after its own were deleted.
-            serving = ec2_describe.serving(aws, status_uri)
-            ec2_boot.forget(aws, ec2_boot.own_uri(status_uri, id) if serving else status_uri)
+            ec2_boot.forget(aws, ec2_boot.own_uri(status_uri, id) if serves(aws, status_uri) else status_uri)
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         return _protected(id)
 
     def console(self) -> Steps:
@@ -166,15 +178,129 @@ class Ec2Instance(Defaults):
             "BlockDeviceMappings": [_root_volume(root_device_name, self.volume_gb)],
         }
 
+    def _no_capacity(self) -> Problem:
+        return Problem(
+            code="INSTANCE-CAPACITY",
+            what=f"No {self.instance_type} was started.",
+            why="AWS has no free machine of this type, or no room for its volume, in the subnet's Availability Zone at the moment.",
+            do=(
+                "Run the same command again in some minutes; or name a subnet of another Availability Zone in aws.subnet_id, "
+                "or another deployment.instance_type (for example m6i.xlarge).",
+            ),
+            aws_docs=_TROUBLE,
+        )
+
+    def _over_quota(self) -> Problem:
+        return Problem(
+            code="INSTANCE-QUOTA",
+            what=f"No {self.instance_type} was started.",
+            why="It would exceed this account's quota of vCPUs for running On-Demand instances of this family.",
+            do=("Ask for more under Service Quotas > Amazon EC2 > Running On-Demand Standard instances, or stop other instances.", _AGAIN),
+        )
+
+    def _unsupported(self) -> Problem:
+        return Problem(
+            code="INSTANCE-TYPE-UNSUPPORTED",
+            what=f"No {self.instance_type} was started.",
+            why="The subnet's Availability Zone does not offer this instance type or its kind of volume, or the image does not run on it.",
+            do=("Name a subnet of another Availability Zone in aws.subnet_id, or another deployment.instance_type.", _AGAIN),
+        )
+
+    def _no_image(self) -> Problem:
+        return Problem(
+            code="INSTANCE-IMAGE-NOT-FOUND",
+            what=f"No instance was started from {self.image_id}.",
+            why="This region has no such image, or it is not shared with this account. Image ids differ from region to region.",
+            do=("Correct deployment.ami_id, or leave it empty to use the newest official image.", "Run the same command again."),
+        )
+
+    def _not_subscribed(self) -> Problem:
+        return Problem(
+            code="INSTANCE-IMAGE-NOT-SUBSCRIBED",
+            what=f"No instance was started from {self.image_id}.",
+            why="The image is sold on AWS Marketplace, and this account has not accepted its terms; or the account is not activated yet.",
+            do=(
+                "Accept the terms on the product's page in AWS Marketplace, or leave deployment.ami_id empty to use an official image.",
+                _AGAIN,
+            ),
+            aws_docs="https://docs.aws.amazon.com/marketplace/latest/buyerguide/buyer-ami-subscription.html",
+        )
+
+    def _no_subnet(self) -> Problem:
+        return Problem(
+            code="SUBNET-NOT-FOUND",
+            what=f"No instance was started in {self.subnet_id}.",
+            why="There is no such subnet in this account and region.",
+            do=("Correct aws.subnet_id (VPC > Subnets), or leave it empty to use a default subnet.", "Run the same command again."),
+        )
+
+    def _no_group(self) -> Problem:
+        return Problem(
+            code="SECURITY-GROUP-NOT-FOUND",
+            what=f"No instance was started in security group {self.security_group_id}.",
+            why="Somebody deleted the group meanwhile, or EC2 has not spread it for longer than usual.",
+            do=("Run the same command again; it looks anew and makes what is missing.",),
+        )
+
     FAILURES: ClassVar[Failures] = {
-        **ec2_launch.FAILURES,
+        ("RunInstances", "InsufficientInstanceCapacity"): _no_capacity,
+        ("RunInstances", "InsufficientVolumeCapacity"): _no_capacity,
+        ("RunInstances", "VcpuLimitExceeded"): _over_quota,
+        ("RunInstances", "InstanceLimitExceeded"): _over_quota,
+        ("RunInstances", "Unsupported"): _unsupported,
+        ("RunInstances", "UnsupportedOperation"): _unsupported,
+        ("RunInstances", "VolumeTypeNotAvailableInZone"): _unsupported,
+        ("RunInstances", "InvalidAMIID.NotFound"): _no_image,
+        ("RunInstances", "InvalidAMIID.Malformed"): _no_image,
+        ("RunInstances", "InvalidAMIID.Unavailable"): _no_image,
+        # The credentials are good: every plan has asked with them before. EC2 says this of images that are somebody else's.
+        ("RunInstances", "AuthFailure"): _no_image,
+        ("RunInstances", "OptInRequired"): _not_subscribed,
+        ("RunInstances", "InvalidSubnetID.NotFound"): _no_subnet,
+        ("RunInstances", "InvalidSubnetId.NotFound"): _no_subnet,
+        ("RunInstances", "InvalidSubnetID.Malformed"): _no_subnet,
+        ("RunInstances", "InvalidGroup.NotFound"): _no_group,
+        ("RunInstances", "InvalidSecurityGroupID.NotFound"): _no_group,
+        ("RunInstances", "InsufficientFreeAddressesInSubnet"): lambda instance: Problem(
+            code="SUBNET-FULL",
+            what=f"No instance was started in {instance.subnet_id}.",
+            why="The subnet has no free private address.",
+            do=("Name another subnet in aws.subnet_id.", "Run the same command again."),
+        ),
+        ("RunInstances", "InvalidKeyPair.NotFound"): lambda instance: Problem(
+            code="INSTANCE-KEY-PAIR-NOT-FOUND",
+            what=f"No instance was started with key pair {instance.key_name}.",
+            why="This region has no such key pair.",
+            do=(
+                "Correct deployment.key_name (EC2 > Key Pairs), or leave it empty: Session Manager needs none.",
+                "Run the same command again.",
+            ),
+        ),
+        ("RunInstances", "InvalidBlockDeviceMapping"): lambda instance: Problem(
+            code="INSTANCE-VOLUME-TOO-SMALL",
+            what=f"No instance was started with a root volume of {instance.volume_gb} GiB.",
+            why=f"Image {instance.image_id} needs a larger one, or one of another kind.",
+            do=("Set deployment.volume_gb to at least the size of the image's snapshot (EC2 > AMIs > Storage).", _AGAIN),
+        ),
+        ("RunInstances", "InvalidParameterValue"): lambda instance: Problem(
+            code="INSTANCE-PROFILE-NOT-SPREAD",
+            what=f"No instance was started with instance profile {instance.profile_arn}.",
+            why="EC2 did not accept a value; usually IAM has not spread a fresh instance profile yet.",
+            do=("Run the same command again in a minute; it continues.",),
+        ),
+        ("RunInstances", "IdempotentInstanceTerminated"): lambda instance: Problem(
+            code="INSTANCE-NOT-FOUND",
+            what=f"No {instance.instance_type} was started.",
+            why="The one that an interrupted run had started was terminated meanwhile, and EC2 starts no second one for the same request.",
+            do=("Run the same command again; it starts a new instance.",),
+        ),
         ("TerminateInstances", "OperationNotPermitted"): lambda _: _protected("INSTANCE"),
     }
 
 
 def _birth(mark: Mark, status_uri: str) -> dict[str, Any]:
     """What makes one birth this one: its token, and its tags on the instance and on its volume."""
-    instance, volume = tag_list.specification("instance", mark), tag_list.specification("volume", mark)
+    instance, volume = tag_specification("instance", mark), tag_specification("volume", mark)
     if status_uri:
         instance[0]["Tags"].append({"Key": STATUS_TAG, "Value": status_uri})
     return {"ClientToken": mark.token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}

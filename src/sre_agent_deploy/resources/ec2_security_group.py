@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
-from sre_agent_deploy.resources import ec2_group_users, tag_list
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
+from sre_agent_deploy.resources.ec2_describe import describe_instance, of_deployment, tag_specification
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
+
+
+_GOING = ("shutting-down", "terminated")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class SecurityGroup(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
     # EC2 may not know a fresh group yet, nor show the rules that were just changed: reading and saying them again then helps.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidPermission.Duplicate", "InvalidPermission.NotFound"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
         {("DeleteSecurityGroup", "DependencyViolation"), ("DeleteSecurityGroup", "InvalidGroup.InUse")}
     )
 
@@ -76,9 +79,9 @@ class SecurityGroup(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=tag_list.of_deployment(deployment))
+        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=of_deployment(deployment))
         groups = [group for page in pages for group in page["SecurityGroups"]]
-        return tuple(Owned.tagged(group["GroupId"], tag_list.as_dict(group.get("Tags"))) for group in groups)
+        return tuple(Owned.tagged(group["GroupId"], tags_of(group.get("Tags"))) for group in groups)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -93,14 +96,14 @@ class SecurityGroup(Defaults):
             vpc_id=group["VpcId"],
             ingress=tuple(map(_ingress, _rules(aws, id))),
         )
-        return Found(id, seen, {"security_group_id": id}, tag_list.as_dict(group.get("Tags")))
+        return Found(id, seen, {"security_group_id": id}, tags_of(group.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         made = aws.client("ec2").create_security_group(
             GroupName=self.group_name,
             Description=self.description,
             VpcId=known(self.vpc_id),
-            TagSpecifications=tag_list.specification("security-group", mark),
+            TagSpecifications=tag_specification("security-group", mark),
         )
         return made["GroupId"]
 
@@ -120,8 +123,8 @@ class SecurityGroup(Defaults):
         aws.client("ec2").delete_security_group(GroupId=id)
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return ec2_group_users.holding(aws, id)
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return _find_users(aws, id)
 
     def console(self) -> Steps:
         rules = (
@@ -204,3 +207,51 @@ def _ingress(rule: Any) -> Ingress:
     protocol, first, last = rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1)
     plain = protocol == "tcp" and first == last
     return Ingress(first, str(source) if plain else f"{source} ({protocol} {first}-{last})", rule.get("Description", ""))
+
+
+def _find_users(aws: Aws, group_id: str) -> Waiting | Problem:
+    """By whom a security group is held: a machine that is going lets go by itself, anybody else has to be asked."""
+    interfaces = _interfaces(aws, group_id)
+    others = [f"network interface {interface['NetworkInterfaceId']}" for interface in interfaces if not _going(aws, interface)]
+    others += [f"a rule of security group {other}" for other in _naming(aws, group_id)]
+    if others:
+        return _in_use(group_id, others)
+    names = ", ".join(interface["NetworkInterfaceId"] for interface in interfaces)
+    # EC2 may refuse for some seconds more when it shows no interface any longer.
+    return Waiting(f"{names or 'EC2'} to let go of {group_id}")
+
+
+def _interfaces(aws: Aws, group_id: str) -> list[Any]:
+    pages = aws.client("ec2").get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    return [interface for page in pages for interface in page["NetworkInterfaces"]]
+
+
+def _going(aws: Aws, interface: Any) -> bool:
+    """Whether it belongs to an instance that is shutting down or is not there any more; with it goes its interface."""
+    instance_id = interface.get("Attachment", {}).get("InstanceId")
+    if not instance_id:
+        return False
+    instance = describe_instance(aws, instance_id)
+    return instance is None or instance["State"]["Name"] in _GOING
+
+
+def _naming(aws: Aws, group_id: str) -> list[str]:
+    """The other groups whose rules let this group in or out."""
+    found: list[Any] = []
+    for direction in ("ip-permission.group-id", "egress.ip-permission.group-id"):
+        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=[{"Name": direction, "Values": [group_id]}])
+        found += [group["GroupId"] for page in pages for group in page["SecurityGroups"]]
+    return sorted(set(found) - {group_id})
+
+
+def _in_use(group_id: str, others: list[str]) -> Problem:
+    return Problem(
+        code="SECURITY-GROUP-IN-USE",
+        what=f"Security group {group_id} was not deleted.",
+        why=f"It is still used by {', '.join(others)}, which this deployment did not make.",
+        do=(
+            "Give the network interface another group (EC2 > Network Interfaces > Actions > Change security groups), "
+            "or delete the rule (EC2 > Security Groups > Inbound and Outbound rules).",
+            "Run the same command again.",
+        ),
+    )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
 
@@ -47,7 +46,7 @@ class InstanceProfile(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("iam").get_paginator("list_instance_profiles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
         names = [profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]]
-        tagged = [(name, tag_list.as_dict(_profile(aws, name).get("Tags"))) for name in names]
+        tagged = [(name, tags_of(_profile(aws, name).get("Tags"))) for name in names]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -63,7 +62,7 @@ class InstanceProfile(Defaults):
         profile = answer["InstanceProfile"]
         role_name = next((role["RoleName"] for role in profile["Roles"]), "")
         seen = cls(name=name, profile_name=id, path=profile["Path"], role_name=role_name)
-        return Found(id, seen, {"profile_arn": profile["Arn"], "profile_name": id}, tag_list.as_dict(profile.get("Tags")))
+        return Found(id, seen, {"profile_arn": profile["Arn"], "profile_name": id}, tags_of(profile.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         made = aws.client("iam").create_instance_profile(InstanceProfileName=self.profile_name, Path=self.path, Tags=mark.tag_list())

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
-from sre_agent_deploy.resources import policy_document, tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
+from sre_agent_deploy.resources import policy_document
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement
 from sre_core.problem import Problem
 
@@ -50,7 +50,7 @@ class IamRole(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("iam").get_paginator("list_roles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
         roles = [role for page in pages for role in page["Roles"]]
-        tagged = [(role, tag_list.as_dict(aws.client("iam").list_role_tags(RoleName=role["RoleName"])["Tags"])) for role in roles]
+        tagged = [(role, tags_of(aws.client("iam").list_role_tags(RoleName=role["RoleName"])["Tags"])) for role in roles]
         ours = [(role, tags) for role, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(role["RoleName"], tags, role["CreateDate"]) for role, tags in ours)
 
@@ -75,7 +75,7 @@ class IamRole(Defaults):
             statements=_statements(aws, id),
             managed_policies=_attached(aws, id),
         )
-        return Found(id, seen, {"role_arn": role["Arn"], "role_name": id}, tag_list.as_dict(role.get("Tags")))
+        return Found(id, seen, {"role_arn": role["Arn"], "role_name": id}, tags_of(role.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         trust = policy_document.rendered(self._trust())

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
-from sre_agent_deploy.resources import s3_versions
+from sre_agent_deploy.aws.calls import raise_first_error
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _CLOSED: Any = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+VERSIONS_REFUSED = ("DeleteObjects", "AccessDenied")
+_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ class S3Bucket(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
     # A bucket that was just made is not known everywhere at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), s3_versions.REFUSED})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), VERSIONS_REFUSED})
     LOSES: ClassVar[str] = "data"
     CONFIGURED_BY: ClassVar[str] = "gateway.s3_bucket"
 
@@ -73,12 +76,12 @@ class S3Bucket(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        s3_versions.delete(aws, id)
+        delete_versions(aws, id)
         aws.client("s3").delete_bucket(Bucket=id)
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        kept = s3_versions.kept_by(aws, id)
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        kept = find_lock(aws, id)
         if kept or code != "BucketNotEmpty":
             return kept
         return Waiting(f"those who still write into bucket {id}; it is emptied again")
@@ -163,7 +166,7 @@ def _taken(bucket: S3Bucket) -> Problem:
 
 def _tags(aws: Aws, bucket: str) -> dict[str, str]:
     answer = or_none(lambda: aws.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"], ("NoSuchTagSet", "NoSuchBucket"))
-    return {tag["Key"]: tag["Value"] for tag in answer or []}
+    return tags_of(answer)
 
 
 def _tls_only(partition: str, bucket: str) -> dict[str, Any]:
@@ -177,3 +180,74 @@ def _tls_only(partition: str, bucket: str) -> dict[str, Any]:
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return {"Version": "2012-10-17", "Statement": [refuse_plain_http]}
+
+
+def delete_versions(aws: Aws, bucket_name: str, prefix: str = "", *, only: Callable[[str], bool] = lambda key: True) -> None:
+    """Delete for good, with all versions and delete markers, what lies under `prefix` and has one of the keys that are meant.
+
+    What can be deleted is, also where something else is refused.
+    """
+
+    def answers() -> Iterator[Any]:
+        # All pages first: the next one is asked for by the last version of this one, which would be gone.
+        for page in [*_pages(aws, bucket_name, prefix)]:
+            versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            doomed: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions if only(each["Key"])]
+            if doomed:
+                yield aws.client("s3").delete_objects(Bucket=bucket_name, Delete={"Objects": doomed, "Quiet": True})
+
+    raise_first_error("DeleteObjects", answers())
+
+
+def find_lock(aws: Aws, bucket_name: str, prefix: str = "") -> Problem | None:
+    """What forbids deleting versions here, where it can be told: the bucket's MFA Delete, or the lock of an object."""
+    versioning = aws.client("s3").get_bucket_versioning(Bucket=bucket_name)
+    if versioning.get("MFADelete") == "Enabled":
+        return _mfa(bucket_name)
+    if versioning.get("Status") != "Enabled":
+        return None  # without versions there is no lock
+    page: Any = next(iter(_pages(aws, bucket_name, prefix)), {})
+    return next(filter(None, (_lock(aws, bucket_name, version) for version in page.get("Versions", [])[:_LOOKED_AT])), None)
+
+
+def _pages(aws: Aws, bucket_name: str, prefix: str) -> Any:
+    return aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket_name, Prefix=prefix)
+
+
+def _lock(aws: Aws, bucket_name: str, version: Any) -> Problem | None:
+    key, version_id = version["Key"], version["VersionId"]
+    # What was stored before the bucket kept versions has none to be asked for.
+    which: Any = {} if version_id == "null" else {"VersionId": version_id}
+    head: Any = aws.client("s3").head_object(Bucket=bucket_name, Key=key, **which)
+    named = f"--bucket {bucket_name} --key '{key}' --version-id {version_id}"
+    if head.get("ObjectLockLegalHoldStatus") == "ON":
+        return _locked(named, "A legal hold is on it", f"aws s3api put-object-legal-hold --legal-hold Status=OFF {named}")
+    if "ObjectLockRetainUntilDate" not in head:
+        return None
+    why = f"Object Lock retains it until {head['ObjectLockRetainUntilDate']:%Y-%m-%d %H:%M} UTC ({head.get('ObjectLockMode')})"
+    by_hand = f"aws s3api delete-object --bypass-governance-retention {named}"
+    return _locked(named, why, "Wait until then." if head.get("ObjectLockMode") == "COMPLIANCE" else f"Wait until then, or: {by_hand}")
+
+
+def _locked(named: str, why: str, first: str) -> Problem:
+    return Problem(
+        code="S3-OBJECT-LOCKED",
+        what=f"A version of an object was not deleted ({named.replace('--', '')}), and so its bucket stays.",
+        why=f"{why}: somebody wanted it kept.",
+        do=(first, "Then run the same command again."),
+        aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
+    )
+
+
+def _mfa(bucket_name: str) -> Problem:
+    return Problem(
+        code="S3-MFA-DELETE",
+        what=f"The versions in bucket {bucket_name} were not deleted.",
+        why="MFA Delete is on: only the account's root user, with a code of its MFA device, may delete versions here.",
+        do=(
+            f"As root: aws s3api put-bucket-versioning --bucket {bucket_name} "
+            "--versioning-configuration Status=Enabled,MFADelete=Disabled --mfa 'SERIAL CODE'",
+            "Then run the same command again.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html",
+    )

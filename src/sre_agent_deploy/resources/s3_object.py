@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, Text, known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting
-from sre_agent_deploy.resources import s3_versions, tag_list
-from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, tags_of
+from sre_agent_deploy.resources.s3_bucket import VERSIONS_REFUSED, S3Bucket, delete_versions, find_lock
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class S3Object(Defaults):
     KIND: ClassVar[str] = "AWS::S3::Object"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
-    HELD: ClassVar[frozenset[tuple[str, str]]] = frozenset({s3_versions.REFUSED})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({VERSIONS_REFUSED})
     # Machines of the release before may still start from theirs.
     BESIDE: ClassVar[bool] = True
     # Storing the same object again changes nothing.
@@ -115,11 +114,11 @@ class S3Object(Defaults):
     def delete(cls, aws: Aws, id: str) -> None:
         # In a bucket of the user's that keeps versions, a plain delete would only hide it.
         bucket_name, key = _split(id)
-        s3_versions.delete(aws, bucket_name, key, only=lambda found: found == key)
+        delete_versions(aws, bucket_name, key, only=lambda found: found == key)
 
     @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return s3_versions.kept_by(aws, *_split(id))
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        return find_lock(aws, *_split(id))
 
     def console(self) -> Steps:
         return (
@@ -193,4 +192,4 @@ def _of_deployment(aws: Aws, ids: list[str], deployment: str) -> tuple[Owned, ..
 def _tags(aws: Aws, id: str) -> dict[str, str]:
     bucket_name, key = _split(id)
     answer = or_none(lambda: aws.client("s3").get_object_tagging(Bucket=bucket_name, Key=key), _GONE)
-    return tag_list.as_dict(answer["TagSet"] if answer else None)
+    return tags_of(answer["TagSet"] if answer else None)

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, Ref, Text, known
-from sre_agent_deploy.resource import TTL_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
-from sre_agent_deploy.resources import secret_calls
-from sre_agent_deploy.resources.secret_calls import KIND
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    TTL_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Steps,
+    Waiting,
+    cfn,
+    tags_of,
+)
 from sre_core import clock
 from sre_core.problem import Problem
 from sre_core.secret import Secret
@@ -18,20 +31,117 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
+KIND = "AWS::SecretsManager::Secret"
+_GONE = ("ResourceNotFoundException",)
 _LENGTH = 48
 
 
-@dataclass(frozen=True, kw_only=True)
-class GeneratedSecret(Defaults):
-    """A random value that is made once and that nobody needs to know; programs read it by its ARN.
-
-    With a `ttl` it also tells whoever sweeps how long its deployment is needed.
-    """
+class InSecretsManager(Defaults):
+    """The calls of every secret, and how they fail. Subclasses choose the value."""
 
     KIND: ClassVar[str] = KIND
-    HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateSecret", "InvalidRequestException")})
+
+    secret_name: str
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.secret_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # Those scheduled for deletion, too: their names begin with its id, and they carry its tag.
+        filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
+        pages = aws.client("secretsmanager").get_paginator("list_secrets").paginate(Filters=filters, IncludePlannedDeletion=True)
+        listed = [(secret, tags_of(secret.get("Tags"))) for page in pages for secret in page["SecretList"]]
+        ours = [(secret, tags) for secret, tags in listed if tags.get(DEPLOYMENT_TAG) == deployment]
+        return tuple(Owned.tagged(secret["Name"], tags, secret.get("CreatedDate")) for secret, tags in ours)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        # With a recovery window the name would stay taken for days.
+        aws.client("secretsmanager").delete_secret(SecretId=id, ForceDeleteWithoutRecovery=True)
+
+    @classmethod
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        # A secret that was deleted for good keeps its name for a moment longer than it is shown.
+        return None if describe_secret(aws, id) else Waiting(f"Secrets Manager to free the name {id}, which was deleted")
+
+    FAILURES: ClassVar[Failures] = (
+        {
+            ("CreateSecret", "ResourceExistsException"): lambda secret: Problem(
+                code="SECRET-NAME-TAKEN",
+                what=f"Secret {secret.secret_name} was not created.",
+                why="This account has a secret of that name in this region already.",
+                do=(
+                    "Set another `name:` for this deployment, or delete that secret if it is a leftover "
+                    f"(aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery).",
+                    "Run the same command again.",
+                ),
+            ),
+            ("CreateSecret", "InvalidRequestException"): lambda secret: Problem(
+                code="SECRET-BEING-DELETED",
+                what=f"Secret {secret.secret_name} was not created.",
+                why="A secret of that name is scheduled for deletion, and keeps the name until then.",
+                do=(
+                    f"Wait a minute if it was just deleted; else run: aws secretsmanager restore-secret --secret-id {secret.secret_name}, "
+                    "and delete it with --force-delete-without-recovery.",
+                    "Run the same command again.",
+                ),
+            ),
+            ("CreateSecret", "LimitExceededException"): lambda secret: Problem(
+                code="SECRET-QUOTA",
+                what=f"Secret {secret.secret_name} was not created.",
+                why="This region has as many secrets as its quota allows.",
+                do=("Delete unused secrets (Secrets Manager > Secrets).", "Run the same command again."),
+            ),
+            ("GetSecretValue", "DecryptionFailure"): lambda secret: Problem(
+                code="SECRET-NOT-DECRYPTED",
+                what=f"The value of secret {secret.secret_name} could not be read.",
+                why="The KMS key that encrypts it is disabled, or its policy does not allow this identity to use it.",
+                do=(
+                    "Allow kms:Decrypt on that key for the identity you deploy with (KMS > Customer managed keys).",
+                    "Run the same command again.",
+                ),
+            ),
+        }
+        | {
+            (operation, "InvalidRequestException"): lambda secret: Problem(
+                code="SECRET-BEING-DELETED",
+                what=f"Secret {secret.secret_name} can't be used.",
+                why="It is scheduled for deletion; somebody did that after this run had looked at it.",
+                do=(
+                    f"Take that back (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
+                    "Run the same command again; it continues.",
+                ),
+            )
+            for operation in ("GetSecretValue", "PutSecretValue", "UpdateSecret")
+        }
+        | {
+            (operation, code): lambda secret: Problem(
+                code="SECRET-NOT-ENCRYPTED",
+                what=f"Secret {secret.secret_name} was not stored.",
+                why="KMS did not let Secrets Manager use its key: it is disabled or being deleted, or its policy leaves this identity out.",
+                do=(
+                    "Allow kms:GenerateDataKey and kms:Decrypt on the key for the identity you deploy with (KMS > Customer managed keys).",
+                    "Run the same command again; it continues.",
+                ),
+                aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
+            )
+            for operation in ("CreateSecret", "PutSecretValue", "UpdateSecret")
+            for code in ("EncryptionFailure", "DecryptionFailure")
+        }
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedSecret(InSecretsManager):
+    """A random value that is made once and that nobody needs to know; programs read it by its ARN.
+
+    With a `ttl` its tag also says how long the deployment is needed; a sweep reads it.
+    """
+
     LOSES: ClassVar[str] = "data"
 
     name: str
@@ -40,44 +150,29 @@ class GeneratedSecret(Defaults):
     description: str
     ttl: str = ""
 
-    def natural_id(self, aws: Aws) -> str:
-        return self.secret_name
-
-    @classmethod
-    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return secret_calls.owned(aws, deployment)
-
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        found = secret_calls.described(aws, id)
+        found = describe_secret(aws, id)
         if found is None:
             return None
-        json_key, value = next(iter(secret_calls.values(aws, id).items()), ("", Secret("")))
-        tags = secret_calls.tags(found)
+        json_key, value = next(iter(read_values(aws, id).items()), ("", Secret("")))
+        tags = tags_of(found.get("Tags"))
         description, ttl = found.get("Description", ""), tags.get(TTL_TAG, "")
-        description += " (scheduled for deletion)" if secret_calls.is_scheduled(found) else ""
+        description += " (scheduled for deletion)" if _is_scheduled(found) else ""
         seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=description, ttl=ttl)
         outputs = {"secret_arn": found["ARN"], "value": value, "created_at": clock.stamp(found["CreatedDate"]), "ttl": ttl}
         return Found(id, seen, outputs, tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        told = replace(mark, extra={**mark.extra, TTL_TAG: self.ttl}) if self.ttl else mark
-        return secret_calls.create(aws, told, self.secret_name, self.description, {self.json_key: _generated()})
+        tagged = replace(mark, extra={**mark.extra, TTL_TAG: self.ttl}) if self.ttl else mark
+        return create_secret(aws, tagged, self.secret_name, self.description, {self.json_key: _generate()})
 
     def configure(self, aws: Aws, id: str) -> None:
         # A value that programs use already is kept: another one would lock them out.
-        kept = secret_calls.restored(aws, id)
-        value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generated()
-        secret_calls.put(aws, id, {self.json_key: value}, description=self.description)
-        secret_calls.tell(aws, id, TTL_TAG, self.ttl)
-
-    @classmethod
-    def delete(cls, aws: Aws, id: str) -> None:
-        secret_calls.delete(aws, id)
-
-    @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return secret_calls.held(aws, id)
+        kept = _restore_values(aws, id)
+        value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generate()
+        put_values(aws, id, {self.json_key: value}, description=self.description)
+        _set_tag(aws, id, TTL_TAG, self.ttl)
 
     def console(self) -> Steps:
         return (
@@ -101,19 +196,13 @@ class GeneratedSecret(Defaults):
             KIND, {"secret_arn": "Ref"}, Name=self.secret_name, Description=self.description, GenerateSecretString=generate, Tags=tags
         )
 
-    FAILURES: ClassVar[Failures] = secret_calls.FAILURES
-
 
 @dataclass(frozen=True, kw_only=True)
-class StoredSecret(Defaults):
+class StoredSecret(InSecretsManager):
     """Values that AWS or the user chose, kept together as one JSON object."""
 
-    KIND: ClassVar[str] = KIND
     LISTS_KIND: ClassVar[bool] = False
-    HELD: ClassVar[frozenset[tuple[str, str]]] = secret_calls.HELD
-    UNIQUE: ClassVar[bool] = True
-    FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
-    # The values are there to be sent again: a second birth with the same token answers the first.
+    # The values are there to be sent again: a second create call with the same token answers the first.
     TOKEN: ClassVar[bool] = True
 
     name: str
@@ -125,34 +214,19 @@ class StoredSecret(Defaults):
         pairs = ((key, Secret(value) if isinstance(value, str) else value) for key, value in self.values)
         object.__setattr__(self, "values", tuple(sorted(pairs, key=lambda pair: pair[0])))
 
-    def natural_id(self, aws: Aws) -> str:
-        return self.secret_name
-
-    @classmethod
-    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return secret_calls.owned(aws, deployment)
-
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        found = secret_calls.described(aws, id)
+        found = describe_secret(aws, id)
         if found is None:
             return None
-        seen = cls(name=name, secret_name=found["Name"], values=tuple(secret_calls.values(aws, id).items()))
-        return Found(id, seen, {"secret_arn": found["ARN"]}, secret_calls.tags(found))
+        seen = cls(name=name, secret_name=found["Name"], values=tuple(read_values(aws, id).items()))
+        return Found(id, seen, {"secret_arn": found["ARN"]}, tags_of(found.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return secret_calls.create(aws, mark, self.secret_name, "", self._known())
+        return create_secret(aws, mark, self.secret_name, "", self._known_values())
 
     def configure(self, aws: Aws, id: str) -> None:
-        secret_calls.put(aws, id, self._known(), description="")
-
-    @classmethod
-    def delete(cls, aws: Aws, id: str) -> None:
-        secret_calls.delete(aws, id)
-
-    @classmethod
-    def held(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return secret_calls.held(aws, id)
+        put_values(aws, id, self._known_values(), description="")
 
     def console(self) -> Steps:
         pairs = (f"Key/value pairs: key {key}; value: {_origin(value)}" for key, value in self.values)
@@ -170,14 +244,69 @@ class StoredSecret(Defaults):
             return CfnResource(KIND, {"Name": self.secret_name}, {"secret_arn": "Ref"}, note=note)
         return cfn(KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=_json_text(self.values))
 
-    def _known(self) -> dict[str, Secret]:
+    def _known_values(self) -> dict[str, Secret]:
         return {key: value if isinstance(value, Secret) else Secret(known(value)) for key, value in self.values}
 
-    FAILURES: ClassVar[Failures] = secret_calls.FAILURES
+
+def describe_secret(aws: Aws, name: str) -> Any:
+    """Read a secret without its value; None where it is absent."""
+    return or_none(lambda: aws.client("secretsmanager").describe_secret(SecretId=name), _GONE)
 
 
-def _generated() -> Secret:
+def read_values(aws: Aws, name: str) -> dict[str, Secret]:
+    """Read the values of the secret's JSON object; without a value, with another kind of text, or scheduled for deletion it has none."""
+    answer = or_none(lambda: aws.client("secretsmanager").get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
+    try:
+        parts = json.loads(answer.get("SecretString", "") if answer else "")
+    except ValueError:
+        return {}
+    return {key: Secret(str(value)) for key, value in parts.items()} if isinstance(parts, dict) else {}
+
+
+def create_secret(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str, Secret]) -> str:
+    """Create a secret and answer its name, which is its id: it is unique, and reading by it shows what lists may still hide."""
+    described: Any = {"Description": description} if description else {}
+    made = aws.client("secretsmanager").create_secret(
+        Name=name, SecretString=_json(parts), ClientRequestToken=mark.token, Tags=mark.tag_list(), **described
+    )
+    return made["Name"]
+
+
+def put_values(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
+    """Store these values and this description; a new version of the value only where it differs."""
+    if _restore_values(aws, name) != dict(parts):
+        aws.client("secretsmanager").put_secret_value(SecretId=name, SecretString=_json(parts))
+    if description and describe_secret(aws, name).get("Description", "") != description:
+        aws.client("secretsmanager").update_secret(SecretId=name, Description=description)
+
+
+def _restore_values(aws: Aws, name: str) -> dict[str, Secret]:
+    """Take back a deletion that was scheduled meanwhile, and read the values."""
+    if _is_scheduled(describe_secret(aws, name) or {}):
+        aws.client("secretsmanager").restore_secret(SecretId=name)
+    return read_values(aws, name)
+
+
+def _is_scheduled(found: Any) -> bool:
+    """True while the secret waits to be deleted; until then it keeps its name, and its value for a restore."""
+    return bool(found.get("DeletedDate"))
+
+
+def _set_tag(aws: Aws, name: str, tag: str, value: str) -> None:
+    """Give the secret this tag, or none where the value is empty; its other tags stay."""
+    seen = tags_of((describe_secret(aws, name) or {}).get("Tags")).get(tag, "")
+    if value and value != seen:
+        aws.client("secretsmanager").tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
+    if seen and not value:
+        aws.client("secretsmanager").untag_resource(SecretId=name, TagKeys=[tag])
+
+
+def _generate() -> Secret:
     return Secret(secrets.token_hex(_LENGTH // 2))
+
+
+def _json(parts: Mapping[str, Secret]) -> str:
+    return json.dumps({key: value.reveal() for key, value in parts.items()})
 
 
 def _origin(value: Any) -> str:

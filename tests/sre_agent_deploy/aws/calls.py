@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,34 +16,31 @@ from ..resources.samples import kinds
 _RESOURCES = "sre_agent_deploy.resources"
 
 
-@cache
-def services() -> Mapping[str, str]:
-    """The service behind each client property of `Aws`: `agentcore` is `bedrock-agentcore-control`."""
-    return {method.name: service for method, service in _clients()}
+def _types(tree: ast.Module) -> Mapping[str, str]:
+    """The service behind each type of client that a file imports: `EC2Client` of `mypy_boto3_ec2` is `ec2`."""
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mypy_boto3_")]
+    services = {alias.name: node.module for node in imported for alias in node.names if alias.name.endswith("Client")}
+    return {name: str(module).split(".")[0].removeprefix("mypy_boto3_").replace("_", "-") for name, module in services.items()}
 
 
 @cache
-def _types() -> Mapping[str, str]:
-    """The service behind each type of client: `EC2Client` is `ec2`."""
-    typed = {ast.unparse(method.returns): service for method, service in _clients() if method.returns}
-    return {name: service for name, service in typed.items() if name.endswith("Client")}
-
-
-def _clients() -> Iterator[tuple[ast.FunctionDef, str]]:
-    methods = [part for part in ast.walk(ast.parse(inspect.getsource(Aws))) if isinstance(part, ast.FunctionDef)]
-    for method in methods:
-        if found := re.search(r"self\.client\('([\w-]+)'\)", ast.unparse(method)):
-            yield method, found[1]
+def services() -> tuple[str, ...]:
+    """The services that the deployer calls, by boto3's names."""
+    return tuple(sorted({service for source in _callers() for service, _ in _methods(source)}))
 
 
 def called(aws: Aws) -> Mapping[tuple[str, str], frozenset[str]]:
     """Every (service, operation) that the deployer calls, and the modules that do."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for source in sources("src/sre_agent_deploy"):
-        if source.area != "aws":
-            for service, method in _methods(source):
-                found[service, aws.client(service).meta.method_to_api_mapping[method]].add(_module(source))
+    for source in _callers():
+        for service, method in _methods(source):
+            client: Any = aws.client(service)  # type: ignore[call-overload]
+            found[service, client.meta.method_to_api_mapping[method]].add(_module(source))
     return {call: frozenset(modules) for call, modules in found.items()}
+
+
+def _callers() -> list[Source]:
+    return [source for source in sources("src/sre_agent_deploy") if source.area != "aws"]
 
 
 def tellers(modules: frozenset[str]) -> list[type[Any]]:
@@ -78,9 +73,8 @@ def _reaches(module: str, wanted: str) -> bool:
 
 
 def _methods(source: Source) -> Iterator[tuple[str, str]]:
-    """Service and method of each call: `aws.client("ec2").run_instances`, a name for `aws.ec2`, or what a paginator is asked for."""
+    """Service and method of each call: `aws.client("ec2").run_instances`, a name for the client, or what a paginator is asked for."""
     named = dict(_names(source.tree))
-    assert not re.search(r"aws\.client\(", ast.unparse(source.tree)), f"{source}: ask `Aws` for clients by their properties"
     above = {child: node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(source.tree):
         service = named.get(node.id, "") if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else _client(node)
@@ -89,21 +83,23 @@ def _methods(source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Each name that stands for a client in this file, and its service: `ec2 = aws.ec2`, alone or among others, or `ec2: EC2Client`."""
+    """Each name for a client in this file, and its service: `ec2 = aws.client("ec2")`, alone or among others, or `ec2: EC2Client`."""
+    types = _types(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
             target, value = node.targets[0], node.value
             both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
             pairs = zip(target.elts, value.elts, strict=True) if both else ((target, value),)
             yield from ((name.id, _client(part)) for name, part in pairs if isinstance(name, ast.Name) and _client(part))
-        if isinstance(node, ast.arg) and node.annotation and (service := _types().get(ast.unparse(node.annotation), "")):
+        if isinstance(node, ast.arg) and node.annotation and (service := types.get(ast.unparse(node.annotation), "")):
             yield node.arg, service
 
 
 def _client(node: ast.AST) -> str:
     """The service whose client this expression is; nothing for other expressions."""
-    is_client = isinstance(node, ast.Attribute) and node.attr in services() and ast.unparse(node.value).endswith("aws")
-    return services()[node.attr] if is_client else ""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "client"):
+        return ""
+    return str(ast.literal_eval(node.args[0])) if ast.unparse(node.func.value).endswith("aws") else ""
 
 
 def _passed_on(node: ast.AST, above: Mapping[ast.AST, ast.AST]) -> bool:
@@ -116,7 +112,7 @@ def _passed_on(node: ast.AST, above: Mapping[ast.AST, ast.AST]) -> bool:
 
 def _method(node: ast.AST, above: Mapping[ast.AST, ast.AST], place: str) -> str:
     """The method that is called of a client, or the one that a paginator calls."""
-    assert isinstance(node, ast.Attribute), f"{place}: only `aws.service.method` and `name = aws.service` can be followed"
+    assert isinstance(node, ast.Attribute), f"{place}: only `aws.client(service).method` and `name = aws.client(service)` can be followed"
     assert node.attr != "get_waiter", f"{place}: teach this module which operation a waiter calls"
     if node.attr != "get_paginator":
         return node.attr

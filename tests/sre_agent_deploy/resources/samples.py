@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pkgutil
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sre_agent_deploy import resources
 from sre_agent_deploy.later import Later, LaterText
-from sre_agent_deploy.resource import Defaults, Resource
+from sre_agent_deploy.resource import Resource
+from sre_agent_deploy.resources.kinds import declared
 from sre_agent_deploy.resources.s3_object import Content
 from sre_agent_deploy.tls.source import Issued
 from sre_core.secret import Secret
@@ -92,10 +90,8 @@ OTHER: Mapping[str, Any] = {
 
 
 def kinds() -> tuple[type[Any], ...]:
-    """Every resource class of the package, found by looking."""
-    modules = [importlib.import_module(f"{resources.__name__}.{module.name}") for module in pkgutil.iter_modules(resources.__path__)]
-    found = {value for module in modules for value in vars(module).values() if isinstance(value, type) and issubclass(value, Defaults)}
-    return tuple(sorted((kind for kind in found if kind is not Defaults), key=lambda kind: kind.__name__))
+    """Every class that declares a resource."""
+    return tuple(sorted(declared(), key=lambda kind: kind.__name__))
 
 
 def sample(kind: type[Any]) -> Any:

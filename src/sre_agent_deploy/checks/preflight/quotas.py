@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
-from sre_agent_deploy.resource import DEPLOYMENT_TAG
-from sre_agent_deploy.resources import tag_list
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, tags_of
 from sre_core.problem import Problem
 
 USUAL_QUOTA = 5
@@ -38,7 +37,7 @@ class ElasticIpAvailable:
         answer = ask(world.aws.client("ec2").describe_addresses, "ec2:DescribeAddresses")
         if isinstance(answer, Problem):
             return answer
-        owners = [tag_list.as_dict(address.get("Tags")).get(DEPLOYMENT_TAG) for address in answer["Addresses"]]
+        owners = [tags_of(address.get("Tags")).get(DEPLOYMENT_TAG) for address in answer["Addresses"]]
         return ElasticIpFacts(world.aws.region, len(owners), _quota(world.aws), world.deployment in owners)
 
     def judge(self, facts: ElasticIpFacts) -> Verdict:
@@ -112,7 +111,7 @@ class InstancesWithinLimit:
 
 def _deployments(instances: Iterable[Any]) -> set[str]:
     """Whose they are. A deployment has one; the two that an update has for a while are one that is being replaced."""
-    return {tag_list.as_dict(instance.get("Tags")).get(DEPLOYMENT_TAG, "") for instance in instances}
+    return {tags_of(instance.get("Tags")).get(DEPLOYMENT_TAG, "") for instance in instances}
 
 
 def _too_many(facts: InstanceCountFacts) -> Problem:
