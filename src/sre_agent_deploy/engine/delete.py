@@ -62,9 +62,9 @@ def explain_refusal(aws: Aws, kind: type[Resource], id: Callable[[], str], refus
     Without a known blocker, answer what AWS said.
     """
     operation, code = refused.context.get("operation", ""), refused.context.get("aws_code", "")
-    if (operation, code) not in kind.HELD:
+    if (operation, code) not in kind.BLOCKERS:
         return refused
-    blocker = attempt(lambda: kind.held(aws, id(), code), progress=aws.progress)
+    blocker = attempt(lambda: kind.blockers(aws, id(), code), progress=aws.progress)
     if isinstance(blocker, Waiting):
         return blocker
     problem = refused if blocker is None or isinstance(blocker, Lost) else blocker
