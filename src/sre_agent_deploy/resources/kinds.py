@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
-from dataclasses import is_dataclass
 from graphlib import TopologicalSorter
 
 from sre_agent_deploy import resources
@@ -26,7 +25,7 @@ def declared() -> Iterator[type[Resource]]:
 
 def _declares(value: object, module: str) -> bool:
     # A class that only shares code between types is no dataclass.
-    return isinstance(value, type) and issubclass(value, Defaults) and is_dataclass(value) and value.__module__ == module
+    return isinstance(value, type) and issubclass(value, Defaults) and "__dataclass_fields__" in vars(value) and value.__module__ == module
 
 
 def delete_before(kind: type[Resource]) -> frozenset[str]:
