@@ -8,7 +8,39 @@ from dataclasses import dataclass
 
 from architecture.sources import sources
 
-KNOWN = frozenset(range(1, 9))
+# Design of the mission, "Core Properties".
+SENTENCES = {
+    1: (
+        "For any valid deployment configuration, the SRE Agent should successfully initialize all services, pass "
+        "connectivity tests, and be accessible via HTTPS endpoints"
+    ),
+    2: (
+        "For any connection attempt, the system should require valid SSL certificates and properly authenticate "
+        "requests through Cognito JWT tokens"
+    ),
+    3: (
+        "For any AWS resource creation, the deployment process should configure IAM roles, security groups, S3 buckets,"
+        " and Cognito with exact specifications that allow required access and deny unauthorized access"
+    ),
+    4: (
+        "For any deployed system, all configuration validation, AWS service connectivity, API endpoint accessibility, "
+        "and authentication testing should pass before marking deployment as complete"
+    ),
+    5: (
+        "For any error condition during setup, the system should provide specific error messages with context, suggest "
+        "alternative approaches, and support resuming from the last successful step"
+    ),
+    6: (
+        "For any deployment update or backup operation, the system should preserve existing configurations, migrate to "
+        "new formats when needed, and handle conflicts with clear resolution options"
+    ),
+    7: (
+        "For any SSL certificate, the system should monitor expiration dates and provide warnings with renewal guidance"
+        " before certificates expire"
+    ),
+    8: ("For any unauthorized access attempt, the system should reject the request and log security events with appropriate detail"),
+}
+KNOWN = frozenset(SENTENCES)
 PENDING: frozenset[int] = frozenset()
 LEAST_EXAMPLES = 100
 
@@ -60,6 +92,12 @@ def test_property_tests_carry_the_missions_tag() -> None:
         if f"**Feature: aws-ec2-production-deployment, Property {test.number}: " not in test.docstring
     ]
     assert not untagged
+
+
+def test_property_tests_carry_the_missions_sentence() -> None:
+    """Each says in full what the mission promises, so that a reader can judge whether it proves that."""
+    without = [test.place for test in property_tests() if SENTENCES[test.number] not in " ".join(test.docstring.split())]
+    assert not without
 
 
 def test_property_tests_run_at_least_a_hundred_examples() -> None:

@@ -66,6 +66,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def test_any_configuration_deploys(without_machines: Account, data: st.DataObject) -> None:
     """**Feature: aws-ec2-production-deployment, Property 1: Deployment Validation**
 
+    For any valid deployment configuration, the SRE Agent should successfully initialize all services, pass connectivity tests,
+    and be accessible via HTTPS endpoints.
+
     For any valid configuration: preflight finds nothing against it, it deploys, what needs no machine is proven by its checks, a
     second run has nothing to do, and cleanup leaves what was there before.
     """

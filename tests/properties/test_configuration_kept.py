@@ -202,6 +202,9 @@ class User:
 def test_nothing_is_lost_by_editing_migrating_updating_or_restoring(written: Written, sequence: list[tuple[str, object]]) -> None:
     """**Feature: aws-ec2-production-deployment, Property 6: Configuration Management**
 
+    For any deployment update or backup operation, the system should preserve existing configurations, migrate to new formats when
+    needed, and handle conflicts with clear resolution options.
+
     For any configuration and any sequence of edit, migrate, backup, update and restore: no user value or comment is lost,
     what is overwritten is in a backup, and restoring yields the same validated configuration.
     """
@@ -220,6 +223,9 @@ def test_nothing_is_lost_by_editing_migrating_updating_or_restoring(written: Wri
 @given(texts(FLAT))
 def test_nothing_is_lost_by_leaving_the_old_format(written: Written) -> None:
     """**Feature: aws-ec2-production-deployment, Property 6: Configuration Management**
+
+    For any deployment update or backup operation, the system should preserve existing configurations, migrate to new formats when
+    needed, and handle conflicts with clear resolution options.
 
     For any file of the flat format: every value, unknown ones included, and every comment is in the new file, and the known
     ones are what the loader reads.

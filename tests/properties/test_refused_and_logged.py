@@ -40,6 +40,8 @@ _PATHS = st.lists(st.text(st.characters(categories=["L", "N"], max_codepoint=0x7
 def test_refused_and_logged_once(service: str, method: str, path: str, key: str | None, query: str) -> None:
     """**Feature: aws-ec2-production-deployment, Property 8: Security Event Logging**
 
+    For any unauthorized access attempt, the system should reject the request and log security events with appropriate detail.
+
     Any request to any backend with any key but its own is answered 401, reveals nothing about what exists, and leaves one
     security event with service, reason, method and path, and without the key or the query.
     """

@@ -40,11 +40,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `judge` decides: whether it holds, what was seen in one sentence, and what to do where it does not hold."""
+    """Decision of `judge`: does it hold (None: the facts don't show it), what was seen, and what to do where it does not hold.
 
-    holds: bool
+    `optional` is for what can't always be seen: where it was not, a deployment is complete without it.
+    """
+
+    holds: bool | None
     what: str
     problem: Problem | None = None
+    optional: bool = False
 
 
 class Check[World, Facts](Protocol):
@@ -97,8 +101,9 @@ def _judge_one[World](check: Check[World, Any], world: World) -> Finding:
     if isinstance(facts, Problem):
         return Finding(check.id, "unknown", facts.what, check.requirements, check.required, facts)
     verdict = check.judge(facts)
-    status: Status = "passed" if verdict.holds else "failed"
-    return Finding(check.id, status, verdict.what, check.requirements, check.required, verdict.problem)
+    status: Status = "unknown" if verdict.holds is None else "passed" if verdict.holds else "failed"
+    required = check.required and not (verdict.optional and status == "unknown")
+    return Finding(check.id, status, verdict.what, check.requirements, required, verdict.problem)
 
 
 def is_complete(findings: Sequence[Finding]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.verification.endpoints import Answer, Client, Endpoints
-from sre_agent_deploy.checks.verification.refusals import Refusal
+from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, ExpiryFacts, Refusal
 from sre_agent_deploy.checks.verification.tools import ToolsCalled
 from sre_core.secret import Secret
 
@@ -39,3 +41,20 @@ def test_calls_that_fail() -> None:
     assert verdict.problem
     assert verdict.problem.why == "logs: An internal error occurred."
     assert any("domain_name must resolve" in step for step in verdict.problem.do)
+
+
+@pytest.mark.parametrize(
+    ("facts", "holds", "optional"),
+    [
+        (ExpiryFacts({"gateway": 401, "assistant": 403}), True, False),
+        (ExpiryFacts({"gateway": 401, "assistant": 200}), False, False),
+        (ExpiryFacts({"gateway": 401, "assistant": 502}), None, False),
+        (ExpiryFacts({}, timedelta(hours=1)), None, True),
+        (ExpiryFacts({"gateway": 200}, timedelta(hours=1)), False, False),
+    ],
+)
+def test_an_expired_token(facts: ExpiryFacts, holds: bool | None, optional: bool) -> None:
+    """Only a refusal passes; where no token expires in time it is unknown, and only that is no obstacle."""
+    verdict = ExpiredTokenRefused().judge(facts)
+    assert (verdict.holds, verdict.optional) == (holds, optional)
+    assert (verdict.problem is None) is (holds is True)

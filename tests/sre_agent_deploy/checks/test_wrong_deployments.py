@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +17,7 @@ import pytest
 
 from sre_agent_deploy.checks.check import Finding, is_complete, run_checks
 from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
+from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.tls import local_ca
 from sre_agent_deploy.tls.local_ca import LocalCa
@@ -140,6 +143,16 @@ def test_an_issuer_of_odd_tokens(authority: LocalCa, tmp_path: Path, kind: str) 
     for name in ("token.gateway_client", "token.caller_client"):
         assert found[name].status in {"failed", "unknown"}
         assert TOKENS[kind] not in json.dumps(found[name].to_json())
+
+
+@pytest.mark.parametrize(("seconds", "status", "required"), [(2, "failed", True), (3600, "unknown", False)])
+def test_an_expired_token_that_is_accepted(authority: LocalCa, tmp_path: Path, seconds: int, status: str, required: bool) -> None:
+    """A token that really expires is waited for and tried; one that lives longer than verification waits is not."""
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + seconds}).encode()).decode().rstrip("=")
+    document = {"token_endpoint": "{url}/token", "access_token": f"e30.{claims}.e30"}
+    with answering(authority, tmp_path, 200, json.dumps(document)) as world:
+        [finding] = run_checks((ExpiredTokenRefused(),), world)
+    assert (finding.status, finding.required) == (status, required)
 
 
 def test_a_front_door_whose_services_are_down(authority: LocalCa, tmp_path: Path) -> None:

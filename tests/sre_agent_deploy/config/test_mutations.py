@@ -110,6 +110,9 @@ def assert_helpful(path: Path, body: bytes) -> None:
 def test_a_configuration_after_accidents(body: bytes, tmp_path: Path) -> None:
     """**Feature: aws-ec2-production-deployment, Property 5: Error Handling and Recovery**
 
+    For any error condition during setup, the system should provide specific error messages with context, suggest alternative
+    approaches, and support resuming from the last successful step.
+
     However a configuration was damaged, each fault is told with its place and a next step, and no secret is repeated.
     """
     path = tmp_path / "config.yaml"

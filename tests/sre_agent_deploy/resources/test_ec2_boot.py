@@ -30,6 +30,9 @@ STATUSES = st.builds(
 def test_any_report(latest: Status | None) -> None:
     """**Feature: aws-ec2-production-deployment, Property 1: Deployment Validation**
 
+    For any valid deployment configuration, the SRE Agent should successfully initialize all services, pass connectivity tests,
+    and be accessible via HTTPS endpoints.
+
     Whatever a machine reports, only `ready: ok` makes it ready, every failure is a Problem with its words, and else one waits.
     """
     answer = ec2_boot.judged("i-1", latest)

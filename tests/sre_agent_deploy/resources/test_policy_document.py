@@ -24,6 +24,9 @@ STATEMENTS = st.lists(st.builds(Statement, WORDS, ACTIONS, RESOURCES, CONDITIONS
 def test_what_was_declared_is_what_aws_shows(statements: tuple[Statement, ...]) -> None:
     """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
 
+    For any AWS resource creation, the deployment process should configure IAM roles, security groups, S3 buckets, and Cognito
+    with exact specifications that allow required access and deny unauthorized access.
+
     Any statements, written as a policy document and read back from it, are the same statements.
     """
     shown = json.loads(policy_document.rendered(policy_document.allowing(statements)))
@@ -34,6 +37,9 @@ def test_what_was_declared_is_what_aws_shows(statements: tuple[Statement, ...]) 
 @given(STATEMENTS, st.sampled_from(["Effect", "Action", "Resource", "NotAction"]), WORDS)
 def test_any_change_to_a_policy_shows(statements: tuple[Statement, ...], key: str, value: str) -> None:
     """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
+
+    For any AWS resource creation, the deployment process should configure IAM roles, security groups, S3 buckets, and Cognito
+    with exact specifications that allow required access and deny unauthorized access.
 
     A policy in which anything was changed by hand never reads as the declared one.
     """

@@ -19,6 +19,9 @@ SPANS = st.timedeltas(min_value=-timedelta(days=4000), max_value=timedelta(days=
 def test_any_certificate_at_any_time(life: timedelta, left: timedelta) -> None:
     """**Feature: aws-ec2-production-deployment, Property 7: Certificate Monitoring**
 
+    For any SSL certificate, the system should monitor expiration dates and provide warnings with renewal guidance before
+    certificates expire.
+
     For any certificate, whoever looks in its last 30 days or later is told, with how to renew it; nobody is told before.
     """
     not_after = NOW + left
@@ -39,6 +42,9 @@ def test_any_certificate_at_any_time(life: timedelta, left: timedelta) -> None:
 @given(left=SPANS, wait=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400)))
 def test_time_only_makes_it_worse(left: timedelta, wait: timedelta) -> None:
     """**Feature: aws-ec2-production-deployment, Property 7: Certificate Monitoring**
+
+    For any SSL certificate, the system should monitor expiration dates and provide warnings with renewal guidance before
+    certificates expire.
 
     A certificate that needs renewal never stops needing it by waiting, and a warning always comes before the end.
     """

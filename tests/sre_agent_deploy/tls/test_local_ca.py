@@ -85,6 +85,9 @@ def test_an_authority_that_is_damaged(authority: local_ca.LocalCa, tmp_path: Pat
 def test_a_leaf_for_any_hosts(authority: local_ca.LocalCa, hosts: list[str]) -> None:
     """**Feature: aws-ec2-production-deployment, Property 2: SSL and Authentication Security**
 
+    For any connection attempt, the system should require valid SSL certificates and properly authenticate requests through
+    Cognito JWT tokens.
+
     Whatever DNS names and addresses are asked for, the certificate names exactly them, and leads to the authority.
     """
     chain = Chain.parse(authority.issue(tuple(hosts)).chain)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -16,6 +17,15 @@ from sre_core import clock, release
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 
+REFUSED = frozenset({401, 403})
+
+_DOWN = ("Repair the service that does not run first: the other findings name it.", "Run `sre-agent-deploy verify` again.")
+_BY_HAND = (
+    "Nothing needs to be done for this deployment: an edited token, and a token of another client, were tried.",
+    "To try it by hand: ask the token endpoint for a token, call the gateway with it after it has expired, and expect 401.",
+)
+
+type Ask = Callable[[Endpoints, Secret | None], Answer | Problem]
 type Attempt = Callable[[Endpoints], Answer | Problem]
 
 
@@ -27,7 +37,7 @@ class Refusal:
     proves: str
     attempt: Attempt
     requirements: tuple[str, ...] = ("2.2", "2.3", "2.5", "4.4")
-    statuses: frozenset[int] = frozenset({401, 403})
+    statuses: frozenset[int] = REFUSED
 
     required: ClassVar[bool] = True
 
@@ -46,10 +56,7 @@ class Refusal:
             code="ACCESS-NOT-SEEN",
             what=f"It could not be seen whether {self.proves}: it was answered {answer.status}.",
             why=answer.body[:300].decode(errors="replace") or "The answer was empty.",
-            do=(
-                "Bring back what does not run first: the other findings name it.",
-                "Run `sre-agent-deploy verify` again.",
-            ),
+            do=_DOWN,
         )
 
     def _open(self, facts: Answer) -> Problem:
@@ -62,6 +69,55 @@ class Refusal:
                 "Run `sre-agent-deploy deploy`, which repairs what differs from the configuration; then `verify`.",
             ),
         )
+
+
+@dataclass(frozen=True)
+class ExpiryFacts:
+    """The answers to tokens that had really expired, by what was asked; `longest` is set where a token lived too long to wait for."""
+
+    answers: Mapping[str, int]
+    longest: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class ExpiredTokenRefused:
+    """Neither gateway nor assistant accepts a token that was good until it expired.
+
+    An issuer gives no expired token, so this waits for one, and as long as for any answer. Cognito's tokens live longer than that:
+    then it is unknown, which does not keep a deployment from being complete. An expired token that is accepted does.
+    """
+
+    id: ClassVar[str] = "access.expired_token"
+    proves: ClassVar[str] = "gateway and assistant refuse an expired token"
+    requirements: ClassVar[tuple[str, ...]] = ("2.2", "2.3", "2.5", "4.4")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Endpoints) -> ExpiryFacts | Problem:
+        answers: dict[str, int] = {}
+        for name, ask, client in (("gateway", call_gateway, world.gateway_client), ("assistant", call_assistant, world.caller_client)):
+            token = tokens.request_token(world, client)
+            if isinstance(token, Problem):
+                return token
+            left = tokens.read_expiry(tokens.read_claims(token)) - clock.now().timestamp()
+            if left > world.timeout:
+                return ExpiryFacts(answers, timedelta(seconds=round(left)))
+            time.sleep(max(0.0, left) + 1)
+            answer = ask(world, token)
+            if isinstance(answer, Problem):
+                return answer
+            answers[name] = answer.status
+        return ExpiryFacts(answers)
+
+    def judge(self, facts: ExpiryFacts) -> Verdict:
+        accepted = {name: status for name, status in facts.answers.items() if status not in REFUSED}
+        if any(status < 500 for status in accepted.values()):
+            return Verdict(False, f"an expired token was answered {accepted}", _expired_accepted(accepted))
+        if accepted:
+            return Verdict(None, f"an expired token was answered {accepted}", _expiry_not_seen(f"It was answered {accepted}.", _DOWN))
+        if facts.longest:
+            lives = f"tokens live {facts.longest.total_seconds() / 60:.0f} minutes"
+            return Verdict(None, f"not tried: {lives}", _expiry_not_seen(f"No token expired in time: {lives}.", _BY_HAND), optional=True)
+        return Verdict(True, self.proves)
 
 
 def call_gateway(world: Endpoints, token: Secret | None) -> Answer | Problem:
@@ -79,14 +135,14 @@ def call_assistant(world: Endpoints, token: Secret | None) -> Answer | Problem:
     return world.http("POST", f"{world.base_url}/invocations", headers=headers, body=b'{"input":{"prompt":"verify"}}')
 
 
-def with_token(ask: Callable[[Endpoints, Secret], Answer | Problem], whose: str, *, expired: bool = False) -> Attempt:
-    """An attempt with a real token of a client (`gateway_client` or `caller_client`), or with one that has expired."""
+def with_token(ask: Ask, whose: str, *, extended: bool = False) -> Attempt:
+    """Attempt it with a token of a client (`gateway_client` or `caller_client`), as issued or with a later expiry edited in."""
 
     def attempt(world: Endpoints) -> Answer | Problem:
         token = tokens.request_token(world, getattr(world, whose))
         if isinstance(token, Problem):
             return token
-        return ask(world, tokens.redated(token, clock.now() - timedelta(hours=1)) if expired else token)
+        return ask(world, tokens.extend_token(token, timedelta(hours=1)) if extended else token)
 
     return attempt
 
@@ -101,24 +157,20 @@ def without_key(service: release.Service) -> Attempt:
 
 
 def refusal_checks() -> tuple[Refusal, ...]:
-    """Every way in that must be closed.
-
-    The outdated tokens are real ones with an edited expiry, so their signature is broken too: Cognito's shortest lifetime
-    is five minutes, which nobody waits for.
-    """
+    """List every way in that must be closed, but the one that may have no key: an expired token."""
     return (
         Refusal("gateway.no_token", "the gateway refuses a request without a token", lambda world: call_gateway(world, None)),
         Refusal(
-            "gateway.expired_token",
-            "the gateway refuses a token redated into the past",
-            with_token(call_gateway, "gateway_client", expired=True),
+            "gateway.edited_token",
+            "the gateway refuses a token whose expiry was edited",
+            with_token(call_gateway, "gateway_client", extended=True),
         ),
         Refusal("gateway.wrong_client", "the gateway refuses another client's token", with_token(call_gateway, "caller_client")),
         Refusal("assistant.no_token", "the assistant refuses a request without a token", lambda world: call_assistant(world, None)),
         Refusal(
-            "assistant.expired_token",
-            "the assistant refuses a token redated into the past",
-            with_token(call_assistant, "caller_client", expired=True),
+            "assistant.edited_token",
+            "the assistant refuses a token whose expiry was edited",
+            with_token(call_assistant, "caller_client", extended=True),
         ),
         Refusal("assistant.wrong_client", "the assistant refuses another client's token", with_token(call_assistant, "gateway_client")),
         *(
@@ -129,4 +181,25 @@ def refusal_checks() -> tuple[Refusal, ...]:
             Refusal(f"{service.name}.bad_key", f"{service.name} refuses a bad API key", with_bad_key(service))
             for service in release.backends()
         ),
+    )
+
+
+def _expired_accepted(accepted: Mapping[str, int]) -> Problem:
+    return Problem(
+        code="ACCESS-NOT-REFUSED",
+        what=f"An expired token was accepted by: {', '.join(accepted)}.",
+        why=f"The answers were: {', '.join(f'{name} {status}' for name, status in accepted.items())}.",
+        do=(
+            "Take the deployment off the network: remove the rule for port 443 from its security group.",
+            "Run `sre-agent-deploy deploy`, which repairs what differs from the configuration; then `sre-agent-deploy verify`.",
+        ),
+    )
+
+
+def _expiry_not_seen(why: str, do: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="ACCESS-EXPIRY-NOT-SEEN",
+        what="It could not be seen whether an expired token is refused.",
+        why=why,
+        do=do,
     )

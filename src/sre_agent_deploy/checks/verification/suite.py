@@ -6,7 +6,7 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Check
 from sre_agent_deploy.checks.verification.endpoints import Endpoints
-from sre_agent_deploy.checks.verification.refusals import refusal_checks
+from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
 from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused
 from sre_agent_deploy.checks.verification.tokens import TokenIssued
@@ -22,6 +22,7 @@ def verification_checks() -> tuple[Check[Endpoints, Any], ...]:
         TokenIssued("gateway_client"),
         TokenIssued("caller_client"),
         *refusal_checks(),
+        ExpiredTokenRefused(),
         ToolsListed(),
         ToolsCalled(),
         InvestigationAnswers(),

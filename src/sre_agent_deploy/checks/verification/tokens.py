@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
@@ -61,11 +62,19 @@ def _is_jwt(token: Secret) -> bool:
         return False
 
 
-def redated(token: Secret, expires: datetime) -> Secret:
-    """The same token with another expiry: what somebody holds who kept an old one and edited it."""
+def extend_token(token: Secret, by: timedelta) -> Secret:
+    """Edit a token so that it expires later, as someone would who holds an old one; its signature no longer fits."""
     head, _, signature = token.reveal().split(".")
-    body = base64.urlsafe_b64encode(json.dumps({**read_claims(token), "exp": int(expires.timestamp())}).encode()).rstrip(b"=").decode()
+    claims = read_claims(token)
+    edited = {**claims, "exp": read_expiry(claims) + int(by.total_seconds())}
+    body = base64.urlsafe_b64encode(json.dumps(edited).encode()).rstrip(b"=").decode()
     return Secret(f"{head}.{body}.{signature}")
+
+
+def read_expiry(claims: Mapping[str, object]) -> int:
+    """Read the second from which a token has expired; 0 where it names none."""
+    expires = claims.get("exp")
+    return int(expires) if isinstance(expires, int | float) else 0
 
 
 def _no_token(why: str) -> Problem:
