@@ -56,8 +56,8 @@ def test_a_reader_who_has_gone(words: tuple[str, ...], tmp_path: Path) -> None:
     assert (code, said) == (1, "")
 
 
-@pytest.mark.parametrize(("module", "said"), [("sre_agent", "Interrupted.\n"), ("sre_agent_deploy", "")])
-def test_an_interruption_in_the_first_moment(module: str, said: str, tmp_path: Path) -> None:
-    """Ctrl-C while the program still loads its libraries ends it with at most one line."""
+@pytest.mark.parametrize("module", ["sre_agent", "sre_agent_deploy"])
+def test_an_interruption_in_the_first_moment(module: str, tmp_path: Path) -> None:
+    """Ctrl-C while the program still loads its libraries ends it with one line."""
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
-    assert ended((module, "--help"), subprocess.DEVNULL, tmp_path, PYTHONPATH=str(tmp_path)) == (130, said)
+    assert ended((module, "--help"), subprocess.DEVNULL, tmp_path, PYTHONPATH=str(tmp_path)) == (130, "Interrupted.\n")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sre_core import exit_codes
+
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sre_agent_deploy", *words]
@@ -28,9 +30,9 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_what_would_be_ignored_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Flags that mean nothing to the command are named, and nothing is done."""
+    """Flags that mean nothing to the command are named, and nothing is done; the exit code is that of a wrong command line."""
     ended = run(tmp_path, *words)
-    assert ended.returncode == 1
+    assert ended.returncode == exit_codes.USAGE
     assert "Error: " in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not list(tmp_path.iterdir())
@@ -77,6 +79,36 @@ def test_places_that_refuse(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sre_agent_deploy", "deploy", "--config", "local.yaml"]
     ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert ended.returncode == 1
-    assert "FILE-REFUSED" in ended.stderr
+    assert "STATE-FOLDER-UNUSABLE" in ended.stderr
     assert str(tmp_path / "taken") in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+INTERRUPTER = """
+import os, signal, sys, weakref
+
+class Thing:
+    pass
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPT_AT"]:
+            thing = Thing()
+            # As in a callback of the import system: an exception would be shown and lost there.
+            keep = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+            del thing
+
+sys.meta_path.insert(0, Interrupter())
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["click", "sre_agent_deploy.cli.root", "sre_agent_deploy.cli.plan", "pydantic", "sre_agent_deploy.blueprint"]
+)
+def test_ctrl_c_while_loading(tmp_path: Path, module: str) -> None:
+    """One line and 130, whatever is being imported: a person who is too quick sees no traceback."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTER)
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "INTERRUPT_AT": module, "SRE_AGENT_STATE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "sre_agent_deploy", "plan", "--config", "none.yaml"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert (ended.returncode, ended.stderr) == (exit_codes.INTERRUPTED, "Interrupted.\n")

@@ -1,4 +1,4 @@
-"""The command line: one file per command; parse, call, render, exit code."""
+"""The command line: it parses, asks, renders and gives the exit code. What a command does is in `commands/`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point of the `sre-agent-deploy` script. Ctrl-C is no fault, not even while the program is still loading."""
+    """Run `sre-agent-deploy`. Until a command has something to clean up, Ctrl-C ends it at once, also while it is still loading."""
     try:
+        from sre_core import interrupt
+
+        if arguments is None:
+            interrupt.exit_on_ctrl_c()
         from sre_agent_deploy.cli.root import main as run
     except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
         sys.exit(130)
     run(arguments)

@@ -9,7 +9,6 @@ import click
 
 from sre_agent_deploy.cli.options import config_option, json_option, mode_option, parse_length, state_option, yes_option
 from sre_agent_deploy.commands import Request
-from sre_core.problem import Problem, Refused
 
 
 @click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
@@ -34,17 +33,8 @@ def cleanup(
     from sre_agent_deploy.commands import sweep as sweeping
 
     if older_than and deployment_id:
-        raise Refused(_either())
+        raise click.UsageError("give --deployment-id to delete one deployment, or --older-than to sweep the old temporary ones; not both.")
     user = Terminal(yes=yes, as_json=as_json)
     if older_than:
         end(sweeping.sweep(Request(**request), older_than, user, dry_run=dry_run), user)
     end(cleaning.cleanup(Request(**request), user, deployment_id=deployment_id or "", dry_run=dry_run), user)
-
-
-def _either() -> Problem:
-    return Problem(
-        code="CLEANUP-EITHER",
-        what="Nothing was deleted: --deployment-id and --older-than were both given.",
-        why="--deployment-id deletes the deployment that it names, however young; --older-than deletes every temporary one that is old.",
-        do=("Give --deployment-id to delete that deployment.", "Give --older-than to sweep; --dry-run shows first what would be deleted."),
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sre_agent_deploy.commands import CONFIG, Mode
-from sre_core import exit_codes
+from sre_core import exit_codes, interrupt
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
     from sre_agent_deploy.interactive.new_file import Draft, refusal
 
     draft = Draft.beside(path)
+    # The answers are kept, so Ctrl-C ends with where they are.
+    interrupt.raise_on_ctrl_c()
     kept = refusal(path, force=force) or _find_missing_terminal() or draft.load()
     if isinstance(kept, Problem):
         raise Refused(kept)

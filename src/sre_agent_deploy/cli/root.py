@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from sre_core import exit_codes
+
 # Name -> where it is, and one line of help. The module is imported only when its command is used, so that --help stays quick.
 COMMANDS = {
     "init": ("init.init", "Write a commented config.yaml to begin with, or be asked for it step by step."),
@@ -120,10 +122,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(_show_refused_file(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo(
-            "\nInterrupted. What was made is recorded: `sre-agent-deploy status` shows it, `resume` goes on, `cleanup` takes it back.",
+            "\nInterrupted. What was created is recorded: `sre-agent-deploy status` shows it, `resume` continues, `cleanup` deletes it.",
             err=True,
         )
-        sys.exit(130)
+        sys.exit(exit_codes.INTERRUPTED)
 
 
 def _run(arguments: list[str]) -> None:
@@ -133,15 +135,18 @@ def _run(arguments: list[str]) -> None:
         root.main(arguments, prog_name="sre-agent-deploy", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(exit_codes.USAGE)
     except click.ClickException as error:
         error.show()
-        sys.exit(1)
+        sys.exit(exit_codes.FAILED)
     except Refused as refused:
         from sre_agent_deploy.cli.render import show_problems
         from sre_agent_deploy.progress.interrupt import was_interrupted
 
         show_problems(refused.problems, as_json="--json" in arguments)
-        sys.exit(130 if was_interrupted(refused.problems) else 1)
+        sys.exit(exit_codes.INTERRUPTED if was_interrupted(refused.problems) else exit_codes.FAILED)
 
 
 def _show_refused_file(error: OSError) -> int:
@@ -154,4 +159,4 @@ def _show_refused_file(error: OSError) -> int:
         raise error
     output.discard_stdout()
     show_problems((problem,) if problem else ())
-    return 1
+    return exit_codes.FAILED

@@ -15,7 +15,7 @@ from sre_agent_deploy.cli import render
 from sre_agent_deploy.commands.user import CommandResult, Question, User
 from sre_agent_deploy.progress.events import Event, Observer
 from sre_agent_deploy.progress.interrupt import Stop, interruptible
-from sre_core import exit_codes
+from sre_core import exit_codes, interrupt
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Terminal(User):
 
     def __init__(self, *, yes: bool = False, as_json: bool = False, json_events: bool = True) -> None:
         super().__init__(yes=yes)
+        # Everything is loaded, and from here on a command may have something to clean up.
+        interrupt.raise_on_ctrl_c()
         self.as_json = as_json
         self.json_events = as_json and json_events
 
@@ -104,6 +106,7 @@ def end(result: CommandResult, user: Terminal) -> NoReturn:
         click.echo(result.message)
         for number, step in enumerate(result.next_steps):
             click.echo(f"      {step}" if number else f"\nNext: {step}")
+    interrupt.exit_on_ctrl_c()
     sys.exit(exit_codes.DONE if result.success else exit_codes.INTERRUPTED if result.interrupted else exit_codes.FAILED)
 
 

@@ -20,6 +20,7 @@ from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.progress.events import ignore_event
 from sre_agent_deploy.progress.interrupt import NEVER
+from sre_core import exit_codes
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")
 
@@ -188,7 +189,7 @@ def test_another_account_than_the_configured(sweep: Swept, folder: Path) -> None
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--older-than", "1d", "--deployment-id", "sre-0123456789"), "CLEANUP-EITHER"),
+        (("--older-than", "1d", "--deployment-id", "sre-0123456789"), "not both"),
         (("--older-than", "24"), "a whole number and a unit"),
         (("--older-than", ""), "a whole number and a unit"),
     ],
@@ -197,5 +198,5 @@ def test_what_was_typed_wrongly(words: tuple[str, ...], said: str, capfd: pytest
     """It is told what to type instead, and nothing is deleted."""
     with pytest.raises(SystemExit) as ended:
         main(["cleanup", *words])
-    assert ended.value.code == 1
+    assert ended.value.code == exit_codes.USAGE
     assert said in capfd.readouterr().err
