@@ -40,6 +40,12 @@ _ASSIGNED_IN_LINE = re.compile(
     re.IGNORECASE,
 )
 
+NOTED_SECRET = re.compile(
+    rf"(?P<key>(?<![\w:])[\w./-]*(?:{_NAME})s?[\"']?\s*[:=]\s*)(?P<value>\S+)\s*$",
+    re.IGNORECASE,
+)
+"""A secret in a comment: `# password: hunter2`. Neither `# the token: rotate it monthly` nor `arn:...:secret:name` is one."""
+
 
 def redact_line(line: str) -> str:
     """Hide everything in a configuration's line that may be a secret."""

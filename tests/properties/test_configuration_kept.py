@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,11 +26,11 @@ from sre_agent_deploy.migrate.upgrade import Step, upgraded
 
 VALUES = {
     ("name",): ["demo", "a-b", "x1"],
-    ("aws", "region"): ["us-east-1", "eu-west-1"],
+    ("aws", "region"): ["us-east-1", "eu-west-1", "${SRE_REGION}"],
     ("aws", "role_name"): ["ops", "arn:aws:iam::123456789012:role/sre"],
     ("gateway", "description"): ["tools", "it's: ours # really", 'say "hi"', "é ü ✓", "-", "~x", "null"],
     ("deployment", "instance_type"): ["t3.xlarge", "m6i.2xlarge"],
-    ("deployment", "volume_gb"): ["50", "200"],
+    ("deployment", "volume_gb"): ["50", "200", "${SIZE:-60}"],
     ("deployment", "ssh_cidrs"): [["203.0.113.0/24"], ["192.0.2.0/24", "198.51.100.0/24"], []],
     ("tags", "team"): ["platform", "a b", "17"],
     ("tags", "kubernetes.io/owner"): ["x", "no"],
@@ -43,6 +44,8 @@ FLAT = {
     ("our_own_setting",): ["17", "some words", "x:y"],
     ("another-one",): ["true", "[brackets]"],
 }
+VARIABLES = {"SRE_REGION": ["us-east-1", "eu-west-1"], "SIZE": ["70", "80"], "SRE_AGENT__TLS__SOURCE": ["local_ca"]}
+SECRET = "planted-secret"
 STEP = Step(0, "disk_gb is volume_gb", lambda text: renamed(text, ("deployment", "disk_gb"), "volume_gb"))
 
 
@@ -107,6 +110,22 @@ def _beside(draw: st.DrawFn, written: Written) -> str:
     return "  " + _note(draw, written) if draw(st.integers(0, 2)) == 0 else ""
 
 
+@st.composite
+def dotenvs(draw: st.DrawFn) -> Written:
+    """A .env file with the variables that the texts refer to, one of somebody else's that is secret, and comments everywhere."""
+    written = Written("")
+    values = {"SRE_REGION": draw(st.sampled_from(VARIABLES["SRE_REGION"])), "DB_LOGIN": SECRET}
+    values |= {name: draw(st.sampled_from(VARIABLES[name])) for name in draw(st.lists(st.sampled_from(list(VARIABLES)), unique=True))}
+    lines = []
+    for name in draw(st.permutations(list(values))):
+        quote, export = draw(st.sampled_from(["", "'", '"'])), draw(st.sampled_from(["", "export "]))
+        lines += [*_above(draw, written, ""), f"{export}{name}={quote}{values[name]}{quote}{_beside(draw, written)}"]
+    lines += _above(draw, written, "")
+    written.text = "".join(f"{line}\n" for line in lines)
+    return written
+
+
+variables = st.sampled_from(list(VARIABLES)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(VARIABLES[name])))
 # Lists are drawn twice as often: replacing one is where a comment could go with it.
 edits = st.sampled_from([*VALUES, ("deployment", "ssh_cidrs")]).flatmap(
     lambda path: st.tuples(st.just(path), st.sampled_from(VALUES[path])),
@@ -114,7 +133,9 @@ edits = st.sampled_from([*VALUES, ("deployment", "ssh_cidrs")]).flatmap(
 operations = st.lists(
     st.one_of(
         st.tuples(st.just("edit"), edits),
+        st.tuples(st.just("set_variable"), variables),
         st.tuples(st.sampled_from(["backup", "migrate", "update"]), st.none()),
+        st.tuples(st.just("move"), st.integers(0, 9)),
         st.tuples(st.just("restore"), st.tuples(st.integers(0, 9), st.sampled_from(["mine", "theirs"]))),
     ),
     min_size=3,
@@ -144,6 +165,7 @@ class User:
 
     path: Path
     written: Written
+    dotenv: Written
     backups: list[Kept] = field(default_factory=list)
 
     def now(self) -> Original:
@@ -156,6 +178,19 @@ class User:
         assert isinstance(config, Config), config
         return config
 
+    def dotenv_now(self) -> Original:
+        original = file.read_if_there(self.path.parent / ".env")
+        assert isinstance(original, Original), original
+        return original
+
+    def set_variable(self, argument: tuple[str, str]) -> None:
+        """The user changes a variable by hand, or adds it."""
+        name, value = argument
+        before = self.dotenv_now()
+        pattern = rf"(?m)^((?:export )?{name}=)['\"]?[^'\"\s]*['\"]?"
+        text, found = re.subn(pattern, rf"\g<1>{value}", before.text)
+        file.replace(before, text if found else f"{text}{name}={value}\n")
+
     def edit(self, argument: tuple[tuple[str, ...], object]) -> None:
         before = self.now()
         text = put(before.text, *argument)  # type: ignore[arg-type]
@@ -167,6 +202,7 @@ class User:
 
     def backup(self, argument: None) -> None:
         made = keep.back_up(self.now(), self.path.parent / "none")
+        assert SECRET.encode() not in made.path.read_bytes()
         self.backups.append(Kept(made.path, self.path.read_bytes(), self.config()))
 
     def migrate(self, argument: None) -> None:
@@ -175,10 +211,17 @@ class User:
         assert migrated([], before, lambda difference: "abort").text == before
 
     def update(self, argument: None) -> None:
-        """The file as an earlier version had it, and a new program that has another format."""
-        now = self.now()
-        old = renamed(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb")
-        assert upgraded(old, (STEP,), 1) == now.text
+        """The file as an earlier version wrote it, in its backup too, and a new program that has another format."""
+        now, config = self.now(), self.config()
+        file.replace(now, renamed(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
+        old = self.now()
+        made = keep.back_up(old, self.path.parent / "none")
+        text = upgraded(old.text, (STEP,), 1)
+        assert text == now.text
+        undo = keep.rewrite(old, text, self.path.parent / "none")
+        assert undo
+        assert (undo.archive.config, self.config()) == (old.body, config)
+        self.backups.append(Kept(made.path, self.path.read_bytes(), config))
 
     def restore(self, argument: tuple[int, str]) -> None:
         number, choice = argument
@@ -186,37 +229,60 @@ class User:
             return
         kept, before = self.backups[number % len(self.backups)], self.now()
         archive = keep.opened(kept.path)
-        prepared = restore.prepare(archive, before, environ={})  # type: ignore[arg-type]
+        dotenv = self.dotenv_now()
+        prepared = restore.prepare(archive, before, dotenv, environ={}, steps=(STEP,))  # type: ignore[arg-type]
         assert isinstance(prepared, restore.Restoration), prepared
-        undo = keep.rewrite(before, restore.decided(prepared, lambda difference: choice), self.path.parent / "none")  # type: ignore[arg-type, return-value]
+        undo = restore.apply(prepared, restore.decide(prepared, lambda difference: choice), self.path.parent / "none")  # type: ignore[arg-type, return-value]
         assert undo
+        assert [line for line in dotenv.text.splitlines() if line not in self.dotenv_now().text] == []
         assert undo.archive.config == before.body
         if choice == "theirs":
             assert (self.path.read_bytes(), self.config()) == (kept.body, kept.config)
         else:
             assert self.path.read_bytes() == before.body
 
+    def move(self, number: int) -> None:
+        """A backup alone makes the same configuration in an empty folder of another machine."""
+        kept = self.backups[number % len(self.backups)]
+        with tempfile.TemporaryDirectory() as place:
+            there = User(Path(place) / "config.yaml", self.written, self.dotenv)
+            archive = keep.opened(kept.path)
+            none = Original(there.path, None)
+            prepared = restore.prepare(archive, none, there.dotenv_now(), environ={}, steps=(STEP,))  # type: ignore[arg-type]
+            assert isinstance(prepared, restore.Restoration), prepared
+            restore.apply(prepared, restore.decide(prepared, lambda difference: "abort"), there.path.parent / "none")
+            assert (there.path.read_bytes(), there.config()) == (kept.body, kept.config)
+            dotenv = there.dotenv_now().text
+            assert [note for note in self.dotenv.comments if note not in dotenv] == []
+            assert (SECRET not in dotenv, "DB_LOGIN" in dotenv) == (True, True)
+
 
 @pytest.mark.property(6)
-@given(texts(VALUES, ("version: 1", "mode: local")), operations)
-def test_nothing_is_lost_by_editing_migrating_updating_or_restoring(written: Written, sequence: list[tuple[str, object]]) -> None:
+@given(texts(VALUES, ("version: 1", "mode: local")), dotenvs(), operations)
+def test_nothing_is_lost_by_editing_migrating_updating_or_restoring(
+    written: Written, dotenv: Written, sequence: list[tuple[str, object]]
+) -> None:
     """**Feature: aws-ec2-production-deployment, Property 6: Configuration Management**
 
     For any deployment update or backup operation, the system should preserve existing configurations, migrate to new formats when
     needed, and handle conflicts with clear resolution options.
 
-    For any configuration and any sequence of edit, migrate, backup, update and restore: no user value or comment is lost,
-    what is overwritten is in a backup, and restoring yields the same validated configuration.
+    Here: for any configuration with a .env file, and any sequence of edit, migrate, backup, update, restore and move to another
+    machine: no user value or comment is lost, what is overwritten is kept, and restoring yields the same validated configuration.
     """
     with tempfile.TemporaryDirectory() as place:
-        user = User(Path(place) / "config.yaml", written)
+        user = User(Path(place) / "config.yaml", written, dotenv)
         user.path.write_bytes(written.text.encode())
+        (user.path.parent / ".env").write_text(dotenv.text)
         user.backup(None)
         for name, argument in sequence:
             getattr(user, name)(argument)
             assert user.config()
             text = user.now().text
             assert [note for note in written.comments if note not in text] == []
+            text = user.dotenv_now().text
+            assert [note for note in dotenv.comments if note not in text] == []
+            assert SECRET in text
 
 
 @pytest.mark.property(6)
@@ -227,7 +293,7 @@ def test_nothing_is_lost_by_leaving_the_old_format(written: Written) -> None:
     For any deployment update or backup operation, the system should preserve existing configurations, migrate to new formats when
     needed, and handle conflicts with clear resolution options.
 
-    For any file of the flat format: every value, unknown ones included, and every comment is in the new file, and the known
+    Here: for any file of the flat format, every value, unknown ones included, and every comment is in the new file, and the known
     ones are what the loader reads.
     """
     with tempfile.TemporaryDirectory() as place:

@@ -14,13 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sre_agent_deploy.config.environment import read_dotenv
 from sre_core.problem import Problem
+from sre_core.redaction import HIDDEN
 
 SCHEMA = 1
 LARGEST = 1024 * 1024
 MANIFEST = "manifest.json"
 ENVIRONMENT = "environment.json"
 STATE = "state.json"
+DOTENV = "dotenv"
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say: backups carry none
 
 
@@ -31,9 +34,17 @@ class Archive:
     config_name: str
     config: bytes
     environment: tuple[str, ...] = ()
-    """The names in the .env file beside the configuration; their values stay where they are."""
+    """The names in the .env file beside the configuration."""
+    dotenv: str = ""
+    """That file, with the values of its settings only; a backup of an earlier version has none of it."""
     state: Mapping[str, Any] | None = None
     hidden: tuple[str, ...] = ()
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """The variables whose values are not in this backup, because they may be secrets."""
+        values = read_dotenv(self.dotenv)[0]
+        return tuple(name for name in self.environment if values.get(name, HIDDEN) == HIDDEN)
 
 
 def packed(archive: Archive) -> bytes:
@@ -41,6 +52,8 @@ def packed(archive: Archive) -> bytes:
     parts = {archive.config_name: archive.config, ENVIRONMENT: _json({"names": list(archive.environment)})}
     if archive.state is not None:
         parts[STATE] = _json(archive.state)
+    if archive.dotenv:
+        parts[DOTENV] = archive.dotenv.encode()
     files = {name: {"sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)} for name, body in parts.items()}
     manifest = {
         "schema": SCHEMA,
@@ -88,6 +101,7 @@ def _checked(manifest: Mapping[str, Any], parts: Mapping[str, bytes], *, doubled
         config_name=str(manifest["config"]),
         config=parts[manifest["config"]],
         environment=tuple(map(str, json.loads(parts[ENVIRONMENT])["names"])),
+        dotenv=parts.get(DOTENV, b"").decode(),
         state=json.loads(parts[STATE]) if STATE in parts else None,
         hidden=tuple(map(str, manifest["hidden"])),
     )

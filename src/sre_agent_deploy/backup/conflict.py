@@ -28,6 +28,8 @@ class Difference:
 
     @property
     def name(self) -> str:
+        if self.field[:1] == (".env",):
+            return f"{self.field[1]} in .env"
         return redact_line(dotted(self.field)) if self.field else "comments, order and formatting"
 
     def shown(self) -> tuple[str, str]:

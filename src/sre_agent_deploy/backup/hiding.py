@@ -1,4 +1,4 @@
-"""A configuration's text without the secrets that somebody left in it, so that it can leave this machine (pure)."""
+"""Hide the secrets that were written into a configuration, so that a backup can leave this machine (pure)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import Malformed, Span, parse, spans
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.edit.text import comments, readable
-from sre_core.redaction import CERTAIN_SECRET, HIDDEN, POSSIBLE_SECRET, is_secret_name, redact_line
+from sre_core.redaction import CERTAIN_SECRET, HIDDEN, NOTED_SECRET, POSSIBLE_SECRET, is_secret_name, redact_line
 
-# `# password: hunter2` is a secret; `# the token: rotate it monthly` is a sentence.
-_NOTED = re.compile(
-    r"(?P<key>(secret|passw(or)?d|passphrase|token|api[-_]?key|private[-_]?key|access[-_]?key)s?[\"']?\s*[:=]\s*)(?P<value>\S+)\s*$",
-    re.IGNORECASE,
-)
 _HEX = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -59,7 +54,7 @@ def _secrets(text: str) -> Iterator[tuple[Span, str]]:
             yield piece.key, redact_line(name)
     for span in comments(text, pieces):
         line = text.count("\n", 0, span.start) + 1
-        yield from ((inner, f"a comment in line {line}") for inner in _in_comment(text[span.start : span.end], span.start))
+        yield from ((inner, f"a comment in line {line}") for inner in secrets_in_comment(text[span.start : span.end], span.start))
 
 
 def _is_secret(path: FieldPath, written: str) -> bool:
@@ -73,8 +68,9 @@ def _is_secret(path: FieldPath, written: str) -> bool:
     return named or (stranger and bool(POSSIBLE_SECRET.search(written)))
 
 
-def _in_comment(comment: str, start: int) -> Iterator[Span]:
-    noted = _NOTED.search(comment)
+def secrets_in_comment(comment: str, start: int) -> Iterator[Span]:
+    """Find what may be a secret in a comment that begins at `start` in its text."""
+    noted = NOTED_SECRET.search(comment)
     if noted and not SecretReference.parse(noted["value"]):
         yield Span(start + noted.start("value"), start + noted.end("value"))
         comment = comment[: noted.start("value")]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.backup.archive import LARGEST, Archive, damaged, packed, unpacked
+from sre_agent_deploy.backup.dotenv import hide_in_dotenv
 from sre_agent_deploy.backup.hiding import hidden
-from sre_agent_deploy.config.environment import read_dotenv
+from sre_agent_deploy.config.environment import read_dotenv, setting_names
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
@@ -33,10 +34,12 @@ def collected(original: Original, state_file: Path) -> Archive:
     """Everything that a backup of this configuration holds."""
     safe = hidden(original.text)
     body = original.body or b""
+    dotenv = _dotenv_beside(original.path)
     return Archive(
         config_name=original.path.name,
         config=safe.text.encode() if safe.where else body,
-        environment=_names(original.path.parent / ".env"),
+        environment=tuple(sorted(read_dotenv(dotenv)[0])),
+        dotenv=hide_in_dotenv(dotenv, set(setting_names(original.text, dotenv))).text,
         state=_summary(state_file),
         hidden=safe.where,
     )
@@ -93,9 +96,11 @@ def _save(path: Path, body: bytes) -> None:
         raise Refused(problem_behind(error) or _not_made(path, error)) from error
 
 
-def _names(dotenv: Path) -> tuple[str, ...]:
-    text = read_text(dotenv) if dotenv.is_file() else ""
-    return () if isinstance(text, Problem) else tuple(sorted(read_dotenv(text)[0]))
+def _dotenv_beside(config: Path) -> str:
+    """The text of the .env file beside a configuration; one that can't be read is no reason to have no backup."""
+    path = config.parent / ".env"
+    text = read_text(path) if path.is_file() else ""
+    return "" if isinstance(text, Problem) else text
 
 
 def _summary(state_file: Path) -> dict[str, Any] | None:

@@ -3,62 +3,86 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.backup.archive import Archive
 from sre_agent_deploy.backup.conflict import LAYOUT, Chooser, Difference, differences
+from sre_agent_deploy.backup.dotenv import IN_DOTENV, compare_dotenv, merge_dotenv
 from sre_agent_deploy.backup.hiding import revealed
+from sre_agent_deploy.backup.keep import Kept, rewrite
+from sre_agent_deploy.config.environment import read_dotenv, setting_names
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.parse import Malformed
+from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
 from sre_agent_deploy.edit.put import put
 from sre_agent_deploy.edit.text import meaning
-from sre_agent_deploy.migrate.upgrade import upgraded
+from sre_agent_deploy.migrate.upgrade import STEPS, Step, upgraded
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """What a backup would change. `differences` is empty where the file is as in the backup, or where there is no file."""
+    """The changes that a backup would make. `differences` is empty where nothing that is there would change."""
 
     original: Original
     theirs: str
+    dotenv: Original
+    their_dotenv: str
     differences: tuple[Difference, ...]
 
     def diff(self) -> str:
-        """The change as a unified diff, without secrets."""
+        """The change of the configuration as a unified diff, without secrets."""
         mine = [redact_line(line) for line in self.original.text.splitlines()]
         theirs = [redact_line(line) for line in self.theirs.splitlines()]
         name = self.original.path.name
         return "\n".join(difflib.unified_diff(mine, theirs, f"{name} (now)", f"{name} (backup)", lineterm=""))
 
 
-def prepare(archive: Archive, original: Original, *, environ: Mapping[str, str]) -> Restoration | tuple[Problem, ...]:
-    """What restoring would do, or every reason why this backup must not be restored."""
-    theirs = upgraded(archive.config.decode("utf-8-sig"))
+@dataclass(frozen=True)
+class Restored:
+    """The texts to write: the configuration, and the .env file beside it."""
+
+    config: str
+    dotenv: str
+
+
+def prepare(
+    archive: Archive, original: Original, dotenv: Original, *, environ: Mapping[str, str], steps: Iterable[Step] = STEPS
+) -> Restoration | tuple[Problem, ...]:
+    """Compare a backup with what is there, or list every reason why it must not be restored."""
+    theirs = upgraded(archive.config.decode("utf-8-sig"), steps)
     if isinstance(theirs, Problem):
         return (theirs,)
     theirs = revealed(theirs, original.text)
-    faults = invalid(original.path, theirs, environ)
+    merged = merge_dotenv(dotenv.text, archive.dotenv, add=set(setting_names(theirs, archive.dotenv)), take=read_dotenv(archive.dotenv)[0])
+    faults = find_faults(original.path, theirs, environ, dotenv=merged)
     if faults:
         return (_refused(original.path), *faults)
-    return Restoration(original, theirs, _differences(original, theirs))
+    differences = (*_differences(original, theirs), *compare_dotenv(dotenv.text, archive.dotenv))
+    return Restoration(original, theirs, dotenv, archive.dotenv, differences)
 
 
-def decided(restoration: Restoration, choose: Chooser) -> str:
-    """The text to write, after each difference was decided. Raises Refused where one was not, or they don't fit together."""
-    if not restoration.differences:
-        return restoration.theirs
+def decide(restoration: Restoration, choose: Chooser) -> Restored:
+    """Choose a value for each difference. Raise Refused where one is not decided, or where they don't fit together."""
     taken = []
     for difference in restoration.differences:
         choice = choose(difference)
         if choice == "abort":
             raise Refused(aborted(restoration.original.path))
         taken += [difference] if choice == "theirs" else []
-    if len(taken) == len(restoration.differences):
+    config = _decide_config(restoration, [each for each in taken if each.field[:1] != (IN_DOTENV,)])
+    variables = {each.field[1] for each in taken if each.field[:1] == (IN_DOTENV,)}
+    names = set(setting_names(config, restoration.their_dotenv))
+    return Restored(config, merge_dotenv(restoration.dotenv.text, restoration.their_dotenv, add=names, take=variables))
+
+
+def _decide_config(restoration: Restoration, taken: list[Difference]) -> str:
+    open_ones = [each for each in restoration.differences if each.field[:1] != (IN_DOTENV,)]
+    if len(taken) == len(open_ones):
         return restoration.theirs
     text = restoration.original.text
     for difference in taken:
@@ -70,9 +94,16 @@ def decided(restoration: Restoration, choose: Chooser) -> str:
     return text
 
 
-def invalid(path: Path, text: str, environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Every fault that a configuration of this text would have in this place."""
-    loaded = load_text(path, text.replace("\r\n", "\n"), environ=environ, mode=None)
+def apply(restoration: Restoration, restored: Restored, state_file: Path) -> Kept | None:
+    """Write what was decided, after a backup of what it was; None where nothing was there to be lost."""
+    if restored.dotenv != restoration.dotenv.text:
+        file.replace(restoration.dotenv, restored.dotenv, new_mode=0o600)
+    return rewrite(restoration.original, restored.config, state_file)
+
+
+def find_faults(path: Path, text: str, environ: Mapping[str, str], *, dotenv: str | None = None) -> tuple[Problem, ...]:
+    """Find every fault that a configuration of this text would have at `path`; `dotenv` stands for the .env file beside it."""
+    loaded = load_text(path, text.replace("\r\n", "\n"), environ=environ, mode=None, dotenv=dotenv)
     return loaded if isinstance(loaded, tuple) else ()
 
 
@@ -96,7 +127,7 @@ def _refused(path: Path) -> Problem:
 
 
 def aborted(path: Path) -> Problem:
-    """The problem of a conflict that somebody chose not to decide."""
+    """The problem of a conflict that the user chose not to decide."""
     return Problem(
         code="CONFLICT-ABORTED",
         what=f"{path} is as it was.",

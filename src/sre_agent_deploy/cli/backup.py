@@ -39,7 +39,7 @@ def backup(config_file: Path | None, state_file: Path | None, output: Path | Non
         raise Refused(original)
     kept = keep.back_up(original, state_file or STATE, to=output)
     if as_json:
-        parts = {"hidden": kept.archive.hidden, "environment_names": kept.archive.environment}
+        parts = {"hidden": kept.archive.hidden, "environment_names": kept.archive.environment, "withheld": kept.archive.withheld}
         click.echo(json.dumps({"backup": str(kept.path), "sha256": kept.sha256, **parts}))
     else:
         _show_kept(kept)
@@ -49,8 +49,8 @@ def _show_kept(kept: Kept) -> None:
     click.echo(f"Backup: {kept.path}\nSHA-256: {kept.sha256}")
     for where in kept.archive.hidden:
         click.secho(f"Left out, because it is a secret: {where}", fg="yellow")
-    if kept.archive.environment:
-        click.echo(f"Of .env, only the names are in it: {', '.join(kept.archive.environment)}")
+    if kept.archive.withheld:
+        click.secho(f"Left out of .env, because they may be secrets: {', '.join(kept.archive.withheld)}", fg="yellow")
     click.echo(f"\nNext: sre-agent-deploy restore {kept.path} --dry-run")
 
 
@@ -84,27 +84,32 @@ def restore(
     original = read_if_there(config_file or CONFIG)
     if isinstance(original, Problem):
         raise Refused(original)
-    prepared = restoring.prepare(archive, original, environ=os.environ)
+    dotenv = read_if_there(original.path.parent / ".env")
+    if isinstance(dotenv, Problem):
+        raise Refused(dotenv)
+    prepared = restoring.prepare(archive, original, dotenv, environ=os.environ)
     if isinstance(prepared, tuple):
         raise Refused(*prepared)
     _show_differences(prepared, archive, as_json=as_json)
     if dry_run:
         return
-    text = restoring.decided(prepared, choose_by(conflict))
-    faults = restoring.invalid(original.path, text, os.environ)
+    decided = restoring.decide(prepared, choose_by(conflict))
+    faults = restoring.find_faults(original.path, decided.config, os.environ, dotenv=decided.dotenv)
     if faults:
         raise Refused(*faults)
-    if text == original.text and original.body is not None:
+    if (decided.config, decided.dotenv) == (original.text, dotenv.text) and original.body is not None:
         _say({"restored": False, "config": str(original.path)}, f"{original.path} stays as it is.", as_json)
         return
-    kept = keep.rewrite(original, text, state_file or STATE)
+    kept = restoring.apply(prepared, decided, state_file or STATE)
     before = {"backup_of_before": str(kept.path)} if kept else {}
     said = f"{original.path} is restored." + (f" What it was before: {kept.path}" if kept else "")
     _say({"restored": True, "config": str(original.path), **before}, said, as_json)
 
 
 def _show_differences(prepared: Restoration, archive: Archive, *, as_json: bool) -> None:
-    missing = _missing_names(prepared.original.path, archive.environment)
+    from sre_agent_deploy.config.environment import read_dotenv
+
+    missing = [name for name in archive.withheld if name not in os.environ and name not in read_dotenv(prepared.dotenv.text)[0]]
     if as_json:
         fields = [{"field": each.name, "mine": each.shown()[0], "theirs": each.shown()[1]} for each in prepared.differences]
         click.echo(json.dumps({"valid": True, "differences": fields, "diff": prepared.diff(), "environment_missing": missing}))
@@ -115,17 +120,6 @@ def _show_differences(prepared: Restoration, archive: Archive, *, as_json: bool)
         click.echo(f"\n{prepared.diff()}\n")
     for name in missing:
         click.secho(f"{name} was set in .env then, and is not now; its value is in no backup.", fg="yellow")
-
-
-def _missing_names(config: Path, names: tuple[str, ...]) -> list[str]:
-    """The variables of the .env file of then that are neither in that of now nor in the environment."""
-    from sre_agent_deploy.config.environment import read_dotenv
-    from sre_agent_deploy.config.read_text import read_text
-
-    dotenv = config.parent / ".env"
-    text = read_text(dotenv) if dotenv.is_file() else ""
-    known = {} if isinstance(text, Problem) else read_dotenv(text)[0]
-    return [name for name in names if name not in known and name not in os.environ]
 
 
 def _say(event: dict[str, object], line: str, as_json: bool) -> None:

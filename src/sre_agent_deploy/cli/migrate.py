@@ -25,7 +25,7 @@ from sre_core.problem import Problem, Refused
 def migrate(
     *, paths: tuple[Path, ...], config_file: Path | None, state_file: Path | None, dry_run: bool, conflict: str | None, as_json: bool
 ) -> None:
-    from sre_agent_deploy.backup.restore import invalid
+    from sre_agent_deploy.backup.restore import find_faults
     from sre_agent_deploy.edit.file import read_if_there
     from sre_agent_deploy.migrate import plan
     from sre_agent_deploy.migrate.files import read_old, replaced
@@ -46,7 +46,7 @@ def migrate(
         click.echo(json.dumps({"migrated": False, "config": str(target)}) if as_json else f"{target} is current: nothing to migrate.")
         return
     written = None if dry_run else replaced(original, result.text, state_file or STATE)
-    needed = invalid(target, result.text, os.environ)
+    needed = find_faults(target, result.text, os.environ)
     if as_json:
         click.echo(json.dumps({"migrated": not dry_run, "config": str(target), "kept": written or [], **result.to_json(needed)}))
         return

@@ -21,7 +21,7 @@ from sre_core.problem import Problem, Refused
 @json_option
 def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
-    from sre_agent_deploy.backup.restore import invalid
+    from sre_agent_deploy.backup.restore import find_faults
     from sre_agent_deploy.edit.file import read
     from sre_core.redaction import redact_line
 
@@ -29,8 +29,8 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
     if isinstance(original, Problem):
         raise Refused(original)
     text = _put_all(original.text, words)
-    before = {(fault.code, fault.what) for fault in invalid(original.path, original.text, os.environ)}
-    after = invalid(original.path, text, os.environ)
+    before = {(fault.code, fault.what) for fault in find_faults(original.path, original.text, os.environ)}
+    after = find_faults(original.path, text, os.environ)
     # A file with two faults can be corrected one setting at a time; a new fault is never written.
     if new := tuple(fault for fault in after if (fault.code, fault.what) not in before):
         raise Refused(*new)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from collections.abc import Mapping as Environ
 from dataclasses import dataclass, field, replace
 
-from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree
+from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree, walk
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
 from sre_agent_deploy.config.nearest import nearest
 from sre_agent_deploy.config.parse import Malformed, parse
+from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_core.redaction import is_secret_name
 
 # `$${` is a literal `${`. An opening without a proper end is a fault, so it is matched too.
@@ -78,6 +80,45 @@ def _malformed(path: FieldPath, mark: Mark) -> Fault:
     )
 
 
+@dataclass(frozen=True)
+class Reference:
+    """An environment variable that the configuration names: `${NAME}`, `${NAME:-default}` or `env:NAME`."""
+
+    name: str
+    where: str
+    has_default: bool = False
+    is_secret: bool = False
+
+
+def find_references(tree: Tree) -> Iterator[Reference]:
+    """Find the variables that a configuration names, each once, in its order."""
+    found: set[str] = set()
+    for path, node in walk(tree):
+        for reference in _references_in(dotted(path), node) if isinstance(node, Scalar) else ():
+            if reference.name not in found:
+                found.add(reference.name)
+                yield reference
+
+
+def _references_in(where: str, scalar: Scalar) -> Iterator[Reference]:
+    if is_secret_name(where):
+        secret = SecretReference.parse(scalar.text)
+        if secret and secret.store == "env":
+            yield Reference(secret.name, where, is_secret=True)
+        return
+    for match in _REFERENCE.finditer(scalar.text):
+        if match["name"]:
+            yield Reference(match["name"], where, has_default=match["default"] is not None)
+
+
+def setting_names(text: str, dotenv: str) -> Iterator[str]:
+    """Name the variables that hold settings and no secret: those that a configuration refers to, and overrides."""
+    tree = parse(text)
+    if not isinstance(tree, Malformed):
+        yield from (reference.name for reference in find_references(tree) if not reference.is_secret)
+    yield from (name for name in read_dotenv(dotenv)[0] if name.startswith(PREFIX))
+
+
 PREFIX = "SRE_AGENT__"
 NOWHERE = Mark(1, 1)
 
@@ -135,6 +176,13 @@ def read_dotenv(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
         else:
             faults.append(_malformed_line(number))
     return variables, tuple(faults)
+
+
+def comment_beside(line: str) -> str:
+    """Return the comment behind a value in a .env file: the longest end of the line without which it says the same."""
+    meaning = read_dotenv(line)
+    starts = (found.start() for found in re.finditer(r"\s#", line))
+    return next((line[start:].strip() for start in starts if read_dotenv(line[:start]) == meaning), "")
 
 
 def _unquoted(value: str) -> str:

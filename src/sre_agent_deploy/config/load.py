@@ -26,14 +26,16 @@ def load(path: Path, *, environ: Mapping[str, str], mode: Mode | None) -> Config
     return (text,) if isinstance(text, Problem) else load_text(path, text, environ=environ, mode=mode)
 
 
-def load_text(path: Path, text: str, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:
-    """What `load` would say if `text` stood in `path`."""
+def load_text(
+    path: Path, text: str, *, environ: Mapping[str, str], mode: Mode | None, dotenv: str | None = None
+) -> Config | tuple[Problem, ...]:
+    """Load as if `text` were in `path`, and `dotenv`, if it is given, in the .env file beside it."""
     page = Page(str(path), text)
     tree = read_tree(path, text)
     if isinstance(tree, Fault):
         return (page.problem(tree),)
-    dotenv, malformed = _dotenv(path.parent / ".env")
-    known = {**dotenv, **environ}
+    variables, malformed = _dotenv(path.parent / ".env", dotenv)
+    known = {**variables, **environ}
     judged = judge(overridden(tree, known), environ=known, mode=mode)
     problems = (*malformed, *page.problems(judged.tree, judged.faults))
     return problems or judged.config
@@ -101,11 +103,10 @@ def _no_sections(mark: Mark) -> Fault:
     )
 
 
-def _dotenv(path: Path) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """The variables of the .env file beside the configuration, if there is one."""
-    if not path.is_file():
-        return {}, ()
-    text = read_text(path)
+def _dotenv(path: Path, text: str | Problem | None) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The variables of the .env file beside the configuration, or of `text` in its place."""
+    if text is None:
+        text = read_text(path) if path.is_file() else ""
     if isinstance(text, Problem):
         return {}, (text,)
     variables, faults = read_dotenv(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree
@@ -34,8 +35,10 @@ class _Stop(Exception):
         self.malformed = Malformed(says, mark, mark)
 
 
+# A command reads the same text several times: to check it, to find a value's place, to compare it. Parsing is the slowest part of that.
+@lru_cache(maxsize=64)
 def parse(text: str) -> Tree | Malformed:
-    """The tree of a YAML 1.2 text, or the first place that can't be read. JSON is YAML too."""
+    """Parse a YAML 1.2 text into a tree, or return the first place that can't be read. JSON is YAML too."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -121,6 +124,7 @@ class Piece:
     quote: str = ""
 
 
+@lru_cache(maxsize=64)
 def spans(text: str) -> tuple[Piece, ...]:
     """Every value of a text that `parse` accepts, in the order of the text; the root, if there is one, comes first."""
     from ruamel.yaml import YAML

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.config.document import Mapping as Document
-from sre_agent_deploy.config.document import Scalar, Tree, plain, walk
-from sre_agent_deploy.config.environment import Expansion, overridden, read_dotenv
+from sre_agent_deploy.config.document import Tree, plain, walk
+from sre_agent_deploy.config.environment import Expansion, find_references, overridden, read_dotenv
 from sre_agent_deploy.config.fault import Mode, dotted
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.regions import is_plausible_region
-from sre_agent_deploy.config.secret_reference import SecretReference
-from sre_agent_deploy.doctor.model import ConfigSeen, Reference
+from sre_agent_deploy.doctor.model import ConfigSeen
 from sre_core.problem import Problem
-from sre_core.redaction import is_secret_name
-
-_REFERENCE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ def read(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
     tree = _tree(path)
     values = _values(tree, {**dotenv, **environ})
     region = values.get("aws.region", usual)
-    seen = ConfigSeen(str(path), True, problems, tuple(_references(tree)) if tree else (), values.get("aws.account_id", ""))
+    seen = ConfigSeen(str(path), True, problems, tuple(find_references(tree)) if tree else (), values.get("aws.account_id", ""))
     named: Mode = "local" if values.get("mode") == "local" else "production"
     return Reading(seen, dotenv, mode or named, region if is_plausible_region(region) else "us-east-1")
 
@@ -66,23 +61,3 @@ def _values(tree: Tree | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Each field that is a text, by its dotted name, with what the environment puts into it."""
     expanded = Expansion(environ).of(overridden(tree, environ)) if isinstance(tree, Document) else None
     return {dotted(path): text for path, node in walk(expanded) if isinstance(text := plain(node), str)} if expanded else {}
-
-
-def _references(tree: Tree) -> Iterator[Reference]:
-    """The variables that the file names, each once, in its order."""
-    seen: set[str] = set()
-    for path, node in walk(tree):
-        for reference in _in(dotted(path), node) if isinstance(node, Scalar) else ():
-            if reference.name not in seen:
-                seen.add(reference.name)
-                yield reference
-
-
-def _in(where: str, scalar: Scalar) -> Iterator[Reference]:
-    if is_secret_name(where):
-        secret = SecretReference.parse(scalar.text)
-        if secret and secret.store == "env":
-            yield Reference(secret.name, where, is_secret=True)
-        return
-    for name, default in _REFERENCE.findall(scalar.text):
-        yield Reference(name, where, has_default=bool(default))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.environment import PREFIX
+from sre_agent_deploy.config.environment import PREFIX, Reference
 from sre_agent_deploy.config.fault import Fault
 from sre_agent_deploy.config.nearest import nearest
 from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
-from sre_agent_deploy.doctor.model import Finding, Reference, Seen, Status
+from sre_agent_deploy.doctor.model import Finding, Seen, Status
 from sre_agent_deploy.doctor.variables import VARIABLES, Variable
 from sre_agent_deploy.interactive.question import questions
 from sre_core.problem import Problem

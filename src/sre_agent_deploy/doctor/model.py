@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sre_agent_deploy.config.environment import Reference
 from sre_agent_deploy.config.fault import Mode
 from sre_core.problem import Problem
 
@@ -41,16 +42,6 @@ class Finding:
         if self.problem:
             parts["problem"] = self.problem.to_json()
         return parts
-
-
-@dataclass(frozen=True)
-class Reference:
-    """An environment variable that the configuration names: `${NAME}`, `${NAME:-default}` or `env:NAME`."""
-
-    name: str
-    where: str
-    has_default: bool = False
-    is_secret: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,22 +35,22 @@ def read_if_there(path: Path) -> Original | Problem:
     return read(path) if path.exists() else Original(path, None)
 
 
-def replace(original: Original, text: str) -> None:
-    """Put `text` into the file, durably and at once; its permissions and a link to it stay.
+def replace(original: Original, text: str, *, new_mode: int | None = None) -> None:
+    """Put `text` into the file, durably and at once. Its permissions and a link to it stay; a new file gets `new_mode`.
 
-    Raises Refused where that fails, or where somebody else changed the file meanwhile; it is then as it was.
+    Raise Refused where that fails, or where another process changed the file meanwhile; it is then as it was.
     """
     path = original.path.resolve()
     mark = BOM_UTF8 if (original.body or b"").startswith(BOM_UTF8) else b""
     try:
-        _write(path, mark + text.encode(), original)
+        _write(path, mark + text.encode(), original, new_mode if original.body is None else None)
     except OSError as error:
         raise Refused(_not_written(original.path, error)) from error
 
 
-def _write(path: Path, body: bytes, original: Original) -> None:
+def _write(path: Path, body: bytes, original: Original, mode: int | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file.replacing(path) as file:
+    with atomic_file.replacing(path, mode=mode) as file:
         file.write(body)
         if (path.read_bytes() if path.exists() else None) != original.body:
             raise Refused(_changed(original.path))

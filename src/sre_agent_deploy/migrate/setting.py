@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.document import Entry, Mapping, Plain, plain
-from sre_agent_deploy.config.environment import read_dotenv
+from sre_agent_deploy.config.environment import comment_beside, read_dotenv
 from sre_agent_deploy.config.parse import Malformed, Piece, parse, spans
 from sre_agent_deploy.edit.text import comments, readable
 from sre_core.problem import Problem, Where
@@ -67,16 +66,10 @@ def of_dotenv(source: str, text: str) -> OldFile | Problem:
         if faults:
             return unreadable(source, number, faults[0].why)
         ((name, value),) = variables.items()
-        beside = _behind(line, variables)
+        beside = comment_beside(line)
         settings.append(Setting(source=source, name=name, value=value, above=tuple(above), beside=beside, written=line.strip()))
         above = []
     return OldFile(source, tuple(settings), tuple(above))
-
-
-def _behind(line: str, variables: dict[str, str]) -> str:
-    """The comment behind a value: the longest end of the line without which the line says the same."""
-    starts = (found.start() for found in re.finditer(r"\s#", line))
-    return next((line[start:].strip() for start in starts if read_dotenv(line[:start]) == (variables, ())), "")
 
 
 def _setting(source: str, entry: Entry, piece: Piece, written: str, notes: tuple[list[str], str]) -> Setting:

@@ -124,6 +124,65 @@ def test_a_backup_that_is_not_valid_here(folder: Folder) -> None:
     assert folder.config.read_text() == LOCAL
 
 
+ENV = """\
+# of our team
+AWS_ACCOUNT_ID=123456789012   # shared
+export SRE_DOMAIN_NAME='sre.example.org'
+SRE_AGENT__DEPLOYMENT__VOLUME_GB=80
+# password: planted-in-a-comment
+COGNITO_CLIENT_SECRET=planted
+OTHER=planted-too
+"""
+
+
+def template_backed_up(folder: Folder) -> str:
+    """The template as `init` writes it, with the .env file that its fields refer to, in a backup; then all of it is gone."""
+    assert folder.run("init").code == 0
+    folder.write(".env", ENV)
+    told = folder.run("backup", "--json")
+    assert told.code == 0, told.text
+    document = json.loads(told.out)
+    assert document["hidden"] == []
+    return str(document["backup"])
+
+
+def test_a_template_and_its_env_file_are_restored_elsewhere(folder: Folder) -> None:
+    """The template comes back byte for byte, .env with every setting and comment; what may be a secret is named and left out."""
+    backup = template_backed_up(folder)
+    template = folder.config.read_bytes()
+    folder.config.unlink()
+    (folder.path / ".env").unlink()
+    told = folder.run("restore", backup)
+    assert told.code == 0, told.text
+    assert folder.config.read_bytes() == template
+    assert folder.run("validate").code == 0
+    restored = (folder.path / ".env").read_text()
+    assert restored.splitlines()[:4] == ENV.splitlines()[:4]
+    assert stat.S_IMODE((folder.path / ".env").stat().st_mode) == 0o600
+    assert "planted" not in restored
+    assert [name for name in ("COGNITO_CLIENT_SECRET", "OTHER") if name not in told.out or f"# {name}=***" not in restored] == []
+    with zipfile.ZipFile(backup) as file:
+        assert not [name for name in file.namelist() if b"planted" in file.read(name)]
+
+
+@pytest.mark.parametrize(("choice", "account"), [("mine", "210987654321"), ("theirs", "123456789012")])
+def test_an_env_file_that_is_there(folder: Folder, choice: str, account: str) -> None:
+    """What it lacks is added, a value that differs is a conflict, and the value that loses stays as a comment."""
+    backup = template_backed_up(folder)
+    mine = "AWS_ACCOUNT_ID=210987654321\nCOGNITO_CLIENT_SECRET=planted\n# mine\n"
+    folder.write(".env", mine)
+    assert "CONFLICT-UNDECIDED" in folder.run("restore", backup).err
+    assert (folder.path / ".env").read_text() == mine
+    told = folder.run("restore", backup, f"--conflict={choice}")
+    assert told.code == 0, told.text
+    restored = (folder.path / ".env").read_text()
+    assert [line for line in mine.splitlines() if line not in restored] == []
+    assert f"\nAWS_ACCOUNT_ID={account}" in f"\n{restored}"
+    assert "export SRE_DOMAIN_NAME='sre.example.org'" in restored
+    assert folder.run("restore", backup, f"--conflict={choice}").code == 0
+    assert (folder.path / ".env").read_text() == restored
+
+
 def test_variables_that_are_missing_now(folder: Folder) -> None:
     """A name that was in .env when the backup was made, and is not now, is told."""
     folder.write(".env", "MINE_OF_THEN=1\n")
