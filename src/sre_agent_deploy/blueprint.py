@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sre_agent_deploy import lifetime
-from sre_agent_deploy.account.facts import AccountFacts, deployment_id
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
-from sre_agent_deploy.later import LaterText, Ref, text, unspelled
+from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
 from sre_agent_deploy.login import declare_client_secrets, declare_login
 from sre_agent_deploy.names import (
     API_KEY,
@@ -38,9 +38,9 @@ from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core import release
 
 
-def blueprint(config: Config, site: AccountFacts) -> Blueprint:
+def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
     """Every resource of this deployment. Its id is the deployment's name in AWS: in tags, names and paths."""
-    id = deployment_id(site.account_id, site.region, config.name)
+    id = facts.deployment_id(config.name)
     return Blueprint(
         id,
         (
@@ -49,15 +49,15 @@ def blueprint(config: Config, site: AccountFacts) -> Blueprint:
             *declare_login(config, id),
             *declare_client_secrets(id),
             credential_provider(config, id),
-            gateway_role(config, site, id),
+            gateway_role(config, facts, id),
             gateway(config, id),
             Item(ElasticIp(name="address")),
-            *certificate(config, site, id),
-            *targets(config, site, id),
-            release_object(config, site, id),
-            *instance_identity(config, site, id),
-            security_group(config, site, id),
-            instance(config, site, id),
+            *certificate(config, facts, id),
+            *targets(config, facts, id),
+            release_object(config, facts, id),
+            *instance_identity(config, facts, id),
+            security_group(config, facts, id),
+            instance(config, facts, id),
             Item(
                 AddressAssociation(
                     name="address_association", allocation_id=address("allocation_id"), instance_id=Ref("instance", "instance_id")
@@ -87,7 +87,7 @@ def backend_key(config: Config, id: str) -> Item:
     )
 
 
-def gateway_role(config: Config, site: AccountFacts, id: str) -> Item:
+def gateway_role(config: Config, facts: AccountFacts, id: str) -> Item:
     chosen = config.aws.role_name.rpartition("/")[2]
     name = f"{id}-gateway"
     return Item(
@@ -96,9 +96,9 @@ def gateway_role(config: Config, site: AccountFacts, id: str) -> Item:
             role_name=chosen or name,
             path=f"/sre-agent/{id}/",
             service="bedrock-agentcore.amazonaws.com",
-            trust_conditions=gateway_trust(site.partition, site.region, site.account_id, gateway_name(config, id)),
+            trust_conditions=gateway_trust(facts.partition, facts.region, facts.account_id, gateway_name(config, id)),
             statements=gateway_role_statements(
-                site.partition, site.region, site.account_id, gateway_name(config, id), api_key(config).secret_arn
+                facts.partition, facts.region, facts.account_id, gateway_name(config, id), api_key(config).secret_arn
             ),
         ),
         named=chosen,
@@ -128,24 +128,24 @@ def gateway(config: Config, id: str) -> Item:
     )
 
 
-def certificate(config: Config, site: AccountFacts, id: str) -> tuple[Item, ...]:
+def certificate(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
     host: LaterText = config.deployment.domain_name or address("public_ip")
-    served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=site.certificate, hosts=(host,))
-    if not site.private_ca:
+    served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=facts.certificate, hosts=(host,))
+    if not facts.private_ca:
         return (Item(served),)
     return (
         Item(served),
-        Item(s3_object(config, id, "private_ca", key="private-ca.pem", body=site.private_ca, content_type="application/x-pem-file")),
+        Item(s3_object(config, id, "private_ca", key="private-ca.pem", body=facts.private_ca, content_type="application/x-pem-file")),
     )
 
 
-def targets(config: Config, site: AccountFacts, id: str) -> tuple[Item, ...]:
+def targets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
     """For each backend its OpenAPI document, with the address it will have, and the gateway target that reads it."""
-    return tuple(item for service in release.backends() for item in target(config, site, id, service))
+    return tuple(item for service in release.backends() for item in target(config, facts, id, service))
 
 
-def target(config: Config, site: AccountFacts, id: str, service: release.Service) -> tuple[Item, Item]:
-    document, name = site.openapi[service.name], f"openapi_{service.name}"
+def target(config: Config, facts: AccountFacts, id: str, service: release.Service) -> tuple[Item, Item]:
+    document, name = facts.openapi[service.name], f"openapi_{service.name}"
     located = text('{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config))
     # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
     key = text("openapi/{host}/" + f"{service.name}.json", host=authority(config))
@@ -159,15 +159,15 @@ def target(config: Config, site: AccountFacts, id: str, service: release.Service
                 description=f"The {service.name} API of {id}",
                 schema_uri=Ref(name, "uri"),
                 provider_arn=Ref("credential_provider", "provider_arn"),
-                ca_uri=Ref("private_ca", "uri") if site.private_ca else "",
+                ca_uri=Ref("private_ca", "uri") if facts.private_ca else "",
             )
         ),
     )
 
 
-def release_object(config: Config, site: AccountFacts, id: str) -> Item:
+def release_object(config: Config, facts: AccountFacts, id: str) -> Item:
     return Item(
-        s3_object(config, id, "release", key=f"releases/{site.release_sha256}.zip", body=site.release, content_type="application/zip")
+        s3_object(config, id, "release", key=f"releases/{facts.release_sha256}.zip", body=facts.release, content_type="application/zip")
     )
 
 
@@ -181,7 +181,7 @@ def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: Later
     )
 
 
-def instance_identity(config: Config, site: AccountFacts, id: str) -> tuple[Item, ...]:
+def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
     path = f"/sre-agent/{id}/"
     role = IamRole(
         name="instance_role",
@@ -189,7 +189,7 @@ def instance_identity(config: Config, site: AccountFacts, id: str) -> tuple[Item
         path=path,
         service="ec2.amazonaws.com",
         statements=assistant_role_statements(prefix(config, id), api_key(config).secret_arn),
-        managed_policies=(f"arn:{site.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
+        managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )
     profile = InstanceProfile(
         name="instance_profile", profile_name=f"{id}-instance", path=path, role_name=Ref("instance_role", "role_name")
@@ -197,30 +197,30 @@ def instance_identity(config: Config, site: AccountFacts, id: str) -> tuple[Item
     return Item(role), Item(profile)
 
 
-def security_group(config: Config, site: AccountFacts, id: str) -> Item:
+def security_group(config: Config, facts: AccountFacts, id: str) -> Item:
     """443 for everyone, 80 for the redirect, the backends' own ports inside the VPC; 22 only for ranges that were named."""
     anyone = "0.0.0.0/0"
     ingress = (
         Ingress(443, anyone, "HTTPS"),
         Ingress(80, anyone, "redirect to HTTPS"),
-        *(Ingress(port, site.vpc_cidr, f"{service.name} inside the VPC") for service in release.backends() if (port := service.port)),
+        *(Ingress(port, facts.vpc_cidr, f"{service.name} inside the VPC") for service in release.backends() if (port := service.port)),
         *(Ingress(22, cidr, "SSH") for cidr in config.deployment.ssh_cidrs),
     )
     description = f"sre-agent {id}: HTTPS in"
-    return Item(SecurityGroup(name="security_group", group_name=id, description=description, vpc_id=site.vpc_id, ingress=ingress))
+    return Item(SecurityGroup(name="security_group", group_name=id, description=description, vpc_id=facts.vpc_id, ingress=ingress))
 
 
-def instance(config: Config, site: AccountFacts, id: str) -> Item:
+def instance(config: Config, facts: AccountFacts, id: str) -> Item:
     status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/status/", bucket=Ref("bucket", "bucket_name"))
     return Item(
         Ec2Instance(
             name="instance",
-            image_id=site.image_id,
+            image_id=facts.image_id,
             instance_type=config.deployment.instance_type,
-            subnet_id=site.subnet_id,
+            subnet_id=facts.subnet_id,
             security_group_id=Ref("security_group", "security_group_id"),
             profile_arn=Ref("instance_profile", "profile_arn"),
-            user_data=unspelled(render_user_data(describe_machine(config, site, id))),
+            user_data=decode_refs(render_user_data(describe_machine(config, facts, id))),
             volume_gb=config.deployment.volume_gb,
             key_name=config.deployment.key_name,
             status_uri=status_uri,

@@ -36,6 +36,10 @@ class Text:
         return "".join(map(str, self.parts))
 
 
+ACCOUNT = "account"
+"""The `of` of values that only an account knows, such as its VPC. Guides and templates have them; a plan never does."""
+PARTITION = Ref(ACCOUNT, "partition")
+
 type Later[T] = T | Ref
 type LaterText = str | Ref | Text
 
@@ -48,13 +52,13 @@ def text(template: str, **values: LaterText) -> LaterText:
     return _joined(parts)
 
 
-def spelled(ref: Ref) -> str:
-    """A Ref as it stands inside a larger document, until `unspelled` finds it again."""
+def encode_ref(ref: Ref) -> str:
+    """Write a Ref as text, for use inside a larger document until `decode_refs` finds it again."""
     return f"⟦{ref.of}.{ref.output}⟧"
 
 
-def unspelled(document: str) -> LaterText:
-    """A document with every spelled Ref turned into a Ref again."""
+def decode_refs(document: str) -> LaterText:
+    """Turn every encoded Ref inside a document into a Ref again."""
     pieces = re.split("⟦([^.⟧]+)[.]([^⟧]+)⟧", document)
     parts: list[str | Ref] = [pieces[0]]
     for of, output, tail in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):

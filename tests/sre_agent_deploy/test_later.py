@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sre_agent_deploy.later import Ref, Text, known, refs, resolve, spelled, text, unspelled
+from sre_agent_deploy.later import Ref, Text, decode_refs, encode_ref, known, refs, resolve, text
 from sre_core.secret import Secret
 
 
@@ -53,8 +53,8 @@ def test_text_is_plain_as_soon_as_it_can_be() -> None:
 
 def test_a_spelled_ref_is_found_again() -> None:
     """A larger document can hold Refs and give them back."""
-    document = f'{{"url": "{spelled(Ref("gateway", "gateway_url"))}", "n": 1}}'
-    assert resolve(unspelled(document), {"gateway": {"gateway_url": "https://g/mcp"}}) == '{"url": "https://g/mcp", "n": 1}'
+    document = f'{{"url": "{encode_ref(Ref("gateway", "gateway_url"))}", "n": 1}}'
+    assert resolve(decode_refs(document), {"gateway": {"gateway_url": "https://g/mcp"}}) == '{"url": "https://g/mcp", "n": 1}'
 
 
 def test_an_open_value_is_never_sent() -> None:

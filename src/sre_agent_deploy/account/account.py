@@ -16,6 +16,7 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build_archive
+from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.progress.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.tls import files, local_ca
@@ -99,6 +100,44 @@ def _look_up(config: Config, place: Account, image_in_use: str) -> AccountFacts:
         certificate=certificate,
         private_ca=private_ca,
     )
+
+
+def describe_account(config: Config) -> AccountFacts:
+    """State what the configuration alone says of its account. What only the account knows is an encoded Ref. Asks nobody.
+
+    Raises Refused where a private certificate authority's certificate can't be read.
+    """
+    archive = build_archive(_recording(config))
+    certificate, private_ca = _named_certificate(config)
+    return AccountFacts(
+        account_id=config.aws.account_id or _unknown("account_id"),
+        region=config.aws.region,
+        partition=encode_ref(PARTITION),
+        vpc_id=config.aws.vpc_id or _unknown("vpc_id"),
+        vpc_cidr=_unknown("vpc_cidr"),
+        subnet_id=config.aws.subnet_id or _unknown("subnet_id"),
+        image_id=config.deployment.ami_id or _unknown("image_id"),
+        release=archive.bytes,
+        release_sha256=archive.sha256,
+        openapi={service.name: _openapi_document(service) for service in release.backends()},
+        certificate=certificate,
+        private_ca=private_ca,
+    )
+
+
+def _unknown(value: str) -> str:
+    return encode_ref(Ref(ACCOUNT, value))
+
+
+def _named_certificate(config: Config) -> tuple[CertificateSource, str]:
+    """Read the certificate's files where they are; else name them: they may be on the machine that deploys."""
+    try:
+        return _certificate_source(config)
+    except Refused:
+        chosen = config.deployment
+        if chosen.ssl_ca_path:
+            raise
+        return files.name_certificate_files(chosen.ssl_cert_path, chosen.ssl_key_path), ""
 
 
 def _certificate_source(config: Config) -> tuple[CertificateSource, str]:

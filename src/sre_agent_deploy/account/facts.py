@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sre_agent_deploy.later import ACCOUNT, Ref, encode_ref
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core.problem import Problem
 
@@ -34,9 +35,10 @@ def other_account(actual: str, wanted: str, *, arn: str = "") -> Problem:
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """What a blueprint must know of the place it is for: looked up, never decided, by `place.py`."""
+    """What a blueprint must know of the account that it is for: looked up, never decided, by `account.py`."""
 
     account_id: str
+    """Twelve digits, or an encoded Ref where no account was asked."""
     region: str
     partition: str
     vpc_id: str
@@ -49,3 +51,9 @@ class AccountFacts:
     certificate: CertificateSource
     private_ca: str = ""
     """The CA certificate, in PEM, when clients and the gateway don't know it already."""
+
+    def deployment_id(self, name: str) -> str:
+        """Derive the id of the deployment of this name; an encoded Ref where no account was asked."""
+        if not self.account_id.isdecimal():
+            return encode_ref(Ref(ACCOUNT, "deployment_id"))
+        return deployment_id(self.account_id, self.region, name)

@@ -34,10 +34,9 @@ def plan(*, as_json: bool, **request: Any) -> None:
 @mode_option
 @state_option
 def guide(**request: Any) -> None:
-    from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import plan as commands
 
-    click.echo(commands.guide(Request(**request), Terminal()))
+    click.echo(commands.guide(Request(**request)))
 
 
 @click.group("export", help="Print the same deployment in another tool's format.")
@@ -50,7 +49,6 @@ def export() -> None:
 @mode_option
 @state_option
 def cloudformation(**request: Any) -> None:
-    from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import plan as commands
 
-    click.echo(commands.export_cloudformation(Request(**request), Terminal()))
+    click.echo(commands.export_cloudformation(Request(**request)))

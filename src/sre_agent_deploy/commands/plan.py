@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sre_agent_deploy.account.account import Account, look_up_account
+from sre_agent_deploy.account.account import Account, describe_account, look_up_account
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
-from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.user import UNATTENDED, User
-from sre_agent_deploy.commands.workspace import find_state, open_workspace, warn_if_locked, watch
+from sre_agent_deploy.commands.workspace import ConfigFile, find_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
@@ -33,26 +30,27 @@ def check_account(request: Request, user: User = UNATTENDED) -> tuple[Finding, .
         return run_preflight(here.config, here.account.aws, clock.now())
 
 
-def guide(request: Request, user: User = UNATTENDED) -> str:
+def guide(request: Request) -> str:
     """Write the steps to create the same deployment in the AWS Console, as Markdown."""
+    from sre_agent_deploy.guide.account_values import account_values
     from sre_agent_deploy.guide.console import markdown
 
-    with _drawn(request, user) as wanted:
-        return markdown(wanted)
+    config = _load_config(request)
+    return markdown(blueprint(config, describe_account(config)), account_values(config))
 
 
-def export_cloudformation(request: Request, user: User = UNATTENDED) -> str:
+def export_cloudformation(request: Request) -> str:
     """Write a CloudFormation template of the deployment, as JSON."""
+    from sre_agent_deploy.guide.account_values import account_values
     from sre_agent_deploy.guide.cloudformation import render
 
-    with _drawn(request, user) as wanted:
-        return render(wanted)
+    config = _load_config(request)
+    return render(blueprint(config, describe_account(config)), account_values(config))
 
 
-@contextmanager
-def _drawn(request: Request, user: User) -> Iterator[Blueprint]:
-    with open_workspace(find_state(request), user, start=True) as here:
-        yield draw_blueprint(here.config, here.account, here.state)
+def _load_config(request: Request) -> Config:
+    """Load the configuration alone: no account is opened, so that no credentials and no network are needed."""
+    return ConfigFile.read(request.config_file or CONFIG).require(request.mode)
 
 
 def draw_blueprint(config: Config, account: Account, state: State | None) -> Blueprint:

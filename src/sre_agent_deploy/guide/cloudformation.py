@@ -7,47 +7,54 @@ from collections.abc import Mapping
 from typing import Any
 
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.later import Ref, Text
+from sre_agent_deploy.guide.account_values import AccountValues
+from sre_agent_deploy.guide.console import name_values
+from sre_agent_deploy.later import ACCOUNT, Ref, Text, decode_refs
 from sre_agent_deploy.resource import CfnResource
 
 
-def template(blueprint: Blueprint) -> dict[str, Any]:
-    """A template of the deployment. What CloudFormation can't make becomes a parameter, with what to do in its description."""
+def template(blueprint: Blueprint, values: AccountValues) -> dict[str, Any]:
+    """Build a template of the deployment. What CloudFormation can't create, and what only the account knows, becomes a parameter."""
     made = {item.name: item.resource.template() for item in blueprint}
-    rendering = _Rendering(blueprint, made)
+    rendering = _Rendering(blueprint, made, values)
     resources: dict[str, Any] = {}
     for item in blueprint:
         if not item.named and made[item.name].type:
             resources |= rendering.resources(item.name, made[item.name])
-    parameters = dict(sorted(rendering.asked.items()))
+    parameters = dict(sorted(rendering.parameters.items()))
+    by_hand = {item.name: name_values(made[item.name].note, values) for item in blueprint if not made[item.name].type}
     document: dict[str, Any] = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"sre-agent deployment {blueprint.deployment}",
-        "Metadata": {"ByHand": {item.name: made[item.name].note for item in blueprint if not made[item.name].type}},
+        "Description": name_values(f"sre-agent deployment {blueprint.deployment}", values),
+        "Metadata": {"ByHand": by_hand},
     }
     return document | ({"Parameters": parameters} if parameters else {}) | {"Resources": resources}
 
 
-def render(blueprint: Blueprint) -> str:
-    return json.dumps(template(blueprint), indent=2) + "\n"
+def render(blueprint: Blueprint, values: AccountValues) -> str:
+    """Render the template as JSON."""
+    return json.dumps(template(blueprint, values), indent=2) + "\n"
 
 
 class _Rendering:
-    def __init__(self, blueprint: Blueprint, made: Mapping[str, CfnResource]) -> None:
-        self.blueprint, self.made = blueprint, made
-        self.asked: dict[str, Any] = {}
+    def __init__(self, blueprint: Blueprint, made: Mapping[str, CfnResource], values: AccountValues) -> None:
+        self.blueprint, self.made, self.values = blueprint, made, values
+        self.parameters: dict[str, Any] = {}
 
     def resources(self, name: str, resource: CfnResource) -> dict[str, Any]:
-        """One resource and its companions, which stand after it."""
-        by_hand = {"Metadata": {"ByHand": resource.note}} if resource.note else {}
-        rendered = {logical(name): {"Type": resource.type, **by_hand, "Properties": self.value(resource.properties)}}
+        """Render one resource, and its companions after it."""
+        by_hand = {"Metadata": {"ByHand": name_values(resource.note, self.values)}} if resource.note else {}
+        rendered = {logical_id(name): {"Type": resource.type, **by_hand, "Properties": self.value(resource.properties)}}
         for suffix, companion in resource.also.items():
-            body = {"Type": companion.type, "DependsOn": logical(name), "Properties": self.value(companion.properties)}
-            rendered[logical(name) + suffix] = body
+            body = {"Type": companion.type, "DependsOn": logical_id(name), "Properties": self.value(companion.properties)}
+            rendered[logical_id(name) + suffix] = body
         return rendered
 
     def value(self, value: Any) -> Any:
-        """A property with every Ref in CloudFormation's own words."""
+        """Render a property, with every Ref in CloudFormation's own words."""
+        if isinstance(value, str):
+            decoded = decode_refs(value)
+            return decoded if isinstance(decoded, str) else self.value(decoded)
         if isinstance(value, Ref):
             return self._reference(value)
         if isinstance(value, Text):
@@ -57,6 +64,8 @@ class _Rendering:
         return [self.value(inner) for inner in value] if isinstance(value, list | tuple) else value
 
     def _reference(self, ref: Ref) -> Any:
+        if ref.of == ACCOUNT:
+            return {"Ref": self.values[ref.output].pseudo or self._account_parameter(ref.output)}
         target, item = self.made[ref.of], self.blueprint.item(ref.of)
         attribute = target.attributes.get(ref.output)
         if item.named or not target.type or attribute is None:
@@ -64,16 +73,22 @@ class _Rendering:
         if not attribute:
             return ""
         if "${" in attribute:
-            return {"Fn::Sub": attribute.replace("${", f"${{{logical(ref.of)}.")}
-        return {"Ref": logical(ref.of)} if attribute == "Ref" else {"Fn::GetAtt": [logical(ref.of), attribute]}
+            return {"Fn::Sub": attribute.replace("${", f"${{{logical_id(ref.of)}.")}
+        return {"Ref": logical_id(ref.of)} if attribute == "Ref" else {"Fn::GetAtt": [logical_id(ref.of), attribute]}
+
+    def _account_parameter(self, output: str) -> str:
+        name = logical_id(output)
+        self.parameters[name] = dict(self.values[output].parameter)
+        return name
 
     def _parameter(self, ref: Ref, item: Item, target: CfnResource) -> str:
-        name = logical(f"{ref.of}_{ref.output}")
+        name = logical_id(f"{ref.of}_{ref.output}")
         why = f"{ref.output} of the existing {item.named}" if item.named else target.note or f"{ref.output} of {ref.of}"
-        self.asked[name] = {"Type": "String", "Description": why[:4000]} | ({"NoEcho": True} if "secret" in ref.output else {})
+        described = {"Type": "String", "Description": name_values(why, self.values)[:4000]}
+        self.parameters[name] = described | ({"NoEcho": True} if "secret" in ref.output else {})
         return name
 
 
-def logical(name: str) -> str:
-    """`gateway_role` -> `GatewayRole`: CloudFormation's logical ids have no underscores."""
+def logical_id(name: str) -> str:
+    """Turn `gateway_role` into `GatewayRole`: CloudFormation's logical ids have no underscores."""
     return "".join(part.capitalize() for part in name.split("_"))

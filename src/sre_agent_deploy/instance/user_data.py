@@ -12,7 +12,7 @@ from textwrap import indent
 
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.later import Ref, spelled
+from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
 from sre_core import release
 from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Route, SecretRef
@@ -25,18 +25,18 @@ HTTPS_PORT = 443
 
 
 def describe_machine(config: Config, site: AccountFacts, id: str) -> Machine:
-    """Describe what runs on the instance. Values that AWS has yet to choose appear as spelled Refs."""
+    """Describe what runs on the instance. Values that AWS has yet to choose appear as encoded Refs."""
     return Machine(
         deployment_id=id,
         name="instance",
         region=site.region,
-        release_uri=spelled(Ref("release", "uri")),
+        release_uri=encode_ref(Ref("release", "uri")),
         release_sha256=site.release_sha256,
-        status_uri=f"s3://{spelled(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
+        status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
         services=select_services(_environment(config), _credentials(config)),
         front_door=FrontDoor(
             domain=config.deployment.domain_name,
-            certificate=SecretRef(spelled(Ref("certificate", "secret_arn"))),
+            certificate=SecretRef(encode_ref(Ref("certificate", "secret_arn"))),
             listeners=plan_listeners(release.services()),
             redirect_port=REDIRECT_PORT,
         ),
@@ -84,14 +84,14 @@ def render_user_data(machine: Machine) -> str:
 
 
 def _environment(config: Config) -> dict[str, str]:
-    identifier, own_recording = spelled(Ref("resource_server", "identifier")), Path(config.services.recording).is_dir()
+    identifier, own_recording = encode_ref(Ref("resource_server", "identifier")), Path(config.services.recording).is_dir()
     return {
         "SRE_RECORDING": "recording" if own_recording else config.services.recording,
-        "GATEWAY_URL": spelled(Ref("gateway", "gateway_url")),
-        "OIDC_DISCOVERY_URL": spelled(Ref("user_pool", "discovery_url")),
-        "GATEWAY_CLIENT_ID": spelled(Ref("gateway_client", "client_id")),
+        "GATEWAY_URL": encode_ref(Ref("gateway", "gateway_url")),
+        "OIDC_DISCOVERY_URL": encode_ref(Ref("user_pool", "discovery_url")),
+        "GATEWAY_CLIENT_ID": encode_ref(Ref("gateway_client", "client_id")),
         "GATEWAY_SCOPE": f"{identifier}/{GATEWAY_SCOPE}",
-        "CALLER_CLIENT_ID": spelled(Ref("caller_client", "client_id")),
+        "CALLER_CLIENT_ID": encode_ref(Ref("caller_client", "client_id")),
         "CALLER_SCOPE": f"{identifier}/{CALLER_SCOPE}",
     }
 
@@ -99,8 +99,10 @@ def _environment(config: Config) -> dict[str, str]:
 def _credentials(config: Config) -> dict[str, SecretRef]:
     key = api_key(config)
     return {
-        "backend-api-key": SecretRef(spelled(key.secret_arn), key.json_key if isinstance(key.json_key, str) else spelled(key.json_key)),
-        "gateway-client-secret": SecretRef(spelled(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
+        "backend-api-key": SecretRef(
+            encode_ref(key.secret_arn), key.json_key if isinstance(key.json_key, str) else encode_ref(key.json_key)
+        ),
+        "gateway-client-secret": SecretRef(encode_ref(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
     }
 
 

@@ -53,7 +53,7 @@ def rendered(document: Mapping[str, Any]) -> str:
 
 def shown(document: Mapping[str, Any]) -> str:
     """The JSON that a person pastes; values that are not known yet stand as `<gateway.gateway_id>`."""
-    return json.dumps(document, indent=2, default=str)
+    return json.dumps(document, indent=2, default=str, ensure_ascii=False)
 
 
 def statements_of(document: Mapping[str, Any]) -> tuple[Statement, ...]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import raise_first_error
+from sre_agent_deploy.later import PARTITION, LaterText, text
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
+from sre_agent_deploy.resources import policy_document
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -93,11 +95,11 @@ class S3Bucket(Defaults):
             "Block Public Access settings: Block all public access",
             "Default encryption: Server-side encryption with Amazon S3 managed keys (SSE-S3)",
             "Create bucket; then Permissions > Bucket policy > Edit, and paste:",
-            json.dumps(_tls_only("aws", self.bucket_name), indent=2),
+            policy_document.shown(_tls_only(PARTITION, self.bucket_name)),
         )
 
     def template(self) -> CfnResource:
-        policy = cfn("AWS::S3::BucketPolicy", Bucket=self.bucket_name, PolicyDocument=_tls_only("aws", self.bucket_name))
+        policy = cfn("AWS::S3::BucketPolicy", Bucket=self.bucket_name, PolicyDocument=_tls_only(PARTITION, self.bucket_name))
         bucket = cfn(
             "AWS::S3::Bucket",
             {"bucket_name": "Ref", "arn": "Arn"},
@@ -169,14 +171,14 @@ def _tags(aws: Aws, bucket: str) -> dict[str, str]:
     return tags_of(answer)
 
 
-def _tls_only(partition: str, bucket: str) -> dict[str, Any]:
-    arn = f"arn:{partition}:s3:::{bucket}"
+def _tls_only(partition: LaterText, bucket: str) -> dict[str, Any]:
+    arn = text("arn:{partition}:s3:::" + bucket, partition=partition)
     refuse_plain_http = {
         "Sid": "RefusePlainHttp",
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
+        "Resource": [arn, text("{arn}/*", arn=arn)],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return {"Version": "2012-10-17", "Statement": [refuse_plain_http]}

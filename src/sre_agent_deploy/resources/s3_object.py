@@ -148,7 +148,7 @@ class S3Object(Defaults):
             what=f"{item.key} was not stored in {item.bucket_name}.",
             why="The identity you deploy with, or the bucket's policy, does not allow s3:PutObject and s3:PutObjectTagging there.",
             do=(
-                f"Allow s3:PutObject and s3:PutObjectTagging on arn:aws:s3:::{item.bucket_name}/*.",
+                f"Allow s3:PutObject and s3:PutObjectTagging on the objects of bucket {item.bucket_name}.",
                 "Run the same command again.",
             ),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -35,6 +35,12 @@ class CertificateFiles:
 
     def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return (f"key certificate, value: the text of {self.certificate_path}", f"key private_key, value: the text of {self.key_path}")
+
+
+def name_certificate_files(certificate_path: str, key_path: str) -> CertificateFiles:
+    """Name files that are not on this machine: enough for a guide, but nothing can be issued from them."""
+    never = datetime.max.replace(tzinfo=UTC)
+    return CertificateFiles(certificate_path, key_path, "", Secret(""), "", never, never, renews=True)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from cfnlint.api import lint
 
+from sre_agent_deploy.later import PARTITION, Ref, Text
 from sre_agent_deploy.resource import CfnResource
 
 from .samples import kinds, sample
@@ -42,4 +43,9 @@ def _value(name: str, attribute: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Text):
+        return {"Fn::Join": ["", list(value.parts)]}
+    if isinstance(value, Ref):
+        assert value == PARTITION
+        return {"Ref": "AWS::Partition"}
     return dict(value) if isinstance(value, Mapping) else list(value)
