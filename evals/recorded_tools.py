@@ -14,7 +14,7 @@ from sre_core import clock
 from sre_core.redaction import redact_tree
 from sre_core.secret import Secret
 from sre_services.application import NAMES, Api, build_app
-from sre_services.cli import open_provider
+from sre_services.providers import open_provider
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,13 @@ LONGEST_LIST = 60
 class Answer:
     """Items in order of importance with their summary. What is cut is cut from the end.
 
-    `note` says what an empty answer means; `more` how to ask for what was cut, where it matters from the number of items kept.
+    `total` is there where the items are only the first of those that exist. `note` explains an empty answer; `more` says how to ask
+    for what was cut, from the number of items kept where that matters.
     """
 
     as_of: datetime
     items: Sequence[object]
+    total: int | None = None
     summary: Mapping[str, object] = field(default_factory=dict)
     window: Window | None = None
     note: str = ""
@@ -41,18 +43,17 @@ class Camel:
 
 def render_answer(answer: Answer) -> Response:
     """The answer as JSON of at most CAP_BYTES."""
+    total = len(answer.items) if answer.total is None else answer.total
     frame: dict[str, object] = {"as_of": answer.as_of}
     if answer.window:
         frame |= {"window": {"start": answer.window.start, "end": answer.window.end}}
-    frame |= {"summary": to_json_value(answer.summary), "total": len(answer.items)}
+    frame |= {"summary": to_json_value(answer.summary), "total": total}
     kept = _fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encoded(to_json_value(frame))) - 800)
-    if len(kept) < len(answer.items):
+    if len(kept) < total:
         frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
     if answer.note:
         frame["note"] = answer.note
-    return Response(
-        _encoded({**to_json_value(frame), "truncated": len(kept) < len(answer.items), "items": kept}), media_type="application/json"
-    )
+    return Response(_encoded({**to_json_value(frame), "truncated": len(kept) < total, "items": kept}), media_type="application/json")
 
 
 def to_json_value(value: Any) -> Any:

@@ -1,10 +1,13 @@
-"""Parameters that several operations share, with the words that make a model use them right."""
+"""Parameters of operations: those that several share, described so that a model uses them right, and the check of unknown ones."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BeforeValidator
 
 from sre_services.timespan import Moment, Span
@@ -13,7 +16,7 @@ _TIMES = "a duration until now such as 15m, 2h or 1d; an ISO 8601 time; or start
 
 
 def accept_any_case(*words: str) -> BeforeValidator:
-    """Accepts the given words in any case: `error` for `ERROR`."""
+    """Accept the given words in any case: `error` for `ERROR`."""
     spellings = {word.lower(): word for word in words}
 
     def fold(given: object) -> object:
@@ -40,3 +43,37 @@ Since = Annotated[Span, Query(description=f"How far to look back: {_TIMES}")]
 TimeWindow = Annotated[Span, Query(description=f"The time to look at: {_TIMES}")]
 StartTime = Annotated[Moment, Query(description="Start: ISO 8601, or a duration before now such as 30m.")]
 EndTime = Annotated[Moment, Query(description="End: ISO 8601, a duration before now, or 'now'.")]
+
+
+class Operation(APIRoute):
+    """A GET route that refuses parameters it does not know: a filter that is silently ignored makes a wrong answer look right."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        known = [parameter.alias for parameter in self.dependant.query_params]
+
+        async def strict(request: Request) -> Response:
+            unknown = [_unknown(name, known) for name in request.query_params if name not in known]
+            try:
+                answer = await handle(request)
+            except RequestValidationError as failure:
+                raise RequestValidationError([*failure.errors(), *unknown]) from None
+            if unknown:
+                raise RequestValidationError(unknown)
+            return answer
+
+        return strict
+
+
+def _unknown(name: str, known: list[str]) -> dict[str, Any]:
+    return {"type": "unknown", "loc": ("query", name[:80]), "msg": f"is not a parameter of this operation, which has {', '.join(known)}"}
+
+
+def match_names(names: Sequence[str], asked: str) -> list[str]:
+    """Find the one of this name, else those that begin with it; all of them when nothing was asked for."""
+    return [asked] if asked in names else [name for name in names if name.startswith(asked)]
+
+
+def describe_unknown_service(names: Sequence[str], asked: str) -> str:
+    """Explain an empty answer: the service is unknown. Name those that there are."""
+    return f"Nothing is known of a service {asked!r}. Services: {', '.join(names) or 'none'}."

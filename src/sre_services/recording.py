@@ -1,9 +1,10 @@
-"""A recorded incident: a folder with what the real systems answered, its times moved so that it ends now."""
+"""A recorded incident: a folder with the answers of real systems, its times shifted so that it ends now."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)
 
 @dataclass(frozen=True)
 class Recording:
-    """The folder, and the moment that its end is moved to. Everything in it is read through here."""
+    """The folder, and the moment to which its end is shifted. Everything in it is read through here."""
 
     folder: Path
     namespace: str
@@ -28,50 +29,61 @@ class Recording:
 
     @property
     def shift(self) -> timedelta:
+        """The distance by which every time is shifted."""
         return self.as_of - self.recorded_end
 
-    def moved(self, time: str) -> datetime:
-        """A recorded time as it is to be seen now. Raises ValueError when it is none."""
+    def shift_time(self, time: str) -> datetime:
+        """Shift a recorded time. Raises ValueError when the text is no time."""
         return clock.parse(time) + self.shift
 
     def files(self, pattern: str) -> list[Path]:
-        """The files that match, in the order of their names; none when the recording holds none."""
+        """The files that match, ordered by name; none when the recording holds none."""
         return sorted(self.folder.glob(pattern))
 
     def json(self, file: str) -> Any:
-        """A JSON file of the recording with its times moved, None when it is absent."""
+        """Read a JSON file of the recording and shift its times; None when the file is absent."""
         path = self.folder / file
-        return self._moved_within(_parsed(path)) if path.is_file() else None
+        return self._shift_within(_parse(path)) if path.is_file() else None
 
     def kubernetes_list(self, file: str) -> list[Any]:
-        """The `items` of a Kubernetes API List, empty when the file is absent."""
+        """Read the `items` of a Kubernetes API List; none when the file is absent."""
         document = self.json(f"kubernetes/{file}")
         if document is None:
             return []
         if not isinstance(document, dict) or not isinstance(document.get("items"), list):
-            raise Refused(damaged_file_problem(self.folder / "kubernetes" / file, "It is not a Kubernetes List: it has no array `items`."))
+            path = self.folder / "kubernetes" / file
+            raise Refused(damaged_file_problem(path, "It is not a Kubernetes List: it has no array `items`."))
         items: list[Any] = document["items"]
         return items
 
-    def _moved_within(self, value: Any) -> Any:
+    def _shift_within(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: self._moved_within(part) for key, part in value.items()}
+            return {key: self._shift_within(part) for key, part in value.items()}
         if isinstance(value, list):
-            return [self._moved_within(part) for part in value]
+            return [self._shift_within(part) for part in value]
         if isinstance(value, str) and _TIME.fullmatch(value):
-            return self.moved(value).isoformat().replace("+00:00", "Z")
+            return self.shift_time(value).isoformat().replace("+00:00", "Z")
         return value
 
 
+def recording_from(environment: Mapping[str, str]) -> Recording:
+    """Open the recording that SRE_RECORDING names. It ends now, or at SRE_RECORDING_END. Raises Refused."""
+    end = _parse_end(environment.get("SRE_RECORDING_END", ""))
+    found = end if isinstance(end, Problem) else open_recording(environment.get("SRE_RECORDING", ""), end)
+    if isinstance(found, Problem):
+        raise Refused(found)
+    return found
+
+
 def open_recording(name: str, as_of: datetime) -> Recording | Problem:
-    """The recording that ships under this name, or the one in this folder (absolute, or relative to the release's root)."""
+    """Open the recording that ships under this name, or the one in this folder (absolute, or relative to the release's root)."""
     folders = (SHIPPED / name, RELEASE_ROOT / name, Path(name))
     folder = next((folder for folder in folders if name and (folder / "recording.json").is_file()), None)
     if folder is None:
         return _not_found(name)
     path = folder / "recording.json"
     try:
-        about = _parsed(path)
+        about = _parse(path)
         return Recording(folder, str(about["namespace"]), clock.parse(about["recorded_end"]), as_of.replace(microsecond=0))
     except Refused as refused:
         return refused.problems[0]
@@ -80,17 +92,20 @@ def open_recording(name: str, as_of: datetime) -> Recording | Problem:
 
 
 def damaged_file_problem(path: Path, why: str, line: int | None = None, column: int | None = None) -> Problem:
-    """A file of the recording that can't be read as what it should be."""
+    """Describe a file of the recording that can't be read."""
     return Problem(
         code="SVC-RECORDING-DAMAGED",
         what=f"The recording's file {path.name} can't be read.",
         why=why,
-        do=("Restore the file from its source, or delete it: what a recording does not hold is answered as empty.",),
+        do=(
+            "Correct it where this message says, or restore it from its source.",
+            f"Or delete it; its content is then answered as empty: rm {path}",
+        ),
         where=Where(str(path), line, column),
     )
 
 
-def _parsed(path: Path) -> Any:
+def _parse(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as fault:
@@ -99,11 +114,25 @@ def _parsed(path: Path) -> Any:
         raise Refused(damaged_file_problem(path, f"It is not UTF-8: {fault.reason}.")) from None
 
 
+def _parse_end(pinned: str) -> datetime | Problem:
+    if not pinned:
+        return clock.now()
+    try:
+        return clock.parse(pinned)
+    except ValueError:
+        return Problem(
+            code="SVC-TIME-INVALID",
+            what=f"SRE_RECORDING_END is {pinned[:40]!r}, which is not a time.",
+            why="It must be in ISO 8601.",
+            do=("Write it as 2026-11-22T14:35:40Z, or leave it out: a recording then ends when the service starts.",),
+        )
+
+
 def _not_found(name: str) -> Problem:
     names = ", ".join(sorted(path.parent.name for path in SHIPPED.glob("*/recording.json")))
     return Problem(
         code="SVC-RECORDING-NOT-FOUND",
         what=f"There is no recording {name!r}." if name else "SRE_RECORDING is not set.",
-        why="Neither a recording of this name ships with the services nor is it a folder with a recording.json.",
-        do=(f"Set SRE_RECORDING to one of {names}, or to a folder with a recording.json.",),
+        why="It must be the name of a recording that ships with the services, or a folder with a recording.json.",
+        do=(f"Set SRE_RECORDING (services.recording in config.yaml) to one of {names}, or to such a folder.",),
     )

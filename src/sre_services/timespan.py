@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sre_core import clock
-from sre_services.written import QueryText
+from sre_services.query_text import QueryText
 
 _DURATION = re.compile(r"(?:-|last )?\s*(\d{1,6})\s*(s|m|h|d|w)[a-z]*", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

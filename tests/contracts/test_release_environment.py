@@ -9,7 +9,8 @@ import pytest
 from sre_agent import settings
 from sre_core import release
 from sre_core.problem import Problem, Refused
-from sre_services import cli, credentials
+from sre_services import auth
+from sre_services.providers import open_provider
 
 ASSISTANT = next(service for service in release.services() if not service.openapi)
 
@@ -39,8 +40,8 @@ def test_the_assistant_needs_all_that_the_release_names(given: dict[str, str], n
 def test_a_backend_starts_with_what_the_release_names(service: release.Service, tmp_path: Path) -> None:
     """Its one setting is the recording, its one credential the API key."""
     assert service.environment == ("SRE_RECORDING",)
-    assert cli.open_provider(service.name, {"SRE_RECORDING": "healthy"})
+    assert open_provider(service.name, {"SRE_RECORDING": "healthy"})
     (name,) = service.credentials
     (tmp_path / name).write_text("drawn-for-this-test")
-    assert not isinstance(credentials.read_credential(name, {"CREDENTIALS_DIRECTORY": str(tmp_path)}), Problem)
-    assert name == credentials.API_KEY
+    assert not isinstance(auth.read_api_key({"CREDENTIALS_DIRECTORY": str(tmp_path)}), Problem)
+    assert name == auth.API_KEY

@@ -11,7 +11,7 @@ from mcp.types import Tool
 
 from sre_core.secret import Secret
 from sre_services.application import NAMES, Api, build_app
-from sre_services.cli import open_provider
+from sre_services.providers import open_provider
 
 KEY = "k-of-this-run"
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from sre_core.secret import Secret
 from sre_services import recording
 from sre_services.application import Api, build_app
-from sre_services.cli import open_provider
+from sre_services.providers import open_provider
 
 KEY = "a key that only this test knows"
 # The recordings' own last moment: times are then the recorded ones.

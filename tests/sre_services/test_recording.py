@@ -11,7 +11,7 @@ import pytest
 
 from sre_core import clock
 from sre_core.problem import Problem, Refused
-from sre_services.cli import open_provider
+from sre_services.providers import open_provider
 from sre_services.recording import Recording, open_recording
 
 from .conftest import RECORDED_END, Asked, application

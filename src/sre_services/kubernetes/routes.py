@@ -12,8 +12,7 @@ from starlette.responses import Response
 from sre_services.answer import Answer, render_answer
 from sre_services.kubernetes import views
 from sre_services.kubernetes.model import Cluster
-from sre_services.operation import Operation
-from sre_services.parameters import Namespace, Since, accept_any_case
+from sre_services.parameters import Namespace, Operation, Since, accept_any_case
 from sre_services.timespan import Span
 
 

@@ -9,13 +9,11 @@ from starlette.responses import Response
 
 from sre_services.answer import Answer, render_answer
 from sre_services.error_responses import bad_arguments_response
-from sre_services.logs import counting, kinds, patterns, views
-from sre_services.logs.model import LogStore
-from sre_services.logs.search import Pattern, TooSlow
-from sre_services.naming import match_names
-from sre_services.operation import Operation
-from sre_services.parameters import EndTime, Service, Since, StartTime, TimeWindow, accept_any_case
-from sre_services.timespan import LONGEST, Moment, Span, Window
+from sre_services.logs import counts, templates, views
+from sre_services.logs.model import ERROR_LEVELS, LogFilter, LogStore
+from sre_services.logs.pattern import Pattern, TooSlow
+from sre_services.parameters import EndTime, Operation, Service, Since, StartTime, TimeWindow, accept_any_case, match_names
+from sre_services.timespan import Moment, Span, Window
 
 
 async def _store(request: Request) -> LogStore:
@@ -37,7 +35,7 @@ LogLevel = Annotated[
 ]
 MinOccurrences = Annotated[int, Query(ge=1, le=10_000, description="Patterns seen less often than this are left out.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most this many records.")]
-EventType = Annotated[kinds.Kind, accept_any_case(*kinds.NAMES), Query(description="The kind of records to count, told by level or words.")]
+EventType = Annotated[counts.Kind, accept_any_case(*counts.KINDS), Query(description="The kind of records to count, by level or words.")]
 GroupBy = Annotated[
     Literal["service", "level", "pod", "time"],
     accept_any_case("service", "level", "pod", "time"),
@@ -58,22 +56,20 @@ def search_logs(
     """Records that have the pattern in their message, pod or service, newest first, with counts by service and level over
     all that were found."""
     window = Window.between(start_time.at(store.as_of), end_time.at(store.as_of), store.as_of)
+    levels = None if log_level == "all" else frozenset({log_level})
+    where = LogFilter(window=window, levels=levels, pattern=pattern if pattern.text else None)
     try:
-        lines = [line for line in pattern.among(store.lines(window, store.services())) if log_level in ("all", line.level)]
+        return render_answer(views.newest_matches(store, where, "No record matches in this window.", "end_time={end}"))
     except TooSlow:
         return bad_arguments_response([views.too_slow_fault(pattern)])
-    note = "" if lines else "No record matches in this window."
-    return render_answer(views.newest_first_answer(store, lines, window, note, "end_time={end}"))
 
 
 @router.get("/logs/errors", operation_id="get_error_logs", summary="Errors that services logged, newest first")
 def get_error_logs(store: Provider, since: Since = Span("1h"), service: Service = "") -> Response:  # noqa: B008
     """Records of level ERROR and FATAL, newest first, stack traces included, with counts by service."""
-    window = since.until(store.as_of)
-    services = match_names(store.services(), service)
-    lines = [line for line in store.lines(window, services) if line.level in ("ERROR", "FATAL")]
-    note = views.describe_no_records(store, service, lines, "No errors were logged in this window.")
-    return render_answer(views.newest_first_answer(store, lines, window, note, "since={start}/{end}"))
+    where = views.select_services(store, LogFilter(window=since.until(store.as_of), levels=ERROR_LEVELS), service)
+    note = views.describe_no_records(store, service, "No errors were logged in this window.")
+    return render_answer(views.newest_matches(store, where, note, "since={start}/{end}"))
 
 
 @router.get("/logs/patterns", operation_id="analyze_log_patterns", summary="Log records grouped into templates")
@@ -81,30 +77,25 @@ def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), 
     """Records that differ only in numbers and names as one template with its count, the count in the equally long window before
     (is_new: none there; absent if nothing is known of that time), level, service, first and last time, and an example. Errors
     first, then warnings; new ones before others, then by count."""
-    window = time_window.until(store.as_of)
-    now, before = (store.lines(part, store.services()) for part in (window, window.previous()))
-    found = patterns.compare_windows(now, before, min_occurrences)
+    where = LogFilter(window=time_window.until(store.as_of))
+    now, before = store.records(where), store.records(where.before())
+    found = templates.find_templates(now, before, min_occurrences)
     summary = {
         "records": len(now),
         "records_before": len(before),
         "patterns": len(found),
-        "new": sum(1 for pattern in found if pattern.is_new),
+        "new": sum(1 for template in found if template.is_new),
     }
-    note = "" if found else views.describe_no_patterns(min_occurrences)
+    note = "" if found else views.describe_no_templates(min_occurrences)
     more = "Ask for a shorter time_window, or a higher min_occurrences."
-    return render_answer(Answer(as_of=store.as_of, items=found, summary=summary, window=window, note=note, more=more))
+    return render_answer(Answer(as_of=store.as_of, items=found, summary=summary, window=where.window, note=note, more=more))
 
 
 @router.get("/logs/recent", operation_id="get_recent_logs", summary="The newest log records")
 def get_recent_logs(store: Provider, limit: Limit = 50, service: Service = "") -> Response:
     """The last records, newest first, of one service or of all."""
-    window = Window(store.as_of - LONGEST, store.as_of)
-    lines = store.lines(window, match_names(store.services(), service))
-    note = views.describe_no_records(store, service, lines, "Nothing was logged.")
-    shown = lines[-limit:]
-    return render_answer(
-        views.newest_first_answer(store, shown, Window(shown[0].time if shown else store.as_of, store.as_of), note, "limit={kept}")
-    )
+    note = views.describe_no_records(store, service, "Nothing was logged.")
+    return render_answer(views.newest_records(store, tuple(match_names(store.services(), service)), limit, note))
 
 
 @router.get("/logs/counts", operation_id="count_log_events", summary="How many log records of a kind there are")
@@ -115,11 +106,8 @@ def count_log_events(
     group_by: GroupBy = "service",
 ) -> Response:
     """Counts of records of one kind by service, level, pod or time, beside the count in the equally long window before."""
-    window = time_window.until(store.as_of)
-    now, before = (
-        [line for line in store.lines(part, store.services()) if kinds.is_kind(event_type, line)] for part in (window, window.previous())
-    )
-    counts = counting.count_over_time(now, window) if group_by == "time" else counting.count_by(group_by, now, before)
-    summary = {"count": len(now), "count_before": len(before), "event_type": event_type, "group_by": group_by}
-    note = "" if now else f"No record of kind {event_type} in this window."
-    return render_answer(Answer(as_of=store.as_of, items=counts, summary=summary, window=window, note=note))
+    where = counts.select_kind(LogFilter(window=time_window.until(store.as_of)), event_type)
+    found = counts.count_over_time(store, where) if group_by == "time" else counts.count_by(store, where, group_by)
+    summary = {"count": found.count, "count_before": found.count_before, "event_type": event_type, "group_by": group_by}
+    note = "" if found.count else f"No record of kind {event_type} in this window."
+    return render_answer(Answer(as_of=store.as_of, items=found.items, summary=summary, window=where.window, note=note))

@@ -1,4 +1,4 @@
-"""Records that differ only in numbers and names become one template with a count.
+"""Templates: records that differ only in numbers and names, with a count in two windows.
 
 The idea is Drain's (He et al., 2017): mask what is variable by its looks, then merge records of equal length that agree in
 most of their words.
@@ -10,12 +10,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import starmap
 
-from sre_services.logs.model import LogRecord
+from sre_services.answer import clip_text
+from sre_services.logs.model import LEVELS, LogRecord
 
 ANY = "<*>"
 SIMILAR = 0.6
+_LONGEST_EXAMPLE = 300
+_RANK = {level: {"FATAL": 0, "ERROR": 0, "WARN": 1}.get(level, 2) for level in LEVELS}
 _MASKS = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), ANY),
     (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"), ANY),
@@ -25,46 +29,99 @@ _MASKS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A template with how often it occurs now and before, and where to look it up.
+
+    `is_new` is None when nothing is known of the time before: then everything would look new.
+    """
+
+    template: str
+    service: str
+    level: str
+    count: int
+    count_before: int
+    is_new: bool | None
+    first_seen: datetime
+    last_seen: datetime
+    pods: Sequence[str]
+    example_id: str
+    example: str
+
+
 @dataclass
-class Group:
-    """Records of one service that share a template."""
+class RecordGroup:
+    """The records of one service that share a template."""
 
     service: str
     level: str
     tokens: list[str]
-    lines: list[LogRecord] = field(default_factory=list)
+    records: list[LogRecord] = field(default_factory=list)
 
     @property
     def template(self) -> str:
         return " ".join(self.tokens)
 
     def similarity(self, tokens: Sequence[str]) -> float:
+        """The share of words that are equal."""
         return sum(starmap(str.__eq__, zip(self.tokens, tokens, strict=True))) / len(tokens)
 
-    def take(self, line: LogRecord, tokens: Sequence[str]) -> None:
+    def add(self, record: LogRecord, tokens: Sequence[str]) -> None:
+        """Add a record, and mask the words in which it differs."""
         self.tokens = [mine if mine == its else ANY for mine, its in zip(self.tokens, tokens, strict=True)]
-        self.lines.append(line)
+        self.records.append(record)
 
 
-def group_records(lines: Iterable[LogRecord]) -> list[Group]:
-    """Every record in exactly one group, in the order in which the groups first appear."""
-    buckets: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
-    found: list[Group] = []
-    for line in lines:
-        tokens = mask_variables(line.message)
-        bucket = buckets[line.service, line.level, len(tokens)]
+def find_templates(now: Sequence[LogRecord], before: Sequence[LogRecord], min_occurrences: int) -> list[Template]:
+    """Find the templates of `now`: errors, then warnings, then the rest; among them new ones, then the most frequent."""
+    if not now:
+        return []
+    # Both windows are grouped together, so that a template means the same in both.
+    groups = group_records([*before, *now])
+    found = [_template(group, now[0].time, comparable=bool(before)) for group in groups]
+    kept = [template for template in found if template is not None and template.count >= min_occurrences]
+    return sorted(kept, key=lambda t: (_RANK[t.level], not t.is_new, -t.count, t.template))
+
+
+def group_records(records: Iterable[LogRecord]) -> list[RecordGroup]:
+    """Put every record into exactly one group, in the order in which the groups first appear."""
+    buckets: dict[tuple[str, str, int], list[RecordGroup]] = defaultdict(list)
+    found: list[RecordGroup] = []
+    for record in records:
+        tokens = mask_variables(record.message)
+        bucket = buckets[record.service, record.level, len(tokens)]
         best = max(bucket, key=lambda group: group.similarity(tokens), default=None)
         if best is None or best.similarity(tokens) < SIMILAR:
-            best = Group(line.service, line.level, tokens)
+            best = RecordGroup(record.service, record.level, tokens)
             bucket.append(best)
             found.append(best)
-        best.take(line, tokens)
+        best.add(record, tokens)
     return found
 
 
 def mask_variables(message: str) -> list[str]:
-    """The words of a record's first line with numbers, addresses and ids replaced."""
+    """Split a record's first line into words, with numbers, addresses and ids replaced."""
     first = message.partition("\n")[0]
     for pattern, mask in _MASKS:
         first = pattern.sub(mask, first)
     return first.split() or [ANY]
+
+
+def _template(group: RecordGroup, start: datetime, *, comparable: bool) -> Template | None:
+    now = [record for record in group.records if record.time >= start]
+    if not now:
+        return None
+    before = len(group.records) - len(now)
+    return Template(
+        template=clip_text(group.template, _LONGEST_EXAMPLE),
+        service=group.service,
+        level=group.level,
+        count=len(now),
+        count_before=before,
+        is_new=before == 0 if comparable else None,
+        first_seen=now[0].time,
+        last_seen=now[-1].time,
+        pods=sorted({record.pod for record in now if record.pod})[:5],
+        example_id=now[-1].id,
+        example=clip_text(now[-1].message, _LONGEST_EXAMPLE),
+    )

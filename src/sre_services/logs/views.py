@@ -1,48 +1,88 @@
-"""How records are ordered and summarised for an answer."""
+"""The order and the summary of records in an answer."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sre_services.answer import Answer, format_time
-from sre_services.logs.model import LogRecord, LogStore
-from sre_services.logs.search import Pattern
-from sre_services.naming import describe_unknown_service, match_names
-from sre_services.timespan import Window
+from sre_services.logs.counts import total
+from sre_services.logs.model import LogFilter, LogStore
+from sre_services.logs.pattern import Pattern
+from sre_services.parameters import describe_unknown_service, match_names
+from sre_services.timespan import LONGEST, Window
+
+MOST_RECORDS = 200
+"""More records than any answer can hold: an answer is cut by its size."""
 
 
-def newest_first_answer(store: LogStore, lines: Sequence[LogRecord], window: Window, note: str, more: str) -> Answer:
-    """The records with counts over all of them. `more` is the argument that continues: {start}, {end}, {kept} are filled in."""
-    items = lines[::-1]
-    summary = {
-        "records": len(lines),
-        "by_service": dict(Counter(line.service for line in lines).most_common(30)),
-        "by_level": Counter(line.level for line in lines),
-    }
+def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> Answer:
+    """The newest records that match, with counts over all that do.
 
-    def continued(kept: int) -> str:
-        end = items[min(kept, len(items) - 1)].time
-        argument = more.format(start=format_time(window.start), end=format_time(end), kept=kept)
+    `more` is the argument that continues: {start} and {end} are filled in.
+    """
+    records = store.records(where, limit=MOST_RECORDS, newest_first=True)
+    groups = store.count(where, ["service", "level"]) if records else ()
+    by_service, by_level = Counter[str](), Counter[str]()
+    for group in groups:
+        by_service[group.key[0]] += group.count
+        by_level[group.key[1]] += group.count
+    summary = {"records": total(groups), "by_service": dict(by_service.most_common(30)), "by_level": dict(by_level.most_common())}
+
+    def more_from(kept: int) -> str:
+        end = records[min(kept, len(records) - 1)].time
+        argument = more.format(start=format_time(where.window.start), end=format_time(end))
         return f"Ask with {argument} for earlier ones, or narrow the question."
 
-    return Answer(as_of=store.as_of, items=items, summary=summary, window=window, note=note, more=continued)
+    return Answer(
+        as_of=store.as_of,
+        items=records,
+        total=total(groups),
+        summary=summary,
+        window=where.window,
+        note="" if records else note,
+        more=more_from,
+    )
 
 
-def describe_no_records(store: LogStore, service: str, lines: Sequence[LogRecord], otherwise: str) -> str:
-    """What an empty answer means: an unknown service, or silence."""
-    if lines:
-        return ""
-    return otherwise if not service or match_names(store.services(), service) else describe_unknown_service(store.services(), service)
+def newest_records(store: LogStore, services: tuple[str, ...], limit: int, note: str) -> Answer:
+    """The newest records of these services, however old they are. Counts are over the records of this answer."""
+    where = LogFilter(window=Window(store.as_of - LONGEST, store.as_of), services=services)
+    records = store.records(where, limit=limit, newest_first=True)
+    summary = {
+        "records": len(records),
+        "by_service": dict(Counter(record.service for record in records).most_common(30)),
+        "by_level": dict(Counter(record.level for record in records).most_common()),
+    }
+    return Answer(
+        as_of=store.as_of,
+        items=records,
+        summary=summary,
+        window=Window(records[-1].time if records else store.as_of, store.as_of),
+        note="" if records else note,
+        more=lambda kept: f"Ask with limit={kept} for fewer, or narrow the question.",
+    )
 
 
-def describe_no_patterns(min_occurrences: int) -> str:
-    """How patterns can be found where none were."""
+def select_services(store: LogStore, where: LogFilter, service: str) -> LogFilter:
+    """Narrow a filter to the services that a name means."""
+    return replace(where, services=tuple(match_names(store.services(), service)))
+
+
+def describe_no_records(store: LogStore, service: str, otherwise: str) -> str:
+    """Explain an empty answer: the service is unknown, or it wrote nothing."""
+    known: Sequence[str] = store.services()
+    return otherwise if not service or match_names(known, service) else describe_unknown_service(known, service)
+
+
+def describe_no_templates(min_occurrences: int) -> str:
+    """Explain an answer without templates, and how to find some."""
     return f"No pattern occurs {min_occurrences} times in this window. Lower min_occurrences or widen time_window."
 
 
 def too_slow_fault(pattern: Pattern) -> dict[str, str]:
-    """What is wrong with a pattern whose search was given up, and what to ask instead."""
+    """Describe a pattern whose search was given up, and what to ask instead."""
     return {
         "parameter": "pattern",
         "message": "takes too long on what was logged",

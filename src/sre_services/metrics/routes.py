@@ -14,9 +14,7 @@ from sre_services.metrics import views
 from sre_services.metrics.availability import measure_availability
 from sre_services.metrics.errors import measure_error_rates
 from sre_services.metrics.model import MetricStore
-from sre_services.naming import match_names
-from sre_services.operation import Operation
-from sre_services.parameters import EndTime, Service, StartTime, TimeWindow, accept_any_case
+from sre_services.parameters import EndTime, Operation, Service, StartTime, TimeWindow, accept_any_case, match_names
 from sre_services.timespan import Moment, Span, Window
 
 

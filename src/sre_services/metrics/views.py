@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sre_services.metrics.errors import error_percent_series
 from sre_services.metrics.model import Measure, MetricStore, Series
 from sre_services.metrics.statistics import SeriesSummary, sum_series, summarize_series
-from sre_services.naming import describe_unknown_service, match_names
+from sre_services.parameters import describe_unknown_service, match_names
 from sre_services.timespan import Window
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from sre_services.answer import Answer, render_answer
-from sre_services.operation import Operation
-from sre_services.parameters import Service, accept_any_case
+from sre_services.parameters import Operation, Service, accept_any_case
 from sre_services.runbooks import views
 from sre_services.runbooks.model import Library
 from sre_services.runbooks.scoring import rank_runbooks

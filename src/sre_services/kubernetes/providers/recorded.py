@@ -11,7 +11,7 @@ from sre_core.problem import Refused
 from sre_services.kubernetes import objects, rollouts
 from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Usage
 from sre_services.kubernetes.usage import join_usage
-from sre_services.recording import Recording, damaged_file_problem
+from sre_services.recording import Recording, damaged_file_problem, recording_from
 from sre_services.timespan import Window
 
 
@@ -75,6 +75,11 @@ class Recorded:
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             path = self._recording.folder / "kubernetes" / file
             raise Refused(damaged_file_problem(path, f"An object in it is not as the Kubernetes API writes it: {fault!r}.")) from None
+
+
+def open_provider(environment: Mapping[str, str]) -> Recorded:
+    """Read the cluster of the recording that the environment names."""
+    return Recorded(recording_from(environment))
 
 
 def _key(document: Any) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""What real systems answer, one file per system."""
+"""Providers: one file for each system from which this service can answer, named in `sre_services.providers`."""

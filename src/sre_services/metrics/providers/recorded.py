@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sre_core.problem import Refused
 from sre_services.metrics import prometheus
 from sre_services.metrics.model import Measure, Series
-from sre_services.recording import Recording, damaged_file_problem
+from sre_services.recording import Recording, damaged_file_problem, recording_from
 from sre_services.timespan import Window
 
 
@@ -44,3 +44,8 @@ class Recorded:
                 self._series[measure] += [series for series in found if series is not None]
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise Refused(damaged_file_problem(path, f"It is not an answer of Prometheus' query_range: {fault}.")) from None
+
+
+def open_provider(environment: Mapping[str, str]) -> Recorded:
+    """Read the metrics of the recording that the environment names."""
+    return Recorded(recording_from(environment))

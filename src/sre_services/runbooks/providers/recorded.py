@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 from sre_core.problem import Refused
-from sre_services.recording import Recording, damaged_file_problem
+from sre_services.recording import Recording, damaged_file_problem, recording_from
 from sre_services.runbooks.markdown import parse_runbook
 from sre_services.runbooks.model import Runbook
 
@@ -24,6 +25,11 @@ class Recorded:
 
     def runbooks(self) -> tuple[Runbook, ...]:
         return self._runbooks
+
+
+def open_provider(environment: Mapping[str, str]) -> Recorded:
+    """Read the runbooks of the recording that the environment names."""
+    return Recorded(recording_from(environment))
 
 
 def _read(path: Path) -> Runbook:

@@ -1,24 +1,23 @@
-"""Searching with a pattern from a stranger, in bounded time."""
+"""Search patterns from outside, matched in bounded time."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import regex
 
-from sre_services.logs.model import LogRecord
-from sre_services.written import QueryText
+from sre_services.query_text import QueryText
 
 _MOST_REPEATS = 4
 _SEARCHED = 2_000
 # Four repeats are enough for a search of days: `a*a*a*a*!` in two hundred a's took ten seconds.
-_AT_MOST_SECONDS = 2.0
+_SEARCH_SECONDS = 2.0
 
 
 class TooSlow(Exception):
-    """A search was given up, because its pattern takes too long on what was logged."""
+    """Raised when a search was given up because its pattern takes too long on these records."""
 
 
 class Pattern(QueryText):
@@ -38,15 +37,24 @@ class Pattern(QueryText):
         except (regex.error, OverflowError, RecursionError) as fault:
             raise ValueError(f"is not a regular expression ({fault}): put a backslash before special characters") from None
 
-    def among(self, lines: Sequence[LogRecord]) -> list[LogRecord]:
-        """The records whose message, pod or service has it. Raises TooSlow after a few seconds, during which others are answered."""
-        deadline = time.monotonic() + _AT_MOST_SECONDS
+    def search(self) -> Search:
+        """Start a search, whose time is limited as a whole."""
+        return Search(self._expression)
 
-        def has(text: str) -> bool:
-            left = max(deadline - time.monotonic(), 0.001)
-            return self._expression.search(text, timeout=left, concurrent=True) is not None
 
+class Search:
+    """One search with one pattern over any number of records."""
+
+    def __init__(self, expression: regex.Pattern[str]) -> None:
+        self._expression = expression
+        self._deadline = time.monotonic() + _SEARCH_SECONDS
+
+    def matches(self, texts: Iterable[str]) -> bool:
+        """Say whether a text has the pattern in its beginning. Raises TooSlow after a few seconds; other requests go on meanwhile."""
         try:
-            return [line for line in lines if has(line.message[:_SEARCHED]) or has(line.pod) or has(line.service)]
+            return any(self._expression.search(text[:_SEARCHED], timeout=self._time_left(), concurrent=True) for text in texts)
         except TimeoutError:
             raise TooSlow from None
+
+    def _time_left(self) -> float:
+        return max(self._deadline - time.monotonic(), 0.001)

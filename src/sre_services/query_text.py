@@ -1,4 +1,4 @@
-"""Values that are written as text in a query and parsed once, at the edge of the API."""
+"""Base of values that a query has as text and that are parsed once, at the edge of the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class QueryText:
-    """Made from its text; a subclass raises ValueError with what would be right."""
+    """A value made from its text; a subclass raises ValueError with what would be right."""
 
     LONGEST: ClassVar[int] = 80
 
@@ -17,6 +17,12 @@ class QueryText:
 
     def __str__(self) -> str:
         return self.text
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and str(other) == self.text
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.text))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.text!r})"

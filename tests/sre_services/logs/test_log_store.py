@@ -1,0 +1,133 @@
+"""Filter, order and limit are given to the provider, which applies them where the records are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from sre_core import clock
+from sre_core.secret import Secret
+from sre_services.application import Api, build_app
+from sre_services.logs.model import ERROR_LEVELS, LEVELS, Attribute, Group, LogFilter, LogRecord
+from sre_services.logs.pattern import Pattern
+from sre_services.logs.providers.recorded import Recorded
+from sre_services.recording import SHIPPED, Recording
+from sre_services.timespan import Window
+
+from ..conftest import KEY, RECORDED_END
+
+END = clock.parse(RECORDED_END)
+RECORDED = Recorded(Recording(SHIPPED / "crash-loop", "shop", END, END))
+EVERYTHING = RECORDED.records(LogFilter(window=Window(END - timedelta(days=2), END)))
+
+
+class Asked:
+    """A made-up system with a record every second for a year, which notes what it is asked and how much it gave."""
+
+    as_of = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def __init__(self) -> None:
+        self.filters: list[LogFilter] = []
+        self.given = 0
+
+    def services(self) -> Sequence[str]:
+        return ("web", "worker")
+
+    def records(self, where: LogFilter, *, limit: int | None = None, newest_first: bool = False) -> list[LogRecord]:
+        assert newest_first
+        assert limit is not None, "all that was ever written would be fetched"
+        self.filters.append(where)
+        self.given += limit
+        times = [self.as_of - timedelta(seconds=second) for second in range(limit)]
+        return [LogRecord(id=f"web:{time}", time=time, service="web", pod="p", level="ERROR", message="ERROR x") for time in times]
+
+    def count(self, where: LogFilter, by: Sequence[Attribute] = ()) -> list[Group]:
+        self.filters.append(where)
+        key = tuple({"service": "web", "level": "ERROR", "pod": "p"}[attribute] for attribute in by)
+        return [Group(key=key, count=4_000, first=self.as_of, last=self.as_of)]
+
+    def histogram(self, where: LogFilter, buckets: int) -> list[int]:
+        self.filters.append(where)
+        return [1] * buckets
+
+
+def ask(store: Asked, path: str) -> dict[str, Any]:
+    """The answer of the logs API over this store."""
+    client = TestClient(build_app(Api.of("logs"), store, Secret(KEY)), headers={"X-API-Key": KEY})
+    answer: dict[str, Any] = client.get(path).json()
+    return answer
+
+
+def test_recent_records_of_a_large_system() -> None:
+    """Fifty records are fetched to show fifty, whatever was logged in the year before."""
+    store = Asked()
+    answer = ask(store, "/logs/recent?limit=50&service=we")
+    assert len(answer["items"]) == store.given == 50
+    assert [where.services for where in store.filters] == [("web",)]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/logs/search?pattern=no+route&log_level=WARN", LogFilter(window=Window(END, END), levels=frozenset({"WARN"}))),
+        ("/logs/errors?service=worker", LogFilter(window=Window(END, END), services=("worker",), levels=ERROR_LEVELS)),
+        ("/logs/counts?event_type=error&group_by=level", LogFilter(window=Window(END, END), levels=ERROR_LEVELS)),
+    ],
+)
+def test_the_filter_is_pushed_down(path: str, expected: LogFilter) -> None:
+    """Window, services, levels and pattern are the provider's to apply; records are fetched as far as an answer can hold them."""
+    store = Asked()
+    answer = ask(store, path)
+    assert store.filters
+    assert {(where.services, where.levels) for where in store.filters} == {(expected.services, expected.levels)}
+    assert all((where.pattern == Pattern("no route")) == ("pattern" in path) for where in store.filters)
+    assert store.given <= 200
+    assert answer["summary"].get("records", 4_000) == 4_000
+
+
+def test_a_summary_over_more_than_was_fetched() -> None:
+    """Total and counts are over all records that match, and the answer says that it is cut and how to go on."""
+    answer = ask(Asked(), "/logs/errors")
+    assert (answer["total"], answer["truncated"], answer["summary"]["by_service"]) == (4_000, True, {"web": 4_000})
+    assert answer["more"].startswith("Ask with since=")
+
+
+@given(
+    minutes=st.tuples(st.integers(0, 90), st.integers(0, 90)),
+    services=st.none() | st.lists(st.sampled_from([*RECORDED.services(), "none"]), unique=True).map(tuple),
+    levels=st.none() | st.frozensets(st.sampled_from(LEVELS)),
+    text=st.sampled_from(["", "refused", "no such host", "GET", "payment"]),
+    limit=st.none() | st.integers(0, 400),
+    newest_first=st.booleans(),
+)
+def test_a_recording_is_searched_as_it_is_read(
+    minutes: tuple[int, int],
+    services: tuple[str, ...] | None,
+    levels: frozenset[str] | None,
+    text: str,
+    limit: int | None,
+    newest_first: bool,
+) -> None:
+    """Whatever is asked, the records are those of a plain look at each one, in order, and the counts are over all of them."""
+    window = Window.between(END - timedelta(minutes=minutes[0]), END - timedelta(minutes=minutes[1]), END)
+    where = LogFilter(window=window, services=services, levels=levels, pattern=Pattern(text) if text else None)
+    plain = [
+        record
+        for record in EVERYTHING
+        if record.time in window
+        and (services is None or record.service in services)
+        and (levels is None or record.level in levels)
+        and (not text or any(text.lower() in part.lower() for part in (record.message, record.pod, record.service)))
+    ]
+    expected = plain[::-1] if newest_first else plain
+    found = RECORDED.records(where, limit=limit, newest_first=newest_first)
+    assert [record.time for record in found] == [record.time for record in expected][:limit]
+    assert {record.id for record in found} <= {record.id for record in plain}
+    assert sum(group.count for group in RECORDED.count(where, ["service", "level"])) == len(plain)
+    assert sum(RECORDED.histogram(where, 24)) == len(plain)
