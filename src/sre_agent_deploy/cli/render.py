@@ -112,7 +112,7 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool, every: bool = F
 def show_inventory(found: Inventory) -> None:
     """Show each resource that a cleanup would delete."""
     for entry in found.entries:
-        click.echo(f"  - {entry.kind.KIND:45} {entry.name:26} {entry.id}")
+        click.echo(f"  - {entry}")
 
 
 def show_verdicts(found: Verdicts, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import termios
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,8 @@ class Terminal(User):
             return
         for line in question.lines:
             click.echo(line, err=True)
+        # What was typed before the question appeared is no answer to it.
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
         click.confirm(question.text, abort=True, err=True)
 
 

@@ -56,7 +56,7 @@ def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "
         found = _take_inventory(account, deployment, state, named, user)
         if dry_run:
             return _preview(account, deployment, found, user)
-        _confirm(deployment, found, user, named_by_user=bool(deployment_id))
+        _confirm(account, deployment, found, user, named_by_user=bool(deployment_id))
         # Another folder's state file is another lock; the same deployment is the same one.
         with lock.hold_lock(lock.deployment_lock(deployment), "cleanup"), user.progress() as observe, user.stoppable() as stop:
             cleaned = clean_up_with_journal(account, deployment, located.store, state, observe, named=named, stop=stop)
@@ -126,14 +126,19 @@ def _preview(account: Account, deployment: str, found: Inventory, user: User) ->
     return CommandResult(success=not found.problems, component="cleanup", message="", problems=found.problems)
 
 
-def _confirm(deployment: str, found: Inventory, user: User, *, named_by_user: bool) -> None:
+def _confirm(account: Account, deployment: str, found: Inventory, user: User, *, named_by_user: bool) -> None:
     """Ask before anything is deleted. Without a terminal, --yes or --deployment-id is the answer."""
     count = len(found.entries)
-    if count:
-        question = Question(
-            f"Delete {count} resources of deployment {deployment}?", _unconfirmed(deployment, count), answered=named_by_user
-        )
-        user.confirm(question)
+    if not count:
+        return
+    where = f"account {account.aws.account_id}, region {account.aws.region}{' (the local AWS)' if account.registry else ''}"
+    question = Question(
+        f"Delete these {count} resources?",
+        _unconfirmed(deployment, count),
+        lines=(f"Deployment {deployment} in {where}:", *(f"  - {entry}" for entry in found.entries)),
+        answered=named_by_user,
+    )
+    user.confirm(question)
 
 
 def clean_up_with_journal(

@@ -44,6 +44,9 @@ class Entry:
     def key(self) -> tuple[str, str]:
         return self.kind.KIND, self.id
 
+    def __str__(self) -> str:
+        return f"{self.kind.KIND:45} {self.name:26} {self.id}"
+
     @classmethod
     def of_listing(cls, kind: type[Resource], owned: Owned) -> Entry:
         return cls(kind, owned.id, owned.name, owned.generation, owned.ttl, owned.created)

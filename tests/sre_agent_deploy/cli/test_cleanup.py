@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from fixtures.engine import Engine
 from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.commands.cleanup import describe_unfinished
 from sre_agent_deploy.engine.delete import CleanedUp
@@ -44,3 +49,27 @@ def test_what_the_same_command_alone_does_not_help() -> None:
 def test_a_stop() -> None:
     """How much is left is not known, so no number is told."""
     assert describe_unfinished(CleanedUp((), (TOLD,), stopped=True)) == "0 deleted before the stop."
+
+
+def test_the_question(engine: Engine) -> None:
+    """It shows each resource with the account and the region, and a key that was typed before it appeared is no answer."""
+    engine.parts = ("backend_key", "address")
+    engine.deploy()
+    ours, its = pty.openpty()
+    os.write(ours, b"y\n")
+    command = [sys.executable, "-m", "sre_agent_deploy", "cleanup", "--deployment-id", engine.id]
+    with subprocess.Popen(command, stdin=its, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        shown = ""
+        while not shown.endswith("[y/N]: "):
+            letter = process.stderr.read(1)
+            assert letter, shown
+            shown += letter
+        os.write(ours, b"n\n")
+        process.wait(60)
+    os.close(its)
+    os.close(ours)
+    assert "account 123456789012, region us-east-1" in shown
+    assert all(name in shown and engine.id_of(name) in shown for name in engine.parts)
+    assert process.returncode == 130
+    assert engine.changes() == {}
