@@ -94,12 +94,15 @@ def find_state(request: Request) -> Located:
     # A faulty configuration is reported by the commands that need more of it than where the state is.
     config = None if isinstance(loaded, tuple) else loaded
     in_local_mode = config.mode == "local" if config else request.mode == "local"
-    if request.state_file and is_s3(request.state_file) and in_local_mode and (request.config_file or request.mode or config):
+    if request.state_file and is_s3(request.state_file) and in_local_mode:
         raise Refused(_local_state_in_s3(request.state_file))
     production = None if in_local_mode else config
     location = request.state_file or (production and production.state.location) or STATE
     store = open_store(location, lambda: _open_aws_of_state(production))
-    return Located(request, file, store, load_state(store))
+    state = load_state(store)
+    if state and state.mode == "local" and is_s3(location):
+        raise Refused(_local_state_in_s3(location))
+    return Located(request, file, store, state)
 
 
 def load_state(store: Store) -> State | None:
@@ -220,10 +223,13 @@ def local_aws_gone(state: State | None) -> Problem:
     )
 
 
-def _local_state_in_s3(state_file: Path) -> Problem:
+def _local_state_in_s3(location: Path | str) -> Problem:
     return Problem(
-        code="LOCAL-STATE-ELSEWHERE",
-        what=f"A local deployment's state is not kept in {state_file}.",
-        why="Local mode never reaches a real account, and a state in S3 is in one.",
-        do=("Leave --state-file out, or name a file of this machine.", "Or deploy to that account: --mode production."),
+        code="LOCAL-STATE-IN-S3",
+        what=f"The state of a local deployment can't be in S3: {location}.",
+        why="The mode is local, and local mode never calls a real account. A state in S3 is in one.",
+        do=(
+            "For a local deployment, leave --state-file out, or name a file of this machine.",
+            "For a deployment to that account, use --mode production, or run the command where config.yaml says `mode: production`.",
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,19 @@ def test_local_mode_and_a_state_in_s3(bucket: str, monkeypatch: pytest.MonkeyPat
     _config(bucket, "local")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
     elsewhere = Path(f"s3://{bucket}/sre/state.json")
-    for given in ({"mode": "local"}, {"config_file": Path("config.yaml")}):
-        with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"):
+    for given in ({"mode": "local"}, {"config_file": Path("config.yaml")}, {}):
+        with pytest.raises(Refused, match="LOCAL-STATE-IN-S3"):
             remembered(elsewhere, **given)
     located = Request(state_file=elsewhere)
-    with pytest.raises(Refused, match="LOCAL-STATE-ELSEWHERE"), open_workspace(find_state(located), UNATTENDED, start=True):
+    with pytest.raises(Refused, match="LOCAL-STATE-IN-S3"), open_workspace(find_state(located), UNATTENDED, start=True):
         pass
+
+
+def test_a_local_state_that_was_copied_to_s3(unbooted: EmbeddedAws, bucket: str) -> None:
+    """It is refused also where only the state itself says that the deployment is local."""
+    unbooted.client("s3").put_object(Bucket=bucket, Key="state", Body=render_state(replace(STATE, mode="local")))
+    with pytest.raises(Refused, match="LOCAL-STATE-IN-S3"):
+        remembered(Path(f"s3://{bucket}/state"))
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
