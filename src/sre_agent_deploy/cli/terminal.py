@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import termios
 import threading
@@ -75,7 +76,8 @@ class Terminal(User):
     @contextmanager
     def progress(self) -> Iterator[Observer]:
         """Show events live on a terminal, as plain lines without one, as JSON lines when asked."""
-        if not self.json_events and sys.stderr.isatty():
+        # A dumb terminal, as in an editor, can't move its cursor: it would show nothing of what is under way.
+        if not self.json_events and sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown"):
             with _live() as observe:
                 yield observe
         else:

@@ -29,8 +29,11 @@ FAILED = Event("failed", "gateway", STARTED.what, 2.0, PROBLEM)
 EVENTS = (STARTED, WAITING, DONE, FAILED)
 
 
-def test_on_a_terminal() -> None:
-    """What has ended scrolls by; what is under way stands below, with what it waits for and until when."""
+def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished steps scroll by; those under way are shown below, with what they wait for and until when."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stderr(terminal), Terminal().progress() as observe:
         for event in EVENTS[:3]:
@@ -38,6 +41,18 @@ def test_on_a_terminal() -> None:
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", _all_of(ours).decode())
     assert "  ok   bucket                       create AWS::S3::Bucket  (1.2 s)" in shown
     assert f"AWS throttles CreateGateway (SlowDown), until {UNTIL.astimezone():%H:%M:%S}" in " ".join(shown.split())
+
+
+def test_on_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that can't move its cursor, as in an editor, shows the same lines as a log."""
+    monkeypatch.setenv("TERM", "dumb")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stderr(terminal), Terminal().progress() as observe:
+        for event in EVENTS[:3]:
+            observe(event)
+    waiting, done = _all_of(ours).decode().splitlines()
+    assert f"AWS throttles CreateGateway (SlowDown), until {UNTIL.astimezone():%H:%M:%S}" in waiting
+    assert done == "  ok   bucket                       create AWS::S3::Bucket  (1.2 s)"
 
 
 def _all_of(terminal: int) -> bytes:
