@@ -15,7 +15,7 @@ from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.rollback import roll_back
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
-from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, prove
+from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
@@ -134,12 +134,16 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
     connection.write_connection(plan.deployment, endpoints, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.account)
     _note_temporary_and_budget(here.account, plan, outcome, user)
     user.note("Verifying:")
-    report, paths = prove(here.config, fill_in_ids(plan, journal), endpoints, user)
-    if not report.verified:
+    report = prove(here.config, fill_in_ids(plan, journal), endpoints, user)
+    if report.verified:
+        journal.record_verification()
+    else:
         journal.end_run("not verified")
-        return _not_deployed(f"The report is in {paths.markdown}. `sre-agent-deploy verify` checks again.")
-    journal.record_verification()
-    return _deployed(plan, outcome.seconds, endpoints.base_url, str(paths.markdown))
+    file = keep_report(report, user)
+    if not report.verified:
+        return _not_deployed(f"{f'The report is in {file}. ' if file else ''}`sre-agent-deploy verify` checks again.")
+    result = _deployed(plan, outcome.seconds, endpoints.base_url, str(file or "in no file"))
+    return result if file else result.model_copy(update={"success": False})
 
 
 def _note_temporary_and_budget(account: Account, plan: Plan, outcome: Outcome, user: User) -> None:

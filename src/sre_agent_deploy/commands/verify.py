@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from sre_agent_deploy import connection
 from sre_agent_deploy.account.account import Account
@@ -19,8 +20,9 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.report.report import Report, ReportPaths, ResourceResult, write_report
+from sre_agent_deploy.report.report import Report, ResourceResult, write_report
 from sre_core import clock
+from sre_core.file_error import file_problem
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
 
@@ -33,9 +35,11 @@ def verify(request: Request, user: User = UNATTENDED) -> CommandResult:
         warn_if_locked(here.store, user)
         plan = _plan_complete(here, user)
         endpoints = find_endpoints(here.config, here.account, {change.name: change.outputs for change in plan.changes})
-        report, paths = prove(here.config, plan, endpoints, user)
-    message, details = f"Report: {paths.markdown}", {"report_file": str(paths.markdown)}
-    return CommandResult(success=report.verified, component="deployment", message=message, details=details)
+        report = prove(here.config, plan, endpoints, user)
+        file = keep_report(report, user)
+    details = {"report_file": str(file)} if file else {}
+    message = f"Report: {file}" if file else ""
+    return CommandResult(success=report.verified and file is not None, component="deployment", message=message, details=details)
 
 
 def _plan_complete(here: Workspace, user: User) -> Plan:
@@ -50,13 +54,25 @@ def _plan_complete(here: Workspace, user: User) -> Plan:
     return plan
 
 
-def prove(config: Config, plan: Plan, endpoints: Endpoints, user: User) -> tuple[Report, ReportPaths]:
-    """Run every verification check, show the report and keep it."""
+def prove(config: Config, plan: Plan, endpoints: Endpoints, user: User) -> Report:
+    """Run every verification check and show the report."""
     with user.progress() as observe:
         report = make_report(config, plan, endpoints, observe)
-    paths = write_report(report)
     user.show_report(report)
-    return report, paths
+    return report
+
+
+def keep_report(report: Report, user: User) -> Path | None:
+    """Write the report to its files. If they can't be written, show it whole: it is nowhere else."""
+    try:
+        return write_report(report).markdown
+    except OSError as error:
+        problem = file_problem(error)
+        if problem is None:
+            raise
+        user.note(report.markdown())
+        user.show_problems((problem,))
+        return None
 
 
 def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Observer) -> Report:

@@ -1,14 +1,20 @@
-"""What the report of a run says was made."""
+"""The report of a run: what it says was created, and where it is when it can't be written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from sre_agent_deploy.commands.verify import fill_in_ids
+import pytest
+
+from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.commands.verify import fill_in_ids, keep_report
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.report.report import Report
+from sre_core.problem import Problem
 
 KIND = "AWS::EC2::Instance"
 
@@ -26,3 +32,29 @@ def test_generations_side_by_side(tmp_path: Path) -> None:
     superseded = Change("instance", KIND, Action.DELETE, "a newer generation runs", id="i-first", generation=1)
     filled = fill_in_ids(Plan("sre-1", (replaced, superseded)), Journal(FileStore(tmp_path / "state"), state))
     assert [change.id for change in filled.changes] == ["i-third", "i-first"]
+
+
+class Reader(User):
+    """Reads everything that is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.read.append(line)
+
+    def show_problems(self, problems: Iterable[Problem]) -> None:
+        self.read += (problem.code for problem in problems)
+
+
+def test_a_report_that_can_not_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown whole, with the problem: what was proven is not lost with the disk."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
+    report, reader = Report("sre-1", "us-east-1", "local", "https://a", (), ()), Reader()
+    assert keep_report(report, reader) == tmp_path / "reports" / "sre-1" / "verification.md"
+    assert reader.read == []
+    (tmp_path / "reports").rename(tmp_path / "other")
+    (tmp_path / "reports").write_text("a file")
+    assert keep_report(report, reader) is None
+    assert reader.read == [report.markdown(), "FILE-REFUSED"]
