@@ -56,7 +56,7 @@ def _open_locked(new: Path) -> int:
         except BaseException:
             os.close(handle)
             raise
-        # The writer before renamed or removed this file while we waited for it.
+        # The previous writer renamed or removed this file while we waited for its lock.
         os.close(handle)
 
 

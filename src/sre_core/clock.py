@@ -1,4 +1,4 @@
-"""The one place where time is read."""
+"""The only place that reads the time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The current time, in UTC and aware of it."""
+    """Return the current time, aware of its zone UTC."""
     return datetime.now(UTC)
 
 
 def stamp(moment: datetime | None = None) -> str:
-    """ISO 8601 in UTC with seconds and a `Z`, as AWS writes times: `2026-11-22T14:35:40Z`."""
+    """Format a time as AWS does: ISO 8601 in UTC with seconds and a `Z`, for example `2026-11-22T14:35:40Z`."""
     return (moment or now()).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse(text: str) -> datetime:
-    """The time that `stamp` or RFC 3339 wrote. Raises ValueError on anything else."""
+    """Parse a time of `stamp` or RFC 3339. Raises ValueError for anything else."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Logs are events: a past-tense name, values as keys, context bound once. They go to stderr."""
+"""Logs as events: a past-tense name, values as keys, context bound once. They go to stderr."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def get(**context: object) -> FilteringBoundLogger:
-    """A logger with `context` bound. Lines are JSON; `SRE_LOG=debug|info|warning` sets the level (default warning)."""
+    """Make a logger with `context` bound. Lines are JSON; `SRE_LOG=debug|info|warning` sets the level (default warning)."""
     import logging
 
     import structlog

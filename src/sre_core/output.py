@@ -1,4 +1,4 @@
-"""Standard output that can't be written: told once, and not tried again when the program ends."""
+"""Give up a standard output that can't be written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def discard_stdout() -> None:
-    """Let what could not be written go: Python would try it again at its end, and complain past every handler."""
+    """Drop what could not be written: Python would try it again at its end, and print an error past every handler."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

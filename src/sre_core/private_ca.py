@@ -1,4 +1,4 @@
-"""Certificates of a private certificate authority: its own, and those that it issues for servers. Nothing is stored here."""
+"""Issue certificates of a private certificate authority. Nothing is stored here."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _EARLIER = timedelta(minutes=5)
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """A key for an authority or a server; every TLS client of today knows its curve."""
+    """Generate a key on a curve that every TLS client knows."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def issue_authority(common_name: str, key: ec.EllipticCurvePrivateKey, life: timedelta) -> x509.Certificate:
-    """The certificate by which clients trust what this key signs; it can sign servers' certificates and no further authority's."""
+    """Issue the authority's own certificate; it can sign server certificates and no further authority."""
     name = _name(common_name)
     builder = _builder(name, name, key.public_key(), clock.now(), life)
     return (
@@ -41,7 +41,7 @@ def issue_server(
     life: timedelta,
     now: datetime | None = None,
 ) -> x509.Certificate:
-    """A certificate for the server that has `key`, under these DNS names and IP addresses."""
+    """Issue a certificate for the server that has `key`, for these DNS names and IP addresses."""
     authority_key = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = _builder(_name(hosts[0][:64]), issuer.subject, key.public_key(), now or clock.now(), life)
     return (
@@ -55,12 +55,12 @@ def issue_server(
 
 
 def pem(certificate: x509.Certificate) -> str:
-    """The certificate as PEM text."""
+    """Return the certificate as PEM text."""
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> str:
-    """The key as PEM text, unencrypted: for memory, a secret store, or a file that only its owner reads."""
+    """Return the key as unencrypted PEM text: for memory, a secret store, or a file that only its owner reads."""
     unencrypted = serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted).decode()
 

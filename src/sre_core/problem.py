@@ -1,4 +1,4 @@
-"""What a user can meet, as a value that helps: what happened, why, and what to do first."""
+"""A failure as a value that helps: what happened, why, and what to do first."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Problem:
             raise ValueError(f"{self.code} has no next step")
 
     def with_context(self, **facts: str) -> Problem:
-        """The same problem, with more facts for the reader."""
+        """Add facts for the reader."""
         return replace(self, context={**self.context, **facts})
 
     def to_json(self) -> dict[str, object]:
-        """The form that `--json`, reports and other programs read; absent parts are left out."""
+        """Return the form that `--json`, reports and other programs read; empty parts are left out."""
         parts: dict[str, object] = {"code": self.code, "what": self.what, "why": self.why, "do": list(self.do)}
         if self.context:
             parts["context"] = dict(self.context)
@@ -61,7 +61,7 @@ class Problem:
         return parts
 
     def __str__(self) -> str:
-        """The one plain-text rendering, for terminals, logs of tests and reports."""
+        """Render the problem as text, the same for terminals, test logs and reports."""
         lines = [f"{self.code}: {self.what}"]
         if self.where:
             lines.append(f"  at {self.where}")
@@ -79,7 +79,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """Carries Problems through code that can't return them; the command line renders them and never a traceback."""
+    """Carries Problems through code that can't return them; the command line shows them, never a traceback."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n\n".join(map(str, problems)))

@@ -1,4 +1,4 @@
-"""The contract between packages that don't import one another: which programs a release runs, and how."""
+"""The programs of a release, and how they run: the contract between packages that don't import one another."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Service:
 
 @cache
 def services() -> tuple[Service, ...]:
-    """The services of this release, backends first, in the order of their ports."""
+    """List the services of this release, backends first, in the order of their ports."""
     document = json.loads(files("sre_core").joinpath("release.json").read_text(encoding="utf-8"))
     return tuple(Service.from_json(parts) for parts in document["services"])
 
 
 def backends() -> tuple[Service, ...]:
-    """The services that the gateway has a target for: those with an OpenAPI document."""
+    """List the services that the gateway has a target for: those with an OpenAPI document."""
     return tuple(service for service in services() if service.openapi)

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterable
 from typing import NoReturn
 
-# Shorter pieces of a secret say nothing, and removing them would eat ordinary words.
+# Shorter pieces reveal nothing, and removing them would remove ordinary words.
 _SHORTEST_PIECE = 8
 
 
@@ -22,7 +22,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the call that needs it; never for a log, a file others read, or argv."""
+        """Return the text itself, for the call that needs it; never for a log, a shared file, or argv."""
         return self._text
 
     def __repr__(self) -> str:
@@ -47,7 +47,7 @@ class Secret:
 
 
 def conceal(text: str, secrets: Iterable[Secret]) -> str:
-    """The text with every secret, and every line of a longer one, replaced by `***`."""
+    """Replace every secret, and every line of a longer one, by `***`."""
     pieces = {piece for secret in secrets for piece in (secret.reveal(), *secret.reveal().splitlines())}
     for piece in sorted(pieces, key=len, reverse=True):
         if len(piece) >= _SHORTEST_PIECE:

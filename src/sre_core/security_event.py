@@ -1,4 +1,4 @@
-"""Refused access leaves one line that a log pipeline can alert on (requirement 2.5)."""
+"""Log refused access as one line that a log pipeline can alert on (requirement 2.5)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The AWS that a deployment is for: an account and region of Amazon's, or the AWS of this machine, and what is there already."""
+"""The AWS account and region of a deployment, Amazon's or local, and what exists there already."""

@@ -1,4 +1,4 @@
-"""Where a deployment goes: which AWS, and what must be known of it before a blueprint can be drawn."""
+"""START HERE: open the AWS of a deployment, and look up what its blueprint needs."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from sre_core.state_folder import state_folder
 
 @dataclass(frozen=True)
 class Account:
-    """An AWS that can be called. `registry` is set where it is the one on this machine."""
+    """An AWS account and region that can be called. `registry` is set for the local AWS."""
 
     aws: Aws
     registry: local.Registry | None = None
 
     def origin(self) -> dict[str, str]:
-        """What the state remembers of the AWS, to notice another one; both empty for Amazon's own."""
+        """Describe this AWS for the state file, so that another one is noticed; both values are empty for Amazon's AWS."""
         endpoint = self.aws.endpoint.url if self.aws.endpoint else ""
         return {"endpoint": endpoint, "start_id": self.registry.start_id if self.registry else ""}
 
     def ca_files(self) -> tuple[str, ...]:
-        """The certificate authority of an AWS that is not Amazon's."""
+        """List the certificate authority of an AWS that is not Amazon's."""
         return (self.aws.endpoint.ca_file,) if self.aws.endpoint and self.aws.endpoint.ca_file else ()
 
 
 def open_local_account(config: Config, *, start: bool) -> Account | Problem | None:
-    """The AWS of this machine; started if `start`, else None when it does not run."""
+    """Open the local AWS. `start` starts it; otherwise None is returned when it does not run."""
     local.scrub_environment()
     hold = local.hold_local_aws()
     registry = local.start_local_aws(config.aws.region) if start else local.find_running()
@@ -55,9 +55,9 @@ def open_local_account(config: Config, *, start: bool) -> Account | Problem | No
 
 
 def open_production_account(config: Config, environ: Mapping[str, str] = os.environ) -> Account:
-    """Amazon's AWS, or the one that the configuration or AWS_ENDPOINT_URL names. Raises Refused where that is no endpoint."""
+    """Open Amazon's AWS, or the endpoint that the configuration or AWS_ENDPOINT_URL names. Raises Refused for a bad URL."""
     url = config.aws.endpoint_url or environ.get("AWS_ENDPOINT_URL", "")
-    # The configuration's own was checked when it was read.
+    # The configuration's URL was checked when it was read.
     for fault in endpoint_faults(url):
         raise Refused(Problem(code="CONFIG-ENDPOINT", what="AWS_ENDPOINT_URL can't be used.", why=fault.why, do=fault.do))
     endpoint = Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None
@@ -68,31 +68,31 @@ def _limits(config: Config) -> Progress:
     return Progress(config.retries.limits())
 
 
-def look_up_account(config: Config, place: Account, image_in_use: str = "") -> AccountFacts:
+def look_up_account(config: Config, account: Account, image_in_use: str = "") -> AccountFacts:
     """Look up what the blueprint needs: the account, its network, an image, a certificate, and the release to run.
 
-    Raises Refused with everything that stands in the way.
+    Raises Refused with everything that prevents it.
     """
-    answer = attempt(lambda: _look_up(config, place, image_in_use), progress=place.aws.progress)
+    answer = attempt(lambda: _look_up(config, account, image_in_use), progress=account.aws.progress)
     if isinstance(answer, Problem | Lost):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)
     return answer
 
 
-def _look_up(config: Config, place: Account, image_in_use: str) -> AccountFacts:
-    aws = place.aws
+def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFacts:
+    aws = account.aws
     if config.aws.account_id and aws.account_id != config.aws.account_id:
         raise Refused(other_account(aws.account_id, config.aws.account_id))
-    here = _find_network(aws, config)
+    network_found = _find_network(aws, config)
     archive = build_archive(_recording(config))
     certificate, private_ca = _certificate_source(config)
     return AccountFacts(
         account_id=aws.account_id,
         region=aws.region,
         partition=aws.partition,
-        vpc_id=here.vpc_id,
-        vpc_cidr=here.vpc_cidr,
-        subnet_id=here.subnet_id,
+        vpc_id=network_found.vpc_id,
+        vpc_cidr=network_found.vpc_cidr,
+        subnet_id=network_found.subnet_id,
         image_id=config.deployment.ami_id or image_in_use or latest_image(aws, config.deployment.operating_system),
         release=archive.bytes,
         release_sha256=archive.sha256,
@@ -155,7 +155,7 @@ def _certificate_source(config: Config) -> tuple[CertificateSource, str]:
 
 
 def _recording(config: Config) -> Path | None:
-    """A recording of the user's own travels with the release; one that ships is in it already."""
+    """Return the user's own recording, which is added to the release; one that ships is in it already."""
     chosen = Path(config.services.recording)
     return chosen if chosen.is_dir() else None
 

@@ -1,4 +1,4 @@
-"""The deployment's id: the same configuration is the same deployment on any machine (pure)."""
+"""Facts about the account of a deployment, the deployment's id, and the refusal of another account (pure)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sre_agent_deploy.tls.source import CertificateSource
 from sre_core.problem import Problem
 
 DEPLOYMENT_ID_PATTERN = r"sre-[0-9a-f]{10}"
-"""What no other id looks like: whatever else a tag says, this tool did not make it."""
+"""The form of an id: this tool made no deployment with any other."""
 
 
 def deployment_id(account_id: str, region: str, name: str) -> str:
-    """`sre-` and ten hexadecimal digits, from the account, the region and the configured name."""
+    """Derive the id from account, region and configured name: the same configuration is the same deployment everywhere."""
     return f"sre-{hashlib.sha256(f'{account_id}/{region}/{name}'.encode()).hexdigest()[:10]}"
 
 
 def other_account(actual: str, wanted: str, *, arn: str = "") -> Problem:
-    """Nothing is looked at, let alone touched, in an account that nobody meant. `arn` is who the credentials are, where that is known."""
+    """Report credentials of another account, in which nothing is read or changed. `arn` is their identity, where known."""
     whose = f"They are {arn}: another" if arn else "Another"
     return Problem(
         code="AWS-OTHER-ACCOUNT",
@@ -28,14 +28,14 @@ def other_account(actual: str, wanted: str, *, arn: str = "") -> Problem:
         why=f"{whose} profile or role is active than the one that the configuration, or the state file, was written for.",
         do=(
             f"Sign in to account {wanted} (check with `aws sts get-caller-identity`), or correct aws.account_id.",
-            "Nothing was changed. A state file that somebody edited must be put back.",
+            "Nothing was changed. If the state file was edited by hand, restore it.",
         ),
     )
 
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """What a blueprint must know of the account that it is for: looked up, never decided, by `account.py`."""
+    """What a blueprint must know of its account. `account.py` looks it up; nothing is decided here."""
 
     account_id: str
     """Twelve digits, or an encoded Ref where no account was asked."""

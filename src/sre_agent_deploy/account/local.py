@@ -1,6 +1,6 @@
-"""Local mode: the same deployment against an AWS on this machine, and never against any other.
+"""The local AWS of local mode: start, share and stop it, and keep every call away from a real account.
 
-The differences from production, all of them: the endpoint, the certificate authority, the reasoner (no model without
+All differences from production: the endpoint, the certificate authority, the reasoner (no model without
 credentials), the public port (443 needs root), and the address of the instance (loopback).
 """
 
@@ -24,7 +24,7 @@ from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
-# What could send a call elsewhere: credentials and endpoints of a real account, and proxies.
+# Variables that could send a call elsewhere: credentials and endpoints of a real account, and proxies.
 _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -33,7 +33,7 @@ LONGEST_START = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Registry:
-    """A running AWS on this machine, as its registry file tells."""
+    """A running local AWS, as its registry file describes it."""
 
     path: Path
     start_id: str
@@ -46,22 +46,23 @@ class Registry:
     access_key_id: str
     secret_access_key: Secret
     hold: IO[bytes] | None = None
-    """What keeps other commands from stopping it while this one works with it."""
+    """The lock that keeps other commands from stopping it while this one uses it."""
 
     def aws(self, region: str) -> Aws:
+        """Make the clients for this AWS."""
         endpoint = Endpoint(self.endpoint, self.ca_file, self.access_key_id, self.secret_access_key)
         return Aws(region=region, account_id=self.account_id, endpoint=endpoint)
 
 
 def scrub_environment(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Take everything out of the environment that could lead a call to a real account, or off this machine."""
+    """Remove everything from the environment that could send a call to a real account, or off this machine."""
     for name in [name for name in environ if name.upper().startswith(_LEAKS)]:
         del environ[name]
     environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true", NO_PROXY="*")
 
 
 def hold_local_aws() -> IO[bytes]:
-    """From now on, until this process leaves or ends, no other command stops the AWS of this machine."""
+    """Keep other commands from stopping the local AWS until this process releases it or ends."""
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     hold = (folder / "embedded-aws.users").open("ab")
@@ -70,27 +71,27 @@ def hold_local_aws() -> IO[bytes]:
 
 
 def start_local_aws(region: str) -> Registry | Problem:
-    """The AWS of this machine; it is started when it does not run."""
-    before = _start_id(_registry_path())
+    """Start the local AWS where it does not run yet, and return its registry."""
+    previous_start = _start_id(_registry_path())
     try:
         answer = _run_embedded_aws("start", "--region", region)
     except subprocess.TimeoutExpired as slow:
-        return _not_started(f"It did not say within {slow.timeout:.0f} seconds that it runs.")
+        return _not_started(f"It did not report within {slow.timeout:.0f} seconds that it runs.")
     except KeyboardInterrupt:
-        # What was being started would go on without anybody: it is let up, and ended.
-        if _run_embedded_aws("start").returncode == 0 and _start_id(_registry_path()) != before:
+        # The local AWS would go on starting without a user: wait until it runs, then stop it.
+        if _run_embedded_aws("start").returncode == 0 and _start_id(_registry_path()) != previous_start:
             _run_embedded_aws("stop")
         raise
     if answer.returncode != 0:
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
     registry = _parse_registry(_registry_path(), json.loads(answer.stdout))
-    if registry.start_id != before:
+    if registry.start_id != previous_start:
         atomic_file.write(_started_here(), registry.start_id.encode())
     return registry
 
 
 def find_running() -> Registry | None:
-    """The AWS of this machine if it runs, else None. Starts nothing."""
+    """Return the local AWS if it runs, else None. Starts nothing."""
     path = _registry_path()
     if not path.exists() or _run_embedded_aws("status").returncode != 0:
         return None
@@ -98,22 +99,22 @@ def find_running() -> Registry | None:
 
 
 def record_deployment(registry: Registry, deployment: str) -> None:
-    """Note that a deployment begins in the AWS of this machine, which then runs until that is cleaned up."""
+    """Record that a deployment is in the local AWS, which keeps running until that is cleaned up."""
     note = _deployment_note(deployment)
     note.parent.mkdir(mode=0o700, exist_ok=True)
     atomic_file.write(note, registry.start_id.encode())
 
 
 def forget_deployment(deployment: str) -> None:
-    """Nothing of a deployment is left."""
+    """Remove the record of a deployment that is gone."""
     _deployment_note(deployment).unlink(missing_ok=True)
 
 
 def release_local_aws(registry: Registry) -> bool:
-    """Leave the AWS of this machine; whether that stopped it. The last one out stops what this tool started and nobody needs."""
+    """Release the local AWS and say if that stopped it: the last command stops what this tool started and no deployment needs."""
     hold = registry.hold or hold_local_aws()
     if _needed(registry, hold):
-        # Of two that leave at once, the second finds itself alone.
+        # Of two commands that release it at once, the second one stops it.
         fcntl.flock(hold, fcntl.LOCK_UN)
         return False
     _started_here().unlink()
@@ -121,7 +122,7 @@ def release_local_aws(registry: Registry) -> bool:
 
 
 def _needed(registry: Registry, hold: IO[bytes]) -> bool:
-    """Whether it is somebody else's, another command works with it, or a deployment is in it."""
+    """Say if this tool did not start it, another command uses it, or a deployment is in it."""
     try:
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -132,7 +133,7 @@ def _needed(registry: Registry, hold: IO[bytes]) -> bool:
 
 
 def remove_leftovers() -> None:
-    """Remove what an AWS of this machine that runs no more left on the disk."""
+    """Remove the files of a local AWS that no longer runs."""
     if state_folder().is_dir():
         _run_embedded_aws("stop")
         _started_here().unlink(missing_ok=True)
@@ -144,12 +145,12 @@ def _registry_path() -> Path:
 
 
 def _started_here() -> Path:
-    """Says which start of the AWS of this machine was this tool's doing."""
+    """Return the file that records which start of the local AWS this tool made."""
     return state_folder() / "started-here"
 
 
 def _deployment_note(deployment: str) -> Path:
-    """Says in which start of the AWS of this machine a deployment is, from its first step on."""
+    """Return the file that records in which start of the local AWS a deployment is, from its first step on."""
     return state_folder() / "deployments-here" / deployment
 
 
@@ -184,10 +185,10 @@ def _not_started(detail: str) -> Problem:
     absent = "No module named" in detail
     return Problem(
         code="LOCAL-AWS-NOT-STARTED",
-        what="The AWS of this machine, which local mode deploys to, did not start.",
-        why=detail[-600:] or "It ended without a word.",
+        what="The local AWS, which local mode deploys to, did not start.",
+        why=detail[-600:] or "It ended without output.",
         do=(
-            "Install what local mode needs: `pip install 'sre-agent[local]'`." if absent else "Correct what is said above.",
+            "Install what local mode needs: `pip install 'sre-agent[local]'`." if absent else "Correct the cause named above.",
             "Run the same command again.",
         ),
     )

@@ -1,4 +1,4 @@
-"""The VPC and the subnet that a configuration means in a region: what EC2 has of them, and what is wrong with that."""
+"""Find the VPC and the subnet of a configuration, and explain what is wrong with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.
 
 @dataclass(frozen=True)
 class Network:
-    """What is wanted (empty: the default), and what EC2 has of it: the VPC (empty: none) and its subnets."""
+    """The wanted VPC and subnet (empty: the default), and what EC2 has: the VPC (empty: none) and its subnets."""
 
     region: str
     vpc_wanted: str
@@ -29,22 +29,22 @@ class Network:
 
     @property
     def subnet_id(self) -> str:
-        """The one for the instance; there is one where `missing` finds nothing."""
+        """Return the subnet for the instance; it exists where `find_problem` finds nothing."""
         return self.subnet_wanted or next(iter(self.public), "")
 
 
 def find_vpcs(ec2: EC2Client, wanted: str) -> Sequence[Any]:
-    """The VPC that is meant, or none. A filter that matches nothing is an empty answer; an id that does not exist is an error."""
+    """Find the wanted or default VPC. A filter without a match returns nothing; an unknown id would be an error."""
     return ec2.describe_vpcs(Filters=[_is("vpc-id", wanted) if wanted else _is("is-default", "true")])["Vpcs"]
 
 
 def find_subnets(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
-    """The subnets of the VPC that was found."""
+    """List the subnets of the VPC that was found."""
     return ec2.describe_subnets(Filters=[_is("vpc-id", vpcs[0]["VpcId"])])["Subnets"] if vpcs else ()
 
 
 def summarize(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[Any], subnets: Sequence[Any]) -> Network:
-    """What the two listings come to."""
+    """Combine the two listings."""
     if not vpcs:
         return Network(region, vpc_wanted, subnet_wanted)
     public = sorted((subnet for subnet in subnets if subnet.get("MapPublicIpOnLaunch")), key=lambda subnet: str(subnet["AvailabilityZone"]))
@@ -60,7 +60,7 @@ def summarize(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[A
 
 
 def find_problem(network: Network) -> Problem | None:
-    """Why the instance can't be started there."""
+    """Explain why the instance can't be started there."""
     if not network.vpc_id:
         return _no_vpc(network)
     if network.subnet_wanted:
@@ -83,7 +83,7 @@ def _no_vpc(network: Network) -> Problem:
     return Problem(
         code="EC2-NO-NETWORK",
         what=f"{network.region} has no default VPC to put the instance into.",
-        why="Somebody deleted it, or the account was set up without.",
+        why="It was deleted, or the account was set up without one.",
         do=("Set aws.vpc_id and aws.subnet_id to a public one of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
         aws_docs=_DOCS,
     )
@@ -102,7 +102,7 @@ def _no_public_subnet(network: Network) -> Problem:
     return Problem(
         code="EC2-NO-NETWORK",
         what=f"{network.vpc_id} has no subnet that gives public addresses.",
-        why="The instance is reached from outside, and fetches what it runs over the internet.",
+        why="The instance is reached from the internet, and downloads its packages from there.",
         do=("Set aws.vpc_id and aws.subnet_id to a public subnet of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
         aws_docs=_DOCS,
     )

@@ -1,1 +1,1 @@
-"""The validation engine: one behaviour per file; each check looks first, and decides from what it saw."""
+"""The validation engine: preflight and verification checks. `probe` looks, `judge` decides."""

@@ -1,4 +1,4 @@
-"""What a check is, and how many are run at once without one hiding another."""
+"""The protocol of a check, and the engine that runs many at once without one hiding another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ type Status = Literal["passed", "failed", "unknown"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check came to. `unknown` means that it could not look, which is never taken for `passed`."""
+    """The result of one check. `unknown` means that it could not look, which never counts as `passed`."""
 
     check: str
     status: Status
@@ -40,9 +40,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Decision of `judge`: does it hold (None: the facts don't show it), what was seen, and what to do where it does not hold.
+    """The decision of `judge`: does it hold (None: the facts don't show it), what was seen, and what to do where it does not hold.
 
-    `optional` is for what can't always be seen: where it was not, a deployment is complete without it.
+    `optional` is for what can't always be seen: a deployment is complete without it while it is unknown.
     """
 
     holds: bool | None
@@ -52,37 +52,37 @@ class Verdict:
 
 
 class Check[World, Facts](Protocol):
-    """One thing that must be true. `probe` looks and decides nothing; `judge` decides and looks at nothing."""
+    """One thing that must be true. `probe` looks and decides nothing; `judge` decides and does no IO."""
 
     @property
     def id(self) -> str:
-        """`gateway.tools_called`; stable, for reports."""
+        """Name the check for reports, for example `gateway.tools_called`. It never changes."""
         ...
 
     @property
     def proves(self) -> str:
-        """What holds when it passes, as a sentence."""
+        """Say what holds when it passes, as a sentence."""
         ...
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """The mission's requirements it covers."""
+        """List the mission's requirements that it covers."""
         ...
 
     @property
     def required(self) -> bool:
-        """Whether a deployment is incomplete without it."""
+        """Say if a deployment is incomplete without it."""
         ...
 
     def probe(self, world: World) -> Facts | Problem:
-        """The facts, or why they could not be seen."""
+        """Collect the facts, or explain why they could not be seen."""
         ...
 
     def judge(self, facts: Facts) -> Verdict: ...
 
 
 def run_checks[World](checks: Sequence[Check[World, Any]], world: World, observe: Observer = ignore_event) -> tuple[Finding, ...]:
-    """Run all checks at the same time and answer a finding for each, in the order of `checks`."""
+    """Run all checks at the same time and return a finding for each, in the order of `checks`."""
     with ThreadPoolExecutor(8, thread_name_prefix="check") as pool:
         return tuple(pool.map(lambda check: _run_one(check, world, observe), checks))
 
@@ -107,5 +107,5 @@ def _judge_one[World](check: Check[World, Any], world: World) -> Finding:
 
 
 def is_complete(findings: Sequence[Finding]) -> bool:
-    """Whether every required check passed (Property 4); a check that could not look did not pass."""
+    """Say if every required check passed (Property 4). A check that could not look did not pass."""
     return bool(findings) and all(finding.status == "passed" for finding in findings if finding.required)

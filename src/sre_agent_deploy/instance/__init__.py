@@ -1,4 +1,4 @@
-"""What runs on the machine. Read `machine.py` first: everything else renders it, or carries it out there.
+"""What runs on the instance. Read `user_data.py` first, then `first_stage.py` and `bootstrap.py`, which run there.
 
-`machine`, `systemd`, `nginx` and `bootstrap` travel inside the release and need the standard library only.
+`bootstrap` and what it imports travel inside the release and need the standard library only.
 """

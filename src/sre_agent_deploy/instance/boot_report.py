@@ -1,4 +1,4 @@
-"""How far a boot has come, as small objects in S3 that the deployer reads."""
+"""Report the progress of a boot as small objects in S3, which the deployer reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_OUTPUT = 4000
 
 
 class BootReport:
-    """Writes `<status uri><step>.json` when a step starts, ends and fails; no secret passes through."""
+    """Writes `<status uri><step>.json` when a step starts, ends or fails, without secrets."""
 
     def __init__(self, aws: AwsCli, status_uri: str) -> None:
         self._aws = aws
@@ -23,12 +23,12 @@ class BootReport:
         self._secrets: tuple[Secret, ...] = ()
 
     def conceal(self, *secrets: str) -> None:
-        """From now on these values, and the lines of longer ones, are removed from whatever is written."""
+        """Remove these values, and each line of a longer one, from everything that is written from now on."""
         self._secrets = (*self._secrets, *map(Secret, secrets))
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, object]]:
-        """Say that the step runs, and how it ended; what the body puts into the dictionary is added. Failures travel on."""
+        """Report that the step runs and how it ends, with the facts that the body adds. Failures are raised again."""
         self._write(name, "running")
         facts: dict[str, object] = {}
         try:

@@ -1,4 +1,4 @@
-"""Runs once on a new machine, out of its verified release: from machine.json to services behind nginx.
+"""Run once on a new machine, from its verified release: from machine.json to services behind nginx.
 
 Python 3.12 and its standard library only. Needs root, systemd, nginx and the AWS CLI, which the first stage installed.
 """
@@ -28,7 +28,7 @@ _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 
 
 def bootstrap(machine: Machine, layout: Layout) -> None:
-    """Take the machine to ready, telling each step. StepFailed after the failure is told."""
+    """Take the machine to ready and report each step. Raises StepFailed after the failure is reported."""
     aws = AwsCli(machine.region)
     progress = BootReport(aws, machine.status_uri)
     with progress.step("release"):
@@ -44,7 +44,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
 
 
 def install_libraries(layout: Layout) -> None:
-    """Exactly the locked libraries, each proven by its hash, in an environment of this release's own."""
+    """Install exactly the locked libraries, each verified by its hash, in an environment of this release."""
     if not _user_exists(USER):
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
     run(sys.executable, "-m", "venv", str(layout.venv))
@@ -54,7 +54,7 @@ def install_libraries(layout: Layout) -> None:
 
 
 def write_credentials(aws: AwsCli, machine: Machine, layout: Layout) -> tuple[str, ...]:
-    """Write every credential as a file that only root reads; the answer is what no output may show."""
+    """Write every credential as a file that only root reads; return the values that no output may show."""
     shown: list[str] = []
     for service in machine.services:
         for name, reference in service.credentials.items():
@@ -68,7 +68,7 @@ def write_credentials(aws: AwsCli, machine: Machine, layout: Layout) -> tuple[st
 
 
 def start_services(machine: Machine, layout: Layout) -> None:
-    """Start each service and wait until it is well; StepFailed has the end of the journal of the one that is not."""
+    """Start each service and wait until it is healthy. StepFailed has the end of the journal of the one that is not."""
     names = [unit_name(service.name) for service in machine.services]
     for service, name in zip(machine.services, names, strict=True):
         (_UNITS / name).write_text(render_unit(service, layout, machine.region), encoding="utf-8")
@@ -82,9 +82,9 @@ def start_services(machine: Machine, layout: Layout) -> None:
 
 
 def start_front_door(machine: Machine, layout: Layout) -> None:
-    """Let nginx own the ports. It is checked before it is started, so that a bad configuration says where it is bad."""
+    """Start nginx. Its configuration is tested first, so that a fault is reported with its line."""
     user = "nginx" if _user_exists("nginx") else "www-data"
-    # The services' sockets are for their own group.
+    # Only their own group can connect to the services' sockets.
     run("usermod", "--append", "--groups", USER, user)
     _NGINX_TEMPORARY.mkdir(parents=True, exist_ok=True)
     _NGINX_CONF.write_text(render_nginx_conf(machine.front_door, layout, NginxPaths(user=f"user {user};")), encoding="utf-8")
@@ -94,7 +94,7 @@ def start_front_door(machine: Machine, layout: Layout) -> None:
 
 
 def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]]:
-    """Every health path answers through nginx with this machine's certificate; the answer is where it listens."""
+    """Check that every health path answers through nginx with this machine's certificate; return the listeners."""
     public = machine.front_door.listeners[0]
     for service in machine.services:
         path = _published_path(service, public)
@@ -106,13 +106,13 @@ def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read, from its first moment."""
+    """Write a file that only its owner can read."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     atomic_file.write(file, text.encode(), mode=0o600)
 
 
 def _published_path(service: MachineService, listener: Listener) -> str:
-    """The path at which a listener publishes a service's health; empty where it does not."""
+    """Return the path at which a listener publishes a service's health; empty where it does not."""
     routes = (route.path for route in listener.routes if route.service == service.name)
     return next((path + service.health_path.lstrip("/") for path in routes), "")
 

@@ -1,4 +1,4 @@
-"""Running the machine's own programs, and failing in a way that can be reported."""
+"""Run the machine's own programs and the AWS CLI, with failures that can be reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sre_core.machine import SecretRef
 
 
 class StepFailed(Exception):
-    """One sentence for the person who deploys, and the end of the failing program's output where there is one."""
+    """A failed step: one sentence for the user, and the end of the failing program's output."""
 
     def __init__(self, what: str, output: str = "") -> None:
         super().__init__(what)
@@ -21,7 +21,7 @@ class StepFailed(Exception):
 
 
 def run(*command: str, standard_input: str | None = None) -> str:
-    """A program's standard output. StepFailed with everything it said where it fails or is absent."""
+    """Run a program and return its standard output. StepFailed has its output where it fails."""
     environment = {**os.environ, "PATH": os.environ.get("PATH", os.defpath) + ":/snap/bin"}
     try:
         done = subprocess.run(  # noqa: S603  # the bootstrap's own words and machine.json's
@@ -36,12 +36,12 @@ def run(*command: str, standard_input: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class AwsCli:
-    """The AWS CLI in one region."""
+    """The AWS CLI in one region, with the instance's role: the bootstrap needs no library of its own."""
 
     region: str
 
     def secret(self, reference: SecretRef) -> str:
-        """The value that a reference means. StepFailed names the secret and never shows its text."""
+        """Read the value that a reference names. StepFailed names the secret and never shows its text."""
         text = _secret_string(self.region, reference.secret_arn)
         if not reference.json_key:
             return text
@@ -61,5 +61,5 @@ class AwsCli:
 @functools.cache
 def _secret_string(region: str, secret_arn: str) -> str:
     # One secret serves several services, and each call of the AWS CLI takes a second.
-    asked = ("secretsmanager", "get-secret-value", "--secret-id", secret_arn, "--query", "SecretString", "--output", "text")
-    return run("aws", "--region", region, *asked).rstrip("\n")
+    question = ("secretsmanager", "get-secret-value", "--secret-id", secret_arn, "--query", "SecretString", "--output", "text")
+    return run("aws", "--region", region, *question).rstrip("\n")

@@ -1,4 +1,4 @@
-"""Take a fresh machine to where the release's own bootstrap can run: Python 3.12, AWS CLI, the release, verified.
+"""Prepare a new machine for the bootstrap: Python 3.12, the AWS CLI, and the verified release.
 
 It is part of the user data and runs on the image's own Python (3.9 and later), with the standard library only.
 """
@@ -20,7 +20,7 @@ MACHINE_FILE = "/etc/sre-agent/machine.json"
 # cloud-init writes the EC2 instance's id there before it runs user data.
 INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
-# By the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
+# Keyed by the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
 PACKAGES = {
     "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "awscli-2", "docker"),),
     "ubuntu": (
@@ -35,7 +35,7 @@ PACKAGES = {
 
 
 class Failed(Exception):
-    """This machine can't be prepared: what happened, and the end of the output."""
+    """A failed preparation: what happened, and the end of the output."""
 
     def __init__(self, what: str, output: str = "") -> None:
         super().__init__(what)
@@ -43,7 +43,7 @@ class Failed(Exception):
 
 
 def run(*command: str) -> str:
-    """Run a program and give its output; Failed with the output where it fails."""
+    """Run a program and return its output; raise Failed with the output where it fails."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ.get("PATH", os.defpath) + ":/snap/bin"}
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=environment)  # noqa: S603  # our own words
@@ -56,7 +56,7 @@ def run(*command: str) -> str:
 
 
 def run_with_retries(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
-    """Like run, again after a while: package mirrors and a fresh role's permissions may need a minute."""
+    """Run a program, and again after a while if it fails: package mirrors and new permissions may need a minute."""
     for seconds in waits:
         try:
             return run(*command)
@@ -74,7 +74,7 @@ def write_report(machine: dict[str, Any], root: Path, state: str, what: str = ""
 
 
 def fetch_release(machine: dict[str, Any], root: Path) -> Path:
-    """Download the release, prove that it is the one that was named, and unpack it into a folder of its hash."""
+    """Download the release, verify its hash, and unpack it into a folder of that name."""
     uri: str = machine["release"]["uri"]
     wanted: str = machine["release"]["sha256"]
     archive, folder = root / f"{wanted}.zip", root / "releases" / wanted
@@ -88,7 +88,7 @@ def fetch_release(machine: dict[str, Any], root: Path) -> Path:
 
 
 def find_python(root: Path) -> str:
-    """The Python 3.12 that runs the release."""
+    """Find the Python 3.12 that runs the release."""
     installed = sorted(root.glob("python/cpython-3.12*/bin/python3.12"))
     found = str(installed[-1]) if installed else shutil.which("python3.12")
     if not found:

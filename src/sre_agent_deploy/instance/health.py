@@ -1,4 +1,4 @@
-"""Asking a service whether it is well: on its socket, and through the front door."""
+"""Ask a service for its health: on its socket, and through the front door."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANSWER_WITHIN = 5
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """An HTTP connection over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("service", timeout=_ANSWER_WITHIN)
@@ -28,12 +28,12 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def is_healthy_on_socket(path: Path, health_path: str) -> bool:
-    """Whether a service answers its health path with 200."""
+    """Say if a service answers its health path with 200."""
     return _answers(_UnixConnection(path), health_path)
 
 
 def is_healthy_through_front_door(address: str, port: int, path: str, certificate: Path) -> bool:
-    """Whether a path answers 200 over TLS with exactly this certificate, whatever name it is for."""
+    """Say if a path answers 200 over TLS with exactly this certificate, whatever name it is for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = http.client.HTTPSConnection(address, port, timeout=_ANSWER_WITHIN, context=context)
@@ -49,13 +49,13 @@ def is_healthy_through_front_door(address: str, port: int, path: str, certificat
 
 
 def leaf_fingerprint(certificate: Path) -> bytes:
-    """The SHA-256 of the first certificate of a PEM chain."""
+    """Return the SHA-256 of the first certificate of a PEM chain."""
     first, end, _ = certificate.read_text(encoding="ascii").partition("-----END CERTIFICATE-----")
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end + "\n")).digest()
 
 
 def wait_until(true: Callable[[], bool], seconds: float) -> bool:
-    """Whether something becomes true within this time."""
+    """Wait until a condition is true, or the time is over; return the condition."""
     deadline = time.monotonic() + seconds
     while not (now := true()) and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY)

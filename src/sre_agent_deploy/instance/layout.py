@@ -1,4 +1,4 @@
-"""Where things are on a machine that runs the release: one place for every path that units, nginx and bootstrap share."""
+"""The paths on a machine that runs the release, as systemd units, nginx and bootstrap share them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ USER = "sre-agent"
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of one machine; tests choose others than the defaults."""
+    """The folders of one machine. Tests choose others than the defaults."""
 
     release: Path
     root: Path = Path("/opt/sre-agent")
@@ -19,7 +19,7 @@ class Layout:
 
     @property
     def venv(self) -> Path:
-        """The libraries of this release; another release has another one beside it."""
+        """Return the folder of this release's libraries; each release has its own."""
         return self.root / "venvs" / self.release.name
 
     @property
@@ -35,7 +35,7 @@ class Layout:
         return self.secrets / "tls" / "key.pem"
 
     def credential(self, service: str, name: str) -> Path:
-        """A file that only root reads; systemd hands it to the one service that may see it."""
+        """Return a file that only root reads; systemd passes it to the one service that may see it."""
         return self.secrets / "credentials" / service / name
 
     def socket(self, service: str) -> Path:

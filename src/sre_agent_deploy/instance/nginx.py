@@ -1,4 +1,4 @@
-"""nginx.conf: the front door of a machine (pure). It answers as the contract says, and as the built-in one does."""
+"""Render nginx.conf, the front door of a machine (pure). It answers as the contract says, like the built-in front door."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sre_core.machine import FrontDoor, Listener, Route
 # What AgentCore's gateway accepts as a payload.
 LARGEST_BODY = 6 * 1024 * 1024
 
-# A path that two readers could understand differently is refused: an encoded slash, backslash or NUL, a plain backslash,
+# An ambiguous path is refused: an encoded slash, backslash or NUL, a plain backslash
 # (`\x5c`, since nginx unescapes strings), an empty segment, and the segments `.` and `..` in any spelling. The query is not part of it.
 _AMBIGUOUS = r"^[^?]*(?:%2f|%5c|%00|\x5c|//|/(?:\.|%2e){1,2}(?=/|\?|$))"
 
-# A service believes what the front door says of a request, so a client can't say it.
+# Services trust these headers, so those of a client are removed.
 _CLAIMS = (
     "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Ssl",
     "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "Proxy", "Expect", "TE", "Upgrade",
@@ -29,7 +29,7 @@ _PLAINLY = "The path has empty, dot or encoded-slash segments. Send it in its pl
 
 @dataclass(frozen=True)
 class NginxPaths:
-    """What depends on the machine and not on its description."""
+    """Settings that depend on the machine and not on its description."""
 
     pid_file: Path = Path("/run/nginx.pid")
     logs: Path = Path("/var/log/nginx")
@@ -38,36 +38,36 @@ class NginxPaths:
     address: str = ""
 
 
-def render_nginx_conf(door: FrontDoor, layout: Layout, place: NginxPaths) -> str:
-    """The whole configuration file. The same machine gives the same text."""
+def render_nginx_conf(door: FrontDoor, layout: Layout, paths: NginxPaths) -> str:
+    """Render the whole configuration file. The same machine gives the same text."""
     services = dict.fromkeys(route.service for listener in door.listeners for route in listener.routes)
     return "\n".join(
         (
-            place.user,
+            paths.user,
             "worker_processes auto;",
-            f"pid {place.pid_file};",
-            f"error_log {place.logs}/error.log warn;",
+            f"pid {paths.pid_file};",
+            f"error_log {paths.logs}/error.log warn;",
             "events { worker_connections 4096; }",
             "http {",
-            *_indent(_http(layout, place)),
+            *_indent(_http(layout, paths)),
             *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
-            *(line for listener in door.listeners for line in _indent(_server(listener, place.address))),
-            *(_indent(_redirect(door.redirect_port, place.address)) if door.redirect_port else ()),
+            *(line for listener in door.listeners for line in _indent(_server(listener, paths.address))),
+            *(_indent(_redirect(door.redirect_port, paths.address)) if door.redirect_port else ()),
             "}",
             "",
         )
     )
 
 
-def _http(layout: Layout, place: NginxPaths) -> tuple[str, ...]:
+def _http(layout: Layout, paths: NginxPaths) -> tuple[str, ...]:
     return (
         "default_type application/octet-stream;",
         "server_tokens off;",
-        # Without the query: it may hold what the caller would not want in a log.
+        # Without the query, which may hold private data.
         """log_format events escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","path":"$uri",'
     '"status":"$status","seconds":"$request_time","service":"$proxy_host"}';""",
-        f"access_log {place.logs}/access.log events;",
-        *(f"{kind}_temp_path {place.temporary}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
+        f"access_log {paths.logs}/access.log events;",
+        *(f"{kind}_temp_path {paths.temporary}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
         f"client_max_body_size {LARGEST_BODY};",
         "client_header_timeout 15s;",
         "client_body_timeout 60s;",
@@ -95,7 +95,7 @@ def _proxying() -> tuple[str, ...]:
         # A gateway's tool call may take fifteen minutes, and so may an investigation.
         "proxy_read_timeout 900s;",
         "proxy_send_timeout 900s;",
-        # Events and bodies pass as they come.
+        # Events and bodies are passed on without delay.
         "proxy_buffering off;",
         "proxy_request_buffering off;",
         "proxy_next_upstream off;",
@@ -116,7 +116,7 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
         "  default_type application/json;",
         '  add_header Strict-Transport-Security "max-age=63072000" always;',
         "  add_header X-Content-Type-Options nosniff always;",
-        # nginx would answer plain HTTP on a TLS port with a page; closing says no more than needed.
+        # nginx would answer plain HTTP on a TLS port with a page; closing the connection reveals less.
         "  error_page 497 @plain; location @plain { return 444; }",
         f"  error_page 413 @large; location @large {{ {_return_error(413, 'FRONT-DOOR-BODY-TOO-LARGE', _TOO_LARGE)} }}",
         f"  error_page 502 @down; location @down {{ {_return_unavailable(502, 'does not answer')} }}",
@@ -132,7 +132,7 @@ def _locations(routes: tuple[Route, ...]) -> tuple[str, ...]:
     by_path = {route.path: f"set $service {route.service}; proxy_pass http://{route.service}/;" for route in routes}
     nothing = _return_error(404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
     prefixes = {"/": nothing, **by_path}
-    # nginx would redirect `/api/logs` to `/api/logs/` by itself; by the contract it belongs to the next shorter route.
+    # nginx would redirect `/api/logs` to `/api/logs/`; the contract sends it to the next shorter route.
     exact = {path.rstrip("/"): _next_shorter(path, routes, nothing) for path in by_path if path != "/"}
     return (
         *(f"location = {path} {{ {does} }}" for path, does in exact.items()),

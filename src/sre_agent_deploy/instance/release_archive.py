@@ -1,4 +1,4 @@
-"""The release: what a machine runs, as one zip that is the same, byte for byte, wherever it is built from the same files."""
+"""Build the release: one zip, the same byte for byte wherever it is built from the same files."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-# In the form `package[/folder]`; of the deployer only what a machine's bootstrap needs.
+# In the form `package[/folder]`. Of the deployer only the part that the bootstrap needs.
 _PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance")
 _LEFT_OUT = frozenset(("__pycache__", "tests"))
-# The first moment that a zip can tell.
+# The earliest time that a zip can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A release and the name that its content gives it."""
+    """A release, and the hash of its content, which is its name."""
 
     bytes: bytes
     sha256: str
 
 
 def build_archive(recording: Path | None = None) -> Archive:
-    """Pack the release; `recording` is a folder of the user's own that travels as `recording/`."""
+    """Build the release; `recording` is a folder of the user, which becomes `recording/`."""
     out = io.BytesIO()
     # Stored, not compressed: zlib's output differs between versions, and the hash is the release's name.
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -60,7 +60,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _folder(package: str) -> Path:
-    """Where a package is installed, without importing it."""
+    """Find where a package is installed, without importing it."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise LookupError(f"{package} is not installed beside sre_agent_deploy")

@@ -1,4 +1,4 @@
-"""systemd units: each service of a machine as a hardened one that restarts when it fails (pure)."""
+"""Render systemd units: each service of a machine hardened, and restarted when it fails (pure)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_core.machine import MachineService
 
-# A service talks over its socket and over the network, and reads its release and credentials. Nothing else is needed.
+# A service uses its socket and the network, and reads its release and credentials. Nothing else is allowed.
 _HARDENING = (
     "NoNewPrivileges=yes",
     "CapabilityBoundingSet=",
@@ -42,12 +42,12 @@ _HARDENING = (
 
 
 def unit_name(service: str) -> str:
-    """The unit of a service."""
+    """Name the unit of a service."""
     return f"sre-agent-{service}.service"
 
 
 def render_unit(service: MachineService, layout: Layout, region: str) -> str:
-    """The unit file of one service."""
+    """Render the unit file of one service."""
     command = (str(layout.python), *service.command, "--socket", str(layout.socket(service.name)))
     environment = {"PYTHONPATH": str(layout.release), "AWS_REGION": region, **service.environment}
     return _file(
@@ -86,11 +86,11 @@ def _file(*sections: tuple[str, Iterable[str]]) -> str:
 
 
 def _quote(text: str) -> str:
-    """One word, whatever it holds: `%` starts a specifier, and quotes, backslashes and line ends have meanings."""
+    """Quote one word: `%` starts a specifier, and quotes, backslashes and line ends have meanings."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
     return f'"{escaped}"'
 
 
 def _quote_argument(text: str) -> str:
-    # Only in command lines a dollar sign names a variable.
+    # Only in command lines does a dollar sign name a variable.
     return _quote(text).replace("$", "$$")

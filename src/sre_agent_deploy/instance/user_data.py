@@ -24,14 +24,14 @@ REDIRECT_PORT = 80
 HTTPS_PORT = 443
 
 
-def describe_machine(config: Config, site: AccountFacts, id: str) -> Machine:
+def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
     """Describe what runs on the instance. Values that AWS has yet to choose appear as encoded Refs."""
     return Machine(
         deployment_id=id,
         name="instance",
-        region=site.region,
+        region=account.region,
         release_uri=encode_ref(Ref("release", "uri")),
-        release_sha256=site.release_sha256,
+        release_sha256=account.release_sha256,
         status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
         services=select_services(_environment(config), _credentials(config)),
         front_door=FrontDoor(

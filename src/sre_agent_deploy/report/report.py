@@ -1,4 +1,4 @@
-"""What was deployed and what was proven about it: one model; JSON and Markdown (requirement 4.5; pure)."""
+"""The verification report: what was deployed and what was proven, as JSON and Markdown (requirement 4.5)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sre_core.state_folder import state_folder
 
 @dataclass(frozen=True)
 class ResourceResult:
-    """One resource of the deployment, as the journal has it."""
+    """One resource of the deployment, as the journal records it."""
 
     name: str
     kind: str
@@ -37,6 +37,7 @@ class Report:
 
     @property
     def verified(self) -> bool:
+        """Say if every required check passed."""
         return is_complete(self.findings)
 
     def to_json(self) -> dict[str, Any]:
@@ -52,10 +53,11 @@ class Report:
         }
 
     def json(self) -> str:
+        """Render the report for programs."""
         return json.dumps(self.to_json(), indent=2) + "\n"
 
     def markdown(self) -> str:
-        """For people: verdict first, then what failed, then everything that was looked at."""
+        """Render the report for people: verdict first, then failures, then every check and resource."""
         passed = sum(finding.status == "passed" for finding in self.findings)
         head = [
             f"# Deployment {self.deployment}: {'verified' if self.verified else 'NOT verified'}",
@@ -100,7 +102,7 @@ class ReportPaths:
 
 
 def write_report(report: Report) -> ReportPaths:
-    """Write a report as JSON and Markdown, over the last one of its deployment."""
+    """Write a report as JSON and Markdown, in place of the last one of its deployment."""
     folder = state_folder() / "reports" / report.deployment
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = ReportPaths(folder / "verification.json", folder / "verification.md")

@@ -1,1 +1,1 @@
-"""Certificates: where they come from, whether they fit, and when they end."""
+"""Certificates: their sources, their chain, and their expiry."""

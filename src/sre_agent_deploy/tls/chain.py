@@ -1,4 +1,4 @@
-"""What a PEM chain says, and whether it fits its key and its names (pure)."""
+"""Parse a PEM chain and check it against its key and its names (pure)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Chain:
 
     @classmethod
     def parse(cls, pem: str) -> Chain:
-        """The chain of a PEM text. Raises ValueError where there is no certificate, or a damaged one."""
+        """Parse a PEM text. Raises ValueError where it holds no certificate, or a damaged one."""
         return cls(tuple(x509.load_pem_x509_certificates(pem.encode())))
 
     @property
@@ -33,16 +33,17 @@ class Chain:
 
     @property
     def not_after(self) -> datetime:
-        """When the first of its certificates ends: from then on the chain is worth nothing."""
+        """Return the end of the first certificate that ends: the chain is invalid from then on."""
         return min(certificate.not_valid_after_utc for certificate in self.certificates)
 
     @property
     def not_before(self) -> datetime:
+        """Return the time from which all certificates are valid."""
         return max(certificate.not_valid_before_utc for certificate in self.certificates)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The DNS names and IP addresses of the leaf, sorted. The common name does not count, as for every browser."""
+        """List the DNS names and IP addresses of the leaf, sorted. The common name does not count, as in browsers."""
         try:
             names = self.leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
@@ -52,19 +53,19 @@ class Chain:
 
     @property
     def identity(self) -> str:
-        """What tells the certificates of one source from all others: the authority that stands at the chain's end, else the leaf."""
+        """Identify the source of a chain: by the authority at its end, else by the leaf."""
         last = self.certificates[-1]
         if len(self.certificates) > 1 and issued_by(last, last):
             return authority_identity(last)
         return f"certificate {_sha256(self.leaf)}"
 
     def without_root(self) -> Chain:
-        """The chain as a server should send it: whoever trusts the root has it already."""
+        """Return the chain as a server should send it: a client that trusts the root has it already."""
         last = self.certificates[-1]
         return Chain(self.certificates[:-1]) if len(self.certificates) > 1 and issued_by(last, last) else self
 
     def covers(self, host: str) -> bool:
-        """Whether the leaf is valid for a DNS name or IP address; a wildcard stands for exactly one label."""
+        """Say if the leaf is valid for a DNS name or IP address; a wildcard covers exactly one label."""
         try:
             return str(ipaddress.ip_address(host)) in self.names
         except ValueError:
@@ -78,7 +79,7 @@ class Chain:
 
 
 def find_faults(chain: Chain, public_key: PublicKeyTypes | None, hosts: Iterable[str]) -> tuple[Problem, ...]:
-    """Everything that keeps this chain from serving `hosts` with that key: key, names and order, all at once."""
+    """List everything that keeps this chain from serving `hosts` with that key: key, names and order."""
     found = [_key_mismatch() if public_key and not _same_key(chain.leaf, public_key) else None]
     found += [None if chain.covers(host) else _name_missing(host, chain.names) for host in hosts]
     found += [_broken_at(index, chain) for index in range(len(chain.certificates) - 1)]
@@ -86,7 +87,7 @@ def find_faults(chain: Chain, public_key: PublicKeyTypes | None, hosts: Iterable
 
 
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether `issuer` signed `certificate`."""
+    """Say if `issuer` signed `certificate`."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -95,7 +96,7 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def authority_identity(authority: x509.Certificate) -> str:
-    """The identity of every chain that ends in this authority."""
+    """Identify every chain that ends in this authority."""
     return f"authority {_sha256(authority)}"
 
 

@@ -1,4 +1,4 @@
-"""Decides from dates alone whether a certificate still serves, and says in time what to do (pure)."""
+"""Decide from dates alone if a certificate is valid or needs renewal (pure)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ RENEWAL = timedelta(days=30)
 
 
 def days_left(not_after: datetime, now: datetime) -> int:
-    """Whole days until it ends; negative once it has ended."""
+    """Count the whole days until it expires; negative after that."""
     return (not_after - now) // timedelta(days=1)
 
 
 def needs_renewal(not_after: datetime, now: datetime) -> bool:
-    """Whether it ends within the renewal window, or has ended."""
+    """Say if it expires within the renewal window, or has expired."""
     return not_after - now <= RENEWAL
 
 
 def judge_expiry(subject: str, not_before: datetime, not_after: datetime, now: datetime) -> Problem | None:
-    """TLS-EXPIRED, TLS-NOT-YET-VALID, TLS-EXPIRES-SOON with how to renew, or None while all is well."""
+    """Report an expired, not yet valid or soon expiring certificate with its renewal; None while it is valid."""
     if now >= not_after:
         return _expired(subject, not_after, now)
     if now < not_before:

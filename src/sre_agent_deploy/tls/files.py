@@ -1,4 +1,4 @@
-"""A certificate that the user has: PEM files, read once and judged before anything is touched."""
+"""Load the user's own certificate from PEM files, and check it before anything is changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_core.secret import Secret
 
 @dataclass(frozen=True)
 class CertificateFiles:
-    """A chain and its key, as they stood in their files when they were read."""
+    """A chain and its key, as they were when the files were read."""
 
     certificate_path: str
     key_path: str
@@ -30,10 +30,11 @@ class CertificateFiles:
     renews: bool
 
     def issue(self, hosts: tuple[str, ...]) -> Issued:
-        """The files' own certificate; `loaded` has proven that it names what it must."""
+        """Return the files' own certificate; `load_certificate_files` has checked its names."""
         return Issued(self.chain, self.private_key)
 
     def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        """Tell how to enter the certificate by hand."""
         return (f"key certificate, value: the text of {self.certificate_path}", f"key private_key, value: the text of {self.key_path}")
 
 
@@ -52,10 +53,10 @@ class _Key:
 def load_certificate_files(
     certificate_path: str, key_path: str, *, ca_path: str = "", hosts: tuple[str, ...], now: datetime
 ) -> CertificateFiles | tuple[Problem, ...]:
-    """The certificate of these files, or everything that is wrong with them for `hosts` at `now`, all at once.
+    """Load the certificate of these files, or list everything that is wrong with them for `hosts` at `now`.
 
     `ca_path` names the certificate of a private authority: the chain must lead to it.
-    A certificate that only expires soon is taken; `expiry.judged` warns of it.
+    A certificate that only expires soon is accepted; `expiry.judge_expiry` warns of it.
     """
     chain = _chain(certificate_path, "deployment.ssl_cert_path")
     key = _key(key_path)
@@ -104,7 +105,7 @@ def _key(path: str) -> _Key | Problem:
     try:
         return _Key(Secret(text), load_pem_private_key(text.encode(), password=None).public_key())
     except TypeError:
-        return _unusable_key(path, "It is encrypted, and a service that starts by itself has nobody to ask for the passphrase.")
+        return _unusable_key(path, "It is encrypted, and a service that starts on its own can't ask for the passphrase.")
     except ValueError:
         return _unusable_key(path, "It is no private key in PEM form, or a damaged one.")
 

@@ -1,4 +1,4 @@
-"""A certificate authority of this user's own, for machines that no public authority would vouch for."""
+"""A private certificate authority of this user, for machines that no public authority certifies."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LocalCa:
         return True
 
     def issue(self, hosts: tuple[str, ...], now: datetime | None = None) -> Issued:
-        """A leaf for these DNS names and IP addresses, valid for 90 days, with the authority's certificate after it."""
+        """Issue a certificate for these DNS names and IP addresses, valid for 90 days, followed by the authority's."""
         key, authority = private_ca.new_key(), x509.load_pem_x509_certificate(self.certificate.encode())
         leaf = private_ca.issue_server(hosts, key, issuer=authority, issuer_key=_private_key(self.private_key), life=LEAF_LIFE, now=now)
         return Issued(private_ca.pem(leaf) + self.certificate, Secret(private_ca.key_pem(key)))
@@ -51,7 +51,7 @@ class LocalCa:
 
 
 def open_local_ca(folder: Path) -> LocalCa:
-    """The authority that is kept in `folder`, made at its first use. Two processes that start at once get the same one."""
+    """Open the authority in `folder`, and create it at its first use. Two processes that start at once get the same one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate_file, key_file = folder / "ca.pem", folder / "ca.key"
     with (folder / "lock").open("w") as lock:
@@ -62,7 +62,7 @@ def open_local_ca(folder: Path) -> LocalCa:
 
 
 def _load_authority(certificate_file: Path, key_file: Path) -> LocalCa:
-    """The authority of these files. Raises Refused where they are damaged or don't belong together."""
+    """Load the authority from these files. Raises Refused where they are damaged or don't match."""
     try:
         authority = LocalCa(certificate_file, certificate_file.read_text(), Secret(key_file.read_text()))
         chain = Chain.parse(authority.certificate)
@@ -89,7 +89,7 @@ def _damaged(folder: Path, why: str) -> Problem:
 def _create_authority(certificate_file: Path, key_file: Path) -> None:
     key = private_ca.new_key()
     certificate = private_ca.issue_authority("sre-agent local certificate authority", key, _AUTHORITY_LIFE)
-    # The certificate comes last: where it stands, its key does too.
+    # The certificate is written last: if it exists, so does its key.
     atomic_file.write(key_file, private_ca.key_pem(key).encode(), mode=0o600)
     atomic_file.write(certificate_file, private_ca.pem(certificate).encode(), mode=0o644)
 

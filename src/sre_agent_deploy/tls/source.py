@@ -1,4 +1,4 @@
-"""What a certificate source is: something that has a chain and its key for the names of a machine."""
+"""The protocol of a certificate source: it has a chain and its key for the names of a machine."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Issued:
 
 
 class CertificateSource(Protocol):
-    """A local certificate authority, or files that the user has."""
+    """A local certificate authority, or the user's own files."""
 
     @property
     def identity(self) -> str:
-        """What tells a certificate of this source from any other; a new one means that a new certificate is needed."""
+        """Identify this source; another identity means that a new certificate is needed."""
         ...
 
     @property
     def renews(self) -> bool:
-        """Whether `issue` gives a fresh certificate. A file in its last days does not get better by storing it again."""
+        """Say if `issue` gives a fresh certificate. Storing a file again does not renew it."""
         ...
 
     def issue(self, hosts: tuple[str, ...]) -> Issued:
-        """A certificate for these DNS names and IP addresses."""
+        """Issue a certificate for these DNS names and IP addresses."""
         ...
 
     def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        """How a person gets the certificate by hand."""
+        """Tell how to get the certificate by hand."""
         ...

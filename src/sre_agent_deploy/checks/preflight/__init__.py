@@ -1,1 +1,1 @@
-"""Preflight: what is looked at before anything is touched."""
+"""Preflight: checks of the configuration and the account, before anything is changed."""

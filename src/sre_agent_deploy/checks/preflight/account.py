@@ -1,4 +1,4 @@
-"""The credentials are valid, and are those of the account that the configuration names."""
+"""Check the credentials and the region: valid, of the configured account and partition, and with Amazon Bedrock AgentCore."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from sre_agent_deploy.checks.preflight.context import Caller, Context, ask
 from sre_agent_deploy.config.regions import partition_of
 from sre_core.problem import Problem
 
-# What AWS answers to those it does not know or trust is a fact; an STS that can't be reached or asked is not.
+# A refusal by STS is a fact about the credentials; an STS that can't be reached is not.
 _REFUSED = ("AWS-CREDENTIALS", "AWS-CLOCK-WRONG", "AWS-ACCOUNT-NOT-READY")
 
 
 @dataclass(frozen=True)
 class CredentialsFacts:
-    """Who we are, or why AWS takes us for nobody, beside the account that is wanted (empty: any)."""
+    """The caller, or why AWS refused the credentials, and the account that is wanted (empty: any)."""
 
     caller: Caller | Problem
     wanted: str
 
 
 class CredentialsHold:
-    """AWS knows who we are, and it is the configuration's account: nothing is looked at, let alone touched, in another."""
+    """The credentials are valid and of the configured account. In any other account nothing is read or changed."""
 
     id: ClassVar[str] = "account.credentials"
     proves: ClassVar[str] = "the credentials are valid and belong to the configured account"
@@ -81,7 +81,7 @@ AGENTCORE_REGIONS = frozenset(
 
 @dataclass(frozen=True)
 class RegionFacts:
-    """A region, its partition and the credentials', and why AgentCore gave no answer there (None: it did, or it is listed)."""
+    """A region, its partition and the caller's, and why AgentCore gave no answer there (None: it did, or it is listed)."""
 
     region: str
     partition: str
@@ -90,7 +90,7 @@ class RegionFacts:
 
 
 class RegionFits:
-    """Gateway and credential provider can be made in this region, with these credentials."""
+    """The gateway and the credential provider can be created in this region with these credentials."""
 
     id: ClassVar[str] = "account.region"
     proves: ClassVar[str] = "the region has Amazon Bedrock AgentCore and belongs to the credentials' partition"
@@ -102,7 +102,7 @@ class RegionFits:
             return world.caller
         region = world.aws.region
         silent = None
-        # AWS opens regions faster than tables are renewed: one that is not listed is asked.
+        # AWS opens regions faster than this table is renewed, so AgentCore is asked in a region that is not listed.
         if region not in AGENTCORE_REGIONS:
             answer = ask(
                 lambda: world.aws.client("bedrock-agentcore-control").list_gateways(maxResults=1), "bedrock-agentcore:ListGateways"

@@ -1,4 +1,4 @@
-"""The bucket's name is free or ours, or the bucket that the user named is there."""
+"""Check that the bucket's name is free or ours, or that the bucket the user named exists."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sre_agent_deploy.checks.preflight.context import Context, ask
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
-type Holder = Literal["nobody", "us", "stranger"]
+type Holder = Literal["none", "us", "stranger"]
 
 
 @dataclass(frozen=True)
 class BucketFacts:
-    """Whose bucket has the name now. `taken` is set where it is another account's."""
+    """The owner of the bucket's name. `taken` is set where it is another account."""
 
     bucket: str
     named: bool
@@ -26,7 +26,7 @@ class BucketFacts:
 
 
 class BucketUsable:
-    """The bucket can be created, or used as the user asked."""
+    """The bucket can be created, or used as configured."""
 
     id: ClassVar[str] = "s3.bucket"
     proves: ClassVar[str] = "the bucket's name is free or ours, or the named bucket exists"
@@ -42,13 +42,13 @@ class BucketUsable:
             return BucketFacts(name, named, "stranger", _with_free_names(found, free))
         if isinstance(found, Problem):
             return found
-        return BucketFacts(name, named, found.owner(world.deployment) if found else "nobody")
+        return BucketFacts(name, named, found.owner(world.deployment) if found else "none")
 
     def judge(self, facts: BucketFacts) -> Verdict:
         if facts.taken:
             return Verdict(False, f"bucket {facts.bucket} belongs to another account", facts.taken)
         if facts.named:
-            there = facts.holder != "nobody"
+            there = facts.holder != "none"
             return Verdict(there, _describe(there, facts.bucket), None if there else _named_missing(facts.bucket))
         if facts.holder == "stranger":
             return Verdict(False, f"bucket {facts.bucket} is there and is not this deployment's", _not_ours(facts.bucket))
@@ -57,13 +57,13 @@ class BucketUsable:
 
 
 def _is_free(world: Context, bucket: str) -> bool:
-    """S3 answers 404 for a name that nobody has, and 403 for another account's."""
+    """Say if the name is free: S3 answers 404 for a name without a bucket, and 403 for another account's."""
     answer = ask(lambda: or_none(lambda: world.aws.client("s3").head_bucket(Bucket=bucket), ("404",)), "s3:ListBucket")
     return answer is None
 
 
 def _with_free_names(taken: Problem, free: tuple[str, ...]) -> Problem:
-    """The same problem with names that are free at this moment."""
+    """Offer names that are free at this moment."""
     if not free:
         return taken
     return replace(
@@ -91,9 +91,9 @@ def _not_ours(bucket: str) -> Problem:
     return Problem(
         code="S3-BUCKET-NOT-OURS",
         what=f"A bucket {bucket} exists in this account and is not this deployment's.",
-        why="It carries no tag of this deployment: somebody made it by hand, or another tool did.",
+        why="It carries no tag of this deployment: it was made by hand or by another tool.",
         do=(
             f"To use it, name it: gateway.s3_bucket: {bucket}. It is then never changed or deleted.",
-            "Or set another name: (the deployment's), or delete that bucket if nobody needs it.",
+            "Or set `name` to another name for this deployment, or delete that bucket if it is not needed.",
         ),
     )

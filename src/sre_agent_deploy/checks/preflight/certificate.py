@@ -1,4 +1,4 @@
-"""The user's own certificate serves: its files can be read, its key fits, it names the domain, its chain holds, it lasts."""
+"""Check the user's own certificate: readable files, matching key, domain, complete chain, validity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """The files as they are: what is wrong with them, or until when they serve."""
+    """The problems of the certificate's files, or the time in which they are valid."""
 
     domain: str
     problems: tuple[Problem, ...]
@@ -29,7 +29,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class CertificateHolds:
-    """One thing that must be true of the certificate. Each is a check of its own, so that all that is wrong is told at once."""
+    """One thing that must be true of the certificate. Each is a check of its own, so that all faults are reported at once."""
 
     aspect: str
     proves: str
@@ -50,13 +50,13 @@ class CertificateHolds:
         if not found:
             return Verdict(True, self.proves)
         first, *others = found
-        # One finding has one Problem; further files with the same fault are named in it.
+        # A finding has one Problem; other files with the same fault are named in its context.
         also = {str(other.where or other.code): other.what for other in others}
         return Verdict(False, first.what, first.with_context(**also) if also else first)
 
 
 class CertificateLasts:
-    """It is not about to end. One that is still works today, so this only warns."""
+    """The certificate does not expire soon. It works today, so this is only a warning."""
 
     id: ClassVar[str] = "certificate.renewal"
     proves: ClassVar[str] = f"the certificate has more than {expiry.RENEWAL.days} days left"
@@ -76,7 +76,7 @@ class CertificateLasts:
 
 
 def read_certificate(world: Context) -> CertificateFacts:
-    """Read and judge the certificate's files; they are small, so each check reads for itself."""
+    """Read the certificate's files. They are small, so each check reads them again."""
     chosen = world.config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
     loaded = files.load_certificate_files(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
@@ -86,6 +86,7 @@ def read_certificate(world: Context) -> CertificateFacts:
 
 
 def certificate_checks() -> tuple[CertificateHolds | CertificateLasts, ...]:
+    """List the checks of the user's own certificate."""
     return (
         CertificateHolds(
             "files",

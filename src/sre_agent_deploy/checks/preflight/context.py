@@ -1,4 +1,4 @@
-"""What preflight checks look at: the configuration, and the AWS account that it is for."""
+"""The input of preflight checks: the configuration, and the AWS account that it is for."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
 
-# Nothing was begun yet, so an AWS that does not answer is told soon rather than waited for.
+# Nothing has been changed yet, so an AWS that does not answer is reported soon instead of waited for.
 _SOON = Progress(RetryLimits(throttled=timedelta(seconds=10), transient=timedelta(seconds=2)))
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who the credentials say we are."""
+    """The identity of the credentials."""
 
     account_id: str
     arn: str
 
     @property
     def partition(self) -> str:
-        """`aws`, `aws-cn`, `aws-us-gov` ..., as the identity's own ARN says."""
+        """Return `aws`, `aws-cn`, `aws-us-gov`, …, as the identity's own ARN says."""
         return self.arn.split(":")[1]
 
 
 @dataclass(frozen=True)
 class Context:
-    """An account as it is before anything is touched."""
+    """A configuration and its account before anything is changed."""
 
     config: Config
     aws: Aws
@@ -43,18 +43,18 @@ class Context:
 
     @cached_property
     def caller(self) -> Caller | Problem:
-        """Who we are to this AWS, asked once."""
+        """Ask STS for the identity of the credentials, once."""
         answer = ask(self.aws.client("sts").get_caller_identity, "sts:GetCallerIdentity")
         return answer if isinstance(answer, Problem) else Caller(answer["Account"], answer["Arn"])
 
     @property
     def deployment(self) -> str:
-        """The id that this configuration's deployment has here."""
+        """Return the id of this configuration's deployment in this account."""
         return deployment_id(self.aws.account_id, self.aws.region, self.config.name)
 
 
 def ask[T](call: Callable[[], T], action: str, *, subject: Any = None, failures: Failures | None = None) -> T | Problem:
-    """What a cheap read answers, or why not. A refusal names `action`, the permission that it takes."""
+    """Make a cheap read and return its answer, or why there is none. A refusal names `action`, the missing permission."""
     answer = attempt(call, subject=subject, failures=failures, progress=_SOON)
     problem = answer.problem if isinstance(answer, Lost) else answer
     if isinstance(problem, Problem) and problem.code == "AWS-ACCESS-DENIED":
@@ -69,7 +69,7 @@ def _permission_missing(action: str, denied: Problem) -> Problem:
         why=denied.what,
         do=(
             f"Allow {action} in the policy of the identity you deploy with: the deployment needs it, too.",
-            "If a service control policy forbids it, ask whoever keeps the organization's policies.",
+            "If a service control policy forbids it, ask the administrators of the organization.",
         ),
         aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
     )

@@ -1,4 +1,4 @@
-"""The public DNS around the configured domain: whether the name is known, points somewhere, and lets an authority certify it."""
+"""Check the domain: its zone is known in public DNS, CAA allows a certificate, and its Route 53 hosted zone is the right one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PATIENCE = 3.0  # seconds for one question
 
 @dataclass(frozen=True)
 class DnsFacts:
-    """What public DNS says. `zone` is the nearest name above the domain that exists; `issuers` None where there is no CAA."""
+    """The public records of a domain. `zone` is the nearest existing zone at or above it; `issuers` is None without CAA records."""
 
     domain: str
     zone: str
@@ -31,7 +31,7 @@ class DnsFacts:
 
 @dataclass(frozen=True)
 class DomainKnown:
-    """The domain lies in a zone that the world knows. Never required: DNS may be set up after the deployment, whose address is new."""
+    """The domain lies in a public zone. Not required: its record can be made after the deployment, when the address is known."""
 
     nameserver: str = ""
     port: int = 53
@@ -57,9 +57,9 @@ class DomainKnown:
 
     def judge(self, facts: DnsFacts) -> Verdict:
         if not facts.zone:
-            return Verdict(False, f"no zone of {facts.domain} is known to the world", _unknown_name(facts.domain))
+            return Verdict(False, f"no zone of {facts.domain} exists in public DNS", _unknown_name(facts.domain))
         if facts.issuers == ():
-            return Verdict(False, f"CAA records of {facts.domain} let nobody certify it", _caa_forbids(facts.domain))
+            return Verdict(False, f"CAA records of {facts.domain} allow no authority to certify it", _caa_forbids(facts.domain))
         if not facts.addresses and not facts.made_by_us:
             return Verdict(False, f"{facts.domain} has no address yet", _no_address(facts.domain))
         certified = f"; CAA allows {', '.join(facts.issuers)}" if facts.issuers else ""
@@ -76,7 +76,7 @@ class DomainKnown:
 
 
 def _parent_names(domain: str) -> Iterator[str]:
-    """The domain and every name above it but the top-level domain."""
+    """List the domain and every name above it except the top-level domain."""
     labels = domain.rstrip(".").split(".")
     for first in range(max(1, len(labels) - 1)):
         yield ".".join(labels[first:])
@@ -92,7 +92,7 @@ def _resolve(resolver: Resolver, name: str, kind: str) -> tuple[str, ...]:
 
 
 def _issuers(records: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The authorities that `issue` records name; none of them, where they name nobody (`0 issue ";"`)."""
+    """List the authorities that `issue` records name; empty where they forbid all (`0 issue ";"`)."""
     if records is None:
         return None
     values = [record.split(" ", 2)[2].strip('"').partition(";")[0].strip() for record in records if record.split(" ", 2)[1] == "issue"]
@@ -102,16 +102,19 @@ def _issuers(records: tuple[str, ...] | None) -> tuple[str, ...] | None:
 def _no_answer(domain: str, error: Exception) -> Problem:
     return Problem(
         code="DNS-UNREACHABLE",
-        what=f"Nothing could be learned about {domain}: no name server answered.",
+        what=f"No name server answered a question about {domain}.",
         why=str(error) or type(error).__name__,
-        do=("Check this machine's name servers (`cat /etc/resolv.conf`).", "The deployment goes on; its verification looks again."),
+        do=(
+            "Check this machine's name servers (`cat /etc/resolv.conf`).",
+            f"The deployment continues. Check the name again after it: `dig +short {domain}`.",
+        ),
     )
 
 
 def _unknown_name(domain: str) -> Problem:
     return Problem(
         code="DNS-NAME-UNKNOWN",
-        what=f"Public DNS knows no zone that {domain} lies in.",
+        what=f"No zone in public DNS contains {domain}.",
         why="The domain is misspelled, is not registered, or is not delegated to its name servers yet.",
         do=("Check deployment.domain_name.", "Register the domain, or delegate it to its name servers, and wait until `dig SOA` answers."),
         aws_docs="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/domain-register.html",
@@ -132,9 +135,9 @@ def _no_address(domain: str) -> Problem:
     return Problem(
         code="DNS-RECORD-MISSING",
         what=f"{domain} has no address yet.",
-        why="deployment.hosted_zone_id is empty, so its record is not made by the deployment.",
+        why="deployment.hosted_zone_id is empty, so the deployment does not create its record.",
         do=(
-            "After the deployment make an A record for it with the Elastic IP that `sre-agent-deploy status` shows.",
+            "After the deployment create an A record for it with the Elastic IP that `sre-agent-deploy status` shows.",
             "Or set deployment.hosted_zone_id to the domain's Route 53 zone.",
         ),
     )
@@ -145,7 +148,7 @@ _ABSENT = ("NoSuchHostedZone", "InvalidInput")
 
 @dataclass(frozen=True)
 class HostedZoneFacts:
-    """A hosted zone as Route 53 shows it; `name` is empty where there is none of that id."""
+    """A hosted zone as Route 53 shows it; `name` is empty where it does not exist."""
 
     hosted_zone_id: str
     domain: str
@@ -153,13 +156,13 @@ class HostedZoneFacts:
     private: bool = False
 
     def holds(self) -> bool:
-        """Whether the domain is the zone's own name or lies below it."""
+        """Say if the domain is the zone's own name or below it."""
         domain, name = self.domain.rstrip(".").lower(), self.name.rstrip(".").lower()
         return domain == name or domain.endswith(f".{name}")
 
 
 class HostedZoneFits:
-    """The DNS record can be made where the world will look for it."""
+    """The DNS record can be created in a public zone of the domain."""
 
     id: ClassVar[str] = "dns.hosted_zone"
     proves: ClassVar[str] = "the hosted zone exists, is public, and is the domain's"
@@ -194,7 +197,7 @@ def _absent(facts: HostedZoneFacts) -> Problem:
         why="The id is misspelled, or the zone is in another account.",
         do=(
             f"Take the id of {facts.domain}'s zone: `aws route53 list-hosted-zones --query 'HostedZones[].[Id,Name]'`.",
-            "Or leave deployment.hosted_zone_id empty and make the record where the domain's DNS is.",
+            "Or leave deployment.hosted_zone_id empty and create the record at the domain's DNS provider.",
         ),
     )
 
@@ -212,11 +215,11 @@ def _other_domain(facts: HostedZoneFacts) -> Problem:
 def _private(facts: HostedZoneFacts) -> Problem:
     return Problem(
         code="DNS-ZONE-PRIVATE",
-        what=f"Hosted zone {facts.hosted_zone_id} is private: {facts.domain} would be known inside its VPCs only.",
+        what=f"Hosted zone {facts.hosted_zone_id} is private: {facts.domain} would resolve inside its VPCs only.",
         why="The gateway reaches the backends by this name from outside of your VPCs, and so do the assistant's users.",
         do=(
             "Set deployment.hosted_zone_id to the public zone of the same name.",
-            "Or leave it empty and make a public record yourself.",
+            "Or leave it empty and create a public record yourself.",
         ),
         aws_docs="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-private.html",
     )

@@ -1,4 +1,4 @@
-"""There is a VPC and a public subnet to start the instance in: the configured ones, or the region's default."""
+"""Check the instance's settings: network, instance type, key pair and image exist in this region."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sre_core.problem import Problem
 
 
 class NetworkThere:
-    """The instance has a subnet to be started in, which is known before anything else is made."""
+    """A VPC with a subnet for the instance exists: the configured one, or the region's default."""
 
     id: ClassVar[str] = "ec2.network"
     proves: ClassVar[str] = "there is a VPC with a subnet for the instance"
@@ -38,7 +38,7 @@ class NetworkThere:
 
 @dataclass(frozen=True)
 class InstanceTypeFacts:
-    """Whether a region has an instance type."""
+    """An instance type, and if the region offers it."""
 
     instance_type: str
     region: str
@@ -46,7 +46,7 @@ class InstanceTypeFacts:
 
 
 class InstanceTypeOffered:
-    """RunInstances would not be refused for its instance type."""
+    """EC2 offers the configured instance type in this region."""
 
     id: ClassVar[str] = "ec2.instance_type"
     proves: ClassVar[str] = "the instance type is offered in the region"
@@ -84,7 +84,7 @@ def _not_offered(facts: InstanceTypeFacts) -> Problem:
 
 @dataclass(frozen=True)
 class PartFacts:
-    """What is named, and whether this region has it."""
+    """A configured key pair or image, and if the region has it."""
 
     named: str
     region: str
@@ -92,7 +92,7 @@ class PartFacts:
 
 
 class KeyPairThere:
-    """The named EC2 key pair exists in this region."""
+    """The configured EC2 key pair exists in this region."""
 
     id: ClassVar[str] = "ec2.key_pair"
     proves: ClassVar[str] = "the key pair exists"
@@ -112,7 +112,7 @@ class KeyPairThere:
 
 
 class ImageThere:
-    """The named image exists in this region and may be used."""
+    """The configured image exists in this region and may be used."""
 
     id: ClassVar[str] = "ec2.image"
     proves: ClassVar[str] = "the image exists"

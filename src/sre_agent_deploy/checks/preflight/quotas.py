@@ -1,4 +1,4 @@
-"""One more Elastic IP fits into the region's quota, or the deployment has its own already."""
+"""Check the limits: the region's quota of Elastic IPs, and `limits.instances` of the configuration."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ USUAL_QUOTA = 5
 
 @dataclass(frozen=True)
 class ElasticIpFacts:
-    """How many Elastic IPs a region holds, how many it may, and whether one of them is this deployment's."""
+    """The number of Elastic IPs in a region, its quota, and if one of them is this deployment's."""
 
     region: str
-    held: int
+    allocated: int
     quota: int
     ours: bool
 
 
 class ElasticIpAvailable:
-    """AllocateAddress would not be refused for the quota."""
+    """The quota leaves room for one more Elastic IP, or the deployment has its own already."""
 
     id: ClassVar[str] = "ec2.elastic_ips"
     proves: ClassVar[str] = "the quota leaves room for one Elastic IP"
@@ -43,39 +43,39 @@ class ElasticIpAvailable:
     def judge(self, facts: ElasticIpFacts) -> Verdict:
         if facts.ours:
             return Verdict(True, "this deployment has its Elastic IP")
-        seen = f"{facts.held} of {facts.quota} Elastic IPs are allocated"
-        return Verdict(True, seen) if facts.held < facts.quota else Verdict(False, seen, _full(facts))
+        seen = f"{facts.allocated} of {facts.quota} Elastic IPs are allocated"
+        return Verdict(True, seen) if facts.allocated < facts.quota else Verdict(False, seen, _full(facts))
 
 
 def _quota(aws: Aws) -> int:
-    """The account's own quota where EC2 tells it, else what every account starts with."""
+    """Ask EC2 for the account's quota; without an answer assume the default."""
     answer = ask(aws.client("ec2").describe_account_attributes, "ec2:DescribeAccountAttributes")
     attributes = [] if isinstance(answer, Problem) else answer["AccountAttributes"]
-    told = [value for each in attributes if each["AttributeName"] == "vpc-max-elastic-ips" for value in each["AttributeValues"]]
-    return next((int(value["AttributeValue"]) for value in told), USUAL_QUOTA)
+    values = [value for each in attributes if each["AttributeName"] == "vpc-max-elastic-ips" for value in each["AttributeValues"]]
+    return next((int(value["AttributeValue"]) for value in values), USUAL_QUOTA)
 
 
 def _full(facts: ElasticIpFacts) -> Problem:
     return Problem(
         code="ELASTIC-IP-NONE-LEFT",
-        what=f"{facts.region} has {facts.held} Elastic IPs, and its quota is {facts.quota}: there is none left for this deployment.",
+        what=f"{facts.region} has {facts.allocated} Elastic IPs, and its quota is {facts.quota}: there is none left for this deployment.",
         why="Every allocated address counts, whether or not it is associated with anything.",
         do=(
-            "Release one that nobody needs: `aws ec2 describe-addresses --query 'Addresses[?AssociationId==null]'` shows those in no use.",
+            "Release one that is not needed: `aws ec2 describe-addresses --query 'Addresses[?AssociationId==null]'` lists the unused ones.",
             "Or ask for more under Service Quotas > Amazon EC2 > EC2-VPC Elastic IPs.",
         ),
         aws_docs="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html",
     )
 
 
-# An instance that is shutting down costs nothing any more and comes back no more.
+# An instance that is shutting down costs nothing and can't be started again.
 _COUNTED = ("pending", "running", "stopping", "stopped")
 _ACTION = "ec2:DescribeInstances"
 
 
 @dataclass(frozen=True)
 class InstanceCountFacts:
-    """The deployments that have an instance in a region, this one included, and how many there may be."""
+    """The other deployments with an instance in a region, and how many are allowed together with this one."""
 
     region: str
     deployment: str
@@ -88,7 +88,7 @@ class InstanceCountFacts:
 
 
 class InstancesWithinLimit:
-    """This deployment's instance is not one more than there may be."""
+    """This deployment's instance stays within `limits.instances`."""
 
     id: ClassVar[str] = "limits.instances"
     proves: ClassVar[str] = "there are no more instances than limits.instances allows"
@@ -110,7 +110,7 @@ class InstancesWithinLimit:
 
 
 def _deployments(instances: Iterable[Any]) -> set[str]:
-    """Whose they are. A deployment has one; the two that an update has for a while are one that is being replaced."""
+    """List the owners. The two instances that a deployment has during an update count as one."""
     return {tags_of(instance.get("Tags")).get(DEPLOYMENT_TAG, "") for instance in instances}
 
 
@@ -120,8 +120,8 @@ def _too_many(facts: InstanceCountFacts) -> Problem:
         what=f"limits.instances allows {facts.limit} in {facts.region}; with {facts.deployment} there would be {facts.count}.",
         why=f"These deployments have an instance there: {', '.join(facts.others)}.",
         do=(
-            f"Delete one that nobody needs: `sre-agent-deploy cleanup --deployment-id {facts.others[0]}`; "
-            "`sre-agent-deploy cleanup --older-than 1d --dry-run` says which are old.",
-            "Or have limits.instances raised by whoever keeps it.",
+            f"Clean up one that is not needed: `sre-agent-deploy cleanup --deployment-id {facts.others[0]}`; "
+            "`sre-agent-deploy cleanup --older-than 1d --dry-run` lists old ones.",
+            "Or raise limits.instances in the configuration.",
         ),
     )

@@ -1,4 +1,4 @@
-"""Each AWS service that a deployment needs answers a cheap read."""
+"""Check that each AWS service that a deployment needs answers a cheap read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """What came back: an answer, or the Problem that kept it from us."""
+    """The failure of a read; None where it was answered."""
 
     problem: Problem | None = None
 
 
 @dataclass(frozen=True)
 class ServiceAnswers:
-    """One service can be reached and lets us read. A refusal leaves it unknown whether the deployment could work."""
+    """One service can be reached and read. A missing permission leaves it unknown."""
 
     service: str
     action: str
@@ -57,7 +57,7 @@ BUDGETS = ServiceAnswers(
 
 
 def service_checks() -> tuple[ServiceAnswers, ...]:
-    """The services that every deployment calls; STS, EC2 and Route 53 have checks of their own."""
+    """List a check for each service that every deployment calls; STS, EC2 and Route 53 have checks of their own."""
     return (
         ServiceAnswers("s3", "s3:ListAllMyBuckets", lambda aws: aws.client("s3").list_buckets(MaxBuckets=1)),
         ServiceAnswers("iam", "iam:ListRoles", lambda aws: aws.client("iam").list_roles(PathPrefix="/sre-agent/", MaxItems=1)),

@@ -1,4 +1,4 @@
-"""START HERE: everything that is looked at before anything is touched, and what of it stops a deployment."""
+"""START HERE: the preflight checks in order, and which findings stop a deployment."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from sre_agent_deploy.progress.events import Observer, ignore_event
 
 
 def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = ignore_event) -> tuple[Finding, ...]:
-    """A finding for each check. Reads only.
+    """Run every preflight check and return its finding. Reads only.
 
-    Whatever an account says that is not the configured one, or that does not know us, would mislead: then only what
-    needs no account is judged besides the credentials.
+    With wrong credentials, or those of another account, every answer would mislead: then only what needs no account is checked.
     """
     world = Context(config, aws, now)
     first = run_checks((CredentialsHold(), *file_checks(config), *dns_checks(config, aws)), world, observe)
@@ -32,17 +31,17 @@ def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = i
 
 
 def file_checks(config: Config) -> tuple[Check[Context, Any], ...]:
-    """What can be judged without AWS."""
+    """List the checks that need no AWS."""
     return certificate_checks() if config.tls.source == "files" else ()
 
 
 def dns_checks(config: Config, aws: Aws) -> tuple[Check[Context, Any], ...]:
-    """Public DNS is asked about Amazon's AWS only: elsewhere the domain may mean something of that place alone."""
+    """List the checks of public DNS: for Amazon's AWS only, because elsewhere the domain may be a private one."""
     return (DomainKnown(),) if config.deployment.domain_name and aws.endpoint is None else ()
 
 
 def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
-    """What the account must offer."""
+    """List the checks of the account and region."""
     chosen = config.deployment
     named: tuple[Check[Context, Any], ...] = (
         *((KeyPairThere(),) if chosen.key_name else ()),
@@ -55,5 +54,5 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
 
 
 def stops_deployment(findings: Sequence[Finding]) -> bool:
-    """Whether a required check failed. One that could not look only warns: the deployment itself will tell."""
+    """Say if a required check failed. One that could not look only warns: the deployment itself reports the failure."""
     return any(finding.required and finding.status == "failed" for finding in findings)

@@ -1,1 +1,1 @@
-"""Verification: what is proven against the real endpoints after a deployment."""
+"""Verification: checks of a deployment through its real endpoints."""

@@ -1,4 +1,4 @@
-"""The deployment as its users meet it: addresses, clients, and the certificates to trust."""
+"""The endpoints of a deployment as its users reach them: addresses, clients, and the certificates to trust."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Answer:
     headers: Mapping[str, str]
 
     def json(self) -> object:
-        """The body as JSON, or None where it is not."""
+        """Parse the body as JSON; None where it is not."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -50,7 +50,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a deployment is reached. `public_ip` is connected to; the certificate is checked against `base_url`'s host."""
+    """The addresses of a deployment. It connects to `public_ip`, and checks the certificate against the host of `base_url`."""
 
     base_url: str
     public_ip: str
@@ -63,7 +63,7 @@ class Endpoints:
 
     @property
     def trust(self) -> ssl.SSLContext:
-        """The system's certificate authorities, and the private ones of this deployment; read once for all checks."""
+        """Trust the system's certificate authorities and the private ones of this deployment; read once for all checks."""
         with _READING:
             return self._trust
 
@@ -75,7 +75,7 @@ class Endpoints:
         return context
 
     def http(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer | Problem:
-        """One request, never repeated and never redirected. A Problem names the hop that failed."""
+        """Send one request, without retry and without following redirects. A Problem names the hop that failed."""
         import urllib3
 
         parts = urlsplit(url)
@@ -96,7 +96,7 @@ class Endpoints:
             return unreachable(url, error)
 
     def unconnected(self, url: str) -> Problem | None:
-        """Why not even a connection to the place of this URL, which names its port, can be made; None where one can."""
+        """Explain why no connection to the host and port of this URL can be made; None where one can."""
         parts = urlsplit(url)
         try:
             socket.create_connection((self._address(parts.hostname or ""), parts.port or 0), self.timeout).close()
@@ -105,7 +105,7 @@ class Endpoints:
         return None
 
     def _address(self, host: str) -> str:
-        """The domain's address is ours to know; DNS is a check of its own."""
+        """Return the known address of our domain, and any other host as it is: DNS has a check of its own."""
         return self.public_ip if host == urlsplit(self.base_url).hostname else host
 
     def _pool(self, scheme: str, host: str, port: int | None) -> HTTPConnectionPool:
@@ -118,21 +118,21 @@ class Endpoints:
 
 
 def _answer(answer: BaseHTTPResponse) -> Answer:
-    # Of a body without end no more is read than is looked at.
+    # A body may have no end, so only as much is read as is used.
     body = answer.read(_LONGEST_BODY)
     answer.close()
     return Answer(answer.status, body, {key.lower(): value for key, value in answer.headers.items()})
 
 
 def unreachable(url: str, error: Exception) -> Problem:
-    """Why a request did not even get an answer, and what to look at (requirement 5.3)."""
+    """Explain why a request got no answer, and what to check (requirement 5.3)."""
     from urllib3 import exceptions
 
     host = urlsplit(url).netloc
-    # urllib3 keeps the error beneath as `reason`; an ssl.SSLError has OpenSSL's word for it there.
+    # urllib3 keeps the cause as `reason`; in an ssl.SSLError that is a text of OpenSSL.
     reason = getattr(error, "reason", None)
     cause = reason if isinstance(reason, Exception) else error
-    # Who hangs up in the middle of the handshake has shown no certificate that could be at fault.
+    # A peer that closes the connection during the handshake has shown no certificate.
     hung_up = any(isinstance(each, ssl.SSLEOFError) for each in (error, cause, *error.args, *cause.args))
     if not hung_up and (isinstance(error, exceptions.SSLError) or isinstance(cause, exceptions.SSLError | ssl.SSLError)):
         return Problem(

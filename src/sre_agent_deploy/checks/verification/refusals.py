@@ -1,4 +1,4 @@
-"""What must be refused is refused: one check per way in."""
+"""Check that unauthorized requests are refused: one check for each way in."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ type Attempt = Callable[[Endpoints], Answer | Problem]
 
 @dataclass(frozen=True)
 class Refusal:
-    """One attempt without the right, which must be answered by one of `statuses` and nothing else."""
+    """One unauthorized request, which must be answered by one of `statuses` and nothing else."""
 
     id: str
     proves: str
@@ -51,7 +51,7 @@ class Refusal:
         return Verdict(False, f"it was answered {facts.status}", self._open(facts))
 
     def _unseen(self, answer: Answer) -> Problem:
-        """An answer from before the lock: the door's own, while what is behind it does not run, says nothing about who gets in."""
+        """Report an error of the front door while its service does not run: that says nothing about access."""
         return Problem(
             code="ACCESS-NOT-SEEN",
             what=f"It could not be seen whether {self.proves}: it was answered {answer.status}.",
@@ -73,7 +73,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ExpiryFacts:
-    """The answers to tokens that had really expired, by what was asked; `longest` is set where a token lived too long to wait for."""
+    """The answers to expired tokens, by what was called; `longest` is set where a token lived too long to wait for."""
 
     answers: Mapping[str, int]
     longest: timedelta | None = None
@@ -81,10 +81,10 @@ class ExpiryFacts:
 
 @dataclass(frozen=True)
 class ExpiredTokenRefused:
-    """Neither gateway nor assistant accepts a token that was good until it expired.
+    """The gateway and the assistant refuse a token that was valid until it expired.
 
-    An issuer gives no expired token, so this waits for one, and as long as for any answer. Cognito's tokens live longer than that:
-    then it is unknown, which does not keep a deployment from being complete. An expired token that is accepted does.
+    No issuer gives out expired tokens, so this waits until one expires, at most as long as for an answer. Cognito's tokens live
+    longer: the result is then unknown, and the deployment can be complete. An expired token that is accepted makes it incomplete.
     """
 
     id: ClassVar[str] = "access.expired_token"
@@ -136,7 +136,7 @@ def call_assistant(world: Endpoints, token: Secret | None) -> Answer | Problem:
 
 
 def with_token(ask: Ask, whose: str, *, extended: bool = False) -> Attempt:
-    """Attempt it with a token of a client (`gateway_client` or `caller_client`), as issued or with a later expiry edited in."""
+    """Send a token of a client (`gateway_client` or `caller_client`) as issued, or with a later expiry edited in."""
 
     def attempt(world: Endpoints) -> Answer | Problem:
         token = tokens.request_token(world, getattr(world, whose))
@@ -148,16 +148,17 @@ def with_token(ask: Ask, whose: str, *, extended: bool = False) -> Attempt:
 
 
 def with_bad_key(service: release.Service) -> Attempt:
-    """Call a backend past the gateway with an API key that is not its own."""
+    """Call a backend directly with a wrong API key."""
     return lambda world: world.http("GET", f"{world.base_url}{service.route}", headers={"X-API-Key": secrets.token_urlsafe(24)})
 
 
 def without_key(service: release.Service) -> Attempt:
+    """Call a backend directly without an API key."""
     return lambda world: world.http("GET", f"{world.base_url}{service.route}")
 
 
 def refusal_checks() -> tuple[Refusal, ...]:
-    """List every way in that must be closed, but the one that may have no key: an expired token."""
+    """List a check for each way in that must be closed, except for expired tokens."""
     return (
         Refusal("gateway.no_token", "the gateway refuses a request without a token", lambda world: call_gateway(world, None)),
         Refusal(

@@ -1,4 +1,4 @@
-"""Each service answers over verified TLS."""
+"""Check that each service is healthy over verified TLS, and that the assistant completes an investigation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class ServiceHealthy:
-    """The health path of one service answers 200 through the front door, with a certificate that holds."""
+    """The health path of one service answers 200 through the front door, with a valid certificate."""
 
     service: release.Service
 
@@ -51,6 +51,7 @@ class ServiceHealthy:
 
 
 def health_checks() -> tuple[ServiceHealthy, ...]:
+    """List a check for each service of the release."""
     return tuple(map(ServiceHealthy, release.services()))
 
 
@@ -58,7 +59,7 @@ PROMPT = "Is anything wrong right now? Investigate and cite your evidence."
 
 
 class InvestigationAnswers:
-    """The assistant answers a caller's question with a report; what the report concludes is not this check's business."""
+    """The assistant answers a question with a report that cites evidence. Its conclusions are not checked here."""
 
     id: ClassVar[str] = "assistant.investigation"
     proves: ClassVar[str] = "an investigation runs end to end"

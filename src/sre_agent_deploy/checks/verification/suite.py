@@ -1,4 +1,4 @@
-"""Everything that is proven after a deployment, in the order of the report."""
+"""START HERE: the verification checks, in the order of the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 
 
 def verification_checks() -> tuple[Check[Endpoints, Any], ...]:
-    """The verification checks; a deployment is complete only when every required one passes (Property 4)."""
+    """List every verification check. A deployment is complete only when every required one passes (Property 4)."""
     return (
         *health_checks(),
         PlainHttpRefused(),

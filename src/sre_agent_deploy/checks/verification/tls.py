@@ -1,4 +1,4 @@
-"""The certificate that is really served has time left; its owner hears in time when it has not (requirement 2.4)."""
+"""Check TLS as served: nothing is answered without it, and the certificate does not expire soon (requirement 2.4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class ServedCertificate:
-    """The validity of a certificate, and when it was looked at."""
+    """The validity of the served certificate, and the time of the check."""
 
     host: str
     not_before: datetime
@@ -27,7 +27,7 @@ class ServedCertificate:
 
 
 class CertificateLasts:
-    """The certificate on 443 is verified and has more than 30 days left. A warning: it does not make a deployment incomplete."""
+    """The certificate on 443 is valid and has more than 30 days left. A warning: it does not make a deployment incomplete."""
 
     id: ClassVar[str] = "certificate.lasts"
     proves: ClassVar[str] = "the certificate has more than 30 days left"
@@ -59,7 +59,7 @@ def _read_served(host: str, tls: ssl.SSLSocket) -> ServedCertificate:
 
 
 class PlainHttpRefused:
-    """Plain HTTP spoken to the HTTPS port gets no answer from a service: an error at most, never content."""
+    """Plain HTTP on the HTTPS port gets an error at most, never content of a service."""
 
     id: ClassVar[str] = "endpoint.plain_http"
     proves: ClassVar[str] = "plain HTTP is refused"
@@ -72,7 +72,7 @@ class PlainHttpRefused:
         answer = world.http("GET", url)
         if not isinstance(answer, Problem):
             return answer
-        # A connection that is simply closed is the best answer there is; one that can't be made is none.
+        # A connection that is closed at once is a refusal; one that can't be made proves nothing.
         return world.unconnected(url) or Answer(0, b"", {})
 
     def judge(self, facts: Answer) -> Verdict:

@@ -1,4 +1,4 @@
-"""Tokens as clients get them: OAuth 2.0 client credentials (RFC 6749 §4.4) at the endpoint that discovery names."""
+"""Check that Cognito issues the right tokens, and get them as clients do (OAuth 2.0 client credentials, RFC 6749 §4.4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sre_core.secret import Secret
 
 
 def discover(world: Endpoints) -> dict[str, str] | Problem:
-    """The user pool's OpenID configuration."""
+    """Read the user pool's OpenID configuration."""
     answer = world.http("GET", world.discovery_url)
     if isinstance(answer, Problem):
         return answer
@@ -28,7 +28,7 @@ def discover(world: Endpoints) -> dict[str, str] | Problem:
 
 
 def request_token(world: Endpoints, client: Client) -> Secret | Problem:
-    """A fresh access token of a client."""
+    """Request a fresh access token for a client."""
     found = discover(world)
     if isinstance(found, Problem):
         return found
@@ -49,7 +49,7 @@ def _token(answer: Answer) -> Secret | Problem:
 
 
 def read_claims(token: Secret) -> dict[str, object]:
-    """What a token says, unverified: for looking at, never for trusting."""
+    """Read a token's claims without verifying them; never trust them."""
     _, body, _ = token.reveal().split(".")
     document: dict[str, object] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return document
@@ -63,7 +63,7 @@ def _is_jwt(token: Secret) -> bool:
 
 
 def extend_token(token: Secret, by: timedelta) -> Secret:
-    """Edit a token so that it expires later, as someone would who holds an old one; its signature no longer fits."""
+    """Edit a later expiry into a token; its signature no longer fits."""
     head, _, signature = token.reveal().split(".")
     claims = read_claims(token)
     edited = {**claims, "exp": read_expiry(claims) + int(by.total_seconds())}
@@ -72,7 +72,7 @@ def extend_token(token: Secret, by: timedelta) -> Secret:
 
 
 def read_expiry(claims: Mapping[str, object]) -> int:
-    """Read the second from which a token has expired; 0 where it names none."""
+    """Read the time from which a token is expired; 0 where it names none."""
     expires = claims.get("exp")
     return int(expires) if isinstance(expires, int | float) else 0
 
@@ -92,7 +92,7 @@ def _no_token(why: str) -> Problem:
 
 @dataclass(frozen=True)
 class TokenFacts:
-    """A token's claims beside what they must be."""
+    """The claims of a token, and what they must be."""
 
     claims: dict[str, Any]
     issuer: str

@@ -1,4 +1,4 @@
-"""The gateway lists the tools, and really calls them: one of each target."""
+"""Check that the gateway lists the tools, and call one of each target."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from mcp.types import ListToolsResult
 
 EXPECTED = 20
-PAGES = 20  # one for each tool, at worst
-# One harmless reading tool of each target that needs no arguments.
+PAGES = 20  # at worst one for each tool
+# Of each target one read-only tool that needs no arguments.
 CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics": "get_error_rates", "runbooks": "search_runbooks"}
 
 
 @asynccontextmanager
 async def session(world: Endpoints) -> AsyncGenerator[Client | Problem]:
-    """An MCP session with the gateway as the assistant has it: streamable HTTP, the gateway client's token."""
+    """Open an MCP session with the gateway as the assistant does: streamable HTTP, the gateway client's token."""
     import httpx2
     from mcp import Client
     from mcp.client.streamable_http import streamable_http_client
 
-    # What breaks becomes a Problem here; the library's own traceback of it would reach the terminal beside it.
+    # A failure becomes a Problem here; the library would also print its traceback to the terminal.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     token = await asyncio.to_thread(tokens.request_token, world, world.gateway_client)
     if isinstance(token, Problem):
@@ -53,7 +53,7 @@ async def _list_tools(world: Endpoints) -> tuple[str, ...] | Problem:
 
 
 async def list_every_page(page: Callable[[str | None], Awaitable[ListToolsResult]]) -> tuple[str, ...] | Problem:
-    """The names on all pages of a listing, which has an end."""
+    """List the names on all pages, at most `PAGES`."""
     names: list[str] = []
     cursor: str | None = None
     for _ in range(PAGES):
@@ -66,7 +66,7 @@ async def list_every_page(page: Callable[[str | None], Awaitable[ListToolsResult
 
 
 async def _call_tools(world: Endpoints) -> dict[str, str] | Problem:
-    """For each target, what calling a tool of it failed with; empty where it worked."""
+    """Call a tool of each target and return its error; empty where it worked."""
     async with session(world) as client:
         if isinstance(client, Problem):
             return client
@@ -75,13 +75,13 @@ async def _call_tools(world: Endpoints) -> dict[str, str] | Problem:
 
 
 def _error_text(content: Sequence[object]) -> str:
-    """The words of a failed call."""
+    """Join the texts of a failed call."""
     words = " ".join(str(getattr(part, "text", part)) for part in content)
     return words[:300] or "it failed without a word"
 
 
 def _run_session[T](world: Endpoints, ask: Callable[[Endpoints], Awaitable[T | Problem]]) -> T | Problem:
-    """Run one conversation; whatever breaks it is a Problem."""
+    """Run one session; turn any failure into a Problem."""
     import httpx2
     from mcp import MCPError
 
@@ -99,7 +99,7 @@ def _run_session[T](world: Endpoints, ask: Callable[[Endpoints], Awaitable[T | P
 
 
 class ToolsListed:
-    """The gateway shows all the tools of the four targets to the one client that may see them."""
+    """The gateway lists all tools of the four targets to the one client that may see them."""
 
     id: ClassVar[str] = "gateway.tools_listed"
     proves: ClassVar[str] = f"the gateway lists {EXPECTED} tools"
