@@ -73,7 +73,7 @@ class _Bench:
 
         config = load(CONFIG, environ={}, mode="local")
         assert not isinstance(config, tuple), config
-        registry = local._parse_registry(registry_file, json.loads(registry_file.read_text()))
+        registry = local.parse_registry(registry_file, json.loads(registry_file.read_text()))
         self.config, self.place, self.trace = config, Account(registry.aws(config.aws.region), registry), Trace()
         drawn = draw_blueprint(config, self.place, None)
         self.wanted = Traced(drawn.deployment, drawn.items, drawn.tags, self.trace)

@@ -93,11 +93,11 @@ class BearerAuth(httpx2.Auth):
 
 def _refused(endpoint: str, client: Client, status: int, reason: str) -> Problem:
     return Problem(
-        code="TOKEN-REFUSED",
+        code="AUTH-NO-TOKEN",
         what=f"{endpoint} gave no token to client {client.client_id}.",
         why=f"It answered {status}{f' {reason}' if reason else ''} for scope {client.scope}.",
         do=(
             "Check the deployment's clients and scopes: sre-agent-deploy verify",
-            "If the client's secret was rotated, run the same deployment again so that all parts learn the new one.",
+            "If the client's secret was rotated, run `sre-agent-deploy deploy`: it stores the new one.",
         ),
     )

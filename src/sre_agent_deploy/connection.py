@@ -35,6 +35,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         gateway_client=client("gateway_client", GATEWAY_SCOPE),
         caller_client=client("caller_client", CALLER_SCOPE),
         ca_files=tuple(filter(None, (private_ca, *account.ca_files()))),
+        service_logs=account.registry.service_logs if account.registry else "",
     )
 
 

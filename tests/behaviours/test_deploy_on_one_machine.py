@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from behaviours.command_line import Desk
+from sre_agent_deploy.account.local import parse_registry
 
 
 def test_deploying_again_changes_nothing(deployed: Desk) -> None:
@@ -79,6 +80,14 @@ def test_no_secret_is_written_down(deployed: Desk) -> None:
     assert len(written) > 3
     for path in written:
         assert not [secret for secret in secrets if secret in path.read_text()], path
+
+
+def test_where_the_logs_of_the_services_are(deployed: Desk) -> None:
+    """Where advice names the log of a service, it is there."""
+    registry_file = deployed.state_dir / "embedded-aws.json"
+    registry = parse_registry(registry_file, json.loads(registry_file.read_text()))
+    pattern = Path(registry.service_logs, "kubernetes.log").relative_to(deployed.state_dir)
+    assert len([*deployed.state_dir.glob(str(pattern))]) == 1
 
 
 def _doors(desk: Desk) -> dict[str, str]:

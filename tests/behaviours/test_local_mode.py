@@ -64,9 +64,9 @@ def test_status_and_cleanup_after_the_aws_was_killed(desk: Desk) -> None:
     os.kill(desk.registry()["pid"], signal.SIGKILL)
     ended = desk.deploy("status")
     assert ended.code == 1
-    assert "LOCAL-DEPLOYMENT-GONE" in ended.err
+    assert "LOCAL-AWS-GONE" in ended.err
     assert "sre-agent-deploy deploy" in ended.err
-    assert "LOCAL-DEPLOYMENT-GONE" in desk.deploy("cleanup", "--yes").err
+    assert "LOCAL-AWS-GONE" in desk.deploy("cleanup", "--yes").err
     assert not list(desk.state_dir.glob("start-*")), "the disks of its instances, with their credentials"
     assert not list((desk.state_dir / "connections").glob("*.json"))
     assert not desk.registry_file.exists()

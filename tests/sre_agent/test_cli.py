@@ -174,7 +174,7 @@ def test_without_any_deployment(deployment: Deployment, tmp_path: Path) -> None:
         ({"assistant_url": "http://127.0.0.1:9"}, "CONNECTION-UNREADABLE"),
         ({"ca_file": ""}, "OIDC-TLS-NOT-VERIFIED"),
         ({"ca_file": "/nonexistent.pem"}, "ASSISTANT-CA-UNREADABLE"),
-        ({"client_id": "nobody"}, "TOKEN-REFUSED"),
+        ({"client_id": "nobody"}, "AUTH-NO-TOKEN"),
         ({"client_secret": {"secret_arn": "arn:nothing", "json_key": "client_secret", "region": "us-east-1"}}, "CALLER-SECRET-REFUSED"),
         ({"aws": {"registry": "/nonexistent.json"}}, "LOCAL-AWS-GONE"),
         ({"schema": 2}, "CONNECTION-UNREADABLE"),

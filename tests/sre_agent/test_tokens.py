@@ -86,7 +86,7 @@ def test_a_client_that_is_refused(issuer: Issuer, authority: Authority, secret: 
     with pytest.raises(Refused) as refused:
         with_source(issuer, authority, use, secret=secret, scope=scope)
     (problem,) = refused.value.problems
-    assert problem.code == "TOKEN-REFUSED"
+    assert problem.code == "AUTH-NO-TOKEN"
     assert reason in problem.why
     assert issuer.secrets[GATEWAY_CLIENT] not in str(problem)
 

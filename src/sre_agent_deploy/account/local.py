@@ -53,6 +53,11 @@ class Registry:
         endpoint = Endpoint(self.endpoint, self.ca_file, self.access_key_id, self.secret_access_key)
         return Aws(region=region, account_id=self.account_id, endpoint=endpoint)
 
+    @property
+    def service_logs(self) -> str:
+        """Return the folder of the services' logs, as a pattern for the shell."""
+        return f"{self.path.parent}/start-{self.start_id}/instances/*/logs"
+
 
 def scrub_environment(environ: MutableMapping[str, str] = os.environ) -> None:
     """Remove everything from the environment that could send a call to a real account, or off this machine."""
@@ -84,7 +89,7 @@ def start_local_aws(region: str) -> Registry | Problem:
         raise
     if answer.returncode != 0:
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
-    registry = _parse_registry(_registry_path(), json.loads(answer.stdout))
+    registry = parse_registry(_registry_path(), json.loads(answer.stdout))
     if registry.start_id != previous_start:
         atomic_file.write(_started_here(), registry.start_id.encode())
     return registry
@@ -95,7 +100,7 @@ def find_running() -> Registry | None:
     path = _registry_path()
     if not path.exists() or _run_embedded_aws("status").returncode != 0:
         return None
-    return _parse_registry(path, json.loads(path.read_text(encoding="utf-8")))
+    return parse_registry(path, json.loads(path.read_text(encoding="utf-8")))
 
 
 def record_deployment(registry: Registry, deployment: str) -> None:
@@ -176,7 +181,8 @@ def _run_embedded_aws(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=longest)  # noqa: S603
 
 
-def _parse_registry(path: Path, document: dict[str, Any]) -> Registry:
+def parse_registry(path: Path, document: dict[str, Any]) -> Registry:
+    """Parse the document of a registry file."""
     names = ("start_id", "pid", "endpoint", "ca_file", "log_file", "account_id", "region", "access_key_id")
     return Registry(path=path, secret_access_key=Secret(document["secret_access_key"]), **{name: document[name] for name in names})
 

@@ -216,7 +216,7 @@ def local_aws_gone(state: State | None) -> Problem:
     name = f"Deployment {state.deployment}" if state else "A local deployment"
     file = state.config_file if state and state.config_file else "examples/local.yaml"
     return Problem(
-        code="LOCAL-DEPLOYMENT-GONE",
+        code="LOCAL-AWS-GONE",
         what=f"{name} is not there: the AWS of this machine is not running.",
         why="It lives in memory; it was stopped, was killed, or the machine was restarted.",
         do=(f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`.", "Nothing is left to clean up."),

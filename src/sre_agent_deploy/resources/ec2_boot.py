@@ -115,7 +115,7 @@ def _failed(instance_id: str, status: Status) -> Problem:
         why=f"Its last output was:\n{status.output}" if status.output else "The step gave no output.",
         do=(
             "Correct what the message names and run the same command again: it starts a new instance in place of this one.",
-            f"To look around first: aws ssm start-session --target {instance_id}, then sudo journalctl -b -u 'sre-agent*'.",
+            f"On AWS, look around first: aws ssm start-session --target {instance_id}, then sudo journalctl -b -u 'sre-agent*'.",
         ),
         context={"step": status.step},
     )

@@ -283,9 +283,9 @@ class Ec2Instance(Defaults):
             do=("Set deployment.volume_gb to at least the size of the image's snapshot (EC2 > AMIs > Storage).", _AGAIN),
         ),
         ("RunInstances", "InvalidParameterValue"): lambda instance: Problem(
-            code="INSTANCE-PROFILE-NOT-SPREAD",
+            code="INSTANCE-PROFILE-NOT-READY",
             what=f"No instance was started with instance profile {instance.profile_arn}.",
-            why="EC2 did not accept a value; usually IAM has not spread a fresh instance profile yet.",
+            why="EC2 did not accept a value; usually IAM has not propagated a new instance profile yet.",
             do=("Run the same command again in a minute; it continues.",),
         ),
         ("RunInstances", "IdempotentInstanceTerminated"): lambda instance: Problem(

@@ -167,7 +167,7 @@ def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) ->
     held = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]
     try:
         full = check()["ec2.elastic_ips"]
-        assert (full.status, code(full)) == ("failed", "ELASTIC-IP-NONE-LEFT")
+        assert (full.status, code(full)) == ("failed", "ELASTIC-IP-QUOTA")
         ours = {"Key": DEPLOYMENT_TAG, "Value": deployment_id(embedded.account_id, embedded.region, "preflight")}
         ec2.create_tags(Resources=[held[0]], Tags=[ours])
         assert check()["ec2.elastic_ips"].status == "passed"

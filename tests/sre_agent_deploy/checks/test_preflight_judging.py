@@ -124,13 +124,13 @@ def test_instance_types() -> None:
 @pytest.mark.parametrize(
     ("held", "expected"),
     [
-        (BucketFacts("b", False, "nobody"), ""),
+        (BucketFacts("b", False, "none"), ""),
         (BucketFacts("b", False, "us"), ""),
         (BucketFacts("b", False, "stranger"), "S3-BUCKET-NOT-OURS"),
         (BucketFacts("b", False, "stranger", problem("S3-NAME-TAKEN")), "S3-NAME-TAKEN"),
         (BucketFacts("b", True, "stranger"), ""),
         (BucketFacts("b", True, "us"), ""),
-        (BucketFacts("b", True, "nobody"), "S3-NAMED-NOT-FOUND"),
+        (BucketFacts("b", True, "none"), "S3-NAMED-NOT-FOUND"),
     ],
 )
 def test_buckets(held: BucketFacts, expected: str) -> None:

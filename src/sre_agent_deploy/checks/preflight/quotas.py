@@ -57,7 +57,7 @@ def _quota(aws: Aws) -> int:
 
 def _full(facts: ElasticIpFacts) -> Problem:
     return Problem(
-        code="ELASTIC-IP-NONE-LEFT",
+        code="ELASTIC-IP-QUOTA",
         what=f"{facts.region} has {facts.allocated} Elastic IPs, and its quota is {facts.quota}: there is none left for this deployment.",
         why="Every allocated address counts, whether or not it is associated with anything.",
         do=(

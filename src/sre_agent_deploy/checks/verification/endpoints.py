@@ -60,6 +60,14 @@ class Endpoints:
     caller_client: Client
     ca_files: tuple[str, ...] = ()
     timeout: float = 15.0
+    service_logs: str = ""
+    """The folder of the services' logs on this machine, as a pattern for the shell; empty where they run on an EC2 instance."""
+
+    def log_command(self, service: str) -> str:
+        """Tell how to read the log of a service where it runs."""
+        if self.service_logs:
+            return f"Read its log: `cat {self.service_logs}/{service}.log`."
+        return f"Read its log on the instance (`aws ssm start-session --target INSTANCE-ID`): `journalctl -u sre-agent-{service}`."
 
     @property
     def trust(self) -> ssl.SSLContext:
@@ -150,8 +158,8 @@ def unreachable(url: str, error: Exception) -> Problem:
         what=f"{host} did not answer.",
         why=str(cause),
         do=(
-            "`sre-agent-deploy plan` looks whether the instance and its address are still there; `deploy` repairs what is not.",
-            "Check that security group, network ACL and route table let you reach it, and that DNS names its Elastic IP.",
+            "See if the instance and its address still exist: `sre-agent-deploy plan`. `sre-agent-deploy deploy` repairs them.",
+            "On AWS, check that security group, network ACL and route table let you reach it, and that DNS names its Elastic IP.",
         ),
         context={"url": url},
     )

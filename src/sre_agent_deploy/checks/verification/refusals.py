@@ -54,7 +54,7 @@ class Refusal:
         """Report an error of the front door while its service does not run: that says nothing about access."""
         return Problem(
             code="ACCESS-NOT-SEEN",
-            what=f"It could not be seen whether {self.proves}: it was answered {answer.status}.",
+            what=f"It could not be seen that {self.proves}: the answer was {answer.status}.",
             why=answer.body[:300].decode(errors="replace") or "The answer was empty.",
             do=_DOWN,
         )
@@ -63,9 +63,9 @@ class Refusal:
         return Problem(
             code="ACCESS-NOT-REFUSED",
             what=f"Access that must be refused was answered {facts.status}: {self.proves}.",
-            why="The authorizer, the front door or a service lets through what it must not.",
+            why="The gateway's authorizer, the front door or a service accepts what it must refuse.",
             do=(
-                "Take the deployment off the network: remove the rule for port 443 from its security group.",
+                "On AWS, take the deployment off the network: remove the rule for port 443 from its security group.",
                 "Run `sre-agent-deploy deploy`, which repairs what differs from the configuration; then `verify`.",
             ),
         )
@@ -191,7 +191,7 @@ def _expired_accepted(accepted: Mapping[str, int]) -> Problem:
         what=f"An expired token was accepted by: {', '.join(accepted)}.",
         why=f"The answers were: {', '.join(f'{name} {status}' for name, status in accepted.items())}.",
         do=(
-            "Take the deployment off the network: remove the rule for port 443 from its security group.",
+            "On AWS, take the deployment off the network: remove the rule for port 443 from its security group.",
             "Run `sre-agent-deploy deploy`, which repairs what differs from the configuration; then `sre-agent-deploy verify`.",
         ),
     )
@@ -200,7 +200,7 @@ def _expired_accepted(accepted: Mapping[str, int]) -> Problem:
 def _expiry_not_seen(why: str, do: tuple[str, ...]) -> Problem:
     return Problem(
         code="ACCESS-EXPIRY-NOT-SEEN",
-        what="It could not be seen whether an expired token is refused.",
+        what="It could not be seen that an expired token is refused.",
         why=why,
         do=do,
     )

@@ -14,6 +14,14 @@ from sre_core.problem import Problem
 
 
 @dataclass(frozen=True)
+class ServiceAnswer:
+    """The answer of a service, and how to read its log."""
+
+    answer: Answer
+    log_command: str
+
+
+@dataclass(frozen=True)
 class ServiceHealthy:
     """The health path of one service answers 200 through the front door, with a valid certificate."""
 
@@ -30,23 +38,21 @@ class ServiceHealthy:
     def proves(self) -> str:
         return f"{self.service.name} is healthy over HTTPS"
 
-    def probe(self, world: Endpoints) -> Answer | Problem:
-        return world.http("GET", world.base_url + self.service.route.rstrip("/") + self.service.health_path)
+    def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
+        answer = world.http("GET", world.base_url + self.service.route.rstrip("/") + self.service.health_path)
+        return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command(self.service.name))
 
-    def judge(self, facts: Answer) -> Verdict:
-        if facts.status == 200:
+    def judge(self, facts: ServiceAnswer) -> Verdict:
+        if facts.answer.status == 200:
             return Verdict(True, f"{self.service.name} is healthy over HTTPS")
-        return Verdict(False, f"{self.service.name} answered {facts.status}", self._ill(facts))
+        return Verdict(False, f"{self.service.name} answered {facts.answer.status}", self._unhealthy(facts))
 
-    def _ill(self, facts: Answer) -> Problem:
+    def _unhealthy(self, facts: ServiceAnswer) -> Problem:
         return Problem(
             code="SERVICE-UNHEALTHY",
-            what=f"The {self.service.name} service answered {facts.status} at its health path.",
-            why=facts.body[:300].decode(errors="replace") or "The answer was empty.",
-            do=(
-                f"Read its log on the instance with Session Manager: `journalctl -u sre-agent-{self.service.name}`.",
-                "Run `sre-agent-deploy verify` again.",
-            ),
+            what=f"The {self.service.name} service answered {facts.answer.status} at its health path.",
+            why=facts.answer.body[:300].decode(errors="replace") or "The answer was empty.",
+            do=(facts.log_command, "Correct what it reports, then run `sre-agent-deploy verify` again."),
         )
 
 
@@ -66,7 +72,7 @@ class InvestigationAnswers:
     requirements: ClassVar[tuple[str, ...]] = ("1.4", "4.3")
     required: ClassVar[bool] = True
 
-    def probe(self, world: Endpoints) -> Answer | Problem:
+    def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
         token = tokens.request_token(world, world.caller_client)
         if isinstance(token, Problem):
             return token
@@ -74,24 +80,25 @@ class InvestigationAnswers:
         body = json.dumps(
             {"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}}
         )
-        return world.http("POST", f"{world.base_url}/invocations", headers=headers, body=body.encode())
+        answer = world.http("POST", f"{world.base_url}/invocations", headers=headers, body=body.encode())
+        return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"))
 
-    def judge(self, facts: Answer) -> Verdict:
-        document: Any = facts.json()
+    def judge(self, facts: ServiceAnswer) -> Verdict:
+        document: Any = facts.answer.json()
         output = document.get("output", {}) if isinstance(document, dict) else {}
-        if facts.status == 200 and output.get("message") and _has_evidence(output.get("report", {})):
+        if facts.answer.status == 200 and output.get("message") and _has_evidence(output.get("report", {})):
             return Verdict(True, f"the assistant investigated with {len(output['report']['evidence'])} pieces of evidence")
-        return Verdict(False, f"the assistant answered {facts.status}", _no_report(facts))
+        return Verdict(False, f"the assistant answered {facts.answer.status}", _no_report(facts))
 
 
 def _has_evidence(report: Any) -> bool:
     return isinstance(report, dict) and bool(report.get("evidence"))
 
 
-def _no_report(facts: Answer) -> Problem:
+def _no_report(facts: ServiceAnswer) -> Problem:
     return Problem(
         code="ASSISTANT-NO-ANSWER",
-        what=f"The assistant answered {facts.status} and no report that rests on evidence.",
-        why=facts.body[:300].decode(errors="replace") or "The answer was empty.",
-        do=("Read its log on the instance: `journalctl -u sre-agent-assistant`.", "Run `sre-agent-deploy verify` again."),
+        what=f"The assistant answered {facts.answer.status} without a report that cites evidence.",
+        why=facts.answer.body[:300].decode(errors="replace") or "The answer was empty.",
+        do=(facts.log_command, "Correct what it reports, then run `sre-agent-deploy verify` again."),
     )

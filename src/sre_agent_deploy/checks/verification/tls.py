@@ -88,5 +88,7 @@ def _answered_without_tls(status: int) -> Problem:
         code="ENDPOINT-PLAIN-HTTP",
         what=f"A request without TLS was answered {status}.",
         why="The front door listens without TLS on a port that must have it.",
-        do=("Run `sre-agent-deploy deploy` again; if it stays, close port 443 in the security group and report it.",),
+        do=(
+            "Run `sre-agent-deploy deploy` again: it repairs the front door. If that does not help, see which program listens on the port.",
+        ),
     )

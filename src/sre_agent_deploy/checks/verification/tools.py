@@ -77,7 +77,7 @@ async def _call_tools(world: Endpoints) -> dict[str, str] | Problem:
 def _error_text(content: Sequence[object]) -> str:
     """Join the texts of a failed call."""
     words = " ".join(str(getattr(part, "text", part)) for part in content)
-    return words[:300] or "it failed without a word"
+    return words[:300] or "it failed without a message"
 
 
 def _run_session[T](world: Endpoints, ask: Callable[[Endpoints], Awaitable[T | Problem]]) -> T | Problem:
@@ -148,9 +148,9 @@ def _endless(count: int) -> Problem:
     return Problem(
         code="GATEWAY-LIST-ENDLESS",
         what=f"The gateway's list of tools did not end within {PAGES} pages.",
-        why=f"After {count} tools it still named another page; this deployment has {EXPECTED}.",
+        why=f"After {count} tools it named another page; this deployment has {EXPECTED}.",
         do=(
-            "Look whether the gateway has targets that are not this deployment's, and delete them.",
+            "Delete targets of the gateway that do not belong to this deployment (Bedrock AgentCore > Gateways).",
             "Run `sre-agent-deploy verify` again.",
         ),
     )
@@ -163,7 +163,7 @@ def _not_called(failed: dict[str, str]) -> Problem:
         why=" | ".join(f"{target}: {error}" for target, error in failed.items()),
         do=(
             "The gateway calls the backends by name: deployment.domain_name must resolve to this deployment's Elastic IP "
-            "(an A record; set hosted_zone_id to have it made).",
+            "(an A record; set hosted_zone_id to have it created).",
             "If it says 'internal error': the gateway's role may lack GetResourceApiKey; set gateway.debug to see more.",
             "Run `sre-agent-deploy deploy` again; it repairs what differs from the configuration.",
         ),
@@ -173,8 +173,8 @@ def _not_called(failed: dict[str, str]) -> Problem:
 def _no_session(url: str, broken: list[BaseException]) -> Problem:
     return Problem(
         code="GATEWAY-UNREACHABLE",
-        what="No MCP session with the gateway could be held.",
+        what="No MCP session with the gateway could be opened.",
         why="; ".join(f"{type(error).__name__}: {error}" for error in broken)[:400],
-        do=("Check that this machine reaches the gateway's URL on 443.", "Run `sre-agent-deploy verify` again."),
+        do=(f"Check that this machine reaches the gateway: `curl -sv {url}` must be answered 401.", "Run `sre-agent-deploy verify` again."),
         context={"url": url},
     )
