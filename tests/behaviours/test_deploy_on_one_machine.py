@@ -36,7 +36,10 @@ def test_verify_writes_a_report(deployed: Desk) -> None:
     [document] = deployed.state_dir.glob("reports/sre-*/verification.json")
     report = json.loads(document.read_text())
     assert report["overall_status"] == "verified"
-    assert {finding["status"] for finding in report["findings"]} == {"passed"}
+    # No token of Cognito expires within a verification, which says so.
+    assert {finding["check"]: finding["status"] for finding in report["findings"] if finding["status"] != "passed"} == {
+        "access.expired_token": "unknown"
+    }
     covered = {number for finding in report["findings"] for number in finding["requirements"]}
     assert {"1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "2.5", "4.3", "4.4"} <= covered
     assert document.with_suffix(".md").read_text().startswith(f"# Deployment {report['deployment']}: verified")
