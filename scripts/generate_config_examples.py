@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from sre_agent_deploy.config.template import json_schema, template
+from sre_agent_deploy.config.template import build_json_schema, render_template
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def main() -> None:
-    (EXAMPLES / "production.yaml").write_text(template("production", schema="config.schema.json"), encoding="utf-8")
-    (EXAMPLES / "config.schema.json").write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+    (EXAMPLES / "production.yaml").write_text(render_template("production", schema="config.schema.json"), encoding="utf-8")
+    (EXAMPLES / "config.schema.json").write_text(json.dumps(build_json_schema(), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ class Lifetime:
 
     def describe(self, now: datetime) -> str:
         """Say when it may be swept, and how to keep it longer."""
-        spelled = f"deployment.ttl {duration.spelled(self.ttl)}, counted from its creation at {clock.stamp(self.created)}"
+        spelled = f"deployment.ttl {duration.format_exactly(self.ttl)}, counted from its creation at {clock.stamp(self.created)}"
         if now < self.ends:
             return f"Temporary: `cleanup --older-than` may delete it from {clock.stamp(self.ends)} on ({spelled})."
-        longer = duration.spelled(timedelta(hours=-((self.created - now - self.ttl) // timedelta(hours=1))))
+        longer = duration.format_exactly(timedelta(hours=-((self.created - now - self.ttl) // timedelta(hours=1))))
         return (
             f"EXPIRED {clock.stamp(self.ends)}: the next `cleanup --older-than` may delete it ({spelled}). "
             f"To keep it, set deployment.ttl to {longer} or more, or to nothing, and deploy."
@@ -58,5 +58,5 @@ def planned_lifetime(plan: Plan) -> Lifetime | None:
 
 def read_lifetime(outputs: Outputs, ttl: str | None = None) -> Lifetime | None:
     """Read the lifetime from the outputs of TTL_RESOURCE, or with the `ttl` that it is about to get; None if it is not temporary."""
-    length, created = duration.parsed(str(outputs.get("ttl", "")) if ttl is None else ttl), outputs.get("created_at")
+    length, created = duration.parse(str(outputs.get("ttl", "")) if ttl is None else ttl), outputs.get("created_at")
     return Lifetime(clock.parse(str(created)), length) if length and created else None

@@ -17,12 +17,12 @@ from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
-from sre_agent_deploy.edit.put import put, renamed
-from sre_agent_deploy.edit.text import changed, meaning
+from sre_agent_deploy.edit.put import put, rename_key
+from sre_agent_deploy.edit.text import change_values, read_values
 from sre_agent_deploy.migrate.files import read_old
-from sre_agent_deploy.migrate.plan import migrated
+from sre_agent_deploy.migrate.plan import migrate
 from sre_agent_deploy.migrate.setting import OldFile
-from sre_agent_deploy.migrate.upgrade import Step, upgraded
+from sre_agent_deploy.migrate.upgrade import Step, upgrade
 
 VALUES = {
     ("name",): ["demo", "a-b", "x1"],
@@ -46,7 +46,7 @@ FLAT = {
 }
 VARIABLES = {"SRE_REGION": ["us-east-1", "eu-west-1"], "SIZE": ["70", "80"], "SRE_AGENT__TLS__SOURCE": ["local_ca"]}
 SECRET = "planted-secret"
-STEP = Step(0, "disk_gb is volume_gb", lambda text: renamed(text, ("deployment", "disk_gb"), "volume_gb"))
+STEP = Step(0, "disk_gb is volume_gb", lambda text: rename_key(text, ("deployment", "disk_gb"), "volume_gb"))
 
 
 @dataclass
@@ -195,7 +195,7 @@ class User:
         before = self.now()
         text = put(before.text, *argument)  # type: ignore[arg-type]
         assert isinstance(text, str), text
-        assert meaning(text) == changed(meaning(before.text), *argument)  # type: ignore[arg-type]
+        assert read_values(text) == change_values(read_values(before.text), *argument)  # type: ignore[arg-type]
         kept = keep.rewrite(before, text, self.path.parent / "none")
         assert kept
         assert kept.archive.config == before.body
@@ -208,15 +208,15 @@ class User:
     def migrate(self, argument: None) -> None:
         """A file that is current stays as it is."""
         before = self.now().text
-        assert migrated([], before, lambda difference: "abort").text == before
+        assert migrate([], before, lambda difference: "abort").text == before
 
     def update(self, argument: None) -> None:
         """The file as an earlier version wrote it, in its backup too, and a new program that has another format."""
         now, config = self.now(), self.config()
-        file.replace(now, renamed(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
+        file.replace(now, rename_key(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
         old = self.now()
         made = keep.back_up(old, self.path.parent / "none")
-        text = upgraded(old.text, (STEP,), 1)
+        text = upgrade(old.text, (STEP,), 1)
         assert text == now.text
         undo = keep.rewrite(old, text, self.path.parent / "none")
         assert undo
@@ -228,7 +228,7 @@ class User:
         if not self.backups:
             return
         kept, before = self.backups[number % len(self.backups)], self.now()
-        archive = keep.opened(kept.path)
+        archive = keep.open_backup(kept.path)
         dotenv = self.dotenv_now()
         prepared = restore.prepare(archive, before, dotenv, environ={}, steps=(STEP,))  # type: ignore[arg-type]
         assert isinstance(prepared, restore.Restoration), prepared
@@ -246,7 +246,7 @@ class User:
         kept = self.backups[number % len(self.backups)]
         with tempfile.TemporaryDirectory() as place:
             there = User(Path(place) / "config.yaml", self.written, self.dotenv)
-            archive = keep.opened(kept.path)
+            archive = keep.open_backup(kept.path)
             none = Original(there.path, None)
             prepared = restore.prepare(archive, none, there.dotenv_now(), environ={}, steps=(STEP,))  # type: ignore[arg-type]
             assert isinstance(prepared, restore.Restoration), prepared
@@ -301,9 +301,9 @@ def test_nothing_is_lost_by_leaving_the_old_format(written: Written) -> None:
         path.write_bytes(written.text.encode())
         old = read_old(path)
         assert isinstance(old, OldFile), old
-        text = migrated([old], None, lambda difference: "abort").text
+        text = migrate([old], None, lambda difference: "abort").text
         assert [note for note in written.comments if note not in text] == []
-        data = meaning(text)
+        data = read_values(text)
         places = {"account_id": "aws", "region": "aws", "s3_path_prefix": "gateway", "gateway_description": "gateway"}
         for setting in old.settings:
             section = places.get(setting.name)

@@ -130,7 +130,7 @@ def test_what_is_said_of_a_lifetime(age: timedelta, said: str) -> None:
     told = whole.describe(BORN + age)
     assert told.startswith(said)
     assert "2026-11-23T12:00:00Z" in told
-    advised = duration.parsed(told.partition("set deployment.ttl to ")[2].partition(" ")[0])
+    advised = duration.parse(told.partition("set deployment.ttl to ")[2].partition(" ")[0])
     assert (advised is not None and advised > age) == (said == "EXPIRED")
 
 

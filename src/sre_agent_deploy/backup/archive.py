@@ -47,7 +47,7 @@ class Archive:
         return tuple(name for name in self.environment if values.get(name, HIDDEN) == HIDDEN)
 
 
-def packed(archive: Archive) -> bytes:
+def pack(archive: Archive) -> bytes:
     """The archive as a zip file."""
     parts = {archive.config_name: archive.config, ENVIRONMENT: _json({"names": list(archive.environment)})}
     if archive.state is not None:
@@ -72,7 +72,7 @@ def packed(archive: Archive) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(body: bytes) -> Archive | Problem:
+def unpack(body: bytes) -> Archive | Problem:
     """The archive in a zip file, after its manifest and every checksum held; nothing is written to disk."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as file:
@@ -83,14 +83,14 @@ def unpacked(body: bytes) -> Archive | Problem:
         manifest = json.loads(parts.pop(MANIFEST))
         if manifest["schema"] > SCHEMA:
             return _too_new(manifest["schema"])
-        return _checked(manifest, parts, doubled=len(sizes) != len(parts) + 1)
+        return _check(manifest, parts, doubled=len(sizes) != len(parts) + 1)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         return damaged(f"It can't be unpacked: {type(error).__name__}.")
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return damaged(f"Its manifest is missing or not one of ours ({type(error).__name__}).")
 
 
-def _checked(manifest: Mapping[str, Any], parts: Mapping[str, bytes], *, doubled: bool) -> Archive | Problem:
+def _check(manifest: Mapping[str, Any], parts: Mapping[str, bytes], *, doubled: bool) -> Archive | Problem:
     files = manifest["files"]
     if doubled or files.keys() != parts.keys():
         return damaged("It holds other files than its manifest says.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sre_agent_deploy.config.document import Plain
-from sre_agent_deploy.config.fault import dotted
+from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.edit.values import render_value
 from sre_core.redaction import HIDDEN, is_secret_name, redact_line
@@ -30,15 +30,15 @@ class Difference:
     def name(self) -> str:
         if self.field[:1] == (".env",):
             return f"{self.field[1]} in .env"
-        return redact_line(dotted(self.field)) if self.field else "comments, order and formatting"
+        return redact_line(format_path(self.field)) if self.field else "comments, order and formatting"
 
-    def shown(self) -> tuple[str, str]:
+    def show(self) -> tuple[str, str]:
         """Both values as text, without secrets."""
         if not self.field:
             return "as they are in the file", "as they are in the other"
-        return self._shown(self.mine), self._shown(self.theirs)
+        return self._show(self.mine), self._show(self.theirs)
 
-    def _shown(self, plain: Plain | None) -> str:
+    def _show(self, plain: Plain | None) -> str:
         if plain is None:
             return "(not set)"
         text = render_value(plain)
@@ -52,9 +52,9 @@ class Chooser(Protocol):
     def __call__(self, difference: Difference, /) -> Choice: ...
 
 
-def differences(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, ...]:
+def compare(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, ...]:
     """Every field in which two configurations differ, in the order of mine, then of theirs."""
-    ours, others = dict(_fields(mine)), dict(_fields(theirs))
+    ours, others = dict(_walk_fields(mine)), dict(_walk_fields(theirs))
     return tuple(
         Difference(field, ours.get(field), others.get(field))
         for field in dict.fromkeys((*ours, *others))
@@ -62,10 +62,10 @@ def differences(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, .
     )
 
 
-def _fields(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, Plain]]:
+def _walk_fields(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, Plain]]:
     """Each leaf with its path; a list is one value."""
     if isinstance(plain, dict):
         for key, below in plain.items():
-            yield from _fields(below, (*path, key))
+            yield from _walk_fields(below, (*path, key))
     elif plain is not None:
         yield path, plain

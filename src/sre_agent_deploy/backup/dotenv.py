@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from sre_agent_deploy.backup.conflict import Difference
-from sre_agent_deploy.backup.hiding import Hidden, secrets_in_comment
+from sre_agent_deploy.backup.hiding import Hidden, find_secrets_in_comment
 from sre_agent_deploy.config.environment import comment_beside, read_dotenv
 from sre_core.redaction import CERTAIN_SECRET, HIDDEN, POSSIBLE_SECRET, is_secret_name
 
@@ -32,7 +32,7 @@ def _is_setting(name: str, value: str, settings: Container[str]) -> bool:
 
 
 def _hide_in_comment(line: str) -> str:
-    for span in sorted(secrets_in_comment(line, 0), key=lambda span: span.start, reverse=True):
+    for span in sorted(find_secrets_in_comment(line, 0), key=lambda span: span.start, reverse=True):
         line = line[: span.start] + HIDDEN + line[span.end :]
     return line
 
@@ -50,7 +50,7 @@ def merge_dotenv(mine: str, theirs: str, *, add: Container[str], take: Container
         return "".join(f"{_without_hidden_value(line)}\n" for line in theirs.splitlines())
     lines = mine.splitlines()
     current = read_dotenv(mine)[0]
-    for name, value, written in _entries(theirs):
+    for name, value, written in _split_entries(theirs):
         if value == HIDDEN or current.get(name) == value:
             continue
         if name in current and name in take:
@@ -65,7 +65,7 @@ def _without_hidden_value(line: str) -> str:
     return f"# {line}  (may be a secret, so it is not in the backup)" if hidden else line
 
 
-def _entries(text: str) -> Iterator[tuple[str, str, list[str]]]:
+def _split_entries(text: str) -> Iterator[tuple[str, str, list[str]]]:
     """Each variable with its value and its lines: itself, and the comments directly above it."""
     above: list[str] = []
     for line in text.splitlines():

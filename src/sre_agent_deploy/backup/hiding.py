@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import FieldPath, dotted
+from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.parse import Malformed, Span, parse, spans
+from sre_agent_deploy.config.parse import Malformed, Span, find_pieces, parse
 from sre_agent_deploy.config.secret_reference import SecretReference
-from sre_agent_deploy.edit.text import comments, readable
+from sre_agent_deploy.edit.text import find_comments, replace_tabs
 from sre_core.redaction import CERTAIN_SECRET, HIDDEN, NOTED_SECRET, POSSIBLE_SECRET, is_secret_name, redact_line
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -24,13 +24,13 @@ class Hidden:
     where: tuple[str, ...]
 
 
-def hidden(text: str) -> Hidden:
+def hide_secrets(text: str) -> Hidden:
     """The text without secrets: those under keys that hold one, those that look like one anywhere, and those in comments."""
-    if isinstance(parse(readable(text)), Malformed):
+    if isinstance(parse(replace_tabs(text)), Malformed):
         lines = text.split("\n")
         where = tuple(f"line {number}" for number, line in enumerate(lines, start=1) if redact_line(line) != line)
         return Hidden("\n".join(map(redact_line, lines)), where)
-    found = sorted(_secrets(text), key=lambda each: each[0].start)
+    found = sorted(_find_secrets(text), key=lambda each: each[0].start)
     shown, done = [], 0
     for span, _ in found:
         shown.append(text[done : span.start] + HIDDEN)
@@ -38,23 +38,23 @@ def hidden(text: str) -> Hidden:
     return Hidden("".join(shown) + text[done:], tuple(dict.fromkeys(name for _, name in found)))
 
 
-def revealed(theirs: str, mine: str) -> str:
+def restore_hidden_lines(theirs: str, mine: str) -> str:
     """A text that was hidden, with its hidden lines as they stand in `mine`, where the same lines are there."""
-    known = dict(zip(hidden(mine).text.split("\n"), mine.split("\n"), strict=False))
+    known = dict(zip(hide_secrets(mine).text.split("\n"), mine.split("\n"), strict=False))
     return "\n".join(known.get(line, line) if HIDDEN in line else line for line in theirs.split("\n"))
 
 
-def _secrets(text: str) -> Iterator[tuple[Span, str]]:
-    pieces = spans(readable(text))
+def _find_secrets(text: str) -> Iterator[tuple[Span, str]]:
+    pieces = find_pieces(replace_tabs(text))
     for piece in pieces:
         written = text[piece.value.start : piece.value.end]
         if piece.kind == "scalar" and _is_secret(piece.path, written):
-            yield piece.value, redact_line(dotted(piece.path))
+            yield piece.value, redact_line(format_path(piece.path))
         if piece.key and CERTAIN_SECRET.search(name := text[piece.key.start : piece.key.end]):
             yield piece.key, redact_line(name)
-    for span in comments(text, pieces):
+    for span in find_comments(text, pieces):
         line = text.count("\n", 0, span.start) + 1
-        yield from ((inner, f"a comment in line {line}") for inner in secrets_in_comment(text[span.start : span.end], span.start))
+        yield from ((inner, f"a comment in line {line}") for inner in find_secrets_in_comment(text[span.start : span.end], span.start))
 
 
 def _is_secret(path: FieldPath, written: str) -> bool:
@@ -68,7 +68,7 @@ def _is_secret(path: FieldPath, written: str) -> bool:
     return named or (stranger and bool(POSSIBLE_SECRET.search(written)))
 
 
-def secrets_in_comment(comment: str, start: int) -> Iterator[Span]:
+def find_secrets_in_comment(comment: str, start: int) -> Iterator[Span]:
     """Find what may be a secret in a comment that begins at `start` in its text."""
     noted = NOTED_SECRET.search(comment)
     if noted and not SecretReference.parse(noted["value"]):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.backup.archive import LARGEST, Archive, damaged, packed, unpacked
+from sre_agent_deploy.backup.archive import LARGEST, Archive, damaged, pack, unpack
 from sre_agent_deploy.backup.dotenv import hide_in_dotenv
-from sre_agent_deploy.backup.hiding import hidden
-from sre_agent_deploy.config.environment import read_dotenv, setting_names
+from sre_agent_deploy.backup.hiding import hide_secrets
+from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
@@ -30,28 +30,28 @@ class Kept:
     sha256: str
 
 
-def collected(original: Original, state_file: Path) -> Archive:
+def collect(original: Original, state_file: Path) -> Archive:
     """Everything that a backup of this configuration holds."""
-    safe = hidden(original.text)
+    safe = hide_secrets(original.text)
     body = original.body or b""
-    dotenv = _dotenv_beside(original.path)
+    dotenv = _read_dotenv_beside(original.path)
     return Archive(
         config_name=original.path.name,
         config=safe.text.encode() if safe.where else body,
         environment=tuple(sorted(read_dotenv(dotenv)[0])),
-        dotenv=hide_in_dotenv(dotenv, set(setting_names(original.text, dotenv))).text,
-        state=_summary(state_file),
+        dotenv=hide_in_dotenv(dotenv, set(find_setting_names(original.text, dotenv))).text,
+        state=_summarize_state(state_file),
         hidden=safe.where,
     )
 
 
 def back_up(original: Original, state_file: Path, *, to: Path | None = None) -> Kept:
     """Write the backup to `to`, or among those of this machine; one that is already there is not made twice."""
-    archive = collected(original, state_file)
-    body = packed(archive)
+    archive = collect(original, state_file)
+    body = pack(archive)
     digest = hashlib.sha256(body).hexdigest()
-    there = next((path for path in backups(original.path) if path.stem.endswith(digest[:12])), None) if to is None else None
-    path = to or there or folder() / f"{original.path.stem}-{_time()}-{digest[:12]}.zip"
+    there = next((path for path in list_backups(original.path) if path.stem.endswith(digest[:12])), None) if to is None else None
+    path = to or there or backup_folder() / f"{original.path.stem}-{_format_time()}-{digest[:12]}.zip"
     if there is None:
         _save(path, body)
     return Kept(path, archive, digest)
@@ -64,27 +64,27 @@ def rewrite(original: Original, text: str, state_file: Path) -> Kept | None:
     return kept
 
 
-def opened(path: Path) -> Archive | Problem:
+def open_backup(path: Path) -> Archive | Problem:
     """The archive in a file."""
     try:
         with path.open("rb") as stream:
             body = stream.read(2 * LARGEST + 1)
     except OSError as error:
         return _missing(path, error)
-    return damaged("It is larger than any backup.") if len(body) > 2 * LARGEST else unpacked(body)
+    return damaged("It is larger than any backup.") if len(body) > 2 * LARGEST else unpack(body)
 
 
-def folder() -> Path:
+def backup_folder() -> Path:
     """Where this machine's backups are."""
     return state_folder() / "backups"
 
 
-def backups(config: Path) -> tuple[Path, ...]:
+def list_backups(config: Path) -> tuple[Path, ...]:
     """The backups of configurations of this name on this machine, oldest first."""
-    return tuple(sorted(folder().glob(f"{config.stem}-2*.zip")))
+    return tuple(sorted(backup_folder().glob(f"{config.stem}-2*.zip")))
 
 
-def _time() -> str:
+def _format_time() -> str:
     return clock.stamp().replace("-", "").replace(":", "")
 
 
@@ -96,14 +96,14 @@ def _save(path: Path, body: bytes) -> None:
         raise Refused(problem_behind(error) or _not_made(path, error)) from error
 
 
-def _dotenv_beside(config: Path) -> str:
+def _read_dotenv_beside(config: Path) -> str:
     """The text of the .env file beside a configuration; one that can't be read is no reason to have no backup."""
     path = config.parent / ".env"
     text = read_text(path) if path.is_file() else ""
     return "" if isinstance(text, Problem) else text
 
 
-def _summary(state_file: Path) -> dict[str, Any] | None:
+def _summarize_state(state_file: Path) -> dict[str, Any] | None:
     """What exists, in short. A state that can't be read is no reason to have no backup."""
     state = FileStore(state_file).load()
     if not isinstance(state, State):

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.backup.archive import Archive
-from sre_agent_deploy.backup.conflict import LAYOUT, Chooser, Difference, differences
+from sre_agent_deploy.backup.conflict import LAYOUT, Chooser, Difference, compare
 from sre_agent_deploy.backup.dotenv import IN_DOTENV, compare_dotenv, merge_dotenv
-from sre_agent_deploy.backup.hiding import revealed
+from sre_agent_deploy.backup.hiding import restore_hidden_lines
 from sre_agent_deploy.backup.keep import Kept, rewrite
-from sre_agent_deploy.config.environment import read_dotenv, setting_names
+from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import meaning
-from sre_agent_deploy.migrate.upgrade import STEPS, Step, upgraded
+from sre_agent_deploy.edit.text import read_values
+from sre_agent_deploy.migrate.upgrade import STEPS, Step, upgrade
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 
@@ -54,16 +54,18 @@ def prepare(
     archive: Archive, original: Original, dotenv: Original, *, environ: Mapping[str, str], steps: Iterable[Step] = STEPS
 ) -> Restoration | tuple[Problem, ...]:
     """Compare a backup with what is there, or list every reason why it must not be restored."""
-    theirs = upgraded(archive.config.decode("utf-8-sig"), steps)
+    theirs = upgrade(archive.config.decode("utf-8-sig"), steps)
     if isinstance(theirs, Problem):
         return (theirs,)
-    theirs = revealed(theirs, original.text)
-    merged = merge_dotenv(dotenv.text, archive.dotenv, add=set(setting_names(theirs, archive.dotenv)), take=read_dotenv(archive.dotenv)[0])
+    theirs = restore_hidden_lines(theirs, original.text)
+    merged = merge_dotenv(
+        dotenv.text, archive.dotenv, add=set(find_setting_names(theirs, archive.dotenv)), take=read_dotenv(archive.dotenv)[0]
+    )
     faults = find_faults(original.path, theirs, environ, dotenv=merged)
     if faults:
         return (_refused(original.path), *faults)
-    differences = (*_differences(original, theirs), *compare_dotenv(dotenv.text, archive.dotenv))
-    return Restoration(original, theirs, dotenv, archive.dotenv, differences)
+    differing = (*_compare_configs(original, theirs), *compare_dotenv(dotenv.text, archive.dotenv))
+    return Restoration(original, theirs, dotenv, archive.dotenv, differing)
 
 
 def decide(restoration: Restoration, choose: Chooser) -> Restored:
@@ -76,7 +78,7 @@ def decide(restoration: Restoration, choose: Chooser) -> Restored:
         taken += [difference] if choice == "theirs" else []
     config = _decide_config(restoration, [each for each in taken if each.field[:1] != (IN_DOTENV,)])
     variables = {each.field[1] for each in taken if each.field[:1] == (IN_DOTENV,)}
-    names = set(setting_names(config, restoration.their_dotenv))
+    names = set(find_setting_names(config, restoration.their_dotenv))
     return Restored(config, merge_dotenv(restoration.dotenv.text, restoration.their_dotenv, add=names, take=variables))
 
 
@@ -107,14 +109,14 @@ def find_faults(path: Path, text: str, environ: Mapping[str, str], *, dotenv: st
     return loaded if isinstance(loaded, tuple) else ()
 
 
-def _differences(original: Original, theirs: str) -> tuple[Difference, ...]:
+def _compare_configs(original: Original, theirs: str) -> tuple[Difference, ...]:
     if original.body is None or original.text == theirs:
         return ()
-    mine, other = meaning(original.text), meaning(theirs)
+    mine, other = read_values(original.text), read_values(theirs)
     layout = (Difference(LAYOUT, None, None),)
     if isinstance(mine, Malformed) or isinstance(other, Malformed):
         return layout
-    return differences(mine, other) or layout
+    return compare(mine, other) or layout
 
 
 def _refused(path: Path) -> Problem:

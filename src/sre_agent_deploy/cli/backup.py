@@ -32,7 +32,7 @@ def backup(config_file: Path | None, state_file: Path | None, output: Path | Non
 
     path = config_file or CONFIG
     if only_list:
-        _list(keep.backups(path), as_json=as_json)
+        _list(keep.list_backups(path), as_json=as_json)
         return
     original = read(path)
     if isinstance(original, Problem):
@@ -78,7 +78,7 @@ def restore(
     from sre_agent_deploy.backup import restore as restoring
     from sre_agent_deploy.edit.file import read_if_there
 
-    archive = keep.opened(backup_file)
+    archive = keep.open_backup(backup_file)
     if isinstance(archive, Problem):
         raise Refused(archive)
     original = read_if_there(config_file or CONFIG)
@@ -111,7 +111,7 @@ def _show_differences(prepared: Restoration, archive: Archive, *, as_json: bool)
 
     missing = [name for name in archive.withheld if name not in os.environ and name not in read_dotenv(prepared.dotenv.text)[0]]
     if as_json:
-        fields = [{"field": each.name, "mine": each.shown()[0], "theirs": each.shown()[1]} for each in prepared.differences]
+        fields = [{"field": each.name, "mine": each.show()[0], "theirs": each.show()[1]} for each in prepared.differences]
         click.echo(json.dumps({"valid": True, "differences": fields, "diff": prepared.diff(), "environment_missing": missing}))
         return
     click.echo("The backup is whole, and its configuration is valid.")

@@ -31,7 +31,7 @@ def choose_by(conflict: str | None) -> Chooser:
 
 def show_differences(differences: Iterable[Difference]) -> None:
     """Show both sides of every difference in two columns."""
-    rows = [(difference.name, *difference.shown()) for difference in differences]
+    rows = [(difference.name, *difference.show()) for difference in differences]
     if not rows:
         return
     click.echo(f"  {'':34}{'mine (the file now)':{WIDTH}}theirs")
@@ -48,7 +48,7 @@ class _Ask:
     def __call__(self, difference: Difference, /) -> Choice:
         if self._for_all:
             return self._for_all
-        mine, theirs = difference.shown()
+        mine, theirs = difference.show()
         click.echo(f"\n{difference.name}\n  mine:   {mine}\n  theirs: {theirs}")
         answer = click.prompt(
             "Keep (m)ine, take (t)heirs, (a)bort; M or T: for all that follow", type=click.Choice(["m", "t", "a", "M", "T"])
@@ -60,7 +60,7 @@ class _Ask:
 
 
 def _refuse(difference: Difference) -> Choice:
-    mine, theirs = difference.shown()
+    mine, theirs = difference.show()
     raise Refused(
         Problem(
             code="CONFLICT-UNDECIDED",

@@ -41,11 +41,11 @@ _TITLES = {
 @click.option("--json", "as_json", is_flag=True, help="The findings as one JSON document on stdout.")
 def doctor(config_file: Path | None, mode: Mode | None, as_json: bool) -> None:
     from sre_agent_deploy.doctor.examine import examine
-    from sre_agent_deploy.doctor.look import look
+    from sre_agent_deploy.doctor.observe import observe
 
-    seen = look(config_file or CONFIG, mode, os.environ)
+    seen = observe(config_file or CONFIG, mode, os.environ)
     findings = examine(seen)
-    blocking = [finding for finding in findings if finding.stands_in_the_way]
+    blocking = [finding for finding in findings if finding.is_blocking]
     if as_json:
         documents = [finding.to_json() for finding in findings]
         click.echo(json.dumps({"mode": seen.mode, "config": seen.config.path, "ok": not blocking, "findings": documents}))

@@ -20,18 +20,18 @@ def explain(code: str | None, listing: bool, as_json: bool) -> None:
 
 
 def _show_one(code: str, *, as_json: bool) -> None:
-    from sre_agent_deploy.explain import page
+    from sre_agent_deploy.explain import find_page
 
-    found = page(code)
+    found = find_page(code)
     if isinstance(found, Problem):
         raise Refused(found)
     click.echo(json.dumps({"code": found.code, "page": found.text}) if as_json else found.text.rstrip())
 
 
 def _show_all(*, as_json: bool) -> None:
-    from sre_agent_deploy.explain import Page, codes, page
+    from sre_agent_deploy.explain import Page, find_page, list_codes
 
-    pages = [found for code in codes() if isinstance(found := page(code), Page)]
+    pages = [found for code in list_codes() if isinstance(found := find_page(code), Page)]
     if as_json:
         click.echo(json.dumps({found.code: found.summary for found in pages}))
         return

@@ -39,12 +39,12 @@ def init(config_file: Path | None, mode: Mode | None, force: bool, interactive: 
 
 def write_template(path: Path, mode: Mode, *, force: bool) -> None:
     """Write the template for `mode` and say what comes next."""
-    from sre_agent_deploy.config.template import template
-    from sre_agent_deploy.interactive.new_file import refusal, write, write_schema
+    from sre_agent_deploy.config.template import render_template
+    from sre_agent_deploy.interactive.new_file import find_obstacle, write, write_schema
 
-    if problem := refusal(path, force=force):
+    if problem := find_obstacle(path, force=force):
         raise Refused(problem)
-    written = write(path, template(mode, schema=write_schema(path.parent)), force=force)
+    written = write(path, render_template(mode, schema=write_schema(path.parent)), force=force)
     if isinstance(written, Problem):
         raise Refused(written)
     if written.replaced:
@@ -58,12 +58,12 @@ def write_template(path: Path, mode: Mode, *, force: bool) -> None:
 
 def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
     """Ask for a configuration, save it at `path`, and return the exit code."""
-    from sre_agent_deploy.interactive.new_file import Draft, refusal
+    from sre_agent_deploy.interactive.new_file import Draft, find_obstacle
 
     draft = Draft.beside(path)
     # The answers are kept, so Ctrl-C ends with where they are.
     interrupt.raise_on_ctrl_c()
-    kept = refusal(path, force=force) or _find_missing_terminal() or draft.load()
+    kept = find_obstacle(path, force=force) or _find_missing_terminal() or draft.load()
     if isinstance(kept, Problem):
         raise Refused(kept)
     try:
@@ -74,34 +74,34 @@ def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
 
 
 def _run_wizard(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, str], *, force: bool) -> int:
-    from sre_agent_deploy.doctor.configuration import dotenv_beside
+    from sre_agent_deploy.doctor.configuration import read_dotenv_beside
     from sre_agent_deploy.interactive import terminal
     from sre_agent_deploy.interactive.wizard import Wizard
 
     terminal.introduce(str(path))
     if kept and not terminal.confirm(f"There are {len(kept)} answers of an earlier time in {draft.path}. Go on with them?"):
-        draft.forget()
+        draft.delete()
         kept = {}
     said = {"mode": mode} if mode else {}
-    environ = {**dotenv_beside(path), **os.environ}
+    environ = {**read_dotenv_beside(path), **os.environ}
     wizard = Wizard(str(path), draft, environ, {**kept, **said}, frozenset(said))
     return _save(path, wizard, force=force)
 
 
 def _save(path: Path, wizard: Wizard, *, force: bool) -> int:
-    from sre_agent_deploy.interactive.judge import judged
+    from sre_agent_deploy.interactive.judge import judge_answers
     from sre_agent_deploy.interactive.new_file import write, write_schema
-    from sre_agent_deploy.interactive.script import mode_of
+    from sre_agent_deploy.interactive.script import find_mode
 
     values = wizard.run()
     if values is None:
         return _show_unfinished(path, wizard.draft)
-    mode = mode_of(wizard.answers)
-    text = judged(mode, values, wizard.environ, schema=write_schema(path.parent)).text
+    mode = find_mode(wizard.answers)
+    text = judge_answers(mode, values, wizard.environ, schema=write_schema(path.parent)).text
     written = write(path, text, force=force)
     if isinstance(written, Problem):
         raise Refused(written)
-    wizard.draft.forget()
+    wizard.draft.delete()
     if written.replaced:
         click.echo(f"The file that was there is now {written.replaced}.")
     click.echo(f"Wrote {path}.")

@@ -28,7 +28,7 @@ def migrate(
     from sre_agent_deploy.backup.restore import find_faults
     from sre_agent_deploy.edit.file import read_if_there
     from sre_agent_deploy.migrate import plan
-    from sre_agent_deploy.migrate.files import read_old, replaced
+    from sre_agent_deploy.migrate.files import read_old, replace_original
 
     target = config_file or CONFIG
     sources = tuple(dict.fromkeys(_sources(paths)))
@@ -41,11 +41,11 @@ def migrate(
         raise Refused(_nothing(target))
     in_place = any(path.resolve() == target.resolve() for path in sources)
     existing = None if original.body is None or in_place else original.text
-    result = plan.migrated([each for each in old if not isinstance(each, Problem)], existing, choose_by(conflict))
+    result = plan.migrate([each for each in old if not isinstance(each, Problem)], existing, choose_by(conflict))
     if original.body is not None and result.text == original.text:
         click.echo(json.dumps({"migrated": False, "config": str(target)}) if as_json else f"{target} is current: nothing to migrate.")
         return
-    written = None if dry_run else replaced(original, result.text, state_file or STATE)
+    written = None if dry_run else replace_original(original, result.text, state_file or STATE)
     needed = find_faults(target, result.text, os.environ)
     if as_json:
         click.echo(json.dumps({"migrated": not dry_run, "config": str(target), "kept": written or [], **result.to_json(needed)}))
@@ -60,11 +60,11 @@ def migrate(
 
 
 def _sources(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from sre_agent_deploy.migrate.files import found
+    from sre_agent_deploy.migrate.files import find_old_files
 
     for path in paths or (Path(),):
         if path.is_dir():
-            yield from found(path)
+            yield from find_old_files(path)
         else:
             yield path
 

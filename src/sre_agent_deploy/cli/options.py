@@ -26,7 +26,7 @@ def parse_length(ctx: click.Context, parameter: click.Parameter, text: str | Non
     """Parse an option's length of time. Raises BadParameter on anything else."""
     from sre_agent_deploy.config import duration
 
-    found = duration.parsed(text) if text else None
+    found = duration.parse(text) if text else None
     if text is not None and found is None:
         raise click.BadParameter("it must be a whole number and a unit (s, m, h or d), for example 24h.", ctx, parameter)
     return found

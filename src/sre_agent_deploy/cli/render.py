@@ -130,7 +130,7 @@ def _verdict_row(verdict: Verdict) -> str:
     from sre_agent_deploy.config import duration
 
     action = "delete" if verdict.delete else "keep"
-    age = f"{duration.about(verdict.age)} old" if verdict.age is not None else "age unknown"
+    age = f"{duration.format_roughly(verdict.age)} old" if verdict.age is not None else "age unknown"
     ttl = f"ttl {verdict.ttl}" if verdict.ttl else "no ttl"
     return f"{action:7} {verdict.deployment}  {age:11}  {ttl:8}  {count(verdict.resources, 'resource'):12}  {verdict.because}"
 

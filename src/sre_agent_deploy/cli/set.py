@@ -52,12 +52,12 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
 def _put_all(text: str, words: tuple[str, ...]) -> str:
     """Put every pair of words into the text, all of them or none."""
     from sre_agent_deploy.edit.put import put
-    from sre_agent_deploy.edit.values import path_of, value_of
+    from sre_agent_deploy.edit.values import parse_path, parse_value
 
     if len(words) % 2:
         raise click.UsageError("give each key a value: set KEY VALUE [KEY VALUE]...")
     for key, value in zip(words[::2], words[1::2], strict=True):
-        edited = put(text, path_of(key), value_of(value))
+        edited = put(text, parse_path(key), parse_value(value))
         if isinstance(edited, Problem):
             raise Refused(edited)
         text = edited

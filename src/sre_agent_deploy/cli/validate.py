@@ -63,6 +63,6 @@ def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 @click.command("schema", help="Print the JSON Schema of config.yaml.")
 def schema() -> None:
-    from sre_agent_deploy.config.template import json_schema
+    from sre_agent_deploy.config.template import build_json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json.dumps(build_json_schema(), indent=2))

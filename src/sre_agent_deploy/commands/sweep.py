@@ -190,7 +190,8 @@ def judge_deployment(seen: Seen, now: datetime, older_than: timedelta) -> Verdic
     age = now - created if created else None
     kept = _why_unclear(seen) or _why_lasting(ttl) or _why_young(age, older_than, ttl)
     because = (
-        kept or f"older than {duration.spelled(older_than)} and than its ttl{'' if seen.ttl_resource else ': a leftover, not complete'}"
+        kept
+        or f"older than {duration.format_exactly(older_than)} and than its ttl{'' if seen.ttl_resource else ': a leftover, not complete'}"
     )
     return Verdict(seen.deployment, not kept, because, len(seen.parts), age, ttl)
 
@@ -198,8 +199,8 @@ def judge_deployment(seen: Seen, now: datetime, older_than: timedelta) -> Verdic
 def _longest_ttl(tags: Iterable[str]) -> str:
     """The longest ttl of the tags; if one of them is not a length of time, that one."""
     texts = sorted({text for text in tags if text})
-    unreadable = (text for text in texts if duration.parsed(text) is None)
-    return next(unreadable, "") or max(texts, key=lambda text: duration.parsed(text) or timedelta(), default="")
+    unreadable = (text for text in texts if duration.parse(text) is None)
+    return next(unreadable, "") or max(texts, key=lambda text: duration.parse(text) or timedelta(), default="")
 
 
 def _last_created(parts: Iterable[Entry]) -> datetime | None:
@@ -238,19 +239,19 @@ def _by_id(seen: Seen) -> str:
 def _why_lasting(ttl: str) -> str:
     if not ttl:
         return "it has no deployment.ttl; name it with --deployment-id to delete it"
-    return "" if duration.parsed(ttl) else f"its tag {TTL_TAG} is no length of time; deploy it again, or name it with --deployment-id"
+    return "" if duration.parse(ttl) else f"its tag {TTL_TAG} is no length of time; deploy it again, or name it with --deployment-id"
 
 
 def _why_young(age: timedelta | None, older_than: timedelta, ttl: str) -> str:
     if age is None:
         return "AWS does not show when what is left of it was created; name it with --deployment-id to delete it"
     if age <= older_than:
-        return f"not older than {duration.spelled(older_than)}"
-    return f"its ttl of {ttl} is not over" if age <= (duration.parsed(ttl) or timedelta.max) else ""
+        return f"not older than {duration.format_exactly(older_than)}"
+    return f"its ttl of {ttl} is not over" if age <= (duration.parse(ttl) or timedelta.max) else ""
 
 
 def _unconfirmed(names: str, older_than: timedelta) -> Problem:
-    spelled = f"`sre-agent-deploy cleanup --older-than {duration.spelled(older_than)}"
+    spelled = f"`sre-agent-deploy cleanup --older-than {duration.format_exactly(older_than)}"
     return Problem(
         code="CLEANUP-UNCONFIRMED",
         what=f"{names} were not deleted.",

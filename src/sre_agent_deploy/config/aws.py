@@ -5,29 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, dotted, required
-from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required
+from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, ROLE, SUBNET_ID, VPC_ID
 from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
-from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import ACCOUNT_ID, ROLE, SUBNET_ID, VPC_ID
+from sre_agent_deploy.config.section import Section, setting
+from sre_core.nearest import find_nearest
 
 
 class AWSConfig(Section):
     """The AWS account and region of the deployment."""
 
-    account_id: str = described(
+    account_id: str = setting(
         "", "The 12-digit ID of the AWS account.", example="123456789012", console="Account menu (top right) > Account ID"
     )
-    region: str = described("us-east-1", "The AWS Region for every resource.", example="us-east-1", console="Region menu (top right)")
-    role_name: str = described(
+    region: str = setting("us-east-1", "The AWS Region for every resource.", example="us-east-1", console="Region menu (top right)")
+    role_name: str = setting(
         "",
         "Name or ARN of an existing IAM role for the gateway; empty creates one.",
         example="arn:aws:iam::123456789012:role/sre-gateway",
         console="IAM > Roles",
     )
-    endpoint_url: str = described("", "An AWS endpoint other than AWS's own; empty for AWS.", example="https://127.0.0.1:4566")
-    vpc_id: str = described("", "An existing VPC; empty uses the default VPC.", example="vpc-0a1b2c3d4e5f60718", console="VPC > Your VPCs")
-    subnet_id: str = described(
+    endpoint_url: str = setting("", "An AWS endpoint other than AWS's own; empty for AWS.", example="https://127.0.0.1:4566")
+    vpc_id: str = setting("", "An existing VPC; empty uses the default VPC.", example="vpc-0a1b2c3d4e5f60718", console="VPC > Your VPCs")
+    subnet_id: str = setting(
         "",
         "A public subnet of that VPC; empty uses one of its default subnets.",
         example="subnet-0a1b2c3d4e5f60718",
@@ -55,7 +55,7 @@ def region_faults(region: str) -> Iterator[Fault]:
     """An unknown region is an error where it can only be a slip, and a warning where AWS may have opened it since."""
     if region in known_regions():
         return
-    meant = nearest(region, known_regions()) or "us-east-1"
+    meant = find_nearest(region, known_regions()) or "us-east-1"
     possible = is_plausible_region(region)
     yield Fault(
         code="CONFIG-REGION-UNKNOWN" if possible else "CONFIG-REGION",
@@ -99,7 +99,7 @@ def arn_faults(path: FieldPath, arn: str, *, account_id: str, region: str) -> It
         yield Fault(
             code="CONFIG-MISMATCH",
             path=path,
-            what=f"{dotted(path)} is in another {' and '.join(differing)} than aws.account_id and aws.region say.",
+            what=f"{format_path(path)} is in another {' and '.join(differing)} than aws.account_id and aws.region say.",
             why="Everything of one deployment is in one account and one region.",
             do=("Correct whichever of them is wrong.", "The parts of an ARN are arn:partition:service:region:account:resource."),
             correction=corrected,

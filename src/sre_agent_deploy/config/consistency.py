@@ -8,7 +8,7 @@ from dataclasses import replace
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, not_there_yet, required
+from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
@@ -22,7 +22,7 @@ def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: Credenti
     yield from arn_faults(("gateway", "provider_arn"), gateway.provider_arn, account_id=aws.account_id, region=aws.region)
     reference = SecretReference.parse(credentials.client_secret)
     if reference and reference.store == "aws-secretsmanager":
-        yield from _prefixed(reference, aws.account_id, aws.region)
+        yield from _secret_arn_faults(reference, aws.account_id, aws.region)
     pool_region = credentials.user_pool_id.rpartition("_")[0]
     if pool_region and pool_region != aws.region:
         yield Fault(
@@ -35,7 +35,7 @@ def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: Credenti
         )
 
 
-def _prefixed(reference: SecretReference, account_id: str, region: str) -> Iterator[Fault]:
+def _secret_arn_faults(reference: SecretReference, account_id: str, region: str) -> Iterator[Fault]:
     for fault in arn_faults(("credentials", "client_secret"), reference.name, account_id=account_id, region=region):
         yield replace(fault, correction=f"{reference.store}:{fault.correction}")
 
@@ -79,7 +79,7 @@ def budget_faults(limits: LimitsConfig, alerts: AlertsConfig, region: str) -> It
 def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:
     """Yield a fault for a certificate source that this mode can't use, or that lacks its files."""
     if tls.source == "acme":
-        yield not_there_yet("source", "Certificates from Let's Encrypt", "files").under("tls")
+        yield unavailable("source", "Certificates from Let's Encrypt", "files").under("tls")
     if mode == "production" and tls.source == "local_ca":
         yield Fault(
             code="CONFIG-TLS-SOURCE",
@@ -108,9 +108,9 @@ def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:
                 "tags has a key that is reserved.",
                 "aws: belongs to AWS, sre-agent: to the deployer, which finds its resources by it.",
             )
-        if not 1 <= len(key) <= 128 or not all(map(_allowed, key)):
+        if not 1 <= len(key) <= 128 or not all(map(_is_allowed, key)):
             yield _tag_fault(path, "tags has a key that AWS refuses.", "It must be 1-128 letters, digits, spaces and + - = . _ : / @")
-        if len(value) > 256 or not all(map(_allowed, value)):
+        if len(value) > 256 or not all(map(_is_allowed, value)):
             yield _tag_fault(
                 path,
                 "tags has a value that AWS refuses.",
@@ -119,7 +119,7 @@ def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:
             )
 
 
-def _allowed(character: str) -> bool:
+def _is_allowed(character: str) -> bool:
     return character.isalnum() or character in " +-=._:/@"
 
 

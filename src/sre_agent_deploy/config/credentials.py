@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.field_syntax import CLIENT_ID, COGNITO_DOMAIN, USER_POOL_ID
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
-from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import CLIENT_ID, COGNITO_DOMAIN, USER_POOL_ID
+from sre_agent_deploy.config.section import Section, setting
 
 
 class CredentialConfig(Section):
     """Amazon Cognito; everything empty means that the deployer creates a user pool of its own."""
 
-    user_pool_id: str = described(
+    user_pool_id: str = setting(
         "", "An existing user pool; empty creates one.", example="us-east-1_a1B2c3D4e", console="Cognito > User pools"
     )
-    cognito_domain: str = described(
+    cognito_domain: str = setting(
         "",
         "Prefix of the user pool's domain; empty generates one.",
         example="sre-login-4711",
         console="Cognito > User pools > Branding > Domain",
     )
-    client_id: str = described(
+    client_id: str = setting(
         "",
         "An existing app client of that user pool; empty creates one.",
         example="1h57kf5cpq17m0eml12EXAMPLE",
         console="Cognito > User pools > Applications > App clients",
     )
-    client_secret: str = described(
+    client_secret: str = setting(
         "",
         "Where the app client's secret is kept; never the secret itself.",
         example="aws-secretsmanager:arn:aws:secretsmanager:us-east-1:123456789012:secret:sre-client-AbCdEf",

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.field_syntax import AMI_ID, DOMAIN_NAME, DURATION, HOSTED_ZONE_ID, KEY_NAME, PEM_PATH
 from sre_agent_deploy.config.instance_types import size_faults
-from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import AMI_ID, DOMAIN_NAME, DURATION, HOSTED_ZONE_ID, KEY_NAME, PEM_PATH
+from sre_agent_deploy.config.section import Section, setting
 
 LEAST_VOLUME_GIB = 50
 LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
@@ -18,33 +18,31 @@ LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
 class DeploymentConfig(Section):
     """The machine that serves the assistant and its backends."""
 
-    instance_type: str = described(
+    instance_type: str = setting(
         "t3.xlarge", "EC2 instance type with at least 4 vCPU and 16 GiB of memory.", example="t3.xlarge", console="EC2 > Instance types"
     )
-    volume_gb: int = described(50, "Size of the gp3 root volume in GiB, at least 50.", example="50")
-    ami_id: str = described(
+    volume_gb: int = setting(50, "Size of the gp3 root volume in GiB, at least 50.", example="50")
+    ami_id: str = setting(
         "", "An AMI of your own; empty uses the newest official one.", example="ami-0a1b2c3d4e5f60718", console="EC2 > AMIs"
     )
-    operating_system: Literal["amazon-linux-2023", "ubuntu-22.04"] = described(
+    operating_system: Literal["amazon-linux-2023", "ubuntu-22.04"] = setting(
         "amazon-linux-2023", "The operating system: amazon-linux-2023 or ubuntu-22.04.", example="amazon-linux-2023"
     )
-    key_name: str = described(
+    key_name: str = setting(
         "", "An existing EC2 key pair for SSH; Session Manager needs none.", example="ops-key", console="EC2 > Key pairs"
     )
-    ssh_cidrs: tuple[str, ...] = described((), "Address ranges that may reach port 22; empty keeps it closed.", example="[203.0.113.0/24]")
-    domain_name: str = described("", "The public DNS name of the assistant.", example="sre.example.com")
-    hosted_zone_id: str = described(
+    ssh_cidrs: tuple[str, ...] = setting((), "Address ranges that may reach port 22; empty keeps it closed.", example="[203.0.113.0/24]")
+    domain_name: str = setting("", "The public DNS name of the assistant.", example="sre.example.com")
+    hosted_zone_id: str = setting(
         "",
         "Route 53 hosted zone of that domain; empty if DNS is elsewhere.",
         example="Z0123456789ABCDEFGHIJ",
         console="Route 53 > Hosted zones",
     )
-    ssl_cert_path: str = described(
-        "", "Certificate chain in PEM, leaf first.", example="/etc/letsencrypt/live/sre.example.com/fullchain.pem"
-    )
-    ssl_key_path: str = described("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
-    ssl_ca_path: str = described("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
-    ttl: str = described(
+    ssl_cert_path: str = setting("", "Certificate chain in PEM, leaf first.", example="/etc/letsencrypt/live/sre.example.com/fullchain.pem")
+    ssl_key_path: str = setting("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
+    ssl_ca_path: str = setting("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
+    ttl: str = setting(
         "",
         "How long this deployment is needed, from its creation; `cleanup --older-than` may delete it afterwards. Empty keeps it.",
         example="24h",
@@ -121,6 +119,6 @@ def cidr_faults(index: int, text: str) -> Iterator[Fault]:
 class TLSConfig(Section):
     """Where the certificate comes from."""
 
-    source: Literal["local_ca", "files", "acme"] = described(
+    source: Literal["local_ca", "files", "acme"] = setting(
         "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or acme (Let's Encrypt).", example="files"
     )

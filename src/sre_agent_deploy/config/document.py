@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, format_path
 from sre_core.redaction import redact_line
 
 
@@ -48,15 +48,15 @@ type Tree = Scalar | Sequence | Mapping
 type Plain = str | list[Plain] | dict[str, Plain]
 
 
-def plain(tree: Tree) -> Plain | None:
+def to_plain(tree: Tree) -> Plain | None:
     """The tree without its places; what was left empty is left out. The last of two equal keys wins."""
     match tree:
         case Scalar(text=text):
             return text or None
         case Sequence(items=items):
-            return [value for value in map(plain, items) if value is not None]
+            return [value for value in map(to_plain, items) if value is not None]
         case Mapping(entries=entries):
-            return {entry.key: value for entry in entries if (value := plain(entry.value)) is not None}
+            return {entry.key: value for entry in entries if (value := to_plain(entry.value)) is not None}
 
 
 def walk(tree: Tree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Tree]]:
@@ -72,7 +72,7 @@ def walk(tree: Tree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Tree]]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Position:
     """Where a field stands: the marks of its key and its value, and the nearest thing above where it is absent."""
 
     key: Mark
@@ -80,20 +80,20 @@ class Standing:
     node: Tree | None
 
 
-def standing(tree: Tree, path: FieldPath) -> Standing:
+def find_position(tree: Tree, path: FieldPath) -> Position:
     """The place of the value at `path`."""
     key = tree.mark
     for step in path:
-        found = _child(tree, step)
+        found = _find_child(tree, step)
         if found is None:
-            return Standing(key, key, None)
+            return Position(key, key, None)
         key, tree = found
     empty = isinstance(tree, Scalar) and not tree.text
     elsewhere = tree.mark.line != key.line
-    return Standing(key, key if empty or elsewhere else tree.mark, tree)
+    return Position(key, key if empty or elsewhere else tree.mark, tree)
 
 
-def _child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:
+def _find_child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:
     if isinstance(tree, Sequence) and isinstance(step, int) and step < len(tree.items):
         return tree.items[step].mark, tree.items[step]
     if isinstance(tree, Mapping):
@@ -103,7 +103,7 @@ def _child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:
     return None
 
 
-def duplicates(tree: Tree) -> Iterator[Fault]:
+def duplicate_faults(tree: Tree) -> Iterator[Fault]:
     """A fault at each key that stands a second time in its section."""
     for path, node in walk(tree):
         if isinstance(node, Mapping):
@@ -118,7 +118,7 @@ def _duplicate(path: FieldPath, first: Mark, mark: Mark) -> Fault:
     return Fault(
         code="CONFIG-DUPLICATE-KEY",
         path=path,
-        what=f"{dotted((*path[:-1], redact_line(str(path[-1]))))} is written twice.",
+        what=f"{format_path((*path[:-1], redact_line(str(path[-1]))))} is written twice.",
         why=f"It is already in line {first.line}; of two values only one would count.",
         do=("Remove one of them.",),
         mark=mark,

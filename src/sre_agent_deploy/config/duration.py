@@ -9,14 +9,14 @@ PATTERN = r"[1-9][0-9]{0,4}[smhd]"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def parsed(text: str) -> timedelta | None:
+def parse(text: str) -> timedelta | None:
     """The length of time that `text` says, or None where it says none."""
     if not re.fullmatch(PATTERN, text):
         return None
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
-def spelled(length: timedelta) -> str:
+def format_exactly(length: timedelta) -> str:
     """The same as people write it, in its largest whole unit."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
@@ -25,7 +25,7 @@ def spelled(length: timedelta) -> str:
     return f"{seconds}s"
 
 
-def about(length: timedelta) -> str:
+def format_roughly(length: timedelta) -> str:
     """Roughly, in the largest unit of which it has one at least: for people."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):

@@ -8,10 +8,10 @@ from collections.abc import Mapping as Environ
 from dataclasses import dataclass, field, replace
 
 from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree, walk
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, dotted
-from sre_agent_deploy.config.nearest import nearest
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, format_path
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_core.nearest import find_nearest
 from sre_core.redaction import is_secret_name
 
 # `$${` is a literal `${`. An opening without a proper end is a fault, so it is matched too.
@@ -25,17 +25,17 @@ class Expansion:
     environ: Environ[str, str]
     faults: list[Fault] = field(default_factory=list)
 
-    def of(self, tree: Tree, path: FieldPath = ()) -> Tree:
+    def expand(self, tree: Tree, path: FieldPath = ()) -> Tree:
         """The tree with every reference replaced. A field for a secret keeps its reference: the value stays outside."""
         match tree:
             case Scalar():
-                return tree if path and is_secret_name(str(path[-1])) else self._scalar(tree, path)
+                return tree if path and is_secret_name(str(path[-1])) else self._expand_scalar(tree, path)
             case Sequence(items=items):
-                return replace(tree, items=tuple(self.of(item, (*path, index)) for index, item in enumerate(items)))
+                return replace(tree, items=tuple(self.expand(item, (*path, index)) for index, item in enumerate(items)))
             case Mapping(entries=entries):
-                return replace(tree, entries=tuple(replace(entry, value=self.of(entry.value, (*path, entry.key))) for entry in entries))
+                return replace(tree, entries=tuple(replace(entry, value=self.expand(entry.value, (*path, entry.key))) for entry in entries))
 
-    def _scalar(self, scalar: Scalar, path: FieldPath) -> Scalar:
+    def _expand_scalar(self, scalar: Scalar, path: FieldPath) -> Scalar:
         names: list[str] = []
 
         def value(found: re.Match[str]) -> str:
@@ -54,11 +54,11 @@ class Expansion:
         return replace(scalar, text=text, variables=tuple(names)) if names or text != scalar.text else scalar
 
     def _missing(self, name: str, path: FieldPath, mark: Mark) -> Fault:
-        alike = nearest(name, self.environ)
+        alike = find_nearest(name, self.environ)
         return Fault(
             code="CONFIG-ENV-MISSING",
             path=path,
-            what=f"{dotted(path)} refers to the environment variable {name}, which is not set.",
+            what=f"{format_path(path)} refers to the environment variable {name}, which is not set.",
             why="Neither the environment nor the .env file beside the configuration has it.",
             do=(
                 *((f"A variable {alike} is set: did you mean ${{{alike}}}?",) if alike else ()),
@@ -73,7 +73,7 @@ def _malformed(path: FieldPath, mark: Mark) -> Fault:
     return Fault(
         code="CONFIG-ENV-SYNTAX",
         path=path,
-        what=f"{dotted(path)} has a ${{ that refers to no environment variable.",
+        what=f"{format_path(path)} has a ${{ that refers to no environment variable.",
         why="Inside the braces stands a name of letters, digits and _, and optionally :- and a default.",
         do=("Write ${NAME} or ${NAME:-default}.", "For the two characters themselves write $${"),
         mark=mark,
@@ -94,7 +94,7 @@ def find_references(tree: Tree) -> Iterator[Reference]:
     """Find the variables that a configuration names, each once, in its order."""
     found: set[str] = set()
     for path, node in walk(tree):
-        for reference in _references_in(dotted(path), node) if isinstance(node, Scalar) else ():
+        for reference in _references_in(format_path(path), node) if isinstance(node, Scalar) else ():
             if reference.name not in found:
                 found.add(reference.name)
                 yield reference
@@ -111,7 +111,7 @@ def _references_in(where: str, scalar: Scalar) -> Iterator[Reference]:
             yield Reference(match["name"], where, has_default=match["default"] is not None)
 
 
-def setting_names(text: str, dotenv: str) -> Iterator[str]:
+def find_setting_names(text: str, dotenv: str) -> Iterator[str]:
     """Name the variables that hold settings and no secret: those that a configuration refers to, and overrides."""
     tree = parse(text)
     if not isinstance(tree, Malformed):
@@ -123,40 +123,40 @@ PREFIX = "SRE_AGENT__"
 NOWHERE = Mark(1, 1)
 
 
-def overridden(tree: Mapping, environ: Environ[str, str]) -> Mapping:
+def apply_overrides(tree: Mapping, environ: Environ[str, str]) -> Mapping:
     """The tree with every override in its place; each knows the variable it came from."""
     for name in sorted(environ):
         if name.startswith(PREFIX):
             section, *rest = name.removeprefix(PREFIX).split("__")
             # Tags are the user's own words: they keep their case.
             steps = [section.lower(), *(rest if section.upper() == "TAGS" else map(str.lower, rest))]
-            tree = _put(tree, steps, _value(environ[name], name), Scalar("", NOWHERE, origin=name))
+            tree = _put_override(tree, steps, _parse_override(environ[name], name), Scalar("", NOWHERE, origin=name))
     return tree
 
 
-def _value(text: str, name: str) -> Tree:
+def _parse_override(text: str, name: str) -> Tree:
     """Lists and mappings are written as in YAML; everything else is text as it stands."""
     parsed = parse(text) if text.lstrip().startswith(("[", "{")) else None
     if parsed is None or isinstance(parsed, Malformed):
         return Scalar(text, NOWHERE, origin=name)
-    return _from(parsed, name)
+    return _mark_origin(parsed, name)
 
 
-def _from(tree: Tree, name: str) -> Tree:
+def _mark_origin(tree: Tree, name: str) -> Tree:
     match tree:
         case Scalar(text=text):
             return Scalar(text, NOWHERE, origin=name)
         case Sequence(items=items):
-            return Sequence(tuple(_from(item, name) for item in items), NOWHERE)
+            return Sequence(tuple(_mark_origin(item, name) for item in items), NOWHERE)
         case Mapping(entries=entries):
-            return Mapping(tuple(Entry(entry.key, _from(entry.value, name), NOWHERE) for entry in entries), NOWHERE)
+            return Mapping(tuple(Entry(entry.key, _mark_origin(entry.value, name), NOWHERE) for entry in entries), NOWHERE)
 
 
-def _put(tree: Mapping, steps: list[str], value: Tree, origin: Scalar) -> Mapping:
+def _put_override(tree: Mapping, steps: list[str], value: Tree, origin: Scalar) -> Mapping:
     step, *deeper = steps
     held = next((entry for entry in reversed(tree.entries) if entry.key == step), Entry(step, Mapping((), NOWHERE), NOWHERE))
     below = held.value if isinstance(held.value, Mapping) else Mapping((), NOWHERE)
-    new = replace(held, value=_put(below, deeper, value, origin) if deeper else value)
+    new = replace(held, value=_put_override(below, deeper, value, origin) if deeper else value)
     return replace(tree, entries=(*(entry for entry in tree.entries if entry is not held), new))
 
 
@@ -172,7 +172,7 @@ def read_dotenv(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
             continue
         match = _LINE.fullmatch(line.strip())
         if match:
-            variables[match["name"]] = _unquoted(match["value"])
+            variables[match["name"]] = _unquote(match["value"])
         else:
             faults.append(_malformed_line(number))
     return variables, tuple(faults)
@@ -185,7 +185,7 @@ def comment_beside(line: str) -> str:
     return next((line[start:].strip() for start in starts if read_dotenv(line[:start]) == meaning), "")
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     if value.startswith('"'):
         return re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], value[1:-1])
     return value[1:-1] if value.startswith("'") else value

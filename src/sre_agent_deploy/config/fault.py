@@ -35,11 +35,11 @@ class Fault:
 
     def under(self, *parents: str) -> Fault:
         """The same fault, with its path counted from further up."""
-        named = self.what.replace(dotted(self.path), dotted((*parents, *self.path)), 1)
+        named = self.what.replace(format_path(self.path), format_path((*parents, *self.path)), 1)
         return replace(self, path=(*parents, *self.path), what=named)
 
 
-def dotted(path: FieldPath) -> str:
+def format_path(path: FieldPath) -> str:
     """`deployment.ssh_cidrs[0]`, as people write a field."""
     text = ""
     for step in path:
@@ -59,7 +59,7 @@ def required(field: str, example: str, why: str) -> Fault:
     )
 
 
-def not_there_yet(field: str, subject: str, instead: str) -> Fault:
+def unavailable(field: str, subject: str, instead: str) -> Fault:
     """The fault of asking for it, with what to write instead."""
     return Fault(
         code="CONFIG-NOT-YET",

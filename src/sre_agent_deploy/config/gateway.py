@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import GATEWAY_NAME, PROVIDER_ARN
+from sre_agent_deploy.config.field_syntax import GATEWAY_NAME, PROVIDER_ARN
+from sre_agent_deploy.config.section import Section, setting
 
 LONGEST_DESCRIPTION = 200
 
@@ -15,28 +15,28 @@ LONGEST_DESCRIPTION = 200
 class GatewayConfig(Section):
     """The gateway through which the assistant reaches its tools."""
 
-    gateway_name: str = described(
+    gateway_name: str = setting(
         "",
         "Name of the gateway; empty derives it from the deployment's name.",
         example="sre-gateway",
         console="Bedrock AgentCore > Gateways",
     )
-    description: str = described("SRE assistant tools", "Description of the gateway.", example="SRE assistant tools")
-    s3_bucket: str = described(
+    description: str = setting("SRE assistant tools", "Description of the gateway.", example="SRE assistant tools")
+    s3_bucket: str = setting(
         "",
         "An existing S3 bucket for OpenAPI documents and releases; empty creates one.",
         example="sre-specs-123456789012",
         console="S3 > Buckets",
     )
-    s3_path_prefix: str = described("sre-agent", "Key prefix of everything that is put into the bucket.", example="sre-agent")
-    provider_arn: str = described(
+    s3_path_prefix: str = setting("sre-agent", "Key prefix of everything that is put into the bucket.", example="sre-agent")
+    provider_arn: str = setting(
         "",
         "An existing API key credential provider; empty creates one.",
         example="arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/sre",
         console="Bedrock AgentCore > Identity",
     )
-    search: bool = described(False, "Semantic tool search; can only be chosen when the gateway is created.", example="false")
-    debug: bool = described(False, "Detailed error messages from the gateway (exception level DEBUG).", example="false")
+    search: bool = setting(False, "Semantic tool search; can only be chosen when the gateway is created.", example="false")
+    debug: bool = setting(False, "Detailed error messages from the gateway (exception level DEBUG).", example="false")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Names as AgentCore and S3 accept them."""
@@ -70,15 +70,18 @@ RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 def bucket_faults(field: str, name: str) -> Iterator[Fault]:
     """A fault that lists the rules that `name` breaks; none where it is empty."""
-    broken = list(_broken_rules(name)) if name else []
+    broken = list(_find_broken_rules(name)) if name else []
     if broken:
         yield Fault(
             code="CONFIG-BUCKET-NAME",
             path=(field,),
             what=f"{field} is not a name that S3 accepts.",
             why=" ".join(broken),
-            do=(f"Use a name such as {corrected(name)}", f"Or leave {field} empty: the deployer then creates a bucket with a free name."),
-            correction=corrected(name),
+            do=(
+                f"Use a name such as {correct_bucket_name(name)}",
+                f"Or leave {field} empty: the deployer then creates a bucket with a free name.",
+            ),
+            correction=correct_bucket_name(name),
             aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
         )
     elif "." in name:
@@ -92,7 +95,7 @@ def bucket_faults(field: str, name: str) -> Iterator[Fault]:
         )
 
 
-def _broken_rules(name: str) -> Iterator[str]:
+def _find_broken_rules(name: str) -> Iterator[str]:
     if not 3 <= len(name) <= 63:
         yield "A bucket name has 3 to 63 characters."
     if "/" in name or ":" in name:
@@ -109,10 +112,10 @@ def _broken_rules(name: str) -> Iterator[str]:
         yield "This prefix or suffix is reserved by AWS."
 
 
-def corrected(name: str) -> str:
+def correct_bucket_name(name: str) -> str:
     """The nearest name that breaks no rule."""
     bare = re.sub(r"^(s3://|arn:[^:]*:s3:::)", "", name).partition("/")[0]
     text = re.sub(r"[^a-z0-9]+", "-", bare.lower()).strip("-")[:50].strip("-")
-    if len(text) < 3 or list(_broken_rules(text)):
+    if len(text) < 3 or list(_find_broken_rules(text)):
         text = f"sre-{text.replace('--', '-')}-specs".replace("--", "-")
-    return text if not list(_broken_rules(text)) else "sre-specs"
+    return text if not list(_find_broken_rules(text)) else "sre-specs"

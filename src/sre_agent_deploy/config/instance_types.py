@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import files
 
 from sre_agent_deploy.config.fault import Fault
-from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.syntax_of_values import INSTANCE_TYPE
+from sre_agent_deploy.config.field_syntax import INSTANCE_TYPE
+from sre_core.nearest import find_nearest
 
 LEAST_VCPUS = 4
 LEAST_MEMORY_MIB = 16 * 1024
@@ -31,15 +31,15 @@ class InstanceType:
 
 
 @cache
-def table() -> dict[str, InstanceType]:
+def load_table() -> dict[str, InstanceType]:
     """Every known type by its name."""
     rows = files("sre_agent_deploy.config").joinpath("instance_types.csv").read_text(encoding="utf-8").splitlines()[1:]
     return {name: InstanceType(name, int(vcpus), int(memory), arch) for name, vcpus, memory, arch in (row.split(",") for row in rows)}
 
 
-def smallest_that_suffices(family: str) -> str:
+def find_smallest_sufficient(family: str) -> str:
     """The smallest type of a family that is large enough; t3.xlarge where the family has none."""
-    fitting = [known for known in table().values() if known.name.partition(".")[0] == family and known.suffices]
+    fitting = [known for known in load_table().values() if known.name.partition(".")[0] == family and known.suffices]
     return min(fitting, key=lambda known: (known.memory_mib, known.vcpus, known.name)).name if fitting else "t3.xlarge"
 
 
@@ -47,11 +47,11 @@ def size_faults(instance_type: str) -> Iterator[Fault]:
     """Requirement 1.1: at least 4 vCPU and 16 GiB. A type that the table doesn't know is a warning."""
     malformed = list(INSTANCE_TYPE.faults("instance_type", instance_type))
     yield from malformed
-    known = table().get(instance_type)
+    known = load_table().get(instance_type)
     if malformed or (known and known.suffices):
         return
     if known:
-        enough = smallest_that_suffices(instance_type.partition(".")[0])
+        enough = find_smallest_sufficient(instance_type.partition(".")[0])
         yield Fault(
             code="CONFIG-INSTANCE-TOO-SMALL",
             path=("instance_type",),
@@ -62,7 +62,7 @@ def size_faults(instance_type: str) -> Iterator[Fault]:
             aws_docs="https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html",
         )
         return
-    meant = nearest(instance_type, (name for name, kind in table().items() if kind.suffices)) or "t3.xlarge"
+    meant = find_nearest(instance_type, (name for name, kind in load_table().items() if kind.suffices)) or "t3.xlarge"
     yield Fault(
         code="CONFIG-INSTANCE-UNKNOWN",
         path=("instance_type",),

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.config import document
-from sre_agent_deploy.config.document import Tree, duplicates, plain
-from sre_agent_deploy.config.environment import Expansion, overridden, read_dotenv
+from sre_agent_deploy.config.document import Tree, duplicate_faults, to_plain
+from sre_agent_deploy.config.environment import Expansion, apply_overrides, read_dotenv
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import Malformed, parse
-from sre_agent_deploy.config.position import Page
+from sre_agent_deploy.config.position import SourceFile
 from sre_agent_deploy.config.read_text import read_text
-from sre_agent_deploy.config.secret_reference import plain_secrets
-from sre_agent_deploy.config.shape import shape
-from sre_agent_deploy.config.syntax import explain, json_fault
+from sre_agent_deploy.config.secret_reference import secret_faults
+from sre_agent_deploy.config.shape import fit
+from sre_agent_deploy.config.syntax_errors import explain_yaml_error, find_json_fault
 from sre_core.problem import Problem
 
 
@@ -30,19 +30,19 @@ def load_text(
     path: Path, text: str, *, environ: Mapping[str, str], mode: Mode | None, dotenv: str | None = None
 ) -> Config | tuple[Problem, ...]:
     """Load as if `text` were in `path`, and `dotenv`, if it is given, in the .env file beside it."""
-    page = Page(str(path), text)
+    page = SourceFile(str(path), text)
     tree = read_tree(path, text)
     if isinstance(tree, Fault):
         return (page.problem(tree),)
-    variables, malformed = _dotenv(path.parent / ".env", dotenv)
+    variables, malformed = _read_variables(path.parent / ".env", dotenv)
     known = {**variables, **environ}
-    judged = judge(overridden(tree, known), environ=known, mode=mode)
+    judged = judge(apply_overrides(tree, known), environ=known, mode=mode)
     problems = (*malformed, *page.problems(judged.tree, judged.faults))
     return problems or judged.config
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judgement:
     """A Config, and every fault (no warnings) that makes it unfit for use."""
 
     config: Config
@@ -50,23 +50,23 @@ class Judged:
     faults: tuple[Fault, ...]
 
 
-def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | None) -> Judged:
+def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | None) -> Judgement:
     """Everything that is wrong with a document, and the Config that the rest of it makes."""
     expansion = Expansion(environ)
-    expanded = expansion.of(tree)
-    of_document = (*duplicates(tree), *plain_secrets(tree), *expansion.faults)
-    data = plain(expanded)
-    shaped = shape(_with_mode(data if isinstance(data, dict) else {}, mode))
+    expanded = expansion.expand(tree)
+    of_document = (*duplicate_faults(tree), *secret_faults(tree), *expansion.faults)
+    data = to_plain(expanded)
+    shaped = fit(_set_mode(data if isinstance(data, dict) else {}, mode))
     # What is already known to be wrong or absent is not judged a second time.
     unjudged = shaped.unjudged | {fault.path for fault in of_document if fault.code != "CONFIG-DUPLICATE-KEY"}
     # Where even the mode is unclear, nothing is asked for that only production needs.
     rules = "local" if ("mode",) in unjudged else shaped.config.mode
-    broken = [fault for fault in shaped.config.faults(rules) if not fault.warning and not _within(fault.path, unjudged)]
+    broken = [fault for fault in shaped.config.faults(rules) if not fault.warning and not _is_within(fault.path, unjudged)]
     secret = {fault.path for fault in of_document if fault.code == "CONFIG-SECRET-IN-FILE"}
-    return Judged(shaped.config, expanded, (*of_document, *(fault for fault in shaped.faults if fault.path not in secret), *broken))
+    return Judgement(shaped.config, expanded, (*of_document, *(fault for fault in shaped.faults if fault.path not in secret), *broken))
 
 
-def _with_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, document.Plain]:
+def _set_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, document.Plain]:
     """The data with the mode in force, and with the certificate source that is usual in it."""
     if mode:
         data["mode"] = mode
@@ -76,19 +76,19 @@ def _with_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, 
     return data
 
 
-def _within(path: FieldPath, paths: Iterable[FieldPath]) -> bool:
+def _is_within(path: FieldPath, paths: Iterable[FieldPath]) -> bool:
     return any(path[: len(above)] == above for above in paths)
 
 
 def read_tree(path: Path, text: str) -> document.Mapping | Fault:
     """The document in `text`; the name of its file says whether it is JSON."""
     is_json = path.suffix.lower() == ".json"
-    if is_json and (fault := json_fault(text)):
+    if is_json and (fault := find_json_fault(text)):
         return fault
     # Outside of its strings JSON may be indented with tabs, and inside them it has none.
     tree = parse(text.replace("\t", " ") if is_json else text)
     if isinstance(tree, Malformed):
-        return explain(tree, text)
+        return explain_yaml_error(tree, text)
     return tree if isinstance(tree, document.Mapping) else _no_sections(tree.mark)
 
 
@@ -103,7 +103,7 @@ def _no_sections(mark: Mark) -> Fault:
     )
 
 
-def _dotenv(path: Path, text: str | Problem | None) -> tuple[dict[str, str], tuple[Problem, ...]]:
+def _read_variables(path: Path, text: str | Problem | None) -> tuple[dict[str, str], tuple[Problem, ...]]:
     """The variables of the .env file beside the configuration, or of `text` in its place."""
     if text is None:
         text = read_text(path) if path.is_file() else ""
@@ -111,4 +111,4 @@ def _dotenv(path: Path, text: str | Problem | None) -> tuple[dict[str, str], tup
         return {}, (text,)
     variables, faults = read_dotenv(text)
     # Without an excerpt: what stands in a .env file is mostly secret.
-    return variables, tuple(Page(str(path), "").problem(fault) for fault in faults)
+    return variables, tuple(SourceFile(str(path), "").problem(fault) for fault in faults)

@@ -9,11 +9,11 @@ from sre_agent_deploy.config.aws import AWSConfig
 from sre_agent_deploy.config.consistency import account_faults, budget_faults, certificate_faults, instance_type_faults, tag_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, not_there_yet
+from sre_agent_deploy.config.fault import Fault, Mode, unavailable
+from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, RetriesConfig, StateConfig
-from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, described
-from sre_agent_deploy.config.syntax_of_values import DEPLOYMENT_NAME, RECORDING
+from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
 
 __all__ = [
     "AWSConfig",
@@ -39,8 +39,8 @@ VERSION = 1
 class ServicesConfig(Section):
     """What the four backend APIs answer from."""
 
-    source: Literal["recorded"] = described("recorded", "recorded: an incident that was recorded.", example="recorded")
-    recording: str = described("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
+    source: Literal["recorded"] = setting("recorded", "recorded: an incident that was recorded.", example="recorded")
+    recording: str = setting("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """A recording that ships, or a path."""
@@ -50,22 +50,22 @@ class ServicesConfig(Section):
 class AssistantConfig(Section):
     """What the assistant reasons with."""
 
-    reasoner: Literal["rules", "bedrock", "anthropic", "openai-compatible"] = described(
+    reasoner: Literal["rules", "bedrock", "anthropic", "openai-compatible"] = setting(
         "rules", "rules: deterministic, needs no model and no credentials.", example="rules"
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """A reasoner that this version has."""
         if self.reasoner != "rules":
-            yield not_there_yet("reasoner", "Language models", "rules")
+            yield unavailable("reasoner", "Language models", "rules")
 
 
 class Config(Section):
     """A whole config.yaml. `mode` is the one it was loaded for."""
 
-    version: int = described(1, "The version of this format.", example="1")
-    mode: Mode = described("production", "production (AWS) or local (this machine); --mode overrides it.", example="production")
-    name: str = described("sre", "Name of the deployment: 1-20 lower-case letters, digits and hyphens.", example="sre")
+    version: int = setting(1, "The version of this format.", example="1")
+    mode: Mode = setting("production", "production (AWS) or local (this machine); --mode overrides it.", example="production")
+    name: str = setting("sre", "Name of the deployment: 1-20 lower-case letters, digits and hyphens.", example="sre")
     aws: AWSConfig = AWSConfig()
     credentials: CredentialConfig = CredentialConfig()
     gateway: GatewayConfig = GatewayConfig()
@@ -77,13 +77,13 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     retries: RetriesConfig = RetriesConfig()
     alerts: AlertsConfig = AlertsConfig()
-    tags: Mapping[str, str] = described(
+    tags: Mapping[str, str] = setting(
         {},
         "Tags that every resource gets besides the deployer's own; objects in S3, which take ten at most, only if all fit.",
         example="{team: platform}",
     )
 
-    def usual_mode(self) -> Mode:
+    def default_mode(self) -> Mode:
         """The one that this configuration was loaded for."""
         return self.mode
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.section import Section, described
-from sre_agent_deploy.config.syntax_of_values import DURATION, EMAIL
+from sre_agent_deploy.config.field_syntax import DURATION, EMAIL
+from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress.progress import RetryLimits
 
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
@@ -19,7 +19,7 @@ _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 class StateConfig(Section):
     """Where the deployment's state is kept, so that it can be continued and cleaned up."""
 
-    location: str = described(
+    location: str = setting(
         "", "s3://BUCKET/KEY for a team; empty keeps it in the file that --state-file names.", example="s3://team-state/sre/state.json"
     )
 
@@ -39,13 +39,13 @@ class StateConfig(Section):
 class LimitsConfig(Section):
     """What a deployment may not exceed, whoever edits the rest of the file."""
 
-    instance_types: tuple[str, ...] = described(
+    instance_types: tuple[str, ...] = setting(
         (), "The only EC2 instance types that may be deployed; empty allows any that is large enough.", example="[t3.xlarge, m7i.xlarge]"
     )
-    instances: int = described(
+    instances: int = setting(
         0, "The most EC2 instances that all deployments of this account and region may have together; 0 allows any number.", example="3"
     )
-    monthly_usd: float | None = described(
+    monthly_usd: float | None = setting(
         None,
         "What this deployment may cost in a month, in US dollars: a budget of AWS Budgets tells alerts.email at 80 % and 100 % of it, and "
         "when 100 % is forecast. It stops nothing, and it counts only after the tag sre-agent:deployment-id was activated as a cost "
@@ -70,7 +70,7 @@ class LimitsConfig(Section):
 class AlertsConfig(Section):
     """Whom to tell when something needs a person."""
 
-    email: str = described(
+    email: str = setting(
         "", "Where the budget of limits.monthly_usd sends its mails; alerts about the certificate are not sent yet.", example=EMAIL.example
     )
 
@@ -96,10 +96,10 @@ def amount_faults(monthly_usd: float | None) -> Iterator[Fault]:
 class RetriesConfig(Section):
     """How long a call is repeated after each kind of error, with waits that grow and differ; and how long anything is waited for."""
 
-    throttled: str = described("3m", "While AWS throttles the call.", example="10m")
-    transient: str = described("30s", "While AWS has an error of its own, or can't be reached.", example="2m")
-    propagating: str = described("2m", "While AWS has not spread a new IAM role to all of its services.", example="5m")
-    ready: str = described("15m", "Until a resource works, or until what was deleted is gone.", example="30m")
+    throttled: str = setting("3m", "While AWS throttles the call.", example="10m")
+    transient: str = setting("30s", "While AWS has an error of its own, or can't be reached.", example="2m")
+    propagating: str = setting("2m", "While AWS has not spread a new IAM role to all of its services.", example="5m")
+    ready: str = setting("15m", "Until a resource works, or until what was deleted is gone.", example="30m")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Lengths of time."""
@@ -110,8 +110,8 @@ class RetriesConfig(Section):
         """The same as lengths of time; what is left empty is as usual."""
         usual = RetryLimits()
         return RetryLimits(
-            throttled=duration.parsed(self.throttled) or usual.throttled,
-            transient=duration.parsed(self.transient) or usual.transient,
-            propagating=duration.parsed(self.propagating) or usual.propagating,
-            ready=duration.parsed(self.ready) or usual.ready,
+            throttled=duration.parse(self.throttled) or usual.throttled,
+            transient=duration.parse(self.transient) or usual.transient,
+            propagating=duration.parse(self.propagating) or usual.propagating,
+            ready=duration.parse(self.ready) or usual.ready,
         )

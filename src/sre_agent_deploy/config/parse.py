@@ -44,7 +44,7 @@ def parse(text: str) -> Tree | Malformed:
 
     try:
         root = YAML(typ="safe", pure=True).compose(text)
-        return Mapping((), Mark(1, 1)) if root is None else _tree(root, depth=0)
+        return Mapping((), Mark(1, 1)) if root is None else _build_tree(root, depth=0)
     except _Stop as stop:
         return stop.malformed
     except MarkedYAMLError as error:
@@ -60,23 +60,23 @@ def parse(text: str) -> Tree | Malformed:
 
 def _malformed(error: MarkedYAMLError) -> Malformed:
     at = error.problem_mark or error.context_mark
-    return Malformed(f"{error.problem or ''} ({error.context or ''})", _point(at), _point(error.context_mark or at))
+    return Malformed(f"{error.problem or ''} ({error.context or ''})", _convert_point(at), _convert_point(error.context_mark or at))
 
 
-def _point(mark: object) -> Mark:
+def _convert_point(mark: object) -> Mark:
     return Mark(getattr(mark, "line", 0) + 1, getattr(mark, "column", 0) + 1)
 
 
-def _mark(node: Node) -> Mark:
+def _convert_mark(node: Node) -> Mark:
     start, end = node.start_mark, node.end_mark
     width = end.column - start.column if start.line == end.line else 1
     return Mark(start.line + 1, start.column + 1, max(1, width))
 
 
-def _tree(node: Node, depth: int) -> Tree:
+def _build_tree(node: Node, depth: int) -> Tree:
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    mark = _mark(node)
+    mark = _convert_mark(node)
     if depth > DEEPEST:
         raise _Stop("nested too deeply", mark)
     if node.anchor:
@@ -85,21 +85,21 @@ def _tree(node: Node, depth: int) -> Tree:
     if str(node.tag) not in _ORDINARY:
         raise _Stop("tag", mark)
     if isinstance(node, MappingNode):
-        return Mapping(tuple(_entry(key, value, depth) for key, value in node.value), mark)
+        return Mapping(tuple(_build_entry(key, value, depth) for key, value in node.value), mark)
     if isinstance(node, SequenceNode):
-        return Sequence(tuple(_tree(item, depth + 1) for item in node.value), mark)
+        return Sequence(tuple(_build_tree(item, depth + 1) for item in node.value), mark)
     unquoted = getattr(node, "style", None) is None
-    return Scalar("" if unquoted and node.tag == _NULL else _whole_characters(str(node.value)), mark)
+    return Scalar("" if unquoted and node.tag == _NULL else _join_surrogates(str(node.value)), mark)
 
 
-def _entry(key: Node, value: Node, depth: int) -> Entry:
-    name = _tree(key, depth + 1)
+def _build_entry(key: Node, value: Node, depth: int) -> Entry:
+    name = _build_tree(key, depth + 1)
     if not isinstance(name, Scalar):
-        raise _Stop("a key that is no text", _mark(key))
-    return Entry(name.text, _tree(value, depth + 1), name.mark)
+        raise _Stop("a key that is no text", _convert_mark(key))
+    return Entry(name.text, _build_tree(value, depth + 1), name.mark)
 
 
-def _whole_characters(text: str) -> str:
+def _join_surrogates(text: str) -> str:
     """JSON writes some characters as two escapes, which YAML reads one by one."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -125,19 +125,19 @@ class Piece:
 
 
 @lru_cache(maxsize=64)
-def spans(text: str) -> tuple[Piece, ...]:
+def find_pieces(text: str) -> tuple[Piece, ...]:
     """Every value of a text that `parse` accepts, in the order of the text; the root, if there is one, comes first."""
     from ruamel.yaml import YAML
 
     root = YAML(typ="safe", pure=True).compose(text)
-    return () if root is None else tuple(_pieces(root, (), None, text, flow=False))
+    return () if root is None else tuple(_walk_pieces(root, (), None, text, flow=False))
 
 
-def _pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, flow: bool) -> Iterator[Piece]:
+def _walk_pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, flow: bool) -> Iterator[Piece]:
     from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
     if isinstance(node, ScalarNode):
-        span = _scalar_span(node, text)
+        span = _find_scalar_span(node, text)
         if span.start == span.end and key and not node.style:
             # The parser places an empty value at the next key; people see it behind its own colon.
             behind = text.index(":", key.end) + 1
@@ -149,10 +149,10 @@ def _pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, flow: b
     below: list[Piece] = []
     if isinstance(node, MappingNode):
         for name, value in node.value:
-            below.extend(_pieces(value, (*path, str(name.value)), _scalar_span(name, text), text, flow=flow))
+            below.extend(_walk_pieces(value, (*path, str(name.value)), _find_scalar_span(name, text), text, flow=flow))
     else:
         for index, item in enumerate(node.value):
-            below.extend(_pieces(item, (*path, index), None, text, flow=flow))
+            below.extend(_walk_pieces(item, (*path, index), None, text, flow=flow))
     start, end = node.start_mark.index, node.end_mark.index
     # A block ends, for the parser, where the next thing begins; here, where its own last value ends.
     own = end if flow else max((piece.value.end for piece in below), default=start)
@@ -160,6 +160,6 @@ def _pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, flow: b
     yield from below
 
 
-def _scalar_span(node: Node, text: str) -> Span:
+def _find_scalar_span(node: Node, text: str) -> Span:
     start, end = node.start_mark.index, node.end_mark.index
     return Span(start, start + len(text[start:end].rstrip()))

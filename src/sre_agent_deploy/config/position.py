@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from sre_agent_deploy.config.document import Mapping, Scalar, Sequence, Tree, standing
+from sre_agent_deploy.config.document import Mapping, Scalar, Sequence, Tree, find_position
 from sre_agent_deploy.config.fault import Fault, Mark
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.nearest import nearest
+from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Where
 from sre_core.redaction import HIDDEN, is_secret_name, redact_line
 
@@ -18,7 +18,7 @@ START = Mark(1, 1)
 
 
 @dataclass(frozen=True)
-class Page:
+class SourceFile:
     """A configuration file's name and text."""
 
     name: str
@@ -30,41 +30,41 @@ class Page:
 
     def problem(self, fault: Fault) -> Problem:
         """The problem of a fault whose place is known."""
-        return _problem(fault, self._where(fault, fault.mark or START))
+        return _build_problem(fault, self._where(fault, fault.mark or START))
 
     def problems(self, tree: Tree, faults: Iterable[Fault]) -> tuple[Problem, ...]:
         """The problems of all faults in a tree, in the order of the file."""
-        placed = [self._placed(tree, fault) for fault in faults]
+        placed = [self._locate(tree, fault) for fault in faults]
         return tuple(sorted(placed, key=lambda problem: (problem.where.line or 0, problem.where.column or 0) if problem.where else (0, 0)))
 
-    def _placed(self, tree: Tree, fault: Fault) -> Problem:
-        place = standing(tree, fault.path)
-        if origin := _origin(place.node):
-            return _problem(fault, Where(f"environment variable {origin}"))
+    def _locate(self, tree: Tree, fault: Fault) -> Problem:
+        place = find_position(tree, fault.path)
+        if origin := _find_origin(place.node):
+            return _build_problem(fault, Where(f"environment variable {origin}"))
         if not fault.mark and place.node is None and place.key == tree.mark:
-            return _problem(fault, Where(self.name, START.line, START.column))  # it stands nowhere: no line to show
-        problem = _problem(fault, self._where(fault, fault.mark or (place.key if fault.at_key else place.value)))
+            return _build_problem(fault, Where(self.name, START.line, START.column))  # it stands nowhere: no line to show
+        problem = _build_problem(fault, self._where(fault, fault.mark or (place.key if fault.at_key else place.value)))
         if isinstance(place.node, Scalar) and place.node.variables and not fault.mark:
             return problem.with_context(value_from=", ".join(f"${{{name}}}" for name in place.node.variables))
         return problem
 
     def _where(self, fault: Fault, mark: Mark) -> Where:
-        return Where(self.name, mark.line, mark.column, excerpt(self.lines, mark, free_keys=fault.path[:1] == ("tags",)))
+        return Where(self.name, mark.line, mark.column, render_excerpt(self.lines, mark, free_keys=fault.path[:1] == ("tags",)))
 
 
-def _origin(node: Tree | None) -> str:
+def _find_origin(node: Tree | None) -> str:
     """The environment variable that a value came from, if it did not come from the file."""
     match node:
         case Scalar(origin=origin):
             return origin
         case Sequence(items=(first, *_)):
-            return _origin(first)
+            return _find_origin(first)
         case Mapping(entries=(first, *_)):
-            return _origin(first.value)
+            return _find_origin(first.value)
     return ""
 
 
-def _problem(fault: Fault, where: Where) -> Problem:
+def _build_problem(fault: Fault, where: Where) -> Problem:
     context = {"correction": fault.correction} if fault.correction is not None else {}
     return Problem(code=fault.code, what=fault.what, why=fault.why, do=fault.do, context=context, where=where, aws_docs=fault.aws_docs)
 
@@ -77,15 +77,15 @@ _FIRST = re.compile(rf"\s*(?:-\s+|export\s+)*{_NAME}[:=]\s*{_VALUE}")
 _INSIDE = re.compile(rf"[{{,]\s*{_NAME}:\s+{_VALUE}")
 
 
-def excerpt(lines: list[str], mark: Mark, *, free_keys: bool = False) -> str:
+def render_excerpt(lines: list[str], mark: Mark, *, free_keys: bool = False) -> str:
     """The marked line under its number, and carets below the marked stretch. Where keys are the user's to choose, any value is shown."""
     if not 1 <= mark.line <= len(lines):
         return ""
-    source = _printable(lines[mark.line - 1])
+    source = _make_printable(lines[mark.line - 1])
     if not source.strip():
         return ""
-    hidden = redact_line if free_keys else _guarded
-    shown = HIDDEN if _continues_a_secret(lines, mark.line) else hidden(source)
+    hidden = redact_line if free_keys else _hide_unknown_values
+    shown = HIDDEN if _continues_secret(lines, mark.line) else hidden(source)
     # What was hidden before the place moves it to the left.
     before = source[: mark.column - 1]
     start = min(len(before if shown.startswith(before) else hidden(before)), len(shown))
@@ -99,42 +99,42 @@ def excerpt(lines: list[str], mark: Mark, *, free_keys: bool = False) -> str:
     return f"{gutter} | {shown}\n{' ' * len(gutter)} | {' ' * start}{carets}"
 
 
-def _printable(line: str) -> str:
+def _make_printable(line: str) -> str:
     # One column each, so the caret stays where it belongs, and no control sequence reaches a terminal.
     return "".join(character if character.isprintable() else " " for character in line)
 
 
-def _guarded(line: str) -> str:
+def _hide_unknown_values(line: str) -> str:
     """The line without what may be a secret: behind a key that no setting is like, that is anything."""
     first = _FIRST.match(line)
     for found in (*([first] if first else ()), *_INSIDE.finditer(line)):
-        if not is_secret_name(found["name"]) and not _is_harmless(found["name"]):
+        if not is_secret_name(found["name"]) and not _is_setting_without_secret(found["name"]):
             return redact_line(line[: found.end()]) + HIDDEN
     return redact_line(line)
 
 
 @cache
-def _is_harmless(key: str) -> bool:
+def _is_setting_without_secret(key: str) -> bool:
     """Whether a key is, or was meant to be, a setting that holds no secret."""
     settings = {
         *Config.model_fields,
         *(name for section in Config().model_dump().values() if isinstance(section, dict) for name in section),
     }
-    meant = key if key in settings else nearest(key, sorted(settings))
+    meant = key if key in settings else find_nearest(key, sorted(settings))
     return meant is not None and not is_secret_name(meant)
 
 
-def _continues_a_secret(lines: list[str], number: int) -> bool:
+def _continues_secret(lines: list[str], number: int) -> bool:
     """Whether a line belongs to a value that began on a line above, under a key that holds a secret."""
-    indent = _indent(lines[number - 1])
+    indent = _measure_indent(lines[number - 1])
     for line in reversed(lines[: number - 1]):
-        if line.strip() and _indent(line) < indent:
+        if line.strip() and _measure_indent(line) < indent:
             key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*:", line)
             if key:
                 return is_secret_name(key[1])
-            indent = _indent(line)
+            indent = _measure_indent(line)
     return False
 
 
-def _indent(line: str) -> int:
+def _measure_indent(line: str) -> int:
     return len(line) - len(line.lstrip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sre_agent_deploy.config.nearest import nearest
+from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Where
 
 LARGEST = 256 * 1024
@@ -24,10 +24,10 @@ def read_text(path: Path) -> str | Problem:
         return _unreadable(path, f"{getattr(error, 'strerror', None) or 'Its name is no path'}.", f"Make it readable: chmod u+r {path}")
     if len(body) > LARGEST:
         return _unreadable(path, "It is larger than 256 KiB, which no configuration is.", "Check the path.")
-    return _decoded(path, body)
+    return _decode(path, body)
 
 
-def _decoded(path: Path, body: bytes) -> str | Problem:
+def _decode(path: Path, body: bytes) -> str | Problem:
     if body.startswith(_UTF16) or b"\x00" in body:
         offset = 0 if body.startswith(_UTF16) else body.index(b"\x00")
         why = "It is saved as UTF-16." if body.startswith(_UTF16) else "It has a zero byte in it, as programs and archives have."
@@ -41,7 +41,7 @@ def _decoded(path: Path, body: bytes) -> str | Problem:
 
 def _missing(path: Path) -> Problem:
     beside = path.parent.iterdir() if path.parent.is_dir() else ()
-    alike = nearest(path.name, (file.name for file in beside if file.suffix in {".yaml", ".yml", ".json"}))
+    alike = find_nearest(path.name, (file.name for file in beside if file.suffix in {".yaml", ".yml", ".json"}))
     return Problem(
         code="CONFIG-FILE-MISSING",
         what=f"There is no file {path}.",

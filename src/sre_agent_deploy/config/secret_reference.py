@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from sre_agent_deploy.config.document import Scalar, Tree, walk
-from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
+from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
 from sre_core.redaction import CERTAIN_SECRET, is_secret_name, redact_line
 
 type SecretStore = Literal["aws-secretsmanager", "env", "file"]
@@ -59,7 +59,7 @@ def plain_secret(field: str) -> Fault:
     )
 
 
-def plain_secrets(tree: Tree) -> Iterator[Fault]:
+def secret_faults(tree: Tree) -> Iterator[Fault]:
     """A fault at each secret that stands in the document itself, whatever field it stands in."""
     for path, node in walk(tree):
         if not path or not isinstance(node, Scalar) or path == ("credentials", "client_secret"):
@@ -73,7 +73,7 @@ def _secret(path: FieldPath) -> Fault:
     return Fault(
         code="CONFIG-SECRET-IN-FILE",
         path=path,
-        what=f"{redact_line(dotted(path))} holds a secret.",
+        what=f"{redact_line(format_path(path))} holds a secret.",
         why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
         do=(
             "Remove it from this file. Keep it in AWS Secrets Manager, or in the environment of the program that needs it.",

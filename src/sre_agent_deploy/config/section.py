@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sre_agent_deploy.config.fault import Fault, Mode
 
 
-def described(default: object, text: str, *, example: str = "", console: str = "") -> Any:  # Any, as pydantic's own Field
+def setting(default: object, text: str, *, example: str = "", console: str = "") -> Any:  # Any, as pydantic's own Field
     """A field with what the template, the JSON Schema and the messages say about it.
 
     `console` is the path in the AWS Console where its value is found.
@@ -33,13 +33,13 @@ class Section(BaseModel):
         """Each broken rule of this section, all of them."""
         yield from ()
 
-    def usual_mode(self) -> Mode:
+    def default_mode(self) -> Mode:
         """The mode that rules are for when nobody names one."""
         return "production"
 
     def validate(self, mode: Mode | None = None) -> ValidationResult:  # type: ignore[override]  # the mission's name; pydantic's is deprecated
         """Whether this can be deployed in `mode` (by default its own, else production): every error, warning and suggestion."""
-        found = tuple(self.faults(mode or self.usual_mode()))
+        found = tuple(self.faults(mode or self.default_mode()))
         return ValidationResult(
             is_valid=all(fault.warning for fault in found),
             errors=tuple(f"{fault.what} {fault.why}" for fault in found if not fault.warning),

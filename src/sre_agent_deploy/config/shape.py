@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from sre_agent_deploy.config.document import Plain
-from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
+from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.nearest import nearest
+from sre_core.nearest import find_nearest
 from sre_core.redaction import redact_line
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Shaped:
     unjudged: frozenset[FieldPath]
 
 
-def shape(data: dict[str, Plain]) -> Shaped:
+def fit(data: dict[str, Plain]) -> Shaped:
     """Everything that fits becomes a Config; everything that doesn't, a fault."""
     faults: list[Fault] = []
     unjudged: set[FieldPath] = set()
@@ -36,13 +36,13 @@ def shape(data: dict[str, Plain]) -> Shaped:
             return Shaped(Config.model_validate(data), tuple(faults), frozenset(unjudged))
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                fault, meant = _fault(detail)
+                fault, meant = _convert_error(detail)
                 faults.append(fault)
                 unjudged.update({fault.path, meant})
-                _drop(data, fault.path)
+                _drop_value(data, fault.path)
 
 
-def _drop(data: Any, path: FieldPath) -> None:
+def _drop_value(data: Any, path: FieldPath) -> None:
     """Remove what doesn't fit. A list goes as a whole, so that the numbers of its other items stay true."""
     *parents, last = path[: next((i for i, step in enumerate(path) if isinstance(step, int)), len(path))]
     for step in parents:
@@ -50,15 +50,15 @@ def _drop(data: Any, path: FieldPath) -> None:
     data.pop(last, None)
 
 
-def _fault(detail: ErrorDetails) -> tuple[Fault, FieldPath]:
+def _convert_error(detail: ErrorDetails) -> tuple[Fault, FieldPath]:
     path: FieldPath = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        return _unknown(path)
-    why, example, correction = _expected(detail)
+        return _unknown_key(path)
+    why, example, correction = _explain_type(detail)
     fault = Fault(
         code="CONFIG-CHOICE" if detail["type"] == "literal_error" else "CONFIG-TYPE",
         path=path,
-        what=f"{dotted(path)} can't have this value.",
+        what=f"{format_path(path)} can't have this value.",
         why=why,
         do=(f"Write it like this: {path[-1]}: {example}" if isinstance(path[-1], str) else f"Write it like this: {example}",),
         correction=correction,
@@ -66,64 +66,64 @@ def _fault(detail: ErrorDetails) -> tuple[Fault, FieldPath]:
     return fault, path
 
 
-def _expected(detail: ErrorDetails) -> tuple[str, str, str | None]:
+def _explain_type(detail: ErrorDetails) -> tuple[str, str, str | None]:
     """Why, an example, and the correction where one is sure to be meant."""
     given = detail["input"]
     match detail["type"]:
         case "literal_error":
             choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
-            meant = nearest(given, choices) if isinstance(given, str) else None
+            meant = find_nearest(given, choices) if isinstance(given, str) else None
             return f"It must be {' or '.join(choices)}.", meant or choices[0], meant or choices[0]
         case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size" | "float_parsing" | "float_type" as kind:
-            return _number(detail) if kind.startswith("int") else _amount(given)
+            return _explain_number(detail) if kind.startswith("int") else _explain_amount(given)
         case "bool_parsing" | "bool_type":
             flag = "true" if str(given).lower() in {"enabled", "enable", "active", "always"} else "false"
             return "It must be true or false.", flag, flag
         case "string_type" | "string_unicode":
             return "It must be one text, not a list or a section.", '"..."', None
         case "tuple_type":
-            return "It must be a list.", '["203.0.113.0/24"]', _listed(given)
+            return "It must be a list.", '["203.0.113.0/24"]', _suggest_list(given)
         case _:
             return "It must be a section: `key: value` lines, indented below it.", "(a line for each field, indented)", None
 
 
-def _number(detail: ErrorDetails) -> tuple[str, str, str]:
+def _explain_number(detail: ErrorDetails) -> tuple[str, str, str]:
     given = detail["input"]
     digits = re.match(r"[0-9]{1,6}", given) if isinstance(given, str) else None
-    number = digits[0] if digits else _default(detail["loc"])
+    number = digits[0] if digits else _find_default(detail["loc"])
     return "It must be a whole number, without a unit.", number, number
 
 
-def _amount(given: object) -> tuple[str, str, str | None]:
+def _explain_amount(given: object) -> tuple[str, str, str | None]:
     """A sum of money; what is written around a number is left out, but nothing is guessed from `50,000`."""
     found = re.fullmatch(r"[$ ]*([0-9]{1,9}(?:[.][0-9]{1,2})?)[$ A-Za-z]*", given) if isinstance(given, str) else None
     return "It must be a number, without a unit or a currency sign.", found[1] if found else "50", found[1] if found else None
 
 
-def _default(path: FieldPath) -> str:
+def _find_default(path: FieldPath) -> str:
     """What the field has when nobody sets it."""
-    return str(_model(path[:-1]).model_fields[str(path[-1])].default)
+    return str(_find_model(path[:-1]).model_fields[str(path[-1])].default)
 
 
-def _listed(given: object) -> str | None:
+def _suggest_list(given: object) -> str | None:
     """`["value"]`, where the value is certainly no secret."""
     safe = isinstance(given, str) and re.fullmatch(r"[\w.:/-]+", given) and redact_line(given) == given
     return f'["{given}"]' if safe else None
 
 
-def _unknown(path: FieldPath) -> tuple[Fault, FieldPath]:
+def _unknown_key(path: FieldPath) -> tuple[Fault, FieldPath]:
     """An unknown key, with the key that was probably meant, here or in another section."""
     key = str(path[-1])
-    siblings = list(_model(path[:-1]).model_fields)
-    home = next((section for section in Config.model_fields if key in _fields(section)), None)
-    meant = None if home else nearest(key, siblings)
+    siblings = list(_find_model(path[:-1]).model_fields)
+    home = next((section for section in Config.model_fields if key in _list_fields(section)), None)
+    meant = None if home else find_nearest(key, siblings)
     do = f"It belongs under {home}: move it there." if home else f"Choose one of: {', '.join(siblings)}"
     if meant:
         do = f"Did you mean {meant}?"
     fault = Fault(
         code="CONFIG-UNKNOWN-KEY",
         path=path,
-        what=f"{dotted((*path[:-1], redact_line(key)))} is not a setting.",
+        what=f"{format_path((*path[:-1], redact_line(key)))} is not a setting.",
         why="A setting that is silently ignored would be worse than this message.",
         do=(do, "Remove it, if it is of no use."),
         correction=meant,
@@ -134,7 +134,7 @@ def _unknown(path: FieldPath) -> tuple[Fault, FieldPath]:
     return fault, (*path[:-1], meant) if meant else path
 
 
-def _model(path: FieldPath) -> type[BaseModel]:
+def _find_model(path: FieldPath) -> type[BaseModel]:
     """The model that describes the section at `path`."""
     model: type[BaseModel] = Config
     for step in path:
@@ -144,6 +144,6 @@ def _model(path: FieldPath) -> type[BaseModel]:
     return model
 
 
-def _fields(section: str) -> set[str]:
-    model = _model((section,))
+def _list_fields(section: str) -> set[str]:
+    model = _find_model((section,))
     return set() if model is Config else set(model.model_fields)

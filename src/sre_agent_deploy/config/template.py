@@ -30,12 +30,12 @@ LOCAL = {"mode": "local", "name": "demo"}
 LOCAL_FIELDS = ("version", "mode", "name", "services")
 
 
-def template(mode: Mode, *, schema: str = "") -> str:
+def render_template(mode: Mode, *, schema: str = "") -> str:
     """A configuration for `mode` with a comment on every field; `schema` is where editors find the JSON Schema."""
-    return "\n".join([*_head(mode, schema), *(line for name in _names(mode) for line in _top(name, mode))]) + "\n"
+    return "\n".join([*_render_head(mode, schema), *(line for name in _list_names(mode) for line in _render_top(name, mode))]) + "\n"
 
 
-def _head(mode: Mode, schema: str) -> Iterator[str]:
+def _render_head(mode: Mode, schema: str) -> Iterator[str]:
     if schema:
         yield f"# yaml-language-server: $schema={schema}"
     yield "# The SRE assistant on AWS EC2." if mode == "production" else "# The SRE assistant on this machine, without an AWS account."
@@ -45,24 +45,24 @@ def _head(mode: Mode, schema: str) -> Iterator[str]:
     yield "# environment or from a .env file beside this one; SRE_AGENT__SECTION__FIELD overrides a field. No secrets here."
 
 
-def _names(mode: Mode) -> Iterator[str]:
+def _list_names(mode: Mode) -> Iterator[str]:
     return (name for name in Config.model_fields if mode == "production" or name in LOCAL_FIELDS)
 
 
-def _top(name: str, mode: Mode) -> Iterator[str]:
+def _render_top(name: str, mode: Mode) -> Iterator[str]:
     field = Config.model_fields[name]
     yield ""
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-        yield from _comment(field.annotation.__doc__ or "", "")
+        yield from _render_comment(field.annotation.__doc__ or "", "")
         yield f"{name}:"
         for key, below in field.annotation.model_fields.items():
-            yield from _field(key, below, _value(f"{name}.{key}", below, mode), "  ")
+            yield from _render_field(key, below, _render_value(f"{name}.{key}", below, mode), "  ")
     else:
-        yield from _field(name, field, _value(name, field, mode), "")
+        yield from _render_field(name, field, _render_value(name, field, mode), "")
 
 
-def _field(name: str, field: FieldInfo, value: str, indent: str) -> Iterator[str]:
-    yield from _comment(field.description or "", indent)
+def _render_field(name: str, field: FieldInfo, value: str, indent: str) -> Iterator[str]:
+    yield from _render_comment(field.description or "", indent)
     if field.examples and not value:
         yield f"{indent}#   example: {field.examples[0]}"
     if isinstance(field.json_schema_extra, dict):
@@ -70,12 +70,12 @@ def _field(name: str, field: FieldInfo, value: str, indent: str) -> Iterator[str
     yield f"{indent}{name}: {value}".rstrip()
 
 
-def _comment(text: str, indent: str) -> Iterator[str]:
+def _render_comment(text: str, indent: str) -> Iterator[str]:
     lines = textwrap.wrap(text, WIDTH - len(indent) - 2, break_long_words=False, break_on_hyphens=False)
     return (f"{indent}# {line}" for line in lines)
 
 
-def _value(path: str, field: FieldInfo, mode: Mode) -> str:
+def _render_value(path: str, field: FieldInfo, mode: Mode) -> str:
     written = (PRODUCTION if mode == "production" else LOCAL).get(path)
     if written is not None:
         return written
@@ -96,21 +96,21 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = r"^.*\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}.*$"
 
 
-def json_schema() -> dict[str, Any]:
+def build_json_schema() -> dict[str, Any]:
     """The schema, in which a field may be empty and `${NAME}` may stand for any number, choice or flag."""
     schema = Config.model_json_schema()
-    described: dict[str, Any] = _with_references(schema)
+    described: dict[str, Any] = _allow_references(schema)
     return {"$schema": DIALECT, **described, "title": "sre-agent-deploy config.yaml"}
 
 
-def _with_references(node: Any) -> Any:
+def _allow_references(node: Any) -> Any:
     if isinstance(node, list):
-        return [_with_references(item) for item in node]
+        return [_allow_references(item) for item in node]
     if not isinstance(node, dict):
         return node
-    below = {key: _with_references(value) for key, value in node.items()}
+    below = {key: _allow_references(value) for key, value in node.items()}
     if "enum" in below or "const" in below or below.get("type") in {"integer", "number", "boolean"}:
-        return _either(below)
+        return _allow_reference(below)
     if below.get("type") == "string":
         # An account ID may be written without quotes: the loader reads text as it stands.
         return {**below, "type": ["string", "integer", "null"]}
@@ -119,6 +119,6 @@ def _with_references(node: Any) -> Any:
     return below
 
 
-def _either(below: dict[str, Any]) -> dict[str, Any]:
+def _allow_reference(below: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {key: below.pop(key) for key in ("title", "description", "default", "examples", "x-console") if key in below}
     return {**told, "anyOf": [below, {"type": "string", "pattern": REFERENCE}, {"type": "null"}]}

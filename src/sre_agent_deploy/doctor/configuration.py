@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.config.document import Mapping as Document
-from sre_agent_deploy.config.document import Tree, plain, walk
-from sre_agent_deploy.config.environment import Expansion, find_references, overridden, read_dotenv
-from sre_agent_deploy.config.fault import Mode, dotted
+from sre_agent_deploy.config.document import Tree, to_plain, walk
+from sre_agent_deploy.config.environment import Expansion, apply_overrides, find_references, read_dotenv
+from sre_agent_deploy.config.fault import Mode, format_path
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.regions import is_plausible_region
-from sre_agent_deploy.doctor.model import ConfigSeen
+from sre_agent_deploy.doctor.model import ConfigObservation
 from sre_core.problem import Problem
 
 
@@ -22,42 +22,42 @@ from sre_core.problem import Problem
 class Reading:
     """A configuration file, the .env beside it, and what follows from both."""
 
-    config: ConfigSeen
+    config: ConfigObservation
     dotenv: Mapping[str, str]
     mode: Mode
     region: str
 
 
-def read(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
+def read_configuration(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
     """Read the file as far as that is possible. Without one, production is meant."""
-    dotenv = dotenv_beside(path)
+    dotenv = read_dotenv_beside(path)
     usual = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     if not path.exists():
-        return Reading(ConfigSeen(str(path)), dotenv, mode or "production", usual)
+        return Reading(ConfigObservation(str(path)), dotenv, mode or "production", usual)
     loaded = load(path, environ=environ, mode=mode)
     problems = loaded if isinstance(loaded, tuple) else ()
-    tree = _tree(path)
-    values = _values(tree, {**dotenv, **environ})
+    tree = _parse_config(path)
+    values = _read_values(tree, {**dotenv, **environ})
     region = values.get("aws.region", usual)
-    seen = ConfigSeen(str(path), True, problems, tuple(find_references(tree)) if tree else (), values.get("aws.account_id", ""))
+    seen = ConfigObservation(str(path), True, problems, tuple(find_references(tree)) if tree else (), values.get("aws.account_id", ""))
     named: Mode = "local" if values.get("mode") == "local" else "production"
     return Reading(seen, dotenv, mode or named, region if is_plausible_region(region) else "us-east-1")
 
 
-def dotenv_beside(config: Path) -> Mapping[str, str]:
+def read_dotenv_beside(config: Path) -> Mapping[str, str]:
     """The variables of the .env file beside a configuration; what can't be read counts for none here."""
     path = config.parent / ".env"
     text = read_text(path) if path.is_file() else ""
     return {} if isinstance(text, Problem) else read_dotenv(text)[0]
 
 
-def _tree(path: Path) -> Tree | None:
+def _parse_config(path: Path) -> Tree | None:
     text = read_text(path)
     tree = parse(text) if isinstance(text, str) else None
     return None if isinstance(tree, Malformed) else tree
 
 
-def _values(tree: Tree | None, environ: Mapping[str, str]) -> dict[str, str]:
+def _read_values(tree: Tree | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Each field that is a text, by its dotted name, with what the environment puts into it."""
-    expanded = Expansion(environ).of(overridden(tree, environ)) if isinstance(tree, Document) else None
-    return {dotted(path): text for path, node in walk(expanded) if isinstance(text := plain(node), str)} if expanded else {}
+    expanded = Expansion(environ).expand(apply_overrides(tree, environ)) if isinstance(tree, Document) else None
+    return {format_path(path): text for path, node in walk(expanded) if isinstance(text := to_plain(node), str)} if expanded else {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.doctor.model import Finding, Seen, Status
+from sre_agent_deploy.doctor.model import Finding, Observations, Status
+from sre_core.nearest import find_nearest
 from sre_core.problem import Problem
 
 PURPOSE = "who deploys; AWS decides by it what is allowed"
@@ -20,18 +20,20 @@ SOURCES = (
 CREDENTIAL_VARIABLES = frozenset({name for names, _ in SOURCES for name in names} | {"AWS_SESSION_TOKEN"})
 
 
-def of_credentials(seen: Seen) -> Iterator[Finding]:
+def examine_credentials(seen: Observations) -> Iterator[Finding]:
     """Production's credentials; local mode makes its own."""
     if seen.mode == "local":
         return
-    faults = tuple(_faults(seen))
+    faults = tuple(_find_faults(seen))
     for problem in faults:
-        yield Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="wrong", found=_source(seen), problem=problem)
+        yield Finding(
+            kind="credentials", name="AWS credentials", purpose=PURPOSE, status="wrong", found=_find_source(seen), problem=problem
+        )
     if not faults:
-        yield _identity(seen)
+        yield _examine_identity(seen)
 
 
-def _faults(seen: Seen) -> Iterator[Problem]:
+def _find_faults(seen: Observations) -> Iterator[Problem]:
     environ = seen.environ
     key, secret = environ.get("AWS_ACCESS_KEY_ID", ""), environ.get("AWS_SECRET_ACCESS_KEY", "")
     if bool(key) != bool(secret):
@@ -44,13 +46,13 @@ def _faults(seen: Seen) -> Iterator[Problem]:
         yield _unknown_profile(profile, seen.profiles)
 
 
-def _source(seen: Seen) -> str:
+def _find_source(seen: Observations) -> str:
     by_variable = next((says for names, says in SOURCES if all(seen.environ.get(name) for name in names)), "")
     return by_variable or ("the default profile" if "default" in seen.profiles else "")
 
 
-def _identity(seen: Seen) -> Finding:
-    account, wanted, source = seen.identity.account_id, seen.config.account_id, _source(seen)
+def _examine_identity(seen: Observations) -> Finding:
+    account, wanted, source = seen.identity.account_id, seen.config.account_id, _find_source(seen)
     if account and wanted and account != wanted:
         problem = _other_account(account, wanted)
         return Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="wrong", found=source, problem=problem)
@@ -78,7 +80,7 @@ def _half(name: str, absent: str) -> Problem:
 
 
 def _unknown_profile(profile: str, profiles: frozenset[str]) -> Problem:
-    meant = nearest(profile, sorted(profiles))
+    meant = find_nearest(profile, sorted(profiles))
     return Problem(
         code="DOCTOR-PROFILE-UNKNOWN",
         what=f"AWS_PROFILE names {profile}, which is in neither AWS file.",

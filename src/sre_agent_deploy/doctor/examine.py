@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sre_agent_deploy.doctor.credentials import of_credentials
-from sre_agent_deploy.doctor.environment import of_variables
-from sre_agent_deploy.doctor.model import Finding, Seen, Status
-from sre_agent_deploy.doctor.programs import of_libraries, of_programs, of_python
+from sre_agent_deploy.doctor.credentials import examine_credentials
+from sre_agent_deploy.doctor.model import Finding, Observations, Status
+from sre_agent_deploy.doctor.programs import examine_libraries, examine_programs, examine_python
+from sre_agent_deploy.doctor.variables import examine_variables
 from sre_core.problem import Problem
 
 
-def examine(seen: Seen) -> tuple[Finding, ...]:
+def examine(seen: Observations) -> tuple[Finding, ...]:
     """Every finding, good ones included."""
-    return (of_python(seen), *of_libraries(seen), *of_programs(seen), *of_credentials(seen), *of_variables(seen), *_files(seen))
+    return (
+        examine_python(seen),
+        *examine_libraries(seen),
+        *examine_programs(seen),
+        *examine_credentials(seen),
+        *examine_variables(seen),
+        *_examine_files(seen),
+    )
 
 
-def _files(seen: Seen) -> Iterator[Finding]:
-    yield _config(seen)
+def _examine_files(seen: Observations) -> Iterator[Finding]:
+    yield _examine_config(seen)
     purpose = "keeps connections, the local certificate authority and the registry of local mode"
     status: Status = "wrong" if seen.state_folder_problem else "ok"
     yield Finding(
@@ -25,7 +32,7 @@ def _files(seen: Seen) -> Iterator[Finding]:
     )
 
 
-def _config(seen: Seen) -> Finding:
+def _examine_config(seen: Observations) -> Finding:
     config, purpose = seen.config, "describes the deployment"
     if not config.exists:
         how = f"sre-agent-deploy init --mode {seen.mode} --output {config.path}"

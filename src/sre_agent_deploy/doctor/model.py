@@ -30,7 +30,7 @@ class Finding:
     problem: Problem | None = None
 
     @property
-    def stands_in_the_way(self) -> bool:
+    def is_blocking(self) -> bool:
         return self.status in ("missing", "wrong")
 
     def to_json(self) -> dict[str, object]:
@@ -45,7 +45,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class ConfigSeen:
+class ConfigObservation:
     """The configuration file, as far as it can be read."""
 
     path: str
@@ -64,7 +64,7 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Observations:
     """This machine. `environ` may hold secrets; nothing that is said repeats a value of it unasked."""
 
     mode: Mode
@@ -79,5 +79,5 @@ class Seen:
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path that a variable names -> why it can't be used
     state_folder: str = ""
     state_folder_problem: Problem | None = None
-    config: ConfigSeen = field(default_factory=lambda: ConfigSeen("config.yaml"))
+    config: ConfigObservation = field(default_factory=lambda: ConfigObservation("config.yaml"))
     identity: Identity = field(default_factory=Identity)

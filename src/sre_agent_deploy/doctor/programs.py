@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.fault import Mode
-from sre_agent_deploy.doctor.model import Finding, Seen, Status
+from sre_agent_deploy.doctor.model import Finding, Observations, Status
 from sre_core.problem import Problem
 
 LEAST_PYTHON = (3, 12)
@@ -51,7 +51,7 @@ PROGRAMS = (
 )
 
 
-def of_python(seen: Seen) -> Finding:
+def examine_python(seen: Observations) -> Finding:
     """The Python that runs this."""
     found = ".".join(map(str, seen.python))
     good = seen.python[:2] >= LEAST_PYTHON
@@ -65,7 +65,7 @@ def of_python(seen: Seen) -> Finding:
     )
 
 
-def of_libraries(seen: Seen) -> Iterator[Finding]:
+def examine_libraries(seen: Observations) -> Iterator[Finding]:
     """The libraries that local mode needs besides the deployer's own; one that is there needs no word of its own."""
     absent = [name for name, version in seen.libraries.items() if not version]
     purpose = "run AWS, the services and the assistant on this machine"
@@ -78,14 +78,14 @@ def of_libraries(seen: Seen) -> Iterator[Finding]:
         yield Finding(kind="library", name=name, purpose=purpose, status="missing", problem=_no_library(absent))
 
 
-def of_programs(seen: Seen) -> Iterator[Finding]:
+def examine_programs(seen: Observations) -> Iterator[Finding]:
     """Each program that this mode knows a use for, on this operating system."""
     for program in PROGRAMS:
         if seen.mode in program.modes and (not program.needed or seen.system in program.needed):
-            yield _program(program, seen)
+            yield _examine_program(program, seen)
 
 
-def _program(program: Program, seen: Seen) -> Finding:
+def _examine_program(program: Program, seen: Observations) -> Finding:
     path = seen.programs.get(program.name, "")
     if program.name == "aws" and seen.aws_cli.startswith("aws-cli/1."):
         found, how = f"{path} (version 1, which has no `aws sso login`)", program.how

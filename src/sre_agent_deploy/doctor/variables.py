@@ -1,4 +1,4 @@
-"""Every environment variable that is read, and the rules for its value (pure)."""
+"""Environment variables: those that are read, the rules for their values, and a finding for each (pure)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.aws import endpoint_faults, region_faults
+from sre_agent_deploy.config.environment import PREFIX, Reference
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.nearest import nearest
-from sre_agent_deploy.config.syntax_of_values import ACCOUNT_ID, DOMAIN_NAME
+from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, DOMAIN_NAME
+from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
+from sre_agent_deploy.doctor.model import Finding, Observations, Status
+from sre_agent_deploy.interactive.question import list_questions
+from sre_core.nearest import find_nearest
+from sre_core.problem import Problem
+from sre_core.redaction import is_secret_name, redact_line
 
 type Rule = Callable[[str], Iterator[Fault]]
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -16,9 +22,9 @@ BOTH: frozenset[Mode] = frozenset({"production", "local"})
 PRODUCTION: frozenset[Mode] = frozenset({"production"})
 
 
-def _log_level(value: str) -> Iterator[Fault]:
+def _check_log_level(value: str) -> Iterator[Fault]:
     if value.lower() not in LOG_LEVELS:
-        meant = nearest(value.lower(), LOG_LEVELS) or "info"
+        meant = find_nearest(value.lower(), LOG_LEVELS) or "info"
         yield Fault(code="", path=(), what="", why=f"It must be one of {', '.join(LOG_LEVELS)}.", do=(f"Set it: export SRE_LOG={meant}",))
 
 
@@ -69,5 +75,121 @@ VARIABLES = (
     Variable(
         name="XDG_STATE_HOME", purpose="the folder above it, where SRE_AGENT_STATE_DIR is not set", example="~/.local/state", modes=BOTH
     ),
-    Variable(name="SRE_LOG", purpose="how much is logged to stderr", example="info", modes=BOTH, rule=_log_level),
+    Variable(name="SRE_LOG", purpose="how much is logged to stderr", example="info", modes=BOTH, rule=_check_log_level),
 )
+
+
+def examine_variables(seen: Observations) -> Iterator[Finding]:
+    """The variables of this mode, those that the configuration names, and overrides of single settings."""
+    named = {reference.name for reference in seen.config.references}
+    for variable in VARIABLES:
+        if seen.mode in variable.modes and variable.name not in named:
+            yield _examine_variable(variable, seen)
+    for reference in seen.config.references:
+        yield _examine_reference(reference, seen)
+    for name in sorted(seen.environ):
+        if name.startswith(PREFIX):
+            yield _examine_override(name, seen)
+    yield from _list_redirections(seen)
+
+
+def _examine_variable(variable: Variable, seen: Observations) -> Finding:
+    name, value = variable.name, _find_value(variable.name, seen)
+    if not value:
+        how = f"export {name}={variable.example}"
+        return Finding(kind="variable", name=name, purpose=variable.purpose, status="unset", how=how)
+    problem = _find_problem(variable, value, seen)
+    status: Status = "wrong" if problem else "note" if name == "AWS_ENDPOINT_URL" else "ok"
+    found = _show_value(name, value, seen)
+    return Finding(kind="variable", name=name, purpose=variable.purpose, status=status, found=found, problem=problem)
+
+
+def _find_value(name: str, seen: Observations) -> str:
+    # Of proxies the lower-case spelling is the older one; it is read as well, and first.
+    return (name.endswith("_PROXY") and seen.environ.get(name.lower(), "")) or seen.environ.get(name, "")
+
+
+def _find_problem(variable: Variable, value: str, seen: Observations) -> Problem | None:
+    if variable.names_file and (why := seen.unreadable.get(value)):
+        return Problem(
+            code="DOCTOR-VARIABLE-FILE",
+            what=f"{variable.name} names a file that can't be used.",
+            why=why,
+            do=(f"Correct the path: export {variable.name}={variable.example}", f"Or do without: unset {variable.name}"),
+        )
+    fault = next((fault for fault in variable.rule(value) if not fault.warning), None) if variable.rule else None
+    return _invalid(variable.name, fault) if fault else None
+
+
+def _invalid(name: str, fault: Fault) -> Problem:
+    return Problem(
+        code="DOCTOR-VARIABLE-INVALID",
+        what=f"{name} is set to something that can't be used.",
+        why=fault.why,
+        do=(*fault.do, f"Or do without: unset {name}"),
+        aws_docs=fault.aws_docs,
+    )
+
+
+def _show_value(name: str, value: str, seen: Observations) -> str:
+    """What may be said of a value: of a secret only that it is there."""
+    source = " (from .env)" if name in seen.from_dotenv else ""
+    return f"set{source}" if is_secret_name(name) or name in CREDENTIAL_VARIABLES else f"{redact_line(value)}{source}"
+
+
+def _examine_reference(reference: Reference, seen: Observations) -> Finding:
+    name, value = reference.name, seen.environ.get(reference.name, "")
+    known = next((variable for variable in VARIABLES if variable.name == name), None)
+    purpose = f"{reference.where} in {seen.config.path}"
+    if value:
+        problem = _find_problem(known, value, seen) if known else None
+        # What a variable of the user's own holds is the user's own affair.
+        found = _show_value(name, value, seen) if known and not reference.is_secret else "set"
+        return Finding(kind="variable", name=name, purpose=purpose, status="wrong" if problem else "ok", found=found, problem=problem)
+    if reference.has_default:
+        return Finding(kind="variable", name=name, purpose=purpose, status="unset", how=f"export {name}=... (there is a default)")
+    return Finding(kind="variable", name=name, purpose=purpose, status="missing", problem=_not_set(reference, seen))
+
+
+def _not_set(reference: Reference, seen: Observations) -> Problem:
+    alike = find_nearest(reference.name, seen.environ)
+    return Problem(
+        code="DOCTOR-VARIABLE-MISSING",
+        what=f"The environment variable {reference.name} is not set.",
+        why=f"{reference.where} in {seen.config.path} takes its value from there, and there is no default.",
+        do=(
+            *((f"A variable {alike} is set: did you mean that one?",) if alike else ()),
+            f"Set it: {f'read -rs {reference.name} && export {reference.name}' if reference.is_secret else f'export {reference.name}=...'}",
+            "Or write it into the .env file beside the configuration.",
+        ),
+    )
+
+
+def _examine_override(name: str, seen: Observations) -> Finding:
+    """`SRE_AGENT__SECTION__FIELD`: a name that is no setting would make the configuration invalid."""
+    key = name.removeprefix(PREFIX).lower().replace("__", ".")
+    keys = {"version", *(question.key for question in list_questions())}
+    if key in keys or key.startswith("tags."):
+        return Finding(kind="variable", name=name, purpose=f"overrides {key}", status="ok", found="set")
+    meant = find_nearest(key, keys)
+    spelled = f"{PREFIX}{meant.upper().replace('.', '__')}" if meant else ""
+    problem = Problem(
+        code="DOCTOR-OVERRIDE-UNKNOWN",
+        what=f"{name} overrides no setting.",
+        why=f"There is no setting {key}, and a configuration with an unknown one is refused.",
+        do=(*((f"Did you mean {spelled}?",) if spelled else ()), f"Remove it: unset {name}"),
+    )
+    return Finding(kind="variable", name=name, purpose="overrides a setting", status="wrong", found="set", problem=problem)
+
+
+def _list_redirections(seen: Observations) -> Iterator[Finding]:
+    """Variables that lead AWS calls elsewhere, or that local mode puts aside."""
+    if seen.mode == "local":
+        ignored = sorted(name for name in seen.environ if name.startswith("AWS_") and name not in seen.from_dotenv)
+        for name in ignored:
+            yield Finding(kind="variable", name=name, purpose="none: local mode puts it aside", status="note", found="set")
+        return
+    for name in sorted(seen.environ):
+        if name.startswith("AWS_ENDPOINT_URL_") or name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS":
+            purpose = "leads calls of one service elsewhere than AWS_ENDPOINT_URL does"
+            yield Finding(kind="variable", name=name, purpose=purpose, status="note", found="set", how=f"unset {name}")

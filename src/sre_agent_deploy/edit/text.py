@@ -5,47 +5,47 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sre_agent_deploy.config.document import Plain, Scalar, Sequence, Tree, plain
+from sre_agent_deploy.config.document import Plain, Scalar, Sequence, Tree, to_plain
 from sre_agent_deploy.config.parse import Malformed, Piece, Span, parse
 
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
-def readable(text: str) -> str:
+def replace_tabs(text: str) -> str:
     """The text as the parser takes it, every character at its place: JSON may be indented with tabs, YAML may not."""
     return text.replace("\t", " ") if text.lstrip().startswith("{") else text
 
 
-def meaning(text: str) -> Plain | Malformed | None:
+def read_values(text: str) -> Plain | Malformed | None:
     """The values of a text; what is empty counts as absent, as the loader sees it."""
-    tree = parse(readable(text))
-    return tree if isinstance(tree, Malformed) else _of(tree)
+    tree = parse(replace_tabs(text))
+    return tree if isinstance(tree, Malformed) else _convert(tree)
 
 
-def _of(tree: Tree) -> Plain | None:
+def _convert(tree: Tree) -> Plain | None:
     match tree:
         case Scalar() | Sequence():
-            return plain(tree)
+            return to_plain(tree)
         case _:
-            pairs = ((entry.key, _of(entry.value)) for entry in tree.entries)
+            pairs = ((entry.key, _convert(entry.value)) for entry in tree.entries)
             return {name: value for name, value in pairs if value is not None and value not in _EMPTY}
 
 
-def changed(data: Plain | None, path: tuple[str, ...], value: Plain) -> Plain:
+def change_values(data: Plain | None, path: tuple[str, ...], value: Plain) -> Plain:
     """The values with another one at `path`."""
     step, *deeper = path
     result = dict(data) if isinstance(data, dict) else {}
-    new = changed(result.get(step), tuple(deeper), value) if deeper else _without_empty(value)
+    new = change_values(result.get(step), tuple(deeper), value) if deeper else _drop_empty(value)
     result.pop(step, None)
     return result if new in _EMPTY else {**result, step: new}
 
 
-def _without_empty(value: Plain) -> Plain:
+def _drop_empty(value: Plain) -> Plain:
     match value:
         case list(items):
-            return [_without_empty(item) for item in items if item != ""]
+            return [_drop_empty(item) for item in items if item != ""]
         case dict(entries):
-            return {name: _without_empty(item) for name, item in entries.items() if item not in _EMPTY}
+            return {name: _drop_empty(item) for name, item in entries.items() if item not in _EMPTY}
         case _:
             return value
 
@@ -53,21 +53,21 @@ def _without_empty(value: Plain) -> Plain:
 _COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*")
 
 
-def comments(text: str, pieces: Iterable[Piece]) -> tuple[Span, ...]:
+def find_comments(text: str, pieces: Iterable[Piece]) -> tuple[Span, ...]:
     """Where the comments of a text stand, in its order."""
-    return tuple(Span(found.start(), found.end()) for found in _COMMENT.finditer(_without_values(text, pieces)))
+    return tuple(Span(found.start(), found.end()) for found in _COMMENT.finditer(_blank_values(text, pieces)))
 
 
-def comments_within(text: str, piece: Piece, pieces: tuple[Piece, ...]) -> tuple[str, ...]:
+def find_comments_within(text: str, piece: Piece, pieces: tuple[Piece, ...]) -> tuple[str, ...]:
     """The comments that would go if this value went."""
     if piece.kind == "scalar":
         return ()
     end = text.find("\n", piece.value.end) if not piece.flow else piece.value.end
     within = Span(piece.value.start, end if end >= 0 else len(text))
-    return tuple(text[found.start : found.end] for found in comments(text, pieces) if within.start <= found.start < within.end)
+    return tuple(text[found.start : found.end] for found in find_comments(text, pieces) if within.start <= found.start < within.end)
 
 
-def _without_values(text: str, pieces: Iterable[Piece]) -> str:
+def _blank_values(text: str, pieces: Iterable[Piece]) -> str:
     """The text with every key and scalar blanked out, each character at its place."""
     parts = list(text)
     for piece in pieces:
@@ -77,6 +77,6 @@ def _without_values(text: str, pieces: Iterable[Piece]) -> str:
     return "".join(parts)
 
 
-def newline_of(text: str) -> str:
+def find_newline(text: str) -> str:
     """How lines end in this text."""
     return "\r\n" if "\r\n" in text else "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from sre_agent_deploy.config.document import Plain, plain
+from sre_agent_deploy.config.document import Plain, to_plain
 from sre_agent_deploy.config.parse import Malformed, parse
 
 # Words, paths, ARNs and ${NAME} need no quotes in a block; between brackets and braces, fewer characters are free.
@@ -20,8 +20,8 @@ def render_scalar(text: str, *, quote: str = "", flow: bool = False) -> str:
     """The text so that the loader reads exactly it again."""
     if quote == "'" and text.isprintable() and text:
         return "'" + text.replace("'", "''") + "'"
-    plain = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT and not _LONG_NUMBER.fullmatch(text)
-    if plain and quote != '"':
+    unquoted = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT and not _LONG_NUMBER.fullmatch(text)
+    if unquoted and quote != '"':
         return text
     return quote_text(text)
 
@@ -51,7 +51,7 @@ def render_key(name: str, *, flow: bool = False, strict: bool = False) -> str:
     return quote_text(name) if strict else render_scalar(name, flow=flow)
 
 
-def path_of(key: str) -> tuple[str, ...]:
+def parse_path(key: str) -> tuple[str, ...]:
     """`deployment.instance_type` as a path; a tag's own key keeps its dots."""
     section, dot, rest = key.partition(".")
     if section == "tags" and dot:
@@ -59,8 +59,8 @@ def path_of(key: str) -> tuple[str, ...]:
     return tuple(key.split("."))
 
 
-def value_of(text: str) -> Plain:
+def parse_value(text: str) -> Plain:
     """Lists and mappings are written as in YAML; everything else is text as it stands."""
     tree = parse(text) if text.lstrip().startswith(("[", "{")) else None
-    value = None if tree is None or isinstance(tree, Malformed) else plain(tree)
+    value = None if tree is None or isinstance(tree, Malformed) else to_plain(tree)
     return text if value is None else value

@@ -46,7 +46,7 @@ def read_back(aws: Aws, wanted: Resource, id: str) -> Found[Any] | Problem:
 def _not_ready(aws: Aws, wanted: Resource, id: str, status: str) -> Problem:
     return Problem(
         code="WAIT-TOO-LONG",
-        what=f"{wanted.name} ({wanted.KIND}, {id}) was not ready after {duration.spelled(aws.progress.limits.ready)}.",
+        what=f"{wanted.name} ({wanted.KIND}, {id}) was not ready after {duration.format_exactly(aws.progress.limits.ready)}.",
         why=f"Its last status: {status}",
         do=(
             f"See the resource's own reason in the Console ({id}).",

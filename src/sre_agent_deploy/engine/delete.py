@@ -226,7 +226,7 @@ def _not_ours(kind: type[Resource], id: str, deployment: str) -> Problem:
 def _still_blocked(aws: Aws, kind: type[Resource], id: str, reason: str) -> Problem:
     return Problem(
         code="CLEANUP-LINGERS",
-        what=f"{id} ({kind.KIND}) was not deleted: AWS refused it for {duration.spelled(aws.progress.limits.ready)}.",
+        what=f"{id} ({kind.KIND}) was not deleted: AWS refused it for {duration.format_exactly(aws.progress.limits.ready)}.",
         why=f"It was still waiting: {reason}",
         do=(
             "Run the same cleanup again in a few minutes; it continues.",
@@ -238,7 +238,7 @@ def _still_blocked(aws: Aws, kind: type[Resource], id: str, reason: str) -> Prob
 def _still_listed(aws: Aws, kind: type[Resource], id: str) -> Problem:
     return Problem(
         code="CLEANUP-LINGERS",
-        what=f"{id} ({kind.KIND}) still exists {duration.spelled(aws.progress.limits.ready)} after it was deleted.",
+        what=f"{id} ({kind.KIND}) still exists {duration.format_exactly(aws.progress.limits.ready)} after it was deleted.",
         why="AWS is still working on it, or something uses it.",
         do=("Run the same cleanup again in a few minutes; it continues.",),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sre_agent_deploy.config.nearest import nearest
+from sre_core.nearest import find_nearest
 from sre_core.problem import Problem
 
 _SHIPPED = Path(__file__).parent / "pages"
@@ -27,21 +27,21 @@ class Page:
         return sentence + ends.rstrip()
 
 
-def codes() -> tuple[str, ...]:
+def list_codes() -> tuple[str, ...]:
     """Every code that has a page, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.md")))
+    return tuple(sorted(path.stem for path in _find_folder().glob("*.md")))
 
 
-def page(code: str) -> Page | Problem:
+def find_page(code: str) -> Page | Problem:
     """The page of a code, however it is spelled in upper and lower case; where there is none, the nearest code is named."""
-    known = codes()
+    known = list_codes()
     wanted = code.strip().rstrip(":").upper()
     if wanted not in known:
-        return _unknown(code, nearest(wanted, known))
-    return Page(wanted, (_folder() / f"{wanted}.md").read_text(encoding="utf-8"))
+        return _unknown(code, find_nearest(wanted, known))
+    return Page(wanted, (_find_folder() / f"{wanted}.md").read_text(encoding="utf-8"))
 
 
-def _folder() -> Path:
+def _find_folder() -> Path:
     return _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
-from sre_agent_deploy.interactive.account import NOTHING, Account, Subnet, Vpc, Zone
+from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Subnet, Vpc, Zone
 from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_core.problem import Problem
 
@@ -25,7 +25,7 @@ LONGEST_WAIT = 4.0
 ONCE = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 
 
-def usual_region(environ: Mapping[str, str]) -> str:
+def find_default_region(environ: Mapping[str, str]) -> str:
     """The region that the environment or the profile names; "" where neither does."""
     if named := environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
         return named
@@ -39,7 +39,7 @@ def usual_region(environ: Mapping[str, str]) -> str:
     return written.get(section, "region", fallback="")
 
 
-def aws_of(region: str, environ: Mapping[str, str]) -> Aws:
+def build_aws(region: str, environ: Mapping[str, str]) -> Aws:
     """The AWS that a deployment from this environment would reach."""
     url = environ.get("AWS_ENDPOINT_URL", "")
     return Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
@@ -49,36 +49,36 @@ class Discovery:
     """A look into one region of the account, under way in the background."""
 
     def __init__(self, region: str, environ: Mapping[str, str]) -> None:
-        self._aws = aws_of(region, environ)
+        self._aws = build_aws(region, environ)
         self._found = NOTHING
         self._until = time.monotonic() + LONGEST_WAIT
         # A daemon: a network that swallows every packet must not hold the program when the questions are over.
-        self._looking = threading.Thread(target=self._look, daemon=True, name="discovery")
-        self._looking.start()
+        self._thread = threading.Thread(target=self._discover, daemon=True, name="discovery")
+        self._thread.start()
 
-    def found(self) -> Account:
+    def wait(self) -> AccountContents:
         """All that is known by now; waits for the rest no longer than a person would."""
-        self._looking.join(max(0.0, self._until - time.monotonic()))
+        self._thread.join(max(0.0, self._until - time.monotonic()))
         return self._found
 
-    def _look(self) -> None:
+    def _discover(self) -> None:
         # Wherever an endpoint is used for good, one that is none is told.
         if self._aws.endpoint and any(endpoint_faults(self._aws.endpoint.url)):
             return
-        account_id = _or_nothing(lambda: self._aws.account_id)
+        account_id = _try_once(lambda: self._aws.account_id)
         if not account_id:
             return
         self._found = replace(self._found, account_id=account_id)
-        self._found = replace(self._found, vpcs=_or_nothing(self._vpcs) or ())
-        self._found = replace(self._found, subnets=_or_nothing(self._subnets) or ())
-        self._found = replace(self._found, zones=_or_nothing(self._zones) or ())
-        self._found = replace(self._found, key_pairs=_or_nothing(self._key_pairs) or ())
+        self._found = replace(self._found, vpcs=_try_once(self._vpcs) or ())
+        self._found = replace(self._found, subnets=_try_once(self._subnets) or ())
+        self._found = replace(self._found, zones=_try_once(self._zones) or ())
+        self._found = replace(self._found, key_pairs=_try_once(self._key_pairs) or ())
 
     def _vpcs(self) -> tuple[Vpc, ...]:
-        return tuple(map(_vpc, self._aws.client("ec2").describe_vpcs()["Vpcs"]))
+        return tuple(map(_describe_vpc, self._aws.client("ec2").describe_vpcs()["Vpcs"]))
 
     def _subnets(self) -> tuple[Subnet, ...]:
-        return tuple(map(_subnet, self._aws.client("ec2").describe_subnets()["Subnets"]))
+        return tuple(map(_describe_subnet, self._aws.client("ec2").describe_subnets()["Subnets"]))
 
     def _zones(self) -> tuple[Zone, ...]:
         zones = self._aws.client("route53").list_hosted_zones()["HostedZones"]
@@ -89,22 +89,22 @@ class Discovery:
         return tuple(pair["KeyName"] for pair in self._aws.client("ec2").describe_key_pairs()["KeyPairs"])
 
 
-def _or_nothing[T](call: Callable[[], T]) -> T | None:
+def _try_once[T](call: Callable[[], T]) -> T | None:
     """A read's answer, or None for any reason: a proposal that is missing is no fault of the user's."""
     answer = attempt(call, progress=ONCE)
     return None if isinstance(answer, Problem | Lost) else answer
 
 
-def _vpc(vpc: VpcTypeDef) -> Vpc:
+def _describe_vpc(vpc: VpcTypeDef) -> Vpc:
     is_default = vpc.get("IsDefault", False)
-    parts = (vpc["CidrBlock"], "the default VPC" if is_default else "", _name(vpc))
+    parts = (vpc["CidrBlock"], "the default VPC" if is_default else "", _find_name(vpc))
     return Vpc(vpc["VpcId"], ", ".join(filter(None, parts)), is_default)
 
 
-def _subnet(subnet: SubnetTypeDef) -> Subnet:
-    parts = (subnet["AvailabilityZone"], subnet["CidrBlock"], _name(subnet))
+def _describe_subnet(subnet: SubnetTypeDef) -> Subnet:
+    parts = (subnet["AvailabilityZone"], subnet["CidrBlock"], _find_name(subnet))
     return Subnet(subnet["SubnetId"], subnet["VpcId"], ", ".join(filter(None, parts)), subnet.get("MapPublicIpOnLaunch", False))
 
 
-def _name(thing: Any) -> str:
+def _find_name(thing: Any) -> str:
     return next((tag["Value"] for tag in thing.get("Tags", ()) if tag["Key"] == "Name"), "")

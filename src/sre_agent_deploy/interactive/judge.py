@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from sre_agent_deploy.config.document import Mapping as Sections
-from sre_agent_deploy.config.document import Plain, Tree, standing
+from sre_agent_deploy.config.document import Plain, Tree, find_position
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode
 from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.parse import Malformed, parse
-from sre_agent_deploy.config.syntax import explain
-from sre_agent_deploy.config.template import template
+from sre_agent_deploy.config.syntax_errors import explain_yaml_error
+from sre_agent_deploy.config.template import render_template
 from sre_agent_deploy.edit.values import render_value
 from sre_agent_deploy.interactive.question import Question
 from sre_core.problem import Problem
@@ -31,25 +31,29 @@ class Judgement:
         return tuple(fault for fault in self.faults if question.covers(fault.path))
 
 
-def judged(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str], *, schema: str = "") -> Judgement:
+def judge_answers(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str], *, schema: str = "") -> Judgement:
     """The template for `mode` with these answers, and every rule it breaks."""
-    text = fill(template(mode, schema=schema), {question.path: meant(question, answer) for question, answer in values.items()})
+    text = fill_template(
+        render_template(mode, schema=schema), {question.path: parse_answer(question, answer) for question, answer in values.items()}
+    )
     tree = parse(text)
     if isinstance(tree, Malformed) or not isinstance(tree, Sections):
-        raise ValueError(f"a filled template can't be read: {explain(tree, text).why if isinstance(tree, Malformed) else 'no sections'}")
+        raise ValueError(
+            f"a filled template can't be read: {explain_yaml_error(tree, text).why if isinstance(tree, Malformed) else 'no sections'}"
+        )
     # The mode counts as it is in the text: it is an answer too, and may be a wrong one.
     outcome = judge(tree, environ=environ, mode=None)
     return Judgement(text, outcome.faults, tuple(fault for fault in outcome.config.faults(mode) if fault.warning))
 
 
-def objections(question: Question, before: Judgement, after: Judgement, answered: tuple[Question, ...]) -> tuple[Problem, ...]:
+def find_objections(question: Question, before: Judgement, after: Judgement, answered: tuple[Question, ...]) -> tuple[Problem, ...]:
     """What is wrong with an answer: its own faults, and those it causes at answers given earlier."""
     known = {(fault.code, fault.path) for fault in before.faults}
     caused = [fault for earlier in answered if earlier != question for fault in after.at(earlier) if (fault.code, fault.path) not in known]
-    return tuple(problem(fault) for fault in (*after.at(question), *caused))
+    return tuple(to_problem(fault) for fault in (*after.at(question), *caused))
 
 
-def unreadable(question: Question, answer: str) -> Problem | None:
+def find_unwritable(question: Question, answer: str) -> Problem | None:
     """Why an answer can't be written at all: keys that type no character, or a tag without its value."""
     if not answer.isprintable():
         return Problem(
@@ -69,7 +73,7 @@ def unreadable(question: Question, answer: str) -> Problem | None:
     return None
 
 
-def yes_or_no(question: Question) -> Problem:
+def not_yes_or_no(question: Question) -> Problem:
     """A gate was answered with something else."""
     return Problem(
         code="INTERACTIVE-YES-OR-NO",
@@ -79,21 +83,21 @@ def yes_or_no(question: Question) -> Problem:
     )
 
 
-def problem(fault: Fault) -> Problem:
+def to_problem(fault: Fault) -> Problem:
     """The Problem of a fault that stands in no file yet."""
     return Problem(code=fault.code, what=fault.what, why=fault.why, do=fault.do, aws_docs=fault.aws_docs)
 
 
-def fill(template: str, values: Mapping[FieldPath, Plain]) -> str:
+def fill_template(template: str, values: Mapping[FieldPath, Plain]) -> str:
     """The template with each value in the place of what stood there.
 
     `edit.put` can do this in any file, value by value; a template has every setting on a line of its own, which is much
     quicker, and each answer is judged by the whole file.
     """
-    tree = _tree(template)
+    tree = _parse_template(template)
     lines = template.split("\n")
     for path, value in values.items():
-        place = standing(tree, path)
+        place = find_position(tree, path)
         if place.node is None:
             raise LookupError(f"the template has no {path}")
         line = lines[place.key.line - 1]
@@ -103,7 +107,7 @@ def fill(template: str, values: Mapping[FieldPath, Plain]) -> str:
 
 
 @cache
-def _tree(template: str) -> Tree:
+def _parse_template(template: str) -> Tree:
     """The same template is filled after every answer."""
     tree = parse(template)
     if isinstance(tree, Malformed):
@@ -111,21 +115,21 @@ def _tree(template: str) -> Tree:
     return tree
 
 
-def meant(question: Question, answer: str) -> Plain:
+def parse_answer(question: Question, answer: str) -> Plain:
     """What a person typed, as a value: `a, b` is a list, `key=value, key=value` are pairs, with brackets or without."""
     match question.kind:
         case "list":
-            return [part.strip("\"'") for part in _parts(answer, "[]")]
+            return [part.strip("\"'") for part in _split(answer, "[]")]
         case "mapping":
-            return dict(map(_pair, _parts(answer, "{}")))
+            return dict(map(_split_pair, _split(answer, "{}")))
     return answer
 
 
-def _parts(answer: str, brackets: str) -> list[str]:
+def _split(answer: str, brackets: str) -> list[str]:
     inner = answer[1:-1] if answer[:1] + answer[-1:] == brackets else answer
     return [part.strip() for part in inner.split(",") if part.strip()]
 
 
-def _pair(part: str) -> tuple[str, str]:
+def _split_pair(part: str) -> tuple[str, str]:
     key, _, value = part.partition("=") if "=" in part else part.partition(":")
     return key.strip().strip("\"'"), value.strip().strip("\"'")

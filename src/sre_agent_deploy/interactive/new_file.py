@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sre_agent_deploy.config.template import json_schema
+from sre_agent_deploy.config.template import build_json_schema
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem
 
@@ -23,7 +23,7 @@ class Written:
     replaced: Path | None = None
 
 
-def refusal(path: Path, *, force: bool) -> Problem | None:
+def find_obstacle(path: Path, *, force: bool) -> Problem | None:
     """Why no configuration can be put at `path`, said before anybody is asked anything."""
     if path.is_dir():
         return _not_written(path, "It is a folder.", f"Name a file in it: --output {path / 'config.yaml'}")
@@ -40,9 +40,9 @@ def refusal(path: Path, *, force: bool) -> Problem | None:
 
 def write(path: Path, text: str, *, force: bool) -> Written | Problem:
     """Put `text` at `path`. With `force` a file that is there is moved aside, not lost."""
-    if problem := refusal(path, force=force):
+    if problem := find_obstacle(path, force=force):
         return problem
-    replaced = _moved_aside(path) if path.exists() else None
+    replaced = _move_aside(path) if path.exists() else None
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -56,7 +56,7 @@ def write(path: Path, text: str, *, force: bool) -> Written | Problem:
 def write_schema(folder: Path) -> str:
     """Put the JSON Schema for editors into `folder` and answer its name; "" where another file has that name."""
     path = folder / SCHEMA_NAME
-    schema = json_schema()
+    schema = build_json_schema()
     if path.exists() and not _is_ours(path, str(schema["title"])):
         return ""
     atomic_file.write(path, (json.dumps(schema, indent=2) + "\n").encode())
@@ -71,7 +71,7 @@ def _is_ours(path: Path, title: str) -> bool:
     return isinstance(held, dict) and held.get("title") == title
 
 
-def _moved_aside(path: Path) -> Path:
+def _move_aside(path: Path) -> Path:
     aside = path.with_name(f"{path.name}.until-{clock.stamp().replace(':', '')}")
     path.rename(aside)
     return aside
@@ -119,12 +119,12 @@ class Draft:
             return self._damaged()
         return {str(key): value for key, value in held["answers"].items() if isinstance(value, str)}
 
-    def keep(self, answers: Mapping[str, str]) -> None:
+    def save(self, answers: Mapping[str, str]) -> None:
         """Keep these answers. However this ends, the file is the one from before or the one from after."""
         text = json.dumps({"schema": SCHEMA, "answers": dict(answers)}, indent=2) + "\n"
         atomic_file.write(self.path, text.encode())
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 
     def _damaged(self) -> Problem:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAliasType, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from sre_agent_deploy.config.fault import FieldPath, dotted
+from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.section import Section
 
@@ -35,7 +35,7 @@ class Question:
     @property
     def key(self) -> str:
         """`aws.region`, as people write it; answers are kept under it."""
-        return dotted(self.path)
+        return format_path(self.path)
 
     @property
     def section(self) -> str:
@@ -47,53 +47,53 @@ class Question:
         return path[: len(self.path)] == self.path
 
 
-def gate(key: str, about: str) -> Question:
+def build_gate(key: str, about: str) -> Question:
     """A question of yes or no that opens more questions."""
     return Question(path=(key,), about=about, kind="gate", usual="no", choices=("yes", "no"))
 
 
 @cache
-def questions() -> tuple[Question, ...]:
+def list_questions() -> tuple[Question, ...]:
     """Every setting that a person may choose, in the order of the file."""
-    return tuple(_all())
+    return tuple(_walk_settings())
 
 
-def _all() -> Iterator[Question]:
+def _walk_settings() -> Iterator[Question]:
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from (_question((name, below), inner) for below, inner in field.annotation.model_fields.items())
+            yield from (_build_question((name, below), inner) for below, inner in field.annotation.model_fields.items())
         elif name not in NOT_ASKED:
-            yield _question((name,), field)
+            yield _build_question((name,), field)
 
 
-def _question(path: FieldPath, field: FieldInfo) -> Question:
+def _build_question(path: FieldPath, field: FieldInfo) -> Question:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     return Question(
         path=path,
         about=field.description or "",
-        kind=_kind(field.annotation),
-        usual=_text(field.default),
+        kind=_find_kind(field.annotation),
+        usual=_render_default(field.default),
         example=str(field.examples[0]) if field.examples else "",
         console=str(extra.get("x-console", "")),
-        choices=_choices(field.annotation),
+        choices=_find_choices(field.annotation),
     )
 
 
-def _kind(annotation: Any) -> Kind:
+def _find_kind(annotation: Any) -> Kind:
     if get_origin(annotation) is tuple:
         return "list"
     return "mapping" if get_origin(annotation) is Mapping else "text"
 
 
-def _choices(annotation: Any) -> tuple[str, ...]:
+def _find_choices(annotation: Any) -> tuple[str, ...]:
     if isinstance(annotation, TypeAliasType):
-        return _choices(annotation.__value__)
+        return _find_choices(annotation.__value__)
     if annotation is bool:
         return ("true", "false")
     return tuple(map(str, get_args(annotation))) if get_origin(annotation) is Literal else ()
 
 
-def _text(default: object) -> str:
+def _render_default(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return str(default) if default else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sre_agent_deploy.config.fault import Mode
-from sre_agent_deploy.interactive.judge import judged
-from sre_agent_deploy.interactive.question import Answers, Question, gate, questions
+from sre_agent_deploy.interactive.judge import judge_answers
+from sre_agent_deploy.interactive.question import Answers, Question, build_gate, list_questions
 
 # What everybody has to think about; the rest has defaults and is asked on demand.
 FIRST: Mapping[Mode, tuple[str, ...]] = {
@@ -28,58 +28,58 @@ ONLY_AFTER = {
 MORE = "optional settings"
 
 
-def mode_of(answers: Answers) -> Mode:
+def find_mode(answers: Answers) -> Mode:
     """The mode that was chosen; production where nobody has chosen yet."""
     return "local" if answers.get("mode") == "local" else "production"
 
 
-def script(answers: Answers, environ: Mapping[str, str]) -> tuple[Question, ...]:
+def select_questions(answers: Answers, environ: Mapping[str, str]) -> tuple[Question, ...]:
     """The questions for these answers. The answer to one changes only what comes after it."""
-    asked = tuple(question for question in _planned(answers) if _has_meaning(question, answers))
-    while demanded := tuple(_demanded(asked, answers, environ)):
+    asked = tuple(question for question in _plan_questions(answers) if _applies(question, answers))
+    while demanded := tuple(_find_demanded(asked, answers, environ)):
         asked += demanded
     return asked
 
 
-def settings(asked: tuple[Question, ...], answers: Answers) -> dict[Question, str]:
+def select_settings(asked: tuple[Question, ...], answers: Answers) -> dict[Question, str]:
     """The answers that go into the file: not those of gates, nor of questions that no longer mean anything."""
     return {question: answers[question.key] for question in asked if question.kind != "gate" and question.key in answers}
 
 
-def _planned(answers: Answers) -> Iterator[Question]:
-    by_key = {question.key: question for question in questions()}
-    first = [by_key[key] for key in FIRST[mode_of(answers)]]
+def _plan_questions(answers: Answers) -> Iterator[Question]:
+    by_key = {question.key: question for question in list_questions()}
+    first = [by_key[key] for key in FIRST[find_mode(answers)]]
     yield from first
-    if mode_of(answers) == "local":
+    if find_mode(answers) == "local":
         return
-    yield gate(MORE, "Everything else has a default. Look at the optional settings as well?")
+    yield build_gate(MORE, "Everything else has a default. Look at the optional settings as well?")
     if answers.get(MORE) == "yes":
-        yield from _optional([question for question in questions() if question not in first], answers)
+        yield from _plan_optional([question for question in list_questions() if question not in first], answers)
 
 
-def _optional(rest: list[Question], answers: Answers) -> Iterator[Question]:
+def _plan_optional(rest: list[Question], answers: Answers) -> Iterator[Question]:
     """The other settings, section by section; where there is only one choice there is no question."""
     open_ones = [question for question in rest if len(question.choices) != 1]
     for section in dict.fromkeys(question.section for question in open_ones):
         inside = [question for question in open_ones if question.section == section]
         if section:
-            door = gate(f"optional {section}", f"Set any of {', '.join(str(question.path[-1]) for question in inside)}?")
+            door = build_gate(f"optional {section}", f"Set any of {', '.join(str(question.path[-1]) for question in inside)}?")
             yield door
             if answers.get(door.key) != "yes":
                 continue
         yield from inside
 
 
-def _has_meaning(question: Question, answers: Answers) -> bool:
+def _applies(question: Question, answers: Answers) -> bool:
     if question.key not in ONLY_AFTER:
         return True
     other, wanted = ONLY_AFTER[question.key]
     return answers.get(other) == wanted if wanted else bool(answers.get(other))
 
 
-def _demanded(asked: tuple[Question, ...], answers: Answers, environ: Mapping[str, str]) -> Iterator[Question]:
+def _find_demanded(asked: tuple[Question, ...], answers: Answers, environ: Mapping[str, str]) -> Iterator[Question]:
     """What the rules find missing or wrong though nobody was asked for it."""
-    faults = judged(mode_of(answers), settings(asked, answers), environ).faults
-    for question in questions():
+    faults = judge_answers(find_mode(answers), select_settings(asked, answers), environ).faults
+    for question in list_questions():
         if question not in asked and any(question.covers(fault.path) for fault in faults):
             yield question

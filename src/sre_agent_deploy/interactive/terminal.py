@@ -9,7 +9,7 @@ from typing import Literal
 
 import click
 
-from sre_agent_deploy.interactive.account import Choice
+from sre_agent_deploy.interactive.proposals import Choice
 from sre_agent_deploy.interactive.question import Question
 from sre_core.problem import Problem
 
@@ -46,9 +46,9 @@ def explain(question: Question, number: int, total: int, offered: Sequence[Choic
         click.echo(f"    {position:2}  {choice.value}{f'  ({choice.about})' if choice.about else ''}")
 
 
-def answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
+def read_answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
     """One line from the person: an answer, or a word to the wizard."""
-    line = _line(f"  [{shorten(proposed) or 'empty'}] >")
+    line = _read_line(f"  [{shorten(proposed) or 'empty'}] >")
     if line in ("back", "quit"):
         return "back" if line == "back" else "quit"
     if line.isdecimal() and 1 <= int(line) <= len(offered):
@@ -56,13 +56,13 @@ def answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
     return Said(proposed if not line else "" if line == EMPTY else line)
 
 
-def object_to(problems: Sequence[Problem]) -> None:
+def show_objections(problems: Sequence[Problem]) -> None:
     """Why the answer is not taken; the same words as of `validate`."""
     for problem in dict.fromkeys(map(str, problems)):
         click.echo("\n".join(f"  {line}" for line in problem.splitlines()))
 
 
-def review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
+def show_review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
     """Everything once more."""
     click.echo()
     click.secho("Review", bold=True)
@@ -72,11 +72,11 @@ def review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
         click.echo(f"  note: {note}")
 
 
-def decision(target: str, count: int) -> Literal["save"] | Command | int:
+def read_decision(target: str, count: int) -> Literal["save"] | Command | int:
     """What to do with what was reviewed; a number from 1 to `count` is an answer to change."""
     while True:
         click.echo(f"Save as {target}? Or a number to change that answer, back, quit.")
-        match _line("  [save] >"):
+        match _read_line("  [save] >"):
             case "" | "save":
                 return "save"
             case "back":
@@ -90,7 +90,7 @@ def decision(target: str, count: int) -> Literal["save"] | Command | int:
 
 def confirm(text: str) -> bool:
     click.echo(text)
-    return _line("  [yes] >").lower() in ("", "y", "yes")
+    return _read_line("  [yes] >").lower() in ("", "y", "yes")
 
 
 def shorten(text: str) -> str:
@@ -98,5 +98,5 @@ def shorten(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
-def _line(prompt: str) -> str:
+def _read_line(prompt: str) -> str:
     return str(click.prompt(prompt, default="", show_default=False, prompt_suffix=" ")).strip()

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sre_agent_deploy.interactive import terminal
-from sre_agent_deploy.interactive.account import NOTHING, Account, choices, proposal
-from sre_agent_deploy.interactive.discover import Discovery, usual_region
-from sre_agent_deploy.interactive.judge import Judgement, judged, objections, problem, unreadable, yes_or_no
+from sre_agent_deploy.interactive.discover import Discovery, find_default_region
+from sre_agent_deploy.interactive.judge import Judgement, find_objections, find_unwritable, judge_answers, not_yes_or_no, to_problem
 from sre_agent_deploy.interactive.new_file import Draft
+from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, list_choices, propose
 from sre_agent_deploy.interactive.question import Question
-from sre_agent_deploy.interactive.script import mode_of, script, settings
+from sre_agent_deploy.interactive.script import find_mode, select_questions, select_settings
 from sre_agent_deploy.interactive.terminal import Said
 from sre_core.problem import Problem
 
@@ -41,24 +41,24 @@ class Wizard:
         move: Move = "on"
         position = 0
         while move not in ("save", "quit"):
-            steps = self._steps()
-            position = self._position(steps, position, move)
+            steps = self._list_steps()
+            position = self._find_position(steps, position, move)
             move = self._review(steps) if position == len(steps) else self._ask(steps, position)
-        return settings(self._steps(), self.answers) if move == "save" else None
+        return select_settings(self._list_steps(), self.answers) if move == "save" else None
 
-    def _steps(self) -> tuple[Question, ...]:
-        return tuple(question for question in script(self.answers, self.environ) if question.key not in self.fixed)
+    def _list_steps(self) -> tuple[Question, ...]:
+        return tuple(question for question in select_questions(self.answers, self.environ) if question.key not in self.fixed)
 
-    def _position(self, steps: tuple[Question, ...], last: int, move: Move) -> int:
+    def _find_position(self, steps: tuple[Question, ...], last: int, move: Move) -> int:
         if isinstance(move, int):
             return move
         if move == "back":
             return max(0, last - 1)
-        return self._unanswered(steps)
+        return self._find_unanswered(steps)
 
-    def _unanswered(self, steps: tuple[Question, ...]) -> int:
+    def _find_unanswered(self, steps: tuple[Question, ...]) -> int:
         """The first question without an answer, else the first whose answer is no longer right, else the review."""
-        judgement = self._judged(steps)
+        judgement = self._judge(steps)
         absent = (index for index, question in enumerate(steps) if question.key not in self.answers)
         wrong = (index for index, question in enumerate(steps) if judgement.at(question))
         return next(absent, next(wrong, len(steps)))
@@ -66,49 +66,49 @@ class Wizard:
     def _ask(self, steps: tuple[Question, ...], position: int) -> Move:
         """Ask until the answer is right, or the person wants to be elsewhere."""
         question, earlier = steps[position], steps[:position]
-        account = self._account(question)
-        offered = choices(question, self.answers, account)
+        account = self._discover(question)
+        offered = list_choices(question, self.answers, account)
         terminal.explain(question, position + 1, len(steps), offered)
-        problems = tuple(map(problem, self._judged(steps).at(question))) if question.key in self.answers else ()
+        problems = tuple(map(to_problem, self._judge(steps).at(question))) if question.key in self.answers else ()
         while True:
-            terminal.object_to(problems)
-            said = terminal.answer(proposal(question, self.answers, account, self._known()), offered)
+            terminal.show_objections(problems)
+            said = terminal.read_answer(propose(question, self.answers, account, self._known_values()), offered)
             if not isinstance(said, Said):
                 return said
             text = YES_OR_NO.get(said.text, said.text) if question.kind == "gate" else said.text
-            problems = self._objections(question, text, earlier)
+            problems = self._find_objections(question, text, earlier)
             if not problems:
                 self.answers[question.key] = text
-                self.draft.keep(self.answers)
+                self.draft.save(self.answers)
                 return "on"
 
-    def _objections(self, question: Question, text: str, earlier: tuple[Question, ...]) -> tuple[Problem, ...]:
+    def _find_objections(self, question: Question, text: str, earlier: tuple[Question, ...]) -> tuple[Problem, ...]:
         if question.kind == "gate":
-            return () if text in question.choices else (yes_or_no(question),)
-        if refused := unreadable(question, text):
+            return () if text in question.choices else (not_yes_or_no(question),)
+        if refused := find_unwritable(question, text):
             return (refused,)
         answers = {**self.answers, question.key: text}
-        after = judged(mode_of(answers), settings((*earlier, question), answers), self.environ)
-        return objections(question, self._judged(earlier), after, earlier)
+        after = judge_answers(find_mode(answers), select_settings((*earlier, question), answers), self.environ)
+        return find_objections(question, self._judge(earlier), after, earlier)
 
     def _review(self, steps: tuple[Question, ...]) -> Move:
         rows = [(question.key, self.answers[question.key]) for question in steps]
-        notes = [f"{fault.what} {fault.why}" for fault in self._judged(steps).warnings]
-        terminal.review(rows, notes)
-        said = terminal.decision(self.target, len(steps))
+        notes = [f"{fault.what} {fault.why}" for fault in self._judge(steps).warnings]
+        terminal.show_review(rows, notes)
+        said = terminal.read_decision(self.target, len(steps))
         return said - 1 if isinstance(said, int) else said
 
-    def _judged(self, steps: tuple[Question, ...]) -> Judgement:
-        return judged(mode_of(self.answers), settings(steps, self.answers), self.environ)
+    def _judge(self, steps: tuple[Question, ...]) -> Judgement:
+        return judge_answers(find_mode(self.answers), select_settings(steps, self.answers), self.environ)
 
-    def _account(self, question: Question) -> Account:
+    def _discover(self, question: Question) -> AccountContents:
         """What the account has. Local mode never looks into one, and nothing is looked at before the mode is known."""
         if self.answers.get("mode") != "production":
             return NOTHING
-        region = self.answers.get("aws.region") or usual_region(self.environ) or "us-east-1"
+        region = self.answers.get("aws.region") or find_default_region(self.environ) or "us-east-1"
         if region not in self._looks:
             self._looks[region] = Discovery(region, self.environ)
-        return self._looks[region].found() if question.key in _FROM_ACCOUNT else NOTHING
+        return self._looks[region].wait() if question.key in _FROM_ACCOUNT else NOTHING
 
-    def _known(self) -> Mapping[str, str]:
-        return {**self.environ, "AWS_REGION": usual_region(self.environ)}
+    def _known_values(self) -> Mapping[str, str]:
+        return {**self.environ, "AWS_REGION": find_default_region(self.environ)}

@@ -76,10 +76,10 @@ PROPOSALS: Mapping[str, str] = {
 }
 
 
-def fate(setting: Setting) -> Fate:
+def decide_fate(setting: Setting) -> Fate:
     """What becomes of one old setting."""
     name = setting.name.upper().replace("_", "").replace("-", "").removeprefix("COGNITO")
-    if proposal := _secret(setting, name):
+    if proposal := _propose_for_secret(setting, name):
         return SecretFound(setting, proposal)
     field = PLACES.get(name)
     if field is None or not isinstance(setting.value, str):
@@ -93,7 +93,7 @@ def fate(setting: Setting) -> Fate:
     return Moved(setting, field, value.lower() if field == ("assistant", "reasoner") else value)
 
 
-def _secret(setting: Setting, name: str) -> str:
+def _propose_for_secret(setting: Setting, name: str) -> str:
     """What to do with a secret; empty where it is none."""
     texts = [text for text in walk_texts(setting.value) if text]
     if not texts or all(map(SecretReference.parse, texts)):

@@ -11,8 +11,8 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit.file import Original
-from sre_agent_deploy.edit.text import meaning
-from sre_agent_deploy.migrate.setting import OldFile, of_dotenv, of_yaml
+from sre_agent_deploy.edit.text import read_values
+from sre_agent_deploy.migrate.setting import OldFile, read_dotenv_file, read_yaml
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
@@ -29,7 +29,7 @@ PLACES = (
 _OF_THE_SAMPLE = frozenset({"agents", "global_tools"})
 
 
-def found(folder: Path) -> tuple[Path, ...]:
+def find_old_files(folder: Path) -> tuple[Path, ...]:
     """The old files below a folder; its own config.yaml and .env count where the first is not ours."""
     own = folder / "config.yaml"
     text = read_text(own) if own.is_file() else ""
@@ -44,25 +44,25 @@ def read_old(path: Path) -> OldFile | Problem:
     if isinstance(text, Problem):
         return text
     as_yaml = path.suffix in {".yaml", ".yml", ".json"} or text.lstrip().startswith("{")
-    return of_yaml(str(path), text) if as_yaml else of_dotenv(str(path), text)
+    return read_yaml(str(path), text) if as_yaml else read_dotenv_file(str(path), text)
 
 
 def is_ours(text: str) -> bool:
     """Whether a text is a config.yaml of this tool, of whatever version. What can't be read is left for its owner to look at."""
-    values = meaning(text)
+    values = read_values(text)
     if isinstance(values, Malformed) or not isinstance(values, Mapping):
         return True
     return not _OF_THE_SAMPLE & values.keys() and (not values or bool(values.keys() & Config.model_fields.keys()))
 
 
-def replaced(original: Original, text: str, state_file: Path) -> list[str]:
+def replace_original(original: Original, text: str, state_file: Path) -> list[str]:
     """Write the migrated text; what was there before stays beside it and in a backup. Answers where."""
-    kept = [str(_beside(original))] if original.body is not None else []
+    kept = [str(_copy_original(original))] if original.body is not None else []
     backup = rewrite(original, text, state_file)
     return [*kept, *([str(backup.path)] if backup else [])]
 
 
-def _beside(original: Original) -> Path:
+def _copy_original(original: Original) -> Path:
     """A copy that only its owner can read: an old file may hold secrets, and this is the whole of it."""
     time = clock.stamp().replace("-", "").replace(":", "")
     path = original.path.with_name(f"{original.path.name}.before-migration-{time}")

@@ -8,47 +8,47 @@ from typing import Any
 
 from sre_agent_deploy.backup.conflict import Chooser, Difference, Field
 from sre_agent_deploy.config.document import Plain
-from sre_agent_deploy.config.fault import dotted
+from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import meaning
-from sre_agent_deploy.migrate.assemble import fresh, leftovers, with_leftovers
-from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, fate
+from sre_agent_deploy.edit.text import read_values
+from sre_agent_deploy.migrate.assemble import append_leftovers, build_config, list_leftovers
+from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, decide_fate
 from sre_agent_deploy.migrate.setting import OldFile, Setting
-from sre_agent_deploy.migrate.upgrade import due, upgraded
+from sre_agent_deploy.migrate.upgrade import find_due_steps, upgrade
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 
 CLIENT_SECRET: Field = ("credentials", "client_secret")
 
 
-def migrated(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> Migration:
+def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> Migration:
     """The new text and what became of each setting. Raises Refused where a conflict is not decided."""
-    fates = [fate(setting) for file in files for setting in file.settings]
+    fates = [decide_fate(setting) for file in files for setting in file.settings]
     secrets = tuple(each for each in fates if isinstance(each, SecretFound))
     carried = [each for each in fates if isinstance(each, Carried)]
-    current = upgraded(existing or "")
+    current = upgrade(existing or "")
     if isinstance(current, Problem):
         raise Refused(current)
-    values = _values_of(current)
+    values = _read_texts(current)
     kept: list[Moved] = []
     for move in (each for each in fates if isinstance(each, Moved)):
         loser = [move]
-        if _takes(values, move, choose):
+        if _takes_new_value(values, move, choose):
             loser = [each for each in kept if each.field == move.field and each.value not in ("", move.value)]
             values[move.field] = move.value or values.get(move.field, "")
             kept = [*(each for each in kept if each not in loser), move]
         carried += [Carried(each.setting, f"{'.'.join(each.field)} has another value, which was chosen") for each in loser]
     if any(each.proposal.startswith("credentials.client_secret") for each in secrets) and values.get(("credentials", "client_id")):
         values.setdefault(CLIENT_SECRET, "env:COGNITO_CLIENT_SECRET")
-    text = fresh(files, values, kept) if existing is None else _merged(current, values)
-    rest = leftovers(files, carried, secrets)
-    text = with_leftovers(text, rest if existing is None else (*rest, *_comments_of(kept, current)))
-    steps = tuple(f"version {step.version} -> {step.version + 1}: {step.says}" for step in due(existing or ""))
+    text = build_config(files, values, kept) if existing is None else _merge(current, values)
+    rest = list_leftovers(files, carried, secrets)
+    text = append_leftovers(text, rest if existing is None else (*rest, *_list_comments(kept, current)))
+    steps = tuple(f"version {step.version} -> {step.version + 1}: {step.says}" for step in find_due_steps(existing or ""))
     return Migration(text=text, moved=tuple(kept), carried=tuple(carried), secrets=secrets, steps=steps)
 
 
-def _takes(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
+def _takes_new_value(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
     """Whether the value of this setting counts, and not the one that is already there."""
     there = values.get(move.field)
     if not there or not move.value or there == move.value:
@@ -59,22 +59,22 @@ def _takes(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
     return choice == "theirs"
 
 
-def _values_of(text: str) -> dict[Field, str]:
-    plain = meaning(text)
-    return {} if isinstance(plain, Malformed) else dict(_texts(plain))
+def _read_texts(text: str) -> dict[Field, str]:
+    plain = read_values(text)
+    return {} if isinstance(plain, Malformed) else dict(_walk_texts(plain))
 
 
-def _texts(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, str]]:
+def _walk_texts(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, str]]:
     if isinstance(plain, dict):
         for key, below in plain.items():
-            yield from _texts(below, (*path, key))
+            yield from _walk_texts(below, (*path, key))
     elif isinstance(plain, str):
         yield path, plain
 
 
-def _merged(text: str, values: dict[Field, str]) -> str:
+def _merge(text: str, values: dict[Field, str]) -> str:
     """The file that is there, with what is new in it."""
-    there = _values_of(text)
+    there = _read_texts(text)
     for field, value in values.items():
         if there.get(field, "") != value:
             edited = put(text, field, value)
@@ -84,7 +84,7 @@ def _merged(text: str, values: dict[Field, str]) -> str:
     return text
 
 
-def _comments_of(moves: Sequence[Moved], text: str) -> Iterator[str]:
+def _list_comments(moves: Sequence[Moved], text: str) -> Iterator[str]:
     """In a file that was there, comments of settings that moved into it stand below, with their setting's name."""
     for move in moves:
         notes = [*move.setting.above, *([move.setting.beside] if move.setting.beside else [])]
@@ -115,35 +115,35 @@ class Migration:
     def to_json(self, needed: tuple[Problem, ...]) -> dict[str, Any]:
         return {
             "steps": list(self.steps),
-            "moved": [{**_from(each.setting), "to": dotted(each.field)} for each in self.moved],
-            "carried_over": [{**_from(each.setting), "why": each.why} for each in self.carried],
-            "secrets": [{**_from(each.setting), "instead": each.proposal} for each in self.secrets],
+            "moved": [{**_describe_setting(each.setting), "to": format_path(each.field)} for each in self.moved],
+            "carried_over": [{**_describe_setting(each.setting), "why": each.why} for each in self.carried],
+            "secrets": [{**_describe_setting(each.setting), "instead": each.proposal} for each in self.secrets],
             "still_needed": [problem.to_json() for problem in needed],
         }
 
     def lines(self, needed: tuple[Problem, ...]) -> Iterator[str]:
         """The report for a terminal; no line holds an old value."""
         yield from (f"  {step}" for step in self.steps)
-        yield from _titled("Moved:", _columns((each.setting, f"-> {dotted(each.field)}") for each in self.moved))
+        yield from _render_section("Moved:", _align((each.setting, f"-> {format_path(each.field)}") for each in self.moved))
         title = "Carried over as comments, because they have no place in this format:"
-        yield from _titled(title, _columns((each.setting, each.why) for each in self.carried))
+        yield from _render_section(title, _align((each.setting, each.why) for each in self.carried))
         title = "Secrets, which are never copied; what to write or do instead:"
-        yield from _titled(title, _columns((each.setting, each.proposal) for each in self.secrets))
-        yield from _titled("Still needed before a deployment:", (f"{problem.what} {problem.do[0]}" for problem in needed))
+        yield from _render_section(title, _align((each.setting, each.proposal) for each in self.secrets))
+        yield from _render_section("Still needed before a deployment:", (f"{problem.what} {problem.do[0]}" for problem in needed))
 
 
-def _titled(title: str, lines: Iterable[str]) -> Iterator[str]:
+def _render_section(title: str, lines: Iterable[str]) -> Iterator[str]:
     shown = [f"  {line}" for line in lines]
     if shown:
         yield title
         yield from shown
 
 
-def _columns(rows: Iterable[tuple[Setting, str]]) -> Iterator[str]:
+def _align(rows: Iterable[tuple[Setting, str]]) -> Iterator[str]:
     places = [(f"{setting.source}: {redact_line(setting.name)}", said) for setting, said in rows]
     width = max((len(place) for place, _ in places), default=0)
     return (f"{place:{width}}  {said}" for place, said in places)
 
 
-def _from(setting: Setting) -> dict[str, str]:
+def _describe_setting(setting: Setting) -> dict[str, str]:
     return {"file": setting.source, "name": redact_line(setting.name)}

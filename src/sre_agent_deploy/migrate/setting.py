@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.document import Entry, Mapping, Plain, plain
+from sre_agent_deploy.config.document import Entry, Mapping, Plain, to_plain
 from sre_agent_deploy.config.environment import comment_beside, read_dotenv
-from sre_agent_deploy.config.parse import Malformed, Piece, parse, spans
-from sre_agent_deploy.edit.text import comments, readable
+from sre_agent_deploy.config.parse import Malformed, Piece, find_pieces, parse
+from sre_agent_deploy.edit.text import find_comments, replace_tabs
 from sre_core.problem import Problem, Where
 
 
@@ -36,25 +36,25 @@ class OldFile:
     below: tuple[str, ...] = ()
 
 
-def of_yaml(source: str, text: str) -> OldFile | Problem:
+def read_yaml(source: str, text: str) -> OldFile | Problem:
     """The top-level keys of a YAML or JSON file."""
-    text = readable(text)
+    text = replace_tabs(text)
     tree = parse(text)
     if isinstance(tree, Malformed):
         return unreadable(source, tree.mark.line, "It is not valid YAML.")
     if not isinstance(tree, Mapping):
         return unreadable(source, 1, "It holds no `key: value` lines.")
-    pieces = spans(text)
+    pieces = find_pieces(text)
     top = [piece for piece in pieces if len(piece.path) == 1]
     settings, done = [], 0
     for entry, piece in zip(tree.entries, top, strict=True):
-        end = _line_end(text, piece.value.end)
-        settings.append(_setting(source, entry, piece, text[done:end], _comments(text, pieces, done, end, piece)))
+        end = _find_line_end(text, piece.value.end)
+        settings.append(_build_setting(source, entry, piece, text[done:end], _split_comments(text, pieces, done, end, piece)))
         done = end
-    return OldFile(source, tuple(settings), tuple(_comments(text, pieces, done, len(text), None)[0]))
+    return OldFile(source, tuple(settings), tuple(_split_comments(text, pieces, done, len(text), None)[0]))
 
 
-def of_dotenv(source: str, text: str) -> OldFile | Problem:
+def read_dotenv_file(source: str, text: str) -> OldFile | Problem:
     """The NAME=value lines of a `.env` file, or of the files that scripts read with `source`."""
     settings: list[Setting] = []
     above: list[str] = []
@@ -72,8 +72,8 @@ def of_dotenv(source: str, text: str) -> OldFile | Problem:
     return OldFile(source, tuple(settings), tuple(above))
 
 
-def _setting(source: str, entry: Entry, piece: Piece, written: str, notes: tuple[list[str], str]) -> Setting:
-    value = plain(entry.value)
+def _build_setting(source: str, entry: Entry, piece: Piece, written: str, notes: tuple[list[str], str]) -> Setting:
+    value = to_plain(entry.value)
     return Setting(
         source=source,
         name=entry.key,
@@ -85,10 +85,10 @@ def _setting(source: str, entry: Entry, piece: Piece, written: str, notes: tuple
     )
 
 
-def _comments(text: str, pieces: tuple[Piece, ...], start: int, end: int, piece: Piece | None) -> tuple[list[str], str]:
+def _split_comments(text: str, pieces: tuple[Piece, ...], start: int, end: int, piece: Piece | None) -> tuple[list[str], str]:
     """The comments of one stretch: all but the last one that stands behind the value; those within a value count as above it."""
     above, beside = [], ""
-    for span in comments(text, pieces):
+    for span in find_comments(text, pieces):
         if start <= span.start < end:
             if piece and span.start >= piece.value.end:
                 beside = text[span.start : span.end]
@@ -97,7 +97,7 @@ def _comments(text: str, pieces: tuple[Piece, ...], start: int, end: int, piece:
     return above, beside
 
 
-def _line_end(text: str, position: int) -> int:
+def _find_line_end(text: str, position: int) -> int:
     end = text.find("\n", position)
     return len(text) if end < 0 else end + 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sre_agent_deploy.config.models import VERSION
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import meaning
+from sre_agent_deploy.edit.text import read_values
 from sre_core.problem import Problem
 
 
@@ -27,9 +27,9 @@ class Step:
 STEPS: tuple[Step, ...] = ()
 
 
-def upgraded(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> str | Problem:
+def upgrade(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> str | Problem:
     """The text in the current format. One that is current, or newer, or has no readable version, stays as it is."""
-    for step in due(text, steps, current):
+    for step in find_due_steps(text, steps, current):
         changed = step.change(text)
         numbered = changed if isinstance(changed, Problem) else put(changed, ("version",), str(step.version + 1))
         if isinstance(numbered, Problem):
@@ -38,17 +38,17 @@ def upgraded(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -
     return text
 
 
-def due(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> tuple[Step, ...]:
+def find_due_steps(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> tuple[Step, ...]:
     """The steps between the version of this text and the current one, in order."""
-    version = version_of(text)
+    version = read_version(text)
     if version is None:
         return ()
     return tuple(sorted((step for step in steps if version <= step.version < current), key=lambda step: step.version))
 
 
-def version_of(text: str) -> int | None:
+def read_version(text: str) -> int | None:
     """The version that a text says it has; 1, where it says none."""
-    values = meaning(text)
+    values = read_values(text)
     if isinstance(values, Malformed) or not isinstance(values, dict):
         return None
     written = values.get("version", "1")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sre_agent_deploy.backup.archive import Archive, packed, unpacked
+from sre_agent_deploy.backup.archive import Archive, pack, unpack
 from sre_core.problem import Problem
 
 ARCHIVE = Archive(
@@ -22,7 +22,7 @@ ARCHIVE = Archive(
 
 
 def rezipped(change: Callable[[dict[str, bytes]], None]) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(packed(ARCHIVE))) as file:
+    with zipfile.ZipFile(io.BytesIO(pack(ARCHIVE))) as file:
         parts = {name: file.read(name) for name in file.namelist()}
     change(parts)
     buffer = io.BytesIO()
@@ -34,13 +34,13 @@ def rezipped(change: Callable[[dict[str, bytes]], None]) -> bytes:
 
 def test_out_comes_what_went_in() -> None:
     """Packed twice it is the same file, and unpacked it is the same archive."""
-    assert packed(ARCHIVE) == packed(ARCHIVE)
-    assert unpacked(packed(ARCHIVE)) == ARCHIVE
+    assert pack(ARCHIVE) == pack(ARCHIVE)
+    assert unpack(pack(ARCHIVE)) == ARCHIVE
 
 
 def test_any_program_can_read_it() -> None:
     """It is a zip file with a JSON manifest that names each part with its SHA-256."""
-    with zipfile.ZipFile(io.BytesIO(packed(ARCHIVE))) as file:
+    with zipfile.ZipFile(io.BytesIO(pack(ARCHIVE))) as file:
         manifest = json.loads(file.read("manifest.json"))
         assert (
             set(file.namelist())
@@ -77,7 +77,7 @@ def _huge(parts: dict[str, bytes]) -> None:
 @pytest.mark.parametrize("change", [_other_config, _another_file, _no_manifest, _no_config, _manifest_of_nothing, _huge])
 def test_a_backup_that_was_tampered_with(change: Callable[[dict[str, bytes]], None]) -> None:
     """A part that is changed, missing, added or too large makes the whole unusable."""
-    refused = unpacked(rezipped(change))
+    refused = unpack(rezipped(change))
     assert isinstance(refused, Problem)
     assert refused.code == "BACKUP-DAMAGED"
 
@@ -85,10 +85,10 @@ def test_a_backup_that_was_tampered_with(change: Callable[[dict[str, bytes]], No
 @pytest.mark.parametrize("damage", [0, 10, 100, 300, -1, -30])
 def test_a_damaged_file(damage: int) -> None:
     """Cut off or with a byte turned over, it is refused or, where that byte means nothing, the same as before."""
-    whole = bytearray(packed(ARCHIVE))
-    assert isinstance(unpacked(bytes(whole[:damage])), Problem)
+    whole = bytearray(pack(ARCHIVE))
+    assert isinstance(unpack(bytes(whole[:damage])), Problem)
     whole[damage] ^= 0xFF
-    assert isinstance(seen := unpacked(bytes(whole)), Problem) or seen == ARCHIVE
+    assert isinstance(seen := unpack(bytes(whole)), Problem) or seen == ARCHIVE
 
 
 def test_a_backup_of_a_newer_version() -> None:
@@ -97,6 +97,6 @@ def test_a_backup_of_a_newer_version() -> None:
     def newer(parts: dict[str, bytes]) -> None:
         parts["manifest.json"] = json.dumps({**json.loads(parts["manifest.json"]), "schema": 2}).encode()
 
-    refused = unpacked(rezipped(newer))
+    refused = unpack(rezipped(newer))
     assert isinstance(refused, Problem)
     assert refused.code == "BACKUP-TOO-NEW"

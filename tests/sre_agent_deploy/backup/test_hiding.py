@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent_deploy.backup.hiding import hidden, revealed
+from sre_agent_deploy.backup.hiding import hide_secrets, restore_hidden_lines
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from sre_agent_deploy.backup.hiding import hidden, revealed
 )
 def test_secrets_are_hidden(line: str) -> None:
     """Under a key that holds one, in the shape of one, or noted in a comment; and where it stood is named."""
-    safe = hidden(line + "\n")
+    safe = hide_secrets(line + "\n")
     assert "planted" not in safe.text
     assert safe.where
 
@@ -44,11 +44,11 @@ def test_secrets_are_hidden(line: str) -> None:
 )
 def test_what_is_no_secret_stays(line: str) -> None:
     """References, paths, sentences and checksums are not touched."""
-    assert hidden(line + "\n").text == line + "\n"
+    assert hide_secrets(line + "\n").text == line + "\n"
 
 
 def test_what_was_hidden_comes_back_from_the_file_that_is_there() -> None:
     """A line that was hidden in a backup is no difference where the file still has it."""
     mine = "name: a  # password: planted\nmode: local\n"
-    assert revealed(hidden(mine).text, mine) == mine
-    assert revealed(hidden(mine).text, "mode: local\n") == hidden(mine).text
+    assert restore_hidden_lines(hide_secrets(mine).text, mine) == mine
+    assert restore_hidden_lines(hide_secrets(mine).text, "mode: local\n") == hide_secrets(mine).text

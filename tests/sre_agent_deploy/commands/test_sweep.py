@@ -109,7 +109,7 @@ def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Entry], olde
     verdict = judge_deployment(seen, NOW, older_than)
     assert verdict.because
     if verdict.delete:
-        length = duration.parsed(verdict.ttl)
+        length = duration.parse(verdict.ttl)
         assert length
         dates = [each.created for each in seen.telling if each.created]
         assert dates and all(NOW - date > max(length, older_than) for date in dates)

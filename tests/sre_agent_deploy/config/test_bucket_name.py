@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.config.gateway import bucket_faults, corrected
+from sre_agent_deploy.config.gateway import bucket_faults, correct_bucket_name
 
 
 @given(st.text(max_size=80))
 def test_a_correction_breaks_no_rule(name: str) -> None:
     """Whatever was written, the name that is proposed is one that S3 accepts without a warning."""
-    assert not list(bucket_faults("s3_bucket", corrected(name)))
+    assert not list(bucket_faults("s3_bucket", correct_bucket_name(name)))
 
 
 @pytest.mark.parametrize("name", ["sre-specs", "a1b", "x" * 63, "123456789012-specs"])

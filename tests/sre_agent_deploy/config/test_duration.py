@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent_deploy.config.duration import about, parsed, spelled
+from sre_agent_deploy.config.duration import format_exactly, format_roughly, parse
 
 
 @pytest.mark.parametrize(
@@ -13,26 +13,26 @@ from sre_agent_deploy.config.duration import about, parsed, spelled
 )
 def test_a_length_of_time(text: str, length: timedelta) -> None:
     """A whole number and its unit, as Prometheus and Go write it."""
-    assert parsed(text) == length
+    assert parse(text) == length
 
 
 @pytest.mark.parametrize("text", ["", "24", "h", "0h", "-1h", "1.5h", "1h30m", "24 h", "1w", "100000d", "٣h"])
 def test_no_length_of_time(text: str) -> None:
     """Anything else is refused, not guessed."""
-    assert parsed(text) is None
+    assert parse(text) is None
 
 
 @pytest.mark.parametrize("text", ["90s", "30m", "36h", "7d"])
 def test_spelled_as_it_was_written(text: str) -> None:
     """What was read is shown again in the same words."""
-    length = parsed(text)
+    length = parse(text)
     assert length is not None
-    assert spelled(length) == text
+    assert format_exactly(length) == text
 
 
 def test_spelled_in_the_largest_unit() -> None:
     """A day is a day, however it was written."""
-    assert spelled(timedelta(hours=24)) == "1d"
+    assert format_exactly(timedelta(hours=24)) == "1d"
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_spelled_in_the_largest_unit() -> None:
 )
 def test_roughly(seconds: float, told: str) -> None:
     """For people: the largest unit of which there is one at least, rounded down."""
-    assert about(timedelta(seconds=seconds)) == told
+    assert format_roughly(timedelta(seconds=seconds)) == told

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.config.fault import Mark
-from sre_agent_deploy.config.position import excerpt
+from sre_agent_deploy.config.position import render_excerpt
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_core.redaction import redact_line
 
@@ -56,8 +56,8 @@ def test_what_is_no_secret_stays(line: str) -> None:
 def test_a_secret_over_several_lines() -> None:
     """A line of a block is hidden when the key above it holds a secret."""
     lines = ["credentials:", "  client_secret: |", "    first", "    second", "  client_id: x"]
-    assert "second" not in excerpt(lines, Mark(4, 5))
-    assert "client_id: x" in excerpt(lines, Mark(5, 3))
+    assert "second" not in render_excerpt(lines, Mark(4, 5))
+    assert "client_id: x" in render_excerpt(lines, Mark(5, 3))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_secret_over_several_lines() -> None:
 )
 def test_a_value_that_nobody_knows(line: str) -> None:
     """Behind a key that no setting is like, or that was lost, a secret may stand."""
-    assert "planted" not in excerpt([line], Mark(1, 1))
+    assert "planted" not in render_excerpt([line], Mark(1, 1))
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_a_value_that_nobody_knows(line: str) -> None:
 )
 def test_a_value_that_is_known_to_be_harmless(line: str) -> None:
     """What was meant for a setting that holds no secret can be read."""
-    assert line in excerpt([line], Mark(1, 1))
+    assert line in render_excerpt([line], Mark(1, 1))
 
 
 def test_the_caret_stays_below_its_place() -> None:
     """Behind a hidden value, in a long line, and behind a tab."""
-    hidden = excerpt(["{password: planted-secret, regoin: x}"], Mark(1, 28, 6))
+    hidden = render_excerpt(["{password: planted-secret, regoin: x}"], Mark(1, 28, 6))
     assert hidden.split("\n")[1].index("^") == hidden.split("\n")[0].index("regoin")
-    long = excerpt(["x" * 300 + "HERE" + "y" * 300], Mark(1, 301, 4))
+    long = render_excerpt(["x" * 300 + "HERE" + "y" * 300], Mark(1, 301, 4))
     assert long.split("\n")[1].index("^") == long.split("\n")[0].index("HERE")
-    tab = excerpt(["\tregoin: x"], Mark(1, 2, 6))
+    tab = render_excerpt(["\tregoin: x"], Mark(1, 2, 6))
     assert tab.split("\n")[1].count("^") == 6
 
 

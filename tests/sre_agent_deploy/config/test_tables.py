@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.config.instance_types import smallest_that_suffices, table
+from sre_agent_deploy.config.instance_types import find_smallest_sufficient, load_table
 from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 
 
@@ -60,13 +60,13 @@ def test_names_that_no_region_can_have() -> None:
 def test_instance_types_are_those_that_moto_ships() -> None:
     """Size and architecture are AWS's own description; `make generate` renews the table."""
     theirs = json.loads(gzip.decompress(files("moto").joinpath("ec2/resources/instance_types.json.gz").read_bytes()))
-    ours = {name: (kind.vcpus, kind.memory_mib) for name, kind in table().items()}
+    ours = {name: (kind.vcpus, kind.memory_mib) for name, kind in load_table().items()}
     assert ours == {name: (kind["VCpuInfo"]["DefaultVCpus"], kind["MemoryInfo"]["SizeInMiB"]) for name, kind in theirs.items()}
-    assert table()["m7g.xlarge"].architecture == "arm64"
+    assert load_table()["m7g.xlarge"].architecture == "arm64"
 
 
 def test_the_smallest_type_that_is_large_enough() -> None:
     """It has at least 4 vCPU and 16 GiB, and is of the same family where that has one."""
-    assert smallest_that_suffices("t3") == "t3.xlarge"
-    assert smallest_that_suffices("c7g") == "c7g.2xlarge"
-    assert smallest_that_suffices("nothing") == "t3.xlarge"
+    assert find_smallest_sufficient("t3") == "t3.xlarge"
+    assert find_smallest_sufficient("c7g") == "c7g.2xlarge"
+    assert find_smallest_sufficient("nothing") == "t3.xlarge"

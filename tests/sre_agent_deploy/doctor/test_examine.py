@@ -11,7 +11,7 @@ import pytest
 from sre_agent_deploy.config.environment import Reference
 from sre_agent_deploy.doctor.credentials import CREDENTIAL_VARIABLES
 from sre_agent_deploy.doctor.examine import examine
-from sre_agent_deploy.doctor.model import ConfigSeen, Finding, Identity, Seen
+from sre_agent_deploy.doctor.model import ConfigObservation, Finding, Identity, Observations
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_core.problem import Problem
 from sre_core.state_folder import find_problem
@@ -19,24 +19,26 @@ from sre_core.state_folder import find_problem
 ROOT = Path(__file__).parents[3] / "src"
 
 NOBODY = Problem(code="AWS-CREDENTIALS", what="There are no valid AWS credentials.", why="None.", do=("Sign in.",))
-PRODUCTION = Seen(mode="production", python=(3, 12, 1), system="linux", environ={}, state_folder="/s", identity=Identity("123456789012"))
+PRODUCTION = Observations(
+    mode="production", python=(3, 12, 1), system="linux", environ={}, state_folder="/s", identity=Identity("123456789012")
+)
 LOCAL = replace(PRODUCTION, mode="local", identity=Identity(), libraries={"moto": "5.2.5"})
 
 
-def said(seen: Seen, name: str) -> Finding:
+def said(seen: Observations, name: str) -> Finding:
     (finding,) = [finding for finding in examine(seen) if finding.name == name]
     return finding
 
 
-def codes(seen: Seen) -> set[str]:
-    return {finding.problem.code for finding in examine(seen) if finding.stands_in_the_way and finding.problem}
+def codes(seen: Observations) -> set[str]:
+    return {finding.problem.code for finding in examine(seen) if finding.is_blocking and finding.problem}
 
 
 @pytest.mark.parametrize("seen", [PRODUCTION, LOCAL])
-def test_a_machine_that_has_everything(seen: Seen) -> None:
+def test_a_machine_that_has_everything(seen: Observations) -> None:
     """Nothing stands in the way; what may be absent says how to get it."""
     findings = examine(seen)
-    assert not [finding for finding in findings if finding.stands_in_the_way]
+    assert not [finding for finding in findings if finding.is_blocking]
     assert all(finding.how for finding in findings if finding.status == "unset")
 
 
@@ -50,7 +52,7 @@ def test_a_machine_that_has_everything(seen: Seen) -> None:
         (replace(PRODUCTION, environ={"AWS_SECRET_ACCESS_KEY": "s"}), "DOCTOR-KEYS-INCOMPLETE"),
         (replace(PRODUCTION, environ={"AWS_ACCESS_KEY_ID": "ASIA1", "AWS_SECRET_ACCESS_KEY": "s"}), "DOCTOR-KEYS-INCOMPLETE"),
         (replace(PRODUCTION, environ={"AWS_PROFILE": "opps"}, profiles=frozenset({"ops"})), "DOCTOR-PROFILE-UNKNOWN"),
-        (replace(PRODUCTION, config=ConfigSeen("c", True, account_id="210987654321")), "DOCTOR-OTHER-ACCOUNT"),
+        (replace(PRODUCTION, config=ConfigObservation("c", True, account_id="210987654321")), "DOCTOR-OTHER-ACCOUNT"),
         (replace(PRODUCTION, identity=Identity(problem=NOBODY)), "AWS-CREDENTIALS"),
         (replace(PRODUCTION, environ={"AWS_REGION": "us-east-1a"}), "DOCTOR-VARIABLE-INVALID"),
         (replace(PRODUCTION, environ={"AWS_ACCOUNT_ID": "1234"}), "DOCTOR-VARIABLE-INVALID"),
@@ -58,12 +60,12 @@ def test_a_machine_that_has_everything(seen: Seen) -> None:
         (replace(PRODUCTION, environ={"SRE_LOG": "debgu"}), "DOCTOR-VARIABLE-INVALID"),
         (replace(PRODUCTION, environ={"SSL_CERT_FILE": "/x"}, unreadable={"/x": "It is not there."}), "DOCTOR-VARIABLE-FILE"),
         (replace(PRODUCTION, environ={"SRE_AGENT__AWS__REGOIN": "x"}), "DOCTOR-OVERRIDE-UNKNOWN"),
-        (replace(PRODUCTION, config=ConfigSeen("c", True, references=(Reference("NAME", "name"),))), "DOCTOR-VARIABLE-MISSING"),
-        (replace(PRODUCTION, config=ConfigSeen("c", True, problems=(NOBODY,))), "DOCTOR-CONFIG-FAULTS"),
+        (replace(PRODUCTION, config=ConfigObservation("c", True, references=(Reference("NAME", "name"),))), "DOCTOR-VARIABLE-MISSING"),
+        (replace(PRODUCTION, config=ConfigObservation("c", True, problems=(NOBODY,))), "DOCTOR-CONFIG-FAULTS"),
         (replace(PRODUCTION, state_folder_problem=find_problem(Path("/proc/state"))), "STATE-FOLDER-UNUSABLE"),
     ],
 )
-def test_what_stands_in_the_way(seen: Seen, code: str) -> None:
+def test_what_stands_in_the_way(seen: Observations, code: str) -> None:
     """Each thing that is missing or wrong is told once, as a problem with a next step, and nothing else is."""
     assert codes(seen) == {code}
 
@@ -96,7 +98,9 @@ def test_local_mode_needs_no_account() -> None:
 def test_variables_that_the_configuration_names() -> None:
     """A default makes a variable optional; a secret's value is never shown; an override of a setting is named."""
     references = (Reference("A", "name", has_default=True), Reference("B", "credentials.client_secret", is_secret=True))
-    seen = replace(PRODUCTION, environ={"B": "hush", "SRE_AGENT__TAGS__team": "x"}, config=ConfigSeen("c", True, references=references))
+    seen = replace(
+        PRODUCTION, environ={"B": "hush", "SRE_AGENT__TAGS__team": "x"}, config=ConfigObservation("c", True, references=references)
+    )
     assert (said(seen, "A").status, said(seen, "B").found, said(seen, "SRE_AGENT__TAGS__team").status) == ("unset", "set", "ok")
     missing = said(replace(seen, environ={}), "B").problem
     assert missing

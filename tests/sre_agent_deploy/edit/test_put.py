@@ -6,8 +6,8 @@ import difflib
 
 import pytest
 
-from sre_agent_deploy.edit.put import put, renamed
-from sre_agent_deploy.edit.values import path_of, value_of
+from sre_agent_deploy.edit.put import put, rename_key
+from sre_agent_deploy.edit.values import parse_path, parse_value
 from sre_core.problem import Problem
 
 TEXT = """\
@@ -72,7 +72,7 @@ def lines_of_change(before: str, after: str) -> tuple[list[str], list[str]]:
 )
 def test_one_value_changes(key: str, value: str, removed: list[str], added: list[str]) -> None:
     """Only its own lines differ; quotes, alignment and every comment stay."""
-    edited = put(TEXT, path_of(key), value_of(value))
+    edited = put(TEXT, parse_path(key), parse_value(value))
     assert isinstance(edited, str), edited
     assert lines_of_change(TEXT, edited) == (removed, added)
 
@@ -93,7 +93,7 @@ def test_line_ends_stay() -> None:
 )
 def test_json_stays_json(key: str, value: str, expected: str) -> None:
     """In JSON everything is quoted, and new entries stand like those before them."""
-    assert put('{\n\t"aws": {\n\t\t"region": "a"\n\t}\n}\n', path_of(key), value_of(value)) == expected
+    assert put('{\n\t"aws": {\n\t\t"region": "a"\n\t}\n}\n', parse_path(key), parse_value(value)) == expected
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment", "{}", "aws:\n", "aws: {}\n", "---\naws:\n  region: a\n"])
@@ -114,5 +114,5 @@ def test_what_cannot_be_edited_is_refused(text: str) -> None:
 
 def test_a_key_gets_another_name() -> None:
     """Its value and its comment stay where they are."""
-    assert renamed(TEXT, ("aws", "region"), "home") == TEXT.replace("region:", "home:")
-    assert renamed(TEXT, ("aws", "absent"), "home") == TEXT
+    assert rename_key(TEXT, ("aws", "region"), "home") == TEXT.replace("region:", "home:")
+    assert rename_key(TEXT, ("aws", "absent"), "home") == TEXT

@@ -9,21 +9,21 @@ from click.testing import CliRunner
 
 from sre_agent_deploy.cli.render import show_problems
 from sre_agent_deploy.cli.root import root
-from sre_agent_deploy.explain import Page, codes, page
+from sre_agent_deploy.explain import Page, find_page, list_codes
 from sre_core.problem import Problem, Refused
 
 
 @pytest.mark.parametrize("spelled", ["S3-NAME-TAKEN", "s3-name-taken", " S3-NAME-TAKEN: "])
 def test_a_code_in_any_spelling(spelled: str) -> None:
     """A code is found as it was copied."""
-    found = page(spelled)
+    found = find_page(spelled)
     assert isinstance(found, Page)
     assert found.text.startswith("# S3-NAME-TAKEN\n")
 
 
 def test_a_misspelled_code() -> None:
     """The nearest code is named, with the command that explains it."""
-    found = page("S3-NAME-TAKN")
+    found = find_page("S3-NAME-TAKN")
     assert isinstance(found, Problem)
     assert "`sre-agent-deploy explain S3-NAME-TAKEN`" in found.do[0]
 
@@ -31,13 +31,13 @@ def test_a_misspelled_code() -> None:
 @pytest.mark.parametrize("spelled", ["../README", "/etc/passwd", ""])
 def test_a_code_is_no_path(spelled: str) -> None:
     """Only pages can be read."""
-    assert isinstance(page(spelled), Problem)
+    assert isinstance(find_page(spelled), Problem)
 
 
 def test_every_page_says_what_its_code_means() -> None:
     """The list has a sentence for each code."""
-    pages = [found for code in codes() if isinstance(found := page(code), Page)]
-    assert len(pages) == len(codes()) > 150
+    pages = [found for code in list_codes() if isinstance(found := find_page(code), Page)]
+    assert len(pages) == len(list_codes()) > 150
     assert all(found.summary.endswith((".", ":")) for found in pages)
 
 
@@ -47,7 +47,7 @@ def test_the_command_shows_a_page_and_the_list() -> None:
     assert shown.exit_code == 0
     assert "certbot renew" in shown.output
     listed = json.loads(CliRunner().invoke(root, ["explain", "--list", "--json"]).output)
-    assert tuple(listed) == codes()
+    assert tuple(listed) == list_codes()
 
 
 def test_the_command_refuses_what_it_does_not_know() -> None:

@@ -11,8 +11,8 @@ import pytest
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.interactive.account import NOTHING
-from sre_agent_deploy.interactive.discover import Discovery, usual_region
+from sre_agent_deploy.interactive.discover import Discovery, find_default_region
+from sre_agent_deploy.interactive.proposals import NOTHING
 
 from .conftest import Sits
 
@@ -69,7 +69,7 @@ def test_an_account_that_does_not_answer(silent_endpoint: str, monkeypatch: pyte
     """Nobody waits for it: the questions go on without proposals."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-    assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": silent_endpoint}).found() == NOTHING
+    assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": silent_endpoint}).wait() == NOTHING
 
 
 def test_the_usual_region(tmp_path: Path) -> None:
@@ -77,16 +77,16 @@ def test_the_usual_region(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text("[default]\nregion = eu-west-1\n[profile ops]\nregion = eu-north-1\n")
     environ = {"AWS_CONFIG_FILE": str(file)}
-    assert usual_region({**environ, "AWS_DEFAULT_REGION": "us-west-2"}) == "us-west-2"
-    assert usual_region(environ) == "eu-west-1"
-    assert usual_region({**environ, "AWS_PROFILE": "ops"}) == "eu-north-1"
-    assert usual_region({**environ, "AWS_PROFILE": "other"}) == ""
+    assert find_default_region({**environ, "AWS_DEFAULT_REGION": "us-west-2"}) == "us-west-2"
+    assert find_default_region(environ) == "eu-west-1"
+    assert find_default_region({**environ, "AWS_PROFILE": "ops"}) == "eu-north-1"
+    assert find_default_region({**environ, "AWS_PROFILE": "other"}) == ""
     file.write_text("region = eu-west-1\n[")
-    assert usual_region(environ) == ""
+    assert find_default_region(environ) == ""
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("url", ["127.0.0.1:4566", "http://127.0.0.1:4566"])
 def test_an_endpoint_that_is_none(url: str) -> None:
     """Nothing is found and nothing said: the question about the endpoint is where that is told. No secret goes there."""
-    assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": url}).found() == NOTHING
+    assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": url}).wait() == NOTHING

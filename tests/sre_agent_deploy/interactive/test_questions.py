@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from sre_agent_deploy.config.document import Mapping, Plain, plain
+from sre_agent_deploy.config.document import Mapping, Plain, to_plain
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.parse import parse
-from sre_agent_deploy.config.template import template
-from sre_agent_deploy.interactive.account import NOTHING, Account, Choice, Subnet, Vpc, Zone, choices, proposal
-from sre_agent_deploy.interactive.judge import fill, judged, meant, unreadable
-from sre_agent_deploy.interactive.question import Question, questions
-from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, script, settings
+from sre_agent_deploy.config.template import render_template
+from sre_agent_deploy.interactive.judge import fill_template, find_unwritable, judge_answers, parse_answer
+from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Choice, Subnet, Vpc, Zone, list_choices, propose
+from sre_agent_deploy.interactive.question import Question, list_questions
+from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, select_questions, select_settings
 
-BY_KEY = {question.key: question for question in questions()}
+BY_KEY = {question.key: question for question in list_questions()}
 
 
 def keys(answers: dict[str, str]) -> list[str]:
-    return [question.key for question in script(answers, {})]
+    return [question.key for question in select_questions(answers, {})]
 
 
 def test_every_setting_can_be_asked_for() -> None:
@@ -49,7 +49,7 @@ def test_a_question_without_meaning_is_left_out() -> None:
     answers = {"aws.vpc_id": "vpc-0a1b2c3d", "aws.subnet_id": "subnet-0a1b2c3d"}
     assert "aws.subnet_id" in keys(answers)
     without = {**answers, "aws.vpc_id": ""}
-    assert "aws.subnet_id" not in {question.key for question in settings(script(without, {}), without)}
+    assert "aws.subnet_id" not in {question.key for question in select_settings(select_questions(without, {}), without)}
 
 
 def test_what_the_rules_demand_is_asked() -> None:
@@ -60,7 +60,7 @@ def test_what_the_rules_demand_is_asked() -> None:
     assert "credentials.client_secret" in keys(opened)
 
 
-ACCOUNT = Account(
+ACCOUNT = AccountContents(
     account_id="123456789012",
     vpcs=(Vpc("vpc-1", "10.0.0.0/16", is_default=False),),
     subnets=(
@@ -91,29 +91,29 @@ ACCOUNT = Account(
 )
 def test_proposals(key: str, answers: dict[str, str], expected: str) -> None:
     """An earlier answer, then the account, then the template: the first that has something is what Enter gives."""
-    assert proposal(BY_KEY[key], answers, ACCOUNT, {}) == expected
+    assert propose(BY_KEY[key], answers, ACCOUNT, {}) == expected
 
 
 def test_the_environment_proposes() -> None:
     """What the template takes from a variable is proposed from it; an example is never proposed."""
     domain = BY_KEY["deployment.domain_name"]
-    assert proposal(domain, {}, NOTHING, {}) == ""
-    assert proposal(domain, {}, ACCOUNT, {"SRE_DOMAIN_NAME": "sre.example.net"}) == "sre.example.net"
+    assert propose(domain, {}, NOTHING, {}) == ""
+    assert propose(domain, {}, ACCOUNT, {"SRE_DOMAIN_NAME": "sre.example.net"}) == "sre.example.net"
 
 
 def test_choices() -> None:
     """Lists come from the setting itself or from the account; a subnet without public addresses is none."""
-    assert choices(BY_KEY["tls.source"], {}, NOTHING)[0] == Choice("local_ca")
-    assert [choice.value for choice in choices(BY_KEY["aws.subnet_id"], {"aws.vpc_id": "vpc-1"}, ACCOUNT)] == ["subnet-2"]
-    assert choices(BY_KEY["deployment.key_name"], {}, ACCOUNT) == (Choice("ops"),)
-    assert not choices(BY_KEY["name"], {}, ACCOUNT)
+    assert list_choices(BY_KEY["tls.source"], {}, NOTHING)[0] == Choice("local_ca")
+    assert [choice.value for choice in list_choices(BY_KEY["aws.subnet_id"], {"aws.vpc_id": "vpc-1"}, ACCOUNT)] == ["subnet-2"]
+    assert list_choices(BY_KEY["deployment.key_name"], {}, ACCOUNT) == (Choice("ops"),)
+    assert not list_choices(BY_KEY["name"], {}, ACCOUNT)
 
 
 def put(question: Question, answer: str) -> tuple[str, Plain | None]:
-    text = fill(template("production"), {question.path: meant(question, answer)})
+    text = fill_template(render_template("production"), {question.path: parse_answer(question, answer)})
     tree = parse(text)
     assert isinstance(tree, Mapping)
-    value: Plain | None = plain(tree)
+    value: Plain | None = to_plain(tree)
     for step in question.path:
         value = value.get(str(step)) if isinstance(value, dict) else None
     return text, value
@@ -124,7 +124,7 @@ def test_any_answer_is_written_as_it_was_typed(answer: str) -> None:
     """Whatever a person types, the file says exactly that, and every comment stays."""
     text, value = put(BY_KEY["gateway.description"], answer)
     assert value == answer
-    assert text.count("\n") == template("production").count("\n")
+    assert text.count("\n") == render_template("production").count("\n")
 
 
 @pytest.mark.parametrize(
@@ -148,17 +148,20 @@ def test_an_answer_that_is_no_choice(key: str) -> None:
     """Where a setting has fixed choices, the mode included, anything else is refused."""
     question = BY_KEY[key]
     for answer in ("abc", "-1", "local production"):
-        assert [fault.code for fault in judged("production", {question: answer}, {}).at(question)] in (["CONFIG-CHOICE"], ["CONFIG-TYPE"])
+        assert [fault.code for fault in judge_answers("production", {question: answer}, {}).at(question)] in (
+            ["CONFIG-CHOICE"],
+            ["CONFIG-TYPE"],
+        )
 
 
 @profile(max_examples=60)
-@given(st.sampled_from(questions()), st.text(max_size=40))
+@given(st.sampled_from(list_questions()), st.text(max_size=40))
 def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
     """What is not refused as unwritable makes a file that can be read and judged, and only that setting is touched."""
-    if unreadable(question, answer):
+    if find_unwritable(question, answer):
         return
-    judgement = judged("production", {question: answer}, {})
-    before, after = template("production").split("\n"), judgement.text.split("\n")
+    judgement = judge_answers("production", {question: answer}, {})
+    before, after = render_template("production").split("\n"), judgement.text.split("\n")
     assert sum(old != new for old, new in zip(before, after, strict=True)) <= 1
 
 
@@ -168,6 +171,6 @@ def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
 )
 def test_answers_that_can_not_be_written(key: str, answer: str, code: str) -> None:
     """Keys that type no character, and tags without a value, are told at once."""
-    refused = unreadable(BY_KEY[key], answer)
+    refused = find_unwritable(BY_KEY[key], answer)
     assert refused
     assert refused.code == code

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.config.fault import Fault, FieldPath, dotted
+from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Syntax:
         yield Fault(
             code=self.code,
             path=path,
-            what=f"{dotted(path)} can't have this value.",
+            what=f"{format_path(path)} can't have this value.",
             why=f"It must be {self.says}.",
             do=(f"Write it like this: {self.example}", *((f"Find yours in the AWS Console: {self.found}.",) if self.found else ())),
             correction=self.example,

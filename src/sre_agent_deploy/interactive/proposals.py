@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.config.template import LOCAL, PRODUCTION
 from sre_agent_deploy.interactive.question import Answers, Question
-from sre_agent_deploy.interactive.script import mode_of
+from sre_agent_deploy.interactive.script import find_mode
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Zone:
 
 
 @dataclass(frozen=True)
-class Account:
+class AccountContents:
     """What was found in time; empty without credentials."""
 
     account_id: str = ""
@@ -55,10 +55,10 @@ class Account:
         return max(above, key=lambda zone: len(zone.domain)).id if above else ""
 
 
-NOTHING = Account()
+NOTHING = AccountContents()
 
 
-def choices(question: Question, answers: Answers, account: Account) -> tuple[Choice, ...]:
+def list_choices(question: Question, answers: Answers, account: AccountContents) -> tuple[Choice, ...]:
     """What can be chosen by number: the values that the setting allows, or those that the account has."""
     if question.choices:
         return tuple(map(Choice, question.choices))
@@ -75,14 +75,14 @@ def choices(question: Question, answers: Answers, account: Account) -> tuple[Cho
     return ()
 
 
-def proposal(question: Question, answers: Answers, account: Account, known: Mapping[str, str]) -> str:
+def propose(question: Question, answers: Answers, account: AccountContents, known: Mapping[str, str]) -> str:
     """The answer that Enter gives: the earlier one, what was found, what the environment or the template says, the default."""
     if question.key in answers:
         return answers[question.key]
-    return _found(question.key, answers, account, known) or _written(question, answers, known)
+    return _propose_from_account(question.key, answers, account, known) or _propose_from_template(question, answers, known)
 
 
-def _found(key: str, answers: Answers, account: Account, known: Mapping[str, str]) -> str:
+def _propose_from_account(key: str, answers: Answers, account: AccountContents, known: Mapping[str, str]) -> str:
     match key:
         case "aws.account_id":
             return account.account_id
@@ -99,9 +99,9 @@ def _found(key: str, answers: Answers, account: Account, known: Mapping[str, str
     return ""
 
 
-def _written(question: Question, answers: Answers, known: Mapping[str, str]) -> str:
+def _propose_from_template(question: Question, answers: Answers, known: Mapping[str, str]) -> str:
     """What the template has: a value, or the variable that people set for it (its example is nobody's value)."""
-    text = (LOCAL if mode_of(answers) == "local" else PRODUCTION).get(question.key, question.usual)
+    text = (LOCAL if find_mode(answers) == "local" else PRODUCTION).get(question.key, question.usual)
     if not text.startswith("${"):
         return text
     return known.get(text.strip("${}").partition(":-")[0], "") or question.usual

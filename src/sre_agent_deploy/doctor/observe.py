@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.fault import Mode
-from sre_agent_deploy.doctor.configuration import read
-from sre_agent_deploy.doctor.model import Identity, Seen
+from sre_agent_deploy.doctor.configuration import read_configuration
+from sre_agent_deploy.doctor.model import Identity, Observations
 from sre_agent_deploy.doctor.programs import PROGRAMS
 from sre_agent_deploy.doctor.variables import VARIABLES
-from sre_agent_deploy.interactive.discover import ONCE, aws_of
+from sre_agent_deploy.interactive.discover import ONCE, build_aws
 from sre_core.problem import Problem
 from sre_core.state_folder import find_problem, state_folder_path
 
@@ -26,30 +26,30 @@ LONGEST_WAIT = 6.0
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^\]]*)\])?[^;]*;\s*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
 
 
-def look(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Seen:
+def observe(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Observations:
     """Everything the doctor judges by. In local mode no AWS is asked."""
-    reading = read(config_file, mode, environ)
+    reading = read_configuration(config_file, mode, environ)
     known = {**reading.dotenv, **environ}
     folder = state_folder_path(environ)
-    return Seen(
+    return Observations(
         mode=reading.mode,
         python=sys.version_info[:3],
         system=sys.platform,
         environ=known,
         from_dotenv=frozenset(reading.dotenv.keys() - environ.keys()),
         programs={program.name: path for program in PROGRAMS if (path := shutil.which(program.name))},
-        aws_cli=_version_of_aws_cli() if reading.mode == "production" else "",
-        libraries=dict(_libraries("local")),
-        profiles=frozenset(_profiles(environ)),
-        unreadable=dict(_unreadable(known)),
+        aws_cli=_read_aws_cli_version() if reading.mode == "production" else "",
+        libraries=dict(_list_libraries("local")),
+        profiles=frozenset(_list_profiles(environ)),
+        unreadable=dict(_find_unreadable_files(known)),
         state_folder=str(folder),
         state_folder_problem=find_problem(folder),
         config=reading.config,
-        identity=_identity(reading.region, environ) if reading.mode == "production" else Identity(),
+        identity=_identify(reading.region, environ) if reading.mode == "production" else Identity(),
     )
 
 
-def _version_of_aws_cli() -> str:
+def _read_aws_cli_version() -> str:
     path = shutil.which("aws")
     if not path:
         return ""
@@ -61,7 +61,7 @@ def _version_of_aws_cli() -> str:
     return (ended.stdout or ended.stderr).strip()
 
 
-def _libraries(extra: str) -> Iterator[tuple[str, str]]:
+def _list_libraries(extra: str) -> Iterator[tuple[str, str]]:
     """What an extra of this distribution asks for, and the version of each that is installed."""
     for requirement in metadata.requires("sre-agent") or ():
         wanted = _REQUIREMENT.match(requirement)
@@ -69,19 +69,19 @@ def _libraries(extra: str) -> Iterator[tuple[str, str]]:
             continue
         if wanted["name"] == "sre-agent":
             for inner in (wanted["extras"] or "").split(","):
-                yield from _libraries(inner.strip())
+                yield from _list_libraries(inner.strip())
         else:
-            yield wanted["name"], _installed(wanted["name"])
+            yield wanted["name"], _find_version(wanted["name"])
 
 
-def _installed(name: str) -> str:
+def _find_version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
 
 
-def _profiles(environ: Mapping[str, str]) -> Iterator[str]:
+def _list_profiles(environ: Mapping[str, str]) -> Iterator[str]:
     """The names of all profiles; what is in them is not looked at."""
     for variable, usual in (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")):
         written = configparser.ConfigParser(interpolation=None, strict=False)
@@ -92,14 +92,14 @@ def _profiles(environ: Mapping[str, str]) -> Iterator[str]:
         yield from (section.removeprefix("profile ").strip() for section in written.sections())
 
 
-def _unreadable(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _find_unreadable_files(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for variable in VARIABLES:
         path = environ.get(variable.name, "") if variable.names_file else ""
-        if path and (why := _why_not(Path(path))):
+        if path and (why := _find_obstacle(Path(path))):
             yield path, why
 
 
-def _why_not(path: Path) -> str:
+def _find_obstacle(path: Path) -> str:
     try:
         with path.open("rb") as file:
             head = file.read(1 << 20)
@@ -108,9 +108,9 @@ def _why_not(path: Path) -> str:
     return "" if b"-----BEGIN " in head else "It is no PEM file: there is no -----BEGIN in it."
 
 
-def _identity(region: str, environ: Mapping[str, str]) -> Identity:
+def _identify(region: str, environ: Mapping[str, str]) -> Identity:
     """Whom AWS takes us for; waited for only as long as a person would."""
-    aws = aws_of(region, environ)
+    aws = build_aws(region, environ)
     answers: list[str | Problem | Lost] = []
     asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, progress=ONCE)), daemon=True)
     asking.start()

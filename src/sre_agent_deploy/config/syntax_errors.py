@@ -19,7 +19,7 @@ class Explanation:
     at_start: bool = False
 
 
-EXPLANATIONS = (
+YAML_EXPLANATIONS = (
     Explanation(r"character '\\t'", "YAML is indented with spaces; here is a tab.", ("Replace the tab by spaces.",)),
     Explanation(
         r"unexpected end of stream \(while scanning a quoted",
@@ -91,14 +91,14 @@ EXPLANATIONS = (
     ),
     Explanation(r"too deeply", "It is nested more deeply than any configuration.", ("Remove the inner levels.",)),
 )
-UNEXPLAINED = Explanation("", "YAML's rules are broken here.", ("Compare this line with the template.",))
+UNEXPLAINED_YAML = Explanation("", "YAML's rules are broken here.", ("Compare this line with the template.",))
 
 
-def explain(malformed: Malformed, text: str) -> Fault:
+def explain_yaml_error(malformed: Malformed, text: str) -> Fault:
     """The fault of a text that is no YAML."""
     if "mapping values are not allowed" in malformed.says:
         return _misplaced_colon(malformed, text)
-    found = next((known for known in EXPLANATIONS if re.search(known.pattern, malformed.says)), UNEXPLAINED)
+    found = next((known for known in YAML_EXPLANATIONS if re.search(known.pattern, malformed.says)), UNEXPLAINED_YAML)
     mark = malformed.opened if found.at_start else malformed.mark
     return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=found.why, do=found.do, mark=mark)
 
@@ -126,7 +126,7 @@ def _misplaced_colon(malformed: Malformed, text: str) -> Fault:
     return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=why, do=do, mark=mark)
 
 
-OF_JSON = {
+JSON_EXPLANATIONS = {
     "Expecting property name enclosed in double quotes": (
         "A key in double quotes is expected here; JSON has no comma after the last entry, no single quotes and no comments.",
         'Write "key": value, and remove a comma before }',
@@ -150,14 +150,14 @@ OF_JSON = {
 UNEXPLAINED_JSON = ("JSON's rules are broken here.", "Compare this line with the template, or use YAML.")
 
 
-def json_fault(text: str) -> Fault | None:
+def find_json_fault(text: str) -> Fault | None:
     """The fault of a text that is no JSON, or None."""
     import json
 
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        why, do = OF_JSON.get(error.msg.rstrip(": "), UNEXPLAINED_JSON)
+        why, do = JSON_EXPLANATIONS.get(error.msg.rstrip(": "), UNEXPLAINED_JSON)
         mark = Mark(error.lineno, error.colno)
         return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid JSON.", why=why, do=(do,), mark=mark)
     except (RecursionError, ValueError):  # ValueError: a number of more digits than Python reads
