@@ -90,7 +90,7 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TMPDIR", folder)
         yield
-    _, left = psutil.wait_procs(_told_of(folder, str(tmp_path_factory.getbasetemp())), timeout=15)
+    _, left = psutil.wait_procs(_told_of(folder, str(tmp_path_factory.getbasetemp())), timeout=120)
     shutil.rmtree(folder)
     assert not left, "these outlive the tests that started them"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 
 from sre_agent import supervisor, transport
-from sre_agent.gateway import open_tools
+from sre_agent.gateway import CALL_SECONDS, open_tools
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import Reasoner
 from sre_agent.report import Report
@@ -16,15 +16,24 @@ from sre_agent.tokens import BearerAuth, Client, TokenSource
 class Assistant:
     """Holds what questions share: the reasoner, and the connections to gateway and issuer. Nothing of one question stays for the next."""
 
-    def __init__(self, gateway_url: str, gateway_http: httpx2.AsyncClient, issuer_http: httpx2.AsyncClient, *, reasoner: Reasoner) -> None:
+    def __init__(
+        self,
+        gateway_url: str,
+        gateway_http: httpx2.AsyncClient,
+        issuer_http: httpx2.AsyncClient,
+        *,
+        reasoner: Reasoner,
+        call_seconds: float = CALL_SECONDS,
+    ) -> None:
         self._gateway_url = gateway_url
         self._gateway_http = gateway_http
         self._issuer_http = issuer_http
         self._reasoner = reasoner
+        self._call_seconds = call_seconds
 
     async def investigate(self, prompt: str) -> Report:
         """Answer one question. Raises Refused when no tool can be reached at all."""
-        async with open_tools(self._gateway_url, self._gateway_http) as tools:
+        async with open_tools(self._gateway_url, self._gateway_http, self._call_seconds) as tools:
             return await supervisor.investigate(prompt, tools, self._reasoner)
 
     async def close(self) -> None:

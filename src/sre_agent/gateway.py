@@ -37,9 +37,10 @@ class Tool:
 class GatewayTools:
     """The tools of one open session, found by operation behind whatever target has it."""
 
-    def __init__(self, client: Client, offered: Mapping[str, Tool]) -> None:
+    def __init__(self, client: Client, offered: Mapping[str, Tool], call_seconds: float = CALL_SECONDS) -> None:
         self._client = client
         self._offered = offered
+        self._call_seconds = call_seconds
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
@@ -50,10 +51,10 @@ class GatewayTools:
         known = {name: value for name, value in arguments.items() if name in tool.parameters and value != ""}
         async with self._slots:
             try:
-                async with asyncio.timeout(CALL_SECONDS):
+                async with asyncio.timeout(self._call_seconds):
                     result = await self._client.call_tool(tool.name, known)
             except TimeoutError:
-                return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=f"no answer within {CALL_SECONDS:.0f} s")
+                return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=f"no answer within {self._call_seconds:.0f} s")
             except (MCPError, httpx2.HTTPError, Refused) as error:
                 return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=redact(str(error)) or type(error).__name__)
         return read_result(tool.name, known, result)
@@ -74,11 +75,11 @@ def read_result(tool: str, arguments: Mapping[str, Argument], result: CallToolRe
 
 
 @asynccontextmanager
-async def open_tools(url: str, http: httpx2.AsyncClient) -> AsyncGenerator[GatewayTools]:
+async def open_tools(url: str, http: httpx2.AsyncClient, call_seconds: float = CALL_SECONDS) -> AsyncGenerator[GatewayTools]:
     """One MCP session for one investigation. Raises Refused when the gateway can't be used at all."""
     try:
-        async with Client(streamable_http_client(url, http_client=http), read_timeout_seconds=CALL_SECONDS) as client:
-            yield GatewayTools(client, await _offered(client))
+        async with Client(streamable_http_client(url, http_client=http), read_timeout_seconds=call_seconds) as client:
+            yield GatewayTools(client, await _offered(client), call_seconds)
     except* Refused as refused:
         raise Refused(*_problems(refused)) from refused
     except* (MCPError, httpx2.HTTPError, OSError, TimeoutError) as failed:

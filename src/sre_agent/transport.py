@@ -22,12 +22,14 @@ def load_trust(ca_file: str = "") -> ssl.SSLContext:
     return context
 
 
-def create_client(*, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, proxies: bool = True) -> httpx2.AsyncClient:
+def create_client(
+    *, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, connect_seconds: float = 5.0, proxies: bool = True
+) -> httpx2.AsyncClient:
     """An HTTP client with connections that are kept; `proxies=False` ignores proxy settings of the environment."""
     return httpx2.AsyncClient(
         auth=auth,
         verify=load_trust(ca_file),
-        timeout=httpx2.Timeout(seconds, connect=min(seconds, 5.0)),
+        timeout=httpx2.Timeout(seconds, connect=min(seconds, connect_seconds)),
         limits=httpx2.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30.0),
         trust_env=proxies,
     )

@@ -25,7 +25,7 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
 def imported(module: str, program: str, *arguments: str) -> set[str]:
     """The top-level packages that are loaded after the program ran with these arguments."""
     code = SHOW_HELP.format(module=module, program=program, arguments=list(arguments))
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
@@ -47,5 +47,5 @@ def test_reading_a_configuration_does_not_import_boto3() -> None:
     """Offline validation of a configuration needs neither AWS's library nor a terminal's."""
     code = "import sys, pathlib; from sre_agent_deploy.config.load import load; load(pathlib.Path('x'), environ={}, mode=None)"
     code += "; print(*sys.modules.keys() & {'boto3', 'botocore', 'rich', 'click', 'cryptography'})"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout.strip()) == (0, ""), ended.stderr

@@ -77,7 +77,7 @@ def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
         finally:
             assert process.stdin
             process.stdin.close()
-            process.wait(timeout=60)
+            process.wait(timeout=120)
 
 
 def _serve(registry_file: Path) -> None:

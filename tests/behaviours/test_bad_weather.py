@@ -44,7 +44,7 @@ def test_a_deployment_in_bad_weather(tmp_path: Path, tried: Callable[[str, int],
 
 def _shown(here: Lane, wanted: dict[str, int]) -> dict[str, int]:
     """How many there are of these kinds, once AWS's reads have caught up."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         counted = here.counted()
         shown = {kind: counted[kind] for kind in wanted}

@@ -115,7 +115,7 @@ def _asked(desk: Desk, url: str) -> tuple[int, bytes]:
     headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"} if posted else {}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
-        with opener.open(urllib.request.Request(url, data=body, headers=headers), timeout=20) as answer:
+        with opener.open(urllib.request.Request(url, data=body, headers=headers), timeout=120) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

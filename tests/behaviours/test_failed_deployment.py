@@ -36,7 +36,7 @@ def test_a_rollback_that_is_stopped(desk: Desk) -> None:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert (process.returncode, "RUN-INTERRUPTED" in said, "Traceback" in said) == (130, True, False), said
     assert "interrupted" in desk.deploy("history").out
     cleaned = desk.deploy("cleanup", "--yes")

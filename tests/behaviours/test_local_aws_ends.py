@@ -44,7 +44,7 @@ def test_ctrl_c_while_it_starts(desk: Desk) -> None:
     process = desk.started("sre_agent_deploy", "deploy")
     once((desk.state_dir / "embedded-aws.lock").exists, process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert (process.returncode, "Traceback" in said) == (130, False), said
     assert not runs(desk)
 

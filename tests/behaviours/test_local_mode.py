@@ -48,7 +48,7 @@ def test_no_connection_leaves_the_machine(desk: Desk) -> None:
             if "cleanup" in line:
                 break
         desk.close()
-        traced.communicate(timeout=60)
+        traced.communicate(timeout=120)
     assert any("is verified" in line for line in said), said
     addresses = set(re.findall(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"', log.read_text(errors="replace")))
     reached = {four or six for four, six in addresses}

@@ -76,7 +76,7 @@ def services(layout: Layout) -> Iterator[None]:
         layout.socket(name).parent.mkdir(parents=True)
         command = [sys.executable, "-I", str(TINY), name, "--socket", str(layout.socket(name))]
         running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not all(layout.socket(name).exists() for name in ("assistant", "logs")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -128,7 +128,7 @@ def nginx(described: FrontDoor, layout: Layout) -> Iterator[None]:
 
 
 async def listening(port: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -148,7 +148,7 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def fetched(url: str, ca_file: Path) -> bytes:
-    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=str(ca_file)), timeout=10) as answer:
+    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=str(ca_file)), timeout=120) as answer:
         return bytes(answer.read())
 
 

@@ -19,7 +19,7 @@ def aws_cli(embedded: EmbeddedAws, home: Path, script: str) -> str:
     hostile = {"AWS_PROFILE": "production", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "AWS_SESSION_TOKEN": "stale"}
     environment = {"PATH": f"{CLI.parent}:{os.environ['PATH']}", "HOME": str(home), "PYTHONPATH": str(source), **hostile}
     whole = f'set -eu\neval "$({sys.executable} -m embedded_aws env --state-dir {embedded.state_dir})"\n{script}'
-    done = subprocess.run(["bash", "-c", whole], capture_output=True, text=True, env=environment, timeout=60, check=False)
+    done = subprocess.run(["bash", "-c", whole], capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

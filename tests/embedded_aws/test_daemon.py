@@ -27,7 +27,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 def run(command: str, state_dir: Path, *more: str) -> subprocess.CompletedProcess[str]:
     arguments = [sys.executable, "-m", "embedded_aws", command, "--state-dir", str(state_dir), *more]
-    return subprocess.run(arguments, capture_output=True, text=True, env=ENVIRONMENT, timeout=90, check=False)
+    return subprocess.run(arguments, capture_output=True, text=True, env=ENVIRONMENT, timeout=120, check=False)
 
 
 def started(state_dir: Path) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_two_starts_at_once_find_the_same_one(state_dir: Path) -> None:
     """Whoever is second uses what the first started."""
     arguments = [sys.executable, "-m", "embedded_aws", "start", "--state-dir", str(state_dir)]
     both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) for _ in range(2)]
-    answers = [process.communicate(timeout=90) for process in both]
+    answers = [process.communicate(timeout=120) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], answers
     assert len({json.loads(output)["pid"] for output, _ in answers}) == 1
@@ -119,7 +119,7 @@ def test_after_a_kill_stop_leaves_nothing(state_dir: Path, tmp_path: Path) -> No
     """What a killed AWS left on the disk - instances with their credentials, sockets among the temporary files - ends with `stop`."""
     first = started(state_dir)
     os.kill(first["pid"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first["pid"])] if psutil.pid_exists(first["pid"]) else [], timeout=10)
+    psutil.wait_procs([psutil.Process(first["pid"])] if psutil.pid_exists(first["pid"]) else [], timeout=120)
     instance = state_dir / f"start-{first['start_id']}" / "instances" / "i-1"
     instance.mkdir(parents=True)
     # Entering and never leaving is what being killed comes to.

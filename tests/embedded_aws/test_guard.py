@@ -18,7 +18,7 @@ def answer(aws: EmbeddedAws, method: str, path: str = "/", body: str = "", **hea
     """Send exactly these headers; `Host` is the endpoint's own unless it is given."""
     url = urlsplit(aws.endpoint)
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=aws.ca_file), timeout=10
+        "127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=aws.ca_file), timeout=120
     )
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, {"Host": url.netloc, **named})
@@ -118,7 +118,7 @@ def test_a_pages_body_is_not_even_read(embedded: EmbeddedAws) -> None:
     """The refusal comes before the body does."""
     url = urlsplit(embedded.endpoint)
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file), timeout=10
+        "127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file), timeout=120
     )
     connection.putrequest("POST", "/")
     connection.putheader("Origin", "https://evil.example")
@@ -131,7 +131,7 @@ def test_a_pages_body_is_not_even_read(embedded: EmbeddedAws) -> None:
 def test_plain_http_and_old_tls_get_no_answer(embedded: EmbeddedAws) -> None:
     """TLS 1.2 is the oldest that is spoken, and nothing is spoken in the clear."""
     url = urlsplit(embedded.endpoint)
-    plain = http.client.HTTPConnection("127.0.0.1", url.port or 443, timeout=5)
+    plain = http.client.HTTPConnection("127.0.0.1", url.port or 443, timeout=120)
     with pytest.raises((http.client.HTTPException, OSError)):
         plain.request("GET", "/")
         plain.getresponse()
@@ -140,6 +140,6 @@ def test_plain_http_and_old_tls_get_no_answer(embedded: EmbeddedAws) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # Python too finds these versions too old
         old.minimum_version = ssl.TLSVersion.TLSv1
         old.maximum_version = ssl.TLSVersion.TLSv1_1
-    connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=old, timeout=5)
+    connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=old, timeout=120)
     with pytest.raises(OSError):
         connection.request("GET", "/")

@@ -13,13 +13,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sre_agent import transport
 from sre_core import clock
+
+BUSY = 120.0
+"""Seconds that a call may take here: no test is about its own machine being idle."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class Authority:
         pem = leaf_key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         paths.key.write_bytes(pem)
         return paths
+
+
+def connect(authority: Authority, auth: httpx2.Auth | None = None) -> httpx2.AsyncClient:
+    """The assistant's own client, trusting the test's authority, with time limits that a busy machine keeps."""
+    return transport.create_client(ca_file=str(authority.ca_file), auth=auth, seconds=BUSY, connect_seconds=BUSY)
 
 
 @contextmanager

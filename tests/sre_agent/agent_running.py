@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from agent_https import Authority
+from agent_https import BUSY, Authority, connect
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
 from starlette.applications import Starlette
 
-from sre_agent import runtime, transport
+from sre_agent import runtime
 from sre_agent.assistant import Assistant
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
@@ -17,10 +17,9 @@ from sre_core.secret import Secret
 
 def assistant_app(gateway_url: str, issuer: Issuer, authority: Authority) -> Starlette:
     """What `sre-agent serve` serves, trusting the test's authority."""
-    ca_file = str(authority.ca_file)
-    http = transport.create_client(ca_file=ca_file)
+    http = connect(authority)
     discovery = Discovery(http, issuer.discovery_url)
     client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
-    gateway_http = transport.create_client(ca_file=ca_file, auth=BearerAuth(TokenSource(http, discovery, client)))
+    gateway_http = connect(authority, BearerAuth(TokenSource(http, discovery, client)))
     verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
-    return runtime.build_app(Assistant(gateway_url, gateway_http, http, reasoner=Rules()), verifier)
+    return runtime.build_app(Assistant(gateway_url, gateway_http, http, reasoner=Rules(), call_seconds=BUSY), verifier)

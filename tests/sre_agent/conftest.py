@@ -15,10 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # the parts beside this file, wh
 from agent_asking import Investigate
 from agent_backends import tools_and_backend
 from agent_gateway import Gateway
-from agent_https import Authority
+from agent_https import BUSY, Authority, connect
 from agent_issuer import GATEWAY_CLIENT, SCOPES, Issuer
 
-from sre_agent import transport
 from sre_agent.assistant import Assistant
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import Reasoner
@@ -59,11 +58,11 @@ def investigate(gateway: Gateway, authority: Authority, issuer: Issuer) -> Inves
             return (500, "broken") if tool.partition("___")[0] in broken else await backend(tool, arguments)
 
         async def run() -> Report:
-            http = transport.create_client(ca_file=str(authority.ca_file))
+            http = connect(authority)
             client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), SCOPES[GATEWAY_CLIENT])
             auth = BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client))
-            gateway_http = transport.create_client(ca_file=str(authority.ca_file), auth=auth)
-            assistant = Assistant(gateway.url, gateway_http, http, reasoner=reasoner or Rules())
+            gateway_http = connect(authority, auth)
+            assistant = Assistant(gateway.url, gateway_http, http, reasoner=reasoner or Rules(), call_seconds=BUSY)
             try:
                 return await assistant.investigate(prompt)
             finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from agent_gateway import Gateway
-from agent_https import Authority
+from agent_https import BUSY, Authority, connect
 from agent_issuer import CALLER_CLIENT, GATEWAY_CLIENT, GATEWAY_SCOPE, SCOPES, Issuer
 from mcp.types import Tool
 
@@ -51,11 +51,10 @@ def asked(
     """What `use` gives with an open session to a running gateway."""
 
     async def run(gateway: Gateway) -> Any:
-        trusted = {"ca_file": str(authority.ca_file)}
-        async with transport.create_client(**trusted) as issuer_http:
+        async with connect(authority) as issuer_http:
             wanted = Client(client, Secret(issuer.secrets[client]), SCOPES[client])
             tokens = TokenSource(issuer_http, Discovery(issuer_http, issuer.discovery_url), wanted)
-            async with transport.create_client(**trusted, auth=BearerAuth(tokens)) as http, open_tools(gateway.url, http) as tools:
+            async with connect(authority, BearerAuth(tokens)) as http, open_tools(gateway.url, http, BUSY) as tools:
                 gateway.refuse_next = refuse_next
                 return await use(tools, gateway)
 

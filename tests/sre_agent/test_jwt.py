@@ -9,11 +9,10 @@ import json
 import time
 
 import pytest
-from agent_https import Authority
+from agent_https import Authority, connect
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, Issuer, new_key
 from joserfc.jwk import RSAKey
 
-from sre_agent import transport
 from sre_agent.jwt import Caller, Denial, Keys, Verifier
 from sre_agent.oidc import Discovery
 
@@ -22,7 +21,7 @@ def checked(issuer: Issuer, authority: Authority, *authorizations: str | None) -
     """What one verifier decides about each header, one after the other."""
 
     async def run() -> list[Caller | Denial]:
-        async with transport.create_client(ca_file=str(authority.ca_file)) as http:
+        async with connect(authority) as http:
             discovery = Discovery(http, issuer.discovery_url)
             verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
             return [await verifier.check(header) for header in authorizations]

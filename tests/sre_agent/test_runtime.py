@@ -12,11 +12,9 @@ import httpx2
 import pytest
 from agent_backends import tools_and_backend
 from agent_gateway import Gateway
-from agent_https import Authority, https
+from agent_https import Authority, connect, https
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, Issuer
 from agent_running import assistant_app
-
-from sre_agent import transport
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Running:
 
     def post(self, body: Any, token: str | None = None, **headers: str) -> httpx2.Response:
         async def run() -> httpx2.Response:
-            async with transport.create_client(ca_file=str(self.authority.ca_file), seconds=30) as http:
+            async with connect(self.authority) as http:
                 given = {"authorization": f"Bearer {token}"} if token else {}
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 return await http.post(f"{self.url}/invocations", content=content, headers={**given, **headers})
@@ -37,7 +35,7 @@ class Running:
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
         async def run() -> httpx2.Response:
-            async with transport.create_client(ca_file=str(self.authority.ca_file)) as http:
+            async with connect(self.authority) as http:
                 return await http.get(f"{self.url}{path}", headers=headers)
 
         return asyncio.run(run())

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from agent_https import Authority
+from agent_https import Authority, connect
 from agent_issuer import GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
 
 from sre_agent import transport
@@ -30,7 +30,7 @@ def with_source[T](
     """What `use` gives with a token source of the gateway's client."""
 
     async def run() -> T:
-        async with transport.create_client(ca_file=str(authority.ca_file)) as http:
+        async with connect(authority) as http:
             client = Client(GATEWAY_CLIENT, Secret(secret or issuer.secrets[GATEWAY_CLIENT]), scope)
             return await use(TokenSource(http, Discovery(http, issuer.discovery_url), client))
 
@@ -107,7 +107,7 @@ def test_a_page_that_is_no_discovery_document(issuer: Issuer, authority: Authori
     """JSON without an issuer is named as what it is."""
 
     async def run() -> None:
-        async with transport.create_client(ca_file=str(authority.ca_file)) as http:
+        async with connect(authority) as http:
             await Discovery(http, f"{issuer.url}/pool/.well-known/jwks.json").issuer()
 
     with pytest.raises(Refused) as refused:

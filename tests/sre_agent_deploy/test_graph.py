@@ -32,7 +32,7 @@ def test_a_ref_to_nothing() -> None:
 
 def test_walking_in_parallel() -> None:
     """Independent nodes are visited at the same time, and each after those it needs."""
-    together, order = threading.Barrier(3, timeout=20), list[str]()
+    together, order = threading.Barrier(3, timeout=120), list[str]()
 
     def visit(name: str) -> bool:
         if name != "last":

@@ -46,7 +46,7 @@ def server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
 def shake_hands(port: int, ca_file: Path, name: str) -> None:
     context = ssl.create_default_context(cafile=str(ca_file))
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, context.wrap_socket(plain, server_hostname=name):
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as plain, context.wrap_socket(plain, server_hostname=name):
         pass
 
 

@@ -26,7 +26,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=120)
         self.path = path
 
     def connect(self) -> None:
@@ -91,7 +91,7 @@ def started(folder: Path, *command: str) -> Iterator[Running]:
 def refused(folder: Path, **others: str) -> str:
     """What a service that does not start says."""
     command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(folder / "s.sock")]
-    ended = subprocess.run(command, env=environment(folder, **others), capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=environment(folder, **others), capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     return ended.stderr
@@ -174,6 +174,6 @@ def test_a_start_with_a_pinned_end_that_is_no_time(tmp_path: Path) -> None:
 def test_a_start_on_a_socket_in_no_folder(tmp_path: Path) -> None:
     """It says what is wrong with the path."""
     command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(tmp_path / "absent" / "s.sock")]
-    ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert "SVC-SOCKET-UNUSABLE" in ended.stderr

@@ -26,7 +26,7 @@ def refused(call: Callable[[], Any]) -> tuple[str, int]:
 
 
 def shown_soon(look: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if look():
             return True

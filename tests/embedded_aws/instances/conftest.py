@@ -100,7 +100,7 @@ class MemoryWorld:
 
     async def settled(self, machine: str = "instance-1") -> dict[str, Any]:
         """The first step that failed, else the last one when it is done."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             steps = [self.status(step, machine) for step in ("release", "credentials", "services", "front_door", "ready")]
             for status in steps:
@@ -244,7 +244,7 @@ def eventually() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """Waits until something becomes true, or fails."""
 
     async def wait(true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not true():
             assert time.monotonic() < deadline, "it never became true"
             await asyncio.sleep(0.02)

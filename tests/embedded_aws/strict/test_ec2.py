@@ -172,10 +172,10 @@ def test_an_elastic_ip_listens_where_its_tag_says(ec2: Any) -> None:
     door = (elastic["PublicIp"], int(tags["embedded-aws:port-443"]))
 
     assert tags["mine"] == "kept"
-    socket.create_connection(door, timeout=5).close()
+    socket.create_connection(door, timeout=120).close()
     ec2.release_address(AllocationId=elastic["AllocationId"])
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(door, timeout=5)
+        socket.create_connection(door, timeout=120)
 
 
 def test_an_elastic_ip_in_use_is_not_released(ec2: Any, launch: dict[str, Any]) -> None:

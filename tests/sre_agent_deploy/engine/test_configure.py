@@ -1,4 +1,4 @@
-"""What was made is waited for: until it works and AWS shows it, no longer than the configuration says, and deaf to nobody."""
+"""After a creation the engine waits until the resource works and AWS shows it, no longer than configured, and until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ def test_not_ready_in_time(engine: Engine, faults: Faults) -> None:
 
 
 def test_a_stop_before_it_is_ready(engine: Engine, faults: Faults) -> None:
-    """What a resource waits for is told, with the moment when it is given up; a stop ends the wait."""
+    """The events report what a resource waits for and the deadline; a stop request ends the wait."""
     engine.parts = ("instance",)
     engine.watcher = lambda event: engine.stop.request() if event.wait and event.wait.why == "ready" else None
     faults({"kind": "lag", "service": "ec2", "operation": "DescribeInstances", "seconds": 3600})
     assert failed(engine).code == "RUN-INTERRUPTED"
-    [waiting] = [event for event in engine.observed if event.step == "waiting"]
-    assert (waiting.name, waiting.what) == ("instance", "instance is pending")
+    # A slow machine may wait for more than this.
+    waiting = [(event.name, event.what) for event in engine.observed if event.wait and event.wait.why == "ready"]
+    assert waiting == [("instance", "instance is pending")]
     goes_on(engine, faults)
 
 

@@ -76,7 +76,7 @@ def refused(aws: Aws, wanted: Any, mark: Mark) -> Problem:
     return answer
 
 
-def until(happened: Callable[[], bool], seconds: float = 20) -> bool:
+def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
     """Whether something happens within a time that is ample on a busy machine."""
     end = time.monotonic() + seconds
     while not (done := happened()) and time.monotonic() < end:
