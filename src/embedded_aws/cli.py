@@ -13,8 +13,7 @@ from pathlib import Path
 from embedded_aws import daemon, problems, registry
 from embedded_aws.daemon import State
 from embedded_aws.faults.faults import Faults
-from embedded_aws.faults.rule import read
-from embedded_aws.faults.rule_file import RuleFile
+from embedded_aws.faults.rules import RuleFile, read
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
 

@@ -10,10 +10,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from embedded_aws.account import Account
+from embedded_aws.http_messages import Request, Response
 from embedded_aws.instances.boot import Boot, boot
 from embedded_aws.instances.host import InstanceHost
-from embedded_aws.request import Request
-from embedded_aws.response import Response
 from embedded_aws.strict.patching import patch
 from embedded_aws.verifier import Caller
 

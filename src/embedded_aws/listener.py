@@ -1,18 +1,19 @@
-"""HTTPS servers inside this process: one for AWS's endpoint, one for each gateway."""
+"""HTTP and HTTPS servers inside this process, and the sockets that they listen on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
 
-from embedded_aws.faults.cut import Cut
+from embedded_aws.http_messages import Cut
 from embedded_aws.world import AsgiApp, Receive, Scope, Send, ServerCertificate
 
 _CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
@@ -133,3 +134,62 @@ def tls_context(certificate: ServerCertificate, folder: Path) -> ssl.SSLContext:
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+class _Guest(uvicorn.Server):
+    """A uvicorn server that is a guest in somebody else's process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # The host process decides what SIGTERM means.
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: AsgiApp, listening: Sequence[socket.socket], tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+    """Serve `app` while the context is open; requests under way get a second to end. Whoever opened the sockets closes them."""
+    config = uvicorn.Config(
+        app, http="httptools", ws="none", lifespan="off", loop="none", interface="asgi3", log_config=None, access_log=False,
+        server_header=False, proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=1,
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
+    )  # fmt: skip
+    server = _Guest(config)
+    task = asyncio.create_task(server.serve(sockets=list(listening)))
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110  # uvicorn offers nothing to wait for
+            await asyncio.sleep(0.005)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+_NOT_OURS = frozenset((errno.EACCES, errno.EPERM, errno.EADDRINUSE))
+
+
+def listen_at(address: str, port: int, *, strictly: bool = False) -> socket.socket:
+    """A listening TCP socket: on `port`, else (unless `strictly`) on a free one. Raises OSError where neither can be had."""
+    try:
+        return _listening(address, port)
+    except OSError as refused:
+        if strictly or refused.errno not in _NOT_OURS:
+            raise
+    return _listening(address, 0)
+
+
+def port_of(listening: socket.socket) -> int:
+    """The port on which a socket really listens."""
+    return int(listening.getsockname()[1])
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((address, port))
+        opened.listen(512)
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened

@@ -1,9 +1,10 @@
-"""moto, in this process: requests whose sender is proven go in, AWS's answers come out."""
+"""Run moto in this process: verified requests go in, AWS answers come out."""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -11,12 +12,35 @@ from functools import lru_cache, partial
 from typing import Any
 
 from embedded_aws import refusals
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Request, Response
 from embedded_aws.sigv4 import ALGORITHM
 from embedded_aws.strict.patching import replace
 from embedded_aws.strict.s3 import CALLER_ARN
 from embedded_aws.verifier import Caller
+
+_SETTINGS = {
+    # moto would answer a CORS preflight from any origin: a web page could then call this AWS.
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    # AWS refuses AMIs, instance types and key pairs that don't exist; moto only with these.
+    "MOTO_ENABLE_AMI_VALIDATION": "true",
+    "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
+    "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
+    # AmazonSSMManagedInstanceCore and the others exist on AWS.
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    # The endpoint is an address, so a bucket's name is always in the path.
+    "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
+    "MOTO_S3_DEFAULT_MAX_KEYS": "1000",
+    "MOTO_ACM_VALIDATION_WAIT": "0",
+    "MOTO_ACCOUNT_ID": "123456789012",
+}
+
+
+def configure_moto() -> None:
+    """Set what moto reads, and clear the real AWS of this machine out of this process."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
+        del os.environ[name]
+    os.environ.update(_SETTINGS)
+
 
 # What belongs to one hop, and what moto's web server adds and AWS does not.
 _NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "server", "date"})

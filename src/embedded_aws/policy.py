@@ -1,10 +1,10 @@
-"""What one policy, of a resource, a role or its trust, says to one request: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
+"""Evaluate IAM policies: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -127,3 +127,26 @@ def _as_list(value: Any) -> list[Any]:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+type Policy = Mapping[str, Any]
+type Context = Mapping[str, str]
+
+GATEWAY_SERVICE = "bedrock-agentcore.amazonaws.com"
+
+
+def trusts_gateway(trust: Policy, context: Context) -> bool:
+    """Whether a role lets AgentCore assume it, for the account and gateway in `context`."""
+    asked = Asked(principal=GATEWAY_SERVICE, action="sts:AssumeRole", resource="", keys=_keys(context))
+    return verdict(trust, asked) is Verdict.ALLOWED
+
+
+def allows(policies: Iterable[Policy], action: str, resource: str, context: Context) -> bool:
+    """Whether these policies together allow `action` on `resource`: an allow, and no deny."""
+    asked = Asked(principal="", action=action, resource=resource, keys=_keys(context))
+    verdicts = {verdict(policy, asked) for policy in policies}
+    return Verdict.ALLOWED in verdicts and Verdict.DENIED not in verdicts
+
+
+def _keys(context: Context) -> dict[str, str]:
+    return {key.lower(): value for key, value in context.items()}

@@ -6,8 +6,7 @@ import uuid
 from enum import Enum
 from xml.sax.saxutils import escape
 
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Request, Response
 from embedded_aws.verifier import Refusal
 
 

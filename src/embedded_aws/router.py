@@ -1,16 +1,18 @@
-"""The one door of this AWS: guard, proof of sender, then the service that the request was signed for."""
+"""Route every request: keep browsers out, verify the signature, then call the service that the request was signed for.
+
+Any page that a developer opens in a browser can send requests to 127.0.0.1. So the router answers to no other name (a page's own
+name can be made to resolve to 127.0.0.1), answers no request that a page sent, and allows none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from embedded_aws import guard, refusals
-from embedded_aws import request as http
+from embedded_aws import refusals
 from embedded_aws.credentials import Keyring
 from embedded_aws.faults.faults import Faults
-from embedded_aws.oauth.door import OAuthDoor
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.http_messages import CutOff, Request, Response, TooLarge, read_head, read_whole
+from embedded_aws.oauth.endpoints import OAuthEndpoints
 from embedded_aws.verifier import Caller, Refusal, verify
 from embedded_aws.world import AsgiApp, MutableMessage, Receive, Scope, Send
 from sre_core import clock, security_event
@@ -29,7 +31,7 @@ class Router:
         *,
         port: int,
         keyring: Keyring,
-        oauth: OAuthDoor,
+        oauth: OAuthEndpoints,
         apps: Mapping[str, Callable[[str], AsgiApp]],
         everything_else: Answering,
         faults: Faults | None = None,
@@ -43,15 +45,15 @@ class Router:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; of what the guard refuses, not even the body is read."""
-        begun = http.head(scope)
-        if reason := guard.refusal_of(begun, self._port):
+        begun = read_head(scope)
+        if reason := _browser_refusal(begun, self._port):
             _log_refusal(begun, "embedded-aws", reason)
-            return await guard.answer(reason).send(send)
+            return await _browser_answer(reason).send(send)
         try:
-            request = await http.whole(begun, receive, limit=LARGEST_BODY)
-        except http.CutOff:
+            request = await read_whole(begun, receive, limit=LARGEST_BODY)
+        except CutOff:
             return None  # as on AWS: half a request is none
-        except http.TooLarge:
+        except TooLarge:
             return await Response.of_json(413, {"message": "The request is too large."}).send(send)
         if document := self._oauth.answer(request):
             return await document.send(send, without_body=request.method == "HEAD")
@@ -111,3 +113,24 @@ def _log_refusal(request: Request, service: str, reason: str) -> None:
     security_event.log_denied(
         service=service[:64] or "unknown", reason=reason, method=request.method, path=request.raw_path, client=request.client
     )
+
+
+# What browsers say of requests that other sites start. "none" is a person typing the address.
+_FOREIGN = frozenset({"cross-site", "same-site"})
+
+
+def _browser_refusal(request: Request, port: int) -> str | None:
+    """The reason to refuse a request before anything looks at it, or None."""
+    hosts = [value for name, value in request.headers if name == "host"]
+    if hosts not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
+        return "wrong_host"
+    if request.header("origin") or request.header("sec-fetch-site") in _FOREIGN:
+        return "from_a_web_page"
+    if request.method == "OPTIONS":
+        return "preflight"
+    return None
+
+
+def _browser_answer(reason: str) -> Response:
+    """Short, and without any header that would let a page read it."""
+    return Response.of_json(421 if reason == "wrong_host" else 403, {"message": f"Refused: {reason}."})

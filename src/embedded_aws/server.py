@@ -12,15 +12,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from embedded_aws import compute, listener, moto_settings, registry, strict
+from embedded_aws import compute, listener, registry, strict
 from embedded_aws.account import ACCOUNT_ID, Account
-from embedded_aws.agentcore.regions import Regions
+from embedded_aws.agentcore.control import Regions
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
 from embedded_aws.faults.faults import Faults
-from embedded_aws.instances.boot import boot
-from embedded_aws.instances.no_boot import report_ready
-from embedded_aws.moto_app import MotoApp
-from embedded_aws.oauth.door import OAuthDoor
+from embedded_aws.instances.boot import boot, report_ready
+from embedded_aws.moto_app import MotoApp, configure_moto
+from embedded_aws.oauth.endpoints import OAuthEndpoints
 from embedded_aws.process import Identity
 from embedded_aws.registry import Registry
 from embedded_aws.router import Router
@@ -61,7 +60,7 @@ async def serve(settings: Settings, ready: Callable[[Registry], None]) -> None:
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Registry]:
     """This AWS, answering; everything it started is gone when the block ends."""
-    moto_settings.apply()
+    configure_moto()
     start_id = secrets.token_hex(8)
     listening = listener.bind("127.0.0.1", 0)
     key = new_root_key(ACCOUNT_ID)
@@ -80,7 +79,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
-            oauth=OAuthDoor(account.account_id, account.endpoint),
+            oauth=OAuthEndpoints(account.account_id, account.endpoint),
             apps={"bedrock-agentcore": agentcore.plane},
             everything_else=machines.report_after(moto),
             faults=settings.faults,

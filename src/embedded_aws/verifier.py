@@ -10,7 +10,7 @@ from enum import Enum
 
 from embedded_aws import chunked, sigv4
 from embedded_aws.credentials import AccessKey, Keyring
-from embedded_aws.request import Request
+from embedded_aws.http_messages import Request
 
 _SKEW = timedelta(minutes=15)
 

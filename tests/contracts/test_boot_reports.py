@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.instances.failure import StepFailed as HostFailed
 from embedded_aws.instances.progress import Progress as HostProgress
+from embedded_aws.instances.progress import StepFailed as HostFailed
 from sre_agent_deploy.instance.boot_report import BootReport as BootstrapProgress
 from sre_agent_deploy.instance.commands import StepFailed as BootstrapFailed
 from sre_agent_deploy.resource import Ready, Waiting

@@ -16,9 +16,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from embedded_aws.agentcore.jwt_authorizer import TokenChecker
+from embedded_aws.agentcore.jwt_authorizer import SigningKeys, TokenChecker
 from embedded_aws.agentcore.records import JwtAuthorizer
-from embedded_aws.agentcore.signing_keys import SigningKeys
 from sre_agent.jwt import Denial, Keys, Verifier
 from sre_agent.oidc import Discovery
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from embedded_aws import moto_settings
 from embedded_aws.account import Account
+from embedded_aws.moto_app import configure_moto
 from embedded_aws.world import Receive, Scope, Send, World
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     before = dict(os.environ)
-    moto_settings.apply()
+    configure_moto()
     yield Account(region="us-east-1", folder=tmp_path, ca_file=tmp_path / "ca.pem", endpoint="https://127.0.0.1:1")
     os.environ.clear()
     os.environ.update(before)

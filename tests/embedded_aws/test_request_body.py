@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.request import CutOff, TooLarge, read_body
+from embedded_aws.http_messages import CutOff, TooLarge, read_body
 
 
 def read(*messages: dict[str, Any], at_most: int = 10) -> bytes:

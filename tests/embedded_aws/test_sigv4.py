@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from embedded_aws import sigv4
 from embedded_aws.credentials import AccessKey
-from embedded_aws.request import Request
+from embedded_aws.http_messages import Request
 from embedded_aws.verifier import Caller, Refusal, verify
 from sre_core import clock
 from sre_core.secret import Secret

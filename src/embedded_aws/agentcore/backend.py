@@ -1,15 +1,19 @@
-"""Sends a gateway's requests, within limits of size, time and destination, and never follows a redirect."""
+"""Send the requests of a gateway, within limits of size, time and destination."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from embedded_aws.agentcore.egress import Egress
+from embedded_aws.world import World
 
 _ANSWER_AT_MOST = 6 * 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
@@ -86,3 +90,43 @@ async def _read(response: aiohttp.ClientResponse) -> Reply | Unreachable:
             response.close()
             return Unreachable("The answer is larger than 6 MB.")
     return Reply(response.status, content.decode("utf-8", errors="replace"))
+
+
+class EgressRefused(OSError):
+    """A host that a gateway must not reach. An OSError, because aiohttp asks while it connects."""
+
+
+class Egress(AbstractResolver):
+    """Decides by the address that a name has, at the moment of connecting: a name that changes its address gains nothing."""
+
+    def __init__(self, world: World, allowed_hosts: frozenset[str]) -> None:
+        self._world = world
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+
+    def refusal(self, url: str) -> str | None:
+        """Why this URL must not be called; None where it may be."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme != "https":
+            return "only https URLs are called"
+        if host in self._allowed_hosts:
+            return None
+        address = self._world.resolve(host)
+        if address is None:
+            return f"the host {host} can't be resolved"
+        if not self._world.owned_address(address):
+            return f"the host {host} ({address}) is no address of this AWS's instances"
+        return None
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        """The address to connect to. aiohttp does not ask for hosts that are addresses already: `refusal` covers those."""
+        address = self._world.resolve(host)
+        if host.lower() in self._allowed_hosts and address is None:
+            return await ThreadedResolver().resolve(host, port, family)
+        if address is None or not (host.lower() in self._allowed_hosts or self._world.owned_address(address)):
+            raise EgressRefused(f"the host {host} must not be reached")
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)]
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,7 +1,12 @@
-"""What one gateway offers now: its tools, each with how its target is reached."""
+"""The tools that a gateway offers now, each with how to reach its target, and the search over them.
+
+AWS ranks by meaning. Shared words are enough for a handful of tools and need no model; the form of the answer is the same.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -77,3 +82,36 @@ class Catalogs:
         """The gateway is gone."""
         self._live.pop(gateway_id, None)
         self._catalogs.pop(gateway_id, None)
+
+
+SEARCH_TOOL = "x_amz_bedrock_agentcore_search"
+_FOUND_AT_MOST = 10
+_NAME_WEIGHT = 3
+
+SEARCH_LISTING: Mapping[str, Any] = {
+    "name": SEARCH_TOOL,
+    "description": "Finds the tools of this gateway that fit a question, when listing all of them would be too much.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {"query": {"type": "string", "description": "What the tools are wanted for"}},
+        "required": ["query"],
+    },
+}
+
+
+def search(catalog: Catalog, query: str) -> dict[str, Any]:
+    """The result of a call of the search tool: at most ten tools, the best first."""
+    wanted = _words(query)
+    scored = [(_score(listed, wanted), position, listed) for position, listed in enumerate(catalog.listing)]
+    ranked = sorted((each for each in scored if each[0] > 0), key=lambda each: (-each[0], each[1]))
+    found = {"tools": [listed for _, _, listed in ranked[:_FOUND_AT_MOST]]}
+    return {"isError": False, "structuredContent": found, "content": [{"type": "text", "text": json.dumps(found)}]}
+
+
+def _score(listed: Mapping[str, Any], wanted: frozenset[str]) -> int:
+    return _NAME_WEIGHT * len(wanted & _words(listed["name"])) + len(wanted & _words(listed["description"]))
+
+
+def _words(text: str) -> frozenset[str]:
+    """Lower-case words without a plural's s, so that `pods` finds `pod`."""
+    return frozenset(word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.lower()))

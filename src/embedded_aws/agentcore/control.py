@@ -1,4 +1,4 @@
-"""The control plane's front: from an HTTP request to one operation, and back to AWS's answer."""
+"""The AgentCore control plane: from an HTTP request to one operation, and back to the answer of AWS; one plane for each region."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from embedded_aws.account import Account
 from embedded_aws.agentcore import model, operations
-from embedded_aws.agentcore.asgi import json_response
 from embedded_aws.agentcore.catalog import Catalogs
-from embedded_aws.agentcore.client_tokens import ClientTokens
-from embedded_aws.agentcore.constraints import violations
+from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle
 from embedded_aws.agentcore.data_plane import DataPlane
 from embedded_aws.agentcore.errors import ApiError, broken_constraints
 from embedded_aws.agentcore.gateways import Gateways
 from embedded_aws.agentcore.identities import Identities
-from embedded_aws.agentcore.lifecycle import Lifecycle
+from embedded_aws.agentcore.model import violations
 from embedded_aws.agentcore.records import Registry
 from embedded_aws.agentcore.tags import Tags
 from embedded_aws.agentcore.target_schema import TargetSchemas
 from embedded_aws.agentcore.targets import Targets
-from embedded_aws.request import CutOff, TooLarge, read_body
-from embedded_aws.response import Response
+from embedded_aws.http_messages import CutOff, Response, TooLarge, json_response, read_body
 from embedded_aws.world import Receive, Scope, Send, World
 
 type Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -121,3 +119,22 @@ def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags
         "UntagResource": tags.untag,
         "ListTagsForResource": tags.list_all,
     }
+
+
+class Regions:
+    """A control plane for each region that is called, made when it first is."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._planes: dict[str, ControlPlane] = {}
+
+    def plane(self, region: str) -> ControlPlane:
+        """The control plane that requests signed for this region reach."""
+        if region not in self._planes:
+            self._planes[region] = ControlPlane(self._account.elsewhere(region))
+        return self._planes[region]
+
+    async def close(self) -> None:
+        """Close every gateway of every region."""
+        for plane in self._planes.values():
+            await plane.close()

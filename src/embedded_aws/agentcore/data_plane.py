@@ -6,15 +6,13 @@ import asyncio
 import ssl
 from urllib.parse import urlsplit
 
-from embedded_aws.agentcore.backend import Backend, Reply
+from embedded_aws.agentcore.backend import Backend, Egress, Reply
 from embedded_aws.agentcore.catalog import Catalogs
-from embedded_aws.agentcore.egress import Egress
 from embedded_aws.agentcore.gateway_endpoint import GatewayEndpoint
-from embedded_aws.agentcore.jwt_authorizer import TokenChecker
+from embedded_aws.agentcore.jwt_authorizer import SigningKeys, TokenChecker
 from embedded_aws.agentcore.methods import Methods
 from embedded_aws.agentcore.outbound_keys import OutboundKeys
 from embedded_aws.agentcore.records import Registry
-from embedded_aws.agentcore.signing_keys import SigningKeys
 from embedded_aws.world import Listener, World
 
 

@@ -1,25 +1,23 @@
-"""One gateway's own HTTPS endpoint: who may come in, and MCP over streamable HTTP for those who may."""
+"""The HTTPS endpoint of one gateway: authorization, and MCP over streamable HTTP."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from embedded_aws.agentcore import mcp
-from embedded_aws.agentcore.asgi import headers_of, json_response
 from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
 from embedded_aws.agentcore.mcp import Era, Message, RpcError
 from embedded_aws.agentcore.methods import Methods
 from embedded_aws.agentcore.records import Gateway, Registry
-from embedded_aws.agentcore.sessions import Sessions
-from embedded_aws.request import CutOff, TooLarge, read_body
-from embedded_aws.response import Response
+from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, json_response, read_body
 from embedded_aws.world import Receive, Scope, Send
-from sre_core import security_event
+from sre_core import clock, security_event
 
 type Headers = Mapping[str, str]
 
@@ -190,3 +188,30 @@ def _metadata(scope: Scope, headers: Headers, gateway: Gateway) -> Response:
 
 def _plain_error(message: str) -> bytes:
     return mcp.error(None, RpcError(mcp.INVALID_REQUEST, message))
+
+
+class Sessions:
+    """Which session ids are alive; one that is not used for the timeout ends."""
+
+    def __init__(self) -> None:
+        self._expiry: dict[str, datetime] = {}
+
+    def begin(self, timeout: timedelta) -> str:
+        """A new session's id."""
+        now = clock.now()
+        self._expiry = {name: end for name, end in self._expiry.items() if end > now}
+        name = secrets.token_urlsafe(24)
+        self._expiry[name] = now + timeout
+        return name
+
+    def goes_on(self, name: str, timeout: timedelta) -> bool:
+        """Whether this session is alive; being asked for keeps it so."""
+        alive = self._expiry.get(name)
+        if alive is None or alive <= clock.now():
+            return False
+        self._expiry[name] = clock.now() + timeout
+        return True
+
+    def end(self, name: str) -> bool:
+        """End a session; whether there was one."""
+        return self._expiry.pop(name, None) is not None

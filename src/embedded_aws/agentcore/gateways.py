@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from embedded_aws.agentcore import neighbours, paging, permissions
-from embedded_aws.agentcore.client_tokens import ClientTokens
+from embedded_aws import moto_state, policy
+from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
-from embedded_aws.agentcore.lifecycle import Lifecycle
 from embedded_aws.agentcore.records import MCP_VERSIONS, Gateway, JwtAuthorizer, Registry, WorkloadIdentity
 from embedded_aws.world import World
 from sre_core import clock
@@ -106,7 +105,7 @@ class Gateways:
 
     async def list_all(self, request: Request) -> Answer:
         """ListGateways."""
-        found, following = paging.page(list(self._registry.gateways.values()), request)
+        found, following = select_page(list(self._registry.gateways.values()), request)
         return {"items": [gateway.to_json() for gateway in found], **following}
 
     async def delete(self, request: Request) -> Answer:
@@ -162,12 +161,12 @@ class Gateways:
         return {"protocolType": "MCP", **{key: value for key, value in request.items() if key not in ("clientToken", "tags")}}
 
     def _dry_run_role(self, role_arn: str, gateway_id: str) -> None:
-        trust = neighbours.trust_policy(self._world.account_id, role_arn)
+        trust = moto_state.trust_policy(self._world.account_id, role_arn)
         context = {"aws:SourceAccount": self._world.account_id, "aws:SourceArn": self._arn(gateway_id)}
-        if trust is None or not permissions.trusts_gateway(trust, context):
+        if trust is None or not policy.trusts_gateway(trust, context):
             message = (
                 f"AgentCore can't assume role {role_arn}. Verify that it exists and that its trust policy allows "
-                f"{permissions.GATEWAY_SERVICE} to perform sts:AssumeRole for this account and gateway."
+                f"{policy.GATEWAY_SERVICE} to perform sts:AssumeRole for this account and gateway."
             )
             raise invalid(message, Violation("roleArn", message))
 

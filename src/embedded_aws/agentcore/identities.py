@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from embedded_aws.agentcore import neighbours, paging
+from embedded_aws import moto_state
+from embedded_aws.agentcore.conventions import select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota
 from embedded_aws.agentcore.records import ApiKeyProvider, Registry
 from embedded_aws.world import World
@@ -58,7 +59,7 @@ class Identities:
         before = self._provider(request)
         if before.source == "MANAGED" and _source(request) == "MANAGED":
             text = json.dumps({_MANAGED_JSON_KEY: _api_key(request)})
-            neighbours.update_secret(self._world.account_id, self._world.region, before.secret_arn, text)
+            moto_state.update_secret(self._world.account_id, self._world.region, before.secret_arn, text)
             after = replace(before, updated_at=clock.now())
         else:
             secret_arn, json_key, source = self._secret_for(request)
@@ -69,7 +70,7 @@ class Identities:
 
     async def list_all(self, request: Request) -> Answer:
         """ListApiKeyCredentialProviders."""
-        found, following = paging.page(list(self._registry.providers.values()), request)
+        found, following = select_page(list(self._registry.providers.values()), request)
         return {"credentialProviders": [provider.to_json() for provider in found], **following}
 
     async def delete(self, request: Request) -> Answer:
@@ -89,7 +90,7 @@ class Identities:
 
     async def list_workload_identities(self, request: Request) -> Answer:
         """ListWorkloadIdentities."""
-        found, following = paging.page(list(self._registry.identities.values()), request, default=20)
+        found, following = select_page(list(self._registry.identities.values()), request, default=20)
         return {"workloadIdentities": [identity.to_json() for identity in found], **following}
 
     def _provider(self, request: Request) -> ApiKeyProvider:
@@ -109,14 +110,14 @@ class Identities:
             return *self._external_secret(request), "EXTERNAL"
         text = json.dumps({_MANAGED_JSON_KEY: _api_key(request)})
         name = f"bedrock-agentcore-identity!default/apikey/{request['name']}"
-        arn = neighbours.create_secret(self._world.account_id, self._world.region, name, text)
+        arn = moto_state.create_secret(self._world.account_id, self._world.region, name, text)
         return arn, _MANAGED_JSON_KEY, "MANAGED"
 
     def _external_secret(self, request: Request) -> tuple[str, str]:
         reference = request.get("apiKeySecretConfig")
         if reference is None:
             raise _missing("apiKeySecretConfig", "apiKeySecretConfig is required when apiKeySecretSource is EXTERNAL")
-        arn = neighbours.secret_arn(self._world.account_id, self._world.region, reference["secretId"])
+        arn = moto_state.secret_arn(self._world.account_id, self._world.region, reference["secretId"])
         text = self._world.secret(arn) if arn else None
         if arn is None or text is None:
             raise not_found(f"Secrets Manager can't find the secret: {reference['secretId']}")
@@ -126,7 +127,7 @@ class Identities:
 
     def _drop_managed_secret(self, provider: ApiKeyProvider) -> None:
         if provider.source == "MANAGED":
-            neighbours.delete_secret(self._world.account_id, self._world.region, provider.secret_arn)
+            moto_state.delete_secret(self._world.account_id, self._world.region, provider.secret_arn)
 
 
 def key_in(secret_string: str, json_key: str) -> str | None:

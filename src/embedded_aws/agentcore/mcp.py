@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from embedded_aws.agentcore import strict_json
 from embedded_aws.agentcore.records import LEGACY_VERSIONS, STATELESS_VERSIONS
+from embedded_aws.http_messages import compact_json, parse_json
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -59,7 +59,7 @@ class Message:
 def decode(body: bytes) -> Message | RpcError:
     """The one message in a POST's body. Batches are refused: only one of the versions ever had them."""
     try:
-        decoded = strict_json.parse(body)
+        decoded = parse_json(body)
     except ValueError:
         return RpcError(PARSE_ERROR, "Parse error")
     if not isinstance(decoded, dict) or decoded.get("jsonrpc") != "2.0":
@@ -145,7 +145,7 @@ def negotiate_version(requested: Any, served: tuple[str, ...]) -> str | None:
 def result(message: Message, content: Mapping[str, Any], era: Era) -> bytes:
     """The answer to a request."""
     complete = {"resultType": "complete", **content} if era is Era.STATELESS else content
-    return strict_json.compact({"jsonrpc": "2.0", "id": message.id, "result": complete})
+    return compact_json({"jsonrpc": "2.0", "id": message.id, "result": complete})
 
 
 def error(request_id: str | int | None, problem: RpcError) -> bytes:
@@ -153,7 +153,7 @@ def error(request_id: str | int | None, problem: RpcError) -> bytes:
     parts: dict[str, Any] = {"code": problem.code, "message": problem.message}
     if problem.data is not None:
         parts["data"] = problem.data
-    return strict_json.compact({"jsonrpc": "2.0", "id": request_id, "error": parts})
+    return compact_json({"jsonrpc": "2.0", "id": request_id, "error": parts})
 
 
 def status_of(problem: RpcError, era: Era) -> int:

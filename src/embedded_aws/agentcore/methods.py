@@ -7,9 +7,9 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from embedded_aws.agentcore import mcp, search
+from embedded_aws.agentcore import mcp
 from embedded_aws.agentcore.backend import Backend, Unreachable
-from embedded_aws.agentcore.catalog import Catalog, Offer
+from embedded_aws.agentcore.catalog import SEARCH_LISTING, SEARCH_TOOL, Catalog, Offer, search
 from embedded_aws.agentcore.mcp import Era, Message, RpcError
 from embedded_aws.agentcore.outbound_keys import KeyDenied, OutboundKeys, with_key
 from embedded_aws.agentcore.records import Gateway
@@ -47,9 +47,9 @@ class Methods:
         name, arguments = params.get("name"), params.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
             return RpcError(mcp.INVALID_PARAMS, "A tool call needs a name and an object of arguments")
-        if name == search.NAME and gateway.searchable:
+        if name == SEARCH_TOOL and gateway.searchable:
             query = arguments.get("query")
-            return search.find(catalog, query) if isinstance(query, str) else _error_result(_no_query())
+            return search(catalog, query) if isinstance(query, str) else _error_result(_no_query())
         offer = catalog.find(name)
         if offer is None:
             return RpcError(mcp.INVALID_PARAMS, f"Unknown tool: {name[:200]}")
@@ -126,7 +126,7 @@ def _instructions(gateway: Gateway) -> Result:
 
 
 def _page(params: Mapping[str, Any], gateway: Gateway, catalog: Catalog, era: Era) -> Result | RpcError:
-    tools = (search.LISTING, *catalog.listing) if gateway.searchable else catalog.listing
+    tools = (SEARCH_LISTING, *catalog.listing) if gateway.searchable else catalog.listing
     start = _position(params["cursor"], len(tools)) if params.get("cursor") is not None else 0
     if start is None:
         return RpcError(mcp.INVALID_PARAMS, "Invalid cursor")

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from embedded_aws.agentcore import model, strict_json
+from embedded_aws.agentcore import model
 from embedded_aws.agentcore.errors import unparsable
+from embedded_aws.http_messages import parse_json
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def request_of(operation: Operation, labels: Mapping[str, str], query: str, body
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        found = strict_json.parse(body)
+        found = parse_json(body)
     except ValueError:
         raise unparsable("The request body is not valid JSON.") from None
     if not isinstance(found, dict):

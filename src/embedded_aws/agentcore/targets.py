@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from embedded_aws.agentcore import paging
 from embedded_aws.agentcore.catalog import Catalogs
-from embedded_aws.agentcore.client_tokens import ClientTokens
+from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.gateways import Gateways
-from embedded_aws.agentcore.lifecycle import Lifecycle
 from embedded_aws.agentcore.records import Gateway, Registry, Target
 from embedded_aws.agentcore.target_schema import Loaded, TargetSchemas
 from sre_core import clock
@@ -102,7 +100,7 @@ class Targets:
         """ListGatewayTargets; a target on its way out is not shown, though its gateway still has it."""
         gateway = self._gateways.existing(request)
         shown = [target for target in self._registry.targets[gateway.gateway_id].values() if target.status != "DELETING"]
-        found, following = paging.page(shown, request)
+        found, following = select_page(shown, request)
         return {"items": [target.to_json() for target in found], **following}
 
     async def delete(self, request: Request) -> Answer:

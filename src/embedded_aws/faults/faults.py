@@ -9,14 +9,10 @@ from datetime import timedelta
 
 from embedded_aws.faults import refusal
 from embedded_aws.faults.call import Call, call_of
-from embedded_aws.faults.cut import Cut
 from embedded_aws.faults.lag import Lag
-from embedded_aws.faults.linger import Linger
-from embedded_aws.faults.propagation import Propagation
-from embedded_aws.faults.rule import Kind, Rule, Rules
-from embedded_aws.faults.rule_file import RuleFile
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.faults.recent_changes import Linger, Propagation
+from embedded_aws.faults.rules import Kind, Rule, RuleFile, Rules
+from embedded_aws.http_messages import Cut, Request, Response
 from sre_core import clock, log
 
 type Perform = Callable[[], Awaitable[Response]]

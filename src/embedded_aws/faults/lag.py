@@ -1,23 +1,26 @@
-"""What was just made and is not shown yet, for the kinds where AWS documents that its reads lag.
+"""Hide what was created a moment ago, where AWS documents that its reads lag.
 
 EC2: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 Secrets Manager: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html
-Cognito's listings are hidden too: a second pool of the same name succeeds, so here a reader must be most careful.
-S3 and AgentCore's Get calls show what was written.
+Listings of Cognito are hidden too: a second pool of the same name succeeds, so a reader must be careful here above all.
+S3, and the Get calls of AgentCore, show what was written.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Any
+from xml.etree import ElementTree
 
-from embedded_aws.faults import hiding
 from embedded_aws.faults.call import Call
 from embedded_aws.faults.refusal import Refused
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Response
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Lag:
     def hide_recent(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
         """The answer without what is hidden."""
         ids = frozenset(birth.id for birth in self._hidden(call, moment, lasts))
-        return hiding.without(answer, ids) if ids else answer
+        return _hide(answer, ids) if ids else answer
 
     def _hidden(self, call: Call, moment: datetime, lasts: timedelta) -> list[_Birth]:
         return [
@@ -82,3 +85,51 @@ class Lag:
             for birth in self._births
             if birth.kind.service == call.service and fnmatchcase(call.operation, birth.kind.reads) and moment - birth.moment < lasts
         ]
+
+
+# How AWS's XML calls the entries of a list.
+_ENTRIES = ("item", "member")
+
+
+def _hide(answer: Response, ids: frozenset[str]) -> Response:
+    """The same answer without the outermost list entries that mention one of these ids."""
+    if answer.status >= 300 or not answer.body:
+        return answer
+    body = _json(answer.body, ids) if answer.body.lstrip().startswith(b"{") else _xml(answer.body, ids)
+    kept = tuple(pair for pair in answer.headers if pair[0].lower() != "content-length")
+    return replace(answer, body=body, headers=kept)
+
+
+def _json(body: bytes, ids: frozenset[str]) -> bytes:
+    return json.dumps(_prune_json(json.loads(body), ids)).encode()
+
+
+def _prune_json(value: Any, ids: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _prune_json(inner, ids) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_prune_json(entry, ids) for entry in value if not ids & _texts(entry)]
+    return value
+
+
+def _texts(value: Any) -> frozenset[str]:
+    if isinstance(value, Mapping):
+        return frozenset().union(*map(_texts, value.values()))
+    if isinstance(value, list):
+        return frozenset().union(*map(_texts, value))
+    return frozenset({value}) if isinstance(value, str) else frozenset()
+
+
+def _xml(body: bytes, ids: frozenset[str]) -> bytes:
+    document = ElementTree.fromstring(body)  # noqa: S314  # this process wrote it
+    _prune_xml(document, ids)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(document)
+
+
+def _prune_xml(element: ElementTree.Element, ids: frozenset[str]) -> None:
+    for child in list(element):
+        is_entry = child.tag.rpartition("}")[2] in _ENTRIES
+        if is_entry and any((inner.text or "").strip() in ids for inner in child.iter()):
+            element.remove(child)
+        else:
+            _prune_xml(child, ids)

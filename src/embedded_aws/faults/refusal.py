@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from embedded_aws import refusals
 from embedded_aws.faults.call import Call
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Request, Response
 
 
 @dataclass(frozen=True)

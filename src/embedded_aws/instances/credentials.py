@@ -1,16 +1,19 @@
-"""Secrets on their way from Secrets Manager to the one program that reads them: files 0600 in folders 0700."""
+"""Prepare what a service reads when it starts: credential files, and its environment."""
 
 from __future__ import annotations
 
 import json
+import os
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedded_aws.instances.failure import StepFailed
+from embedded_aws.instances.progress import StepFailed
 from embedded_aws.world import World
 from sre_core import atomic_file
-from sre_core.machine import Machine, SecretRef
+from sre_core.machine import Machine, MachineService, SecretRef
 from sre_core.secret import Secret
 
 
@@ -83,3 +86,29 @@ def _private_folder(folder: Path) -> None:
 
 def _write(file: Path, secret: Secret) -> None:
     atomic_file.write(file, secret.reveal().encode(), mode=0o600)
+
+
+# Where Linux distributions and macOS keep the certificate authorities that the system trusts, as one file.
+_SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def service_environment(service: MachineService, *, release: Path, credentials: Path, trusted: Path, home: Path) -> dict[str, str]:
+    """The whole environment of one service; AWS variables, proxies and profiles of this machine are not in it."""
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        **service.environment,
+        "PYTHONPATH": str(release),
+        "CREDENTIALS_DIRECTORY": str(credentials),
+        "SSL_CERT_FILE": str(trusted),
+    }
+
+
+def write_trusted(ca_file: Path, bundle: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Write the authorities that services trust: the system's and this AWS's own."""
+    candidates = (environment.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_SYSTEM_BUNDLES)
+    system = next((Path(name) for name in candidates if name and Path(name).is_file()), None)
+    parts = [source.read_text(encoding="utf-8").rstrip() for source in (system, ca_file) if source]
+    bundle.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    return bundle

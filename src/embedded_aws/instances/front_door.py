@@ -1,21 +1,23 @@
-"""The built-in front door: the ports of one instance, with TLS, in front of the services' Unix sockets."""
+"""Open the front door of an instance: its ports, with TLS, in front of the Unix sockets of the services."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from socket import socket
 
 import aiohttp
 
-from embedded_aws.instances import proxy, tls, upstream
+from embedded_aws.instances import proxy
 from embedded_aws.instances.credentials import Credentials
-from embedded_aws.instances.failure import StepFailed
-from embedded_aws.instances.http_server import serving
-from embedded_aws.instances.ports import listen_at, port_of
-from embedded_aws.instances.redirect import redirect_to_https
+from embedded_aws.instances.progress import StepFailed
+from embedded_aws.instances.proxy import redirect_to_https
+from embedded_aws.instances.services import answers, service_session
+from embedded_aws.listener import listen_at, port_of, serving
 from sre_core.machine import FrontDoor, Listener, MachineService
 
 
@@ -60,7 +62,7 @@ class OpenDoor:
         async with aiohttp.ClientSession() as client:
             for service in services:
                 base = self.url(service.name)
-                if base and not await upstream.answers(client, base + service.health_path.lstrip("/"), pinned):
+                if base and not await answers(client, base + service.health_path.lstrip("/"), pinned):
                     raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {base}.")
 
 
@@ -68,8 +70,8 @@ async def open_front_door(
     door: FrontDoor, address: str, sockets: Mapping[str, Path], credentials: Credentials, opened: AsyncExitStack
 ) -> OpenDoor:
     """Open every listener on `address`; all close with `opened`. StepFailed where the certificate or address can't be used."""
-    context = tls.server_context(credentials.certificate_file, credentials.key_file)
-    services = {name: await opened.enter_async_context(upstream.session(str(path))) for name, path in sockets.items()}
+    context = server_context(credentials.certificate_file, credentials.key_file)
+    services = {name: await opened.enter_async_context(service_session(str(path))) for name, path in sockets.items()}
     try:
         listening = [(listener, _listening(address, listener.port, opened)) for listener in door.listeners]
         redirecting = _listening(address, door.redirect_port, opened) if door.redirect_port else None
@@ -83,7 +85,7 @@ async def open_front_door(
         address=address,
         listeners=tuple(OpenListener(listener, port_of(bound)) for listener, bound in listening),
         redirect=(door.redirect_port, port_of(redirecting)) if door.redirect_port and redirecting else None,
-        certificate_sha256=tls.leaf_fingerprint(credentials.certificate_file),
+        certificate_sha256=leaf_fingerprint(credentials.certificate_file),
     )
 
 
@@ -91,3 +93,37 @@ def _listening(address: str, port: int, opened: AsyncExitStack) -> socket:
     listening = listen_at(address, port)
     opened.callback(listening.close)
     return listening
+
+
+_CIPHERS = ":".join(
+    (
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    )
+)
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 and later with forward secrecy. StepFailed where the certificate and key can't be used together."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    # OpenSSL's default offers curves outside the profile; Python 3.12 can name exactly one.
+    context.set_ecdh_curve("prime256v1")
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except ssl.SSLError as refused:
+        raise StepFailed("The certificate and its private key are no usable pair of PEM texts.", str(refused)) from refused
+    return context
+
+
+def leaf_fingerprint(certificate: Path) -> bytes:
+    """The SHA-256 of the first certificate of a chain, by which its server is recognised."""
+    first, end, _ = certificate.read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
+    return sha256(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end + "\n")).digest()

@@ -1,4 +1,4 @@
-"""How far a boot has come, as small objects in S3 that the deployer reads."""
+"""Report how far a boot has come, as small objects in S3 that the deployer reads."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from embedded_aws.instances.failure import StepFailed
 from embedded_aws.world import World
 from sre_core import clock, log
 from sre_core.secret import Secret, conceal
+
+
+class StepFailed(Exception):
+    """One sentence for the person who deploys, and the end of the failing program's output where there is one."""
+
+    def __init__(self, what: str, output: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.output = output
+
 
 _LONGEST_OUTPUT = 4000
 

@@ -1,18 +1,18 @@
-"""The front door's own work on one request: find the service, pass the request on, stream the answer back."""
+"""Handle one request to the front door: find the service, pass the request on, stream the answer; redirect plain HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from embedded_aws.instances import headers
-from embedded_aws.instances.routing import Destination, Refusal, destination
+from embedded_aws.instances.routing import EVERY_ANSWER, Destination, Refusal, client_headers, find_destination, service_headers
 from embedded_aws.world import AsgiApp, Receive, Scope, Send
 from sre_core import log
 from sre_core.machine import Route
@@ -33,7 +33,7 @@ def proxy(routes: Mapping[int, Sequence[Route]], services: Mapping[str, aiohttp.
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raw_path = scope["raw_path"].decode("latin-1")
-        where = destination(raw_path, routes[scope["server"][1]])
+        where = find_destination(raw_path, routes[scope["server"][1]])
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if isinstance(where, Refusal):
             return await _refuse(send, where)
@@ -82,11 +82,11 @@ class _Exchange:
     async def _pass_on(self, service: aiohttp.ClientSession, where: Destination) -> None:
         query = self._scope["query_string"].decode("latin-1")
         url = URL(f"http://service{where.path}" + (f"?{query}" if query else ""), encoded=True)
-        sent = headers.to_service(self._scope["headers"], self._scope["client"][0])
+        sent = service_headers(self._scope["headers"], self._scope["client"][0])
         body = self._body() if self._has_body() else None
         async with service.request(self._scope["method"], url, headers=sent, data=body, allow_redirects=False) as answer:
             self._answered = True
-            received = headers.to_client(answer.raw_headers)
+            received = client_headers(answer.raw_headers)
             await self._send({"type": "http.response.start", "status": answer.status, "headers": received})
             async for chunk in answer.content.iter_any():
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -131,7 +131,25 @@ async def answer(send: Send, status: int, body: bytes, *extra: tuple[bytes, byte
     start: dict[str, Any] = {
         "type": "http.response.start",
         "status": status,
-        "headers": [*extra, (b"content-length", str(len(body)).encode()), *headers.EVERY_ANSWER],
+        "headers": [*extra, (b"content-length", str(len(body)).encode()), *EVERY_ANSWER],
     }
     await send(start)
     await send({"type": "http.response.body", "body": body})
+
+
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
+
+
+def redirect_to_https() -> AsgiApp:
+    """Answers every request with 308 to the same host and path; the method and body are kept by the client that follows."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        known = _HOST.fullmatch(host)
+        if not known:
+            return await answer(send, 400, b"")
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        location = b"https://" + known[1].encode() + scope["raw_path"] + query
+        return await answer(send, 308, b"", (b"location", location))
+
+    return app

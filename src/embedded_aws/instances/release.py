@@ -10,8 +10,8 @@ import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from embedded_aws.instances.child import child
-from embedded_aws.instances.failure import StepFailed
+from embedded_aws.instances.progress import StepFailed
+from embedded_aws.instances.services import child
 from embedded_aws.world import World
 from sre_core.machine import Machine
 

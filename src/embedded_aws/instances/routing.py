@@ -1,9 +1,9 @@
-"""Where a request goes: pure decisions over the path as it was sent."""
+"""Decide, for each request to the front door, which service gets it and which headers pass. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sre_core.machine import Route
@@ -30,7 +30,7 @@ class Refusal:
     message: str
 
 
-def destination(path: str, routes: Sequence[Route]) -> Destination | Refusal:
+def find_destination(path: str, routes: Sequence[Route]) -> Destination | Refusal:
     """The longest route that is a prefix of the still percent-encoded path, which it replaces by `/`."""
     if not path.startswith("/") or _AMBIGUOUS.search(path):
         return Refusal(400, "FRONT-DOOR-PATH-AMBIGUOUS", "The path has empty, dot or encoded-slash segments. Send it in its plain form.")
@@ -39,3 +39,44 @@ def destination(path: str, routes: Sequence[Route]) -> Destination | Refusal:
         return Refusal(404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
     longest = max(matching, key=lambda route: len(route.path))
     return Destination(longest.service, "/" + path[len(longest.path) :].removeprefix("/"))
+
+
+type Headers = list[tuple[bytes, bytes]]
+
+# RFC 9110 section 7.6.1: they belong to one connection. `Expect` is answered by the front door itself.
+_ONE_CONNECTION = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect")
+)
+# Only the front door knows who asked and how; a client's own claim would be believed by a service.
+_CLAIMS = frozenset((b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"proxy"))
+_ANSWERED_HERE = frozenset((b"server", b"date", b"strict-transport-security", b"x-content-type-options"))
+
+EVERY_ANSWER: tuple[tuple[bytes, bytes], ...] = (
+    (b"strict-transport-security", b"max-age=63072000"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def service_headers(headers: Iterable[tuple[bytes, bytes]], client: str) -> list[tuple[str, str]]:
+    """A request's headers as the service gets them: the client's own, and where the request truly came from."""
+    received = list(headers)
+    hidden = _ONE_CONNECTION | _CLAIMS | _connection_headers(received)
+    # Some frameworks read X_Api_Key as X-Api-Key; nginx drops names with an underscore, and so does this door.
+    kept = [
+        (name.decode("latin-1"), value.decode("utf-8", "replace"))
+        for name, value in received
+        if name not in hidden and not name.startswith((b"x-forwarded-", b"proxy-")) and b"_" not in name
+    ]
+    return [*kept, ("x-forwarded-for", client), ("x-forwarded-proto", "https")]
+
+
+def client_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """A service's headers as the client gets them: without what names the server program."""
+    received = [(name.lower(), value) for name, value in headers]
+    hidden = _ONE_CONNECTION | _ANSWERED_HERE | _connection_headers(received)
+    return [*((name, value) for name, value in received if name not in hidden), *EVERY_ANSWER]
+
+
+def _connection_headers(headers: Headers) -> frozenset[bytes]:
+    lists = (value for name, value in headers if name == b"connection")
+    return frozenset(name.strip().lower() for value in lists for name in value.split(b","))

@@ -1,23 +1,72 @@
-"""An instance's services: started under a supervisor of their own, watched until they are healthy, ended together."""
+"""Run the services of an instance under a supervisor, wait until they are healthy, and end them together."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from embedded_aws.instances import supervisor, upstream
-from embedded_aws.instances.child import child
-from embedded_aws.instances.failure import StepFailed
+import aiohttp
+
+from embedded_aws.instances import supervisor
+from embedded_aws.instances.progress import StepFailed
 from embedded_aws.instances.supervisor import Program
 from sre_core import log
 from sre_core.machine import MachineService
+
+
+@asynccontextmanager
+async def child(*argv: str) -> AsyncIterator[Process]:
+    """Run a program with an empty environment and pipes; leaving the context kills it unless it has ended."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, stderr=STDOUT, env={}, start_new_session=True)
+    )
+    try:
+        # asyncio forgets a process whose start is cancelled half way; waiting out the few milliseconds does not.
+        yield await asyncio.shield(starting)
+    finally:
+        process = await starting
+        if process.returncode is None:
+            process.kill()
+        # Reads what is left and closes the pipes.
+        await process.communicate()
+
+
+# The services' server closes an idle connection after five seconds; a client that lets go earlier never meets a closed one.
+_IDLE_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
+# A gateway's tool call may take fifteen minutes, and so may an investigation.
+_SILENT_SECONDS = 900.0
+
+
+def service_session(socket: str, *, silent_seconds: float = _SILENT_SECONDS) -> aiohttp.ClientSession:
+    """A client for one service: bodies and headers pass unchanged, and an answer may take as long as a tool call may."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_IDLE_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silent_seconds),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        max_line_size=65536,
+        max_field_size=65536,
+    )
+
+
+async def answers(client: aiohttp.ClientSession, url: str, tls: aiohttp.Fingerprint | bool = True) -> bool:
+    """Whether a health path answers 200 within five seconds; a service that is not there yet does not."""
+    try:
+        async with client.get(url, ssl=tls, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=5)) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, OSError):
+        return False
+
 
 _HEALTHY_WITHIN = 90.0
 _LOOK_EVERY = 0.05
@@ -106,8 +155,8 @@ class RunningServices:
     async def _healthy(self, each: SupervisedService) -> None:
         clock = asyncio.get_running_loop().time
         deadline = clock() + _HEALTHY_WITHIN
-        async with upstream.session(str(each.socket)) as client:
-            while not await upstream.answers(client, f"http://service{each.service.health_path}"):
+        async with service_session(str(each.socket)) as client:
+            while not await answers(client, f"http://service{each.service.health_path}"):
                 name = each.service.name
                 if self._exits[name] >= _EXITS_TO_GIVE_UP:
                     raise StepFailed(

@@ -20,14 +20,14 @@ from botocore.config import Config
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from embedded_aws import listener, moto_settings
+from embedded_aws import listener
 from embedded_aws.account import ACCOUNT_ID, Account
 from embedded_aws.agentcore.control import ControlPlane
 from embedded_aws.authority import LocalAuthority
 from embedded_aws.credentials import Keyring, new_root_key
 from embedded_aws.listener import HttpsListener
-from embedded_aws.moto_app import MotoApp
-from embedded_aws.oauth.door import OAuthDoor
+from embedded_aws.moto_app import MotoApp, configure_moto
+from embedded_aws.oauth.endpoints import OAuthEndpoints
 from embedded_aws.router import Router
 
 REGION = "us-east-1"
@@ -94,7 +94,7 @@ class Aws:
 @contextlib.contextmanager
 def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
     """This AWS, answering on loopback, with keys of its own."""
-    moto_settings.apply()
+    configure_moto()
     loop = Loop()
     listening = listener.bind("127.0.0.1", 0)
     endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}"
@@ -106,7 +106,7 @@ def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(ACCOUNT_ID, key),
-            oauth=OAuthDoor(ACCOUNT_ID, endpoint),
+            oauth=OAuthEndpoints(ACCOUNT_ID, endpoint),
             apps={"bedrock-agentcore": lambda _: control},
             everything_else=moto,
         )

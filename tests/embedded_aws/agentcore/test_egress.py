@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.agentcore.egress import Egress, EgressRefused
+from embedded_aws.agentcore.backend import Egress, EgressRefused
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.agentcore.asgi import headers_of
+from embedded_aws.http_messages import headers_of
 
 from .conftest import openapi
 

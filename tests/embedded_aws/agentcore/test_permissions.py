@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.agentcore.permissions import allows, trusts_gateway
+from embedded_aws.policy import allows, trusts_gateway
 
 PROVIDER = "arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/sre"
 ACTION = "bedrock-agentcore:GetResourceApiKey"

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from embedded_aws.agentcore.catalog import Catalogs
-from embedded_aws.agentcore.client_tokens import ClientTokens
+from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle
 from embedded_aws.agentcore.errors import ApiError
 from embedded_aws.agentcore.gateways import Gateways
-from embedded_aws.agentcore.lifecycle import Lifecycle
 from embedded_aws.agentcore.records import Gateway, Registry, Target
 from embedded_aws.agentcore.target_schema import TargetSchemas
 from embedded_aws.agentcore.targets import Targets

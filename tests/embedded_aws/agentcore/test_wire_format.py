@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_aws.agentcore import model, operations
-from embedded_aws.agentcore.constraints import violations
 from embedded_aws.agentcore.control import ControlPlane
 from embedded_aws.agentcore.errors import ApiError
+from embedded_aws.agentcore.model import violations
 
 
 def send(aws: Any, method: str, path: str, body: bytes = b"", query: str = "") -> tuple[int, dict[str, str], Any]:

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from embedded_aws.faults.call import Call, call_of
-from embedded_aws.faults.cut import Cut
 from embedded_aws.faults.faults import Faults
-from embedded_aws.faults.rule import Kind, Rule, Rules, read
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.faults.rules import Kind, Rule, Rules, read
+from embedded_aws.http_messages import Cut, Request, Response
 from sre_core.problem import Problem
 
 FORM = (("content-type", "application/x-www-form-urlencoded"),)

@@ -10,7 +10,7 @@ import struct
 import aiohttp
 import pytest
 
-from embedded_aws.instances.forwarder import Forwarder
+from embedded_aws.instances.elastic_ip import Forwarder
 
 pytestmark = pytest.mark.anyio
 

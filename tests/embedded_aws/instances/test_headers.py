@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from embedded_aws.instances import headers
+from embedded_aws.instances.routing import EVERY_ANSWER, client_headers, service_headers
 
 
 def passed(*received: tuple[bytes, bytes]) -> dict[str, str]:
-    return dict(headers.to_service(received, "192.0.2.7"))
+    return dict(service_headers(received, "192.0.2.7"))
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_an_underscore() -> None:
 
 def test_repeated_headers_of_an_answer() -> None:
     """Each cookie passes; the server's name does not."""
-    answer = headers.to_client([(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"Server", b"tiny"), (b"Transfer-Encoding", b"chunked")])
-    assert answer == [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), *headers.EVERY_ANSWER]
+    answer = client_headers([(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"Server", b"tiny"), (b"Transfer-Encoding", b"chunked")])
+    assert answer == [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), *EVERY_ANSWER]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded_aws.instances.failure import StepFailed
+from embedded_aws.instances.progress import StepFailed
 from embedded_aws.instances.release import unpack
 
 

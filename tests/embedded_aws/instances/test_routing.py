@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded_aws.instances.routing import Destination, Refusal, destination
+from embedded_aws.instances.routing import Destination, Refusal, find_destination
 from sre_core.machine import Route
 
 ROUTES = (Route("/", "assistant"), Route("/api/logs/", "logs"), Route("/api/logs/archive/", "archive"))
@@ -27,7 +27,7 @@ ROUTES = (Route("/", "assistant"), Route("/api/logs/", "logs"), Route("/api/logs
 )
 def test_the_longest_prefix(path: str, service: str, asked: str) -> None:
     """The longest route wins and is replaced by a slash; escapes stay as they were sent."""
-    assert destination(path, ROUTES) == Destination(service, asked)
+    assert find_destination(path, ROUTES) == Destination(service, asked)
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_the_longest_prefix(path: str, service: str, asked: str) -> None:
 )
 def test_a_path_with_two_meanings(path: str) -> None:
     """It is refused, so that no service can read it differently from the front door."""
-    answer = destination(path, ROUTES)
+    answer = find_destination(path, ROUTES)
     assert isinstance(answer, Refusal)
     assert answer.status == 400
 
 
 def test_no_route() -> None:
     """A listener with one service publishes nothing else."""
-    answer = destination("/b", (Route("/a/", "a"),))
+    answer = find_destination("/b", (Route("/a/", "a"),))
     assert isinstance(answer, Refusal)
     assert answer.status == 404
 
@@ -67,7 +67,7 @@ def test_no_route() -> None:
 @given(st.text(alphabet="/.%2eEfF5cC0apilogs\\", max_size=30))
 def test_whatever_is_asked(path: str) -> None:
     """What reaches a service has one meaning: it starts with one slash and climbs nowhere."""
-    answer = destination("/" + path, ROUTES)
+    answer = find_destination("/" + path, ROUTES)
     if isinstance(answer, Destination):
         assert answer.path.startswith("/")
         assert not answer.path.startswith("//")

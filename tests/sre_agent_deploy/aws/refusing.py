@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from embedded_aws import refusals
+from embedded_aws.http_messages import Response
 from embedded_aws.refusals import Protocol
-from embedded_aws.response import Response
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_core.secret import Secret
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Response
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.errors import SKEWED, kind_of
 from sre_agent_deploy.progress.progress import Progress, RetryLimits

@@ -1,20 +1,49 @@
-"""The only paths that need no signature: a user pool's public documents, and its token endpoint."""
+"""Answer the only paths that need no signature: the public documents of a user pool, and its token endpoint."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import parse_qsl
 
-from embedded_aws.oauth import discovery, pools, token
-from embedded_aws.request import Request
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Request, Response
+from embedded_aws.oauth import pools, token
+from embedded_aws.oauth.pools import Pool
 from sre_core import clock, security_event
+
+DOMAINS_PATH = "/oauth2-domains/"
+
+
+def issuer(endpoint: str, pool: Pool) -> str:
+    """As on AWS: the cognito-idp endpoint and the pool's id."""
+    return f"{endpoint}/{pool.pool_id}"
+
+
+def openid_configuration(endpoint: str, pool: Pool) -> dict[str, object]:
+    """`/.well-known/openid-configuration`; the OAuth endpoints exist only once the pool has a domain."""
+    document: dict[str, object] = {
+        "issuer": issuer(endpoint, pool),
+        "jwks_uri": f"{issuer(endpoint, pool)}/.well-known/jwks.json",
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code", "token"],
+        "scopes_supported": ["openid", "email", "phone", "profile"],
+        "subject_types_supported": ["public"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }
+    if pool.domain:
+        document["token_endpoint"] = f"{endpoint}{DOMAINS_PATH}{pool.domain}/oauth2/token"
+    return document
+
+
+def jwks(pool: Pool) -> dict[str, object]:
+    """`/.well-known/jwks.json`: the public half of the pool's key."""
+    return {"keys": [{**pool.key.as_dict(private=False), "alg": "RS256", "use": "sig", "kid": pool.key.kid}]}
+
 
 _DOCUMENT = re.compile(r"/(?P<pool>[a-z0-9-]+_[A-Za-z0-9]+)/\.well-known/(?P<name>openid-configuration|jwks\.json)")
 _TOKEN = re.compile(r"/oauth2-domains/(?P<domain>[A-Za-z0-9.-]+)/oauth2/token")
 
 
-class OAuthDoor:
+class OAuthEndpoints:
     """Answers the OAuth paths of one account; None for every other path."""
 
     def __init__(self, account_id: str, endpoint: str) -> None:
@@ -34,7 +63,7 @@ class OAuthDoor:
         pool = pools.find(self._account_id, pool_id)
         if pool is None:
             return Response.of_json(400, {"message": f"User pool {pool_id} does not exist."})
-        document = discovery.jwks(pool) if name == "jwks.json" else discovery.openid_configuration(self._endpoint, pool)
+        document = jwks(pool) if name == "jwks.json" else openid_configuration(self._endpoint, pool)
         return Response.of_json(200, document)
 
     def _token(self, request: Request, domain: str) -> Response:
@@ -60,7 +89,7 @@ class OAuthDoor:
         parsed = token.parse(request.header("authorization"), form)
         if isinstance(parsed, token.Refused):
             return parsed
-        return token.grant(parsed, pool, discovery.issuer(self._endpoint, pool), clock.now())
+        return token.grant(parsed, pool, issuer(self._endpoint, pool), clock.now())
 
 
 def _log_refusal(request: Request, refused: token.Refused) -> None:

@@ -1,5 +1,6 @@
-"""What was deleted a moment ago and still holds on to what it used.
+"""Refuse calls that come too soon after a change: fresh roles are not known yet, and deleted things still hold names.
 
+IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 Network interfaces: https://docs.aws.amazon.com/vpc/latest/userguide/delete-security-group.html (DependencyViolation while in use)
 Cognito domains: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DomainDescriptionType.html (DELETING);
 the prefix is free for another pool some time after: https://github.com/hashicorp/terraform-provider-aws/issues/28124
@@ -9,12 +10,51 @@ Secrets: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Dele
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from embedded_aws.faults.call import Call
 from embedded_aws.faults.refusal import Refused
-from embedded_aws.response import Response
+from embedded_aws.http_messages import Response
+
+_CHANGES: Mapping[str, str] = {
+    "CreateRole": "RoleName",
+    "PutRolePolicy": "RoleName",
+    "AttachRolePolicy": "RoleName",
+    "UpdateAssumeRolePolicy": "RoleName",
+    "CreateInstanceProfile": "InstanceProfileName",
+    "AddRoleToInstanceProfile": "InstanceProfileName",
+}
+# (service, operation) -> where the call names a role or profile
+_USES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("ec2", "RunInstances"): ("IamInstanceProfile.Arn", "IamInstanceProfile.Name"),
+    ("bedrock-agentcore", "CreateGateway"): ("roleArn",),
+    ("bedrock-agentcore", "UpdateGateway"): ("roleArn",),
+}
+
+
+class Propagation:
+    """Remembers when IAM last changed a role or profile."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, datetime] = {}
+
+    def saw(self, call: Call, moment: datetime) -> None:
+        """A call has succeeded."""
+        if call.service == "iam" and call.operation in _CHANGES:
+            self._changed[call.value(_CHANGES[call.operation])] = moment
+
+    def refusal_of(self, call: Call, moment: datetime, takes: timedelta) -> Refused | None:
+        """What a service answers while it does not know what the call names."""
+        named = call.value(*_USES.get((call.service, call.operation), ()))
+        changed = self._changed.get(named.rpartition("/")[2])
+        if changed is None or moment - changed >= takes:
+            return None
+        if call.service == "ec2":
+            message = f"Value ({named}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
+            return Refused("InvalidParameterValue", 400, message)
+        return Refused("ValidationException", 400, f"AgentCore can't assume role {named}. Verify that it exists and its trust policy.")
 
 
 @dataclass(frozen=True)
