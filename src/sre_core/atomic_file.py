@@ -16,13 +16,13 @@ _USUAL_MODE = 0o644
 
 
 def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """Replace `path` by `content` at once and durably. See `replacing`."""
-    with replacing(path, mode=mode) as file:
+    """Replace `path` by `content` at once and durably. See `replace`."""
+    with replace(path, mode=mode) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
+def replace(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` when the block ends; an exception leaves `path` as it was, and nothing beside it.
 
     Without `mode` the permissions of the old file stay. Where `path` is a link, the file that it leads to is replaced.

@@ -76,3 +76,14 @@ def test_tests_do_not_patch_our_modules() -> None:
     ]
     mocking = [f"{source}:{line} {module}" for source in sources("tests") for line, module in imports(source) if module == "unittest.mock"]
     assert not patching + mocking
+
+
+def test_one_file_writes_atomically() -> None:
+    """Nothing else syncs a file to disk, so each file that must survive a crash is replaced by the same code."""
+    syncing = {
+        str(source.path.name)
+        for source in sources("src")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and node.attr == "fsync"
+    }
+    assert syncing == {"atomic_file.py"}

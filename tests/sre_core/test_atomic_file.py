@@ -15,7 +15,7 @@ from sre_core import atomic_file
 KILLED = """
 import os, pathlib, signal, sys
 from sre_core import atomic_file
-with atomic_file.replacing(pathlib.Path(sys.argv[1])) as file:
+with atomic_file.replace(pathlib.Path(sys.argv[1])) as file:
     file.write(b"half of the n")
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -41,7 +41,7 @@ def test_a_secret(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("old")
     path.chmod(0o666)
-    with atomic_file.replacing(path, mode=0o600) as file:
+    with atomic_file.replace(path, mode=0o600) as file:
         file.write(b"new")
         assert {mode(tmp_path / name) for name in names(tmp_path) if name != "key"} == {0o600}
     assert (path.read_bytes(), mode(path), names(tmp_path)) == (b"new", 0o600, ["key"])
@@ -63,7 +63,7 @@ def test_a_writer_that_fails(tmp_path: Path) -> None:
     """The old file is intact, and nothing is left beside it."""
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_file.replacing(path) as file:
+    with pytest.raises(ZeroDivisionError), atomic_file.replace(path) as file:
         file.write(b"half")
         _ = 1 // 0
     assert (path.read_text(), names(tmp_path)) == ("old", ["file"])

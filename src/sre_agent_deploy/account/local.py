@@ -118,7 +118,7 @@ def forget_deployment(deployment: str) -> None:
 def release_local_aws(registry: Registry) -> bool:
     """Release the local AWS and say if that stopped it: the last command stops what this tool started and no deployment needs."""
     hold = registry.hold or hold_local_aws()
-    if _needed(registry, hold):
+    if _is_needed(registry, hold):
         # Of two commands that release it at once, the second one stops it.
         fcntl.flock(hold, fcntl.LOCK_UN)
         return False
@@ -126,7 +126,7 @@ def release_local_aws(registry: Registry) -> bool:
     return _run_embedded_aws("stop").returncode == 0
 
 
-def _needed(registry: Registry, hold: IO[bytes]) -> bool:
+def _is_needed(registry: Registry, hold: IO[bytes]) -> bool:
     """Say if this tool did not start it, another command uses it, or a deployment is in it."""
     try:
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -50,7 +50,7 @@ def replace(original: Original, text: str, *, new_mode: int | None = None) -> No
 
 def _write(path: Path, body: bytes, original: Original, mode: int | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file.replacing(path, mode=mode) as file:
+    with atomic_file.replace(path, mode=mode) as file:
         file.write(body)
         if (path.read_bytes() if path.exists() else None) != original.body:
             raise Refused(_changed(original.path))

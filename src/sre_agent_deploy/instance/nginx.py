@@ -84,11 +84,11 @@ def _http(layout: Layout, paths: NginxPaths) -> tuple[str, ...]:
         "ssl_session_cache shared:TLS:10m;",
         "ssl_session_timeout 1d;",
         "ssl_session_tickets off;",
-        *_proxying(),
+        *_proxy(),
     )
 
 
-def _proxying() -> tuple[str, ...]:
+def _proxy() -> tuple[str, ...]:
     return (
         "proxy_http_version 1.1;",
         "proxy_connect_timeout 5s;",

@@ -103,7 +103,7 @@ class Endpoints:
         except urllib3.exceptions.HTTPError as error:
             return unreachable(url, error)
 
-    def unconnected(self, url: str) -> Problem | None:
+    def explain_no_connection(self, url: str) -> Problem | None:
         """Explain why no connection to the host and port of this URL can be made; None where one can."""
         parts = urlsplit(url)
         try:

@@ -73,7 +73,7 @@ class PlainHttpRefused:
         if not isinstance(answer, Problem):
             return answer
         # A connection that is closed at once is a refusal; one that can't be made proves nothing.
-        return world.unconnected(url) or Answer(0, b"", {})
+        return world.explain_no_connection(url) or Answer(0, b"", {})
 
     def judge(self, facts: Answer) -> Verdict:
         if facts.status == 0:
