@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -24,18 +25,30 @@ type Sent = Mapping[tuple[str | int, ...], Any]
 class Recorder:
     """Keeps the changing requests that boto3 would have sent; nothing leaves the machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, region: str = "us-east-1") -> None:
         nowhere = Endpoint("https://127.0.0.1:1", access_key_id="AKIDEXAMPLE", secret_access_key=Secret("unused"))
-        self.aws = Aws(region="us-east-1", account_id="123456789012", endpoint=nowhere)
+        self.aws = Aws(region=region, account_id="123456789012", endpoint=nowhere)
         self._sent: list[Any] = []
+        self._parameters: dict[str, Any] = {}
         for service in _SERVICES:
             self.aws.client(service).meta.events.register("before-call", self._answer)
+            self.aws.client(service).meta.events.register("before-parameter-build", self._keep)
 
     def requests(self, declared: Any) -> Sent:
         """Every value in the requests of a declaration's birth and configuration, by its place."""
         self._sent = []
         declared.configure(self.aws, declared.create(self.aws, _MARK))
         return dict(_leaves(self._sent))
+
+    def parameters(self, declared: Any) -> dict[str, Any]:
+        """The parameters of each changing call of a declaration's creation and configuration, by operation."""
+        self._parameters = {}
+        declared.configure(self.aws, declared.create(self.aws, _MARK))
+        return self._parameters
+
+    def _keep(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        if not _READS.match(model.name):
+            self._parameters[model.name] = copy.deepcopy(params)
 
     def _answer(self, model: Any, params: dict[str, Any], **_: Any) -> tuple[Any, Any]:
         if not _READS.match(model.name):

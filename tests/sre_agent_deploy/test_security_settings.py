@@ -1,0 +1,301 @@
+"""What the production example sends to AWS that decides who may do what, written down by hand.
+
+A rule that is opened, a statement that is lost or widened, or a protection that is dropped fails here, whatever else still works.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.account.account import describe_account
+from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.regions import partition_of
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.later import refs, resolve
+
+from .resources.wire import Recorder
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
+
+
+def drawn(region: str) -> Blueprint:
+    """The production example, in an account whose values are easy to see."""
+    config = load(EXAMPLE, environ={"AWS_ACCOUNT_ID": "123456789012", "AWS_REGION": region}, mode="production")
+    assert isinstance(config, Config), config
+    facts = dataclasses.replace(
+        describe_account(config),
+        partition=partition_of(region),
+        vpc_id="vpc-1",
+        vpc_cidr="172.31.0.0/16",
+        subnet_id="subnet-1",
+        image_id="ami-1",
+    )
+    return blueprint(config, facts)
+
+
+def sent(region: str = "us-east-1") -> Mapping[str, Mapping[str, Any]]:
+    """The parameters of every changing call, by resource and operation. A Ref is sent as `resource.output`."""
+    recorder, calls = Recorder(region), defaultdict[str, dict[str, Any]](dict)
+    for item in drawn(region):
+        outputs = defaultdict[str, dict[str, str]](dict)
+        for ref in refs(item.resource):
+            outputs[ref.of][ref.output] = f"{ref.of}.{ref.output}"
+        calls[item.name] = recorder.parameters(resolve(item.resource, outputs))
+    return calls
+
+
+ID, ACCOUNT = "sre-fd3ac13b93", "123456789012"
+BUCKET = f"{ID}-sre"
+AGENTCORE = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}"
+DIRECTORY = f"{AGENTCORE}:workload-identity-directory/default"
+IDENTITIES = f"{DIRECTORY}/workload-identity/{ID}-*"
+
+
+def policy(calls: Mapping[str, Any], operation: str, document: str) -> list[Any]:
+    """The statements of a policy document that is sent as JSON."""
+    return list(json.loads(calls[operation][document])["Statement"])
+
+
+def allow(sid: str, action: str, *resources: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": list(resources)}
+
+
+def ingress(port: int, cidr: str, description: str) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr, "Description": description}]}
+
+
+@pytest.fixture(scope="module")
+def calls() -> Mapping[str, Mapping[str, Any]]:
+    return sent()
+
+
+type Calls = Mapping[str, Mapping[str, Any]]
+
+
+def test_who_may_reach_the_instance(calls: Calls) -> None:
+    """Everybody on 443, and on 80 for the redirect; only the VPC on the backends' ports; nobody on 22."""
+    assert calls["security_group"]["AuthorizeSecurityGroupIngress"]["IpPermissions"] == [
+        ingress(80, "0.0.0.0/0", "redirect to HTTPS"),
+        ingress(443, "0.0.0.0/0", "HTTPS"),
+        ingress(8011, "172.31.0.0/16", "kubernetes inside the VPC"),
+        ingress(8012, "172.31.0.0/16", "logs inside the VPC"),
+        ingress(8013, "172.31.0.0/16", "metrics inside the VPC"),
+        ingress(8014, "172.31.0.0/16", "runbooks inside the VPC"),
+    ]
+
+
+def test_what_the_instance_may_do(calls: Calls) -> None:
+    """Read its release and the three secrets that it needs, write its reports, and be reached by Session Manager."""
+    role = calls["instance_role"]
+    trust = [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    assert policy(role, "CreateRole", "AssumeRolePolicyDocument") == trust
+    assert policy(role, "UpdateAssumeRolePolicy", "PolicyDocument") == trust
+    assert policy(role, "PutRolePolicy", "PolicyDocument") == [
+        allow("ReadRelease", "s3:GetObject", f"bucket.arn/sre-agent/{ID}/releases/*"),
+        allow("ReportProgress", "s3:PutObject", f"bucket.arn/sre-agent/{ID}/status/*"),
+        allow(
+            "ReadOwnSecrets",
+            "secretsmanager:GetSecretValue",
+            "backend_key.secret_arn",
+            "gateway_client_secret.secret_arn",
+            "certificate.secret_arn",
+        ),
+    ]
+    assert role["AttachRolePolicy"]["PolicyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    assert calls["instance_profile"]["AddRoleToInstanceProfile"]["RoleName"] == "instance_role.role_name"
+
+
+def test_what_the_gateway_may_do(calls: Calls) -> None:
+    """Fetch one API key, as itself; and only this account's gateway of this name may be it."""
+    role = calls["gateway_role"]
+    trust = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "bedrock-agentcore.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+                "ArnLike": {"aws:SourceArn": f"{AGENTCORE}:gateway/{ID}-*"},
+            },
+        }
+    ]
+    assert policy(role, "CreateRole", "AssumeRolePolicyDocument") == trust
+    assert policy(role, "UpdateAssumeRolePolicy", "PolicyDocument") == trust
+    assert policy(role, "PutRolePolicy", "PolicyDocument") == [
+        allow("GetWorkloadAccessToken", "bedrock-agentcore:GetWorkloadAccessToken", DIRECTORY, IDENTITIES),
+        allow(
+            "GetResourceApiKey",
+            "bedrock-agentcore:GetResourceApiKey",
+            "credential_provider.provider_arn",
+            f"{AGENTCORE}:token-vault/default",
+            DIRECTORY,
+            IDENTITIES,
+        ),
+        allow("ReadApiKey", "secretsmanager:GetSecretValue", "backend_key.secret_arn"),
+    ]
+    assert "AttachRolePolicy" not in role
+
+
+def test_who_may_call_the_gateway(calls: Calls) -> None:
+    """Only tokens of the gateway's own client pass, and errors tell nothing about the inside."""
+    for operation in ("CreateGateway", "UpdateGateway"):
+        gateway = calls["gateway"][operation]
+        assert gateway["authorizerType"] == "CUSTOM_JWT"
+        assert gateway["authorizerConfiguration"] == {
+            "customJWTAuthorizer": {"discoveryUrl": "user_pool.discovery_url", "allowedClients": ["gateway_client.client_id"]}
+        }
+        assert gateway["roleArn"] == "gateway_role.role_arn"
+        assert "exceptionLevel" not in gateway
+
+
+@pytest.mark.parametrize("backend", ["kubernetes", "logs", "metrics", "runbooks"])
+def test_what_the_gateway_sends_to_a_backend(calls: Calls, backend: str) -> None:
+    """The API key of the credential provider, in a header; the key stays in our own secret."""
+    key = {"providerArn": "credential_provider.provider_arn", "credentialLocation": "HEADER", "credentialParameterName": "X-API-Key"}
+    for operation in ("CreateGatewayTarget", "UpdateGatewayTarget"):
+        assert calls[f"target_{backend}"][operation]["credentialProviderConfigurations"] == [
+            {"credentialProviderType": "API_KEY", "credentialProvider": {"apiKeyCredentialProvider": key}}
+        ]
+    provider = calls["credential_provider"]["CreateApiKeyCredentialProvider"]
+    assert provider["apiKeySecretSource"] == "EXTERNAL"
+    assert provider["apiKeySecretConfig"] == {"secretId": "backend_key.secret_arn", "jsonKey": "api_key"}
+
+
+def test_who_may_read_the_bucket(calls: Calls) -> None:
+    """Nobody in public, nobody without TLS; and no object gets an access list of its own."""
+    closed = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+    assert calls["bucket"]["PutPublicAccessBlock"] == {"Bucket": BUCKET, "PublicAccessBlockConfiguration": closed}
+    assert policy(calls["bucket"], "PutBucketPolicy", "Policy") == [
+        {
+            "Sid": "RefusePlainHttp",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+    put = {name: made["PutObject"] for name, made in calls.items() if "PutObject" in made}
+    assert set(put) == {"release", *(f"openapi_{backend}" for backend in ("kubernetes", "logs", "metrics", "runbooks"))}
+    assert {
+        field for made in (calls["bucket"]["CreateBucket"], *put.values()) for field in made if "ACL" in field or "Grant" in field
+    } == set()
+
+
+def test_who_gets_a_login(calls: Calls) -> None:
+    """Only an administrator adds people, with a strong password and an authenticator app; the pool is closed from its first moment."""
+    password = {
+        "MinimumLength": 14,
+        "TemporaryPasswordValidityDays": 1,
+        "RequireUppercase": True,
+        "RequireLowercase": True,
+        "RequireNumbers": True,
+        "RequireSymbols": True,
+    }
+    pool = calls["user_pool"]
+    for operation in ("CreateUserPool", "UpdateUserPool"):
+        assert pool[operation]["Policies"]["PasswordPolicy"] == password
+        assert pool[operation]["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+    mfa = pool["SetUserPoolMfaConfig"]
+    assert mfa["MfaConfiguration"] == "OPTIONAL"
+    assert mfa["SoftwareTokenMfaConfiguration"] == {"Enabled": True}
+    assert "SmsMfaConfiguration" not in mfa
+
+
+@pytest.mark.parametrize(("client", "scope"), [("gateway_client", "gateway.invoke"), ("caller_client", "assistant.invoke")])
+def test_what_a_program_may_ask_for(calls: Calls, client: str, scope: str) -> None:
+    """A token of an hour with one scope, by its own secret, and no other way to sign in."""
+    for operation in ("CreateUserPoolClient", "UpdateUserPoolClient"):
+        made = calls[client][operation]
+        assert made["AllowedOAuthScopes"] == [f"resource_server.identifier/{scope}"]
+        assert made["AllowedOAuthFlows"] == ["client_credentials"]
+        assert made["AllowedOAuthFlowsUserPoolClient"] is True
+        assert made["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+        assert (made["AccessTokenValidity"], made["TokenValidityUnits"]["AccessToken"]) == (60, "minutes")
+        assert made["EnableTokenRevocation"] is True
+        assert made["PreventUserExistenceErrors"] == "ENABLED"
+    assert calls[client]["CreateUserPoolClient"]["GenerateSecret"] is True
+
+
+def test_how_the_instance_is_locked(calls: Calls) -> None:
+    """Credentials only by session tokens that no container can ask for, an encrypted disk, no key pair, one security group."""
+    started = calls["instance"]["RunInstances"]
+    assert started["MetadataOptions"] == {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
+    [volume] = started["BlockDeviceMappings"]
+    assert volume["Ebs"] == {"VolumeSize": 50, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
+    assert started["SecurityGroupIds"] == ["security_group.security_group_id"]
+    assert started["IamInstanceProfile"] == {"Arn": "instance_profile.profile_arn"}
+    assert "KeyName" not in started
+    key = json.loads(calls["backend_key"]["CreateSecret"]["SecretString"])["api_key"]
+    assert key not in started["UserData"]
+
+
+def test_the_secrets(calls: Calls) -> None:
+    """Each lies below the deployment's name, none is replicated, and none has a policy that lets others in."""
+    secrets = {name: made for name, made in calls.items() if "CreateSecret" in made}
+    assert {name: made["CreateSecret"]["Name"] for name, made in secrets.items()} == {
+        "backend_key": f"{ID}/backend-api-key",
+        "gateway_client_secret": f"{ID}/gateway-client",
+        "caller_client_secret": f"{ID}/caller-client",
+        "certificate": f"{ID}/certificate",
+    }
+    assert {operation for made in secrets.values() for operation in made} <= {"CreateSecret", "PutSecretValue", "UpdateSecret"}
+    assert not any("AddReplicaRegions" in made["CreateSecret"] for made in secrets.values())
+    assert len(json.loads(secrets["backend_key"]["CreateSecret"]["SecretString"])["api_key"]) == 48
+
+
+def test_nothing_else_is_sent(calls: Calls) -> None:
+    """A new operation is judged here first."""
+    assert {operation for made in calls.values() for operation in made} == {
+        "AddRoleToInstanceProfile",
+        "AllocateAddress",
+        "AssociateAddress",
+        "AttachRolePolicy",
+        "AuthorizeSecurityGroupIngress",
+        "CreateApiKeyCredentialProvider",
+        "CreateBucket",
+        "CreateGateway",
+        "CreateGatewayTarget",
+        "CreateInstanceProfile",
+        "CreateResourceServer",
+        "CreateRole",
+        "CreateSecret",
+        "CreateSecurityGroup",
+        "CreateUserPool",
+        "CreateUserPoolClient",
+        "CreateUserPoolDomain",
+        "DetachRolePolicy",
+        "PutBucketPolicy",
+        "PutObject",
+        "PutPublicAccessBlock",
+        "PutRolePolicy",
+        "PutSecretValue",
+        "RemoveRoleFromInstanceProfile",
+        "RevokeSecurityGroupIngress",
+        "RunInstances",
+        "SetUserPoolMfaConfig",
+        "UpdateApiKeyCredentialProvider",
+        "UpdateAssumeRolePolicy",
+        "UpdateGateway",
+        "UpdateGatewayTarget",
+        "UpdateResourceServer",
+        "UpdateSecret",
+        "UpdateUserPool",
+        "UpdateUserPoolClient",
+    }
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
+def test_no_arn_of_another_partition(region: str) -> None:
+    """In China and GovCloud nothing that is sent names the partition `aws`."""
+    for name, made in sent(region).items():
+        assert "arn:aws:" not in str(made), name
