@@ -1,1 +1,1 @@
-"""How anything is waited for: how long, who is told, and how Ctrl-C ends it. Everything that talks to AWS waits by it."""
+"""Progress of a run: polling with deadlines, events for observers, and Ctrl-C. Every wait for AWS uses it."""

@@ -1,4 +1,4 @@
-"""What happens while AWS works, as events that a terminal, a plain log or `--json` can show."""
+"""Events of a run, which a terminal, a plain log or `--json` can show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ type Why = Literal["throttled", "busy", "transient", "propagating", "ready", "sh
 
 @dataclass(frozen=True)
 class Wait:
-    """Why something is waited for, and until when; `operation` and `code` where it is a call that AWS has refused so far."""
+    """The reason for a wait and its deadline; with `operation` and `code` where AWS has refused a call so far."""
 
     why: Why
     until: datetime
@@ -28,7 +28,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Event:
-    """One step of one resource or check. `seconds` is how long it took, where it has ended."""
+    """One step of one resource or check. `seconds` is its duration, once it has ended."""
 
     step: Literal["started", "waiting", "done", "failed"]
     name: str
@@ -49,10 +49,10 @@ class Event:
 
 
 class Observer(Protocol):
-    """Whoever wants to see events; called from many threads."""
+    """A function that receives events; called from many threads."""
 
     def __call__(self, event: Event, /) -> None: ...
 
 
 def ignore_event(event: Event) -> None:
-    """Shows nothing."""
+    """Show nothing."""
