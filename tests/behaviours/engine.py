@@ -33,7 +33,7 @@ SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentc
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run ended: its exit status (negative: the signal that killed it), its mutating calls, and what it said."""
+    """The end of a run: its exit status (negative: the signal that killed it), its mutating calls, and its messages."""
 
     code: int
     calls: tuple[str, ...]
@@ -45,7 +45,7 @@ class Ran:
 
 
 class Engine:
-    """Runs of the engine against one AWS on this machine."""
+    """Runs of the engine against one local AWS."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -55,7 +55,7 @@ class Engine:
         return self._run(do="deploy", folder=str(folder), **where_to_die)
 
     def cleanup(self, folder: Path, **where_to_die: str) -> Ran:
-        """Take back what the state in that folder remembers."""
+        """Clean up what the state in that folder has recorded."""
         return self._run(do="cleanup", folder=str(folder), **where_to_die)
 
     def _run(self, **order: str) -> Ran:
@@ -68,7 +68,7 @@ class Engine:
 
 @contextmanager
 def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
-    """An engine for the AWS of this registry file; it ends with the block."""
+    """An engine for the local AWS of this registry file; it ends with the block."""
     command = [sys.executable, "-m", "behaviours.engine", str(registry_file)]
     environ = {**os.environ, **environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
@@ -127,12 +127,12 @@ _doom: Doom = _unharmed
 
 
 def _asked(count: int, operation: str, label: str) -> str:
-    # Clients are watched before it is known what will become of a run.
+    # Clients are watched before the fate of a run is chosen.
     return _doom(count, operation, label)
 
 
 def _forked(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint) -> dict[str, Any]:
-    """Run one order in a child, and tell how that ended."""
+    """Run one order in a child, and return how it ended."""
     said, calls = Path(order["folder"]) / "said", Path(order["folder"]) / "calls"
     said.write_text("")
     calls.write_text("")
@@ -151,7 +151,7 @@ def _forked(order: Mapping[str, str], place: Account, config: Config, wanted: Bl
 
 
 def _arm(order: Mapping[str, str], calls: Path) -> None:
-    """Write every mutating call down, and choose where to die."""
+    """Record every mutating call, and choose where to die."""
     global _doom  # noqa: PLW0603  # the child's own
     from behaviours.killed_at import at
 
@@ -181,7 +181,7 @@ def ratchet(deaths: Path, moments: list[str]) -> Doom:
         moment = next((moment for moment in order if f"{moment} {label}" not in tried), "")
         if not moment:
             return ""
-        dying.acquire()  # never released: whoever comes later waits for the end
+        dying.acquire()  # never released: later threads wait for the end
         with deaths.open("a") as file:
             file.write(f"{moment} {label}\n")
         return moment

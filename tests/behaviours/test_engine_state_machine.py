@@ -1,4 +1,4 @@
-"""Whatever happens to a deployment, in whatever order, it ends as one of each thing, or as nothing."""
+"""Whatever happens to a deployment, in any order, it ends with one of each resource, or with none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sre_agent_deploy.plan import Action
 from sre_core import clock
 from sre_core.problem import Refused
 
-# Of every sort one: unique by name, by tag only, inside a parent, replaced in place and replaced beside.
+# One of each sort: unique by name, known by tag only, inside a parent, replaced in place and replaced beside.
 PARTS = ("bucket", "backend_key", "user_pool", "resource_server", "gateway_client", "address", "release")
 # More steps than a deployment of these has mutating calls: some deployments are not cut at all.
 CALLS = st.integers(1, 16)
@@ -39,21 +39,21 @@ BIRTHS = st.sampled_from(["Create*", "Allocate*"])
 FAULTS = st.one_of(
     st.fixed_dictionaries({"kind": st.just("throttle"), "service": SERVICES, "nth": NTH}),
     st.fixed_dictionaries({"kind": BROKEN, "service": SERVICES, "nth": NTH, "committed": st.just(True)}),
-    # Before the commit only where a look tells at once that nothing was made; otherwise a birth waits for as long as AWS may hide it.
+    # Before the commit only where one lookup proves that nothing was created; otherwise a creation waits for as long as AWS may hide it.
     st.fixed_dictionaries({"kind": BROKEN, "service": st.sampled_from(["s3", "secretsmanager"]), "nth": NTH}),
     st.fixed_dictionaries({"kind": st.just("quota"), "service": SERVICES, "operation": BIRTHS, "nth": st.integers(1, 3)}),
 )
 
 
 class Part(Engine):
-    """A deployment of these resources alone, and what else lies around in its account."""
+    """A deployment of these resources alone, and the other resources in its account."""
 
     def configure(self, version: int) -> None:
-        """Another version is another release, which stands beside the one before until the end."""
+        """Another version is another release, which exists beside the one before until the end."""
         self.site = dataclasses.replace(self.site, release=f"v{version}".encode(), release_sha256=f"{version}" * 64)
 
     def later(self) -> None:
-        """Time passes: what AWS may have hidden a moment ago, it shows by now."""
+        """Let time pass, so that AWS now shows what it may have hidden."""
         path = self.folder / "state"
         if path.exists():
             document = json.loads(path.read_text())
@@ -62,7 +62,7 @@ class Part(Engine):
             path.write_text(json.dumps(document))
 
     def theirs(self) -> dict[str, Any]:
-        """Things of somebody else that look like ours: names that begin as ours do, and no tag."""
+        """Create resources of others that look like ours: names that begin as ours do, and no tag."""
         return {
             "bucket": [name for name in self._buckets() if name.endswith("-theirs")],
             "object": self.client("s3").get_object(Bucket=f"{self.id}-theirs", Key="precious")["Body"].read(),
@@ -70,7 +70,7 @@ class Part(Engine):
         }
 
     def ours(self) -> dict[str, int]:
-        """How many of each thing there are, by raw listings."""
+        """Count each resource by raw listings."""
         tag = [{"Name": "tag:sre-agent:deployment-id", "Values": [self.id]}]
         pools = [pool["Id"] for pool in self._pools() if not pool["Name"].endswith("-theirs")]
         buckets = [name for name in self._buckets() if not name.endswith("-theirs")]
@@ -113,7 +113,7 @@ class Sky:
 
 
 class Deployments(RuleBasedStateMachine):
-    """Everything that people, crashes, the weather and other processes do to one deployment."""
+    """Everything that users, crashes, faults and other processes do to one deployment."""
 
     sky: Sky
     first_site: AccountFacts
@@ -134,7 +134,7 @@ class Deployments(RuleBasedStateMachine):
 
     @rule(version=VERSIONS)
     def deploy(self, version: int) -> None:
-        """A first deployment, an update, a resumption or a repair: all the same command."""
+        """A first deployment, an update, a resume or a repair: all are the same command."""
         self.part.configure(version)
         outcome = self.part.apply()
         assert not outcome.problems, outcome.problems
@@ -146,7 +146,7 @@ class Deployments(RuleBasedStateMachine):
 
     @rule(version=VERSIONS, faults=st.lists(FAULTS, min_size=1, max_size=3))
     def deploy_in_bad_weather(self, version: int, faults: list[dict[str, Any]]) -> None:
-        """What can be repeated is; a quota, or reads that fail for good, end it with a Problem."""
+        """Temporary errors are retried; a quota, or reads that always fail, end it with a Problem."""
         self.part.configure(version)
         self.sky.becomes([*self.usual, *faults])
         plan = self.part.plan()
@@ -222,12 +222,12 @@ class Deployments(RuleBasedStateMachine):
         assert self.part.changes()[name] is Action.UPDATE
 
     def _whole(self) -> bool:
-        """Whether the last thing that happened was a deployment that ended well, and its journal is there."""
+        """Check if the last step was a successful deployment whose journal still exists."""
         return self.due == ONE_OF_EACH and self.part.store.path.exists()
 
     @invariant()
     def as_many_as_there_should_be(self) -> None:
-        """At no time are there two of what only one may be; after what ended well there is one of each, or nothing."""
+        """There are never two of a resource; after a success there is one of each, or none."""
         self.sky.becomes([])
         ours = self.part.ours()
         self.sky.becomes(self.usual)
@@ -235,7 +235,7 @@ class Deployments(RuleBasedStateMachine):
         assert all(ours[kind] <= 1 for kind in ("buckets", "pools", "clients", "addresses", "secrets")), ours
 
     def teardown(self) -> None:
-        """However it stands: cleanup leaves what was there before, and deploying again works."""
+        """In any state, cleanup leaves only what was there before, and deploying again works."""
         if not hasattr(self, "due"):
             return
         if self.due != NOTHING:
@@ -259,7 +259,7 @@ def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
     end(process)
 
 
-# In parts, so that every worker may take some.
+# In parts, so that every worker can take some.
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("part", range(4 if THOROUGH else 1))
 def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:

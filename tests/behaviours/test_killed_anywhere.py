@@ -1,4 +1,4 @@
-"""Killed at any mutating call, before it, after AWS did it, or before it was written down: nothing is lost, nothing is made twice."""
+"""Killed at any mutating call, before it, after it, or before its record: nothing is lost, and nothing is created twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ONE_OF_EACH = {"buckets": 1, "pools": 1, "instances": 1, "addresses": 1, "gatewa
 
 @dataclass(frozen=True)
 class Point:
-    """Where a run dies, and what is done then."""
+    """The point where a run dies, and the command that follows."""
 
     nth: int
     moment: str
@@ -49,7 +49,7 @@ def points(calls: int, endings: Sequence[Literal["resume", "cleanup"]], size: in
 
 @dataclass(frozen=True)
 class Uncut:
-    """How many of each kind there are before a deployment and after it, and how many calls each way takes."""
+    """The counts of each kind before and after a deployment, and the number of calls of each command."""
 
     nothing: dict[str, int]
     everything: dict[str, int]
@@ -109,7 +109,7 @@ def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -
         folders[here] = here.fresh()
         assert here.engine.deploy(folders[here]).code == 0
     folder = folders[here]
-    # To and fro: what was updated is updated back, and killed again.
+    # And back: the update is reverted, and killed again.
     there = "memory-leak" in (folder / "config.yaml").read_text()
     here.configure(folder, **({} if there else OTHERWISE))
     killed = here.engine.deploy(folder, **point.where())

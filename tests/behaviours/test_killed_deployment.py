@@ -1,4 +1,4 @@
-"""However a deployment with everything on is cut short, resuming it ends where an uncut one would."""
+"""Wherever a complete deployment is killed, `resume` ends with the same result as without the kill."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
 
 @pytest.mark.parametrize(("nth", "moment"), BY_ENGINE)
 def test_resume_of_a_killed_engine(whole: Lane, nth: str, moment: str, tried: Callable[[str, int], None]) -> None:
-    """The same at more points, one after the other in one account: what one leaves, the next would find."""
+    """The same at more points, one after the other in one account: the next would find what one leaves."""
     before, folder = whole.counted(), whole.fresh()
     assert whole.engine.deploy(folder, nth=nth, moment=moment).killed
     tried("kills of a deployment with machines", 1)

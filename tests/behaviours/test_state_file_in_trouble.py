@@ -1,4 +1,4 @@
-"""A state file that is damaged, too new, not ours to write or edited: a Problem, the file as it was, and nothing made or deleted."""
+"""A state file that is damaged, too new, not writable or edited: a Problem, an unchanged file, and nothing created or deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOKING = ("status", "plan", "verify", "history")
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A deployment whose instance runs nothing: what counts is what was made, and its state."""
+    """A deployment whose instance runs nothing: only its resources and its state count."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.configure()
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
@@ -51,7 +51,7 @@ def mistyped(state: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize(("trouble", "code"), [(truncated, "STATE-DAMAGED"), (too_new, "STATE-TOO-NEW"), (mistyped, "STATE-DAMAGED")])
 def test_a_file_that_is_not_understood(deployed: Desk, good: dict[str, Any], trouble: Callable[[Any], bytes], code: str) -> None:
-    """Every command says so, and none goes on without it as if there were nothing."""
+    """Every command reports it, and none continues as if there were no state."""
     deployed.state_file.write_bytes(trouble(good))
     there = lister.everything(deployed.client)
     for words in (*MAKING, *LOOKING):
@@ -62,7 +62,7 @@ def test_a_file_that_is_not_understood(deployed: Desk, good: dict[str, Any], tro
 
 
 def test_a_state_that_leads_to_somebody_elses(deployed: Desk, good: dict[str, Any]) -> None:
-    """What does not carry the deployment's tag is neither changed nor deleted, whatever the file says; the last words are what stays."""
+    """A resource without the deployment's tag is neither changed nor deleted, whatever the file says; the last lines say what stays."""
     deployed.client("s3").create_bucket(Bucket="somebody-elses")
     theirs = deployed.client("cognito-idp").create_user_pool(PoolName="theirs")["UserPool"]["Id"]
     good["records"]["bucket-1"]["id"], good["records"]["user_pool-1"]["id"] = "somebody-elses", theirs
@@ -89,10 +89,10 @@ def limited(desk: Desk, size: int, *words: str) -> Ended:
 
 
 def test_a_disk_that_fills_up(desk: Desk) -> None:
-    """The run stops at the step that it can't write down; what was made is recorded, so the next run finishes with one of each."""
+    """The run stops at the step that it can't record; what was created is recorded, so the next run ends with one of each."""
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
     before = lister.everything(desk.client)
-    assert desk.deploy("plan").code == 2  # makes the local CA, which has to fit on the disk, too
+    assert desk.deploy("plan").code == 2  # creates the local CA, which has to fit on the disk, too
     ended = limited(desk, 4096, "deploy")
     assert (ended.code, "STATE-NOT-SAVED: " in ended.err, "Traceback" in ended.err) == (1, True, False), ended.text
     state = json.loads(desk.state_file.read_text())
@@ -111,7 +111,7 @@ def test_a_disk_that_fills_up(desk: Desk) -> None:
 
 @pytest.mark.needs("setpriv")
 def test_a_place_that_is_read_only(deployed: Desk, good: dict[str, Any]) -> None:
-    """Who may not write there is told which file, and can look all the same."""
+    """A user who may not write there is told which file it is, and can still use the commands that only read."""
     folder = deployed.folder / "read-only"
     folder.mkdir()
     (folder / ".deployment_state").write_text(json.dumps(good))
@@ -126,7 +126,7 @@ def test_a_place_that_is_read_only(deployed: Desk, good: dict[str, Any]) -> None
 
 
 def without_roots_rights(desk: Desk, *words: str) -> Ended:
-    """A command that file modes hold for, whoever runs the tests."""
+    """A command that file modes apply to, even when root runs the tests."""
     lowered = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     return ran(desk, *lowered, sys.executable, "-m", "sre_agent_deploy", *words)
 

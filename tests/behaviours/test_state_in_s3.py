@@ -1,4 +1,4 @@
-"""A team keeps a deployment's state in S3: any of its machines goes on from there, one at a time."""
+"""A team keeps a deployment's state in S3: any of its machines continues from there, one at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILES = {"cert": "fullchain.pem", "key": "privkey.pem", "ca": "ca.pem"}
 
 
 def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
-    """Deployed, told about, refused while another works on it, unlocked, and cleaned up, with no state file anywhere."""
+    """It is deployed, shown, refused while another run holds the lock, unlocked and cleaned up, without a local state file."""
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
     s3 = desk.client("s3")
     s3.create_bucket(Bucket="team-states")
@@ -35,7 +35,7 @@ def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
     document = json.loads(s3.get_object(Bucket="team-states", Key="sre/state.json")["Body"].read())
     assert {record["phase"] for record in document["records"].values()} == {"ready"}
     history = desk.deploy("history", *where, **aws)
-    assert "not verified" in history.out  # and the run is told as what it was
+    assert "not verified" in history.out  # and the run is listed with its result
 
     lock = {
         "command": "deploy",

@@ -1,4 +1,4 @@
-"""Two commands for one deployment at once: one works, and the other says who does, since when, where, and what to do."""
+"""Of two commands for one deployment at once, one works, and the other names the owner, its start and host, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHO = f"on {socket.gethostname()} (process {os.getpid()}) runs `deploy` since 20
 
 @pytest.fixture(scope="module")
 def worked_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A deployment that has begun, and that another process - this one - works on."""
+    """A deployment that has begun, and whose lock another process (this one) holds."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.configure()
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
@@ -35,7 +35,7 @@ def worked_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.mark.parametrize("words", ["deploy", "resume", "cleanup --yes", "deploy --json"])
 def test_a_second_writer(worked_on: Desk, words: str) -> None:
-    """It is refused before it changes anything, and told what to do."""
+    """It is refused before it changes anything, and says what to do."""
     before = worked_on.state_file.read_bytes()
     ended = worked_on.deploy(*words.split())
     assert ended.code == 1, ended.text
@@ -49,7 +49,7 @@ def test_a_second_writer(worked_on: Desk, words: str) -> None:
 
 @pytest.mark.parametrize("words", ["status", "plan", "verify"])
 def test_somebody_who_only_looks(worked_on: Desk, words: str) -> None:
-    """Sees what there is, and that somebody works on it."""
+    """It shows the resources, and that another process changes them."""
     ended = worked_on.deploy(words)
     assert "At work now: " in ended.text
     assert WHO in ended.text
@@ -57,7 +57,7 @@ def test_somebody_who_only_looks(worked_on: Desk, words: str) -> None:
 
 
 def test_a_lock_of_a_living_owner(worked_on: Desk) -> None:
-    """It can't be taken away, and the owner's number is told."""
+    """The lock can't be taken away, and the owner's process number is shown."""
     ended = worked_on.deploy("unlock", "--yes")
     assert (ended.code, "UNLOCK-OWNER-ALIVE" in ended.err, f"kill {os.getpid()}" in ended.err) == (1, True, True)
 

@@ -1,4 +1,4 @@
-"""An update stands beside what serves until it is ready; however it is cut short, the next run goes on from there."""
+"""An update exists beside the old machine until it is ready; wherever it is interrupted, the next run continues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _instances(engine: Engine) -> list[str]:
 
 
 def _report_failed_boot(engine: Engine, instance_id: str) -> None:
-    """Let a machine that has said that it is ready say that its boot failed."""
+    """Make a machine that reported ready report that its boot failed."""
     s3, bucket = engine.client("s3"), engine.client("s3").list_buckets()["Buckets"]
     [name] = [each["Name"] for each in bucket if each["Name"].startswith(engine.id)]
     status_uri = str(engine.wanted.item("instance").resource.status_uri)  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ def test_a_second_apply(engine: Engine) -> None:
 
 
 def test_an_update(engine: Engine) -> None:
-    """Only what depends on the changed value is touched; the old machine goes once the new one serves."""
+    """Only what depends on the changed value is changed; the old machine is deleted once the new one serves."""
     engine.deploy()
     old = _serving(engine)
     engine.sections["deployment"] = {"volume_gb": 60}
@@ -102,7 +102,7 @@ def test_an_update_that_was_cut_short(engine: Engine, operation: str, moment: st
 
 
 def test_what_the_configuration_names_from_now_on(engine: Engine) -> None:
-    """Ours is left for theirs and deleted with the data it loses said; named no longer, one of our own is made anew."""
+    """When the configuration names a resource, ours is deleted and the loss is shown; when it names none again, ours is created again."""
     engine.deploy()
     ours = engine.id_of("bucket")
     engine.client("s3").create_bucket(Bucket=f"{engine.name}-theirs")
@@ -117,7 +117,7 @@ def test_what_the_configuration_names_from_now_on(engine: Engine) -> None:
 
 
 def test_a_machine_whose_boot_has_failed(engine: Engine) -> None:
-    """It never works by waiting, so the next run makes another in its place, though nothing in the configuration has changed."""
+    """It will never work, so the next run replaces it, although the configuration has not changed."""
     engine.deploy()
     old = _serving(engine)
     _report_failed_boot(engine, old)
@@ -143,7 +143,7 @@ def test_an_update_whose_boot_failed_and_a_lost_state_file(engine: Engine) -> No
 
 
 def test_a_stop_while_old_ones_go(engine: Engine) -> None:
-    """What is being deleted is finished; nothing more is deleted, and the next run goes on."""
+    """The deletion under way is finished, nothing more is deleted, and the next run continues."""
     engine.parts = ("user_pool", "address", "gateway_role")
     engine.deploy()
     engine.parts = ("user_pool",)

@@ -1,4 +1,4 @@
-"""What was changed or deleted by hand is found, shown field by field, and repaired; what is somebody else's is left alone."""
+"""Manual changes and deletions are found, shown field by field, and repaired; resources of others are not changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 
 def test_changed_by_hand(engine: Engine) -> None:
-    """Each changed field is named with what AWS has and what is wanted; one deployment repairs them all."""
+    """Each changed field is shown with AWS's value and the wanted one; one deployment repairs them all."""
     engine.deploy()
     gateway = engine.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=engine.id_of("gateway"))
     engine.client("bedrock-agentcore-control").update_gateway(
@@ -35,7 +35,7 @@ def test_changed_by_hand(engine: Engine) -> None:
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_deleted_by_hand(engine: Engine, lost: bool) -> None:
-    """What is gone is made again, with what depends on it, and everything else is kept; with the state file or without it."""
+    """A deleted resource is created again with its dependents, and everything else is kept, with or without the state file."""
     engine.deploy()
     before = {name: engine.id_of(name) for name in ("user_pool", "bucket", "gateway", "instance", "address")}
     engine.client("s3").delete_object(Bucket=before["bucket"], Key=engine.id_of("release").partition("/")[2])

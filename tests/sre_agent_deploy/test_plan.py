@@ -1,4 +1,4 @@
-"""Deciding: from what is wanted and what is found to a change with its reason."""
+"""The decision about one resource: a change with its reason, from what is wanted and what was found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def decided(seen: Gateway | None, *, wanted: Gateway = WANTED, known: Record | N
 
 
 def test_what_is_not_there_is_created() -> None:
-    """Each reason for its absence is told apart: never made, begun, deleted by somebody."""
+    """The reasons for an absence are different: never created, unfinished, deleted outside of this tool."""
     assert decided(None).because == "nothing has this name yet"
     assert "was not confirmed" in decided(None, known=record("intended")).because
     assert "outside of this tool" in decided(None, known=record("ready")).because
@@ -59,7 +59,7 @@ def test_a_difference_in_a_fixed_field_is_a_replacement() -> None:
 
 
 def test_a_value_that_is_not_known_yet_is_a_difference() -> None:
-    """What depends on something new is touched too."""
+    """A resource that depends on a new one is updated too."""
     change = decided(WANTED, wanted=replace(WANTED, role_arn=Ref("role", "arn")))
     assert change.action is Action.UPDATE
     assert change.differences[0].wanted == "known after apply"
@@ -67,12 +67,12 @@ def test_a_value_that_is_not_known_yet_is_a_difference() -> None:
 
 @pytest.mark.parametrize("phase", ["intended", "born"])
 def test_what_was_not_finished_is_configured_again(phase: Phase) -> None:
-    """A birth whose configuration was cut short is never taken for finished."""
+    """A created resource whose configuration was interrupted is never taken as finished."""
     assert decided(WANTED, known=record(phase)).action is Action.UPDATE
 
 
 def test_what_is_not_ours_is_never_touched() -> None:
-    """Something of this name without our tag stops the plan, with choices."""
+    """A resource of this name without our tag stops the plan, with choices."""
     problem = decide_change(Item(WANTED), WANTED, Found("g-1", WANTED, {}, {}), None, "sre-1")
     assert isinstance(problem, Problem)
     assert problem.code == "EXISTS-NOT-OURS"
@@ -81,7 +81,7 @@ def test_what_is_not_ours_is_never_touched() -> None:
 
 
 def test_what_the_user_named_is_used_as_it_is() -> None:
-    """However it differs, it is kept; and if it is not there, nothing is made in its place."""
+    """A named resource is kept, whatever differs; if it does not exist, none is created in its place."""
     other = replace(WANTED, description="theirs")
     kept = decide_change(Item(WANTED, named="g-1"), WANTED, Found("g-1", other, {}, {}), None, "sre-1")
     assert isinstance(kept, Change)
@@ -92,7 +92,7 @@ def test_what_the_user_named_is_used_as_it_is() -> None:
 
 
 def test_what_never_will_work_is_made_anew() -> None:
-    """However well it matches: for its own reason, in its place and not beside it, and nothing is lost by that."""
+    """A broken resource is replaced although it matches: for its own reason, before its replacement, and nothing is lost by that."""
     found = Found("g-1", WANTED, {}, US, broken="it is being deleted")
     change = decide_change(Item(WANTED), WANTED, found, record("ready"), "sre-1")
     assert isinstance(change, Change)

@@ -16,27 +16,27 @@ type Faults = Callable[..., None]
 
 
 def failed(engine: Engine) -> Problem:
-    """The one problem that a run ends with; that it leaves nothing which the next run can't go on with is shown here, too."""
+    """The one problem that a run ends with."""
     [problem] = engine.apply().problems
     return problem
 
 
-def goes_on(engine: Engine, faults: Faults) -> None:
-    """On a better day the next run ends what this one began."""
+def continues(engine: Engine, faults: Faults) -> None:
+    """Without faults the next run finishes what this one began."""
     faults()
     engine.stop, engine.sections = Stop(), {}
     engine.deploy()
 
 
 def test_not_ready_in_time(engine: Engine, faults: Faults) -> None:
-    """The problem says how long it was, and what it was still waiting for."""
+    """The problem says how long the run waited, and the last status."""
     engine.parts, engine.sections["retries"] = ("instance",), {"ready": "1s"}
     faults({"kind": "lag", "service": "ec2", "operation": "DescribeInstances", "seconds": 3600})
     problem = failed(engine)
     assert problem.code == "WAIT-TOO-LONG"
     assert "was not ready after 1s" in problem.what
     assert "instance is pending" in problem.why
-    goes_on(engine, faults)
+    continues(engine, faults)
 
 
 def test_a_stop_before_it_is_ready(engine: Engine, faults: Faults) -> None:
@@ -48,11 +48,11 @@ def test_a_stop_before_it_is_ready(engine: Engine, faults: Faults) -> None:
     # A slow machine may wait for more than this.
     waiting = [(event.name, event.what) for event in engine.observed if event.wait and event.wait.why == "ready"]
     assert waiting == [("instance", "instance is pending")]
-    goes_on(engine, faults)
+    continues(engine, faults)
 
 
 def test_shown_late(engine: Engine, faults: Faults) -> None:
-    """What AWS does not show yet is looked for again."""
+    """A resource that AWS does not show yet is read again."""
     engine.parts = ("gateway_role", "address")
     faults({"kind": "lag", "seconds": 1})
     assert engine.apply().problems == ()
@@ -61,11 +61,11 @@ def test_shown_late(engine: Engine, faults: Faults) -> None:
 
 
 def test_not_shown_at_all(engine: Engine, faults: Faults) -> None:
-    """What AWS does not show for longer than it may is told as gone; it is on record, so it is not made twice."""
+    """A resource that AWS hides for too long is reported as vanished; it is recorded, so it is not created twice."""
     engine.parts = ("address",)
     faults({"kind": "lag", "service": "ec2", "seconds": 3600})
     assert failed(engine).code == "AWS-VANISHED"
-    goes_on(engine, faults)
+    continues(engine, faults)
     named = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
     assert len(engine.client("ec2").describe_addresses(Filters=named)["Addresses"]) == 1
 
@@ -81,28 +81,28 @@ def test_not_shown_at_all(engine: Engine, faults: Faults) -> None:
     ],
     ids=["birth throttled", "setting throttled", "setting broken", "setting unanswered", "reading unanswered"],
 )
-def test_patience_has_an_end(engine: Engine, faults: Faults, fault: dict[str, Any], retries: dict[str, str], code: str) -> None:
-    """Each kind of error is repeated for as long as the configuration says for it; the next run goes on."""
+def test_retries_have_an_end(engine: Engine, faults: Faults, fault: dict[str, Any], retries: dict[str, str], code: str) -> None:
+    """Each kind of error is retried for as long as the configuration says; the next run continues."""
     engine.parts, engine.sections["retries"] = ("gateway_role",), retries
     plan = engine.plan()
     faults(fault)
     [problem] = engine.apply(plan).problems
     assert problem.code == code
-    goes_on(engine, faults)
+    continues(engine, faults)
 
 
 def test_a_role_that_spreads(engine: Engine, faults: Faults) -> None:
-    """A gateway whose role AgentCore does not know yet is refused, and made as soon as it does."""
+    """A gateway whose role AgentCore does not know yet is created as soon as AgentCore knows it."""
     engine.parts = ("gateway",)
     faults({"kind": "propagation", "seconds": 1})
     assert engine.apply().problems == ()
 
 
 def test_a_role_that_does_not_spread(engine: Engine, faults: Faults) -> None:
-    """It is told in AWS's words once the configured time has passed; nothing was made, and the next run makes it."""
+    """After the configured time the problem has AWS's message; nothing was created, and the next run creates it."""
     engine.parts, engine.sections["retries"] = ("gateway",), {"propagating": "1s"}
     faults({"kind": "propagation", "seconds": 3600})
     assert failed(engine).context["operation"] == "CreateGateway"
     faults()
     assert engine.changes()["gateway"] is Action.CREATE
-    goes_on(engine, faults)
+    continues(engine, faults)

@@ -1,4 +1,4 @@
-"""A birth whose end is not known is looked up before it is tried again: never two, and never one that nobody knows of."""
+"""A creation whose result is not known is looked up before it is sent again: never two resources, and never one without a record."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ type Faults = Callable[..., None]
 
 @dataclass(frozen=True)
 class Kind:
-    """What two of the same can be made of, and how somebody else would count them."""
+    """A kind of which AWS allows two of the same name, and a count of them by raw listings."""
 
     name: str
-    birth: str
+    creation: str
     reads: str
 
     def count(self, engine: Engine) -> int:
@@ -36,16 +36,16 @@ ADDRESS = Kind("address", "AllocateAddress", "DescribeAddresses")
 
 
 def codes(engine: Engine) -> list[str]:
-    """What a run that failed says."""
+    """The codes of the problems of a failed run."""
     return [problem.code for problem in engine.apply().problems]
 
 
 @pytest.mark.parametrize("kind", [POOL, ADDRESS], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("fault", ["cut", "server_error"])
 def test_the_answer_was_lost(engine: Engine, faults: Faults, kind: Kind, fault: str) -> None:
-    """What AWS made all the same, and does not show at once, is adopted."""
+    """A resource that AWS created without an answer, and does not show at once, is adopted."""
     engine.parts = (kind.name,)
-    faults({"kind": fault, "operation": kind.birth, "nth": 1, "committed": True}, {"kind": "lag", "seconds": 1})
+    faults({"kind": fault, "operation": kind.creation, "nth": 1, "committed": True}, {"kind": "lag", "seconds": 1})
     assert codes(engine) == []
     faults()
     assert kind.count(engine) == 1
@@ -53,9 +53,9 @@ def test_the_answer_was_lost(engine: Engine, faults: Faults, kind: Kind, fault: 
 
 
 def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
-    """What AWS never heard of is made, once it can't be hiding it any more; meanwhile it is said what is waited for, and until when.
+    """A call that never arrived is sent again once AWS can't hide its result any more; the wait and its deadline are reported.
 
-    Each time that it is sent begins the time in which AWS may hide it anew: here the second answer is lost, too.
+    Each attempt begins anew the time in which AWS may hide its result: here the second answer is lost, too.
     """
     engine.parts = ("address",)
     faults(
@@ -72,11 +72,11 @@ def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
 
 
 @pytest.mark.parametrize("kind", [POOL, ADDRESS], ids=lambda kind: kind.name)
-def test_nobody_can_look(engine: Engine, faults: Faults, kind: Kind) -> None:
-    """Not to be able to look is not to find nothing: it is not made again, and stays on record until somebody can look."""
+def test_a_lookup_that_fails(engine: Engine, faults: Faults, kind: Kind) -> None:
+    """A failed lookup does not prove absence: the resource is not created again, and its intent stays until a lookup succeeds."""
     engine.parts, engine.sections["retries"] = (kind.name,), {"transient": "1s"}
     plan = engine.plan()
-    faults({"kind": "cut", "operation": kind.birth, "committed": True}, {"kind": "server_error", "operation": kind.reads})
+    faults({"kind": "cut", "operation": kind.creation, "committed": True}, {"kind": "server_error", "operation": kind.reads})
     assert len(engine.apply(plan).problems) == 1
     faults()
     assert kind.count(engine) == 1
@@ -85,7 +85,7 @@ def test_nobody_can_look(engine: Engine, faults: Faults, kind: Kind) -> None:
 
 
 def test_a_stop_while_looking(engine: Engine, faults: Faults) -> None:
-    """It ends the wait at once; the next run looks again, and adopts."""
+    """A stop request ends the wait at once; the next run looks it up again and adopts it."""
     engine.parts = ("user_pool",)
     engine.watcher = lambda event: engine.stop.request() if event.step == "waiting" else None
     faults({"kind": "cut", "operation": "CreateUserPool", "committed": True}, {"kind": "lag", "seconds": 3600})
@@ -97,7 +97,7 @@ def test_a_stop_while_looking(engine: Engine, faults: Faults) -> None:
 
 
 def test_the_name_is_taken_by_ourselves(engine: Engine, faults: Faults) -> None:
-    """A name that AWS refuses as taken is adopted where it is ours: the answer to its birth was lost."""
+    """A resource whose name AWS refuses as taken is adopted if it is ours: the answer to its creation was lost."""
     engine.parts = ("bucket",)
     faults({"kind": "cut", "operation": "CreateBucket", "nth": 1, "committed": True})
     assert codes(engine) == []
@@ -105,7 +105,7 @@ def test_the_name_is_taken_by_ourselves(engine: Engine, faults: Faults) -> None:
 
 
 def test_a_refusal_after_an_answer_that_was_lost(engine: Engine, faults: Faults) -> None:
-    """What AWS hides is not gone: a birth that may have happened stays looked for, whatever its second try is told."""
+    """A hidden resource is not absent: the lookup goes on although the second attempt was refused."""
     engine.parts = ("security_group",)
     plan = engine.plan()
     faults(
@@ -118,7 +118,7 @@ def test_a_refusal_after_an_answer_that_was_lost(engine: Engine, faults: Faults)
 
 
 def test_a_refusal(engine: Engine, faults: Faults) -> None:
-    """A refused birth made nothing, and is not on record as if it might have."""
+    """A refused creation created nothing, and leaves no intent."""
     engine.parts = ("gateway_role",)
     faults({"kind": "quota", "operation": "CreateRole"})
     assert len(codes(engine)) == 1
@@ -126,8 +126,8 @@ def test_a_refusal(engine: Engine, faults: Faults) -> None:
     assert not engine.state.generations("gateway_role")
 
 
-def test_what_was_begun_is_wanted_no_more(engine: Engine, faults: Faults) -> None:
-    """A birth whose end nobody wrote down is looked up and taken back, as soon as AWS shows it."""
+def test_an_unfinished_creation_that_is_not_wanted(engine: Engine, faults: Faults) -> None:
+    """An unfinished creation that is no longer wanted is looked up, and deleted as soon as AWS shows it."""
     engine.parts = ("user_pool", "address")
     faults({"kind": "lag", "operation": "DescribeAddresses", "seconds": 2})
     with pytest.raises(Cut), cut_at(engine.aws, "AllocateAddress", "committed"):
@@ -139,7 +139,7 @@ def test_what_was_begun_is_wanted_no_more(engine: Engine, faults: Faults) -> Non
 
 
 def test_every_answer_was_lost(engine: Engine, faults: Faults) -> None:
-    """After a few trials it is told; that a birth may have happened stays on record, and the next run finds out."""
+    """After a few attempts it is reported; the intent stays, and the next run finds out whether it succeeded."""
     engine.parts = ("bucket",)
     faults({"kind": "cut", "operation": "CreateBucket"})
     assert codes(engine) == ["AWS-UNREACHABLE"]
@@ -149,8 +149,8 @@ def test_every_answer_was_lost(engine: Engine, faults: Faults) -> None:
     engine.deploy()
 
 
-def test_a_refusal_that_nobody_can_look_behind(engine: Engine, faults: Faults) -> None:
-    """Where it can't be seen whose the taken name is, the birth stays on record; the next run sees that it was its own."""
+def test_a_refusal_whose_cause_cannot_be_looked_up(engine: Engine, faults: Faults) -> None:
+    """If the owner of the taken name can't be looked up, the intent stays; the next run sees that the resource is its own."""
     engine.parts, engine.sections["retries"] = ("bucket",), {"transient": "1s"}
     plan = engine.plan()
     faults(
@@ -164,8 +164,8 @@ def test_a_refusal_that_nobody_can_look_behind(engine: Engine, faults: Faults) -
 
 
 @pytest.mark.parametrize("stopped", [True, False])
-def test_what_was_begun_and_nobody_can_look(engine: Engine, faults: Faults, *, stopped: bool) -> None:
-    """What may have been made and is wanted no more stays on record until it can be looked up, and is then taken back."""
+def test_an_unfinished_creation_that_cannot_be_looked_up(engine: Engine, faults: Faults, *, stopped: bool) -> None:
+    """An unfinished creation that is no longer wanted keeps its intent until it can be looked up, and is then deleted."""
     engine.parts = ("user_pool", "address")
     faults({"kind": "lag", "operation": "DescribeAddresses", "seconds": 3600})
     with pytest.raises(Cut), cut_at(engine.aws, "AllocateAddress", "committed"):

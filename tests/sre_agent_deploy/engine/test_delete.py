@@ -1,4 +1,4 @@
-"""What is deleted is gone at the end, however AWS answered."""
+"""A deleted resource is gone at the end, whatever AWS answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def deployed(engine: Engine, **retries: Any) -> None:
 
 
 def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
-    """What never arrived is sent again, and not waited for as if it had."""
+    """A deletion that never arrived is sent again; nothing waits for its result."""
     deployed(engine, transient="1s", ready="15s")
     faults({"kind": "cut", "operation": "ReleaseAddress"})
     better = Timer(3, faults)
@@ -29,14 +29,14 @@ def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
 
 
 def test_the_answer_was_lost(engine: Engine, faults: Faults) -> None:
-    """What is gone is gone, whoever was told of it."""
+    """A resource that is gone counts as deleted, although the answer was lost."""
     deployed(engine, transient="1s", ready="15s")
     faults({"kind": "cut", "operation": "ReleaseAddress", "committed": True})
     assert engine.cleanup().problems == ()
 
 
 def test_no_answer_at_all(engine: Engine, faults: Faults) -> None:
-    """An AWS that can't be reached is given up as soon as `retries.transient` says, not after `retries.ready`."""
+    """An AWS that can't be reached is given up after `retries.transient`, not after `retries.ready`."""
     deployed(engine, transient="1s", ready="1h")
     faults({"kind": "cut", "service": "ec2"})
     [problem, *_] = engine.cleanup().problems

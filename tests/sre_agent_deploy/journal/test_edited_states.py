@@ -1,4 +1,4 @@
-"""A state file that somebody edited: it is understood to the last value, or it is damaged."""
+"""A state file that was edited is valid in every value, or it is reported as damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ODD: tuple[Any, ...] = (None, 7, -1.5, True, "planted-words", [], [7], {}, {"x":
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to everything in a document."""
+    """The path to every value in a document."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in inner:
         yield (*path, key)
@@ -36,7 +36,7 @@ def edited(path: tuple[Any, ...], value: Any) -> bytes:
 
 @pytest.mark.parametrize("path", list(places(GOOD)), ids=lambda path: ".".join(map(str, path)))
 def test_any_value_that_is_another(path: tuple[Any, ...]) -> None:
-    """Whatever stands in its place: it is a state of the same shape, or a Problem that repeats nothing but a wrong format's name."""
+    """With any other value in its place it is a state of the same shape, or a Problem that repeats only a wrong format's name."""
     for value in ODD:
         outcome = parse_state(edited(path, value), "state")
         if isinstance(outcome, State):
@@ -48,18 +48,18 @@ def test_any_value_that_is_another(path: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("path", [path for path in places(GOOD) if path[-1] in ("mode", "generation", "named", "outputs", "aws", "runs")])
 def test_types_that_commands_rely_on(path: tuple[Any, ...]) -> None:
-    """They are looked at when the file is read, so that no command meets another one later."""
+    """Types are checked when the file is read, so that no command fails on them later."""
     assert isinstance(parse_state(edited(path, 7.5), "state"), Problem)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "sre 1", "sre/1"])
 def test_a_deployment_that_is_a_path(name: str) -> None:
-    """The id becomes the name of files; one that leads elsewhere is refused."""
+    """The id becomes the name of files, so an id that is a path is refused."""
     assert isinstance(parse_state(edited(("deployment",), name), "state"), Problem)
 
 
 def test_what_is_not_known() -> None:
-    """It is not passed over, and a record under another's key is no record."""
+    """An unknown field is not ignored, and a record under another key is refused."""
     assert isinstance(parse_state(edited(("more",), "x"), "state"), Problem)
     moved = {**GOOD, "records": {"bucket-2": GOOD["records"]["bucket-1"]}}
     assert isinstance(parse_state(json.dumps(moved).encode(), "state"), Problem)

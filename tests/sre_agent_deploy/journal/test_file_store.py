@@ -1,4 +1,4 @@
-"""The state file: whole or not at all, and never overwritten when it is not understood."""
+"""The state file is complete or absent, and never overwritten when it can't be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_core.secret import Secret
 
 STATE = State("sre-1", "123456789012", "us-east-1", "local", "/config.yaml", {"endpoint": "", "start_id": ""})
 
-# Dies when the new file is complete and is to take the place of the old one.
+# Dies when the new file is complete and is about to replace the old one.
 KILLED_WHILE_SAVING = """
 import os, signal, sys
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_an_open_intent_keeps_its_token(tmp_path: Path) -> None:
-    """Sending a birth again is safe because it is the same birth; after it is gone, another one is another birth."""
+    """A creation that is sent again has the same token; after the resource is gone, a new creation has a new one."""
     written = journal(tmp_path / "state")
     first = written.record_intent("gateway", "K", 1)
     assert written.record_intent("gateway", "K", 1).token == first.token
@@ -74,7 +74,7 @@ def test_an_open_intent_keeps_its_token(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_understood(tmp_path: Path, content: bytes, code: str) -> None:
-    """It is a Problem with a next step, and the file stays as it is."""
+    """It is a Problem with a next step, and the file is not changed."""
     path = tmp_path / "state"
     path.write_bytes(content)
     problem = FileStore(path).load()
@@ -84,7 +84,7 @@ def test_a_file_that_is_not_understood(tmp_path: Path, content: bytes, code: str
 
 
 def test_what_a_save_left_that_was_killed(tmp_path: Path) -> None:
-    """The old file is intact, and the next save takes the rest along: nothing is left beside the state."""
+    """The old file is intact, and the next save deletes the leftover: nothing stays beside the state."""
     path = tmp_path / "state"
     FileStore(path).save(STATE)
     before = path.read_bytes()
@@ -96,7 +96,7 @@ def test_what_a_save_left_that_was_killed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_can_not_be_saved(tmp_path: Path) -> None:
-    """Saving fails loudly before anything is made unrecorded; the old file is intact and no rest is left."""
+    """Saving raises before anything is created without a record; the old file is intact, and no leftover stays."""
     path = tmp_path / "state"
     written = journal(path)
     written.begin_run("deploy")

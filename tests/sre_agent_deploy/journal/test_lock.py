@@ -1,4 +1,4 @@
-"""One writer at a time; a dead owner is never waited for."""
+"""There is one writer at a time, and no run waits for a dead owner."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with hold_lock(Path(sys.argv[1]), "deploy"):
 
 
 def test_two_at_once(tmp_path: Path) -> None:
-    """The second is told who works on it, where, since when and what; when that one is killed, the lock is free at once."""
+    """The second is refused with the owner, its host, start and command; when the owner is killed, the lock is free at once."""
     state = tmp_path / "state"
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(state)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -43,5 +43,5 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("told", [b"", b"[]", b"7", b"{", b'{"pid": "one", "host": 7, "who": "ada"}'])
 def test_a_lock_that_tells_odd_things(told: bytes) -> None:
-    """It is held all the same, and is told as far as it can be read."""
+    """It is held all the same, and its owner is shown as far as it can be read."""
     assert "runs `sre-agent-deploy`" in str(Owner.parse(told))

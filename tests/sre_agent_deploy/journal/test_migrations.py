@@ -1,4 +1,4 @@
-"""A state that an earlier version wrote is understood, step by step."""
+"""A state that an earlier version wrote is migrated step by step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMATS = Path(__file__).parent / "formats"
 
 @pytest.mark.parametrize("schema", range(1, SCHEMA + 1))
 def test_every_format_there_ever_was(schema: int) -> None:
-    """Its state is kept as an example, and loads with everything that a resumption needs."""
+    """Its example state is kept, and loads with everything that `resume` needs."""
     state = parse_state((FORMATS / f"{schema}.json").read_bytes(), "state")
     assert isinstance(state, State), state
     assert state.schema == SCHEMA
@@ -24,7 +24,7 @@ def test_every_format_there_ever_was(schema: int) -> None:
 
 
 def test_the_chain() -> None:
-    """Each step gets what the one before it made, and the number follows."""
+    """Each step gets the result of the one before it, and the format number follows."""
 
     def rename(old: str, new: str) -> Step:
         def step(document: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +40,6 @@ def test_the_chain() -> None:
 
 @pytest.mark.parametrize("schema", [0, -1, "1", None, 2**40])
 def test_a_format_that_never_was(schema: Any) -> None:
-    """It is damaged or too new, never guessed at."""
+    """It is damaged or too new, and never guessed."""
     document = {**json.loads((FORMATS / "1.json").read_text()), "schema": schema}
     assert not isinstance(parse_state(json.dumps(document).encode(), "state"), State)

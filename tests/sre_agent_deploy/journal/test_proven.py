@@ -1,4 +1,4 @@
-"""When a deployment was verified counts for as long as nothing was done since."""
+"""A verification counts until another run begins or ends."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ BEFORE, AFTER = "2026-11-22T15:00:00Z", "2026-11-22T15:10:00Z"
     ids=["nothing since", "a run that was not verified", "a run that has no end"],
 )
 def test_a_run_after_the_verification(run: Run, proven: str) -> None:
-    """What an earlier run was verified as says nothing of what a later one made."""
+    """The verification of an earlier run says nothing about the result of a later one."""
     assert State("sre-1", "1", "us-east-1", "local", "", runs=(run,), verified_at=AFTER).valid_verified_at == proven

@@ -1,4 +1,4 @@
-"""The state in S3: whole or not at all, for one writer at a time, against real conditional writes."""
+"""The state in S3 is complete or absent, for one writer at a time, with real conditional writes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _lock(unbooted: EmbeddedAws, bucket: str, **told: Any) -> None:
 
 
 def test_what_was_saved_is_loaded(unbooted: EmbeddedAws, bucket: str) -> None:
-    """Another machine reads what this one wrote, and goes on from it."""
+    """Another machine reads what this one wrote, and continues from it."""
     assert _store(unbooted, bucket).load() is None
     Journal(_store(unbooted, bucket), STATE).begin_run("deploy")
     other = _store(unbooted, bucket)
@@ -55,7 +55,7 @@ def test_what_was_saved_is_loaded(unbooted: EmbeddedAws, bucket: str) -> None:
 
 
 def test_a_write_that_meets_another_one_under_way(unbooted: EmbeddedAws, bucket: str) -> None:
-    """S3 asks to send it again, which says nothing about who was there first: so it is sent again, under the same condition."""
+    """S3 asks to send the write again, which does not say who was first: so it is sent again with the same condition."""
     store = _store(unbooted, bucket)
     with refused_once(deployers_aws(unbooted).client("s3"), "PutObject", "ConditionalRequestConflict", 409):
         store.save(STATE)
@@ -63,7 +63,7 @@ def test_a_write_that_meets_another_one_under_way(unbooted: EmbeddedAws, bucket:
 
 
 def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, bucket: str) -> None:
-    """The second is refused, and what the first wrote stays."""
+    """The second write is refused, and the first one stays."""
     first, second = _store(unbooted, bucket), _store(unbooted, bucket)
     assert first.load() is second.load() is None
     first.save(STATE)
@@ -74,7 +74,7 @@ def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, buck
 
 
 def test_a_write_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str) -> None:
-    """Sent again it meets itself, and is known as one's own."""
+    """The write that is sent again finds itself, and is recognised as its own."""
     _store(unbooted, bucket).save(STATE)
     again = _store(unbooted, bucket)
     again.save(STATE)
@@ -83,7 +83,7 @@ def test_a_write_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str) -> No
 
 @pytest.mark.parametrize(("body", "code"), [(b"{", "STATE-DAMAGED"), (b'{"schema": 99}', "STATE-TOO-NEW")])
 def test_an_object_that_is_not_understood(unbooted: EmbeddedAws, bucket: str, body: bytes, code: str) -> None:
-    """It is a Problem, and the object stays as it is."""
+    """It is a Problem, and the object is not changed."""
     unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json", Body=body)
     problem = _store(unbooted, bucket).load()
     assert isinstance(problem, Problem)
@@ -99,7 +99,7 @@ def test_a_bucket_that_is_not_there(unbooted: EmbeddedAws) -> None:
 
 
 def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
-    """The second is told who works on it, where, since when and until when; afterwards the lock is free."""
+    """The second is refused with the owner, its host, start and expiry; afterwards the lock is free."""
     store = _store(unbooted, bucket)
     with store.lock("deploy"):
         with pytest.raises(Refused) as told, _store(unbooted, bucket).lock("cleanup"):
@@ -115,7 +115,7 @@ def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
 
 
 def test_a_lock_that_cannot_be_given_back(unbooted: EmbeddedAws, bucket: str) -> None:
-    """A run ends as it would have, well or with its own Problem; the lock frees itself when it expires."""
+    """A run keeps its own result, success or Problem; the lock expires by itself."""
     own = Problem(code="ITS-OWN", what="What went wrong.", why="Because.", do=("Mend it.",))
     store = _store(unbooted, bucket)
     with pytest.raises(Refused) as told, refused(deployers_aws(unbooted), "s3", "DeleteObject"), store.lock("deploy"):
@@ -132,7 +132,7 @@ def test_a_lock_that_cannot_be_given_back(unbooted: EmbeddedAws, bucket: str) ->
     ],
 )
 def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: dict[str, Any]) -> None:
-    """Expired, or of a dead process of this host: it is taken over at once."""
+    """A lock that expired, or whose owner on this host is dead, is taken over at once."""
     _lock(unbooted, bucket, **stale)
     store = _store(unbooted, bucket)
     assert store.lock_owner() is None
@@ -141,14 +141,14 @@ def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: d
 
 
 def test_an_owner_in_another_container(unbooted: EmbeddedAws, bucket: str) -> None:
-    """A host of the same name may count its processes otherwise: only the end of the lock frees it."""
+    """A host of the same name has its own process numbers: only the lock's expiry frees it."""
     _lock(unbooted, bucket, pid=2**22 + 1, machine="another boot", expires="2999-01-01T00:00:00Z")
     with pytest.raises(Refused, match="STATE-LOCKED"), _store(unbooted, bucket).lock("deploy"):
         pass
 
 
 def test_a_lock_that_is_taken_away(unbooted: EmbeddedAws, bucket: str) -> None:
-    """`unlock` frees what an owner on another host can't give back, and says whose it was."""
+    """`unlock` frees a lock that its owner on another host can't release, and says who the owner was."""
     _lock(unbooted, bucket, host="another", expires="2999-01-01T00:00:00Z")
     store = _store(unbooted, bucket)
     with pytest.raises(Refused), store.lock("deploy"):
@@ -161,7 +161,7 @@ def test_a_lock_that_is_taken_away(unbooted: EmbeddedAws, bucket: str) -> None:
 
 
 def test_a_renewal_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str, faults: Callable[..., None]) -> None:
-    """Sent again it meets itself; the lock is renewed for as long as its owner lives."""
+    """The renewal that is sent again finds itself; the lock is renewed while its owner is alive."""
 
     def shown() -> Owner:
         return Owner.parse(unbooted.client("s3").get_object(Bucket=bucket, Key="lock")["Body"].read())
@@ -178,7 +178,7 @@ def test_a_renewal_whose_answer_was_lost(unbooted: EmbeddedAws, bucket: str, fau
 
 
 def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
-    """Each is saved when its call returns, and those that come together share a write."""
+    """Each step is saved when its call returns, and simultaneous steps share a write."""
     store, writes = _store(unbooted, bucket), 0
     journal = Journal(store, STATE)
 
@@ -204,7 +204,7 @@ def test_steps_of_many_threads(unbooted: EmbeddedAws, bucket: str) -> None:
 
 
 def test_the_lock_says_nothing_of_the_state(unbooted: EmbeddedAws, bucket: str) -> None:
-    """It tells who, where and when, and nothing else."""
+    """The lock object has user, host and times, and nothing else."""
     with _store(unbooted, bucket).lock("deploy"):
         body = unbooted.client("s3").get_object(Bucket=bucket, Key="team/state.json.lock")["Body"].read()
     assert set(json.loads(body)) == {"command", "who", "host", "pid", "since", "expires", "nonce", "machine"}
