@@ -1,4 +1,4 @@
-"""The `World` of one start: one account in one region, over moto's state."""
+"""The implementation of `World`: one account in one region, over the state of moto."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCOUNT_ID = "123456789012"
 
 
 class Account:
-    """One account in one region. `moto_settings.apply()` comes before it."""
+    """One account in one region. Call `configure_moto()` before it is created."""
 
     def __init__(self, *, region: str, folder: Path, ca_file: Path, endpoint: str) -> None:
         self.account_id = ACCOUNT_ID
@@ -25,14 +25,14 @@ class Account:
         self.authority = LocalAuthority(ca_file)
         self.addresses = LoopbackAddresses()
 
-    def elsewhere(self, region: str) -> Account:
-        """The same account in another region."""
-        there = copy.copy(self)
-        there.region = region
-        return there
+    def in_region(self, region: str) -> Account:
+        """Return the same account in another region."""
+        other = copy.copy(self)
+        other.region = region
+        return other
 
     def s3_object(self, uri: str) -> bytes | None:
-        """The bytes of `s3://bucket/key`, or None where bucket or key is absent."""
+        """Return the bytes of `s3://bucket/key`, or None where the bucket or key is absent."""
         return moto_state.s3_object(self.account_id, *_bucket_and_key(uri))
 
     def put_s3_object(self, uri: str, body: bytes) -> None:
@@ -40,32 +40,32 @@ class Account:
         moto_state.put_s3_object(self.account_id, *_bucket_and_key(uri), body)
 
     def secret(self, arn: str) -> str | None:
-        """The current SecretString of a secret, or None."""
+        """Return the current SecretString of a secret, or None."""
         return moto_state.secret_string(self.account_id, self.region, arn)
 
     def role_exists(self, arn: str) -> bool:
-        """Whether IAM has a role of this ARN."""
+        """Return whether IAM has a role of this ARN."""
         return moto_state.role_exists(self.account_id, arn)
 
     def credentials_for_role(self, role_arn: str, session_name: str) -> TemporaryCredentials:
-        """Fresh credentials of a role, as an instance profile gives them (KeyError where the role is absent)."""
+        """Create credentials of a role, as an instance profile provides them (KeyError where the role is absent)."""
         if not self.role_exists(role_arn):
             raise KeyError(role_arn)
         return moto_state.assume_role(self.account_id, self.region, role_arn, session_name)
 
     def resolve(self, host: str) -> str | None:
-        """The address of a name: an IP address as it is, a name from this account's Route 53 zones, else None."""
+        """Resolve a host: an IP address stays as it is, a name is looked up in the Route 53 zones of this account; None if unknown."""
         try:
             return str(ipaddress.ip_address(host.strip("[]")))
         except ValueError:
             return next(iter(moto_state.route53_addresses(self.account_id, host)), None)
 
     def owned_address(self, address: str) -> bool:
-        """Whether an IP address is one of this AWS's own instances or Elastic IPs: where a gateway may send requests."""
+        """Return whether an IP address belongs to an instance or Elastic IP of the local AWS, so that a gateway may send requests to it."""
         return self.addresses.owns(address)
 
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
-        """Serve an ASGI app over TLS with this authority's certificate. Raises OSError where the address is taken."""
+        """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""
         certificate = self.authority.issue(address, "localhost")
         return await listener.serve(app, certificate, listener.bind(address, port), self.folder)
 

@@ -1,4 +1,4 @@
-"""IP addresses for instances and Elastic IPs: loopback ones, so that nothing is ever sent to a stranger's machine."""
+"""Loopback IP addresses for instances and Elastic IPs, so that nothing is ever sent to another machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ONLY_ONE = "127.0.0.1"
 
 
 class LoopbackAddresses:
-    """Hands out loopback addresses, each once, and remembers which are this AWS's own.
+    """A pool of loopback addresses that assigns each one once and remembers which are in use.
 
     Linux answers on all of 127.0.0.0/8. Where a system does not (macOS), everything shares 127.0.0.1 and differs by port.
     """
@@ -21,13 +21,13 @@ class LoopbackAddresses:
         self._many = _can_bind(str(_POOL.network_address + 1))
 
     def take(self) -> str:
-        """An address that nothing else here has; random, because another AWS may run on this machine."""
+        """Return an unused address; it is random, because another local AWS may run on the same machine."""
         address = self._free_address() if self._many else _ONLY_ONE
         self._own.add(address)
         return address
 
-    def give_back(self, address: str) -> None:
-        """This address is nobody's now."""
+    def release(self, address: str) -> None:
+        """Mark an address as unused."""
         if self._many:
             self._own.discard(address)
 

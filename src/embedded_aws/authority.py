@@ -1,4 +1,4 @@
-"""The certificate authority of one start: its key never leaves memory, only its certificate is written down."""
+"""The certificate authority of one start: its key stays in memory, only its certificate is written to a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIFE = timedelta(days=90)
 
 
 class LocalAuthority:
-    """Issues server certificates that clients with `ca_file` trust, and nobody else does."""
+    """Issues server certificates that only clients with `ca_file` trust."""
 
     def __init__(self, ca_file: Path) -> None:
         self._key = private_ca.new_key()
@@ -25,7 +25,7 @@ class LocalAuthority:
         return self._ca_file
 
     def issue(self, *names: str) -> ServerCertificate:
-        """A server certificate for these DNS names and IP addresses."""
+        """Issue a server certificate for these DNS names and IP addresses."""
         key = private_ca.new_key()
         certificate = private_ca.issue_server(names, key, issuer=self._certificate, issuer_key=self._key, life=_LIFE)
         chain = private_ca.pem(certificate) + private_ca.pem(self._certificate)

@@ -1,4 +1,4 @@
-"""S3 uploads in signed chunks: each chunk's signature continues the one before it.
+"""Verify S3 uploads in signed chunks: the signature of each chunk continues the one before it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and …/sigv4-streaming-trailers.html
 """
@@ -24,7 +24,7 @@ class _Chunk:
 
 
 def signed_correctly(body: bytes, claim: sigv4.Signature, secret_access_key: str) -> bool:
-    """Whether every chunk, and the trailer where there is one, carries the signature of this key."""
+    """Return whether every chunk, and the trailer where there is one, has the signature of this key."""
     key = sigv4.signing_key(claim, secret_access_key)
     previous = claim.signature
     try:
@@ -63,7 +63,7 @@ def _parse(body: bytes) -> tuple[tuple[_Chunk, ...], bytes]:
 
 
 def _chunks(body: bytes) -> Iterator[tuple[_Chunk, int]]:
-    """Each chunk and where it ends; the last has no data. Raises ValueError where the form is wrong."""
+    """Return each chunk and where it ends; the last has no data. Raises ValueError where the form is wrong."""
     position = 0
     while True:
         header_end = body.index(b"\r\n", position)

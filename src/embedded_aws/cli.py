@@ -1,4 +1,4 @@
-"""`python -m embedded_aws start|status|stop|env|serve`."""
+"""The commands `python -m embedded_aws start|status|stop|env|serve`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from embedded_aws.faults.rules import RuleFile, read
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
 
-NOT_RUNNING = 3  # what init scripts answer: https://refspecs.linuxbase.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/iniscrptact.html
+NOT_RUNNING = 3  # as init scripts do: https://refspecs.linuxbase.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/iniscrptact.html
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the answer is its exit code."""
+    """Run one command and return its exit code."""
     parsed = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = parsed.command
     return command(parsed)
@@ -37,22 +37,22 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    start = add("start", _start, "start it in the background, or find the one that runs, and print its registry")
+    start = add("start", _start, "start it in the background, unless it already runs, and print its registry")
     start.add_argument("--region")
-    add("status", _status, "say whether it runs; exit code 0 when it does, 3 when it does not")
+    add("status", _status, "print whether it runs; exit code 0 when it does, 3 when it does not")
     add("stop", _stop, "end it and every process it started")
-    add("env", _env, "print shell lines that point the AWS CLI and the SDKs at it")
+    add("env", _env, "print shell lines that make the AWS CLI and the SDKs use it")
     serve = add("serve", _serve, "run it in the foreground until Ctrl+C")
     serve.add_argument("--region", default=daemon.DEFAULT_REGION)
     for command in (start, serve):
-        command.add_argument("--no-boot", action="store_true", help="instances run nothing, and report at once that they are ready")
-        command.add_argument("--faults", type=Path, metavar="FILE", help="rules of what is to go wrong, as JSON; followed when it changes")
+        command.add_argument("--no-boot", action="store_true", help="instances start nothing, and report at once that they are ready")
+        command.add_argument("--faults", type=Path, metavar="FILE", help="fault rules as JSON; read again when the file changes")
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
 
 def _start(parsed: argparse.Namespace) -> int:
-    if isinstance(unusable := _faults(parsed.faults), Problem):
+    if isinstance(unusable := _read_faults(parsed.faults), Problem):
         return _refuse(unusable)
     boots = ("--no-boot",) if parsed.no_boot else ()
     faults = ("--faults", str(parsed.faults.absolute())) if parsed.faults else ()
@@ -93,7 +93,7 @@ def _env(parsed: argparse.Namespace) -> int:
 def _environment(found: Registry) -> list[str]:
     variables = {
         "AWS_ENDPOINT_URL": found.endpoint,
-        # A machine's own setting could make clients ignore the line above, and reach the real AWS.
+        # A setting of the user could make clients ignore the line above, and reach the real AWS.
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_CA_BUNDLE": str(found.ca_file),
         "AWS_ACCESS_KEY_ID": found.access_key_id,
@@ -112,9 +112,9 @@ def _serve(parsed: argparse.Namespace) -> int:
         return _refuse(problem)
     if parsed.ready_fd is not None:
         daemon.detach()
-    with daemon.only_one(parsed.state_dir) as alone:
+    with daemon.try_lock(parsed.state_dir) as alone:
         if not alone:
-            return _already(parsed)
+            return _refuse_second(parsed)
         return _run(parsed)
 
 
@@ -124,7 +124,7 @@ def _run(parsed: argparse.Namespace) -> int:
     from embedded_aws import server
     from embedded_aws.strict.patching import MotoMoved
 
-    faults = _faults(parsed.faults)
+    faults = _read_faults(parsed.faults)
     if isinstance(faults, Problem):
         return _refuse(faults)
 
@@ -141,14 +141,14 @@ def _run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _faults(file: Path | None) -> Faults | Problem:
+def _read_faults(file: Path | None) -> Faults | Problem:
     if file is None:
         return Faults()
     followed, rules = RuleFile(file), read(file)
     return rules if isinstance(rules, Problem) else Faults(rules, followed)
 
 
-def _already(parsed: argparse.Namespace) -> int:
+def _refuse_second(parsed: argparse.Namespace) -> int:
     if parsed.ready_fd is not None:
         _report(parsed.ready_fd, daemon.BUSY)
         return 0

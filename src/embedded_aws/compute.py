@@ -1,4 +1,4 @@
-"""Tells the instance host what happened in EC2's API: machines that start, stop and end, addresses that come and go."""
+"""Report changes of the EC2 API to the instance host: instances that start, stop and end, addresses that are allocated and released."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from embedded_aws.verifier import Caller
 PORT_TAG = "embedded-aws:port-443"
 
 type InstanceEvent = Callable[[InstanceHost], Awaitable[None]]
-_EVENTS: ContextVar[list[InstanceEvent]] = ContextVar("happened")
+_EVENTS: ContextVar[list[InstanceEvent]] = ContextVar("events")
 
 
 @contextlib.asynccontextmanager
-async def machines(account: Account, boot: Boot = boot) -> AsyncIterator[Machines]:
-    """The instance host of this start, connected to moto; all its processes end with the block."""
+async def connect_machines(account: Account, boot: Boot = boot) -> AsyncIterator[Machines]:
+    """Connect the instance host to moto; all its processes end with the block."""
     host = InstanceHost(account, boot)
     _watch_instances()
     _watch_addresses()
@@ -35,31 +35,31 @@ async def machines(account: Account, boot: Boot = boot) -> AsyncIterator[Machine
 
 
 class Machines:
-    """Keeps the host in step with EC2's API."""
+    """Keeps the host consistent with the EC2 API."""
 
     def __init__(self, host: InstanceHost) -> None:
         self._host = host
-        # The host hears of events one by one and in their order.
-        self._telling = asyncio.Lock()
+        # The host handles one event after another, in their order.
+        self._order = asyncio.Lock()
 
     def report_after(self, app: Callable[[Request, Caller], Awaitable[Response]]) -> Callable[[Request, Caller], Awaitable[Response]]:
-        """The same app; its answer is sent once the host knows what the call did."""
+        """Wrap an app: its response is sent after the host has handled what the call changed."""
 
         async def call(request: Request, caller: Caller) -> Response:
-            happened: list[InstanceEvent] = []
-            _EVENTS.set(happened)
+            events: list[InstanceEvent] = []
+            _EVENTS.set(events)
             answer = await app(request, caller)
-            if happened:
-                async with self._telling:
-                    for tell in happened:
-                        await tell(self._host)
+            if events:
+                async with self._order:
+                    for event in events:
+                        await event(self._host)
             return answer
 
         return call
 
 
-def _record_event(tell: InstanceEvent) -> None:
-    _EVENTS.get([]).append(tell)
+def _record_event(event: InstanceEvent) -> None:
+    _EVENTS.get([]).append(event)
 
 
 def _watch_instances() -> None:
@@ -93,14 +93,14 @@ def _watch_instances() -> None:
 
 
 def _launch_event(ec2: Any, instance: Any) -> InstanceEvent:
-    async def tell(host: InstanceHost) -> None:
-        # Looked up now: moto attaches the instance profile after it made the instance.
+    async def event(host: InstanceHost) -> None:
+        # Read now: moto attaches the instance profile after it has created the instance.
         association = ec2.iam_instance_profile_associations.get(instance.id)
         profile_arn = association.iam_instance_profile.arn if association else None
         user_data = base64.b64decode(str(instance.user_data)) if instance.user_data else b""
         await host.launch(instance.id, user_data, instance.private_ip, profile_arn)
 
-    return tell
+    return event
 
 
 def _watch_addresses() -> None:
@@ -136,11 +136,11 @@ def _watch_addresses() -> None:
 
 
 def _allocation_event(address: Any) -> InstanceEvent:
-    async def tell(host: InstanceHost) -> None:
+    async def event(host: InstanceHost) -> None:
         port = await host.allocate_address(address.id, address.public_ip)
         address.add_tags({PORT_TAG: str(port)})
 
-    return tell
+    return event
 
 
 def _disassociation_event(allocation_id: str) -> InstanceEvent:

@@ -1,4 +1,4 @@
-"""Whose signatures this start accepts: its own random key, and what its IAM, its STS and its instances handed out."""
+"""The access keys whose signatures are accepted: the random key of this start, and those that IAM, STS and instances created."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One key that can sign."""
+    """One access key that can sign."""
 
     access_key_id: str
     secret_access_key: Secret
@@ -24,20 +24,20 @@ class AccessKey:
 
 
 def new_root_key(account_id: str) -> AccessKey:
-    """The account's own key, new and random for this start: nobody who has not read the registry can sign."""
+    """Create the random access key of the account root: only a reader of the registry can sign."""
     key_id = "AKIA" + "".join(secrets.choice(_KEY_ID_ALPHABET) for _ in range(16))
     return AccessKey(key_id, Secret(secrets.token_urlsafe(30)), f"arn:aws:iam::{account_id}:root")
 
 
 class Keyring:
-    """Finds the key of an access key id."""
+    """All access keys, by their id."""
 
     def __init__(self, account_id: str, root: AccessKey) -> None:
         self._account_id = account_id
         self.root = root
 
     def find(self, access_key_id: str) -> AccessKey | None:
-        """The active key of this id, or None."""
+        """Return the active key of this id, or None."""
         if access_key_id == self.root.access_key_id:
             return self.root
         return self._session(access_key_id) or self._user(access_key_id)
@@ -54,7 +54,7 @@ class Keyring:
     def _user(self, access_key_id: str) -> AccessKey | None:
         from moto.iam.models import iam_backends
 
-        # Copies: moto's own thread may make users and keys meanwhile.
+        # Copies: the thread of moto may create users and keys meanwhile.
         for user in tuple(iam_backends[self._account_id]["aws"].users.values()):
             for key in tuple(user.access_keys):
                 if key.access_key_id == access_key_id and key.status == "Active":

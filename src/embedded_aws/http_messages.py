@@ -13,16 +13,16 @@ from embedded_aws.world import Receive, Scope, Send
 
 
 class TooLarge(Exception):
-    """The body is longer than this AWS takes."""
+    """The body is longer than the local AWS accepts."""
 
 
 class CutOff(Exception):
-    """The client went away before all of its request had arrived."""
+    """The client disconnected before its whole request had arrived."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the client sent, byte for byte where a signature covers it; header names are in lower case."""
+    """A request, byte for byte where a signature covers it; header names are in lower case."""
 
     method: str
     raw_path: str
@@ -39,7 +39,7 @@ class Request:
         return joined
 
     def header(self, name: str) -> str:
-        """A header's value ("" where absent); several of one name are joined by commas, as signatures see them."""
+        """Return the value of a header ("" where absent); several of one name are joined by commas, as signatures require."""
         return self._by_name.get(name, "")
 
     @property
@@ -48,7 +48,7 @@ class Request:
 
     @cached_property
     def parameters(self) -> tuple[tuple[str, str], ...]:
-        """The query's parameters, decoded, in the order they were sent."""
+        """Return the parameters of the query, decoded, in the order in which they were sent."""
         pairs = (part.partition("=") for part in self.query.split("&") if part)
         return tuple((unquote(name), unquote(value)) for name, _, value in pairs)
 
@@ -56,14 +56,14 @@ class Request:
         return next((value for key, value in self.parameters if key == name), "")
 
     def with_headers(self, added: Iterable[tuple[str, str]]) -> Request:
-        """The same request, with these headers in the place of any of their names."""
+        """Return the same request with these headers in place of those of the same names."""
         new = tuple(added)
         names = {name for name, _ in new}
         return replace(self, headers=(*(pair for pair in self.headers if pair[0] not in names), *new))
 
 
 def read_head(scope: Scope) -> Request:
-    """A request as far as it is known before its body is read."""
+    """Return a request without its body, which is not read yet."""
     client = scope.get("client") or ("", 0)
     return Request(
         method=scope["method"],
@@ -76,7 +76,7 @@ def read_head(scope: Scope) -> Request:
 
 
 async def read_whole(begun: Request, receive: Receive, *, limit: int) -> Request:
-    """The same request with its body. Raises TooLarge once that passes `limit`, declared or counted, and CutOff without its end."""
+    """Return the same request with its body. Raises TooLarge where it exceeds `limit`, declared or counted, and CutOff."""
     declared = begun.header("content-length")
     if declared.isdecimal() and int(declared) > limit:
         raise TooLarge
@@ -84,7 +84,7 @@ async def read_whole(begun: Request, receive: Receive, *, limit: int) -> Request
 
 
 async def read_body(receive: Receive, at_most: int) -> bytes:
-    """A request's body. Raises TooLarge as soon as it is longer than `at_most`, and CutOff where the client leaves before its end."""
+    """Read the body of a request. Raises TooLarge where it exceeds `at_most`, and CutOff where the client disconnects."""
     body = bytearray()
     while True:
         message = await receive()
@@ -110,7 +110,7 @@ class Response:
         return cls(status, json.dumps(document).encode(), (("content-type", "application/json"), *headers))
 
     async def send(self, send: Send, *, without_body: bool = False) -> None:
-        """Send it; a HEAD request gets the headers only."""
+        """Send the response; a HEAD request gets the headers only."""
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         if all(name != b"content-length" for name, _ in headers) and self.status not in (204, 304):
             headers.append((b"content-length", str(len(self.body)).encode()))
@@ -119,7 +119,7 @@ class Response:
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """The request's headers by lower-case name, values trimmed; of a repeated header, the values joined by commas."""
+    """Return the headers of a request by lower-case name; the values of a repeated header are joined by commas."""
     found: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
@@ -128,7 +128,7 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 
 def json_response(status: int, body: bytes, *headers: tuple[str, str]) -> Response:
-    """A response whose body is JSON already."""
+    """Create a response whose body is already JSON."""
     return Response(status, body, (("content-type", "application/json"), *headers))
 
 
@@ -142,11 +142,11 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def parse_json(body: bytes) -> Any:
-    """The document. Raises ValueError for anything that is not JSON in UTF-8, nested too deeply, or half a character."""
+    """Parse JSON. Raises ValueError for anything that is not JSON in UTF-8, is nested too deeply, or has half a surrogate pair."""
     try:
         found = _DECODER.decode(body.decode())
         if b"\\u" in body:
-            # An escaped half of a surrogate pair is text that no request and no file can carry.
+            # An escaped half of a surrogate pair can't be encoded in a request or file.
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -154,9 +154,9 @@ def parse_json(body: bytes) -> Any:
 
 
 def compact_json(document: object) -> bytes:
-    """The document without spaces, in ASCII."""
+    """Encode a document as JSON without spaces, in ASCII."""
     return _ENCODER.encode(document).encode()
 
 
-class Cut(Exception):
-    """Raised through the door; whoever holds the connection ends it."""
+class ConnectionCut(Exception):
+    """The fault of a connection that ends without a response; the listener closes the connection."""

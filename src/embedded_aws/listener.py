@@ -13,15 +13,15 @@ from pathlib import Path
 
 import uvicorn
 
-from embedded_aws.http_messages import Cut
+from embedded_aws.http_messages import ConnectionCut
 from embedded_aws.world import AsgiApp, Receive, Scope, Send, ServerCertificate
 
 _CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
-_PATIENCE_AT_CLOSE = 3
+_CLOSE_TIMEOUT = 3
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn that leaves signals to the process it runs in, and says when it answers."""
+    """A uvicorn server that leaves signals to its process, and reports when it accepts connections."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -37,16 +37,16 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if self.server_state.tasks:
-            await asyncio.wait(set(self.server_state.tasks), timeout=_PATIENCE_AT_CLOSE)
-        # Clients keep idle connections and never answer TLS's goodbye: waiting for that would take half a minute.
+            await asyncio.wait(set(self.server_state.tasks), timeout=_CLOSE_TIMEOUT)
+        # Clients keep idle connections and never answer the close_notify of TLS: waiting for that would take half a minute.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
     async def call(self, app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app; where it raises Cut, the connection ends and the client hears nothing."""
+        """Run the app; where it raises ConnectionCut, close the connection without a response."""
         try:
             await app(scope, receive, send)
-        except Cut:
+        except ConnectionCut:
             for connection in list(self.server_state.connections):
                 if getattr(connection, "client", None) == scope["client"]:
                     connection.transport.abort()
@@ -59,7 +59,7 @@ class _Server(uvicorn.Server):
 
 
 class HttpsListener:
-    """One HTTPS server; it answers from the moment it exists until `close`."""
+    """One HTTPS server; it answers until `close`."""
 
     def __init__(self, server: _Server, task: asyncio.Task[None], url: str) -> None:
         self._server = server
@@ -71,7 +71,7 @@ class HttpsListener:
         return self._url
 
     async def close(self) -> None:
-        """Stop listening and let the requests in progress end, for a few seconds."""
+        """Stop listening, and let requests in progress end within a few seconds."""
         self._server.should_exit = True
         await asyncio.wait({self._task})
 
@@ -108,7 +108,7 @@ async def serve(app: AsgiApp, certificate: ServerCertificate, listening: socket.
 
 
 def bind(address: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError where the address is taken."""
+    """Open a listening socket. Raises OSError where the address is in use."""
     # asyncio turns off Nagle's delay, 40 ms an answer, only for sockets that are TCP by name.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -123,7 +123,7 @@ def bind(address: str, port: int) -> socket.socket:
 
 
 def tls_context(certificate: ServerCertificate, folder: Path) -> ssl.SSLContext:
-    """TLS 1.2 or newer, with Mozilla's intermediate ciphers for an ECDSA key."""
+    """Return a context for TLS 1.2 or newer, with the ciphers of the Mozilla intermediate profile for an ECDSA key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
@@ -137,7 +137,7 @@ def tls_context(certificate: ServerCertificate, folder: Path) -> ssl.SSLContext:
 
 
 class _Guest(uvicorn.Server):
-    """A uvicorn server that is a guest in somebody else's process."""
+    """A uvicorn server that leaves signals to its process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -146,8 +146,8 @@ class _Guest(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: AsgiApp, listening: Sequence[socket.socket], tls: ssl.SSLContext | None) -> AsyncIterator[None]:
-    """Serve `app` while the context is open; requests under way get a second to end. Whoever opened the sockets closes them."""
+async def serve_sockets(app: AsgiApp, listening: Sequence[socket.socket], tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+    """Serve `app` while the context is open; requests in progress get a second to end. The caller closes the sockets."""
     config = uvicorn.Config(
         app, http="httptools", ws="none", lifespan="off", loop="none", interface="asgi3", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=1,
@@ -168,7 +168,7 @@ _NOT_OURS = frozenset((errno.EACCES, errno.EPERM, errno.EADDRINUSE))
 
 
 def listen_at(address: str, port: int, *, strictly: bool = False) -> socket.socket:
-    """A listening TCP socket: on `port`, else (unless `strictly`) on a free one. Raises OSError where neither can be had."""
+    """Open a listening TCP socket on `port`, else (unless `strictly`) on a free one. Raises OSError where neither is available."""
     try:
         return _listening(address, port)
     except OSError as refused:
@@ -178,7 +178,7 @@ def listen_at(address: str, port: int, *, strictly: bool = False) -> socket.sock
 
 
 def port_of(listening: socket.socket) -> int:
-    """The port on which a socket really listens."""
+    """Return the real port of a socket."""
     return int(listening.getsockname()[1])
 
 

@@ -19,9 +19,9 @@ from embedded_aws.strict.s3 import CALLER_ARN
 from embedded_aws.verifier import Caller
 
 _SETTINGS = {
-    # moto would answer a CORS preflight from any origin: a web page could then call this AWS.
+    # moto would answer a CORS preflight from any origin: a web page could then call the local AWS.
     "MOTO_DISABLE_GLOBAL_CORS": "true",
-    # AWS refuses AMIs, instance types and key pairs that don't exist; moto only with these.
+    # AWS refuses AMIs, instance types and key pairs that do not exist; moto does so only with these settings.
     "MOTO_ENABLE_AMI_VALIDATION": "true",
     "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
     "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
@@ -36,7 +36,7 @@ _SETTINGS = {
 
 
 def configure_moto() -> None:
-    """Set what moto reads, and clear the real AWS of this machine out of this process."""
+    """Set the environment variables that moto reads at import, and remove those of the real AWS from this process."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
         del os.environ[name]
     os.environ.update(_SETTINGS)
@@ -47,21 +47,21 @@ _NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "server", "date"}
 
 
 class MotoApp:
-    """Answers for every service that nothing else here answers for."""
+    """Answers for every service that has no app of its own here."""
 
     def __init__(self) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
         self._app: Any = DomainDispatcherApplication(_service_app)
-        _remember(self._app)
-        _forget()
-        # One at a time: moto's state knows no locks, and two births with one client token must not race.
+        _cache_lookups(self._app)
+        _keep_no_history()
+        # One at a time: moto's state knows no locks, and two calls with one client token must not race.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
 
     async def __call__(self, request: Request, caller: Caller) -> Response:
-        """Run one request. What moto changes in this context's variables is seen by nobody else."""
+        """Run one request, in a copy of the context: variables that moto changes affect no other request."""
         CALLER_ARN.set(caller.key.arn)
-        asked = _as_moto_reads_it(request, caller)
+        asked = _with_authorization_header(request, caller)
         work = partial(copy_context().run, self._call, asked, caller.signature.service)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -74,28 +74,28 @@ class MotoApp:
         body, status, headers = run_wsgi_app(self._app, _environ(request), buffered=True)
         if status.startswith("500") and headers.get("content-type", "").startswith("text/html"):
             protocol = refusals.protocol_of(request, service)
-            return refusals.answer(protocol, 500, "InternalFailure", "This AWS can't do that; its log says why.")
+            return refusals.answer(protocol, 500, "InternalFailure", "The local AWS can't do that; its log says why.")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON)
         return Response(int(status.split(" ", 1)[0]), b"".join(body), kept)
 
 
-def _remember(dispatcher: Any) -> None:
-    """moto looks through its own folders and classes at every request for what never changes; that is a sixth of its time."""
+def _cache_lookups(dispatcher: Any) -> None:
+    """Cache what moto searches in its folders and classes at every request although it never changes: a sixth of its time."""
     from moto.core import responses, utils
 
     dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
     replace(responses, "method_names_from_class", lru_cache(maxsize=None)(utils.method_names_from_class))
 
 
-def _forget() -> None:
-    """moto keeps whatever it ever made, deleted or not, for a dashboard that nobody reaches here: an AWS that runs for days grows by it."""
+def _keep_no_history() -> None:
+    """Keep moto from storing every object that it ever created, for a dashboard that is not used here: memory would grow for days."""
     from moto.core.common_models import BaseModel
 
     replace(BaseModel, "__new__", staticmethod(lambda cls, *_, **__: object.__new__(cls)))
 
 
 def _service_app(service: Any) -> Any:
-    """One service's app. What moto lacks ends as AWS's 500 and a traceback in the log, not as a cut connection."""
+    """Create the app of one service. A missing operation ends as a 500 of AWS with a traceback in the log, not as a cut connection."""
     from moto.moto_server.werkzeug_app import create_backend_app
 
     app = create_backend_app(service)
@@ -104,8 +104,8 @@ def _service_app(service: Any) -> Any:
     return app
 
 
-def _as_moto_reads_it(request: Request, caller: Caller) -> Request:
-    """moto finds service, region and caller in the Authorization header alone, so presigned requests get one too."""
+def _with_authorization_header(request: Request, caller: Caller) -> Request:
+    """Add an Authorization header to presigned requests: moto finds service, region and caller nowhere else."""
     if request.header("authorization"):
         return request
     signature = caller.signature
@@ -140,13 +140,13 @@ def _environ(request: Request) -> dict[str, Any]:
     }
     environ.update(_headers(request))
     environ["CONTENT_LENGTH"] = str(len(request.body))
-    # The body has arrived whole: how it travelled is of no interest any more.
+    # The body has arrived whole: its transfer encoding no longer applies.
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return environ
 
 
 def _headers(request: Request) -> dict[str, Any]:
-    """WSGI spells `x_acl` and `x-acl` alike, so of names with underscores only S3's metadata passes, and never over another."""
+    """Convert headers for WSGI, which spells `x_acl` and `x-acl` alike: of names with underscores only S3 metadata passes."""
     from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header, should_preserve_original_header_name
 
     kept: dict[str, str] = {}

@@ -19,7 +19,7 @@ _PARTITION = "aws"
 
 
 def s3_object(account_id: str, bucket: str, key: str) -> bytes | None:
-    """An object's bytes, or None where bucket or key is absent."""
+    """Return the bytes of an object, or None where the bucket or key is absent."""
     from moto.s3.models import s3_backends
 
     backend = s3_backends[account_id][_PARTITION]
@@ -40,7 +40,7 @@ def put_s3_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
 
 
 def secret_string(account_id: str, region: str, arn: str) -> str | None:
-    """The current SecretString, or None where the secret is absent, scheduled for deletion or without text."""
+    """Return the current SecretString, or None where the secret is absent, scheduled for deletion or without text."""
     from moto.secretsmanager.models import secretsmanager_backends
 
     found: Any = secretsmanager_backends[account_id][region].secrets.get(arn)
@@ -52,14 +52,14 @@ def secret_string(account_id: str, region: str, arn: str) -> str | None:
 
 
 def role_exists(account_id: str, arn: str) -> bool:
-    """Whether IAM has a role of this ARN."""
+    """Return whether IAM has a role of this ARN."""
     from moto.iam.models import iam_backends
 
     return any(role.arn == arn for role in tuple(iam_backends[account_id][_PARTITION].get_roles()))
 
 
 def assume_role(account_id: str, region: str, role_arn: str, session_name: str) -> TemporaryCredentials:
-    """Credentials as STS gives them; GetCallerIdentity answers with the role for them."""
+    """Create credentials as STS does; GetCallerIdentity answers with the role for them."""
     from moto.sts.models import sts_backends
 
     session = sts_backends[account_id][_PARTITION].assume_role(
@@ -74,13 +74,13 @@ def assume_role(account_id: str, region: str, role_arn: str, session_name: str) 
 
 
 def route53_addresses(account_id: str, host: str) -> tuple[str, ...]:
-    """The A records of a name, following CNAMEs inside the account's zones."""
+    """Return the A records of a name, following CNAMEs inside the zones of the account."""
     from moto.route53.models import route53_backends
 
     zones = tuple(route53_backends[account_id][_PARTITION].zones.values())
     records = {(record.name.rstrip(".").lower(), record.type): record for zone in zones for record in tuple(zone.rrsets)}
     name = host.rstrip(".").lower()
-    for _ in range(8):  # as many aliases as a resolver follows before it calls them a loop
+    for _ in range(8):  # resolvers follow about as many aliases before they report a loop
         if address_record := records.get((name, "A")):
             return tuple(address_record.records or ())
         alias = records.get((name, "CNAME"))
@@ -96,13 +96,13 @@ type Policy = Mapping[str, Any]
 
 
 def trust_policy(account_id: str, role_arn: str) -> Policy | None:
-    """Who may assume a role; None where the role is absent."""
+    """Return the trust policy of a role; None where the role is absent."""
     role = _role(account_id, role_arn)
     return _document(role.assume_role_policy_document) if role is not None else None
 
 
 def role_policies(account_id: str, role_arn: str) -> tuple[Policy, ...]:
-    """The role's inline and attached policies, those in force now."""
+    """Return the inline and attached policies of a role that are in force now."""
     role = _role(account_id, role_arn)
     if role is None:
         return ()
@@ -125,7 +125,7 @@ def _document(text: str | Policy) -> Policy:
 
 
 def secret_arn(account_id: str, region: str, secret_id: str) -> str | None:
-    """The ARN of a secret by its name or ARN; None where it is absent or scheduled for deletion."""
+    """Return the ARN of a secret by its name or ARN; None where it is absent or scheduled for deletion."""
     from moto.secretsmanager.models import secretsmanager_backends
 
     for secret in tuple(secretsmanager_backends[account_id][region].secrets.values()):
@@ -135,7 +135,7 @@ def secret_arn(account_id: str, region: str, secret_id: str) -> str | None:
 
 
 def create_secret(account_id: str, region: str, name: str, text: str) -> str:
-    """Make a secret that AgentCore manages; its ARN."""
+    """Create a secret that AgentCore manages, and return its ARN."""
     from moto.secretsmanager.models import secretsmanager_backends
 
     secrets = secretsmanager_backends[account_id][region]
@@ -163,7 +163,7 @@ def update_secret(account_id: str, region: str, arn: str, text: str) -> None:
 
 
 def delete_secret(account_id: str, region: str, arn: str) -> None:
-    """Remove a secret that AgentCore manages, at once; nothing happens where it is gone already."""
+    """Delete a secret that AgentCore manages, at once; an absent secret is no error."""
     from moto.secretsmanager.models import secretsmanager_backends
 
     if secret_arn(account_id, region, arn) is None:

@@ -23,7 +23,7 @@ _KINDS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arn
 
 
 class Verdict(Enum):
-    """An explicit deny wins; SILENT leaves the decision to others."""
+    """The result of one policy: an explicit deny wins; SILENT leaves the decision to other policies."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
@@ -31,7 +31,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class AccessRequest:
     """One request as a policy sees it; the names of condition keys are in lower case.
 
     `principal` is an ARN, the name of an AWS service, or empty where the policy is the caller's own and names none.
@@ -43,27 +43,27 @@ class Asked:
     keys: Mapping[str, str]
 
 
-def verdict(document: Mapping[str, Any], asked: Asked) -> Verdict:
-    """What the statements that apply add up to."""
-    effects = {statement["Effect"] for statement in _as_list(document.get("Statement", ())) if _applies(statement, asked)}
+def evaluate(document: Mapping[str, Any], request: AccessRequest) -> Verdict:
+    """Combine the statements that apply."""
+    effects = {statement["Effect"] for statement in _as_list(document.get("Statement", ())) if _applies(statement, request)}
     if "Deny" in effects:
         return Verdict.DENIED
     return Verdict.ALLOWED if "Allow" in effects else Verdict.SILENT
 
 
-def _applies(statement: Statement, asked: Asked) -> bool:
-    # A condition that this AWS does not understand allows nothing and stops no deny: it must not be laxer than Amazon's.
+def _applies(statement: Statement, request: AccessRequest) -> bool:
+    # A condition that the local AWS does not implement allows nothing and stops no deny: it must not be more permissive than AWS.
     denies = statement["Effect"] == "Deny"
     return (
-        _element(statement, "Principal", lambda value: _principal_is(value, asked.principal))
-        and _element(statement, "Action", lambda value: _any_like(value, asked.action.lower(), fold=True))
-        and _element(statement, "Resource", lambda value: _any_like(value, asked.resource))
-        and all(_condition_holds(*condition, asked.keys, unless_understood=denies) for condition in _conditions(statement))
+        _element(statement, "Principal", lambda value: _principal_is(value, request.principal))
+        and _element(statement, "Action", lambda value: _any_like(value, request.action.lower(), fold=True))
+        and _element(statement, "Resource", lambda value: _any_like(value, request.resource))
+        and all(_condition_holds(*condition, request.keys, if_unknown=denies) for condition in _conditions(statement))
     )
 
 
 def _element(statement: Statement, name: str, matches: Callable[[Any], bool]) -> bool:
-    """`Action` must match, `NotAction` must not; absent, it restricts nothing."""
+    """Match `Action`, or not match `NotAction`; an absent element restricts nothing."""
     if name in statement:
         return matches(statement[name])
     return not matches(statement[f"Not{name}"]) if f"Not{name}" in statement else True
@@ -73,7 +73,7 @@ def _principal_is(value: Any, principal: str) -> bool:
     kind = "AWS" if principal.startswith("arn:") else "Service"
     named = _as_list(value.get(kind, ())) if isinstance(value, Mapping) else _as_list(value)
     account = principal.split(":")[4] if principal.count(":") >= 5 else None
-    # An account's number or root stands for everyone in it.
+    # The number or root of an account includes everyone in it.
     return any(name in ("*", principal, account) or (name.endswith(":root") and name.split(":")[4] == account) for name in named)
 
 
@@ -83,7 +83,7 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...
             yield kind.lower(), key.lower(), tuple(_text(value) for value in _as_list(values))
 
 
-def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str], *, unless_understood: bool) -> bool:
+def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str], *, if_unknown: bool) -> bool:
     if_exists = name.endswith("ifexists")
     kind = name.removesuffix("ifexists")
     actual = keys.get(key)
@@ -92,7 +92,7 @@ def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping
     negated = "not" in kind
     kind = kind.replace("not", "")
     if kind not in _KINDS:
-        return unless_understood
+        return if_unknown
     if actual is None:
         # A key that the request does not have satisfies "IfExists" and the negated operators only.
         return if_exists or negated
@@ -136,15 +136,15 @@ GATEWAY_SERVICE = "bedrock-agentcore.amazonaws.com"
 
 
 def trusts_gateway(trust: Policy, context: Context) -> bool:
-    """Whether a role lets AgentCore assume it, for the account and gateway in `context`."""
-    asked = Asked(principal=GATEWAY_SERVICE, action="sts:AssumeRole", resource="", keys=_keys(context))
-    return verdict(trust, asked) is Verdict.ALLOWED
+    """Return whether a role lets AgentCore assume it, for the account and gateway in `context`."""
+    request = AccessRequest(principal=GATEWAY_SERVICE, action="sts:AssumeRole", resource="", keys=_keys(context))
+    return evaluate(trust, request) is Verdict.ALLOWED
 
 
 def allows(policies: Iterable[Policy], action: str, resource: str, context: Context) -> bool:
-    """Whether these policies together allow `action` on `resource`: an allow, and no deny."""
-    asked = Asked(principal="", action=action, resource=resource, keys=_keys(context))
-    verdicts = {verdict(policy, asked) for policy in policies}
+    """Return whether these policies together allow `action` on `resource`: an allow, and no deny."""
+    request = AccessRequest(principal="", action=action, resource=resource, keys=_keys(context))
+    verdicts = {evaluate(policy, request) for policy in policies}
     return Verdict.ALLOWED in verdicts and Verdict.DENIED not in verdicts
 
 

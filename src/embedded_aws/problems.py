@@ -1,4 +1,4 @@
-"""What a user of this AWS's commands can meet."""
+"""The Problems of the commands of the local AWS."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _SHOWN_LINES = 20
 def not_running(state_dir: Path, state: str) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-NOT-RUNNING",
-        what=f"No AWS runs on this machine for {state_dir}.",
-        why=f"Its state is: {state}. What it held lived in memory and is gone.",
-        do=(f"Start one: python -m embedded_aws start --state-dir {state_dir}",),
+        what=f"The local AWS of the state folder {state_dir} is not running.",
+        why=f"Its state is: {state}. Its resources were kept in memory and are lost.",
+        do=(f"Start it: python -m embedded_aws start --state-dir {state_dir}",),
     )
 
 
 def no_state_dir(state_dir: Path, error: OSError) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-NO-STATE-DIR",
-        what=f"The state folder {state_dir} can't be made.",
+        what=f"The state folder {state_dir} can't be created.",
         why=str(error),
-        do=("Give a --state-dir that you may write to.",),
+        do=("Name a folder that you may write to: --state-dir DIR",),
     )
 
 
 def already_running(found: Registry) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-ALREADY-RUNNING",
-        what=f"An AWS already runs here, as process {found.process.pid}.",
-        why="A state folder has one AWS, so that programs find the same one.",
-        do=("Use it: `status` shows its endpoint.", "Or give this one another --state-dir."),
+        what=f"The local AWS of this state folder is already running, as process {found.process.pid}.",
+        why="A state folder has one local AWS, so that all programs use the same one.",
+        do=(f"Use it at {found.endpoint}.", "To run a second one, name another folder: --state-dir DIR"),
         context={"endpoint": found.endpoint},
     )
 
@@ -42,8 +42,8 @@ def already_running(found: Registry) -> Problem:
 def being_started(state_dir: Path) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-BEING-STARTED",
-        what="Another process is starting or ending the AWS of this state folder.",
-        why=f"It holds {state_dir / 'embedded-aws.lock'}.",
+        what="Another process is starting or ending the local AWS of this state folder.",
+        why=f"That process has locked {state_dir / 'embedded-aws.lock'}.",
         do=("Run the same command again in a few seconds.",),
     )
 
@@ -51,9 +51,12 @@ def being_started(state_dir: Path) -> Problem:
 def other_region(found: Registry, region: str) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-OTHER-REGION",
-        what=f"The AWS that runs here is {found.region}, not {region}.",
-        why="One start is one account in one region.",
-        do=("Stop it first; what it holds is lost.", f"Or use it: --region {found.region}"),
+        what=f"The running local AWS has region {found.region}, not {region}.",
+        why="A local AWS has one region for as long as it runs.",
+        do=(
+            f"Use the region that runs: --region {found.region}",
+            f"Or stop it, which deletes its resources: python -m embedded_aws stop --state-dir {found.ca_file.parent}",
+        ),
         context={"endpoint": found.endpoint},
     )
 
@@ -63,8 +66,11 @@ def died_at_start(log_file: Path, output: str) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-DIED-AT-START",
         what="The local AWS ended before it answered.",
-        why=shown or "It said nothing.",
-        do=("Read what it said above; a missing package is installed by: pip install 'sre-agent[local]'", "Run the same command again."),
+        why=shown or "It wrote nothing to its log.",
+        do=(
+            "Read the output above. If a package is missing, install it: pip install 'sre-agent[local]'",
+            "Run the same command again.",
+        ),
         context={"log": str(log_file)},
     )
 
@@ -73,22 +79,28 @@ def start_took_too_long(log_file: Path, seconds: float) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-START-TOO-SLOW",
         what=f"The local AWS did not answer within {seconds:.0f} seconds.",
-        why="The machine is very busy, or another start hangs.",
-        do=("Run the same command again: a start that was only slow is found.", f"If it fails again, read {log_file}."),
+        why="The machine is overloaded, or another start does not finish.",
+        do=(
+            "Run the same command again: it uses the local AWS if that has started meanwhile.",
+            f"If it fails again, read its log: tail {log_file}",
+        ),
     )
 
 
 def does_not_end(found: Registry) -> Problem:
     return Problem(
         code="EMBEDDED-AWS-DOES-NOT-END",
-        what=f"Process {found.process.pid} did not end, not even by SIGKILL.",
-        why="It belongs to another user, or the system holds it in a call that can't be interrupted.",
-        do=(f"Look at it: ps -o pid,user,stat,wchan,command -p {found.process.pid}", "Run `stop` again as its owner."),
+        what=f"Process {found.process.pid} did not end, not even after SIGKILL.",
+        why="It belongs to another user, or it waits in a system call that can't be interrupted.",
+        do=(
+            f"Look at it: ps -o pid,user,stat,wchan,command -p {found.process.pid}",
+            f"Run the command again as its owner: python -m embedded_aws stop --state-dir {found.ca_file.parent}",
+        ),
     )
 
 
 def moto_moved(part: str) -> Problem:
-    """Another moto is installed than the one whose private parts this version replaces."""
+    """Report that the installed moto has other private parts than the ones this version replaces."""
     return Problem(
         code="EMBEDDED-AWS-OTHER-MOTO",
         what=f"The local AWS can't use moto {version('moto')}: {part}.",

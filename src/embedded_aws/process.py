@@ -1,4 +1,4 @@
-"""Which process is meant: a number alone is reused by the system, so its start time and the boot are part of its name."""
+"""Identify a process: the system reuses its number, so its start time and the boot are part of its identity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STILL_ENDING_AFTER = 0.02
 
 
 class Fate(Enum):
-    """What became of a process."""
+    """The state of an identified process."""
 
     RUNNING = "running"
     DIED = "died"
@@ -33,7 +33,7 @@ class Identity:
 
     @classmethod
     def of(cls, pid: int) -> Identity | None:
-        """The identity of a process that runs now; None where there is none."""
+        """Return the identity of a running process; None where there is none."""
         started = _start_time(pid)
         return cls(pid, started, boot_id()) if started else None
 
@@ -45,13 +45,13 @@ class Identity:
         return found
 
     def fate(self) -> Fate:
-        """Whether it still runs; a zombie does not."""
+        """Return whether the process still runs; a zombie does not."""
         if self.boot_id != boot_id():
             return Fate.REBOOTED
         return Fate.RUNNING if _start_time(self.pid) == self.process_started else Fate.DIED
 
-    def end(self, *, patience: float) -> bool:
-        """Ask it to end, then make it. Returns whether it is gone; another process of the same number is never touched."""
+    def end(self, *, timeout: float) -> bool:
+        """Send SIGTERM, then SIGKILL. Return whether it is gone; another process with the same number is never touched."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.fate() is not Fate.RUNNING:
                 return True
@@ -59,7 +59,7 @@ class Identity:
                 os.kill(self.pid, number)
             except ProcessLookupError:
                 return True
-            if self._gone_within(patience):
+            if self._gone_within(timeout):
                 return True
         return False
 
@@ -73,7 +73,7 @@ class Identity:
 
 
 def boot_id() -> str:
-    """A value that every boot of this machine has anew."""
+    """Return a value that is different for each boot of this machine."""
     linux = _PROC / "sys/kernel/random/boot_id"
     if linux.exists():
         return linux.read_text().strip()
@@ -81,7 +81,7 @@ def boot_id() -> str:
 
 
 def _start_time(pid: int) -> str:
-    """When the process started, in the system's own spelling; "" where it does not run."""
+    """Return when the process started, as the system spells it; "" where it does not run."""
     if (_PROC / "self/stat").exists():
         return _linux_start_time(pid)
     state_and_start = _output("ps", "-o", "stat=,lstart=", "-p", str(pid)).split(None, 1)
@@ -95,7 +95,7 @@ def _linux_start_time(pid: int) -> str:
         stat = (_PROC / str(pid) / "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    # The second field is the program's name in brackets and may hold anything, so the rest is counted from its end.
+    # The second field is the name of the program in brackets and may contain anything, so the fields after it are counted.
     state, *rest = stat.rpartition(")")[2].split()
     return "" if state in ("Z", "X") else rest[18]
 

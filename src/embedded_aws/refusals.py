@@ -1,4 +1,4 @@
-"""How AWS's protocols say no, so that every client raises the error it raises on AWS."""
+"""Encode errors in the protocols of AWS, so that every client raises the error that it raises on AWS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embedded_aws.verifier import Refusal
 
 
 class Protocol(Enum):
-    """The families in which AWS services spell errors."""
+    """The formats in which AWS services encode errors."""
 
     S3 = "s3"
     EC2 = "ec2"
@@ -62,7 +62,7 @@ _JSON_CODES = {
 
 
 def of_signature(request: Request, service: str, refusal: Refusal) -> Response:
-    """The answer of `service` to a request whose signature was not accepted."""
+    """Return the response of `service` to a request whose signature was not accepted."""
     protocol = protocol_of(request, service)
     if protocol is Protocol.EC2:
         code, status = "AuthFailure", 401
@@ -76,7 +76,7 @@ def of_signature(request: Request, service: str, refusal: Refusal) -> Response:
 
 
 def protocol_of(request: Request, service: str) -> Protocol:
-    """The family that a service answers in, by its name and the form of the request."""
+    """Return the protocol of a service, by its name and the form of the request."""
     content_type = request.header("content-type")
     if service in ("s3", "ec2"):
         return Protocol(service)
@@ -90,7 +90,7 @@ def protocol_of(request: Request, service: str) -> Protocol:
 
 
 def answer(protocol: Protocol, status: int, code: str, message: str) -> Response:
-    """One error in the words of one protocol."""
+    """Encode one error in one protocol."""
     request_id = str(uuid.uuid4())
     marked = (("x-amzn-requestid", request_id),)
     match protocol:

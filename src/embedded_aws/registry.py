@@ -1,4 +1,4 @@
-"""The registry file: how programs find the AWS that runs on this machine, and know whether it still does."""
+"""The registry file, with which programs find the local AWS of a state folder and its process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE_NAME = "embedded-aws.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """One start: where it answers, who may sign, and which process it is."""
+    """One start: its endpoint, its access key, and its process."""
 
     start_id: str
     process: Identity
@@ -31,7 +31,7 @@ class Registry:
     secret_access_key: Secret
 
     def to_json(self) -> dict[str, object]:
-        """The document of docs/concepts/contracts.md. It holds the secret key: for the 0600 file and its owner's terminal."""
+        """Return the document of docs/concepts/contracts.md. It has the secret key: for the 0600 file and the terminal of its owner."""
         return {
             "schema": SCHEMA,
             "start_id": self.start_id,
@@ -50,7 +50,7 @@ class Registry:
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> Registry:
-        """Raises KeyError or ValueError on another schema."""
+        """Parse the document. Raises KeyError or ValueError on another schema."""
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema {document['schema']}")
         texts = {name: str(document[name]) for name in ("start_id", "started_at", "endpoint", "account_id", "region", "access_key_id")}
@@ -71,7 +71,7 @@ def path_in(state_dir: Path) -> Path:
 
 
 def read(state_dir: Path) -> Registry | None:
-    """The registry of the last start, or None where it was stopped, never was, or can't be read."""
+    """Return the registry of the last start, or None where it was stopped, never was, or can't be read."""
     try:
         return Registry.from_json(json.loads(path_in(state_dir).read_bytes()))
     except (FileNotFoundError, ValueError, KeyError, TypeError):

@@ -18,13 +18,13 @@ from embedded_aws.world import AsgiApp, MutableMessage, Receive, Scope, Send
 from sre_core import clock, security_event
 
 LARGEST_BODY = 256 * 1024 * 1024
-# moto's own control API would change or empty this AWS without being an AWS API.
+# moto's own control API would change or empty the local AWS without being an API of AWS.
 _CLOSED_PATHS = ("/moto-api", "/latest/meta-data", "/latest/api")
 type Answering = Callable[[Request, Caller], Awaitable[Response]]
 
 
 class Router:
-    """An ASGI app. `apps` answer, in each region, for the services they are named after, `everything_else` for the rest."""
+    """An ASGI app. `apps` answer, in each region, for the services that they are named after, `everything_else` for the rest."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Router:
         self._faults = faults or Faults()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; of what the guard refuses, not even the body is read."""
+        """Answer one request; the body of a request from a browser is not read."""
         begun = read_head(scope)
         if reason := _browser_refusal(begun, self._port):
             _log_refusal(begun, "embedded-aws", reason)
@@ -52,7 +52,7 @@ class Router:
         try:
             request = await read_whole(begun, receive, limit=LARGEST_BODY)
         except CutOff:
-            return None  # as on AWS: half a request is none
+            return None  # as on AWS: half a request gets no response
         except TooLarge:
             return await Response.of_json(413, {"message": "The request is too large."}).send(send)
         if document := self._oauth.answer(request):
@@ -69,7 +69,7 @@ class Router:
         if request.path.startswith(_CLOSED_PATHS):
             answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
             return await answer.send(send)
-        answer = await self._faults.through(request, service, lambda: self._perform(request, caller, scope))
+        answer = await self._faults.handle(request, service, lambda: self._perform(request, caller, scope))
         return await answer.send(send, without_body=request.method == "HEAD")
 
     async def _perform(self, request: Request, caller: Caller, scope: Scope) -> Response:
@@ -80,7 +80,7 @@ class Router:
 
 
 async def _collect_response(app: AsgiApp, scope: Scope, body: bytes) -> Response:
-    """What an ASGI app answers, whole."""
+    """Return the whole response of an ASGI app."""
     messages: list[MutableMessage] = []
 
     async def collect(message: MutableMessage) -> None:
@@ -93,7 +93,7 @@ async def _collect_response(app: AsgiApp, scope: Scope, body: bytes) -> Response
 
 
 def _replay(body: bytes) -> Receive:
-    """A `receive` that gives a body which was already read, then waits as for a client that keeps its connection."""
+    """Return a `receive` that provides a body which was already read, then reports that the client has disconnected."""
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> MutableMessage:
@@ -103,7 +103,7 @@ def _replay(body: bytes) -> Receive:
 
 
 def _service_in_claim(request: Request) -> str:
-    """The service that an unproven request names, only to answer in its protocol."""
+    """Return the service that an unverified request names, only to answer in its protocol."""
     credential = request.header("authorization").partition("Credential=")[2] or request.parameter("X-Amz-Credential")
     parts = credential.partition(",")[0].split("/")
     return parts[3] if len(parts) == 5 else ""
@@ -120,7 +120,7 @@ _FOREIGN = frozenset({"cross-site", "same-site"})
 
 
 def _browser_refusal(request: Request, port: int) -> str | None:
-    """The reason to refuse a request before anything looks at it, or None."""
+    """Return the reason to refuse a request before anything else reads it, or None."""
     hosts = [value for name, value in request.headers if name == "host"]
     if hosts not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
         return "wrong_host"
@@ -132,5 +132,5 @@ def _browser_refusal(request: Request, port: int) -> str | None:
 
 
 def _browser_answer(reason: str) -> Response:
-    """Short, and without any header that would let a page read it."""
+    """Return a short response, without any header that would let a page read it."""
     return Response.of_json(421 if reason == "wrong_host" else 403, {"message": f"Refused: {reason}."})

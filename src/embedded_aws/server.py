@@ -1,4 +1,4 @@
-"""One start, from nothing to answering and back: the order of this file is its story."""
+"""Run one start of the local AWS, from nothing to answering and back, in the order of this file."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from sre_core import clock
 
 @dataclass(frozen=True)
 class Settings:
-    """What a start is told."""
+    """The options of a start."""
 
     state_dir: Path
     region: str
     boots: bool = True
-    """Whether instances run what they are told to, or only say that they are ready."""
+    """Whether instances run their services, or only report that they are ready."""
     faults: Faults = field(default_factory=Faults)
 
     @property
@@ -46,11 +46,11 @@ class Settings:
 
 
 async def serve(settings: Settings, ready: Callable[[Registry], None]) -> None:
-    """Run until SIGTERM or SIGINT; `ready` is called once everything answers."""
+    """Run until SIGTERM or SIGINT; call `ready` once everything answers."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(settings) as started:
+    async with run(settings) as started:
         registry.write(settings.state_dir, started)
         ready(started)
         await stop.wait()
@@ -58,8 +58,8 @@ async def serve(settings: Settings, ready: Callable[[Registry], None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Registry]:
-    """This AWS, answering; everything it started is gone when the block ends."""
+async def run(settings: Settings) -> AsyncIterator[Registry]:
+    """Run the local AWS; everything that it started ends with the block."""
     configure_moto()
     start_id = secrets.token_hex(8)
     listening = listener.bind("127.0.0.1", 0)
@@ -75,7 +75,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
     strict.apply(account.addresses)
     moto = MotoApp()
     agentcore = Regions(account)
-    async with compute.machines(account, boot if settings.boots else report_ready) as machines:
+    async with compute.connect_machines(account, boot if settings.boots else report_ready) as machines:
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
@@ -84,11 +84,11 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             everything_else=machines.report_after(moto),
             faults=settings.faults,
         )
-        door = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
+        endpoint = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:
             yield
         finally:
-            await door.close()
+            await endpoint.close()
             await agentcore.close()
             moto.close()
 

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, from the server's side: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html."""
+"""AWS Signature Version 4, on the side of the server: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _HEADER = re.compile(
 
 
 class Incomplete(ValueError):
-    """The request says it is signed, and its signature can't be read."""
+    """The request claims to be signed, but its signature can't be read."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signed request claims: who signed it, when, for what, and the proof."""
+    """The claim of a signed request: its signer, time, scope and signature."""
 
     access_key_id: str
     date: str
@@ -50,7 +50,7 @@ class Signature:
 
 
 def read(request: Request) -> Signature | None:
-    """The claim of a request; None where it is not signed. Raises Incomplete."""
+    """Return the claim of a request; None where it is not signed. Raises Incomplete."""
     if request.header("authorization").startswith(ALGORITHM):
         return _from_header(request)
     if request.parameter("X-Amz-Algorithm") == ALGORITHM:
@@ -59,7 +59,7 @@ def read(request: Request) -> Signature | None:
 
 
 def expected_signature(request: Request, claim: Signature, secret_access_key: str) -> str:
-    """The signature that the owner of this secret would have made for this request."""
+    """Compute the signature of this request with this secret."""
     digest = hashlib.sha256(canonical_request(request, claim).encode()).hexdigest()
     return sign(signing_key(claim, secret_access_key), "\n".join((ALGORITHM, claim.amz_date, claim.scope, digest)))
 
@@ -90,7 +90,7 @@ def canonical_request(request: Request, claim: Signature) -> str:
 
 
 def payload_hash(request: Request, claim: Signature) -> str:
-    """What the signature covers of the body: its hash, or the word that the client sent in its place."""
+    """Return what the signature covers of the body: its hash, or the constant that the client sent instead."""
     declared = request.header("x-amz-content-sha256")
     if declared:
         return declared

@@ -1,4 +1,4 @@
-"""Decides whether a signed request is what it says: right key, right time, right bytes."""
+"""Verify a signed request: the right key, the right time, the right bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SKEW = timedelta(minutes=15)
 
 
 class Refusal(Enum):
-    """Why a signature was not accepted; the value is the word in the security event."""
+    """The reason why a signature was not accepted; the value appears in the security event."""
 
     UNSIGNED = "missing_signature"
     INCOMPLETE = "incomplete_signature"
@@ -32,14 +32,14 @@ class Refusal(Enum):
 
 @dataclass(frozen=True)
 class Caller:
-    """A request's proven sender, and the service and region that it signed for."""
+    """The verified sender of a request, and the service and region that it was signed for."""
 
     key: AccessKey
     signature: sigv4.Signature
 
 
 def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusal:
-    """Who sent this request, or why that is not proven."""
+    """Return the sender of this request, or why it is not verified."""
     try:
         claim = sigv4.read(request)
     except sigv4.Incomplete:
@@ -49,7 +49,7 @@ def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusa
     key = keyring.find(claim.access_key_id)
     if key is None:
         return Refusal.UNKNOWN_KEY
-    # The signature first: who can't sign learns nothing of tokens, times and headers.
+    # The signature first: a client without the key must not learn which of the other checks would pass.
     computed = sigv4.expected_signature(request, claim, key.secret_access_key.reveal())
     if not hmac.compare_digest(computed.encode(), claim.signature.encode()):
         return Refusal.WRONG_SIGNATURE

@@ -1,4 +1,4 @@
-"""What the parts of this AWS know of one another: one account in one region, its moto state, its certificates, its listeners."""
+"""The interface between the parts of the local AWS: one account in one region, its moto state, certificates and listeners."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ServerCertificate:
 
 
 class Authority(Protocol):
-    """The certificate authority of this start; its key never leaves memory."""
+    """The certificate authority of this start; its key stays in memory."""
 
     @property
     def ca_file(self) -> Path: ...
     def issue(self, *names: str) -> ServerCertificate:
-        """A server certificate for these DNS names and IP addresses."""
+        """Issue a server certificate for these DNS names and IP addresses."""
         ...
 
 
@@ -40,7 +40,7 @@ class Listener(Protocol):
 
     @property
     def url(self) -> str:
-        """`https://127.0.0.1:41297`, without a slash at the end."""
+        """Return `https://127.0.0.1:41297`, without a slash at the end."""
         ...
 
     async def close(self) -> None: ...
@@ -48,7 +48,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class TemporaryCredentials:
-    """What STS, or an instance's metadata service, hands out for a role; this start's signature check accepts them."""
+    """Credentials of a role from STS or the metadata service of an instance; the local AWS accepts their signatures."""
 
     access_key_id: str
     secret_access_key: Secret
@@ -57,7 +57,7 @@ class TemporaryCredentials:
 
 
 class World(Protocol):
-    """One account in one region. Everything here lives until the process ends."""
+    """One account in one region. Everything in it lives until the process ends."""
 
     @property
     def account_id(self) -> str: ...
@@ -65,19 +65,19 @@ class World(Protocol):
     def region(self) -> str: ...
     @property
     def endpoint(self) -> str:
-        """The AWS endpoint, `https://127.0.0.1:41297`."""
+        """Return the AWS endpoint, `https://127.0.0.1:41297`."""
         ...
 
     @property
     def folder(self) -> Path:
-        """A folder of this start's own (0700); gone when it stops."""
+        """Return a folder of this start (0700); it is deleted at the end."""
         ...
 
     @property
     def authority(self) -> Authority: ...
 
     def s3_object(self, uri: str) -> bytes | None:
-        """The bytes of `s3://bucket/key`, or None where bucket or key is absent."""
+        """Return the bytes of `s3://bucket/key`, or None where the bucket or key is absent."""
         ...
 
     def put_s3_object(self, uri: str, body: bytes) -> None:
@@ -85,22 +85,22 @@ class World(Protocol):
         ...
 
     def secret(self, arn: str) -> str | None:
-        """The current SecretString of a secret, or None."""
+        """Return the current SecretString of a secret, or None."""
         ...
 
     def role_exists(self, arn: str) -> bool: ...
     def credentials_for_role(self, role_arn: str, session_name: str) -> TemporaryCredentials:
-        """Fresh credentials of a role, as an instance profile gives them (KeyError where the role is absent)."""
+        """Create credentials of a role, as an instance profile provides them (KeyError where the role is absent)."""
         ...
 
     def resolve(self, host: str) -> str | None:
-        """The address of a name: an IP address as it is, a name from this account's Route 53 zones, else None."""
+        """Resolve a host: an IP address stays as it is, a name is looked up in the Route 53 zones of this account; None if unknown."""
         ...
 
     def owned_address(self, address: str) -> bool:
-        """Whether an IP address is one of this AWS's own instances or Elastic IPs: where a gateway may send requests."""
+        """Return whether an IP address belongs to an instance or Elastic IP of the local AWS, so that a gateway may send requests to it."""
         ...
 
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
-        """Serve an ASGI app over TLS with this authority's certificate. Raises OSError where the address is taken."""
+        """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""
         ...

@@ -137,7 +137,7 @@ def test_owned_addresses(account: Account) -> None:
 
     assert account.owned_address(address)
     assert address not in {account.addresses.take() for _ in range(20)}
-    account.addresses.give_back(address)
+    account.addresses.release(address)
     assert not account.owned_address(address)
     assert not account.owned_address("10.0.0.1")
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.policy import Asked, Verdict, verdict
+from embedded_aws.policy import AccessRequest, Verdict, evaluate
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/instance/session"
-ASKED = Asked(
+ASKED = AccessRequest(
     ROLE, "s3:GetObject", "arn:aws:s3:::bucket/a/key", {"aws:securetransport": "true", "s3:tlsversion": "1.3", "aws:principalarn": ROLE}
 )
 
 
 def said(*statements: dict[str, Any]) -> Verdict:
-    return verdict(
+    return evaluate(
         {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", **each} for each in statements]}, ASKED
     )
 

@@ -63,7 +63,7 @@ def test_a_zombie_died(child: subprocess.Popen[bytes]) -> None:
 
 def test_end_asks_first(child: subprocess.Popen[bytes]) -> None:
     """SIGTERM is enough for a process that listens to it."""
-    assert identity(child).end(patience=10)
+    assert identity(child).end(timeout=10)
     assert child.wait() == -signal.SIGTERM
 
 
@@ -74,11 +74,11 @@ def test_end_insists() -> None:
         assert process.stdout is not None
         process.stdout.readline()
 
-        assert identity(process).end(patience=0.2)
+        assert identity(process).end(timeout=0.2)
         assert process.wait() == -signal.SIGKILL
 
 
 def test_end_never_touches_another_process(child: subprocess.Popen[bytes]) -> None:
     """A process that has the number by now goes on."""
-    assert replace(identity(child), process_started="1").end(patience=0.2)
+    assert replace(identity(child), process_started="1").end(timeout=0.2)
     assert child.poll() is None

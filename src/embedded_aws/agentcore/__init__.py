@@ -1,1 +1,1 @@
-"""Amazon Bedrock AgentCore on one machine: gateways, their targets, credential providers, and the gateways' MCP endpoints."""
+"""Amazon Bedrock AgentCore in the local AWS: gateways, targets, credential providers, and the MCP endpoints of gateways."""

@@ -22,7 +22,7 @@ _AGENT = "AmazonBedrockAgentCoreGateway"
 
 @dataclass(frozen=True)
 class Reply:
-    """What the other side answered, whatever its status."""
+    """The response of a server, whatever its status."""
 
     status: int
     text: str
@@ -30,13 +30,13 @@ class Reply:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Why there is no answer; for the gateway's owner to read."""
+    """The reason why there is no response, for the owner of the gateway to read."""
 
     why: str
 
 
 class Backend:
-    """One pool of connections for all gateways; a connection is reused only under the same trust in certificates."""
+    """One pool of connections for all gateways; a connection is reused only with the same trusted certificates."""
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
@@ -45,7 +45,7 @@ class Backend:
     async def send(
         self, method: str, url: str, *, tls: ssl.SSLContext, headers: Mapping[str, str], body: bytes | None = None
     ) -> Reply | Unreachable:
-        """The answer to one request; the URL is sent as it is, percent signs and all."""
+        """Send one request and return the response; the URL is sent unchanged, percent signs included."""
         if refused := self._egress.refusal(url):
             return Unreachable(f"The request was not sent: {refused}.")
         try:
@@ -60,7 +60,7 @@ class Backend:
         except aiohttp.ClientConnectorError as failure:
             return Unreachable(f"The server can't be reached: {failure.os_error}")
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            # Without its text: that may quote the URL, and the URL may carry the API key.
+            # Without the text of the exception: it may quote the URL, and the URL may contain the API key.
             return Unreachable(f"The request failed: {type(failure).__name__}")
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class Backend:
             await self._open.close()
 
     def _session(self) -> aiohttp.ClientSession:
-        # Made late: a session belongs to the event loop that it is made in.
+        # Created at first use: a session belongs to the event loop that creates it.
         if self._open is None:
             connector = aiohttp.TCPConnector(resolver=self._egress, use_dns_cache=False, limit=200)
             self._open = aiohttp.ClientSession(
@@ -93,18 +93,18 @@ async def _read(response: aiohttp.ClientResponse) -> Reply | Unreachable:
 
 
 class EgressRefused(OSError):
-    """A host that a gateway must not reach. An OSError, because aiohttp asks while it connects."""
+    """The error for a host that a gateway must not reach. An OSError, because aiohttp resolves names while it connects."""
 
 
 class Egress(AbstractResolver):
-    """Decides by the address that a name has, at the moment of connecting: a name that changes its address gains nothing."""
+    """The permitted destinations of gateways: addresses of the local AWS, and hosts that were allowed by name."""
 
     def __init__(self, world: World, allowed_hosts: frozenset[str]) -> None:
         self._world = world
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
 
     def refusal(self, url: str) -> str | None:
-        """Why this URL must not be called; None where it may be."""
+        """Return why this URL must not be called; None where it may be."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         if parts.scheme != "https":
@@ -115,11 +115,11 @@ class Egress(AbstractResolver):
         if address is None:
             return f"the host {host} can't be resolved"
         if not self._world.owned_address(address):
-            return f"the host {host} ({address}) is no address of this AWS's instances"
+            return f"the host {host} ({address}) is no address of an instance of the local AWS"
         return None
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        """The address to connect to. aiohttp does not ask for hosts that are addresses already: `refusal` covers those."""
+        """Return the address to connect to. aiohttp does not resolve hosts that are addresses already: `refusal` covers those."""
         address = self._world.resolve(host)
         if host.lower() in self._allowed_hosts and address is None:
             return await ThreadedResolver().resolve(host, port, family)
@@ -129,4 +129,4 @@ class Egress(AbstractResolver):
         return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""

@@ -19,7 +19,7 @@ from embedded_aws.agentcore.tools import Tool
 
 @dataclass(frozen=True)
 class LiveTarget:
-    """A target that is ready: its tools, its key, and whose certificates its server may show."""
+    """A target that is ready: its tools, its API key, and the certificates that its server may present."""
 
     target_id: str
     tools: tuple[Tool, ...]
@@ -29,20 +29,20 @@ class LiveTarget:
 
 @dataclass(frozen=True)
 class Offer:
-    """A tool and the target it belongs to."""
+    """A tool and the target that it belongs to."""
 
     tool: Tool
     target: LiveTarget
 
 
 class Catalog:
-    """The tools of a gateway in a fixed order; a change of targets makes another catalog."""
+    """The tools of a gateway in a fixed order; a change of targets creates another catalog."""
 
     def __init__(self, targets: Iterable[LiveTarget] = ()) -> None:
         self._offers = {tool.name: Offer(tool, target) for target in targets for tool in target.tools}
 
     def find(self, name: str) -> Offer | None:
-        """The tool of this name."""
+        """Return the tool of this name."""
         return self._offers.get(name)
 
     @property
@@ -51,35 +51,35 @@ class Catalog:
 
     @cached_property
     def listing(self) -> tuple[Mapping[str, Any], ...]:
-        """Every tool as `tools/list` shows it."""
+        """Return every tool as `tools/list` shows it."""
         return tuple(tool.to_json() for tool in self.tools)
 
 
 class Catalogs:
-    """The catalog of each gateway, kept as its targets come and go."""
+    """The catalog of each gateway, updated when its targets change."""
 
     def __init__(self) -> None:
         self._live: dict[str, dict[str, LiveTarget]] = {}
         self._catalogs: dict[str, Catalog] = {}
 
     def of(self, gateway_id: str) -> Catalog:
-        """What a gateway offers now."""
+        """Return the current catalog of a gateway."""
         return self._catalogs.get(gateway_id) or Catalog()
 
     def offer(self, gateway_id: str, target: LiveTarget) -> None:
-        """From now on the gateway has this target's tools, in place of those it had before."""
+        """Replace the tools of this target in the catalog of the gateway."""
         live = self._live.setdefault(gateway_id, {})
         live[target.target_id] = target
         self._catalogs[gateway_id] = Catalog(live.values())
 
     def withdraw(self, gateway_id: str, target_id: str) -> None:
-        """From now on the gateway has none of this target's tools."""
+        """Remove the tools of this target from the catalog of the gateway."""
         live = self._live.get(gateway_id, {})
         live.pop(target_id, None)
         self._catalogs[gateway_id] = Catalog(live.values())
 
     def forget(self, gateway_id: str) -> None:
-        """The gateway is gone."""
+        """Remove the catalog of a deleted gateway."""
         self._live.pop(gateway_id, None)
         self._catalogs.pop(gateway_id, None)
 
@@ -100,7 +100,7 @@ SEARCH_LISTING: Mapping[str, Any] = {
 
 
 def search(catalog: Catalog, query: str) -> dict[str, Any]:
-    """The result of a call of the search tool: at most ten tools, the best first."""
+    """Return the result of the search tool: at most ten tools, the best first."""
     wanted = _words(query)
     scored = [(_score(listed, wanted), position, listed) for position, listed in enumerate(catalog.listing)]
     ranked = sorted((each for each in scored if each[0] > 0), key=lambda each: (-each[0], each[1]))
@@ -113,5 +113,5 @@ def _score(listed: Mapping[str, Any], wanted: frozenset[str]) -> int:
 
 
 def _words(text: str) -> frozenset[str]:
-    """Lower-case words without a plural's s, so that `pods` finds `pod`."""
+    """Return the words in lower case without the s of a plural, so that `pods` finds `pod`."""
     return frozenset(word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.lower()))

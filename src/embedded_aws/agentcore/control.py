@@ -1,4 +1,4 @@
-"""The AgentCore control plane: from an HTTP request to one operation, and back to the answer of AWS; one plane for each region."""
+"""The AgentCore control plane: from an HTTP request to one operation, and back to the response of AWS; one plane for each region."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _BODY_AT_MOST = 6 * 1024 * 1024
 
 
 class ControlPlane:
-    """The `bedrock-agentcore-control` API as an ASGI app; whoever calls it has verified the request's signature.
+    """The `bedrock-agentcore-control` API as an ASGI app; its caller has verified the signature of the request.
 
-    `settle` is how long a resource spends in CREATING, UPDATING or DELETING. `allowed_hosts` names hosts (`api.example.com`)
-    that gateways may send requests to although they are none of this AWS's own addresses.
+    `change_seconds` is how long a resource stays in CREATING, UPDATING or DELETING. `allowed_hosts` names hosts (`api.example.com`)
+    that gateways may send requests to although they do not belong to the local AWS.
     """
 
-    def __init__(self, world: World, *, settle: float = 0.2, allowed_hosts: frozenset[str] = frozenset()) -> None:
+    def __init__(self, world: World, *, change_seconds: float = 0.2, allowed_hosts: frozenset[str] = frozenset()) -> None:
         self._one_at_a_time = asyncio.Lock()
-        self._lifecycle = Lifecycle(settle)
+        self._lifecycle = Lifecycle(change_seconds)
         registry, catalogs, tokens = Registry(), Catalogs(), ClientTokens()
         self._data_plane = DataPlane(world, registry, catalogs, allowed_hosts)
         gateways = Gateways(world=world, registry=registry, endpoints=self._data_plane, tokens=tokens, lifecycle=self._lifecycle)
@@ -56,13 +56,13 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        # Whoever left before the end of the request waits for no answer.
+        # A client that disconnects before the end of its request expects no response.
         with contextlib.suppress(CutOff):
             response = await self._respond(scope, receive)
             await response.send(send)
 
     async def close(self) -> None:
-        """Close every gateway's listener and drop what has not happened yet."""
+        """Close the listener of every gateway and cancel the steps that have not run yet."""
         await self._lifecycle.close()
         await self._data_plane.close_all()
 
@@ -81,7 +81,7 @@ class ControlPlane:
         found = operations.operation_at(scope["method"], path)
         handler = self._handlers.get(found[0].name) if found else None
         if found is None or handler is None:
-            raise ApiError("UnknownOperationException", 404, f"No operation of AWS on one machine at {scope['method']} {path[:200]}")
+            raise ApiError("UnknownOperationException", 404, f"The local AWS has no operation at {scope['method']} {path[:200]}")
         operation, labels = found
         try:
             body = await read_body(receive, _BODY_AT_MOST)
@@ -122,16 +122,16 @@ def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags
 
 
 class Regions:
-    """A control plane for each region that is called, made when it first is."""
+    """The control plane of each region, created at its first request."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self._planes: dict[str, ControlPlane] = {}
 
     def plane(self, region: str) -> ControlPlane:
-        """The control plane that requests signed for this region reach."""
+        """Return the control plane of the region that a request was signed for."""
         if region not in self._planes:
-            self._planes[region] = ControlPlane(self._account.elsewhere(region))
+            self._planes[region] = ControlPlane(self._account.in_region(region))
         return self._planes[region]
 
     async def close(self) -> None:

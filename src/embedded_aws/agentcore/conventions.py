@@ -1,4 +1,4 @@
-"""Conventions of all operations: client tokens, pages of lists, and steps that happen later."""
+"""Conventions of all operations: client tokens, pages of lists, and steps that run later."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class _Use:
 
 @dataclass
 class ClientTokens:
-    """Which token made what, as long as what it made exists."""
+    """The resource that each client token created, while that resource exists."""
 
     _uses: dict[tuple[str, str], _Use] = field(default_factory=dict)
 
-    def created_by(self, operation: str, request: Mapping[str, Any]) -> str | None:
-        """The id that this very request made before, or None. Another request under the same token is refused."""
+    def find_created(self, operation: str, request: Mapping[str, Any]) -> str | None:
+        """Return the id that this same request created before, or None. Raises ApiError where another request used the token."""
         use = self._uses.get((operation, request.get("clientToken", "")))
         if use is None:
             return None
@@ -36,12 +36,12 @@ class ClientTokens:
         return use.made
 
     def remember(self, operation: str, request: Mapping[str, Any], made: str) -> None:
-        """From now on this request's token stands for `made`."""
+        """Record that the token of this request created `made`."""
         if token := request.get("clientToken"):
             self._uses[(operation, token)] = _Use(_digest(request), made)
 
     def forget(self, made: str) -> None:
-        """What was made is gone, so its token is free again."""
+        """Free the token of a resource that was deleted."""
         self._uses = {key: use for key, use in self._uses.items() if use.made != made}
 
 
@@ -50,7 +50,7 @@ def _digest(request: Mapping[str, Any]) -> str:
 
 
 def select_page(items: Sequence[Any], request: Mapping[str, Any], *, default: int = 100) -> tuple[Sequence[Any], dict[str, str]]:
-    """The items of the page that `request` asks for, and `{"nextToken": …}` where more follow."""
+    """Return the items of the requested page, and `{"nextToken": …}` where more follow."""
     start = _start(request["nextToken"], len(items)) if "nextToken" in request else 0
     end = start + int(request.get("maxResults", default))
     following = {"nextToken": _token(end)} if end < len(items) else {}
@@ -72,10 +72,10 @@ def _start(token: str, count: int) -> int:
 
 
 class Lifecycle:
-    """Runs steps later; `settle` is how many seconds something spends in CREATING, UPDATING or DELETING."""
+    """Runs steps later; `change_seconds` is how many seconds a resource stays in CREATING, UPDATING or DELETING."""
 
-    def __init__(self, settle: float) -> None:
-        self._settle = settle
+    def __init__(self, change_seconds: float) -> None:
+        self._change_seconds = change_seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
     def later(self, *steps: Callable[[], Awaitable[None]]) -> None:
@@ -86,11 +86,11 @@ class Lifecycle:
 
     async def _run(self, steps: tuple[Callable[[], Awaitable[None]], ...]) -> None:
         for step in steps:
-            await asyncio.sleep(self._settle)
+            await asyncio.sleep(self._change_seconds)
             await step()
 
     async def close(self) -> None:
-        """Drop what has not happened yet."""
+        """Cancel the steps that have not run yet."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The gateways' endpoints: one HTTPS listener each, over one pool of outgoing connections."""
+"""The endpoints of gateways: one HTTPS listener for each, and one pool of outgoing connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embedded_aws.world import Listener, World
 
 
 class DataPlane:
-    """Opens and closes gateways' endpoints."""
+    """Opens and closes the endpoints of gateways."""
 
     def __init__(self, world: World, registry: Registry, catalogs: Catalogs, allowed_hosts: frozenset[str]) -> None:
         self._world = world
@@ -32,14 +32,14 @@ class DataPlane:
         self._issuer_tls: ssl.SSLContext | None = None
 
     async def open(self, gateway_id: str) -> str:
-        """Open a gateway's own HTTPS listener; its URL."""
+        """Open the HTTPS listener of a gateway and return its URL."""
         app = GatewayEndpoint(gateway_id, self._registry, self._catalogs, self._methods, self._checker)
         listener = await self._world.listen(app)
         self._listeners[gateway_id] = listener
         return listener.url
 
     async def close(self, gateway_id: str) -> None:
-        """Close a gateway's listener; its address answers nobody from now on."""
+        """Close the listener of a gateway."""
         self._catalogs.forget(gateway_id)
         listener = self._listeners.pop(gateway_id, None)
         if listener is not None:
@@ -52,7 +52,7 @@ class DataPlane:
         await self._issuers.close()
 
     def _checker(self, discovery_url: str) -> TokenChecker:
-        """The checker of an issuer's tokens; gateways of the same issuer share it."""
+        """Return the token checker of an issuer; gateways of the same issuer share it."""
         found = self._checkers.get(discovery_url)
         if found is None:
             found = self._checkers[discovery_url] = TokenChecker(SigningKeys(discovery_url, self._fetch))
@@ -63,7 +63,7 @@ class DataPlane:
         return reply.text if isinstance(reply, Reply) and reply.status == 200 else None
 
     def _trust(self) -> ssl.SSLContext:
-        # As AWS trusts the public CAs that sign its own endpoints' certificates.
+        # AWS trusts the public CAs that sign the certificates of its own endpoints.
         if self._issuer_tls is None:
             self._issuer_tls = ssl.create_default_context()
             self._issuer_tls.load_verify_locations(cafile=str(self._world.authority.ca_file))

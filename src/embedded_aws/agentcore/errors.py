@@ -1,4 +1,4 @@
-"""The API's modelled errors: what is raised while a request is worked on becomes the wire's answer in one place."""
+"""The modelled errors of the API: an operation raises one, and the control plane turns it into the HTTP response."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Violation:
-    """One member of a request that breaks a constraint of AWS's model."""
+    """One member of a request that breaks a constraint of the AWS model."""
 
     name: str
     message: str
 
 
-@dataclass(eq=False)  # not frozen: Python itself writes a raised exception's traceback
+@dataclass(eq=False)  # not frozen: Python sets the traceback of a raised exception
 class ApiError(Exception):
     """An error as AWS sends it: its type in `x-amzn-ErrorType`, the rest as JSON."""
 
@@ -24,7 +24,7 @@ class ApiError(Exception):
     violations: tuple[Violation, ...] = field(default=())
 
     def to_json(self) -> dict[str, object]:
-        """The body that goes with the header."""
+        """Return the body that goes with the header."""
         body: dict[str, object] = {"message": self.message}
         if self.reason:
             body["reason"] = self.reason
@@ -39,20 +39,20 @@ def invalid(message: str, *violations: Violation, reason: str = "FieldValidation
 
 
 def broken_constraints(violations: tuple[Violation, ...]) -> ApiError:
-    """A ValidationException that lists every broken constraint, in the words that AWS's services use."""
+    """A ValidationException that lists every broken constraint, worded as AWS words it."""
     noun = "error" if len(violations) == 1 else "errors"
     listed = "; ".join(f"Value at '{each.name}' failed to satisfy constraint: {each.message}" for each in violations)
     return invalid(f"{len(violations)} validation {noun} detected: {listed}", *violations)
 
 
 def unsupported_error(member: str, instead: str = "Leave it out.") -> ApiError:
-    """What this AWS can't enforce it refuses: accepting and ignoring it would prove nothing."""
-    message = f"{member} is not supported by AWS on one machine. {instead}"
+    """A ValidationException for a feature that the local AWS can't enforce: accepting and ignoring it would prove nothing."""
+    message = f"{member} is not supported by the local AWS. {instead}"
     return invalid(message, Violation(member, message))
 
 
 def unparsable(message: str) -> ApiError:
-    """The body is no JSON, or a member has the wrong JSON type."""
+    """A SerializationException: the body is no JSON, or a member has the wrong JSON type."""
     return ApiError("SerializationException", 400, message)
 
 
@@ -67,5 +67,5 @@ def not_found(message: str) -> ApiError:
 
 
 def over_quota(message: str) -> ApiError:
-    """A ServiceQuotaExceededException; its status is 402, as in AWS's model."""
+    """A ServiceQuotaExceededException; its status is 402, as in the AWS model."""
     return ApiError("ServiceQuotaExceededException", 402, message)

@@ -28,7 +28,7 @@ _SESSION_HEADER = "mcp-session-id"
 
 
 class GatewayEndpoint:
-    """An ASGI app; what it serves it looks up at each request, because a gateway's owner may change it at any time."""
+    """The ASGI app of one gateway. It reads the gateway at each request, because its owner may change it at any time."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class GatewayEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        # Whoever left before the end of the request waits for no answer.
+        # A client that disconnects before the end of its request expects no response.
         with contextlib.suppress(CutOff):
             response = await self._respond(scope, receive)
             await response.send(send)
@@ -58,7 +58,7 @@ class GatewayEndpoint:
         headers = headers_of(scope)
         if gateway is None:
             return Response(404)
-        if foreign := _foreign(headers, gateway):
+        if foreign := _check_origin(headers, gateway):
             self._report(scope, foreign.reason)
             return json_response(foreign.status, _plain_error("The Host or Origin of the request is not this gateway's."))
         if scope["path"] in (_METADATA_PATH, _METADATA_PATH + _MCP_PATH):
@@ -69,16 +69,16 @@ class GatewayEndpoint:
 
     async def _mcp(self, scope: Scope, receive: Receive, headers: Headers, gateway: Gateway) -> Response:
         try:
-            # Read before the token is looked at: the refusal must carry the request's id.
+            # Read before the token is checked: the refusal must contain the id of the request.
             message = mcp.decode(await read_body(receive, _BODY_AT_MOST)) if scope["method"] == "POST" else None
         except TooLarge:
             return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"))
-        if denied := await self._denied(headers, gateway):
+        if denied := await self._authorize(headers, gateway):
             self._report(scope, denied.reason)
             return _unauthorized_response(denied, headers, gateway, mcp.id_in(message))
         return await self._serve(scope["method"], message, headers, gateway)
 
-    async def _denied(self, headers: Headers, gateway: Gateway) -> Denied | None:
+    async def _authorize(self, headers: Headers, gateway: Gateway) -> Denied | None:
         authorizer = gateway.authorizer
         if authorizer is None:
             return None
@@ -102,9 +102,9 @@ class GatewayEndpoint:
         if method == "DELETE":
             return Response(200 if self._sessions.end(headers.get(_SESSION_HEADER, "")) else 404)
         if method != "POST" or message is None:
-            # A gateway sends nothing unasked, so there is no stream to open with GET.
+            # A gateway sends nothing but responses, so GET has no stream to open.
             return Response(405, headers=(("allow", "POST, DELETE"),))
-        if refused := _unsuitable(headers):
+        if refused := _check_media_types(headers):
             return refused
         if isinstance(message, RpcError):
             return json_response(message.status, mcp.error(None, message))
@@ -139,8 +139,8 @@ def _session_timeout(gateway: Gateway) -> timedelta | None:
     return timedelta(seconds=configured.get("sessionTimeoutInSeconds", 3600)) if configured is not None else None
 
 
-def _foreign(headers: Headers, gateway: Gateway) -> Denied | None:
-    """A page on another site, or a name that was pointed at this machine, must not reach a gateway through a browser."""
+def _check_origin(headers: Headers, gateway: Gateway) -> Denied | None:
+    """Refuse a request that a web page sent, or that names another host than this gateway."""
     own = urlsplit(gateway.url)
     hosts = (own.netloc, f"localhost:{own.port}")
     if headers.get("host", "").lower() not in hosts:
@@ -151,7 +151,7 @@ def _foreign(headers: Headers, gateway: Gateway) -> Denied | None:
     return None
 
 
-def _unsuitable(headers: Headers) -> Response | None:
+def _check_media_types(headers: Headers) -> Response | None:
     accepted = [each.partition(";")[0].strip().lower() for each in headers.get("accept", "*/*").split(",")]
     if not {"application/json", "application/*", "*/*"} & set(accepted):
         return json_response(406, _plain_error("The Accept header must allow application/json."))
@@ -172,7 +172,7 @@ def _unauthorized_response(denied: Denied, headers: Headers, gateway: Gateway, r
 
 
 def _metadata(scope: Scope, headers: Headers, gateway: Gateway) -> Response:
-    """RFC 9728: which authorization server's tokens this resource takes. Needs no token: it is how clients get one."""
+    """Return the protected resource metadata (RFC 9728). It needs no token: clients read it to find out where to get one."""
     if scope["method"] != "GET":
         return Response(405, headers=(("allow", "GET"),))
     if gateway.authorizer is None:
@@ -191,13 +191,13 @@ def _plain_error(message: str) -> bytes:
 
 
 class Sessions:
-    """Which session ids are alive; one that is not used for the timeout ends."""
+    """The MCP sessions of one gateway; a session that is not used for the timeout ends."""
 
     def __init__(self) -> None:
         self._expiry: dict[str, datetime] = {}
 
     def begin(self, timeout: timedelta) -> str:
-        """A new session's id."""
+        """Begin a session and return its id."""
         now = clock.now()
         self._expiry = {name: end for name, end in self._expiry.items() if end > now}
         name = secrets.token_urlsafe(24)
@@ -205,7 +205,7 @@ class Sessions:
         return name
 
     def goes_on(self, name: str, timeout: timedelta) -> bool:
-        """Whether this session is alive; being asked for keeps it so."""
+        """Return whether this session is alive, and extend it."""
         alive = self._expiry.get(name)
         if alive is None or alive <= clock.now():
             return False
@@ -213,5 +213,5 @@ class Sessions:
         return True
 
     def end(self, name: str) -> bool:
-        """End a session; whether there was one."""
+        """End a session; return whether it existed."""
         return self._expiry.pop(name, None) is not None

@@ -38,17 +38,17 @@ _JWT_NOT_ENFORCED = (
 
 
 class Endpoints(Protocol):
-    """Where gateways answer MCP clients."""
+    """Opens and closes the listeners on which gateways answer MCP clients."""
 
     async def open(self, gateway_id: str) -> str:
-        """Open a gateway's own HTTPS listener; its URL."""
+        """Open the HTTPS listener of a gateway and return its URL."""
         ...
 
     async def close(self, gateway_id: str) -> None: ...
 
 
 class Gateways:
-    """Makes, changes and removes gateways."""
+    """Creates, updates and deletes gateways."""
 
     def __init__(self, *, world: World, registry: Registry, endpoints: Endpoints, tokens: ClientTokens, lifecycle: Lifecycle) -> None:
         self._world = world
@@ -58,8 +58,8 @@ class Gateways:
         self._lifecycle = lifecycle
 
     async def create(self, request: Request) -> Answer:
-        """CreateGateway: CREATING at once, READY a moment later."""
-        if made := self._tokens.created_by("CreateGateway", request):
+        """Perform CreateGateway: the status is CREATING at once and READY a moment later."""
+        if made := self._tokens.find_created("CreateGateway", request):
             return self._registry.gateways[made].to_json()
         self._refuse_duplicate(request["name"])
         if len(self._registry.gateways) >= _GATEWAYS_AT_MOST:
@@ -75,15 +75,15 @@ class Gateways:
             name=gateway_id, arn=gateway.workload_identity_arn, created_at=gateway.created_at
         )
         self._tokens.remember("CreateGateway", request, gateway_id)
-        self._lifecycle.later(self._becomes_ready(gateway_id))
+        self._lifecycle.later(self._completion_of(gateway_id))
         return gateway.to_json()
 
     async def get(self, request: Request) -> Answer:
-        """GetGateway."""
+        """Perform GetGateway."""
         return self.existing(request).to_json()
 
     async def update(self, request: Request) -> Answer:
-        """UpdateGateway: replaces everything; what is left out is reset."""
+        """Perform UpdateGateway: it replaces everything, and resets what the request omits."""
         before = self.existing(request)
         if before.status in ("CREATING", "UPDATING", "DELETING"):
             raise conflict(f"Gateway with ID: {before.gateway_id} is in status {before.status} and can't be updated.")
@@ -100,16 +100,16 @@ class Gateways:
             updated_at=clock.now(),
         )
         self._registry.gateways[before.gateway_id] = after
-        self._lifecycle.later(self._becomes_ready(before.gateway_id))
+        self._lifecycle.later(self._completion_of(before.gateway_id))
         return after.to_json()
 
     async def list_all(self, request: Request) -> Answer:
-        """ListGateways."""
+        """Perform ListGateways."""
         found, following = select_page(list(self._registry.gateways.values()), request)
         return {"items": [gateway.to_json() for gateway in found], **following}
 
     async def delete(self, request: Request) -> Answer:
-        """DeleteGateway: refused while it has targets; its endpoint stops answering when it is gone."""
+        """Perform DeleteGateway: it is refused while the gateway has targets; the endpoint closes when the gateway is gone."""
         gateway = self.existing(request)
         if self._registry.targets[gateway.gateway_id]:
             raise conflict(
@@ -118,11 +118,11 @@ class Gateways:
         if gateway.status != "DELETING":
             gateway = replace(gateway, status="DELETING", updated_at=clock.now())
             self._registry.gateways[gateway.gateway_id] = gateway
-            self._lifecycle.later(self._is_gone(gateway))
+            self._lifecycle.later(self._removal_of(gateway))
         return gateway.to_json()
 
     def existing(self, request: Request) -> Gateway:
-        """The gateway that a request names. Raises ResourceNotFoundException."""
+        """Return the gateway that a request names. Raises ResourceNotFoundException."""
         found = self._registry.gateways.get(request["gatewayIdentifier"])
         if found is None:
             raise not_found(f"Gateway not found: {request['gatewayIdentifier']}")
@@ -150,7 +150,7 @@ class Gateways:
             raise conflict(f"A gateway with name {name} already exists in this account.")
 
     def _validate(self, request: Request, gateway_id: str) -> dict[str, Any]:
-        """The declaration inside a request, after every check that AWS makes when it arrives."""
+        """Return the declaration inside a request, after every check that AWS performs at once."""
         _refuse_unenforced(request)
         _refuse_bad_authorizer(request)
         unknown = set(request.get("protocolConfiguration", {}).get("mcp", {}).get("supportedVersions", ())) - set(MCP_VERSIONS)
@@ -170,7 +170,7 @@ class Gateways:
             )
             raise invalid(message, Violation("roleArn", message))
 
-    def _becomes_ready(self, gateway_id: str) -> Callable[[], Awaitable[None]]:
+    def _completion_of(self, gateway_id: str) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
             gateway = self._registry.gateways.get(gateway_id)
             if gateway is not None and gateway.status in ("CREATING", "UPDATING"):
@@ -178,7 +178,7 @@ class Gateways:
 
         return step
 
-    def _is_gone(self, gateway: Gateway) -> Callable[[], Awaitable[None]]:
+    def _removal_of(self, gateway: Gateway) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
             self._registry.gateways.pop(gateway.gateway_id, None)
             self._registry.targets.pop(gateway.gateway_id, None)

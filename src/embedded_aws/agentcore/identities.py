@@ -1,4 +1,4 @@
-"""Credential providers and workload identities: who a gateway is, and which keys it may use."""
+"""Credential providers and workload identities: the identity of a gateway, and the API keys that it may use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Identities:
         self._registry = registry
 
     async def create(self, request: Request) -> Answer:
-        """CreateApiKeyCredentialProvider: keeps the key in a secret, or refers to the caller's own."""
+        """Perform CreateApiKeyCredentialProvider: store the key in a secret, or refer to a secret of the caller."""
         name = request["name"]
         if name in self._registry.providers:
             raise conflict(f"Credential provider with name: {name} already exists")
@@ -51,11 +51,11 @@ class Identities:
         return provider.to_json()
 
     async def get(self, request: Request) -> Answer:
-        """GetApiKeyCredentialProvider: where the key is, never the key."""
+        """Perform GetApiKeyCredentialProvider: return where the key is, never the key."""
         return self._provider(request).to_json()
 
     async def update(self, request: Request) -> Answer:
-        """UpdateApiKeyCredentialProvider: another key, or another secret that holds it."""
+        """Perform UpdateApiKeyCredentialProvider: replace the key, or the secret that holds it."""
         before = self._provider(request)
         if before.source == "MANAGED" and _source(request) == "MANAGED":
             text = json.dumps({_MANAGED_JSON_KEY: _api_key(request)})
@@ -69,12 +69,12 @@ class Identities:
         return after.to_json()
 
     async def list_all(self, request: Request) -> Answer:
-        """ListApiKeyCredentialProviders."""
+        """Perform ListApiKeyCredentialProviders."""
         found, following = select_page(list(self._registry.providers.values()), request)
         return {"credentialProviders": [provider.to_json() for provider in found], **following}
 
     async def delete(self, request: Request) -> Answer:
-        """DeleteApiKeyCredentialProvider: a managed secret goes with it, the caller's own stays."""
+        """Perform DeleteApiKeyCredentialProvider: a managed secret is deleted with it, a secret of the caller stays."""
         provider = self._provider(request)
         self._drop_managed_secret(provider)
         del self._registry.providers[provider.name]
@@ -82,14 +82,14 @@ class Identities:
         return {}
 
     async def get_workload_identity(self, request: Request) -> Answer:
-        """GetWorkloadIdentity: a gateway's identity has the gateway's id as its name."""
+        """Perform GetWorkloadIdentity: the identity of a gateway has the id of the gateway as its name."""
         found = self._registry.identities.get(request["name"])
         if found is None:
             raise not_found(f"Workload identity not found: {request['name']}")
         return found.to_json()
 
     async def list_workload_identities(self, request: Request) -> Answer:
-        """ListWorkloadIdentities."""
+        """Perform ListWorkloadIdentities."""
         found, following = select_page(list(self._registry.identities.values()), request, default=20)
         return {"workloadIdentities": [identity.to_json() for identity in found], **following}
 
@@ -105,7 +105,7 @@ class Identities:
         return f"{vault}/apikeycredentialprovider/{name}"
 
     def _secret_for(self, request: Request) -> tuple[str, str, str]:
-        """The secret's ARN, the JSON key in it, and whose it is."""
+        """Return the ARN of the secret, the JSON key in it, and its owner (MANAGED or EXTERNAL)."""
         if _source(request) == "EXTERNAL":
             return *self._external_secret(request), "EXTERNAL"
         text = json.dumps({_MANAGED_JSON_KEY: _api_key(request)})
@@ -131,7 +131,7 @@ class Identities:
 
 
 def key_in(secret_string: str, json_key: str) -> str | None:
-    """The API key inside a secret's text, or None where the text is no JSON object with that key."""
+    """Return the API key inside the text of a secret, or None where the text is no JSON object with that key."""
     try:
         parsed = json.loads(secret_string)
     except ValueError:

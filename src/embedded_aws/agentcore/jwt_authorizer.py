@@ -28,7 +28,7 @@ _LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
 class SigningKeys:
-    """The RSA keys of one issuer, by key id; fetched when first needed, when old, and when an id is not known."""
+    """The RSA keys of one issuer, by key id; fetched when first needed, when old, and when an id is unknown."""
 
     def __init__(self, discovery_url: str, fetch: Fetch) -> None:
         self._discovery_url = discovery_url
@@ -46,7 +46,7 @@ class SigningKeys:
             await self._load()
 
     async def key(self, name: str) -> RSAKey | None:
-        """The key of this id; the issuer may have begun to use it a moment ago."""
+        """Return the key of this id; fetch the keys again where it is unknown, because the issuer may have just created it."""
         if name not in self._keys:
             await self._load()
         return self._keys.get(name)
@@ -60,7 +60,7 @@ class SigningKeys:
             issuer, keys_url = discovery.get("issuer"), discovery.get("jwks_uri")
             found = _object(await self._fetch(keys_url)) if isinstance(keys_url, str) else {}
             keys = _rsa_keys(found.get("keys"))
-            # An issuer that can't be reached now doesn't make its keys wrong.
+            # The known keys stay valid while their issuer can't be reached.
             if isinstance(issuer, str) and keys:
                 changed = issuer != self.issuer or _prints(keys) != _prints(self._keys)
                 self.issuer, self._keys = issuer, keys
@@ -72,7 +72,7 @@ def _prints(keys: Mapping[str, RSAKey]) -> dict[str, str]:
 
 
 def key_id(token: str) -> str | None:
-    """The `kid` of a token's header; None where this is no token."""
+    """Return the `kid` in the header of a token; None where this is no token."""
     first = token.partition(".")[0]
     try:
         header = json.loads(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)))
@@ -109,14 +109,14 @@ _TOKEN_AT_MOST = 16 * 1024
 
 @dataclass(frozen=True)
 class Denied:
-    """A refusal: the word for the security event, and whether the token itself was fine (403) or not (401)."""
+    """A refused token: the reason for the security event, and the status (403 where the token is valid, else 401)."""
 
     reason: str
     status: int = 401
 
 
 class TokenChecker:
-    """Checks tokens of one issuer; what it has verified once it knows again by its hash."""
+    """Checks tokens of one issuer; it remembers verified tokens by their hash."""
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
@@ -124,14 +124,14 @@ class TokenChecker:
         self._generation = 0
 
     async def check(self, token: str, authorizer: JwtAuthorizer) -> Denied | None:
-        """None where the token is accepted."""
+        """Return why the token is refused; None where it is accepted."""
         claims = await self._claims(token)
         if claims is None or claims.get("iss") != self._keys.issuer:
             return Denied("invalid_token")
         return _time_refusal(claims, clock.now().timestamp()) or _refusal(claims, authorizer)
 
     async def _claims(self, token: str) -> Claims | None:
-        """The claims of a token whose signature is good, else None."""
+        """Return the claims of a token whose signature is valid, else None."""
         await self._keys.refresh()
         if self._generation != self._keys.generation or len(self._verified) > _TOKENS_REMEMBERED:
             self._verified.clear()
@@ -148,18 +148,18 @@ class TokenChecker:
         if key is None:
             return None
         try:
-            # The algorithm is pinned: a token must not choose how it is checked.
+            # The algorithm is fixed: a token must not choose how it is verified.
             return jwt.decode(token, key, algorithms=["RS256"]).claims
         except (JoseError, ValueError):
             return None
 
 
 def _time_refusal(claims: Claims, now: float) -> Denied | None:
-    """To the second, as docs/decisions/0005-tokens-to-the-second.md says."""
+    """Check the time claims to the second, as docs/decisions/0005-tokens-to-the-second.md says."""
     expires, begins = claims.get("exp"), claims.get("nbf", 0)
     if not _is_time(expires) or not _is_time(begins):
         return Denied("invalid_token")
-    if now >= float(expires):  # type: ignore[arg-type]  # `_is_time` looked
+    if now >= float(expires):  # type: ignore[arg-type]  # `_is_time` has checked it
         return Denied("expired_token")
     return Denied("invalid_token") if now < float(begins) else None
 

@@ -1,4 +1,4 @@
-"""The Model Context Protocol's messages: which era a request belongs to, and whether it keeps that era's rules. Pure."""
+"""Messages of the Model Context Protocol: the era that a request belongs to, and the rules of that era. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATUS_IN_STATELESS = {METHOD_NOT_FOUND: 404}
 
 
 class Era(Enum):
-    """Two ways to speak MCP: with a handshake first, or with everything in each request."""
+    """The two ways to speak MCP: with a handshake first, or with everything in each request."""
 
     LEGACY = "legacy"
     STATELESS = "stateless"
@@ -37,7 +37,7 @@ class Era(Enum):
 
 @dataclass(frozen=True)
 class RpcError:
-    """A JSON-RPC error and the HTTP status that carries it."""
+    """A JSON-RPC error and its HTTP status."""
 
     code: int
     message: str
@@ -57,7 +57,7 @@ class Message:
 
 
 def decode(body: bytes) -> Message | RpcError:
-    """The one message in a POST's body. Batches are refused: only one of the versions ever had them."""
+    """Decode the one message in the body of a POST. Batches are refused: only one of the versions ever had them."""
     try:
         decoded = parse_json(body)
     except ValueError:
@@ -81,12 +81,12 @@ def _request(decoded: Mapping[str, Any]) -> Message | RpcError:
 
 
 def id_in(message: Message | RpcError | None) -> str | int | None:
-    """The id that an answer to this must carry."""
+    """Return the id that the response to this message must have."""
     return message.id if isinstance(message, Message) else None
 
 
 def era_of(message: Message, headers: Mapping[str, str], served: tuple[str, ...]) -> Era | RpcError:
-    """The era of a message, or the first rule of its era that it breaks."""
+    """Return the era of a message, or the first rule of its era that it breaks."""
     header = headers.get(_VERSION_HEADER)
     meta = message.params.get("_meta")
     named = meta.get(_VERSION_KEY) if isinstance(meta, dict) else None
@@ -105,7 +105,7 @@ def _envelope_error(meta: Any) -> RpcError | None:
 
 
 def _header_error(message: Message, headers: Mapping[str, str], named: Any) -> RpcError | None:
-    """Headers repeat parts of the body for intermediaries; where they differ, nobody can know which one was meant."""
+    """Compare the headers that repeat parts of the body for intermediaries; where they differ, the request is ambiguous."""
     if headers.get(_VERSION_HEADER) != named:
         return RpcError(HEADER_MISMATCH, "The MCP-Protocol-Version header does not match the request's protocol version")
     if headers.get("mcp-method") != message.method:
@@ -135,7 +135,7 @@ def _decode_header(value: str | None) -> str | None:
 
 
 def negotiate_version(requested: Any, served: tuple[str, ...]) -> str | None:
-    """The version of a handshake: the one asked for, else the newest that has handshakes; None where none is served."""
+    """Return the version of a handshake: the requested one, else the newest one with handshakes; None where none is served."""
     handshakes = [version for version in served if version in LEGACY_VERSIONS]
     if requested in handshakes:
         return str(requested)
@@ -143,13 +143,13 @@ def negotiate_version(requested: Any, served: tuple[str, ...]) -> str | None:
 
 
 def result(message: Message, content: Mapping[str, Any], era: Era) -> bytes:
-    """The answer to a request."""
+    """Encode the response to a request."""
     complete = {"resultType": "complete", **content} if era is Era.STATELESS else content
     return compact_json({"jsonrpc": "2.0", "id": message.id, "result": complete})
 
 
 def error(request_id: str | int | None, problem: RpcError) -> bytes:
-    """The answer to a request that can't be served."""
+    """Encode the response to a request that can't be served."""
     parts: dict[str, Any] = {"code": problem.code, "message": problem.message}
     if problem.data is not None:
         parts["data"] = problem.data
@@ -157,5 +157,5 @@ def error(request_id: str | int | None, problem: RpcError) -> bytes:
 
 
 def status_of(problem: RpcError, era: Era) -> int:
-    """Errors of the method itself travel with 200 in the older versions, and with a status of their own since."""
+    """Return the HTTP status of an error: 200 for an error of the method in older versions, a status of its own in newer ones."""
     return _STATUS_IN_STATELESS.get(problem.code, 400) if era is Era.STATELESS else 200

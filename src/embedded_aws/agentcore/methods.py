@@ -1,4 +1,4 @@
-"""What a gateway does for each MCP method."""
+"""Perform each MCP method of a gateway."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NOT_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
 
 
 class Methods:
-    """Answers MCP requests of clients that were let in."""
+    """Answers MCP requests of authorized clients."""
 
     def __init__(self, backend: Backend, keys: OutboundKeys) -> None:
         self._backend = backend
         self._keys = keys
 
     async def perform(self, message: Message, era: Era, gateway: Gateway, catalog: Catalog) -> Result | RpcError:
-        """The result of one request."""
+        """Return the result of one request."""
         if message.method == "tools/call":
             return await self._call(message.params, gateway, catalog)
         if message.method == "tools/list":
@@ -93,7 +93,7 @@ def _error_result(text: str) -> Result:
 
 
 def _internal(why: str, gateway: Gateway) -> Result:
-    """What went wrong behind the gateway; callers see it only where the owner set `exceptionLevel` to DEBUG."""
+    """Return an error of the target; the details are shown only where the owner set `exceptionLevel` to DEBUG."""
     if not gateway.debug:
         return _error_result(_OPAQUE)
     return {**_error_result(why), "_meta": {"debug": {"type": "text", "text": why}}}

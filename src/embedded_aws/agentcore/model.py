@@ -31,7 +31,7 @@ def service() -> Mapping[str, Any]:
 
 @cache
 def load_model(name: str) -> Mapping[str, Any]:
-    """Any service's description. Raises botocore's UnknownServiceError for a name that it does not know."""
+    """Load the description of any service. Raises UnknownServiceError of botocore for an unknown name."""
     from botocore.loaders import Loader
 
     model: Mapping[str, Any] = Loader().load_service_model(name, "service-2")
@@ -39,19 +39,19 @@ def load_model(name: str) -> Mapping[str, Any]:
 
 
 def shape(name: str) -> Shape:
-    """A shape of the model, by its name there."""
+    """Return a shape of the model by its name."""
     found: Shape = service()["shapes"][name]
     return found
 
 
 def members(structure: Shape) -> Iterator[tuple[str, str, str]]:
-    """Each member of a structure as (name on the wire, shape, where it travels)."""
+    """Return each member of a structure as (name on the wire, shape, location)."""
     for name, member in structure["members"].items():
         yield member.get("locationName", name), member["shape"], member.get("location", "body")
 
 
 def project(shape_name: str, value: Any) -> Any:
-    """`value` with only the members that its shape has. Raises SerializationException where a JSON type is wrong."""
+    """Keep only the members of `value` that its shape has. Raises SerializationException where a JSON type is wrong."""
     described = shape(shape_name)
     kind = described["type"]
     if described.get("document"):
@@ -68,7 +68,7 @@ def project(shape_name: str, value: Any) -> Any:
 
 
 def violations(shape_name: str, value: Any, path: str = "") -> Iterator[Violation]:
-    """Everything in `value` that breaks a constraint of its shape; `value` has been through `project`."""
+    """Return every constraint of its shape that `value` breaks; `value` is a result of `project`."""
     described = shape(shape_name)
     kind = described["type"]
     if kind == "structure":
@@ -118,6 +118,6 @@ def _range_violations(described: Shape, value: int, path: str) -> Iterator[Viola
 def _text_violations(described: Shape, value: str, path: str) -> Iterator[Violation]:
     if "enum" in described and value not in described["enum"]:
         yield Violation(path, f"Member must satisfy enum value set: [{', '.join(described['enum'])}]")
-    # No pattern of this API is meant for more text than any name, URI or ARN has.
+    # Longer text is no name, URI or ARN, and could make a pattern very slow.
     if "pattern" in described and (len(value) > 65_536 or not re.fullmatch(described["pattern"], value)):
         yield Violation(path, f"Member must satisfy regular expression pattern: {described['pattern']}")

@@ -1,4 +1,4 @@
-"""Reads an OpenAPI document as AgentCore does: either every operation becomes a tool, or reasons why not. Pure."""
+"""Read an OpenAPI document as AgentCore does: every operation becomes a tool, or the reasons why not are listed. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOOLS_AT_MOST = 1000
 
 @dataclass(frozen=True)
 class Parameter:
-    """One argument of a tool that travels in the request's path, query or headers."""
+    """One argument of a tool that is sent in the path, query or headers of the request."""
 
     name: str
     location: str
@@ -32,7 +32,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class RequestBody:
-    """A JSON body; an object's properties are arguments of the tool, anything else is the argument `body`."""
+    """A JSON body; the properties of an object are arguments of the tool, anything else is the argument `body`."""
 
     required: bool
     schema: Mapping[str, Any]
@@ -57,13 +57,13 @@ class ApiOperation:
 
 @dataclass(frozen=True)
 class Unusable:
-    """Why AgentCore makes no tools of a document."""
+    """The reasons why AgentCore creates no tools from a document."""
 
     reasons: tuple[str, ...]
 
 
 def read(document: bytes) -> tuple[ApiOperation, ...] | Unusable:
-    """The operations of a document (JSON or YAML), or everything that AgentCore does not accept in it."""
+    """Return the operations of a document (JSON or YAML), or everything in it that AgentCore does not accept."""
     parsed = _parse(document)
     if not isinstance(parsed, dict):
         return Unusable(("The OpenAPI schema can't be parsed: it is neither a JSON nor a YAML object.",))
@@ -108,10 +108,10 @@ def _server_reasons(document: Node) -> Iterator[str]:
 
 
 def is_https(url: str) -> bool:
-    """Whether this is an absolute https URL with a host, no user and no fragment."""
+    """Return whether this is an absolute https URL with a host, no user and no fragment."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises ValueError on what is no port
+        _ = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return False
     return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and not parts.fragment
@@ -128,7 +128,7 @@ def _forbidden(document: Node) -> Iterator[str]:
 
 
 def _places_of(document: object, keyword: str) -> Iterator[str]:
-    """Where a schema keyword stands, as JSON pointers; names inside `properties` and examples are data, not keywords."""
+    """Find a schema keyword, as JSON pointers; names inside `properties` and examples are data, not keywords."""
     stack: list[tuple[str, object, bool]] = [("#", document, False)]
     while stack:
         pointer, node, names_only = stack.pop()
@@ -177,7 +177,7 @@ def _operations(document: Node) -> Iterator[ApiOperation]:
     server = document["servers"][0]["url"].rstrip("/")
     for path, method, item, operation in _each_operation(document):
         declared = (*item.get("parameters", ()), *operation.get("parameters", ()))
-        # An operation's parameter replaces its path's of the same name and place.
+        # A parameter of an operation replaces the one of its path with the same name and location.
         parameters = {(each.name, each.location): each for each in (_parameter(schemas, raw) for raw in declared)}
         yield ApiOperation(
             operation_id=str(operation["operationId"]),

@@ -1,4 +1,4 @@
-"""Which operation an HTTP request asks for, and with which members."""
+"""Find the operation that an HTTP request calls, and its members."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from embedded_aws.http_messages import parse_json
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the service and where it lives on the wire."""
+    """One operation of the service, with its method and path."""
 
     name: str
     method: str
@@ -25,7 +25,7 @@ class Operation:
     output_shape: str | None
 
     def labels(self, segments: tuple[str, ...]) -> dict[str, str] | None:
-        """The values of `{label}`s where this path is this operation's, else None."""
+        """Return the values of the `{label}`s where this path is the path of this operation, else None."""
         if len(segments) != len(self.segments):
             return None
         found: dict[str, str] = {}
@@ -57,7 +57,7 @@ def _segments(path: str) -> tuple[str, ...]:
 
 
 def operation_at(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
-    """The operation that a request line addresses, with its path's labels. `path` is still percent-encoded."""
+    """Return the operation of a method and path, with the labels of the path. `path` is still percent-encoded."""
     segments = _segments(path)
     for operation in _operations():
         if operation.method == method and (labels := operation.labels(segments)) is not None:
@@ -66,7 +66,7 @@ def operation_at(method: str, path: str) -> tuple[Operation, dict[str, str]] | N
 
 
 def request_of(operation: Operation, labels: Mapping[str, str], query: str, body: bytes) -> dict[str, Any]:
-    """The request's members, wherever they travelled; members that the model does not know are dropped, as AWS does."""
+    """Collect the members of a request from path, query and body; members that the model does not have are dropped, as on AWS."""
     structure = model.shape(operation.input_shape)
     in_query = parse_qs(query, keep_blank_values=True)
     in_body = _json_object(body) if body else {}

@@ -1,4 +1,4 @@
-"""API keys as a gateway gets them: through its role, from the token vault, out of Secrets Manager."""
+"""Fetch API keys as a gateway does: with its role, from the token vault, out of Secrets Manager."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _REMEMBERED = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class KeyDenied:
-    """Why the gateway does not get the key; for the gateway's owner to read."""
+    """The reason why the gateway does not get the key, for its owner to read."""
 
     why: str
 
 
 class OutboundKeys:
-    """Fetches keys with the permissions of the gateway's role: a target can be READY and its calls fail for want of one."""
+    """Fetches keys with the permissions of the gateway role: a target can be READY while its calls fail because one is missing."""
 
     def __init__(self, world: World, registry: Registry) -> None:
         self._world = world
@@ -35,20 +35,20 @@ class OutboundKeys:
         self._remembered: dict[tuple[str, str], tuple[datetime, Secret | KeyDenied]] = {}
 
     def key(self, gateway: Gateway, provider_arn: str) -> Secret | KeyDenied:
-        """The API key that a provider keeps, or why this gateway may not have it."""
+        """Return the API key of a provider, or why this gateway may not have it."""
         now = clock.now()
-        place = (gateway.gateway_id, provider_arn)
-        moment, found = self._remembered.get(place, (None, None))
+        cache_key = (gateway.gateway_id, provider_arn)
+        moment, found = self._remembered.get(cache_key, (None, None))
         if found is None or moment is None or now - moment > _REMEMBERED:
             found = self._fetch(gateway, provider_arn)
-            self._remembered[place] = (now, found)
+            self._remembered[cache_key] = (now, found)
         return found
 
     def _fetch(self, gateway: Gateway, provider_arn: str) -> Secret | KeyDenied:
         provider = self._registry.provider_of(provider_arn)
         if provider is None:
             return KeyDenied(f"The credential provider {provider_arn} does not exist.")
-        if denied := self._denied(gateway, provider):
+        if denied := self._check_permissions(gateway, provider):
             return denied
         text = self._world.secret(provider.secret_arn)
         key = key_in(text, provider.json_key) if text is not None else None
@@ -56,21 +56,21 @@ class OutboundKeys:
             return KeyDenied(f"The secret {provider.secret_arn} has no text under the key {provider.json_key}.")
         return Secret(key)
 
-    def _denied(self, gateway: Gateway, provider: ApiKeyProvider) -> KeyDenied | None:
+    def _check_permissions(self, gateway: Gateway, provider: ApiKeyProvider) -> KeyDenied | None:
         account = self._world.account_id
         context = {"aws:SourceAccount": account, "aws:SourceArn": gateway.arn}
         trust = moto_state.trust_policy(account, gateway.role_arn)
         if trust is None or not policy.trusts_gateway(trust, context):
             return KeyDenied(f"AgentCore can't assume the gateway's role {gateway.role_arn}.")
         policies = moto_state.role_policies(account, gateway.role_arn)
-        for action, resource in _required_permissions(gateway.workload_identity_arn, provider):
+        for action, resource in _permissions_for(gateway.workload_identity_arn, provider):
             if not policy.allows(policies, action, resource, {"aws:SourceAccount": account, "aws:ResourceAccount": account}):
                 return KeyDenied(f"The gateway's role {gateway.role_arn} is not authorized to perform {action} on {resource}.")
         return None
 
 
-def _required_permissions(identity_arn: str, provider: ApiKeyProvider) -> Iterator[tuple[str, str]]:
-    """Actions and resources, all of which the role needs: AWS asks about an identity and its directory, a provider and its vault."""
+def _permissions_for(identity_arn: str, provider: ApiKeyProvider) -> Iterator[tuple[str, str]]:
+    """Return every action and resource that the role needs: AWS checks an identity and its directory, a provider and its vault."""
     directory = identity_arn.partition("/workload-identity/")[0]
     vault = provider.arn.partition("/apikeycredentialprovider/")[0]
     for resource in (directory, identity_arn):
@@ -81,7 +81,7 @@ def _required_permissions(identity_arn: str, provider: ApiKeyProvider) -> Iterat
 
 
 def with_key(request: Outbound, key: Secret, place: OutboundKey) -> Outbound:
-    """The request with the key where the target wants it; a parameter of the same name never replaces it."""
+    """Add the key to a request where the target expects it; it replaces a parameter of the same name."""
     text = f"{place.prefix} {key.reveal()}" if place.prefix else key.reveal()
     if place.location == "QUERY_PARAMETER":
         joint = "&" if "?" in request.url else "?"

@@ -1,4 +1,4 @@
-"""What the control plane remembers: values that are replaced, never changed."""
+"""The records of the control plane: values that are replaced, never changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MCP_VERSIONS = (*LEGACY_VERSIONS, *STATELESS_VERSIONS)
 
 @dataclass(frozen=True)
 class JwtAuthorizer:
-    """Whose tokens a gateway accepts."""
+    """The tokens that a gateway accepts."""
 
     discovery_url: str
     clients: frozenset[str]
@@ -25,7 +25,7 @@ class JwtAuthorizer:
 
     @classmethod
     def of(cls, declared: Mapping[str, Any]) -> JwtAuthorizer | None:
-        """The authorizer of a gateway, or None where it has none."""
+        """Return the authorizer of a gateway, or None where it has none."""
         parts = declared.get("authorizerConfiguration", {}).get("customJWTAuthorizer")
         if parts is None:
             return None
@@ -39,7 +39,7 @@ class JwtAuthorizer:
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """A gateway: what its owner declared, and what AWS added."""
+    """A gateway: the declaration of its owner, and the values that AWS adds."""
 
     gateway_id: str
     arn: str
@@ -62,13 +62,13 @@ class Gateway:
 
     @property
     def mcp(self) -> Mapping[str, Any]:
-        """The MCP protocol configuration; empty where nothing was configured."""
+        """Return the MCP protocol configuration; empty where nothing was configured."""
         configured: Mapping[str, Any] = self.declared.get("protocolConfiguration", {}).get("mcp", {})
         return configured
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """The MCP versions that this gateway serves, oldest first."""
+        """Return the MCP versions that this gateway serves, oldest first."""
         wanted = self.mcp.get("supportedVersions") or MCP_VERSIONS
         return tuple(version for version in MCP_VERSIONS if version in wanted)
 
@@ -81,7 +81,7 @@ class Gateway:
         return self.declared.get("exceptionLevel") == "DEBUG"
 
     def to_json(self) -> dict[str, Any]:
-        """Every member that any answer about a gateway has; each answer takes those of its own shape."""
+        """Return every member of any response about a gateway; each response takes those of its own shape."""
         return {
             **self.declared,
             "gatewayId": self.gateway_id,
@@ -97,7 +97,7 @@ class Gateway:
 
 @dataclass(frozen=True)
 class OutboundKey:
-    """Which API key a target's requests carry, and where."""
+    """The API key that the requests of a target carry, and where."""
 
     provider_arn: str
     location: str
@@ -106,7 +106,7 @@ class OutboundKey:
 
     @classmethod
     def of(cls, declared: Mapping[str, Any]) -> OutboundKey:
-        """The key of a target whose credential configuration was accepted."""
+        """Return the key of a target whose credential configuration was accepted."""
         parts = declared["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
         return cls(
             provider_arn=parts["providerArn"],
@@ -135,7 +135,7 @@ class Target:
 
     @property
     def openapi_schema(self) -> Mapping[str, Any]:
-        """`{"s3": {"uri": …}}` or `{"inlinePayload": …}`."""
+        """Return `{"s3": {"uri": …}}` or `{"inlinePayload": …}`."""
         found: Mapping[str, Any] = self.declared["targetConfiguration"]["mcp"]["openApiSchema"]
         return found
 
@@ -144,7 +144,7 @@ class Target:
         return tuple(self.declared.get("certificateConfigurations", ()))
 
     def to_json(self) -> dict[str, Any]:
-        """Every member that any answer about a target has."""
+        """Return every member of any response about a target."""
         answer = {
             **self.declared,
             "gatewayArn": self.gateway_arn,
@@ -162,7 +162,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeyProvider:
-    """Where an API key is kept; never the key itself."""
+    """The place where an API key is stored; never the key itself."""
 
     name: str
     arn: str
@@ -173,7 +173,7 @@ class ApiKeyProvider:
     updated_at: datetime
 
     def to_json(self) -> dict[str, Any]:
-        """Every member that any answer about a provider has."""
+        """Return every member of any response about a provider."""
         return {
             "name": self.name,
             "credentialProviderArn": self.arn,
@@ -187,21 +187,21 @@ class ApiKeyProvider:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadIdentity:
-    """The identity that a gateway uses the token vault with; made and removed with it."""
+    """The identity with which a gateway uses the token vault; created and deleted with the gateway."""
 
     name: str
     arn: str
     created_at: datetime
 
     def to_json(self) -> dict[str, Any]:
-        """Every member that any answer about a workload identity has."""
+        """Return every member of any response about a workload identity."""
         moment = self.created_at.timestamp()
         return {"name": self.name, "workloadIdentityArn": self.arn, "createdTime": moment, "lastUpdatedTime": moment}
 
 
 @dataclass
 class Registry:
-    """All there is of AgentCore in this account and region; the one place that changes."""
+    """All AgentCore resources of one account and region."""
 
     gateways: dict[str, Gateway] = field(default_factory=dict)
     targets: dict[str, dict[str, Target]] = field(default_factory=dict)
@@ -210,5 +210,5 @@ class Registry:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def provider_of(self, arn: str) -> ApiKeyProvider | None:
-        """The credential provider of this ARN."""
+        """Return the credential provider of this ARN."""
         return next((provider for provider in self.providers.values() if provider.arn == arn), None)

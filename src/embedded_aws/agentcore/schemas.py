@@ -1,4 +1,4 @@
-"""The schemas of one OpenAPI document as self-contained JSON Schema. Pure."""
+"""Convert the schemas of one OpenAPI document to self-contained JSON Schema. Pure."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _ONLY_OPENAPI = ("xml", "discriminator", "externalDocs", "nullable", "example", 
 
 
 class SchemaError(Exception):
-    """A reason why AgentCore makes no tools of a document; its text is for the target's `statusReasons`."""
+    """A reason why AgentCore creates no tools from a document; its text goes into the `statusReasons` of the target."""
 
 
 class Schemas:
-    """Resolves references inside one document, within bounds that no hostile document passes."""
+    """Resolves references inside one document, within limits that protect against hostile documents."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        # 3.0 spells some of JSON Schema differently.
+        # OpenAPI 3.0 differs from JSON Schema in some keywords.
         self._is_3_0 = str(document.get("openapi", "")).startswith("3.0")
         self._nodes = 0
 
     def node(self, raw: Any) -> Mapping[str, Any]:
-        """An object of the document, followed through its references."""
+        """Follow the references of an object in the document."""
         for _ in range(_DEPTH_AT_MOST):
             if not isinstance(raw, dict):
                 raise SchemaError("The OpenAPI schema has something else where an object belongs.")
@@ -36,7 +36,7 @@ class Schemas:
         raise SchemaError("References in the OpenAPI schema form a circle.")
 
     def schema(self, raw: Any) -> Mapping[str, Any]:
-        """A schema with every reference replaced by what it refers to."""
+        """Replace every reference in a schema by its target."""
         return self._inline(self.node(raw), 0)
 
     def _target(self, reference: str) -> Any:

@@ -1,4 +1,4 @@
-"""Tags of gateways and credential providers; targets and gateways' identities have none."""
+"""Tags of gateways and credential providers; targets and workload identities have none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Tags:
         self._registry = registry
 
     async def tag(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """TagResource: adds tags and replaces those of the same key."""
+        """Perform TagResource: add tags and replace those of the same key."""
         tags = {**self._of(request), **request["tags"]}
         if len(tags) > _TAGS_AT_MOST:
             raise over_quota(f"A resource has at most {_TAGS_AT_MOST} tags.")
@@ -26,13 +26,13 @@ class Tags:
         return {}
 
     async def untag(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """UntagResource: removes tags by key; absent keys are no error."""
+        """Perform UntagResource: remove tags by key; absent keys are no error."""
         gone = set(request["tagKeys"])
         self._registry.tags[request["resourceArn"]] = {key: value for key, value in self._of(request).items() if key not in gone}
         return {}
 
     async def list_all(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """ListTagsForResource."""
+        """Perform ListTagsForResource."""
         return {"tags": self._of(request)}
 
     def _of(self, request: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Turns a target's declaration into tools that can be called, or into the reasons why it FAILED."""
+"""Turn the declaration of a target into tools, or into the reasons why it FAILED."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _S3_AT_MOST = 10 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Loaded:
-    """A target whose schema and certificates could be used."""
+    """A target whose schema and certificates can be used."""
 
     target: LiveTarget
 
 
 class TargetSchemas:
-    """Reads what a target's declaration refers to: its OpenAPI document and its private CA."""
+    """Reads the OpenAPI document and the private CA that a target refers to."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def load(self, target: Target) -> Loaded | Unusable:
-        """The target, ready to be called; or everything that is wrong with it."""
+        """Return the target, ready to be called; or everything that is wrong with it."""
         document = self._document(target)
         if isinstance(document, Unusable):
             return document
@@ -55,7 +55,7 @@ class TargetSchemas:
         return found if len(found) <= _S3_AT_MOST else Unusable((f"The OpenAPI schema at {uri} is larger than 10 MB.",))
 
     def _tls(self, target: Target) -> ssl.SSLContext | Unusable:
-        """Trust in the system's CAs and the target's own, host names verified."""
+        """Trust the CAs of the system and of the target, and verify host names."""
         pems: list[str] = []
         for configured in target.certificate_configurations:
             place, pem = self._certificate(configured)
@@ -80,7 +80,7 @@ class TargetSchemas:
 
 @lru_cache(maxsize=64)
 def _trusting(pems: tuple[str, ...]) -> ssl.SSLContext:
-    """One for all targets with the same CAs: reading the system's takes longer than everything else about a target."""
+    """Return one context for all targets with the same CAs: reading the CAs of the system is slow."""
     context = ssl.create_default_context()
     for pem in pems:
         context.load_verify_locations(cadata=pem)

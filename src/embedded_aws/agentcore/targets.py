@@ -26,7 +26,7 @@ _UNSUCCESSFUL = {"CREATING": "FAILED", "UPDATING": "UPDATE_UNSUCCESSFUL", "SYNCH
 
 
 class Targets:
-    """Makes, changes and removes targets; a target that is ready is offered in its gateway's catalog."""
+    """Creates, updates and deletes targets; a target that is ready is in the catalog of its gateway."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Targets:
         self._lifecycle = lifecycle
 
     async def create(self, request: Request) -> Answer:
-        """CreateGatewayTarget: CREATING at once; READY, or FAILED with its reasons, a moment later."""
+        """Perform CreateGatewayTarget: the status is CREATING at once; READY, or FAILED with reasons, a moment later."""
         gateway = self._gateways.existing(request)
-        if made := self._tokens.created_by("CreateGatewayTarget", request):
+        if made := self._tokens.find_created("CreateGatewayTarget", request):
             return self._registry.targets[gateway.gateway_id][made].to_json()
         if gateway.status not in ("READY", "UPDATE_UNSUCCESSFUL"):
             raise conflict(f"Gateway with ID: {gateway.gateway_id} is in status {gateway.status}; wait until it is READY.")
@@ -66,51 +66,51 @@ class Targets:
         )
         self._keep(gateway, target)
         self._tokens.remember("CreateGatewayTarget", request, target.target_id)
-        self._lifecycle.later(self._settles(gateway, target.target_id))
+        self._lifecycle.later(self._loading_of(gateway, target.target_id))
         return target.to_json()
 
     async def get(self, request: Request) -> Answer:
-        """GetGatewayTarget."""
+        """Perform GetGatewayTarget."""
         return self._existing(request).to_json()
 
     async def update(self, request: Request) -> Answer:
-        """UpdateGatewayTarget: replaces everything; the tools before stay until the new ones are read."""
+        """Perform UpdateGatewayTarget: it replaces everything; the old tools stay until the new ones are loaded."""
         gateway, before = self._gateways.existing(request), self._movable(request)
         declared = self._validate({"name": before.name, **request})
         if declared["name"] != before.name:
             self._refuse_duplicate(gateway, declared["name"])
         after = replace(before, declared=declared, status="UPDATING", status_reasons=(), updated_at=clock.now())
         self._keep(gateway, after)
-        self._lifecycle.later(self._settles(gateway, after.target_id))
+        self._lifecycle.later(self._loading_of(gateway, after.target_id))
         return after.to_json()
 
     async def synchronize(self, request: Request) -> Answer:
-        """SynchronizeGatewayTargets: reads the schema again."""
+        """Perform SynchronizeGatewayTargets: read the schema again."""
         gateway = self._gateways.existing(request)
         answers = []
         for target_id in request["targetIdList"]:
             before = self._movable({**request, "targetId": target_id})
             after = replace(before, status="SYNCHRONIZING", status_reasons=(), updated_at=clock.now())
             self._keep(gateway, after)
-            self._lifecycle.later(self._settles(gateway, target_id))
+            self._lifecycle.later(self._loading_of(gateway, target_id))
             answers.append(after.to_json())
         return {"targets": answers}
 
     async def list_all(self, request: Request) -> Answer:
-        """ListGatewayTargets; a target on its way out is not shown, though its gateway still has it."""
+        """Perform ListGatewayTargets; a target in DELETING is not shown, although its gateway still has it."""
         gateway = self._gateways.existing(request)
         shown = [target for target in self._registry.targets[gateway.gateway_id].values() if target.status != "DELETING"]
         found, following = select_page(shown, request)
         return {"items": [target.to_json() for target in found], **following}
 
     async def delete(self, request: Request) -> Answer:
-        """DeleteGatewayTarget: asynchronous; its gateway can't be deleted before it is gone."""
+        """Perform DeleteGatewayTarget: it is asynchronous; the gateway can't be deleted before the target is gone."""
         gateway, target = self._gateways.existing(request), self._existing(request)
         if target.status != "DELETING":
             target = replace(target, status="DELETING", updated_at=clock.now())
             self._keep(gateway, target)
             self._catalogs.withdraw(gateway.gateway_id, target.target_id)
-            self._lifecycle.later(self._is_gone(gateway, target.target_id))
+            self._lifecycle.later(self._removal_of(gateway, target.target_id))
         return target.to_json()
 
     def _existing(self, request: Request) -> Target:
@@ -141,7 +141,7 @@ class Targets:
             raise not_found(f"Credential provider not found: {provider_arn}")
         return {key: value for key, value in request.items() if key not in ("clientToken", "gatewayIdentifier", "targetId")}
 
-    def _settles(self, gateway: Gateway, target_id: str) -> Callable[[], Awaitable[None]]:
+    def _loading_of(self, gateway: Gateway, target_id: str) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
             target = self._registry.targets.get(gateway.gateway_id, {}).get(target_id)
             if target is None or target.status not in _UNSUCCESSFUL:
@@ -149,16 +149,16 @@ class Targets:
             loaded = self._schemas.load(target)
             moment = clock.now()
             if isinstance(loaded, Loaded):
-                settled = replace(target, status="READY", updated_at=moment, synchronized_at=moment)
+                after = replace(target, status="READY", updated_at=moment, synchronized_at=moment)
                 self._catalogs.offer(gateway.gateway_id, loaded.target)
             else:
                 status = _UNSUCCESSFUL[target.status]
-                settled = replace(target, status=status, status_reasons=loaded.reasons, updated_at=moment)
-            self._keep(gateway, settled)
+                after = replace(target, status=status, status_reasons=loaded.reasons, updated_at=moment)
+            self._keep(gateway, after)
 
         return step
 
-    def _is_gone(self, gateway: Gateway, target_id: str) -> Callable[[], Awaitable[None]]:
+    def _removal_of(self, gateway: Gateway, target_id: str) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
             self._registry.targets.get(gateway.gateway_id, {}).pop(target_id, None)
             self._tokens.forget(target_id)

@@ -1,4 +1,4 @@
-"""Tools: what a gateway shows of an API's operation, and the request that a call of it makes. Pure."""
+"""Tools: how a gateway shows an operation of an API, and the request that a call sends. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RESERVED_HEADERS = frozenset(
 
 @dataclass(frozen=True)
 class Outbound:
-    """The HTTP request that a tool call makes, before credentials are added."""
+    """The HTTP request of a tool call, before credentials are added."""
 
     method: str
     url: str
@@ -52,17 +52,17 @@ class Tool:
 
     @classmethod
     def of(cls, target_name: str, operation: ApiOperation) -> Tool:
-        """The tool of an operation; it is named `target___operationId`."""
+        """Create the tool of an operation; its name is `target___operationId`."""
         schema = _input_schema(operation)
         return cls(f"{target_name}{SEPARATOR}{operation.operation_id}", operation, schema, Draft202012Validator(schema))
 
     def to_json(self) -> dict[str, Any]:
-        """The tool as `tools/list` shows it."""
+        """Return the tool as `tools/list` shows it."""
         return {"name": self.name, "description": self.operation.description, "inputSchema": self.input_schema}
 
     def refusal(self, arguments: Mapping[str, Any]) -> str | None:
-        """Why these arguments can't be sent, in AgentCore's words; None where they can."""
-        reasons = [*self._missing(arguments), *self._mistyped(arguments), *self._unsendable(arguments)]
+        """Return why these arguments can't be sent, worded as AgentCore words it; None where they can."""
+        reasons = [*self._missing(arguments), *self._type_errors(arguments), *self._unsendable(arguments)]
         if not reasons:
             return None
         listed = "".join(f"\n- {reason}" for reason in reasons)
@@ -73,7 +73,7 @@ class Tool:
         if absent:
             yield f"Missing required field(s): {', '.join(repr(name) for name in absent)}"
 
-    def _mistyped(self, arguments: Mapping[str, Any]) -> Iterator[str]:
+    def _type_errors(self, arguments: Mapping[str, Any]) -> Iterator[str]:
         for error in self.validator.iter_errors(arguments):
             if error.validator != "required" or error.absolute_path:
                 where = ".".join(str(step) for step in error.absolute_path)
@@ -82,14 +82,14 @@ class Tool:
     def _unsendable(self, arguments: Mapping[str, Any]) -> Iterator[str]:
         for parameter in self.operation.parameters:
             text = _text(arguments.get(parameter.name, ""))
-            # Such a path segment would address another operation than the one that was named.
+            # Such a path segment would address another operation.
             if parameter.location == "path" and parameter.name in arguments and text in ("", ".", ".."):
                 yield f"Field '{parameter.name}': not a path segment"
             if parameter.location == "header" and not (text.isascii() and text.isprintable()):
                 yield f"Field '{parameter.name}': not a header value"
 
     def outbound(self, arguments: Mapping[str, Any]) -> Outbound:
-        """The request for arguments that were not refused; arguments that the API does not know are left out."""
+        """Build the request for accepted arguments; arguments that the API does not have are left out."""
         operation = self.operation
         given = [each for each in operation.parameters if arguments.get(each.name) is not None]
         path = operation.path
@@ -141,7 +141,7 @@ def _pairs(parameter: Parameter, arguments: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _text(value: Any) -> str:
-    """A value as it stands in a URL or header: JSON's words for booleans, commas between items."""
+    """Format a value for a URL or header: booleans as in JSON, commas between items."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What goes wrong between a client and AWS, made to go wrong on purpose: off unless this start was told otherwise.
+"""Faults between a client and AWS, caused on purpose: off unless this start was given rules.
 
-Faults are switched on by whoever starts this AWS (`serve --faults FILE`, or `Faults.switch` in this process), never over HTTP.
+The program that starts the local AWS switches them on (`serve --faults FILE`, or `Faults.switch` in its process), never an HTTP request.
 """

@@ -25,12 +25,12 @@ class Call:
     values: tuple[tuple[str, str], ...] = ()
 
     def value(self, *names: str) -> str:
-        """The first value under one of these names, or nothing."""
+        """Return the first value under one of these names, or an empty string."""
         return next((value for name, value in self.values if name in names), "")
 
 
 def call_of(request: Request, service: str) -> Call:
-    """The call that a request makes; its operation is empty where no model knows it."""
+    """Return the call that a request makes; its operation is empty where no model has it."""
     if target := request.header("x-amz-target"):
         return Call(service, target.rpartition(".")[2], _json_values(request.body))
     form = _form(request)
@@ -87,7 +87,7 @@ class _Operation:
 
 
 def _rest_operation(request: Request, service: str) -> str:
-    """The operation's name: of those that fit, the one that asks for most; empty where none fits."""
+    """Return the name of the matching operation with the most conditions; empty where none matches."""
     fitting = [operation for operation in _operations(service) if operation.fits(request)]
     return max(fitting, key=lambda operation: operation.exactness).name if fitting else ""
 

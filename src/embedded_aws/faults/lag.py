@@ -25,14 +25,14 @@ from embedded_aws.http_messages import Response
 
 @dataclass(frozen=True)
 class _Kind:
-    """How things of one kind are born, and how they are read. `born` finds the id in the birth's answer."""
+    """How resources of one kind are created and read. `id_pattern` finds the id in the response of the creation."""
 
     service: str
-    birth: str
-    born: str
+    creation: str
+    id_pattern: str
     reads: str
-    names: str = ""  # parameters with which a read asks for one thing
-    absent: str = ""  # the error code for a thing that is not there
+    names: str = ""  # parameters with which a read names one resource
+    absent: str = ""  # the error code for an absent resource
 
 
 _KINDS = (
@@ -47,43 +47,43 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class _Birth:
+class _Creation:
     kind: _Kind
     id: str
     moment: datetime
 
 
 class Lag:
-    """Remembers what was made, and keeps it out of answers for a while."""
+    """Remembers what was created, and hides it from responses for a while."""
 
     def __init__(self) -> None:
-        self._births: list[_Birth] = []
+        self._created: list[_Creation] = []
 
-    def saw(self, call: Call, answer: Response, moment: datetime) -> None:
-        """A call has succeeded."""
+    def record(self, call: Call, answer: Response, moment: datetime) -> None:
+        """Record a call that has succeeded."""
         for kind in _KINDS:
-            if (call.service, call.operation) == (kind.service, kind.birth):
-                born = re.search(kind.born, answer.body.decode(errors="replace"))
-                self._births += [_Birth(kind, born[1], moment)] if born else []
+            if (call.service, call.operation) == (kind.service, kind.creation):
+                found = re.search(kind.id_pattern, answer.body.decode(errors="replace"))
+                self._created += [_Creation(kind, found[1], moment)] if found else []
 
     def refusal_of(self, call: Call, moment: datetime, lasts: timedelta) -> Refused | None:
-        """What a read that asks for a hidden thing by its id is told."""
-        for birth in self._hidden(call, moment, lasts):
-            asked = [value for name, value in call.values if birth.kind.names and fnmatchcase(name, birth.kind.names)]
-            if birth.id in asked:
-                return Refused(birth.kind.absent, 404 if call.service == "iam" else 400, f"{birth.id} does not exist")
+        """Return the error for a read that names a hidden resource by its id."""
+        for created in self._hidden(call, moment, lasts):
+            asked = [value for name, value in call.values if created.kind.names and fnmatchcase(name, created.kind.names)]
+            if created.id in asked:
+                return Refused(created.kind.absent, 404 if call.service == "iam" else 400, f"{created.id} does not exist")
         return None
 
     def hide_recent(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
-        """The answer without what is hidden."""
-        ids = frozenset(birth.id for birth in self._hidden(call, moment, lasts))
+        """Remove hidden resources from a response."""
+        ids = frozenset(created.id for created in self._hidden(call, moment, lasts))
         return _hide(answer, ids) if ids else answer
 
-    def _hidden(self, call: Call, moment: datetime, lasts: timedelta) -> list[_Birth]:
+    def _hidden(self, call: Call, moment: datetime, lasts: timedelta) -> list[_Creation]:
         return [
-            birth
-            for birth in self._births
-            if birth.kind.service == call.service and fnmatchcase(call.operation, birth.kind.reads) and moment - birth.moment < lasts
+            created
+            for created in self._created
+            if created.kind.service == call.service and fnmatchcase(call.operation, created.kind.reads) and moment - created.moment < lasts
         ]
 
 
@@ -92,7 +92,7 @@ _ENTRIES = ("item", "member")
 
 
 def _hide(answer: Response, ids: frozenset[str]) -> Response:
-    """The same answer without the outermost list entries that mention one of these ids."""
+    """Remove the outermost list entries that contain one of these ids."""
     if answer.status >= 300 or not answer.body:
         return answer
     body = _json(answer.body, ids) if answer.body.lstrip().startswith(b"{") else _xml(answer.body, ids)

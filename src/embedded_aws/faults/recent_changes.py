@@ -40,13 +40,13 @@ class Propagation:
     def __init__(self) -> None:
         self._changed: dict[str, datetime] = {}
 
-    def saw(self, call: Call, moment: datetime) -> None:
-        """A call has succeeded."""
+    def record(self, call: Call, moment: datetime) -> None:
+        """Record a call that has succeeded."""
         if call.service == "iam" and call.operation in _CHANGES:
             self._changed[call.value(_CHANGES[call.operation])] = moment
 
     def refusal_of(self, call: Call, moment: datetime, takes: timedelta) -> Refused | None:
-        """What a service answers while it does not know what the call names."""
+        """Return the error of a service that does not know a role or profile yet."""
         named = call.value(*_USES.get((call.service, call.operation), ()))
         changed = self._changed.get(named.rpartition("/")[2])
         if changed is None or moment - changed >= takes:
@@ -59,7 +59,7 @@ class Propagation:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a deletion leaves behind: which later call is refused, and how. `of` is what both calls name; empty concerns all."""
+    """A deletion and the later call that is refused for a while. `of` is the value that both calls name; empty concerns all."""
 
     service: str
     deletion: str
@@ -88,14 +88,14 @@ _KINDS = (
 
 
 class Linger:
-    """Remembers when what was deleted."""
+    """Remembers when resources were deleted."""
 
     def __init__(self) -> None:
         self._deleted: dict[tuple[str, str], datetime] = {}
         self._pools: dict[str, str] = {}
 
-    def saw(self, call: Call, moment: datetime) -> None:
-        """A call has succeeded."""
+    def record(self, call: Call, moment: datetime) -> None:
+        """Record a call that has succeeded."""
         for kind in _KINDS:
             if (call.service, call.operation) == (kind.service, kind.deletion):
                 self._deleted[kind.then, call.value(*kind.of)] = moment
@@ -103,7 +103,7 @@ class Linger:
             self._pools[call.value("Domain")] = call.value("UserPoolId")
 
     def show_lingering(self, call: Call, answer: Response, moment: datetime, lasts: timedelta) -> Response:
-        """The answer, or a domain that is DELETING: for half the time, since its prefix is still taken when it is no longer shown."""
+        """Show a deleted domain as DELETING for half of the time; its prefix stays in use for the other half."""
         domain = call.value("Domain")
         pool = self._pools.get(domain)
         deleted = self._deleted.get(("CreateUserPoolDomain", domain))
@@ -114,7 +114,7 @@ class Linger:
         return replace(answer, body=json.dumps(body).encode(), headers=kept)
 
     def refusal_of(self, call: Call, moment: datetime, lasts: timedelta) -> Refused | None:
-        """What a call is told that needs what is not free yet."""
+        """Return the error for a call that needs a name that is not free yet."""
         for kind in _KINDS:
             if (call.service, call.operation) == (kind.service, kind.then):
                 deleted = self._deleted.get((kind.then, call.value(*kind.of)))

@@ -1,4 +1,4 @@
-"""How each service says "too many requests", "our fault" and "over your quota": its own code and status.
+"""The error of each service for too many requests, an internal error and an exceeded quota: its own code and status.
 
 Sources: the `throttling` entries and modelled errors of botocore's service models; for EC2, IAM and S3, which model none,
 https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html,
@@ -64,21 +64,21 @@ _EC2_QUOTAS = {
 
 
 def throttling_error(call: Call) -> Refused:
-    """Too many requests."""
+    """Return the error for too many requests."""
     return _THROTTLED.get(call.service, Refused("ThrottlingException", 400, "Rate exceeded"))
 
 
 def broken(call: Call) -> Refused:
-    """The service's own fault."""
+    """Return the error for an internal failure."""
     return _BROKEN.get(call.service, Refused("InternalServerError", 500, "An error occurred on the server side."))
 
 
 def over_quota(call: Call) -> Refused:
-    """More than the account may have."""
+    """Return the error for an exceeded quota."""
     usual = _QUOTA.get(call.service, Refused("LimitExceededException", 400, "A limit has been exceeded."))
     return _EC2_QUOTAS.get(call.operation, usual) if call.service == "ec2" else usual
 
 
 def answer(request: Request, call: Call, refused: Refused) -> Response:
-    """The refusal on the wire, in the protocol of the request."""
+    """Encode the error in the protocol of the request."""
     return refusals.answer(refusals.protocol_of(request, call.service), refused.status, refused.code, refused.message)

@@ -16,24 +16,24 @@ from sre_core.problem import Problem, Where
 
 
 class Kind(StrEnum):
-    """What can go wrong with a call."""
+    """The faults that a call can have."""
 
     DELAY = "delay"  # the call takes `seconds` longer
     THROTTLE = "throttle"  # refused in the service's own words for "too many requests"
     SERVER_ERROR = "server_error"  # the service's own 5xx
     CUT = "cut"  # the connection ends without an answer
     QUOTA = "quota"  # refused in the service's own words for "limit exceeded"
-    PROPAGATION = "propagation"  # whoever uses a role or instance profile younger than `seconds` is refused
-    LAG = "lag"  # what is younger than `seconds` is not shown yet
-    LINGER = "linger"  # what was deleted less than `seconds` ago still holds on to what it used
+    PROPAGATION = "propagation"  # a call that uses a role or instance profile younger than `seconds` is refused
+    LAG = "lag"  # a resource younger than `seconds` is not shown yet
+    LINGER = "linger"  # what was deleted less than `seconds` ago still blocks what it used
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One fault, and the calls that it strikes. `service` is the name that requests are signed for; patterns take `*` and `?`.
+    """One fault, and the calls that it affects. `service` is the name that requests are signed for; patterns take `*` and `?`.
 
-    `nth` strikes only the nth matching call of this start, `probability` a share of them. With `committed` AWS does what it was
-    asked before the connection ends or the 5xx is sent. Propagation, lag and linger concern what is made or deleted while the rule holds.
+    `nth` affects only the nth matching call of this start, `probability` a share of them. With `committed` AWS performs the call
+    before the connection ends or the 5xx is sent. Propagation, lag and linger concern what is created or deleted while the rule is active.
     """
 
     kind: Kind
@@ -45,20 +45,20 @@ class Rule:
     committed: bool = False
 
     def concerns(self, call: Call) -> bool:
-        """Whether the call is one of those that this rule is about."""
+        """Return whether this rule is about the call."""
         return fnmatchcase(call.service, self.service) and fnmatchcase(call.operation, self.operation)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """All faults of a start; the same seed strikes the same calls of the same sequence."""
+    """All faults of a start; the same seed affects the same calls of the same sequence."""
 
     rules: tuple[Rule, ...] = ()
     seed: int = 0
 
 
 def read(path: Path) -> Rules | Problem:
-    """The rules in a JSON file: `{"seed": 1, "rules": [{"kind": "throttle", "service": "ec2", "operation": "Run*", "nth": 1}]}`."""
+    """Read the rules in a JSON file: `{"seed": 1, "rules": [{"kind": "throttle", "service": "ec2", "operation": "Run*", "nth": 1}]}`."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return Rules(tuple(_rule(parts) for parts in document["rules"]), int(document.get("seed", 0)))
@@ -83,14 +83,14 @@ def _unreadable(path: Path, why: str) -> Problem:
         do=(
             f'Write them as {{"rules": [{{"kind": "{Kind.THROTTLE}", "service": "ec2", "operation": "RunInstances"}}]}};'
             f" kinds are {', '.join(Kind)}.",
-            "Or leave --faults out: then nothing goes wrong on purpose.",
+            "Or omit --faults: then no fault is caused.",
         ),
         where=Where(str(path)),
     )
 
 
 class RuleFile:
-    """Answers what is new in the file since it was last looked at. A change that can't be read leaves the rules as they are."""
+    """Notices changes of the file with the rules. A change that can't be read leaves the rules as they are."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -98,7 +98,7 @@ class RuleFile:
         self._log = log.get()
 
     def changed_rules(self) -> Rules | None:
-        """The rules, if the file is another one than before."""
+        """Return the rules where the file has changed, else None."""
         stamp = self._now()
         if stamp == self._stamp:
             return None
@@ -110,7 +110,7 @@ class RuleFile:
         return rules
 
     def _now(self) -> tuple[int, int, int]:
-        """What tells one content from another: a file that is replaced is another file, however soon after."""
+        """Return what identifies the content of the file: a replaced file has another inode, however soon it follows."""
         try:
             found = self._path.stat()
         except OSError:

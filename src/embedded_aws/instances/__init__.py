@@ -1,1 +1,1 @@
-"""The EC2 host of this AWS: boots what an instance's user data describes, as processes of this machine."""
+"""The EC2 host of the local AWS: it runs the machine that user data describes, as processes of this computer."""

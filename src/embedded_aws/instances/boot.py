@@ -43,7 +43,7 @@ type Boot = Callable[[World, Machine, Disk, str, AsyncExitStack], Awaitable[Open
 
 
 async def boot(world: World, machine: Machine, disk: Disk, address: str, running: AsyncExitStack) -> OpenDoor:
-    """Take an instance from nothing to ready. What it starts ends with `running`; StepFailed after the failure is reported."""
+    """Boot an instance until it is ready. What it starts ends with `running`; StepFailed is raised after the failure is reported."""
     progress = Progress(world, machine.status_uri)
     with progress.step("release"):
         await install_release(world, machine, disk.release)
@@ -66,7 +66,7 @@ def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[s
     sockets = _sockets_in(disk.root / "run", machine)
     if _too_long(sockets):
         sockets = _sockets_in(running.enter_context(short_folder.short_folder_for(disk.root)), machine)
-    if _too_long(sockets):  # macOS has its temporary files far down
+    if _too_long(sockets):  # the folder for temporary files of macOS has a long path
         sockets = _sockets_in(running.enter_context(short_folder.short_folder_for(disk.root, Path("/tmp"))), machine)  # noqa: S108  # 0700 in it
     return sockets
 
@@ -104,7 +104,7 @@ def _supervised_services(
 
 
 async def report_ready(world: World, machine: Machine, disk: Disk, address: str, running: AsyncExitStack) -> OpenDoor:
-    """Report every step as done, at once. The door is one that nobody listens behind."""
+    """Report every step as done at once, and start nothing: for tests of what comes before and after a boot."""
     progress = Progress(world, machine.status_uri)
     for step in ("release", "credentials", "services", "front_door"):
         with progress.step(step):

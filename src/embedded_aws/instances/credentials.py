@@ -19,7 +19,7 @@ from sre_core.secret import Secret
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where the files are, and the values that no output may show."""
+    """The paths of the files, and the values that no output may show."""
 
     folder: Path
     certificate_file: Path
@@ -27,12 +27,12 @@ class Credentials:
     secrets: tuple[Secret, ...]
 
     def of(self, service: str) -> Path:
-        """What `$CREDENTIALS_DIRECTORY` is for one service; it holds that service's credentials only."""
+        """Return `$CREDENTIALS_DIRECTORY` of one service; it holds the credentials of that service only."""
         return self.folder / service
 
 
 def write_credentials(world: World, machine: Machine, folder: Path) -> Credentials:
-    """Write every credential that machine.json refers to. StepFailed names the first secret that can't be used."""
+    """Write every credential that machine.json refers to. Raises StepFailed for the first secret that can't be used."""
     secrets: list[Secret] = []
     for service in machine.services:
         _private_folder(folder / service.name)
@@ -93,7 +93,7 @@ _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-
 
 
 def service_environment(service: MachineService, *, release: Path, credentials: Path, trusted: Path, home: Path) -> dict[str, str]:
-    """The whole environment of one service; AWS variables, proxies and profiles of this machine are not in it."""
+    """Return the whole environment of one service; AWS variables, proxies and profiles of this computer are not in it."""
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
@@ -106,7 +106,7 @@ def service_environment(service: MachineService, *, release: Path, credentials: 
 
 
 def write_trusted(ca_file: Path, bundle: Path, environment: Mapping[str, str] = os.environ) -> Path:
-    """Write the authorities that services trust: the system's and this AWS's own."""
+    """Write the authorities that services trust: those of the system and of the local AWS."""
     candidates = (environment.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_SYSTEM_BUNDLES)
     system = next((Path(name) for name in candidates if name and Path(name).is_file()), None)
     parts = [source.read_text(encoding="utf-8").rstrip() for source in (system, ca_file) if source]

@@ -13,7 +13,7 @@ type FindDoor = Callable[[str, int], tuple[str, int] | None]
 
 
 class ElasticIp:
-    """One address, the instance behind it, and its forwarders."""
+    """One address, the instance that it is associated with, and its forwarders."""
 
     def __init__(self, address: str, find_door: FindDoor) -> None:
         self._address = address
@@ -22,19 +22,19 @@ class ElasticIp:
         self._forwarders: list[Forwarder] = []
 
     async def open(self) -> int:
-        """Listen, and say on which port 443 of this address really is. Raises OSError for an address this machine lacks."""
+        """Listen, and return the real port that stands for 443. Raises OSError for an address that this computer lacks."""
         https = listen_at(self._address, 443)
         await self._forward(https, 443)
         try:
             http = listen_at(self._address, 80, strictly=True)
         except OSError:
-            # No client could learn where 80 went instead, so there is only a redirect where it can be found.
+            # No client could find out another port than 80, so a redirect from one would be useless.
             return port_of(https)
         await self._forward(http, 80)
         return port_of(https)
 
     async def associate(self, instance_id: str | None) -> None:
-        """From now on connections go to this instance, or nowhere; those under way end, as their machine is no longer here."""
+        """Forward new connections to this instance, or to none; open connections end, because their instance has lost the address."""
         if instance_id != self._instance_id:
             self._instance_id = instance_id
             for forwarder in self._forwarders:
@@ -58,7 +58,7 @@ _CHUNK = 65536
 
 
 class Forwarder:
-    """One listening port. A connection that finds no instance is closed at once, as it is refused on AWS."""
+    """One listening port. Without an instance, a connection is closed at once, as AWS refuses it."""
 
     def __init__(self, listening: socket.socket, target: Target) -> None:
         self._listening = listening
@@ -66,7 +66,7 @@ class Forwarder:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Accept connections from now on."""
+        """Begin to accept connections."""
         self._server = await asyncio.start_server(self._accept, sock=self._listening)
 
     async def close(self) -> None:
@@ -75,7 +75,7 @@ class Forwarder:
         await self.cut()
 
     async def cut(self) -> None:
-        """End the connections under way: the address has moved, and the machine they knew is no longer behind it."""
+        """End the open connections: the address is now associated with another instance."""
         cut = list(self._connections)
         for connection in cut:
             connection.cancel()
@@ -104,14 +104,14 @@ class Forwarder:
                 both.create_task(_pump(reader, onward_writer))
                 both.create_task(_pump(onward_reader, writer))
         except* OSError:
-            # One side broke off, which ended the other direction too; a half-close that comes too late (ENOTCONN) is one way to learn it.
+            # One side disconnected, which ends the other direction too; a late half-close fails with ENOTCONN.
             pass
         finally:
             onward_writer.close()
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Copy until the source ends, then say so to the sink: either side may finish first."""
+    """Copy until the source ends, then end the sink: either side may finish first."""
     while data := await source.read(_CHUNK):
         sink.write(data)
         await sink.drain()

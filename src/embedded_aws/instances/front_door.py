@@ -17,13 +17,13 @@ from embedded_aws.instances.credentials import Credentials
 from embedded_aws.instances.progress import StepFailed
 from embedded_aws.instances.proxy import redirect_to_https
 from embedded_aws.instances.services import answers, service_session
-from embedded_aws.listener import listen_at, port_of, serving
+from embedded_aws.listener import listen_at, port_of, serve_sockets
 from sre_core.machine import FrontDoor, Listener, MachineService
 
 
 @dataclass(frozen=True)
 class OpenListener:
-    """A TLS port as machine.json asks for it, and the port that this machine could give."""
+    """A TLS port of machine.json, and the real port that this computer provided."""
 
     wanted: Listener
     actual_port: int
@@ -31,7 +31,7 @@ class OpenListener:
 
 @dataclass(frozen=True)
 class OpenDoor:
-    """Where the front door of a running instance really listens."""
+    """The addresses and ports on which the front door of a running instance listens."""
 
     address: str
     listeners: tuple[OpenListener, ...]
@@ -39,17 +39,17 @@ class OpenDoor:
     certificate_sha256: bytes
 
     def report(self) -> list[dict[str, object]]:
-        """The TLS listeners, as `ready.json` tells them."""
+        """Return the TLS listeners as `ready.json` reports them."""
         return [{"port": each.wanted.port, "address": self.address, "actual_port": each.actual_port} for each in self.listeners]
 
     def public_port(self, port: int) -> int | None:
-        """Where requests to `port` from outside the VPC arrive; None where nothing is open to them."""
+        """Return the real port of `port` for requests from outside the VPC; None where it is closed to them."""
         if self.redirect and self.redirect[0] == port:
             return self.redirect[1]
         return next((each.actual_port for each in self.listeners if (each.wanted.port, each.wanted.scope) == (port, "public")), None)
 
     def url(self, service: str) -> str | None:
-        """The URL, with a slash at its end, at which this door publishes a service."""
+        """Return the URL, with a slash at its end, at which the front door publishes a service."""
         for each in self.listeners:
             for route in each.wanted.routes:
                 if route.service == service:
@@ -57,7 +57,7 @@ class OpenDoor:
         return None
 
     async def leads_to(self, services: tuple[MachineService, ...]) -> None:
-        """Every published health path answers through this door, with the machine's certificate; else StepFailed."""
+        """Check that every published health path answers through the front door with its certificate. Raises StepFailed."""
         pinned = aiohttp.Fingerprint(self.certificate_sha256)
         async with aiohttp.ClientSession() as client:
             for service in services:
@@ -69,7 +69,7 @@ class OpenDoor:
 async def open_front_door(
     door: FrontDoor, address: str, sockets: Mapping[str, Path], credentials: Credentials, opened: AsyncExitStack
 ) -> OpenDoor:
-    """Open every listener on `address`; all close with `opened`. StepFailed where the certificate or address can't be used."""
+    """Open every listener on `address`; all close with `opened`. Raises StepFailed where a certificate or address can't be used."""
     context = server_context(credentials.certificate_file, credentials.key_file)
     services = {name: await opened.enter_async_context(service_session(str(path))) for name, path in sockets.items()}
     try:
@@ -78,9 +78,9 @@ async def open_front_door(
     except OSError as refused:
         raise StepFailed(f"The front door can't listen on {address}: {refused.strerror}.") from refused
     routes = {port_of(bound): listener.routes for listener, bound in listening}
-    await opened.enter_async_context(serving(proxy.proxy(routes, services), [bound for _, bound in listening], context))
+    await opened.enter_async_context(serve_sockets(proxy.proxy(routes, services), [bound for _, bound in listening], context))
     if redirecting:
-        await opened.enter_async_context(serving(redirect_to_https(), [redirecting], None))
+        await opened.enter_async_context(serve_sockets(redirect_to_https(), [redirecting], None))
     return OpenDoor(
         address=address,
         listeners=tuple(OpenListener(listener, port_of(bound)) for listener, bound in listening),
@@ -108,7 +108,7 @@ _CIPHERS = ":".join(
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 and later with forward secrecy. StepFailed where the certificate and key can't be used together."""
+    """Return a context for TLS 1.2 and later with forward secrecy. Raises StepFailed where certificate and key do not match."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
@@ -124,6 +124,6 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def leaf_fingerprint(certificate: Path) -> bytes:
-    """The SHA-256 of the first certificate of a chain, by which its server is recognised."""
+    """Return the SHA-256 of the first certificate of a chain, by which clients recognise the server."""
     first, end, _ = certificate.read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
     return sha256(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end + "\n")).digest()

@@ -19,7 +19,7 @@ from sre_core.machine import MACHINE_FILE, Machine
 
 
 class Instance:
-    """Boots in the background, can be stopped and started, and leaves nothing once it is terminated."""
+    """One EC2 instance: it boots in the background, can be stopped and started, and leaves nothing once it is terminated."""
 
     def __init__(self, world: World, instance_id: str, machine: Machine, folder: Path, private_ip: str, *, boot: Boot = boot) -> None:
         self._world = world
@@ -39,13 +39,13 @@ class Instance:
             self._life.add_done_callback(self._log_end)
 
     async def stop(self) -> None:
-        """End every process and listener of this instance; what is on its disk stays."""
+        """End every process and listener of this instance; its disk stays."""
         if self._life is not None:
             self._life.cancel()
             await asyncio.wait([self._life])
 
     async def terminate(self) -> None:
-        """Stop, and leave nothing on disk."""
+        """Stop the instance and delete its disk."""
         await self.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -67,7 +67,7 @@ class Instance:
 
 
 class InstanceHost:
-    """Plays the machines behind EC2's API. It runs what machine.json says and nothing else of the user data."""
+    """Runs the machines behind the EC2 API: exactly what machine.json says, and nothing else of the user data."""
 
     def __init__(self, world: World, boot: Boot = boot) -> None:
         self._world = world
@@ -82,7 +82,7 @@ class InstanceHost:
             text = find_written_file(user_data, MACHINE_FILE)
             machine = Machine.parse(text) if text is not None else None
         except ValueError as wrong:
-            # As on AWS, bad user data does not stop an instance from running; only its console would tell.
+            # As on AWS, bad user data does not stop an instance from running; only its console would show it.
             self._log.error("instance.user_data_refused", instance_id=instance_id, because=str(wrong))
             return
         if machine is None:
@@ -96,7 +96,7 @@ class InstanceHost:
         self._instances[instance_id].start()
 
     async def terminate(self, instance_id: str) -> None:
-        """End everything of this instance and remove its disk."""
+        """End everything of this instance and delete its disk."""
         if instance := self._instances.pop(instance_id, None):
             await instance.terminate()
 
@@ -111,18 +111,18 @@ class InstanceHost:
             instance.start()
 
     async def allocate_address(self, allocation_id: str, address: str) -> int:
-        """Listen on 443 of this address, or on a free port where this machine can't give that one; the answer is the port."""
+        """Listen on 443 of this address, or on a free port where 443 is not available; return the port."""
         elastic_ip = ElasticIp(address, self.door_of)
         port = await elastic_ip.open()
         self._addresses[allocation_id] = elastic_ip
         return port
 
     async def associate_address(self, allocation_id: str, instance_id: str) -> None:
-        """New connections to the address go to this instance at once."""
+        """Forward new connections to the address to this instance."""
         await self._addresses[allocation_id].associate(instance_id)
 
     async def disassociate_address(self, allocation_id: str) -> None:
-        """Connections to the address are closed at once."""
+        """Close connections to the address."""
         await self._addresses[allocation_id].associate(None)
 
     async def release_address(self, allocation_id: str) -> None:
@@ -138,7 +138,7 @@ class InstanceHost:
             await self.terminate(instance_id)
 
     def door_of(self, instance_id: str, port: int) -> tuple[str, int] | None:
-        """Where a ready instance really listens for what comes from outside its VPC to `port`."""
+        """Return where a ready instance listens for requests from outside its VPC to `port`."""
         instance = self._instances.get(instance_id)
         door = instance.door if instance else None
         actual = door.public_port(port) if door else None

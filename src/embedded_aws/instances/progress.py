@@ -13,7 +13,7 @@ from sre_core.secret import Secret, conceal
 
 
 class StepFailed(Exception):
-    """One sentence for the person who deploys, and the end of the failing program's output where there is one."""
+    """The failure of a step: one sentence for the user, and the last output of the failed program."""
 
     def __init__(self, what: str, output: str = "") -> None:
         super().__init__(what)
@@ -26,13 +26,13 @@ _LONGEST_OUTPUT = 4000
 
 @dataclass
 class Facts:
-    """What a step adds to its status object."""
+    """Values that a step adds to its status object."""
 
     values: dict[str, object] = field(default_factory=dict)
 
 
 class Progress:
-    """Writes `<status uri><step>.json` when a step starts, ends and fails; no secret passes through."""
+    """Writes `<status uri><step>.json` when a step starts, ends and fails, without secrets."""
 
     def __init__(self, world: World, status_uri: str) -> None:
         self._world = world
@@ -41,12 +41,12 @@ class Progress:
         self._log = log.get(status_uri=status_uri)
 
     def conceal(self, secrets: Sequence[Secret]) -> None:
-        """From now on these values are removed from whatever is written."""
+        """Remove these values from everything that is written from now on."""
         self._secrets = (*self._secrets, *secrets)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Facts]:
-        """Say that the step runs, and how it ended. What it raised travels on."""
+        """Report that the step runs, and how it ended. Exceptions are raised again."""
         self._write(name, "running")
         facts = Facts()
         try:

@@ -24,11 +24,11 @@ _TOO_LARGE = Refusal(413, "FRONT-DOOR-BODY-TOO-LARGE", f"A request body may have
 
 
 class _Stopped(Exception):
-    """Ends the stream that the service reads: the client left, or sent more than it may."""
+    """Ends the stream that the service reads: the client disconnected, or sent too much."""
 
 
 def proxy(routes: Mapping[int, Sequence[Route]], services: Mapping[str, aiohttp.ClientSession]) -> AsgiApp:
-    """The ASGI app behind all TLS ports; each port has its own routes."""
+    """Return the ASGI app behind all TLS ports; each port has its own routes."""
     events = log.get()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +52,7 @@ def proxy(routes: Mapping[int, Sequence[Route]], services: Mapping[str, aiohttp.
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -63,7 +63,7 @@ class _Exchange:
         self._body_read = asyncio.Event()
 
     async def run(self, service: aiohttp.ClientSession, where: Destination) -> None:
-        """Pass the request on, and stop as soon as the client is gone: nobody reads what the service would still say."""
+        """Pass the request on, and stop as soon as the client disconnects."""
         passing = asyncio.create_task(self._pass_on(service, where))
         leaving = asyncio.create_task(self._client_leaves())
         try:
@@ -75,7 +75,7 @@ class _Exchange:
                 await passing
 
     async def give_up(self, refusal: Refusal) -> None:
-        """Say what failed. An answer that has begun is left unfinished, which the server shows by cutting the connection."""
+        """Send an error. Where the response has begun already, the server cuts the connection instead."""
         if not self._answered:
             await _refuse(self._send, _TOO_LARGE if self._too_large else refusal)
 
@@ -111,7 +111,7 @@ class _Exchange:
 
     async def _client_leaves(self) -> None:
         if self._has_body():
-            # Until the body is read, its reader is the one that hears of a client that leaves.
+            # Until the body is read, its reader receives the message that the client has disconnected.
             await self._body_read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
@@ -127,7 +127,7 @@ async def _refuse(send: Send, refusal: Refusal) -> None:
 
 
 async def answer(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:
-    """A whole answer of the front door itself."""
+    """Send a whole response of the front door itself."""
     start: dict[str, Any] = {
         "type": "http.response.start",
         "status": status,
@@ -141,7 +141,7 @@ _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
 
 def redirect_to_https() -> AsgiApp:
-    """Answers every request with 308 to the same host and path; the method and body are kept by the client that follows."""
+    """Answer every request with 308 to the same host and path; clients keep method and body."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")

@@ -1,4 +1,4 @@
-"""The release on this machine: exactly the bytes that machine.json names, unpacked inside one folder."""
+"""Install the release: exactly the bytes that machine.json names, unpacked inside one folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LARGEST = 512 * 1024 * 1024
 
 
 async def install_release(world: World, machine: Machine, folder: Path) -> None:
-    """Fetch, verify, unpack into `folder` and byte-compile; StepFailed leaves nothing that could be run."""
+    """Fetch, verify, unpack into `folder` and byte-compile. Raises StepFailed, and then leaves nothing that can run."""
     archive = world.s3_object(machine.release_uri)
     if archive is None:
         raise StepFailed(f"The release {machine.release_uri} does not exist, or its bucket does not.")
@@ -31,7 +31,7 @@ async def install_release(world: World, machine: Machine, folder: Path) -> None:
 
 
 def unpack(archive: bytes, folder: Path) -> None:
-    """Unpack a zip; a damaged one, or one with an entry that would leave `folder`, raises StepFailed before anything is written."""
+    """Unpack a zip. Raises StepFailed, before anything is written, for a damaged zip or an entry outside `folder`."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as release:
             for entry in release.infolist():

@@ -15,7 +15,7 @@ _AMBIGUOUS = re.compile(r"%2f|%5c|%00|\\|//|(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.I
 
 @dataclass(frozen=True)
 class Destination:
-    """A service, and the path it is asked for."""
+    """A service, and the path to request from it."""
 
     service: str
     path: str
@@ -23,7 +23,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The answer that the front door gives by itself."""
+    """A response of the front door itself."""
 
     status: int
     code: str
@@ -31,7 +31,7 @@ class Refusal:
 
 
 def find_destination(path: str, routes: Sequence[Route]) -> Destination | Refusal:
-    """The longest route that is a prefix of the still percent-encoded path, which it replaces by `/`."""
+    """Find the longest route that is a prefix of the percent-encoded path, and replace that prefix by `/`."""
     if not path.startswith("/") or _AMBIGUOUS.search(path):
         return Refusal(400, "FRONT-DOOR-PATH-AMBIGUOUS", "The path has empty, dot or encoded-slash segments. Send it in its plain form.")
     matching = [route for route in routes if path.startswith(route.path)]
@@ -58,10 +58,10 @@ EVERY_ANSWER: tuple[tuple[bytes, bytes], ...] = (
 
 
 def service_headers(headers: Iterable[tuple[bytes, bytes]], client: str) -> list[tuple[str, str]]:
-    """A request's headers as the service gets them: the client's own, and where the request truly came from."""
+    """Return the headers that the service gets: those of the client, and the real origin of the request."""
     received = list(headers)
     hidden = _ONE_CONNECTION | _CLAIMS | _connection_headers(received)
-    # Some frameworks read X_Api_Key as X-Api-Key; nginx drops names with an underscore, and so does this door.
+    # Some frameworks read X_Api_Key as X-Api-Key; nginx drops names with an underscore, and so does this front door.
     kept = [
         (name.decode("latin-1"), value.decode("utf-8", "replace"))
         for name, value in received
@@ -71,7 +71,7 @@ def service_headers(headers: Iterable[tuple[bytes, bytes]], client: str) -> list
 
 
 def client_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """A service's headers as the client gets them: without what names the server program."""
+    """Return the headers that the client gets: without those that name the server program."""
     received = [(name.lower(), value) for name, value in headers]
     hidden = _ONE_CONNECTION | _ANSWERED_HERE | _connection_headers(received)
     return [*((name, value) for name, value in received if name not in hidden), *EVERY_ANSWER]

@@ -29,7 +29,7 @@ async def child(*argv: str) -> AsyncIterator[Process]:
         asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, stderr=STDOUT, env={}, start_new_session=True)
     )
     try:
-        # asyncio forgets a process whose start is cancelled half way; waiting out the few milliseconds does not.
+        # asyncio loses a process whose start is cancelled half way; waiting a few milliseconds does not.
         yield await asyncio.shield(starting)
     finally:
         process = await starting
@@ -39,7 +39,7 @@ async def child(*argv: str) -> AsyncIterator[Process]:
         await process.communicate()
 
 
-# The services' server closes an idle connection after five seconds; a client that lets go earlier never meets a closed one.
+# The services' server closes an idle connection after five seconds; a client that closes it earlier never uses a closed one.
 _IDLE_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 # A gateway's tool call may take fifteen minutes, and so may an investigation.
@@ -47,7 +47,7 @@ _SILENT_SECONDS = 900.0
 
 
 def service_session(socket: str, *, silent_seconds: float = _SILENT_SECONDS) -> aiohttp.ClientSession:
-    """A client for one service: bodies and headers pass unchanged, and an answer may take as long as a tool call may."""
+    """Return a client for one service: bodies and headers pass unchanged, and a response may take as long as a tool call may."""
     return aiohttp.ClientSession(
         connector=aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_IDLE_SECONDS),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silent_seconds),
@@ -60,7 +60,7 @@ def service_session(socket: str, *, silent_seconds: float = _SILENT_SECONDS) -> 
 
 
 async def answers(client: aiohttp.ClientSession, url: str, tls: aiohttp.Fingerprint | bool = True) -> bool:
-    """Whether a health path answers 200 within five seconds; a service that is not there yet does not."""
+    """Return whether a health path answers 200 within five seconds."""
     try:
         async with client.get(url, ssl=tls, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=5)) as response:
             return response.status == 200
@@ -77,7 +77,7 @@ _END_WITHIN = supervisor.GRACE + 5
 
 @dataclass(frozen=True)
 class SupervisedService:
-    """A service, the program that runs it and the socket on which it answers."""
+    """A service, its program, and the socket on which it answers."""
 
     service: MachineService
     program: Program
@@ -85,7 +85,7 @@ class SupervisedService:
 
 
 def program(service: MachineService, *, socket: Path, environment: Mapping[str, str], folder: Path, logs: Path) -> Program:
-    """`python <command> --socket <path>`, with its output in the log file of its name."""
+    """Return `python <command> --socket <path>` with its output in a log file."""
     return Program(
         name=service.name,
         argv=(sys.executable, *service.command, "--socket", str(socket)),
@@ -96,7 +96,7 @@ def program(service: MachineService, *, socket: Path, environment: Mapping[str, 
 
 
 class RunningServices:
-    """The services of one instance while they run; leaving the context ends every one of their processes."""
+    """The running services of one instance; leaving the context ends all their processes."""
 
     def __init__(self, services: Sequence[SupervisedService]) -> None:
         self._services = services
@@ -113,13 +113,13 @@ class RunningServices:
         return self
 
     async def _start(self) -> None:
-        # By file and isolated: it needs nothing but the standard library and starts in a fraction of the time.
+        # By file and isolated: it needs only the standard library, and so starts in a fraction of the time.
         self._process = await self._child.enter_async_context(child(sys.executable, "-I", "-S", supervisor.__file__))
         wanted = {"services": [asdict(each.program) for each in self._services]}
         _pipe(self._process.stdin).write(json.dumps(wanted).encode() + b"\n")
 
     async def _keep_supervised(self) -> None:
-        """Read what the supervisor tells; one that ends unasked is started again, as a machine reboots when its first process ends."""
+        """Read the events of the supervisor; start it again when it ends unexpectedly, as a machine reboots when its first process ends."""
         pause = supervisor.FIRST_DELAY
         await self._read_events()
         while not self._ending:
@@ -134,17 +134,17 @@ class RunningServices:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ending = True
         if self._process.returncode is not None:
-            # Between two supervisors: there is none to be told.
+            # Between two supervisors: none is running that could end the services.
             self._life.cancel()
         _pipe(self._process.stdin).close()
-        # The supervisor's output ends when it does, which is after the last of its services.
+        # The output of the supervisor ends with it, after the last of its services.
         done, _ = await asyncio.wait([self._life], timeout=_END_WITHIN)
         if not done:
             self._life.cancel()
         await self._child.aclose()
 
     async def healthy(self) -> None:
-        """Wait until each health path answers on its socket; StepFailed names the first service that won't, with its output."""
+        """Wait until each health path answers on its socket. Raises StepFailed for the first service that does not, with its output."""
         waiting = [asyncio.create_task(self._healthy(each)) for each in self._services]
         try:
             await asyncio.gather(*waiting)
@@ -189,7 +189,7 @@ class RunningServices:
 
 
 def _pipe[P](end: P | None) -> P:
-    """A pipe that the child was started with."""
+    """Return a pipe that the child was started with."""
     assert end is not None
     return end
 

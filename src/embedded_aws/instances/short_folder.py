@@ -1,4 +1,4 @@
-"""A folder with a short path for sockets, which is found again when the process that made it was killed."""
+"""Create a folder with a short path for sockets, and find it again when the process that created it was killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTE = "sockets-in-"
 
 @contextmanager
 def short_folder_for(disk: Path, parent: Path | None = None) -> Iterator[Path]:
-    """A folder of mode 0700 among the temporary files (or in `parent`); a note on this disk says where it is."""
+    """Create a folder of mode 0700 among the temporary files (or in `parent`), and a link to it on this disk."""
     short = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     note = disk / f"{_NOTE}{short.name}"
     note.symlink_to(short)
@@ -25,9 +25,9 @@ def short_folder_for(disk: Path, parent: Path | None = None) -> Iterator[Path]:
         note.unlink(missing_ok=True)
 
 
-def sweep(tree: Path) -> None:
-    """Remove what the notes below a folder lead to: whoever left them is dead."""
+def delete_short_folders(tree: Path) -> None:
+    """Delete the folders that the links below a folder refer to: the processes that created them are dead."""
     for note in tree.rglob(f"{_NOTE}{_PREFIX}*"):
-        # A note leads to the folder of its own name, and nowhere else.
+        # A link refers to the folder of its own name; anything else is not ours.
         if note.is_symlink() and note.name == f"{_NOTE}{note.readlink().name}":
             shutil.rmtree(note.readlink(), ignore_errors=True)

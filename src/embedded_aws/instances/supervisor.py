@@ -1,4 +1,4 @@
-"""Keeps an instance's services running, and lives exactly as long as the pipe on its standard input.
+"""Keep the services of an instance running, exactly as long as the pipe on standard input is open.
 
 Standard library only, run as a program of its own: one line of JSON in (`{"services": [...]}`), one line of JSON out for
 each start and exit. When the pipe closes, which is also what happens when the program at its other end is killed, every
@@ -25,7 +25,7 @@ GRACE = 5.0
 
 @dataclass(frozen=True)
 class Program:
-    """One service: how it is started and where its output goes."""
+    """One service: its command and its log file."""
 
     name: str
     argv: tuple[str, ...]
@@ -35,7 +35,7 @@ class Program:
 
 
 async def keep_running(program: Program) -> None:
-    """systemd's `Restart=on-failure`: start again after a failure, each time a little later; a clean exit is final."""
+    """Restart after a failure, as `Restart=on-failure` of systemd: each time a little later; a clean exit is final."""
     clock = asyncio.get_running_loop().time
     delay = FIRST_DELAY
     while True:
@@ -71,7 +71,7 @@ async def _start(program: Program) -> asyncio.subprocess.Process:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the program and whatever it started: gently, then by force."""
+    """End the program and everything that it started: first SIGTERM, then SIGKILL."""
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
@@ -86,7 +86,7 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 def _dies_with_parent() -> Callable[[], None] | None:
-    """On Linux the kernel ends a service whose supervisor was killed; elsewhere the pipe alone has to do."""
+    """Let the Linux kernel end a service whose supervisor was killed; elsewhere the pipe must be enough."""
     if sys.platform != "linux":
         return None
     prctl, set_death_signal = ctypes.CDLL(None).prctl, 1
@@ -94,7 +94,7 @@ def _dies_with_parent() -> Callable[[], None] | None:
 
 
 def _report(event: str, program: Program, **facts: object) -> None:
-    # The reader may be gone already; the end of standard input then ends this program.
+    # The reader may have ended already; the end of standard input then ends this program.
     with contextlib.suppress(BrokenPipeError):
         print(json.dumps({"event": event, "service": program.name, **facts}), flush=True)
 
@@ -106,7 +106,7 @@ async def _standard_input() -> asyncio.StreamReader:
 
 
 async def supervise() -> None:
-    """Run what the first line asks for until standard input ends or SIGTERM comes; then end all of it."""
+    """Run the services of the first line until standard input ends or SIGTERM comes; then end all of them."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     commands = await _standard_input()

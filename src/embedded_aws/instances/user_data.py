@@ -1,4 +1,4 @@
-"""What cloud-init would do with an instance's user data, as far as this host plays it: the files it writes."""
+"""Read the files that cloud-init would write for user data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST = 1 << 20
 
 
 def find_written_file(user_data: bytes, path: str) -> str | None:
-    """The text that `write_files` of `#cloud-config` user data puts at `path`; None where it writes no such file.
+    """Return the text that `write_files` of `#cloud-config` user data writes to `path`; None where it writes no such file.
 
     Raises ValueError where the user data is `#cloud-config` that can't be read.
     """

@@ -1,1 +1,1 @@
-"""Cognito's OAuth endpoints, which moto lacks: discovery, signing keys and the token endpoint."""
+"""The OAuth endpoints of Cognito, which moto lacks: discovery, signing keys and the token endpoint."""

@@ -14,12 +14,12 @@ DOMAINS_PATH = "/oauth2-domains/"
 
 
 def issuer(endpoint: str, pool: Pool) -> str:
-    """As on AWS: the cognito-idp endpoint and the pool's id."""
+    """Return the issuer as on AWS: the cognito-idp endpoint and the id of the pool."""
     return f"{endpoint}/{pool.pool_id}"
 
 
 def openid_configuration(endpoint: str, pool: Pool) -> dict[str, object]:
-    """`/.well-known/openid-configuration`; the OAuth endpoints exist only once the pool has a domain."""
+    """Return `/.well-known/openid-configuration`; the OAuth endpoints exist only once the pool has a domain."""
     document: dict[str, object] = {
         "issuer": issuer(endpoint, pool),
         "jwks_uri": f"{issuer(endpoint, pool)}/.well-known/jwks.json",
@@ -35,7 +35,7 @@ def openid_configuration(endpoint: str, pool: Pool) -> dict[str, object]:
 
 
 def jwks(pool: Pool) -> dict[str, object]:
-    """`/.well-known/jwks.json`: the public half of the pool's key."""
+    """Return `/.well-known/jwks.json`: the public half of the key of the pool."""
     return {"keys": [{**pool.key.as_dict(private=False), "alg": "RS256", "use": "sig", "kid": pool.key.kid}]}
 
 

@@ -1,4 +1,4 @@
-"""What the OAuth endpoints need to know of a user pool, read from moto's state."""
+"""Read from the state of moto what the OAuth endpoints need of a user pool."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pool:
 
 
 def find(account_id: str, pool_id: str) -> Pool | None:
-    """The pool of this id, or None; its region is the first part of its id."""
+    """Return the pool of this id, or None; its region is the first part of its id."""
     from moto.cognitoidp.models import cognitoidp_backends
 
     regions = cognitoidp_backends[account_id]
@@ -48,10 +48,10 @@ def find(account_id: str, pool_id: str) -> Pool | None:
 
 
 def find_by_domain(account_id: str, domain: str) -> Pool | None:
-    """The pool whose domain this is, in whichever region it lives."""
+    """Return the pool of this domain, whatever its region."""
     from moto.cognitoidp.models import cognitoidp_backends
 
-    # Copies, here and below: moto's own thread may make and delete meanwhile.
+    # Copies, here and below: the thread of moto may create and delete meanwhile.
     for backend in tuple(cognitoidp_backends[account_id].values()):
         if found := backend.user_pool_domains.get(domain):
             return find(account_id, found.user_pool_id)

@@ -1,4 +1,4 @@
-"""The token endpoint's decision: who asks, for which scopes, and the token or the refusal.
+"""The decision of the token endpoint: a token, or the refusal.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
 """
@@ -23,7 +23,7 @@ _NEEDS_A_USER = frozenset({"authorization_code", "refresh_token"})
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """A parsed request: the form's fields, and the client's credentials wherever they were sent."""
+    """A parsed request: the fields of the form, and the credentials of the client wherever they were sent."""
 
     grant_type: str
     scope: str
@@ -40,14 +40,14 @@ class Refused:
 
 @dataclass(frozen=True)
 class Granted:
-    """A token, and for how many seconds it is good."""
+    """A token, and its lifetime in seconds."""
 
     access_token: Secret
     expires_in: int
 
 
 def parse(authorization: str, form: Mapping[str, str]) -> TokenRequest | Refused:
-    """Reads client_secret_basic and client_secret_post."""
+    """Parse client_secret_basic and client_secret_post."""
     if "grant_type" not in form:
         return Refused("invalid_request")
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
@@ -61,12 +61,12 @@ def parse(authorization: str, form: Mapping[str, str]) -> TokenRequest | Refused
 
 
 def grant(request: TokenRequest, pool: Pool, issuer: str, now: datetime) -> Granted | Refused:
-    """The access token of a machine, or why there is none."""
+    """Return an access token for a machine client, or why it is refused."""
     client = pool.clients.get(request.client_id)
     if client is None or client.secret is None or client.secret != request.client_secret:
         return Refused("invalid_client")
     if request.grant_type in _NEEDS_A_USER:
-        return Refused("invalid_grant")  # nobody signs in here, so no code and no refresh token was ever given out
+        return Refused("invalid_grant")  # no user can sign in here, so no code or refresh token was ever issued
     if request.grant_type != "client_credentials":
         return Refused("unsupported_grant_type")
     if "client_credentials" not in client.flows:

@@ -16,7 +16,7 @@ _UNITS = ("DAILY", "MONTHLY", "QUARTERLY", "ANNUALLY", "CUSTOM")
 
 
 def require_own_account() -> None:
-    """AccountId must be the caller's own; moto keeps budgets for any.
+    """Require the account of the caller as AccountId; moto keeps budgets for any.
 
     https://docs.aws.amazon.com/cost-management/latest/userguide/billing-permissions-ref.html
     """
@@ -32,7 +32,7 @@ def require_own_account() -> None:
 
 
 def validate_budgets() -> None:
-    """Name, type, time unit and amount are ones that the API's model allows; botocore sends any and moto keeps them.
+    """Check name, type, time unit and amount against the model of the API; botocore sends any values and moto keeps them.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Budget.html
     """
@@ -45,7 +45,7 @@ def validate_budgets() -> None:
 
 
 def show_decimal_amounts() -> None:
-    """A limit of `50` is shown as `50.0`, so whoever compares texts sees a difference that there is not.
+    """Show a limit of `50` as `50.0`: a comparison of texts would see a difference.
 
     https://docs.aws.amazon.com/cli/latest/reference/budgets/describe-budgets.html#examples
     """
@@ -61,7 +61,7 @@ def show_decimal_amounts() -> None:
 
 
 def add_update_budget() -> None:
-    """UpdateBudget, which moto lacks, replaces everything but the name; notifications and tags stay.
+    """Add UpdateBudget, which moto lacks: it replaces everything but the name; notifications and tags stay.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_UpdateBudget.html
     """
@@ -78,7 +78,7 @@ def add_update_budget() -> None:
 
 
 def find_budget(backend: Any, account_id: str, name: str) -> Any:
-    """The budget of this name. Raises NotFoundException."""
+    """Return the budget of this name. Raises NotFoundException."""
     budget = backend.budgets[account_id].get(name)
     if budget is None:
         raise refusal("NotFoundException", f"Unable to get budget: {name} - the budget doesn't exist.")
@@ -86,14 +86,14 @@ def find_budget(backend: Any, account_id: str, name: str) -> Any:
 
 
 def refusal(code: str, message: str) -> Exception:
-    """One of the API's errors, to be raised."""
+    """Create one of the errors of the API."""
     from moto.core.exceptions import JsonRESTError
 
     return JsonRESTError(code, message)
 
 
 def invalid_value(place: str, rule: str) -> Exception:
-    """What a value that the model does not allow is told."""
+    """Create the error for a value that the model does not allow."""
     return refusal("InvalidParameterException", f"1 validation error detected: Value at '{place}' failed to satisfy constraint: {rule}")
 
 
@@ -118,7 +118,7 @@ _ENUMS = {
 
 
 def validate_notifications() -> None:
-    """A budget has at most ten notifications, no two alike, each with 1-10 e-mail addresses and at most one SNS topic.
+    """Allow at most ten different notifications, each with 1-10 e-mail addresses and at most one SNS topic.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Notification.html
     """
@@ -142,7 +142,7 @@ def validate_notifications() -> None:
 
 
 def refuse_absent_notifications() -> None:
-    """Whoever asks for, or deletes, what is not there gets NotFoundException; moto answers 500 or nothing.
+    """Raise NotFoundException for absent notifications; moto answers 500 or nothing.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DeleteNotification.html
     """
@@ -159,7 +159,7 @@ def refuse_absent_notifications() -> None:
 
 
 def show_notification_states() -> None:
-    """DescribeNotificationsForBudget tells each state, and leaves out the threshold type where it is the usual one.
+    """Show the state of each notification, and omit the threshold type where it is the default.
 
     https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/budgets/budget.go (findings with real AWS)
     """
@@ -171,7 +171,7 @@ def show_notification_states() -> None:
 
 
 def add_subscriber_operations() -> None:
-    """Subscribers one by one, which moto lacks. Without its last subscriber a notification is gone.
+    """Add the operations on single subscribers, which moto lacks. A notification is deleted with its last subscriber.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_DeleteSubscriber.html
     """
@@ -182,11 +182,11 @@ def add_subscriber_operations() -> None:
 
 
 def describe_subscribers_for_notification(self: Any) -> str:
-    return json.dumps({"Subscribers": _requested_notification(self).subscribers})
+    return json.dumps({"Subscribers": _notification_of_request(self).subscribers})
 
 
 def create_subscriber(self: Any) -> str:
-    notification, subscriber = _requested_notification(self), self._get_param("Subscriber")
+    notification, subscriber = _notification_of_request(self), self._get_param("Subscriber")
     if subscriber in notification.subscribers:
         raise refusal("DuplicateRecordException", "Unable to create subscriber - the subscriber already exists.")
     _validate_subscribers([*notification.subscribers, subscriber])
@@ -195,21 +195,21 @@ def create_subscriber(self: Any) -> str:
 
 
 def delete_subscriber(self: Any) -> str:
-    notification, subscriber = _requested_notification(self), self._get_param("Subscriber")
+    notification, subscriber = _notification_of_request(self), self._get_param("Subscriber")
     if subscriber not in notification.subscribers:
         raise refusal("NotFoundException", "Unable to delete subscriber - the subscriber doesn't exist.")
     notification.subscribers.remove(subscriber)
     if not notification.subscribers:
-        _requested_budget(self).delete_notification(notification.details)
+        _budget_of_request(self).delete_notification(notification.details)
     return "{}"
 
 
-def _requested_budget(response: Any) -> Any:
+def _budget_of_request(response: Any) -> Any:
     return find_budget(response.backend, response.current_account, response._get_param("BudgetName"))
 
 
-def _requested_notification(response: Any) -> Any:
-    return _find_notification(_requested_budget(response), response._get_param("Notification"))
+def _notification_of_request(response: Any) -> Any:
+    return _find_notification(_budget_of_request(response), response._get_param("Notification"))
 
 
 def _find_notification(budget: Any, details: Mapping[str, Any]) -> Any:
@@ -250,7 +250,7 @@ def _validate_subscribers(subscribers: Sequence[Mapping[str, str]]) -> None:
 
 
 def add_tag_operations() -> None:
-    """The tags of CreateBudget are kept, and TagResource, UntagResource and ListTagsForResource work; moto has none of it.
+    """Keep the tags of CreateBudget, and add TagResource, UntagResource and ListTagsForResource; moto has none of it.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_ListTagsForResource.html
     """
@@ -268,21 +268,21 @@ def add_tag_operations() -> None:
 
 
 def list_tags_for_resource(self: Any) -> str:
-    return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in _requested_tags(self).items()]})
+    return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in _tags_of_request(self).items()]})
 
 
 def tag_resource(self: Any) -> str:
-    _requested_tags(self).update({tag["Key"]: tag["Value"] for tag in self._get_param("ResourceTags")})
+    _tags_of_request(self).update({tag["Key"]: tag["Value"] for tag in self._get_param("ResourceTags")})
     return "{}"
 
 
 def untag_resource(self: Any) -> str:
     for key in self._get_param("ResourceTagKeys"):
-        _requested_tags(self).pop(key, None)
+        _tags_of_request(self).pop(key, None)
     return "{}"
 
 
-def _requested_tags(response: Any) -> dict[str, str]:
+def _tags_of_request(response: Any) -> dict[str, str]:
     arn = response._get_param("ResourceARN")
     own = f"arn:{response.partition}:budgets::{response.current_account}:budget/"
     if not arn.startswith(own):

@@ -14,7 +14,7 @@ _RESERVED = ("aws", "amazon", "cognito")
 
 
 def create_own_signing_keys() -> None:
-    """Each pool signs with a key of its own, made when it is first needed; moto's is in its package, for everyone to sign with.
+    """Create a signing key for each pool when it is first needed; the key of moto is public in its package.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
     """
@@ -25,17 +25,17 @@ def create_own_signing_keys() -> None:
 
     def key(pool: Any) -> RSAKey:
         if pool not in kept:
-            # Two who ask at once get the same: setdefault keeps the first.
+            # Two threads get the same key: setdefault keeps the first.
             kept.setdefault(pool, RSAKey.generate_key(2048, auto_kid=True))
         return kept[pool]
 
-    # moto reads its key anew for each pool, which takes longer than the rest of the pool's making.
+    # moto reads its key again for each pool, which takes longer than everything else about a new pool.
     replace(models, "jwk", SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda _: None)))
     add(models.CognitoIdpUserPool, "json_web_key", property(key, lambda _pool, _motos: None))
 
 
 def shorten_ids() -> None:
-    """`us-east-1_` and nine letters or digits for a pool, 26 for an app client; moto's are longer than some programs expect.
+    """Use nine characters after `us-east-1_` for a pool and 26 for an app client; the ids of moto are longer than some programs expect.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
     """
@@ -46,7 +46,7 @@ def shorten_ids() -> None:
 
 
 def protect_pools_from_deletion() -> None:
-    """A pool with a domain is not deleted, nor one with DeletionProtection ACTIVE.
+    """Refuse to delete a pool with a domain, or with DeletionProtection ACTIVE.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DeleteUserPool.html
     """
@@ -66,7 +66,7 @@ def protect_pools_from_deletion() -> None:
 
 
 def require_unique_domains() -> None:
-    """A domain prefix belongs to one pool of its region, and a pool has one prefix domain.
+    """Allow a domain prefix for one pool of its region only, and one prefix domain for a pool.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
     """
@@ -85,7 +85,7 @@ def require_unique_domains() -> None:
 
 
 def show_custom_domains() -> None:
-    """A pool has a prefix as its Domain and a domain of its owner's as its CustomDomain; moto shows the first of them as Domain.
+    """Show the prefix as Domain and the domain of the owner as CustomDomain; moto shows the first of them as Domain.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
     """
@@ -102,7 +102,7 @@ def show_custom_domains() -> None:
 
 
 def validate_domain_names() -> None:
-    """A prefix is of lower case letters, digits and hyphens, and holds none of AWS's own names.
+    """Require a prefix of lower case letters, digits and hyphens, without the reserved names of AWS.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
     """
@@ -129,7 +129,7 @@ _CLIENT_DEFAULTS: dict[str, Any] = {
 
 
 def validate_oauth_settings() -> None:
-    """A scope must exist on a resource server of the pool, and client_credentials needs a client with a secret.
+    """Require that each scope exists on a resource server of the pool, and that client_credentials has a client with a secret.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
     """
@@ -142,7 +142,7 @@ def validate_oauth_settings() -> None:
 
 
 def reset_omitted_client_settings() -> None:
-    """UpdateUserPoolClient sets every setting that it does not name back to its default; moto keeps them.
+    """Reset every setting that UpdateUserPoolClient omits to its default; moto keeps them.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPoolClient.html
     """
@@ -171,7 +171,7 @@ def _validate_oauth(pool: Any, settings: Any, *, has_secret: bool) -> None:
 
 
 def add_resource_server_operations() -> None:
-    """UpdateResourceServer replaces name and scopes; DeleteResourceServer removes them.
+    """Add UpdateResourceServer, which replaces name and scopes, and DeleteResourceServer.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateResourceServer.html
     """
@@ -194,7 +194,7 @@ def add_resource_server_operations() -> None:
 
 
 def add_pool_tag_operations() -> None:
-    """TagResource, UntagResource and ListTagsForResource, which moto lacks; DescribeUserPool shows the same tags.
+    """Add TagResource, UntagResource and ListTagsForResource, which moto lacks; DescribeUserPool shows the same tags.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_TagResource.html
     """

@@ -12,7 +12,7 @@ from sre_core import clock
 
 
 def assign_loopback_addresses(addresses: LoopbackAddresses) -> None:
-    """Every address of an instance, a network interface and an Elastic IP is a loopback address of this AWS's own."""
+    """Give instances, network interfaces and Elastic IPs loopback addresses only."""
     from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces, instances
     from moto.ec2.models.subnets import Subnet
 
@@ -52,11 +52,11 @@ def _refuse_chosen_addresses(addresses: LoopbackAddresses) -> None:
             raise EC2ClientError("InvalidIPAddress.InUse", f"The address {found.public_ip} is in use.")
         original(self, address, allocation_id)
         if found:
-            addresses.give_back(found.public_ip)
+            addresses.release(found.public_ip)
 
 
 def lock_addresses_with_reverse_dns() -> None:
-    """An address with a reverse DNS record is not released: InvalidAddress.Locked. ModifyAddressAttribute sets one; moto has none.
+    """Refuse to release an address with a reverse DNS record (InvalidAddress.Locked), and add ModifyAddressAttribute, which sets one.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and …/API_ModifyAddressAttribute.html
     """
@@ -83,7 +83,7 @@ def lock_addresses_with_reverse_dns() -> None:
 
 
 def honour_client_tokens() -> None:
-    """The same token with the same parameters is the same reservation; with others it is IdempotentParameterMismatch.
+    """Return the same reservation for the same token and parameters; else raise IdempotentParameterMismatch.
 
     https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
     """
@@ -109,13 +109,13 @@ def honour_client_tokens() -> None:
 
 
 def _fingerprint(response: Any) -> str:
-    """All parameters that say what to launch."""
+    """Return all parameters that say what to launch."""
     sent = {name: values for name, values in response.data.items() if name not in ("ClientToken", "DryRun")}
     return repr(sorted(sent.items()))
 
 
 def filter_by_client_token() -> None:
-    """DescribeInstances filters by client token, which is how a launch whose answer was lost is found.
+    """Add the filter client-token to DescribeInstances: it finds a launch whose response was lost.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
     """
@@ -131,7 +131,7 @@ _ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 def add_ubuntu_images() -> None:
-    """Canonical publishes the ids of Ubuntu's AMIs as public SSM parameters; moto has neither the AMIs nor the parameters.
+    """Add the AMIs of Ubuntu and the public SSM parameters with their ids, which moto lacks.
 
     https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
     """
@@ -160,7 +160,7 @@ def add_ubuntu_images() -> None:
 
 
 def _register_images(account_id: str, region: str) -> dict[str, str]:
-    """Put the images in EC2; each parameter's name with its image's id."""
+    """Register the images in EC2, and return the id for each parameter name."""
     from moto.ec2.models import ec2_backends
 
     ec2 = ec2_backends[account_id][region]
@@ -193,7 +193,7 @@ def _new_image(ec2: Any, name: str, version: str, spelling: str) -> Any:
 
 
 def delete_interfaces_with_instance() -> None:
-    """An interface made by RunInstances goes when its instance does, and an Elastic IP is free again; moto leaves both.
+    """Delete the interfaces of RunInstances with their instance, and disassociate its Elastic IPs; moto leaves both.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html and …/API_TerminateInstances.html
     """
@@ -209,14 +209,14 @@ def delete_interfaces_with_instance() -> None:
     @patch(Instance, "terminate")
     def terminate(original: Any, self: Any) -> Any:
         if self.state == "terminated":
-            return copy.copy(self.instance_state)  # saying it twice is no error
+            return copy.copy(self.instance_state)  # a second termination is no error
         for eip in [eip for eip in self.ec2_backend.addresses if eip.instance is self]:
             self.ec2_backend.disassociate_address(association_id=eip.association_id)
         return original(self)
 
 
 def require_existing_groups() -> None:
-    """RunInstances refuses security groups that don't exist on its network interfaces too; moto makes them up.
+    """Refuse unknown security groups on the network interfaces of RunInstances too; moto creates them.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html: InvalidGroup.NotFound
     """
@@ -225,7 +225,7 @@ def require_existing_groups() -> None:
 
     @patch(EC2Backend, "create_network_interface")
     def create_network_interface(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-        # Its callers in moto name their arguments, or don't.
+        # Some callers in moto pass the arguments by name, others by position.
         asked = signature(original).bind(self, *args, **kwargs).arguments
         for group_id in asked.get("group_ids") or ():
             if self.get_security_group_from_id(group_id) is None:
@@ -234,7 +234,7 @@ def require_existing_groups() -> None:
 
 
 def tag_interfaces_at_launch() -> None:
-    """RunInstances puts the tags that it is given for `network-interface` on the interfaces it makes; moto drops them.
+    """Keep the tags of RunInstances for `network-interface`; moto drops them.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
     """
@@ -250,7 +250,7 @@ def tag_interfaces_at_launch() -> None:
 
 
 def honour_stop_protection() -> None:
-    """An instance whose DisableApiStop is set can't be terminated either; moto asks for DisableApiTermination only.
+    """Refuse to terminate an instance with DisableApiStop; moto checks DisableApiTermination only.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-stop-protection.html
     """
@@ -266,7 +266,7 @@ def honour_stop_protection() -> None:
 
 
 def refuse_deleting_used_groups() -> None:
-    """A group that an interface has, or that another group's rule names, is not deleted: DependencyViolation.
+    """Refuse to delete a group that an interface has, or that a rule of another group names (DependencyViolation).
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
     """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class MotoMoved(Exception):  # it says what happened
+class MotoMoved(Exception):
     """A part of moto that this package replaces is missing, or takes other parameters."""
 
 
@@ -47,7 +47,7 @@ def _existing(owner: Any, name: str) -> Any:
 
 
 def _check_parameters(owner: Any, name: str, original: Any, new: Callable[..., Any]) -> None:
-    """Each parameter that the replacement names has the same name and position in the original."""
+    """Check that each parameter of the replacement has the same name and position in the original."""
     fixed = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     has = list(inspect.signature(original).parameters)
     named = [parameter.name for parameter in inspect.signature(new).parameters.values() if parameter.kind in fixed][1:]

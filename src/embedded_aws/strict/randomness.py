@@ -1,4 +1,4 @@
-"""Ids and secrets that nobody can predict."""
+"""Unpredictable ids and secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from embedded_aws.strict.patching import patch, replace
 
 
 def use_system_randomness() -> None:
-    """moto draws access keys and app client secrets from a Mersenne Twister, which some hundred outputs give away."""
+    """Use the random numbers of the system: moto uses a Mersenne Twister, which some hundred outputs give away."""
     from moto.moto_api._internal.moto_random import MotoRandom
 
     source = SystemRandom()
@@ -19,7 +19,7 @@ def use_system_randomness() -> None:
 
 
 def use_request_ids() -> None:
-    """Every answer has a request id of its own, a UUID as AWS's are; moto draws 52 letters, or writes one word into all of them."""
+    """Give every response a UUID as its request id, as AWS does; moto uses 52 letters, or one constant."""
     from moto.core import responses
     from moto.core.serialize import SerializationContext
 

@@ -8,7 +8,7 @@ from embedded_aws.strict.patching import patch
 
 
 def begin_zone_ids_with_z() -> None:
-    """A hosted zone's id begins with Z; moto draws fifteen characters of any kind.
+    """Begin the id of a hosted zone with Z; moto uses fifteen characters of any kind.
 
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHostedZone.html
     """

@@ -13,7 +13,7 @@ from embedded_aws.strict.patching import patch
 
 
 def secure_new_buckets() -> None:
-    """A new bucket encrypts with SSE-S3 and blocks public access; moto's does neither.
+    """Encrypt new buckets with SSE-S3 and block public access; moto does neither.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html and …/access-control-block-public-access.html
     """
@@ -29,7 +29,7 @@ def secure_new_buckets() -> None:
 
 
 def redirect_to_bucket_region() -> None:
-    """A request that is signed for another region than the bucket's is sent to the right one; moto answers it.
+    """Redirect a request that is signed for another region than that of the bucket; moto answers it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (PermanentRedirect) and …/API_HeadBucket.html
     (x-amz-bucket-region). A bucket's location can be asked for, and its name found taken, from anywhere.
@@ -62,7 +62,7 @@ _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 def keep_creation_tags() -> None:
-    """moto drops the tags of CreateBucketConfiguration; a bucket made with a mark must be found again by it.
+    """Keep the tags of CreateBucketConfiguration, by which a bucket is found again; moto drops them.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
     """
@@ -89,7 +89,7 @@ CALLER_ARN: ContextVar[str] = ContextVar("caller_arn", default="")
 
 
 def evaluate_policy_conditions() -> None:
-    """moto ignores conditions, so a Deny for plain HTTP alone would deny everything; here requests come over TLS.
+    """Evaluate the conditions of bucket policies; moto ignores them, so that a Deny for plain HTTP denies everything.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
     """
@@ -108,12 +108,12 @@ def evaluate_policy_conditions() -> None:
             return PermissionResult.NEUTRAL
         caller = CALLER_ARN.get()
         keys = {"aws:securetransport": "true", "s3:tlsversion": "1.3", "aws:principalarn": caller}
-        asked = policy.Asked(principal=caller, action=action, resource=resource, keys=keys)
-        return answers[policy.verdict(json.loads(self.policy), asked)]
+        request = policy.AccessRequest(principal=caller, action=action, resource=resource, keys=keys)
+        return answers[policy.evaluate(json.loads(self.policy), request)]
 
 
 def honour_mfa_delete() -> None:
-    """MFA Delete is kept and shown, changed only with a code, and without one versions are not deleted; moto forgets it.
+    """Keep and show MFA Delete, and require a code to change it or to delete versions; moto drops it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html
     """

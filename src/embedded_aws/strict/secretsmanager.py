@@ -8,7 +8,7 @@ from embedded_aws.strict.patching import patch
 
 
 def keep_names_during_recovery() -> None:
-    """The name of a secret that is scheduled for deletion is taken until its recovery window ends, and the error says so.
+    """Keep the name of a secret that is scheduled for deletion in use until its recovery window ends.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
     """

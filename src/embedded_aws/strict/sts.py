@@ -1,4 +1,4 @@
-"""Who is calling, as STS sees it."""
+"""The identity of the caller, and roles that can be assumed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from embedded_aws.strict.patching import patch, replace
 
 
 def identify_account_root() -> None:
-    """GetCallerIdentity answers with the account's root for this start's own key; moto knows only a user of its own.
+    """Answer GetCallerIdentity with the account root for the key of this start; moto answers with a made-up user.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     """
@@ -24,7 +24,7 @@ def identify_account_root() -> None:
 
 
 def refuse_example_tokens() -> None:
-    """GetSessionToken and GetFederationToken of moto hand out AWS's published example key, which must never sign here.
+    """Refuse GetSessionToken and GetFederationToken: moto returns the published example key of AWS, which must never sign here.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html
     """
@@ -39,7 +39,7 @@ def refuse_example_tokens() -> None:
 
 
 def require_existing_roles() -> None:
-    """AssumeRole refuses a role that this account does not have; moto makes a session of any name.
+    """Refuse to assume a role that this account does not have; moto creates a session for any name.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """

@@ -78,7 +78,7 @@ class Aws:
             yield server.url
         finally:
             self.loop.run(server.close())
-            self.account.addresses.give_back(address)
+            self.account.addresses.release(address)
 
     def settled(self, look: Callable[[], Json], *, until: str = "READY", field_name: str = "status") -> Json:
         """What `look` sees once it has left its transition; fails where that is another status."""
@@ -92,7 +92,7 @@ class Aws:
 
 
 @contextlib.contextmanager
-def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
+def running_aws(folder: Path, change_seconds: float) -> Iterator[Aws]:
     """This AWS, answering on loopback, with keys of its own."""
     configure_moto()
     loop = Loop()
@@ -102,7 +102,7 @@ def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
     key = new_root_key(ACCOUNT_ID)
 
     async def start() -> tuple[ControlPlane, MotoApp, HttpsListener]:
-        control, moto = ControlPlane(account, settle=settle), MotoApp()
+        control, moto = ControlPlane(account, change_seconds=change_seconds), MotoApp()
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(ACCOUNT_ID, key),
@@ -126,15 +126,15 @@ def running_aws(folder: Path, settle: float) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """An AWS where things settle almost at once."""
-    with running_aws(tmp_path_factory.mktemp("aws"), settle=0.02) as running:
+    """An AWS where things change_seconds almost at once."""
+    with running_aws(tmp_path_factory.mktemp("aws"), change_seconds=0.02) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def slow_control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of another AWS, over the same roles and buckets, where nothing settles while a test looks."""
-    with running_aws(tmp_path_factory.mktemp("slow-aws"), settle=600) as running:
+    with running_aws(tmp_path_factory.mktemp("slow-aws"), change_seconds=600) as running:
         yield running.client("bedrock-agentcore-control")
 
 

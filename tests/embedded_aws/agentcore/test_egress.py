@@ -14,7 +14,7 @@ from embedded_aws.agentcore.backend import Egress, EgressRefused
 def own_address(aws: Any) -> Any:
     address = aws.account.addresses.take()
     yield address
-    aws.account.addresses.give_back(address)
+    aws.account.addresses.release(address)
 
 
 def test_before_a_request(aws: Any, own_address: str) -> None:
@@ -24,7 +24,7 @@ def test_before_a_request(aws: Any, own_address: str) -> None:
     assert egress.refusal("https://api.example.com/a") is None
     assert egress.refusal(f"http://{own_address}/a") == "only https URLs are called"
     assert egress.refusal("https://other.example.com/") == "the host other.example.com can't be resolved"
-    assert "is no address of this AWS's instances" in str(egress.refusal("https://127.0.0.1/"))
+    assert "is no address of an instance of the local AWS" in str(egress.refusal("https://127.0.0.1/"))
 
 
 def test_at_the_moment_of_connecting(aws: Any, own_address: str) -> None:

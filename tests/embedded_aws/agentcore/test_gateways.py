@@ -151,7 +151,7 @@ def test_an_authorizer_that_aws_refuses(control: Any, request_for: Any, issuer: 
 def test_what_can_not_be_enforced_here(control: Any, request_for: Any, kind: str) -> None:
     """An authorizer that this AWS lacks is refused in so many words, and not accepted and ignored."""
     error = error_of(control, "create_gateway", **request_for(authorizerType=kind, authorizerConfiguration=None))
-    assert "not supported by AWS on one machine" in error["Error"]["Message"]
+    assert "not supported by the local AWS" in error["Error"]["Message"]
 
 
 def test_an_update_replaces_everything(aws: Any, control: Any, gateway: Any, role_arn: str, issuer: Any) -> None:

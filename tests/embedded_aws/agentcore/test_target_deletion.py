@@ -50,7 +50,7 @@ def test_a_target_on_its_way_out_holds_its_gateway(aws: Any) -> None:
     """Lists no longer show it, and still the gateway can't be deleted."""
 
     async def scenario() -> None:
-        lifecycle, tokens, registry = Lifecycle(settle=600), ClientTokens(), registry_with_a_target()
+        lifecycle, tokens, registry = Lifecycle(change_seconds=600), ClientTokens(), registry_with_a_target()
         gateways = Gateways(world=aws.account, registry=registry, endpoints=NoEndpoints(), tokens=tokens, lifecycle=lifecycle)
         targets = Targets(
             registry=registry,

@@ -11,7 +11,7 @@ import pytest
 from embedded_aws.faults.call import Call, call_of
 from embedded_aws.faults.faults import Faults
 from embedded_aws.faults.rules import Kind, Rule, Rules, read
-from embedded_aws.http_messages import Cut, Request, Response
+from embedded_aws.http_messages import ConnectionCut, Request, Response
 from sre_core.problem import Problem
 
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
@@ -44,7 +44,7 @@ def test_the_operation_of_a_request(asked: Request, service: str, operation: str
     assert call_of(asked, service).operation == operation
 
 
-def struck(rules: Rules, calls: int, operation: str = "DescribeVpcs") -> list[bool]:
+def failures(rules: Rules, calls: int, operation: str = "DescribeVpcs") -> list[bool]:
     """Which of so many equal calls are refused."""
     faults, asked = Faults(rules), request("POST", "/", headers=FORM, body=f"Action={operation}".encode())
 
@@ -52,29 +52,29 @@ def struck(rules: Rules, calls: int, operation: str = "DescribeVpcs") -> list[bo
         return Response(200)
 
     async def all_calls() -> list[bool]:
-        return [(await faults.through(asked, "ec2", perform)).status != 200 for _ in range(calls)]
+        return [(await faults.handle(asked, "ec2", perform)).status != 200 for _ in range(calls)]
 
     return asyncio.run(all_calls())
 
 
 def test_the_nth_call_alone() -> None:
     """A rule with a number strikes that call, and counts only those that it is about."""
-    assert struck(Rules((Rule(kind=Kind.THROTTLE, operation="Describe*", nth=2),)), 4) == [False, True, False, False]
-    assert struck(Rules((Rule(kind=Kind.THROTTLE, operation="Run*", nth=2),)), 4) == [False] * 4
-    assert struck(Rules((Rule(kind=Kind.THROTTLE, service="s3"),)), 2) == [False] * 2
+    assert failures(Rules((Rule(kind=Kind.THROTTLE, operation="Describe*", nth=2),)), 4) == [False, True, False, False]
+    assert failures(Rules((Rule(kind=Kind.THROTTLE, operation="Run*", nth=2),)), 4) == [False] * 4
+    assert failures(Rules((Rule(kind=Kind.THROTTLE, service="s3"),)), 2) == [False] * 2
 
 
 def test_chance_is_seeded() -> None:
     """The same seed strikes the same calls, another seed others, and about as many as it should."""
     rule = Rule(kind=Kind.SERVER_ERROR, probability=0.3)
-    first, again, other = (struck(Rules((rule,), seed), 200) for seed in (1, 1, 2))
+    first, again, other = (failures(Rules((rule,), seed), 200) for seed in (1, 1, 2))
     assert first == again != other
     assert 30 < sum(first) < 90
 
 
 def test_nothing_without_rules() -> None:
     """By default every call passes."""
-    assert struck(Rules(), 3) == [False] * 3
+    assert failures(Rules(), 3) == [False] * 3
 
 
 @pytest.mark.parametrize("committed", [False, True])
@@ -87,8 +87,8 @@ def test_a_cut(committed: bool) -> None:
         return Response(200)
 
     faults = Faults(Rules((Rule(kind=Kind.CUT, committed=committed),)))
-    with pytest.raises(Cut):
-        asyncio.run(faults.through(request("GET", "/"), "s3", perform))
+    with pytest.raises(ConnectionCut):
+        asyncio.run(faults.handle(request("GET", "/"), "s3", perform))
     assert bool(done) is committed
 
 
