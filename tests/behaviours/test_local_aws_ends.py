@@ -79,6 +79,22 @@ def _text(file: Path) -> str:
     return ""
 
 
+def test_another_home(desk: Desk, tmp_path: Path) -> None:
+    """A command that runs with another HOME says where the deployment runs; it neither calls it gone nor makes a second one."""
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    assert "NOT verified" in desk.deploy("deploy").out
+    before = desk.state_file.read_text()
+    elsewhere = {"SRE_AGENT_STATE_DIR": str(tmp_path / "another")}
+    for words in (("status",), ("verify",), ("deploy",), ("cleanup", "--yes")):
+        ended = desk.deploy(*words, **elsewhere)
+        assert (ended.code, "LOCAL-RUNS-ELSEWHERE" in ended.err) == (1, True), ended.text
+        assert str(desk.state_dir) in ended.err
+        assert f"process {desk.registry()['pid']}" in ended.err
+    assert desk.state_file.read_text() == before
+    assert desk.deploy("cleanup", "--yes").code == 0
+    assert "cleaned up already" in desk.deploy("cleanup", "--yes", **elsewhere).out
+
+
 def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever leaves while another command is at work stops nothing; the last one out does."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))

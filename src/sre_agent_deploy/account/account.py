@@ -34,9 +34,13 @@ class Account:
     registry: local.Registry | None = None
 
     def origin(self) -> dict[str, str]:
-        """Describe this AWS for the state file, so that another one is noticed; both values are empty for Amazon's AWS."""
+        """Describe this AWS for the state file, so that another one is noticed; empty values for Amazon's AWS.
+
+        Of the local AWS also the registry file, by which a command with another HOME finds it.
+        """
         endpoint = self.aws.endpoint.url if self.aws.endpoint else ""
-        return {"endpoint": endpoint, "start_id": self.registry.start_id if self.registry else ""}
+        found = {"endpoint": endpoint, "start_id": self.registry.start_id if self.registry else ""}
+        return found | ({"registry": str(self.registry.path.absolute())} if self.registry else {})
 
     def ca_files(self) -> tuple[str, ...]:
         """List the certificate authority of an AWS that is not Amazon's."""

@@ -95,10 +95,13 @@ def start_local_aws(region: str) -> Registry | Problem:
     return registry
 
 
-def find_running() -> Registry | None:
-    """Return the local AWS if it runs, else None. Starts nothing."""
-    path = _registry_path()
-    if not path.exists() or _run_embedded_aws("status").returncode != 0:
+def find_running(path: Path | None = None) -> Registry | None:
+    """Find the local AWS if it runs: that of this state folder, or the one with this registry file. Starts nothing.
+
+    Raises PermissionError where another user's registry file may not be read.
+    """
+    path = path or _registry_path()
+    if not path.exists() or _run_embedded_aws("status", folder=path.parent).returncode != 0:
         return None
     return parse_registry(path, json.loads(path.read_text(encoding="utf-8")))
 
@@ -173,8 +176,8 @@ def _start_id(path: Path) -> str:
         return ""
 
 
-def _run_embedded_aws(*words: str) -> subprocess.CompletedProcess[str]:
-    folder = state_folder()
+def _run_embedded_aws(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    folder = folder or state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "embedded_aws", *words, "--state-dir", str(folder)]
     longest = LONGEST_START.total_seconds()

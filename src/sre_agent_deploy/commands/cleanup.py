@@ -20,10 +20,10 @@ from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, 
 from sre_agent_deploy.commands.workspace import (
     Located,
     default_config,
+    explain_missing_aws,
     find_state,
     keep_current,
     load_state,
-    local_aws_gone,
     use_account,
     watch,
 )
@@ -187,10 +187,13 @@ def _finish(deployment: str, cleaned: CleanedUp, account: Account, user: User) -
 
 def _finish_without_aws(deployment: str, state: State | None) -> CommandResult:
     """The local AWS does not run, so nothing exists but what it left on the disk: credentials of its instances, sockets, the connection."""
+    problem = explain_missing_aws(state)
+    if problem.code == "LOCAL-RUNS-ELSEWHERE":
+        raise Refused(problem)
     local.remove_leftovers()
     connection.delete_connection(deployment)
     if state is None or state.alive():
-        raise Refused(local_aws_gone(state))
+        raise Refused(problem)
     return _cleaned(deployment, f"Deployment {deployment} was cleaned up already; nothing is left of it.", 0, aws_stopped=False)
 
 

@@ -9,7 +9,7 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.account import local
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
-from sre_agent_deploy.commands.workspace import find_state, local_aws_gone
+from sre_agent_deploy.commands.workspace import explain_missing_aws, find_state
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
 from sre_agent_deploy.journal.store import state_not_found
@@ -53,7 +53,7 @@ def status(request: Request) -> Status:
     if state is None:
         raise Refused(state_not_found(located.store.location, "status"))
     if state.mode == "local" and state.alive() and not _runs(state):
-        raise Refused(local_aws_gone(state))
+        raise Refused(explain_missing_aws(state))
     return Status(state, located.store.location, located.store.lock_owner(), _assistant_url(state.deployment))
 
 

@@ -27,6 +27,7 @@ from sre_agent_deploy.progress.events import Event, Observer, Wait
 from sre_agent_deploy.progress.progress import REPORT_AFTER
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def open_workspace(located: Located, user: User, *, start: bool) -> Iterator[Wor
     config = located.config()
     with use_account(config, user, start=start) as account:
         if account is None:
-            raise Refused(local_aws_gone(located.state))
+            raise Refused(explain_missing_aws(located.state))
         if config.mode == "production" and account.aws.endpoint:
             user.warn(f"NOT Amazon's AWS: every call goes to {account.aws.endpoint.url}")
         yield Workspace(config, located.file.path, account, located.store, keep_current(located.state, account))
@@ -196,13 +197,18 @@ def report_if_slow(observe: Observer, what: str, within: timedelta, after: float
 def keep_current(state: State | None, account: Account) -> State | None:
     """Drop a state of a local AWS that no longer runs: its records describe nothing that exists.
 
-    The state of one that still runs counts, also for a command that works elsewhere: only its records lead to what it made.
+    The state of one that still runs counts, also for a command about another account: only its records lead to what it created.
+    Raises Refused if it runs with another HOME, where this command can't reach it.
     """
     start = state.aws.get("start_id") if state else None
-    if not start:
+    if state is None or not start:
         return state
     registry = account.registry or local.find_running()
-    return state if registry and registry.start_id == start else None
+    if registry and registry.start_id == start:
+        return state
+    if elsewhere := _find_elsewhere(state):
+        raise Refused(elsewhere)
+    return None
 
 
 def warn_if_locked(store: Store, user: User) -> None:
@@ -211,15 +217,52 @@ def warn_if_locked(store: Store, user: User) -> None:
         user.warn(f"At work now: {owner}. What follows is as it is at this moment.")
 
 
-def local_aws_gone(state: State | None) -> Problem:
-    """Local mode has nothing running."""
+def explain_missing_aws(state: State | None) -> Problem:
+    """Explain why no local AWS is found: it has ended, or it runs with another HOME or as another user."""
+    return (_find_elsewhere(state) if state else None) or _local_aws_gone(state)
+
+
+def _find_elsewhere(state: State) -> Problem | None:
+    """Look for the local AWS of a state where the state says that it was started; None if nothing is left in it, or if it was here."""
+    registry_file = Path(state.aws.get("registry", ""))
+    if not state.alive() or not registry_file.name or registry_file.parent == state_folder().absolute():
+        return None
+    try:
+        registry = local.find_running(registry_file)
+    except PermissionError:
+        return _aws_elsewhere(state, registry_file, "This user may not look there, so nothing is known about it.")
+    if registry is None or registry.start_id != state.aws.get("start_id"):
+        return None
+    return _aws_elsewhere(state, registry_file, f"It still runs there, as process {registry.pid}.")
+
+
+def _aws_elsewhere(state: State, registry_file: Path, known: str) -> Problem:
+    folder = registry_file.parent
+    return Problem(
+        code="LOCAL-RUNS-ELSEWHERE",
+        what=f"Deployment {state.deployment} is in a local AWS of another state folder: {folder}.",
+        why=f"It was started with another HOME or SRE_AGENT_STATE_DIR, or by another user. {known}",
+        do=(
+            f"Run the same command there: SRE_AGENT_STATE_DIR={folder} sre-agent-deploy …, as the user who owns that folder.",
+            "To deploy here as well, use another state file: --state-file .deployment_state.here",
+        ),
+    )
+
+
+def _local_aws_gone(state: State | None) -> Problem:
+    """No local AWS runs. Only a state that says where its AWS was started proves that nothing is left."""
     name = f"Deployment {state.deployment}" if state else "A local deployment"
     file = state.config_file if state and state.config_file else "examples/local.yaml"
+    deploy = f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`."
+    if state and state.aws.get("registry"):
+        other = "Nothing is left to clean up."
+    else:
+        other = "If it was deployed with another HOME or by another user, run the command there: only that state folder says if it runs."
     return Problem(
         code="LOCAL-AWS-GONE",
-        what=f"{name} is not there: the AWS of this machine is not running.",
-        why="It lives in memory; it was stopped, was killed, or the machine was restarted.",
-        do=(f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`.", "Nothing is left to clean up."),
+        what=f"{name} is not there: no local AWS runs for the state folder {state_folder()}.",
+        why="A local deployment lives in memory. It ends when its AWS is stopped or killed, or when the machine is restarted.",
+        do=(deploy, other),
     )
 
 
