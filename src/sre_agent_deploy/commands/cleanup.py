@@ -16,6 +16,7 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN, other_account
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.takeover import delete_claim
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import (
     Located,
@@ -160,6 +161,7 @@ def clean_up_with_journal(
 def forget_deployment(deployment: str, account: Account) -> bool:
     """Delete what this machine keeps for a deployment that is gone; return True if that stopped the local AWS."""
     connection.delete_connection(deployment)
+    delete_claim(deployment)
     local.forget_deployment(deployment)
     return bool(account.registry and local.release_local_aws(account.registry))
 
@@ -192,6 +194,7 @@ def _finish_without_aws(deployment: str, state: State | None) -> CommandResult:
         raise Refused(problem)
     local.remove_leftovers()
     connection.delete_connection(deployment)
+    delete_claim(deployment)
     if state is None or state.alive():
         raise Refused(problem)
     return _cleaned(deployment, f"Deployment {deployment} was cleaned up already; nothing is left of it.", 0, aws_stopped=False)

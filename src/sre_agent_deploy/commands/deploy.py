@@ -14,6 +14,7 @@ from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deploym
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.rollback import roll_back
+from sre_agent_deploy.commands.takeover import confirm_takeover, delete_claim, record_claim
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
@@ -69,8 +70,10 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
         if plan.problems:
             user.show_problems(plan.problems)
             return _not_deployed("Nothing was changed.", *plan.problems)
+        confirm_takeover(plan, here.state, here.store.location, user)
         _confirm_losses(plan, user)
         journal.begin_run(command)
+        record_claim(wanted.deployment, here.store.location)
         if here.account.registry:
             local.record_deployment(here.account.registry, wanted.deployment)
         with watch(here.account, user) as account:
@@ -123,6 +126,7 @@ def _roll_back(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal,
     journal.end_run("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
     if not journal.state.alive():
         local.forget_deployment(wanted.deployment)
+        delete_claim(wanted.deployment)
     user.show_problems(rolled.problems)
     count = len(rolled.deleted)
     return _not_deployed(f"{count or 'No'} resource{'s' if count != 1 else ''} rolled back.", *rolled.problems, interrupted=rolled.stopped)

@@ -89,7 +89,8 @@ class _Planner:
             return (named,) if named else ()
         own = [record for record in records if not record.named]
         found = [seen for record in own if record.id and (seen := self._read_recorded(aws, wanted, record))]
-        if [record.phase for record in own] != ["ready"] or not found:
+        # Another state file's run may have created a generation beside the one of this state file.
+        if type(wanted).BESIDE or [record.phase for record in own] != ["ready"] or not found:
             known = {seen.id for seen in found}
             found += [seen for owned in self._list_owned(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
         natural = "" if found else wanted.natural_id(self.aws)
