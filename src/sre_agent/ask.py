@@ -1,4 +1,4 @@
-"""Asks a deployed assistant: a caller's token, one POST over verified TLS, its answer or the Problem."""
+"""Ask a deployed assistant: a caller's token, one POST over verified TLS, and its answer or the Problem."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Reply:
-    """What the assistant answered."""
+    """The answer of the assistant."""
 
     markdown: str
     report: Mapping[str, object]
@@ -32,20 +32,20 @@ class Reply:
 
     @property
     def citations(self) -> tuple[str, ...]:
-        """Evidence ids, those of the root cause first."""
+        """The evidence ids of the root cause, else of the whole report."""
         cause, records = self.report.get("root_cause"), self.report.get("evidence")
         cited = [str(cited) for cited in cause["evidence"]] if isinstance(cause, dict) else []
         return tuple(cited or ([str(record["id"]) for record in records] if isinstance(records, list) else []))
 
 
 def ask(connection: Connection, prompt: str) -> Reply:
-    """The assistant's answer. Raises Refused with what went wrong at which hop."""
+    """Ask, and return the answer. Raises Refused with what failed at which hop."""
     secret = aws.read_client_secret(connection.client_secret, connection.registry)
     return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), prompt))
 
 
 async def _ask(connection: Connection, client: Client, prompt: str) -> Reply:
-    proxies = not connection.on_this_machine
+    proxies = not connection.is_local
     async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
         tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
         body = {"input": {"prompt": prompt, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
@@ -53,10 +53,10 @@ async def _ask(connection: Connection, client: Client, prompt: str) -> Reply:
             response = await http.post(f"{connection.assistant_url}/invocations", json=body, auth=BearerAuth(tokens))
         except httpx2.HTTPError as error:
             raise Refused(_unreachable(connection, error)) from error
-    return _read(connection, response)
+    return _parse(connection, response)
 
 
-def _read(connection: Connection, response: httpx2.Response) -> Reply:
+def _parse(connection: Connection, response: httpx2.Response) -> Reply:
     try:
         answer = response.json()
         if response.status_code == 200:
@@ -69,20 +69,25 @@ def _read(connection: Connection, response: httpx2.Response) -> Reply:
 
 
 def _failed(connection: Connection, status: int, error: Mapping[str, object]) -> Problem:
-    """The assistant's own problem where it sent one; a refused token as ours."""
+    """The assistant's own Problem where it sent one; a refused token is a Problem of this side."""
     if status in {401, 403}:
         return Problem(
             code="ASSISTANT-REFUSED-TOKEN",
             what=f"The assistant at {connection.assistant_url} refused the token.",
             why=f"{error.get('code')}: {error.get('message')}",
-            do=("Deploy again so that assistant and connection agree.", "Check both sides: sre-agent-deploy verify"),
+            do=(
+                "Deploy again, so that assistant and connection file agree: sre-agent-deploy deploy --config config.yaml",
+                "Check both sides: sre-agent-deploy verify",
+            ),
         )
     advice = error.get("do")
     return Problem(
         code=str(error.get("code", "ASSISTANT-FAILED")),
-        what=str(error.get("what", "The assistant could not answer.")),
+        what=str(error.get("what", "The assistant could not answer this question.")),
         why=str(error.get("why", error.get("message", f"It answered {status}."))),
-        do=tuple(str(step) for step in advice) if isinstance(advice, list) and advice else ("Check it: sre-agent-deploy verify",),
+        do=tuple(str(step) for step in advice)
+        if isinstance(advice, list) and advice
+        else ("Check the deployment: sre-agent-deploy verify",),
     )
 
 
@@ -92,7 +97,10 @@ def _unreachable(connection: Connection, error: httpx2.HTTPError) -> Problem:
             code="ASSISTANT-TLS-NOT-VERIFIED",
             what=f"The certificate of {connection.assistant_url} is not trusted, so nothing was sent.",
             why=str(error),
-            do=("Correct ca_file in the connection file, or deploy again.", "Never turn verification off."),
+            do=(
+                "Deploy again, so that certificate and connection file are renewed: sre-agent-deploy deploy --config config.yaml",
+                "Or set ca_file in the connection file to the authority that signed the certificate. Never turn verification off.",
+            ),
         )
     if isinstance(error, httpx2.ReadTimeout):
         why = f"It did not answer within {ANSWER_SECONDS:.0f} s."
@@ -102,14 +110,17 @@ def _unreachable(connection: Connection, error: httpx2.HTTPError) -> Problem:
         code="ASSISTANT-DOWN",
         what=f"The assistant at {connection.assistant_url} does not answer.",
         why=why,
-        do=("See what runs: sre-agent-deploy status", "If the deployment is gone, deploy again."),
+        do=(
+            "See whether it runs: sre-agent-deploy status",
+            "If it is gone, deploy again: sre-agent-deploy deploy --config config.yaml",
+        ),
     )
 
 
 def _not_the_assistant(connection: Connection, status: int) -> Problem:
     return Problem(
         code="ASSISTANT-ANSWER-UNREADABLE",
-        what=f"{connection.assistant_url} answered {status} with something that is not an assistant's answer.",
-        why="Another program listens there, or the front door answered in the assistant's place.",
+        what=f"{connection.assistant_url} answered {status}, but not with an answer of the assistant.",
+        why="Another program listens there, or the front door answered because the assistant does not run.",
         do=("Check the deployment: sre-agent-deploy verify",),
     )

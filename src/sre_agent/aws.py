@@ -1,4 +1,4 @@
-"""The one place of this package that speaks to AWS: it fetches the caller's client secret."""
+"""The caller's client secret, from Secrets Manager. This is the only module of the package that imports boto3."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-AWS_VARIABLES = "AWS_"  # every variable of this prefix could aim a client at a real account
+AWS_VARIABLES = "AWS_"  # any variable with this prefix could point a client at a real account
 
 
 @dataclass(frozen=True)
 class Registry:
-    """AWS on one machine: its endpoint, its authority and its credentials of this start."""
+    """The local AWS: its endpoint, its certificate authority, and the credentials of its current run."""
 
     endpoint: str
     ca_file: str
@@ -31,11 +31,11 @@ class Registry:
 
 
 def read_client_secret(reference: SecretReference, registry_file: str) -> Secret:
-    """The secret that `reference` names. Raises Refused when AWS does not give it."""
+    """Read the secret that `reference` names. Raises Refused when AWS does not return it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        client = _on_this_machine(_registry(Path(registry_file))) if registry_file else _in_the_account(reference.region)
+        client = _local_client(_read_registry(Path(registry_file))) if registry_file else _account_client(reference.region)
         answer = client.get_secret_value(SecretId=reference.secret_arn)
         return Secret(str(json.loads(answer["SecretString"])[reference.json_key]))
     except ClientError as error:
@@ -47,7 +47,7 @@ def read_client_secret(reference: SecretReference, registry_file: str) -> Secret
         raise Refused(_refused(reference, f"it holds no {reference.json_key}", None)) from error
 
 
-def _registry(path: Path) -> Registry:
+def _read_registry(path: Path) -> Registry:
     try:
         document: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8"))
         return Registry(
@@ -61,9 +61,9 @@ def _registry(path: Path) -> Registry:
         raise Refused(_gone(path)) from error
 
 
-def _on_this_machine(registry: Registry) -> SecretsManagerClient:
-    """A client that can't reach a real account: no variable, profile or proxy of the user is looked at."""
-    _forget_aws_settings()
+def _local_client(registry: Registry) -> SecretsManagerClient:
+    """Create a client that can't reach a real account: it ignores variables, profiles and proxies of the user."""
+    _remove_aws_settings()
     import boto3
     from botocore.config import Config
 
@@ -78,14 +78,14 @@ def _on_this_machine(registry: Registry) -> SecretsManagerClient:
     )
 
 
-def _forget_aws_settings() -> None:
-    """Take AWS's variables out of this process: any of them could aim botocore elsewhere or make it fail."""
+def _remove_aws_settings() -> None:
+    """Remove AWS's variables from this process: any of them could point botocore elsewhere or make it fail."""
     for name in [name for name in os.environ if name.startswith(AWS_VARIABLES)]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
-def _in_the_account(region: str) -> SecretsManagerClient:
+def _account_client(region: str) -> SecretsManagerClient:
     import boto3
     from botocore.config import Config
 
@@ -95,11 +95,11 @@ def _in_the_account(region: str) -> SecretsManagerClient:
 def _refused(reference: SecretReference, reason: str, request_id: str | None) -> Problem:
     return Problem(
         code="CALLER-SECRET-REFUSED",
-        what="The caller client's secret was not given.",
+        what="The secret of the caller client could not be read.",
         why=f"Secrets Manager: {reason}.",
         do=(
             f"Allow your AWS identity secretsmanager:GetSecretValue on {reference.secret_arn}.",
-            "If the deployment was removed, its connection file is old: deploy again.",
+            "If the deployment was deleted, its connection file is out of date: deploy again.",
         ),
         request_id=request_id,
     )
@@ -110,17 +110,17 @@ def _unreachable(registry_file: str, reason: str) -> Problem:
         return _gone(Path(registry_file))
     return Problem(
         code="AWS-UNREACHABLE",
-        what="AWS could not be asked for the caller client's secret.",
+        what="Secrets Manager could not be asked for the secret of the caller client.",
         why=reason,
-        do=("Check that AWS credentials are at hand: aws sts get-caller-identity", "Check the network to Secrets Manager."),
+        do=("Check your AWS credentials: aws sts get-caller-identity", "Check the network to Secrets Manager."),
     )
 
 
 def _gone(registry: Path) -> Problem:
     return Problem(
         code="LOCAL-AWS-GONE",
-        what="The AWS on this machine does not run any more, and the deployment in it is gone.",
-        why="It keeps its state in memory: it was stopped, it died, or the machine was restarted.",
+        what="The local AWS no longer runs, and the deployment in it is gone.",
+        why="It keeps its state in memory. It was stopped, it crashed, or the machine was restarted.",
         do=("See what is left: sre-agent-deploy status", "Deploy again: sre-agent-deploy --config examples/local.yaml --mode local"),
         where=Where(str(registry)),
     )

@@ -1,4 +1,4 @@
-"""How to reach a deployed assistant: the connection file that `sre-agent-deploy` wrote."""
+"""The connection file that `sre-agent-deploy` writes: how to reach a deployed assistant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sre_core.problem import Problem, Refused, Where
 
 @dataclass(frozen=True)
 class SecretReference:
-    """Where a secret lies; never the secret."""
+    """The address of a secret, never the secret itself."""
 
     secret_arn: str
     json_key: str
@@ -32,13 +32,13 @@ class Connection:
     registry: str
 
     @property
-    def on_this_machine(self) -> bool:
-        """Whether its AWS is the one on this machine, so that nothing may go anywhere else."""
+    def is_local(self) -> bool:
+        """True for the local AWS: nothing may then be sent anywhere else."""
         return bool(self.registry)
 
 
 def choose(*, file: str | None, deployment: str | None, state: Path) -> Connection:
-    """The connection that was named, else the newest. Raises Refused when there is none."""
+    """Choose the connection that was named, else the newest. Raises Refused when there is none."""
     if file:
         return load(Path(file))
     folder = state / "connections"
@@ -54,7 +54,7 @@ def choose(*, file: str | None, deployment: str | None, state: Path) -> Connecti
 
 
 def load(path: Path) -> Connection:
-    """The connection in `path`. Raises Refused when it is missing, damaged or of a newer kind."""
+    """Load the connection in `path`. Raises Refused when it is missing, damaged or of a newer schema."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != 1:
@@ -95,9 +95,9 @@ def _unknown(deployment: str, folder: Path) -> Problem:
     known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
     return Problem(
         code="DEPLOYMENT-UNKNOWN",
-        what=f"Deployment {deployment} is not known here.",
-        why=f"{folder} has connections of: {known}.",
-        do=("Name one of these with --deployment, or leave it out for the newest.",),
+        what=f"No connection file for deployment {deployment} was found.",
+        why=f"{folder} has connection files for: {known}.",
+        do=("Name one of these with --deployment, or leave the option out for the newest.",),
     )
 
 
@@ -106,6 +106,9 @@ def _unreadable(path: Path, reason: str) -> Problem:
         code="CONNECTION-UNREADABLE",
         what="The connection file can't be used.",
         why=reason,
-        do=("Run the deployment again: it writes the file anew.", "Or name another with --connection FILE."),
+        do=(
+            "Deploy again, which writes the file: sre-agent-deploy deploy --config config.yaml",
+            "Or name another one with --connection FILE.",
+        ),
         where=Where(str(path)),
     )

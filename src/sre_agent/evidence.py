@@ -1,4 +1,4 @@
-"""What was seen, and where: every claim of a report points at records made here."""
+"""Evidence: what a tool answered, and where. Every claim of a report cites records made here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ type Argument = str | int | float | bool
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """What one tool said at one time; two answers are never the same one.
+    """The answer of one tool at one time; two answers are never equal.
 
     `data` is parsed and redacted; `sha256` and `size` are of the full text as it came.
     """
@@ -32,13 +32,13 @@ class Answer:
 
     @property
     def call(self) -> str:
-        """The call as a person would write it: `kubernetes___get_pod_status(namespace=NAME)`."""
+        """The call as a person writes it: `kubernetes___get_pod_status(namespace=NAME)`."""
         return f"{self.tool}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The part of an answer that matters, and when what it tells happened."""
+    """The part of an answer that matters, and when the fact in it happened."""
 
     answer: Answer = field(repr=False)
     text: str
@@ -79,7 +79,7 @@ class EvidenceLog:
         self._ids: dict[tuple[str, str, str], str] = {}
 
     def record(self, excerpt: Excerpt) -> str:
-        """The id under which `excerpt` can be cited."""
+        """Record an excerpt, and return the id by which it is cited."""
         answer = excerpt.answer
         text = excerpt.text if len(excerpt.text) <= EXCERPT_LIMIT else f"{excerpt.text[: EXCERPT_LIMIT - 2]} …"
         key = (answer.call, answer.sha256, text)
@@ -110,10 +110,10 @@ class EvidenceLog:
 
 
 def new_investigation_id() -> str:
-    """An id that two investigations don't share: `inv-7c2f91ab`."""
+    """Make an id that no two investigations share: `inv-7c2f91ab`."""
     return f"inv-{secrets.token_hex(4)}"
 
 
 def investigation_of(evidence_id: str) -> str:
-    """The investigation in which an evidence id was given."""
+    """The investigation that an evidence id belongs to."""
     return evidence_id.rpartition("-e")[0]

@@ -1,4 +1,4 @@
-"""A claim with its proof: one that cites what nobody saw is rejected before anyone reads it."""
+"""Claims with their evidence. A claim that cites evidence which does not exist is rejected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONCLUSION_NEEDS = 3  # citations below which a root cause is a guess
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One claim and the ids of the evidence it rests on."""
+    """One claim, and the ids of its evidence."""
 
     claim: str
     evidence: tuple[str, ...]
@@ -19,14 +19,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A finding that was kept from the report, and why."""
+    """A finding that does not get into the report, and why."""
 
     finding: Finding
     because: str
 
 
 def accept(finding: Finding, log: EvidenceLog) -> Finding | Rejected:
-    """The finding itself if it cites evidence and all that it cites exists."""
+    """Accept a finding that cites evidence, all of which exists."""
     if not finding.evidence:
         return Rejected(finding, "it cites no evidence")
     unknown = [cited for cited in finding.evidence if cited not in log]

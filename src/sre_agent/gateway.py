@@ -1,4 +1,4 @@
-"""The only way to tools: MCP over streamable HTTP, through the AgentCore Gateway, with a Cognito token."""
+"""The tools, called through the AgentCore Gateway: MCP over streamable HTTP with a Cognito token."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact, redact_tree
 
 CALL_SECONDS = 10.0
-AT_ONCE = 8  # calls in flight: more only wait inside the gateway
-PAGES = 20  # a gateway that never stops paging is not followed for ever
+MOST_CALLS = 8  # in flight: more of them only wait inside the gateway
+MOST_PAGES = 20  # a gateway may never stop paging
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Tool:
 
 
 class GatewayTools:
-    """The tools of one open session, found by operation behind whatever target has it."""
+    """The tools of one open session, by operation, whatever target has it."""
 
     def __init__(self, client: Client, offered: Mapping[str, Tool], call_seconds: float = CALL_SECONDS) -> None:
         self._client = client
         self._offered = offered
         self._call_seconds = call_seconds
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MOST_CALLS)
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
-        """What the tool said, or an answer that carries its failure: this never raises for one tool."""
+        """Call one tool. A failure is part of the answer and never raised."""
         tool = self._offered.get(operation)
         if tool is None:
             return Answer(tool=operation, arguments=arguments, at=clock.now(), failure="the gateway offers no such tool")
@@ -61,7 +61,7 @@ class GatewayTools:
 
 
 def read_result(tool: str, arguments: Mapping[str, Argument], result: CallToolResult) -> Answer:
-    """A tool's result as an answer: JSON where it is JSON, redacted, its size and hash those of the original."""
+    """Turn a tool's result into an answer: parsed where it is JSON, and redacted. Size and hash are those of the original."""
     text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     if result.is_error:
@@ -76,21 +76,21 @@ def read_result(tool: str, arguments: Mapping[str, Argument], result: CallToolRe
 
 @asynccontextmanager
 async def open_tools(url: str, http: httpx2.AsyncClient, call_seconds: float = CALL_SECONDS) -> AsyncGenerator[GatewayTools]:
-    """One MCP session for one investigation. Raises Refused when the gateway can't be used at all."""
+    """Open one MCP session for one investigation. Raises Refused when the gateway can't be used at all."""
     try:
         async with Client(streamable_http_client(url, http_client=http), read_timeout_seconds=call_seconds) as client:
-            yield GatewayTools(client, await _offered(client), call_seconds)
+            yield GatewayTools(client, await _list_tools(client), call_seconds)
     except* Refused as refused:
         raise Refused(*_problems(refused)) from refused
     except* (MCPError, httpx2.HTTPError, OSError, TimeoutError) as failed:
         raise Refused(_unusable(url, failed)) from failed
 
 
-async def _offered(client: Client) -> dict[str, Tool]:
-    """Operation to tool. The gateway names tools `<target>___<operationId>`."""
+async def _list_tools(client: Client) -> dict[str, Tool]:
+    """List the tools by operation. The gateway names them `<target>___<operationId>`."""
     tools: dict[str, Tool] = {}
     cursor: str | None = None
-    for _ in range(PAGES):
+    for _ in range(MOST_PAGES):
         page = await client.list_tools(cursor=cursor)
         for tool in page.tools:
             properties = tool.input_schema.get("properties", {})
@@ -121,7 +121,7 @@ def _unusable(url: str, failed: BaseException) -> Problem:
             code="GATEWAY-TLS-NOT-VERIFIED",
             what=f"The certificate of the gateway at {url} is not trusted.",
             why=redact(str(cause)),
-            do=("Point SSL_CERT_FILE at the authority that signed it.", "Never turn verification off."),
+            do=("Set SSL_CERT_FILE to the authority that signed it.", "Never turn verification off."),
         )
     return Problem(
         code="GATEWAY-UNUSABLE",
@@ -129,6 +129,6 @@ def _unusable(url: str, failed: BaseException) -> Problem:
         why=redact(str(cause)) or type(cause).__name__,
         do=(
             "Check gateway, targets and tokens: sre-agent-deploy verify",
-            "A refused token means that the assistant's client is not among the gateway's allowed clients.",
+            "If a token was refused, the assistant's client is not among the gateway's allowed clients: deploy again.",
         ),
     )

@@ -1,4 +1,4 @@
-"""Who may ask the assistant: access tokens of one client with one scope, checked against the issuer's keys."""
+"""Authorisation of callers: access tokens of one client with one scope, checked against the issuer's keys."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sre_agent.oidc import Discovery, unreachable_problem
 from sre_core import clock
 from sre_core.problem import Refused
 
-REFETCH_AFTER = 10.0  # seconds: an unknown key id may ask the issuer again, but a flood of them may not
+REFETCH_AFTER = 10.0  # seconds, so that a flood of unknown key ids does not become a flood of requests to the issuer
 
 type Reason = Literal["missing_token", "invalid_token", "expired_token", "wrong_client", "insufficient_scope"]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A caller whose token was checked."""
+    """A caller whose token is valid."""
 
     client_id: str
     subject: str
@@ -32,7 +32,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Denial:
-    """Why a request is refused, in a fixed word."""
+    """The reason why a request is refused, as a fixed word."""
 
     reason: Reason
 
@@ -51,7 +51,7 @@ class Denial:
 
 
 class Keys:
-    """The issuer's signing keys, read again when a token names one that is not known yet."""
+    """The issuer's signing keys, fetched again when a token names an unknown one."""
 
     def __init__(self, http: httpx2.AsyncClient, discovery: Discovery) -> None:
         self._http = http
@@ -60,16 +60,16 @@ class Keys:
         self._read_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def holding(self, key_id: str) -> KeySet:
-        """The key set, fresh if it did not hold `key_id`. Raises Refused when the issuer does not answer."""
+    async def find(self, key_id: str) -> KeySet:
+        """Return the key set, fetched again if it did not have `key_id`. Raises Refused when the issuer does not answer."""
         async with self._lock:
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
             if self._keys is None or (not known and time.monotonic() - self._read_at > REFETCH_AFTER):
-                self._keys = await self._read()
+                self._keys = await self._fetch()
                 self._read_at = time.monotonic()
             return self._keys
 
-    async def _read(self) -> KeySet:
+    async def _fetch(self) -> KeySet:
         url = (await self._discovery.issuer()).jwks_uri
         try:
             response = await self._http.get(url, auth=None)
@@ -81,7 +81,7 @@ class Keys:
 
 
 class Verifier:
-    """Decides about one `Authorization` header: a Caller, or a Denial."""
+    """Turns an `Authorization` header into a Caller or a Denial."""
 
     def __init__(self, keys: Keys, discovery: Discovery, *, client_id: str, scope: str) -> None:
         self._keys = keys
@@ -90,7 +90,7 @@ class Verifier:
         self._scope = scope
 
     async def check(self, authorization: str | None) -> Caller | Denial:
-        """Signature (RS256 only), issuer, expiry, kind, client and scope, in this order."""
+        """Check signature (RS256 only), issuer, expiry, kind, client and scope, in this order."""
         scheme, _, token = (authorization or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return Denial("missing_token")
@@ -104,13 +104,13 @@ class Verifier:
         if key_id is None:
             return None
         try:
-            return jwt.decode(token, await self._keys.holding(key_id), algorithms=["RS256"]).claims
+            return jwt.decode(token, await self._keys.find(key_id), algorithms=["RS256"]).claims
         except (JoseError, ValueError):
             return None
 
 
 def check_claims(claims: Mapping[str, object], issuer: str, client_id: str, scope: str, now: float) -> Caller | Denial:
-    """What a correctly signed token's claims allow, to the second: docs/decisions/0005-tokens-to-the-second.md."""
+    """Check the claims of a correctly signed token, to the second: docs/decisions/0005-tokens-to-the-second.md."""
     expires, begins = claims.get("exp"), claims.get("nbf", 0)
     if claims.get("iss") != issuer or claims.get("token_use") != "access" or not _is_time(expires) or not _is_time(begins):
         return Denial("invalid_token")
@@ -130,7 +130,7 @@ def _is_time(value: object) -> bool:
 
 
 def _key_id(token: str) -> str | None:
-    """The key id in the header, read before anything is trusted; None for what is no signed token with one."""
+    """Read the key id in the header, before anything is verified; None when this is not a signed token with a key id."""
     from joserfc.jws import extract_compact
 
     try:

@@ -1,4 +1,4 @@
-"""What the specialists saw, as typed records: the one thing that a reasoner looks at. Each record knows where it was seen."""
+"""Observations of the specialists, as typed records with their source. They are all that a reasoner looks at."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sre_agent.report import Gap
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """One container of a pod: what it does now, and how it ended last."""
+    """One container of a pod: its state now, and how it ended last."""
 
     name: str
     ready: bool
@@ -55,7 +55,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A deployment: what it should be, and what it is."""
+    """A deployment: its desired and its actual state."""
 
     namespace: str
     service: str
@@ -83,7 +83,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A node, and what is wrong with it."""
+    """A node and its failing conditions."""
 
     name: str
     ready: bool
@@ -105,7 +105,7 @@ class LogLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorCount:
-    """How many errors a service logged lately, and in the equally long time before."""
+    """The number of errors that a service logged lately, and in the equally long time before."""
 
     service: str
     count: int
@@ -116,7 +116,7 @@ class ErrorCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """How one metric of one service or pod went; `changed_at` is where its level changed, if it did."""
+    """The course of one metric of one service or pod; `changed_at` is when its level changed, if it did."""
 
     metric: str
     service: str
@@ -138,7 +138,7 @@ class Trend:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """How close one pod's resource came to its limit."""
+    """The use of one resource of one pod, compared with its limit."""
 
     metric: str
     service: str
@@ -163,7 +163,7 @@ class ErrorRate:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """That one service calls another, and how much of that fails."""
+    """Calls from one service to another, and the share that fails."""
 
     service: str
     peer: str
@@ -173,7 +173,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Availability:
-    """How much of the time a service answered, and its replicas that are up."""
+    """The share of successful answers of a service, and of the time that its replicas were up."""
 
     service: str
     success_percent: float | None
@@ -202,7 +202,7 @@ class Runbook:
 
 @dataclass(frozen=True, kw_only=True)
 class Observations:
-    """All that one or more specialists saw, with the calls they made and what they could not see."""
+    """The records of one or more specialists, with the calls they made and the gaps in what they saw."""
 
     as_of: datetime | None = None
     pods: tuple[Pod, ...] = ()
@@ -222,15 +222,15 @@ class Observations:
     gaps: tuple[Gap, ...] = ()
 
     def __add__(self, other: Observations) -> Observations:
-        """Both views together."""
+        """Combine the observations of two specialists."""
         as_of = max((moment for moment in (self.as_of, other.as_of) if moment), default=None)
-        # By the fields themselves, so that a new kind of record can't be forgotten here.
+        # Derived from the fields, so that a new kind of record can't be forgotten here.
         kinds = [kind.name for kind in fields(self) if kind.name != "as_of"]
         return Observations(as_of=as_of, **{kind: getattr(self, kind) + getattr(other, kind) for kind in kinds})
 
     @property
     def services(self) -> frozenset[str]:
-        """Every service that was seen anywhere."""
+        """The names of all services that were observed."""
         seen = [record.service for kind in (self.pods, self.workloads) for record in kind]
         seen += [record.service for kind in (self.logs, self.error_rates, self.usages) for record in kind]
         return frozenset(name for name in seen if name)

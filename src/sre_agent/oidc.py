@@ -1,4 +1,4 @@
-"""What an OpenID Connect issuer says of itself: the one source of issuer, token endpoint and keys."""
+"""OpenID Connect discovery: the source of issuer, token endpoint and keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Issuer:
 
 
 class Discovery:
-    """Reads the discovery document once, however many ask at the same time."""
+    """Reads the discovery document once, also for concurrent callers."""
 
     def __init__(self, http: httpx2.AsyncClient, url: str) -> None:
         self._http = http
@@ -30,13 +30,13 @@ class Discovery:
         self._lock = asyncio.Lock()
 
     async def issuer(self) -> Issuer:
-        """The issuer's own description. Raises Refused when it can't be read."""
+        """Return the issuer. Raises Refused when its document can't be read."""
         async with self._lock:
             if self._issuer is None:
-                self._issuer = await self._read()
+                self._issuer = await self._fetch()
             return self._issuer
 
-    async def _read(self) -> Issuer:
+    async def _fetch(self) -> Issuer:
         try:
             response = await self._http.get(self._url, auth=None)
             response.raise_for_status()
@@ -53,19 +53,22 @@ class Discovery:
 
 
 def unreachable_problem(url: str, error: httpx2.HTTPError) -> Problem:
-    """The issuer did not answer, or not with a certificate that is trusted."""
+    """Describe an issuer that did not answer, or not with a trusted certificate."""
     if is_certificate_error(error):
         return Problem(
             code="OIDC-TLS-NOT-VERIFIED",
             what=f"The certificate of {url} is not trusted.",
             why=str(error),
-            do=("Point SSL_CERT_FILE, or ca_file in the connection file, at the authority that signed it.", "Never turn verification off."),
+            do=(
+                "Set SSL_CERT_FILE, or ca_file in the connection file, to the authority that signed it.",
+                "Never turn verification off: secrets are sent there.",
+            ),
         )
     return Problem(
         code="OIDC-UNREACHABLE",
         what=f"The token issuer at {url} did not answer as expected.",
         why=str(error) or type(error).__name__,
-        do=("Check that the deployment runs: sre-agent-deploy status", "Check the network between this machine and the address above."),
+        do=("Check that the deployment runs: sre-agent-deploy status", f"Try the address from this machine: curl -sv {url}"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Careful access to JSON from outside: a missing or wrong part is an empty value, never an exception."""
+"""Access to JSON from outside: a missing or wrong part is an empty value, never an exception."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from sre_agent.evidence import Evidence
 from sre_agent.report import Claim, Report, RootCause, Step
 from sre_core import clock
 
-# What formats, links or embeds inside a line; underscores within words, as in names of tools, do not.
+# Characters that format, link or embed inside a line. Underscores within words, as in names of tools, do not.
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//))")
-# What a terminal obeys (escape sequences), and what makes a line read as another one (bidirectional overrides).
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Characters that control a terminal (escape sequences) or change the order of a line (bidirectional overrides).
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _STARTS_BLOCK = re.compile(r"^(#*)([#+.)-])(?=\s)|^(\d+)([.)])(?=\s)")
 _EVIDENCE = "\n\n## Evidence\n"
 _HEADLINES = {
@@ -22,30 +22,30 @@ _HEADLINES = {
 
 
 def render_markdown(report: Report) -> str:
-    """The whole report, for people."""
+    """Render the whole report for people."""
     return "\n".join(_lines(report)) + "\n"
 
 
 def cut_evidence(report: str) -> str:
-    """A rendered report up to its evidence records, which are long: a terminal shows them one by one, when asked.
+    """Cut the evidence records off a rendered report: they are long, and `sre-agent evidence` shows each.
 
-    No text from outside can hold the heading it is cut at: `plain` makes one escaped line of each.
+    No text from outside can contain the heading at which it is cut: each becomes one escaped line.
     """
     return report.partition(_EVIDENCE)[0].rstrip("\n") + "\n"
 
 
 def escape_markdown(text: str) -> str:
-    """Text from outside as one line of Markdown that formats, links and structures nothing."""
+    """Escape text from outside to one line of Markdown that formats, links and structures nothing."""
     return _STARTS_BLOCK.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", replace_control_characters(" ".join(text.split()))))
 
 
 def replace_control_characters(text: str) -> str:
-    """Text from outside without what a terminal obeys or hides; each such character is shown as a sign in its place."""
-    return _OBEYED.sub("\ufffd", text)
+    """Replace each character of a text from outside that a terminal would execute or hide."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def render_code_block(text: str) -> list[str]:
-    """Text from outside as a code block that it can't close."""
+    """Render text from outside as a code block that the text can't close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}text", *(replace_control_characters(line) for line in text.splitlines() or [""]), fence]
@@ -126,7 +126,7 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
 
 
 def _evidence(report: Report) -> Iterator[str]:
-    """What the conclusion rests on. All other records are kept with the report: `sre-agent evidence ID` shows each."""
+    """Render the records that the conclusion cites. All others are kept with the report: `sre-agent evidence ID` shows each."""
     cited = {evidence for claim in (*report.findings, *report.timeline) for evidence in claim.evidence}
     cited |= set(report.root_cause.evidence) if report.root_cause else set()
     records = [record for record in report.evidence if record.id in cited]
@@ -138,7 +138,7 @@ def _evidence(report: Report) -> Iterator[str]:
 
 
 def render_evidence(record: Evidence) -> list[str]:
-    """One record: its id, the call that was made, when, and what it said."""
+    """Render one record: its id, the call, its time, and the excerpt."""
     arguments = ", ".join(f"{name}={escape_markdown(str(value))}" for name, value in record.arguments.items()) or "none"
     happened = f" · happened {clock.stamp(record.happened)}" if record.happened else ""
     return [

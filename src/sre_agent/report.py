@@ -1,4 +1,4 @@
-"""What an investigation says: its model, and the JSON that is kept. Rendering for people is in `render.py`."""
+"""The report of an investigation: its model, and the JSON that is kept. `render.py` renders it for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence
 
 @dataclass(frozen=True)
 class Confidence:
-    """How sure the reasoner is: a number between 0 and 1, and the word for it."""
+    """The reasoner's confidence: a number between 0 and 1, and the word for it."""
 
     score: float
 
@@ -32,7 +32,7 @@ class Confidence:
 
 @dataclass(frozen=True, kw_only=True)
 class RootCause:
-    """What broke first, and why the others followed."""
+    """The first failure, and what it caused."""
 
     kind: str
     service: str
@@ -56,7 +56,7 @@ class RootCause:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A sentence with its citations: an observation, a moment of the timeline, or something ruled out."""
+    """A sentence with its citations: an observation, an entry of the timeline, or something that was ruled out."""
 
     what: str
     evidence: tuple[str, ...]
@@ -74,7 +74,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be seen, and what that means."""
+    """Something that could not be observed, and why."""
 
     what: str
     why: str
@@ -85,7 +85,7 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What to do next, from a runbook. The assistant never executes one; one that changes something needs approval."""
+    """A next step from a runbook. The assistant never executes it; one that changes something needs approval."""
 
     text: str
     runbook: str
@@ -105,7 +105,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that an investigation found, checked, ruled out and could not see."""
+    """Everything that an investigation found, checked, ruled out and could not observe."""
 
     investigation_id: str
     prompt: str
@@ -124,7 +124,7 @@ class Report:
     evidence: tuple[Evidence, ...]
 
     def to_json(self) -> dict[str, object]:
-        """The form that `--json`, saved reports and other programs read."""
+        """The form of `--json` and of kept reports, for other programs."""
         return {
             "schema": 1,
             "investigation_id": self.investigation_id,

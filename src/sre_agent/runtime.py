@@ -25,7 +25,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 @dataclass(frozen=True)
 class Question:
-    """What a caller asked."""
+    """The question of a caller."""
 
     prompt: str
     session_id: str
@@ -33,7 +33,7 @@ class Question:
 
     @classmethod
     def parse(cls, body: bytes) -> Question | Problem:
-        """The question in `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required."""
+        """Parse `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required."""
         try:
             given: object = json.loads(body)["input"]
         except (ValueError, KeyError, TypeError):
@@ -47,7 +47,7 @@ class Question:
 
 
 def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
-    """The ASGI application around one assistant."""
+    """Build the ASGI application around one assistant."""
 
     async def invocations(request: Request) -> JSONResponse:
         try:
@@ -56,7 +56,7 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
             return _failure(503, refused.problems)
         if isinstance(caller, Denial):
             return _denied(request, caller)
-        body = await _body(request)
+        body = await _read_body(request)
         question = Question.parse(body) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
         if isinstance(question, Problem):
             return _failure(400, (question,))
@@ -67,18 +67,18 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
         yield
         await assistant.close()
 
-    async def elsewhere(request: Request) -> JSONResponse:
-        """Nothing is here; whoever may not ask does not learn even that."""
+    async def not_found(request: Request) -> JSONResponse:
+        """Answer 404, but only to callers with a valid token: others learn nothing about the paths."""
         try:
             caller = await verifier.check(request.headers.get("authorization"))
         except Refused as refused:
             return _failure(503, refused.problems)
-        return _denied(request, caller) if isinstance(caller, Denial) else _failure(404, (_not_here(),))
+        return _denied(request, caller) if isinstance(caller, Denial) else _failure(404, (_unknown_path(),))
 
     routes = [
         Route("/invocations", invocations, methods=["POST"]),
         Route("/ping", _ping, methods=["GET"]),
-        Route("/{path:path}", elsewhere, methods=_METHODS),
+        Route("/{path:path}", not_found, methods=_METHODS),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
@@ -87,8 +87,8 @@ async def _ping(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "health": "Healthy", "time_of_last_update": int(clock.now().timestamp())})
 
 
-async def _body(request: Request) -> bytes | None:
-    """The body, or None where it is over the limit: the rest is not read."""
+async def _read_body(request: Request) -> bytes | None:
+    """Read the body; None when it is over the limit, and the rest is not read."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -124,14 +124,14 @@ def _denied(request: Request, denial: Denial) -> JSONResponse:
 
 
 def _client(headers: Mapping[str, str], request: Request) -> str:
-    """Who asked: on a Unix socket only the front door can say, and it drops what callers claim themselves."""
+    """The caller's address. On a Unix socket only the front door knows it, and it drops such headers of callers."""
     forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     return forwarded[:64] or (request.client.host if request.client else "unknown")
 
 
 _MESSAGES = {
     "missing_token": "Send an access token: Authorization: Bearer <token>.",
-    "invalid_token": "The token was not issued for this, or was changed.",
+    "invalid_token": "The token was not issued for the assistant, or was changed.",
     "expired_token": "The token has expired: ask the issuer for a new one.",
     "wrong_client": "This client may not ask the assistant.",
     "insufficient_scope": "The token lacks the scope that asking needs.",
@@ -144,11 +144,11 @@ def _failure(status: int, problems: tuple[Problem, ...]) -> JSONResponse:
     return JSONResponse({"error": error, "problems": [problem.to_json() for problem in problems]}, status_code=status)
 
 
-def _not_here() -> Problem:
+def _unknown_path() -> Problem:
     return Problem(
         code="INVOCATION-PATH",
-        what="There is nothing at this path for this method.",
-        why="The assistant is asked by POST /invocations; GET /ping says whether it is healthy.",
+        what="The assistant has no such path for this method.",
+        why="Questions go to POST /invocations; GET /ping says whether the assistant is healthy.",
         do=("Send the request to /invocations with POST.",),
     )
 
@@ -156,7 +156,7 @@ def _not_here() -> Problem:
 def _bad_request(why: str) -> Problem:
     return Problem(
         code="INVOCATION-INVALID",
-        what="The invocation can't be read.",
+        what="The body of the request can't be read as a question.",
         why=why,
         do=('Send {"input": {"prompt": "…", "session_id": "…", "user_id": "…"}}.',),
     )

@@ -1,4 +1,4 @@
-"""What a question is about: namespace, service and time, where its text names them."""
+"""The scope of a question: namespace, service and time, where its text names them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sre_core import clock
 
 DEFAULT_LOOKBACK = timedelta(hours=2)
 LONGEST_LOOKBACK = timedelta(days=7)
-BEFORE = timedelta(minutes=30)  # what led to a moment that is named lies before it
+BEFORE = timedelta(minutes=30)  # the cause of an incident lies before the time that a question names
 
 _NAME = r"[`'\"]?\b(?P<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
 _NAMESPACE = (re.compile(rf"\bnamespaces?\s*[:=]?\s*{_NAME}", re.I), re.compile(rf"{_NAME}[`'\"]?\s+namespace\b", re.I))
@@ -48,7 +48,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 @dataclass(frozen=True)
 class Scope:
-    """Where and when to look. Empty text means everywhere; `until` None means now."""
+    """Where and when to look. An empty text means everywhere; `until` None means now."""
 
     lookback: timedelta = DEFAULT_LOOKBACK
     until: datetime | None = None
@@ -56,12 +56,12 @@ class Scope:
     service: str = ""
 
     def since(self, as_of: datetime) -> datetime:
-        """Where the time to look at begins, seen from the tools' own now."""
+        """The start of the time to look at, by the tools' own clock."""
         return (self.until or as_of) - self.lookback
 
     @property
     def start(self) -> str:
-        """The beginning as tools take it: a duration before their own now, so that clocks need not agree."""
+        """The start as tools take it: a duration before their own now, so that clocks need not agree."""
         return clock.stamp(self.until - self.lookback) if self.until else f"{max(1, round(self.lookback.total_seconds() / 60))}m"
 
     @property
@@ -71,12 +71,12 @@ class Scope:
 
     @property
     def window(self) -> str:
-        """Both in one, as tools take it."""
+        """Start and end in one, as tools take them."""
         return f"{self.start}/{self.end}" if self.until else self.start
 
     @property
     def recent(self) -> str:
-        """The last quarter of the time: what is compared with an equally long time before it, for which data must exist too."""
+        """The last quarter of the time. It is compared with the equally long time before, for which data must exist too."""
         quarter = max(self.lookback / 4, timedelta(minutes=10))
         if self.until:
             return f"{clock.stamp(self.until - quarter)}/{self.end}"
@@ -87,13 +87,13 @@ class Scope:
 
 
 def parse_prompt(prompt: str, now: datetime) -> Scope:
-    """Namespace and time of the question. Its service is known once services have been seen: `service_in`."""
-    lookback, until = _time(prompt, now)
-    return Scope(lookback=lookback, until=until, namespace=_namespace(prompt))
+    """Parse namespace and time of the question. `find_service` finds its service, once the services are known."""
+    lookback, until = _parse_time(prompt, now)
+    return Scope(lookback=lookback, until=until, namespace=_parse_namespace(prompt))
 
 
 def find_service(prompt: str, services: Iterable[str]) -> str:
-    """The service that the text names, the longest name first; `orders` finds `orders-service`."""
+    """Find the service that the text names, the longest name first; `orders` finds `orders-service`."""
     text = f" {prompt.lower()} "
     for name in sorted(services, key=lambda name: (-len(name), name)):
         if re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w]|-\w)", text):
@@ -102,7 +102,7 @@ def find_service(prompt: str, services: Iterable[str]) -> str:
     return next((name for stem, name in stems.items() if len(stem) > 2 and re.search(rf"(?<![\w-]){re.escape(stem)}(?![\w-])", text)), "")
 
 
-def _namespace(prompt: str) -> str:
+def _parse_namespace(prompt: str) -> str:
     for pattern in _NAMESPACE:
         for found in pattern.finditer(prompt):
             if found["name"].lower() not in _NOT_NAMES:
@@ -110,21 +110,21 @@ def _namespace(prompt: str) -> str:
     return ""
 
 
-def _time(prompt: str, now: datetime) -> tuple[timedelta, datetime | None]:
+def _parse_time(prompt: str, now: datetime) -> tuple[timedelta, datetime | None]:
     instants = [clock.parse(text).astimezone(UTC) for text in _INSTANT.findall(prompt)][:2]
     if len(instants) == 2:
-        return _bounded(abs(instants[1] - instants[0])), max(instants)
+        return _clamp(abs(instants[1] - instants[0])), max(instants)
     if instants:
-        return _bounded(now - instants[0] + BEFORE), None
+        return _clamp(now - instants[0] + BEFORE), None
     for pattern in (_AGO, _EARLIER):
         if found := pattern.search(prompt):
-            return _bounded(int(found["count"] or 1) * _UNITS[found["unit"][0].lower()]), None
+            return _clamp(int(found["count"] or 1) * _UNITS[found["unit"][0].lower()]), None
     if found := _CLOCK.search(prompt):
         moment = now.replace(hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0)
         moment -= timedelta(days=1) if moment > now else timedelta()
-        return _bounded(now - moment + BEFORE), None
+        return _clamp(now - moment + BEFORE), None
     return DEFAULT_LOOKBACK, None
 
 
-def _bounded(length: timedelta) -> timedelta:
+def _clamp(length: timedelta) -> timedelta:
     return min(max(length, timedelta(minutes=15)), LONGEST_LOOKBACK)

@@ -1,4 +1,4 @@
-"""Machine tokens by client credentials: asked for once, used until shortly before they expire."""
+"""Machine tokens by client credentials: requested once, and used until shortly before they expire."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sre_agent.oidc import Discovery, unreachable_problem
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
-EARLY = 60.0  # seconds before expiry at which a token counts as used up: clocks differ and requests take time
+EARLY = 60.0  # seconds before expiry at which a token is replaced: clocks differ and requests take time
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks for tokens, and for which scope."""
+    """An app client, and the scope of its tokens."""
 
     client_id: str
     client_secret: Secret
@@ -26,7 +26,7 @@ class Client:
 
 
 class TokenSource:
-    """Gives a valid access token of one client; concurrent askers share one request to the issuer."""
+    """Provides a valid access token of one client; concurrent callers share one request to the issuer."""
 
     def __init__(self, http: httpx2.AsyncClient, discovery: Discovery, client: Client) -> None:
         self._http = http
@@ -37,20 +37,20 @@ class TokenSource:
         self._lock = asyncio.Lock()
 
     async def token(self) -> Secret:
-        """A token that is valid now. Raises Refused when the issuer gives none."""
+        """Return a token that is valid now. Raises Refused when the issuer does not issue one."""
         async with self._lock:
             if self._token is None or time.monotonic() >= self._good_until:
-                self._token, lifetime = await self._ask()
+                self._token, lifetime = await self._request()
                 self._good_until = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
             return self._token
 
     async def forget(self, refused: Secret) -> None:
-        """Drop a token that a server refused, unless another asker has replaced it already."""
+        """Drop a token that a server refused, unless it was replaced already."""
         async with self._lock:
             if self._token == refused:
                 self._token = None
 
-    async def _ask(self) -> tuple[Secret, float]:
+    async def _request(self) -> tuple[Secret, float]:
         endpoint = (await self._discovery.issuer()).token_endpoint
         try:
             response = await self._http.post(
@@ -62,9 +62,9 @@ class TokenSource:
             raise Refused(
                 unreachable_problem(endpoint, error if isinstance(error, httpx2.HTTPError) else httpx2.HTTPError(str(error)))
             ) from error
-        return self._read(endpoint, response)
+        return self._parse(endpoint, response)
 
-    def _read(self, endpoint: str, response: httpx2.Response) -> tuple[Secret, float]:
+    def _parse(self, endpoint: str, response: httpx2.Response) -> tuple[Secret, float]:
         try:
             answer = response.json()
             if response.status_code == 200:
@@ -76,7 +76,7 @@ class TokenSource:
 
 
 class BearerAuth(httpx2.Auth):
-    """Puts the token on each request; a 401 gets one more try with a new token."""
+    """Adds the token to each request, and retries once with a new token after a 401."""
 
     def __init__(self, tokens: TokenSource) -> None:
         self._tokens = tokens
@@ -94,7 +94,7 @@ class BearerAuth(httpx2.Auth):
 def _refused(endpoint: str, client: Client, status: int, reason: str) -> Problem:
     return Problem(
         code="AUTH-NO-TOKEN",
-        what=f"{endpoint} gave no token to client {client.client_id}.",
+        what=f"{endpoint} issued no token to client {client.client_id}.",
         why=f"It answered {status}{f' {reason}' if reason else ''} for scope {client.scope}.",
         do=(
             "Check the deployment's clients and scopes: sre-agent-deploy verify",

@@ -1,4 +1,4 @@
-"""What specialists ask with. In a deployment it is always the gateway; evaluations put recorded tools in its place."""
+"""The interface to the tools. A deployment uses the gateway; evaluations use recorded tools."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sre_agent.evidence import Answer, Argument
 
 
 class Tools(Protocol):
-    """The tools of one investigation, called by operation: `get_pod_status`, whatever target it is behind."""
+    """The tools of one investigation, called by operation (`get_pod_status`), whatever target has it."""
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
-        """What the tool said, or an answer that carries its failure: this never raises for one tool."""
+        """Call one tool. A failure is part of the answer and never raised."""
         ...

@@ -1,4 +1,4 @@
-"""HTTPS as this package speaks it: certificates always verified, every request with a time limit."""
+"""HTTPS clients: certificates are always verified, and every request has a time limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sre_core.problem import Problem, Refused
 
 @cache
 def load_trust(ca_file: str = "") -> ssl.SSLContext:
-    """The system's certificate authorities, the one in SSL_CERT_FILE, and `ca_file`; made once, because loading takes 20 ms."""
+    """Load the system's certificate authorities, the one in SSL_CERT_FILE, and `ca_file`; once, because it takes 20 ms."""
     try:
         context = ssl.create_default_context()
         if ca_file:
@@ -25,7 +25,7 @@ def load_trust(ca_file: str = "") -> ssl.SSLContext:
 def create_client(
     *, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, connect_seconds: float = 5.0, proxies: bool = True
 ) -> httpx2.AsyncClient:
-    """An HTTP client with connections that are kept; `proxies=False` ignores proxy settings of the environment."""
+    """Create an HTTP client with connection reuse; `proxies=False` ignores proxy settings of the environment."""
     return httpx2.AsyncClient(
         auth=auth,
         verify=load_trust(ca_file),
@@ -36,7 +36,7 @@ def create_client(
 
 
 def is_certificate_error(error: BaseException | None) -> bool:
-    """Whether a failed connection failed because the certificate was not trusted."""
+    """True when a connection failed because the certificate was not trusted."""
     while error is not None:
         if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
             return True
@@ -49,5 +49,8 @@ def _unreadable(ca_file: str, reason: str) -> Problem:
         code="ASSISTANT-CA-UNREADABLE",
         what=f"The certificate authority file {ca_file or '(SSL_CERT_FILE)'} can't be used.",
         why=reason,
-        do=("Deploy again so that the file is written anew.", "Or correct ca_file in the connection file, or SSL_CERT_FILE."),
+        do=(
+            "Deploy again, which writes the file: sre-agent-deploy deploy --config config.yaml",
+            "Or correct ca_file in the connection file, or SSL_CERT_FILE. Never turn verification off.",
+        ),
     )

@@ -1,4 +1,4 @@
-"""What an operation answers: compact JSON that says when it is cut, what it left out and how to ask for the rest."""
+"""The answer of an operation: compact JSON that says when it is cut, what was cut and how to ask for the rest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from starlette.responses import Response
 
 from sre_services.timespan import Window
 
-# A model reads every byte of an answer: one that fills its context hides the evidence it holds.
+# A model reads every byte of an answer; a long one fills its context and hides the evidence.
 CAP_BYTES = 20_000
 LONGEST_TEXT = 1_500
-# Lists inside an item or a summary; the items themselves are cut by size.
+# For lists inside an item or a summary; the items themselves are cut by size.
 LONGEST_LIST = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Items in order of importance with their summary. What is cut is cut from the end.
+    """Items in order of importance, with a summary. They are cut from the end.
 
     `total` is there where the items are only the first of those that exist. `note` explains an empty answer; `more` says how to ask
     for what was cut, from the number of items kept where that matters.
@@ -38,81 +38,81 @@ class Answer:
 
 
 class Camel:
-    """Marks a dataclass whose fields leave in camelCase, as the Kubernetes API spells them."""
+    """Marks a dataclass whose fields are rendered in camelCase, as the Kubernetes API spells them."""
 
 
 def render_answer(answer: Answer) -> Response:
-    """The answer as JSON of at most CAP_BYTES."""
+    """Render the answer as JSON of at most CAP_BYTES."""
     total = len(answer.items) if answer.total is None else answer.total
     frame: dict[str, object] = {"as_of": answer.as_of}
     if answer.window:
         frame |= {"window": {"start": answer.window.start, "end": answer.window.end}}
     frame |= {"summary": to_json_value(answer.summary), "total": total}
-    kept = _fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encoded(to_json_value(frame))) - 800)
+    kept = _select_fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encode(to_json_value(frame))) - 800)
     if len(kept) < total:
         frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
     if answer.note:
         frame["note"] = answer.note
-    return Response(_encoded({**to_json_value(frame), "truncated": len(kept) < total, "items": kept}), media_type="application/json")
+    return Response(_encode({**to_json_value(frame), "truncated": len(kept) < total, "items": kept}), media_type="application/json")
 
 
 def to_json_value(value: Any) -> Any:
-    """A value as JSON has it: absent fields left out, times in UTC, long texts and lists cut with how much was cut."""
+    """Convert a value for JSON: absent fields are left out, times are in UTC, long texts and lists are cut and say by how much."""
     if is_dataclass(value) and not isinstance(value, type):
-        spelled = _camel if isinstance(value, Camel) else str
-        parts = {spelled(part.name): getattr(value, part.name) for part in fields(value)}
-        return {name: to_json_value(part) for name, part in parts.items() if not _absent(part)}
+        spell = _to_camel_case if isinstance(value, Camel) else str
+        parts = {spell(part.name): getattr(value, part.name) for part in fields(value)}
+        return {name: to_json_value(part) for name, part in parts.items() if not _is_absent(part)}
     if isinstance(value, Mapping):
         return {str(key): to_json_value(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         cut = [f"… [+{len(value) - LONGEST_LIST} more]"] if len(value) > LONGEST_LIST else []
         return [to_json_value(part) for part in value[:LONGEST_LIST]] + cut
-    return _scalar(value)
+    return _to_json_scalar(value)
 
 
 def format_time(moment: datetime) -> str:
-    """ISO 8601 in UTC with a `Z`; milliseconds only where the source has them."""
+    """Format a time as ISO 8601 in UTC with a `Z`; milliseconds only where the source has them."""
     precision = "milliseconds" if moment.microsecond else "seconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def clip_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """The text's beginning, and how much was cut."""
+    """Cut a text, and say by how much."""
     return text if len(text) <= longest else f"{text[:longest]}… [+{len(text) - longest} characters]"
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(other.title() for other in others)
 
 
-def _scalar(value: Any) -> Any:
+def _to_json_scalar(value: Any) -> Any:
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
-        return _rounded(value)
+        return _round(value)
     return clip_text(value) if isinstance(value, str) else value
 
 
-def _rounded(number: float) -> float | int:
-    """Four significant digits below 1000 and whole numbers above: more digits are noise that costs context."""
+def _round(number: float) -> float | int:
+    """Round to four significant digits below 1000 and to whole numbers above: more digits are noise that costs context."""
     return round(number) if abs(number) >= 1000 or number == round(number) else float(f"{number:.4g}")
 
 
-def _absent(part: object) -> bool:
+def _is_absent(part: object) -> bool:
     return part is None or (isinstance(part, (str, list, tuple, Mapping)) and not part)
 
 
-def _fitting(items: list[Any], budget: int) -> list[Any]:
+def _select_fitting(items: list[Any], budget: int) -> list[Any]:
     used = 0
     for count, item in enumerate(items):
-        used += len(_encoded(item)) + 1
+        used += len(_encode(item)) + 1
         if used > budget:
             return items[:count]
     return items
 
 
-def _encoded(value: Any) -> bytes:
+def _encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""From a service's routes and its provider to the application that is served."""
+"""The application of a service: its routes over a provider, behind the API key."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ from sre_services.auth import HEALTH_PATH, ApiKeyAuth
 
 TITLES = {
     "kubernetes": "Kubernetes: the state of pods, deployments, nodes, and recent events",
-    "logs": "Logs: what the services wrote, searched, counted and grouped",
+    "logs": "Logs: records of the services, searched, counted and grouped",
     "metrics": "Metrics: latency, errors, resources, availability and trends of services",
-    "runbooks": "Runbooks: what to do about incidents, and whom to tell",
+    "runbooks": "Runbooks: what to do about incidents, and whom to inform",
 }
 NAMES = tuple(TITLES)
 
 
 @dataclass(frozen=True)
 class Api:
-    """A service's routes under its name, with no data behind them yet."""
+    """The routes of a service, without a provider."""
 
     name: str
     router: APIRouter
 
     @classmethod
     def of(cls, name: str) -> Api:
-        """Only this service's modules are imported: four services start on two cores."""
+        """Import the routes of this service only: four services start at the same time on two cores."""
         return cls(name, import_module(f"sre_services.{name}.routes").router)
 
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document of its five operations."""
+        """Build the OpenAPI document of its operations."""
         return openapi.build_document(TITLES[self.name], self.router.routes)
 
 
 def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
-    """The application: the routes over `provider`, behind the key."""
+    """Build the application: the routes over `provider`, behind the key."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.provider = provider
     app.include_router(api.router)
-    app.add_api_route(HEALTH_PATH, _health(api.name), methods=["GET"])
-    app.add_api_route("/openapi.json", _document(api), methods=["GET"])
+    app.add_api_route(HEALTH_PATH, _health_route(api.name), methods=["GET"])
+    app.add_api_route("/openapi.json", _document_route(api), methods=["GET"])
     error_responses.install_handlers(app)
     app.add_middleware(ApiKeyAuth, service=api.name, key=key)
     return app
 
 
-def _health(name: str) -> Any:
+def _health_route(name: str) -> Any:
     async def health() -> Response:
         return JSONResponse({"status": "ok", "service": name})
 
     return health
 
 
-def _document(api: Api) -> Any:
+def _document_route(api: Api) -> Any:
     async def document() -> Response:
         return JSONResponse(api.document())
 

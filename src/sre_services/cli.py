@@ -67,9 +67,9 @@ def _openapi(arguments: argparse.Namespace) -> int:
 
 
 def _recordings(arguments: argparse.Namespace) -> int:
-    from sre_services.scenario.write import files
+    from sre_services.scenario.write import build_files
 
-    return write_generated(files(), check=arguments.check)
+    return write_generated(build_files(), check=arguments.check)
 
 
 def write_generated(wanted: Mapping[Path, str], *, check: bool) -> int:

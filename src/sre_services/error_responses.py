@@ -1,4 +1,4 @@
-"""Failures as the caller sees them: `{"error": {"code", "message", "do"}}`, all faults at once, never a traceback."""
+"""Error responses: `{"error": {"code", "message", "do"}}`, with all faults at once and never a traceback."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _CODES = {404: "NOT-FOUND", 405: "METHOD-NOT-ALLOWED"}
 
 
 def error_response(status: int, code: str, message: str, do: Sequence[str], **facts: Any) -> JSONResponse:
-    """The one shape of a failure."""
+    """Make a response of the one shape of all errors."""
     return JSONResponse({"error": {"code": code, "message": message, "do": list(do), **facts}}, status_code=status)
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let every failure of `app` leave in that shape."""
+    """Answer every failure of `app` in that shape."""
     app.add_exception_handler(RequestValidationError, _bad_arguments)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _broken)
 
 
 def bad_arguments_response(faults: Sequence[dict[str, str]]) -> JSONResponse:
-    """400 with every fault and, for each, what to do."""
+    """Answer 400 with every fault and, for each, what to do."""
     message = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
     return error_response(400, "BAD-ARGUMENTS", message, [fault["do"] for fault in faults], faults=list(faults))
 
@@ -57,5 +57,5 @@ async def _refused(request: Request, failure: Exception) -> JSONResponse:
 async def _broken(request: Request, failure: Exception) -> JSONResponse:
     log.get().error("request.failed", path=request.url.path, exc_info=failure)
     return error_response(
-        500, "SERVICE-FAULT", "The service failed on this request; this is a fault of ours.", ["Read the service's log for request.failed."]
+        500, "SERVICE-FAULT", "The service failed on this request. This is a bug in it.", ["Find request.failed in the service's log."]
     )

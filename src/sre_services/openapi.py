@@ -1,4 +1,4 @@
-"""The OpenAPI documents that AgentCore reads, generated from the routes."""
+"""OpenAPI documents for AgentCore, generated from the routes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _RESPONSES = {
 
 
 def build_document(title: str, routes: Sequence[BaseRoute]) -> dict[str, Any]:
-    """What AgentCore accepts: an operationId everywhere; no anyOf, security, servers or parameter styles."""
+    """Build a document that AgentCore accepts: an operationId everywhere; no anyOf, security, servers or parameter styles."""
     made = get_openapi(title=title, version=_VERSION, routes=routes, openapi_version="3.0.3")
     return {
         "openapi": made["openapi"],
@@ -64,7 +64,7 @@ def build_document(title: str, routes: Sequence[BaseRoute]) -> dict[str, Any]:
 
 
 def _operation(made: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's operation with our three responses and without its derived titles."""
+    """Replace the responses of FastAPI's operation by ours, and drop its derived titles."""
     responses = {
         status: {"description": text, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
         for status, (text, schema) in _RESPONSES.items()
@@ -84,10 +84,10 @@ def _parameter(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def format_document(document: dict[str, Any]) -> str:
-    """The document as its file holds it."""
+    """Format the document for its file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def document_path(service: str) -> Path:
-    """Where a service's document lies among the package's data."""
+    """The path of a service's document in this package."""
     return Path(__file__).parent / service / "openapi.json"

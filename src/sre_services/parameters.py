@@ -25,19 +25,19 @@ def accept_any_case(*words: str) -> BeforeValidator:
     return BeforeValidator(fold)
 
 
-def _stripped(given: str) -> str:
+def _strip(given: str) -> str:
     return given.strip()
 
 
 Namespace = Annotated[
     str,
     Query(description="Kubernetes namespace; 'all' for every one. Default: the namespace of the application.", max_length=63),
-    AfterValidator(_stripped),
+    AfterValidator(_strip),
 ]
 Service = Annotated[
     str,
     Query(description="One service, for example 'payment-service'. Default: all services.", max_length=100),
-    AfterValidator(_stripped),
+    AfterValidator(_strip),
 ]
 Since = Annotated[Span, Query(description=f"How far to look back: {_TIMES}")]
 TimeWindow = Annotated[Span, Query(description=f"The time to look at: {_TIMES}")]

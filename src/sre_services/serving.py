@@ -1,4 +1,4 @@
-"""One service as a process: an application on a Unix socket until SIGTERM."""
+"""One service as a process: it serves an application on a Unix socket until SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fastapi import FastAPI
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
-# The bootstrap gives five seconds after SIGTERM; open requests get most of them.
+# systemd kills the process five seconds after SIGTERM; open requests get most of them.
 GRACE_SECONDS = 3
 
 
 class JsonLines(logging.Formatter):
-    """Uvicorn's own messages as JSON lines, like all others."""
+    """Formats uvicorn's own messages as JSON lines, like all others."""
 
     def format(self, record: logging.LogRecord) -> str:
         event = {"event": "server.message", "level": record.levelname.lower(), "timestamp": clock.stamp(), "message": record.getMessage()}
@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
 
 
 def serve(app: FastAPI, socket: Path) -> None:
-    """Answer on `socket` until the process is told to end."""
+    """Answer on `socket` until SIGTERM."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -33,7 +33,7 @@ def serve(app: FastAPI, socket: Path) -> None:
         uvicorn.run(
             app,
             uds=str(socket),
-            loop="asyncio",  # these answers are small: uvloop's import costs a start more than it wins
+            loop="asyncio",  # these answers are small: importing uvloop costs more than it gains
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,4 +1,4 @@
-"""Times as people and models write them, parsed once at the edge of the API."""
+"""Times and windows as people and models write them, parsed once at the edge of the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Window:
 
     @classmethod
     def between(cls, one: datetime, other: datetime, as_of: datetime) -> Window:
-        """The window between two times, in either order, cut to where data can be."""
+        """The window between two times, in either order, limited to a year around `as_of`."""
         nearest = [min(max(moment, as_of - LONGEST), as_of + LONGEST) for moment in (one, other)]
         return cls(min(nearest), max(nearest))
 
@@ -35,7 +35,7 @@ class Window:
         return self.start <= moment <= self.end
 
     def previous(self) -> Window:
-        """The equally long window just before this one, with no moment in both: what things are compared with."""
+        """The equally long window just before this one, for comparisons; no moment is in both."""
         return Window(self.start - self.length, self.start - timedelta(microseconds=1))
 
     def __str__(self) -> str:
@@ -47,10 +47,10 @@ class Moment(QueryText):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._point = _point(self.text)
+        self._point = _parse_point(self.text)
 
     def at(self, as_of: datetime) -> datetime:
-        """This moment, seen from `as_of`."""
+        """Resolve this moment relative to `as_of`."""
         return as_of - self._point if isinstance(self._point, timedelta) else self._point
 
 
@@ -63,15 +63,15 @@ class Span(QueryText):
         self._start, self._end = Moment(start), Moment(end or "now")
 
     def until(self, as_of: datetime) -> Window:
-        """The window seen from `as_of`. One that was given backwards is turned round."""
+        """Resolve the window relative to `as_of`. If its end is before its start, they are swapped."""
         return Window.between(self._start.at(as_of), self._end.at(as_of), as_of)
 
 
-def _point(text: str) -> datetime | timedelta:
+def _parse_point(text: str) -> datetime | timedelta:
     if text.lower() == "now":
         return timedelta(0)
     if duration := _DURATION.fullmatch(text):
-        # One that is longer than any data is everything there is, not a fault.
+        # A duration longer than any data means everything; it is not an error.
         return min(timedelta(**{_UNITS[duration[2].lower()]: int(duration[1])}), LONGEST)
     try:
         return clock.parse(text).astimezone(UTC)

@@ -50,17 +50,17 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert read.oidc_discovery_url == "https://issuer.example.com/.well-known/openid-configuration"
     assert (read.client_id, read.scope) == ("caller", "sre-agent/assistant.invoke")
     assert read.client_secret == reading.SecretReference(ARN, "client_secret", "eu-west-1")
-    assert (read.ca_file, read.registry, read.on_this_machine) == ("", "", False)
+    assert (read.ca_file, read.registry, read.is_local) == ("", "", False)
 
 
-def test_a_deployment_on_this_machine(tmp_path: Path) -> None:
+def test_a_local_deployment(tmp_path: Path) -> None:
     """Its AWS is named, and every private authority is in the one file that the reader trusts."""
     for name in ("one", "two"):
         (tmp_path / f"{name}.pem").write_text(f"-- {name} --\n")
     place = Account(Aws(region="eu-west-1"), registry(tmp_path / "embedded-aws.json"))
     writing.write_connection("sre-1", deployed(str(tmp_path / "one.pem"), str(tmp_path / "two.pem")), ARN, place)
     read = reading.choose(file=None, deployment=None, state=state_folder())
-    assert (read.registry, read.on_this_machine) == (str(tmp_path / "embedded-aws.json"), True)
+    assert (read.registry, read.is_local) == (str(tmp_path / "embedded-aws.json"), True)
     assert Path(read.ca_file).read_text() == "-- one --\n-- two --\n"
 
 

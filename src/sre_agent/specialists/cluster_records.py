@@ -1,4 +1,4 @@
-"""Kubernetes answers as records: pods, deployments with their changes, events, nodes."""
+"""Kubernetes answers, parsed to records: pods, deployments with their changes, events, nodes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sre_agent.reading import Json, items, moment, objects, part, text, texts, w
 from sre_agent.specialists import naming
 
 
-def pods(answer: Answer) -> Iterator[Pod]:
-    """The pods of `get_pod_status`."""
+def parse_pods(answer: Answer) -> Iterator[Pod]:
+    """Parse the pods of `get_pod_status`."""
     for item, source in items(answer):
         conditions = {text(condition, "type"): condition for condition in objects(item, "conditions")}
         containers = tuple(_container(found) for key in ("initContainers", "containers") for found in objects(item, key))
@@ -34,8 +34,8 @@ def pods(answer: Answer) -> Iterator[Pod]:
         )
 
 
-def workloads(answer: Answer) -> Iterator[Workload]:
-    """The deployments of `get_deployment_status`."""
+def parse_workloads(answer: Answer) -> Iterator[Workload]:
+    """Parse the deployments of `get_deployment_status`."""
     for item, source in items(answer):
         complaints = [
             f"{text(condition, 'reason')}: {text(condition, 'message')}"
@@ -53,24 +53,24 @@ def workloads(answer: Answer) -> Iterator[Workload]:
         )
 
 
-def changes(answer: Answer) -> Iterator[Change]:
-    """The revisions that `get_deployment_status` tells of, with what each changed."""
+def parse_changes(answer: Answer) -> Iterator[Change]:
+    """Parse the revisions of `get_deployment_status`, with what each changed."""
     for item, source in items(answer):
         for revision in objects(item, "revisions"):
             at = moment(revision, "createdAt")
             if at is None or whole(revision, "comparedWith") is None:
-                continue  # the first revision is no change of anything
+                continue  # the first revision changes nothing
             yield Change(
                 service=text(item, "name"),
                 at=at,
                 revision=text(revision, "revision"),
                 differences=tuple(_difference(found) for found in objects(revision, "changes")),
-                source=replace(source, text=_told(item, revision), happened=at),
+                source=replace(source, text=_describe_revision(item, revision), happened=at),
             )
 
 
-def events(answer: Answer, service_of_pod: Mapping[str, str], namespaces: frozenset[str]) -> Iterator[Event]:
-    """The events of `get_cluster_events`, those of other namespaces left out; cluster-wide objects stay."""
+def parse_events(answer: Answer, service_of_pod: Mapping[str, str], namespaces: frozenset[str]) -> Iterator[Event]:
+    """Parse the events of `get_cluster_events`: those of these namespaces and of nodes."""
     for item, source in items(answer):
         kind, _, name = text(item, "object").partition("/")
         if namespaces and kind != "Node" and text(item, "namespace") not in namespaces:
@@ -89,8 +89,8 @@ def events(answer: Answer, service_of_pod: Mapping[str, str], namespaces: frozen
         )
 
 
-def nodes(answer: Answer) -> Iterator[Node]:
-    """The nodes of `get_node_status`."""
+def parse_nodes(answer: Answer) -> Iterator[Node]:
+    """Parse the nodes of `get_node_status`."""
     for item, source in items(answer):
         complaints = [
             f"{text(condition, 'type')}: {text(condition, 'reason')} {text(condition, 'message')}".strip()
@@ -117,7 +117,7 @@ def _container(item: Json) -> Container:
 
 
 def _excerpt(source: Excerpt, item: Json, *parts: str) -> Excerpt:
-    """The parts of an object that a reader needs; what it declares for schedulers and tools would only bury them."""
+    """Keep the parts of an object that a reader needs; resources and images would only hide them."""
     kept = {name: [_short(found) for found in objects(item, name)] or item[name] for name in parts if name in item}
     return replace(source, text=json.dumps(kept, ensure_ascii=False))
 
@@ -137,7 +137,7 @@ def _difference(change: Json) -> str:
     return f"{text(change, 'path')}: {before or '(none)'} → {after or '(removed)'}"
 
 
-def _told(item: Json, revision: Json) -> str:
+def _describe_revision(item: Json, revision: Json) -> str:
     cause = text(revision, "changeCause")
     lines = [f"deployment {text(item, 'name')}, revision {text(revision, 'revision')} at {text(revision, 'createdAt')}"]
     lines += [f"change-cause: {cause}"] if cause else []

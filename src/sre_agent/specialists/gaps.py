@@ -1,4 +1,4 @@
-"""What every specialist owes the report: the calls it made, and what it could not see."""
+"""Gaps: what a specialist could not observe, because a tool failed, was cut, or had nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sre_agent.report import Gap
 
 
 def record_answers(*answers: Answer, searches: tuple[Answer, ...] = ()) -> Observations:
-    """The calls as a view with nothing read from them yet: a tool that failed or was cut short is a gap, not silence.
+    """Record the calls of a specialist and the gaps in their answers, with nothing parsed yet.
 
-    An empty list of what there should be is a gap. Nothing in `searches`, which look for what is wrong, is good news.
+    An empty answer is a gap, except from `searches`, which look for failures.
     """
     everything = (*answers, *searches)
     gaps = [*_gaps(everything), *_empty(answers)]
@@ -25,11 +25,11 @@ def record_answers(*answers: Answer, searches: tuple[Answer, ...] = ()) -> Obser
 
 
 def unique[T](records: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[T]:
-    """The records without repetitions; the first of each key stays."""
-    met: set[Hashable] = set()
+    """Yield the first record of each key."""
+    seen: set[Hashable] = set()
     for record in records:
-        if key(record) not in met:
-            met.add(key(record))
+        if key(record) not in seen:
+            seen.add(key(record))
             yield record
 
 
@@ -38,7 +38,7 @@ def _gaps(answers: Iterable[Answer]) -> Iterator[Gap]:
         if answer.failure:
             yield Gap(answer.tool, f"the tool failed: {answer.failure}")
         elif not isinstance(answer.data, dict) or "items" not in answer.data:
-            yield Gap(answer.tool, "its answer is not in a form that can be read")
+            yield Gap(answer.tool, "its answer can't be parsed")
         elif answer.truncated:
             yield Gap(
                 answer.call, f"the answer was cut short after {len(objects(answer.data, 'items'))} of {text(answer.data, 'total')} items"

@@ -1,4 +1,4 @@
-"""The Logs specialist: what the services say is wrong, in their own words, and since when."""
+"""The Logs specialist: templates, errors, warnings, and their numbers."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from sre_agent.tools import Tools
 
 
 async def observe(tools: Tools, scope: Scope) -> Observations:
-    """Templates of all that was logged, the errors and warnings themselves, and how many there are."""
+    """Observe the templates of all records, the errors and warnings themselves, and the number of errors by service."""
     patterns, errors, warnings, counts = await asyncio.gather(
         tools.call("analyze_log_patterns", time_window=scope.window, min_occurrences=1),
         tools.call("get_error_logs", since=scope.window),
         tools.call("search_logs", start_time=scope.start, end_time=scope.end, log_level="WARN"),
         tools.call("count_log_events", event_type="error", time_window=scope.recent, group_by="service"),
     )
-    lines = (*templates(patterns), *records(errors), *records(warnings))
+    lines = (*parse_templates(patterns), *parse_records(errors), *parse_records(warnings))
     return record_answers(patterns, searches=(errors, warnings, counts)) + Observations(
-        logs=lines, error_counts=tuple(error_counts(counts))
+        logs=lines, error_counts=tuple(parse_error_counts(counts))
     )
 
 
-async def observe_errors_of(tools: Tools, scope: Scope, services: tuple[str, ...]) -> Observations:
-    """The errors of single services, where the overview was cut or showed only templates."""
+async def observe_errors(tools: Tools, scope: Scope, services: tuple[str, ...]) -> Observations:
+    """Observe the errors of single services, because the overview may be cut or show only templates."""
     answers = await asyncio.gather(*(tools.call("get_error_logs", since=scope.window, service=service) for service in services))
-    return record_answers(searches=tuple(answers)) + Observations(logs=tuple(line for answer in answers for line in records(answer)))
+    return record_answers(searches=tuple(answers)) + Observations(logs=tuple(line for answer in answers for line in parse_records(answer)))
 
 
-def templates(answer: Answer) -> Iterator[LogLine]:
-    """The patterns of `analyze_log_patterns`, each as its example with the number of lines it stands for."""
+def parse_templates(answer: Answer) -> Iterator[LogLine]:
+    """Parse the patterns of `analyze_log_patterns`: each is its example, with the number of records."""
     for item, source in items(answer):
         at = moment(item, "first_seen")
         yield LogLine(
@@ -48,8 +48,8 @@ def templates(answer: Answer) -> Iterator[LogLine]:
         )
 
 
-def records(answer: Answer) -> Iterator[LogLine]:
-    """Single records, oldest last, as the tools give them."""
+def parse_records(answer: Answer) -> Iterator[LogLine]:
+    """Parse records, in the order of the answer: newest first."""
     for item, source in items(answer):
         at = moment(item, "time")
         line = f"{text(item, 'time')} {text(item, 'service')} {text(item, 'pod')} {text(item, 'message')}"
@@ -62,8 +62,8 @@ def records(answer: Answer) -> Iterator[LogLine]:
         )
 
 
-def error_counts(answer: Answer) -> Iterator[ErrorCount]:
-    """The services of `count_log_events`."""
+def parse_error_counts(answer: Answer) -> Iterator[ErrorCount]:
+    """Parse the services of `count_log_events`."""
     for item, source in items(answer):
         yield ErrorCount(
             service=text(item, "group"),

@@ -1,4 +1,4 @@
-"""The Metrics specialist: what got slower, failed more or grew, since when, and who calls whom."""
+"""The Metrics specialist: error rates, availability, latency, resources, trends, and calls between services."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sre_agent.tools import Tools
 
 
 async def observe(tools: Tools, scope: Scope) -> Observations:
-    """Error rates with the calls behind them, availability, latency, memory and CPU, and every series that is not steady."""
+    """Observe error rates with the calls between services, availability, memory and CPU, and every series that is not steady."""
     errors, up, memory, cpu, changes, performance = await asyncio.gather(
         tools.call("get_error_rates", time_window=scope.recent),
         tools.call("get_availability_metrics", time_window=scope.window),
@@ -25,16 +25,16 @@ async def observe(tools: Tools, scope: Scope) -> Observations:
         tools.call("get_performance_metrics", metric_type="latency", start_time=scope.start, end_time=scope.end),
     )
     return record_answers(errors, up, memory, cpu, performance, searches=(changes,)) + Observations(
-        trends=tuple(trends(changes)),
-        usages=(*usages(memory), *usages(cpu)),
-        error_rates=tuple(error_rates(errors)),
-        calls=tuple(calls(errors)),
-        availabilities=tuple(availabilities(up)),
+        trends=tuple(parse_trends(changes)),
+        usages=(*parse_usages(memory), *parse_usages(cpu)),
+        error_rates=tuple(parse_error_rates(errors)),
+        calls=tuple(parse_calls(errors)),
+        availabilities=tuple(parse_availabilities(up)),
     )
 
 
-def trends(answer: Answer) -> Iterator[Trend]:
-    """The series of `analyze_trends`."""
+def parse_trends(answer: Answer) -> Iterator[Trend]:
+    """Parse the series of `analyze_trends`."""
     for item, source in items(answer):
         change = part(item, "change_point")
         at = moment(change, "time")
@@ -58,8 +58,8 @@ def trends(answer: Answer) -> Iterator[Trend]:
         )
 
 
-def usages(answer: Answer) -> Iterator[Usage]:
-    """The pods of `get_resource_metrics`."""
+def parse_usages(answer: Answer) -> Iterator[Usage]:
+    """Parse the pods of `get_resource_metrics`."""
     for item, source in items(answer):
         yield Usage(
             metric=text(item, "metric"),
@@ -73,8 +73,8 @@ def usages(answer: Answer) -> Iterator[Usage]:
         )
 
 
-def error_rates(answer: Answer) -> Iterator[ErrorRate]:
-    """The services of `get_error_rates`."""
+def parse_error_rates(answer: Answer) -> Iterator[ErrorRate]:
+    """Parse the services of `get_error_rates`."""
     for item, source in items(answer):
         at = moment(item, "peak_at")
         yield ErrorRate(
@@ -86,8 +86,8 @@ def error_rates(answer: Answer) -> Iterator[ErrorRate]:
         )
 
 
-def calls(answer: Answer) -> Iterator[Call]:
-    """Who calls whom, from `get_error_rates`."""
+def parse_calls(answer: Answer) -> Iterator[Call]:
+    """Parse the calls between services of `get_error_rates`."""
     for item, source in items(answer):
         for call in objects(item, "calls"):
             yield Call(
@@ -95,8 +95,8 @@ def calls(answer: Answer) -> Iterator[Call]:
             )
 
 
-def availabilities(answer: Answer) -> Iterator[Availability]:
-    """The services of `get_availability_metrics`."""
+def parse_availabilities(answer: Answer) -> Iterator[Availability]:
+    """Parse the services of `get_availability_metrics`."""
     for item, source in items(answer):
         yield Availability(
             service=text(item, "service"),

@@ -1,4 +1,4 @@
-"""The Runbooks specialist: what to do next, as written by the people who run the system. It only reads."""
+"""The Runbooks specialist: next steps from the runbooks. It only reads them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from sre_agent.reading import items, number, objects, part, text, texts
 from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
 
-ALMOST_AS_GOOD = 0.75  # of the best hit's score: below, a second runbook only distracts
+ALMOST_AS_GOOD = 0.75  # of the best score; a second runbook with less only distracts
 
 
 async def observe(tools: Tools) -> Observations:
-    """Which runbooks there are; which one fits is known after the others have looked."""
+    """Observe which runbooks there are. The one that fits is chosen after the diagnosis."""
     return record_answers(await tools.call("search_runbooks"))
 
 
 async def find_runbooks(tools: Tools, incident: str, words: str) -> Observations:
-    """The steps of the runbooks that fit an incident, the best first."""
+    """Find the runbooks that fit an incident, the best first, with their steps."""
     hits = await tools.call("search_runbooks", incident_type=incident, keyword=words)
     playbooks = await asyncio.gather(*(tools.call("get_incident_playbook", playbook_id=found) for found in _best(hits)))
     return record_answers(hits, *playbooks) + Observations(
-        runbooks=tuple(runbook for playbook in playbooks for runbook in runbooks(playbook))
+        runbooks=tuple(runbook for playbook in playbooks for runbook in parse_runbooks(playbook))
     )
 
 
-def runbooks(answer: Answer) -> Iterator[Runbook]:
-    """The runbook of `get_incident_playbook`. A step that does not say that it only looks is taken to change something."""
+def parse_runbooks(answer: Answer) -> Iterator[Runbook]:
+    """Parse the runbook of `get_incident_playbook`. A step counts as a change unless it says that it only looks."""
     for item, source in items(answer):
         yield Runbook(
             id=text(item, "playbook_id"),
             title=text(item, "title"),
             words=frozenset(" ".join((text(item, "title"), *texts(item, "symptoms"))).lower().split()),
             steps=tuple(
-                RunbookStep(text=_told(text(step, "do"), text(step, "command")), changes_something=part(step, "changes") is not False)
+                RunbookStep(
+                    text=_describe_step(text(step, "do"), text(step, "command")), changes_something=part(step, "changes") is not False
+                )
                 for step in objects(item, "steps")
             ),
             source=source,
@@ -48,5 +50,5 @@ def _best(hits: Answer) -> list[str]:
     return [playbook for score, playbook in found if playbook and score >= ALMOST_AS_GOOD * found[0][0]]
 
 
-def _told(do: str, command: str) -> str:
+def _describe_step(do: str, command: str) -> str:
     return f"{do} ({command})" if command else do

@@ -1,4 +1,4 @@
-"""What a provider of cluster state must answer, in the Kubernetes API's own terms."""
+"""The model of cluster state, in the Kubernetes API's own terms, and what a provider of it must answer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Container(Camel):
 
 @dataclass(frozen=True, kw_only=True)
 class Pod(Camel):
-    """A pod and why it is, or isn't, ready."""
+    """A pod and the reason why it is or is not ready."""
 
     name: str
     namespace: str
@@ -75,7 +75,7 @@ class Pod(Camel):
 
     @property
     def ready(self) -> bool:
-        """A pod that has finished its work counts as ready: nothing is wrong with it."""
+        """True also for a pod that has finished its work."""
         return self.phase == "Succeeded" or any(c.type == "Ready" and c.status == "True" for c in self.conditions)
 
     @property
@@ -94,7 +94,7 @@ class EnvVar(Camel):
 
 @dataclass(frozen=True, kw_only=True)
 class Template(Camel):
-    """What a deployment runs in one container."""
+    """One container of a deployment's pod template."""
 
     name: str
     image: str
@@ -129,7 +129,7 @@ class Revision(Camel):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment(Camel):
-    """A deployment, how far its rollout is, and its revisions, newest first."""
+    """A deployment, the progress of its rollout, and its revisions, newest first."""
 
     name: str
     namespace: str
@@ -163,7 +163,7 @@ class Event(Camel):
 
 @dataclass(frozen=True, kw_only=True)
 class Usage(Camel):
-    """What one container uses, beside what it asked for and may use."""
+    """The use of one container, with its requests and limits."""
 
     pod: str
     container: str
@@ -182,7 +182,7 @@ class Usage(Camel):
 
 @dataclass(frozen=True, kw_only=True)
 class Node(Camel):
-    """A node: its conditions, what it has and what it uses."""
+    """A node: its conditions, its capacity and its use."""
 
     name: str
     ready: bool

@@ -1,4 +1,4 @@
-"""Kubernetes API objects as JSON become the model's types; the same for a recording and a live API server."""
+"""Parse Kubernetes API objects; the same for a recording and a live API server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ type Json = Mapping[str, Any]
 
 
 def parse_pod(document: Json) -> Pod:
-    """A `v1` Pod."""
+    """Parse a `v1` Pod."""
     metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})
     return Pod(
         name=metadata["name"],
@@ -33,7 +33,7 @@ def parse_pod(document: Json) -> Pod:
 
 
 def parse_event(document: Json) -> Event:
-    """A `v1` Event, or an `events.k8s.io/v1` one with its series."""
+    """Parse a `v1` Event, or an `events.k8s.io/v1` one with its series."""
     about = document.get("involvedObject") or document.get("regarding") or {}
     series = document.get("series") or {}
     created = document.get("metadata", {}).get("creationTimestamp")
@@ -52,7 +52,7 @@ def parse_event(document: Json) -> Event:
 
 
 def parse_node(document: Json, pods: int, usage: Json) -> Node:
-    """A `v1` Node, with the pods that run on it and what `metrics.k8s.io` says it uses."""
+    """Parse a `v1` Node, with the number of its running pods and its use from `metrics.k8s.io`."""
     metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})
     found = parse_conditions(status)
     return Node(
@@ -72,7 +72,7 @@ def parse_node(document: Json, pods: int, usage: Json) -> Node:
 
 
 def parse_conditions(status: Json) -> tuple[Condition, ...]:
-    """The conditions of any object."""
+    """Parse the conditions of any object."""
     return tuple(
         Condition(
             type=c["type"],
@@ -86,19 +86,19 @@ def parse_conditions(status: Json) -> tuple[Condition, ...]:
 
 
 def parse_resources(container: Json) -> Resources:
-    """Requests and limits of a container's declaration."""
+    """Parse requests and limits of a container's declaration."""
     found = container.get("resources") or {}
     return Resources(requests=found.get("requests", {}), limits=found.get("limits", {}))
 
 
 def parse_owner(metadata: Json) -> str:
-    """`ReplicaSet/name` of the controller, empty for an object that nobody owns."""
+    """The controller as `ReplicaSet/name`; empty for an object without owner."""
     owners = metadata.get("ownerReferences") or [{}]
     return f"{owners[0]['kind']}/{owners[0]['name']}" if owners[0] else ""
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """A time of the API, None where it has none."""
+    """Parse a time of the API, None where it has none."""
     return clock.parse(text) if text else None
 
 
@@ -140,7 +140,7 @@ _BINARY = {f"{letter}i": 2.0 ** (10 * power) for power, letter in enumerate("KMG
 
 
 def parse_quantity(text: str) -> float:
-    """A Kubernetes quantity as a number: `500m` is 0.5, `512Mi` is 536870912. Raises ValueError on anything else."""
+    """Parse a Kubernetes quantity: `500m` is 0.5, `512Mi` is 536870912. Raises ValueError on anything else."""
     match = _QUANTITY.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not a Kubernetes quantity")

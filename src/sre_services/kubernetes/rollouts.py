@@ -1,4 +1,4 @@
-"""Deployments with their revisions: what changed, when, and what the configuration behind each revision says."""
+"""Deployments with their revisions: the changes of each, also in the configuration that it refers to."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _CLUSTER_HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*)\.([a-z0-9-]+)\.svc(?:\.clust
 
 @dataclass(frozen=True)
 class References:
-    """What a deployment refers to: ConfigMaps and Services by (namespace, name)."""
+    """The objects that deployments refer to: ConfigMaps and Services by (namespace, name)."""
 
     config_maps: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     services: frozenset[tuple[str, str]] = frozenset()
 
 
-def parse_deployment(document: Json, replica_sets: tuple[Json, ...], around: References) -> Deployment:
-    """An `apps/v1` Deployment with the ReplicaSets that it owns as revisions, newest first."""
+def parse_deployment(document: Json, replica_sets: tuple[Json, ...], references: References) -> Deployment:
+    """Parse an `apps/v1` Deployment; the ReplicaSets that it owns are its revisions, newest first."""
     metadata, spec, status = document["metadata"], document["spec"], document.get("status", {})
     namespace = metadata.get("namespace", "default")
     containers = spec["template"]["spec"]["containers"]
@@ -43,13 +43,13 @@ def parse_deployment(document: Json, replica_sets: tuple[Json, ...], around: Ref
         unavailable=status.get("unavailableReplicas", 0),
         conditions=parse_conditions(status),
         containers=tuple(_template(container) for container in containers),
-        unknown_hosts=tuple(_unknown_hosts(spec["template"], namespace, around)),
-        revisions=_revisions(metadata["name"], namespace, replica_sets, around),
+        unknown_hosts=tuple(_unknown_hosts(spec["template"], namespace, references)),
+        revisions=_revisions(metadata["name"], namespace, replica_sets, references),
     )
 
 
 def compare_settings(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:
-    """The paths whose values differ, in order."""
+    """Compare two templates: the paths whose values differ, in order."""
     changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
     return tuple(
         Difference(path=path, before=redact_setting(path, before.get(path, "")), after=redact_setting(path, after.get(path, "")))
@@ -57,18 +57,18 @@ def compare_settings(before: Mapping[str, str], after: Mapping[str, str]) -> tup
     )
 
 
-def flatten_template(template: Json, namespace: str, around: References) -> dict[str, str]:
-    """A pod template as flat paths and values, with the ConfigMaps behind `envFrom` read out where they are known."""
+def flatten_template(template: Json, namespace: str, references: References) -> dict[str, str]:
+    """Flatten a pod template to paths and values, with the content of the ConfigMaps in `envFrom` where they are known."""
     flat: dict[str, str] = {}
     for container in template["spec"]["containers"]:
-        flat.update(_container_settings(container, namespace, around))
+        flat.update(_container_settings(container, namespace, references))
     for volume in template["spec"].get("volumes", ()):
         flat[f"volumes.{volume['name']}"] = _compact({key: value for key, value in volume.items() if key != "name"})
     flat["serviceAccountName"] = template["spec"].get("serviceAccountName", "")
     return {path: value for path, value in flat.items() if value}
 
 
-def _container_settings(container: Json, namespace: str, around: References) -> Iterator[tuple[str, str]]:
+def _container_settings(container: Json, namespace: str, references: References) -> Iterator[tuple[str, str]]:
     prefix = f"containers.{container['name']}"
     yield f"{prefix}.image", container.get("image", "")
     for key in ("command", "args", "ports", "livenessProbe", "readinessProbe", "startupProbe"):
@@ -78,15 +78,15 @@ def _container_settings(container: Json, namespace: str, around: References) -> 
     for reference in _env_from(container):
         yield f"{prefix}.envFrom.{_stem(reference)}", reference
         kind, _, name = reference.partition("/")
-        values = around.config_maps.get((namespace, name), {}) if kind == "configMap" else {}
+        values = references.config_maps.get((namespace, name), {}) if kind == "configMap" else {}
         yield from ((f"{prefix}.env.{key}", value) for key, value in values.items())
     yield from ((f"{prefix}.env.{env['name']}", env.get("value") or _source(env)) for env in container.get("env", ()))
 
 
-def _revisions(name: str, namespace: str, replica_sets: tuple[Json, ...], around: References) -> tuple[Revision, ...]:
+def _revisions(name: str, namespace: str, replica_sets: tuple[Json, ...], references: References) -> tuple[Revision, ...]:
     owned = [document for document in replica_sets if _owned_by(document, name, namespace)]
     owned.sort(key=_number, reverse=True)
-    flat = [flatten_template(document["spec"]["template"], namespace, around) for document in owned]
+    flat = [flatten_template(document["spec"]["template"], namespace, references) for document in owned]
     pairs = [(_number(older), compare_settings(before, after)) for (_, after), (older, before) in pairwise(zip(owned, flat, strict=True))]
     return tuple(_revision(document, *pair) for document, pair in zip(owned, [*pairs, (None, ())], strict=False))
 
@@ -119,13 +119,13 @@ def _template(container: Json) -> Template:
     )
 
 
-def _unknown_hosts(template: Json, namespace: str, around: References) -> Iterator[str]:
-    """Hosts of the cluster that the configuration names and no Service has; none when no Services are known."""
-    if not around.services:
+def _unknown_hosts(template: Json, namespace: str, references: References) -> Iterator[str]:
+    """Find hosts of the cluster that the configuration names and no Service has; none when no Services are known."""
+    if not references.services:
         return
-    for path, value in flatten_template(template, namespace, around).items():
+    for path, value in flatten_template(template, namespace, references).items():
         for service, where in _CLUSTER_HOST.findall(value):
-            if (where, service) not in around.services:
+            if (where, service) not in references.services:
                 yield f"{path}: no Service {service} in namespace {where}"
 
 
@@ -154,7 +154,7 @@ def _number(replica_set: Json) -> int:
 
 
 def _stem(reference: str) -> str:
-    """A generated name without its content hash, so that a new generation is a change and not another setting."""
+    """A generated name without its content hash, so that a new generation is a change and not a new setting."""
     return re.sub(r"-[a-z0-9]{8,10}$", "", reference)
 
 

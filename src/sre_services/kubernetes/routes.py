@@ -1,4 +1,4 @@
-"""The five operations about the cluster."""
+"""The operations on the cluster."""
 
 from __future__ import annotations
 

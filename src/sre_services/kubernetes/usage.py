@@ -1,4 +1,4 @@
-"""What containers use, from `metrics.k8s.io`, beside what their pods declare."""
+"""The use of containers from `metrics.k8s.io`, with the requests and limits that their pods declare."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sre_services.kubernetes.objects import Json, parse_quantity, parse_time
 
 
 def join_usage(pods: tuple[Pod, ...], measured: tuple[Json, ...]) -> Iterator[Usage]:
-    """One Usage for each container of a pod that has not ended; without numbers where none were measured."""
+    """Join pods and measurements: one Usage for each container of a pod that has not ended, without numbers where none were measured."""
     by_pod = {(document["metadata"]["namespace"], document["metadata"]["name"]): document for document in measured}
     for pod in pods:
         if pod.phase in ("Succeeded", "Failed"):

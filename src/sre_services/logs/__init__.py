@@ -1,1 +1,1 @@
-"""What the services wrote: searched, counted and grouped into templates."""
+"""Log records of services: searched, counted and grouped into templates."""

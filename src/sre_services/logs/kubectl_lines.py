@@ -1,4 +1,4 @@
-"""Text as `kubectl logs --timestamps [--prefix]` prints it becomes records with a level."""
+"""Parse the output of `kubectl logs --timestamps [--prefix]` into records with a level."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LINE = re.compile(
 )
 _LEVEL = re.compile(r"\b(FATAL|CRITICAL|PANIC|ERROR|SEVERE|WARN(?:ING)?|INFO|NOTICE|DEBUG|TRACE)\b", re.IGNORECASE)
 _SAME = {"CRITICAL": "FATAL", "PANIC": "FATAL", "SEVERE": "ERROR", "WARNING": "WARN", "NOTICE": "INFO", "TRACE": "DEBUG"}
-# A level stands at the beginning of a record; the word "error" later on is part of what it says.
+# A level is at the beginning of a record; the word "error" later on is part of its message.
 _LEVEL_WITHIN = 60
 _CONTINUATION = re.compile(r"\s+\S|Caused by:|Traceback \(|goroutine \d")
 
 
-def parse_records(text: str, service: str, moved: Callable[[str], datetime]) -> Iterator[LogRecord]:
-    """The records of one service's log. A line without a readable time is skipped: it can't be placed."""
+def parse_records(text: str, service: str, shift_time: Callable[[str], datetime]) -> Iterator[LogRecord]:
+    """Parse the log of one service. A line without a readable time is skipped."""
     last: LogRecord | None = None
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line)
@@ -33,14 +33,14 @@ def parse_records(text: str, service: str, moved: Callable[[str], datetime]) -> 
         if last:
             yield last
         last = LogRecord(
-            id=f"{service}:{number}", time=moved(match["time"]), service=service, pod=pod, level=parse_level(message), message=message
+            id=f"{service}:{number}", time=shift_time(match["time"]), service=service, pod=pod, level=parse_level(message), message=message
         )
     if last:
         yield last
 
 
 def parse_level(message: str) -> str:
-    """FATAL, ERROR, WARN, INFO or DEBUG as the record says; UNKNOWN when it doesn't."""
+    """Parse the level: FATAL, ERROR, WARN, INFO or DEBUG; UNKNOWN when the record has none."""
     found = _LEVEL.search(message[:_LEVEL_WITHIN])
     word = found[1].upper() if found else "UNKNOWN"
     return _SAME.get(word, word)

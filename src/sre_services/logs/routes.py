@@ -1,4 +1,4 @@
-"""The five operations about logs."""
+"""The operations on logs."""
 
 from __future__ import annotations
 

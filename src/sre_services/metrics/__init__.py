@@ -1,1 +1,1 @@
-"""What was measured: latency, errors, resources, availability and trends."""
+"""Metrics of services: latency, errors, resources, availability and trends."""

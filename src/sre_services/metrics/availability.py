@@ -1,4 +1,4 @@
-"""How much of the time a service answered, as its callers and as the scraper saw it."""
+"""Availability of services: the share of successful answers, and of the time that their replicas answered the scraper."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Availability:
 
 
 def measure_availability(store: MetricStore, window: Window, services: Sequence[str]) -> list[Availability]:
-    """The services that were measured, the worst first."""
+    """Measure the availability of services, the worst first; services without data are left out."""
     requests = store.series(Measure.REQUESTS_PER_SECOND, window, services)
     up = store.series(Measure.UP, window, services)
     found = [_availability(name, requests, [series for series in up if series.service == name]) for name in services]
@@ -43,7 +43,7 @@ def _availability(service: str, requests: Sequence[Series], up: Sequence[Series]
         success_percent=None if failed is None else 100 - failed,
         bad_minutes=_bad_minutes(course) if course else None,
         up_percent=100 * mean([value for series in up for value in series.values]) if up else None,
-        # A pod that is gone has no newest point; it is not a replica that is down.
+        # A deleted pod has no newest point; it does not count as a replica that is down.
         replicas_up=sum(1 for series in up if series.times[-1] == newest and series.values[-1] >= 1),
         replicas_seen=sum(1 for series in up if series.times[-1] == newest),
     )

@@ -1,4 +1,4 @@
-"""How much of what was asked for failed: HTTP 5xx over all requests, and failed calls between services."""
+"""Error rates: HTTP 5xx of all requests, and failed calls between services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sre_services.timespan import Window
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Calls from this service to another, and how many of them failed."""
+    """Calls from this service to another, and the percentage that failed."""
 
     to: str
     per_second: float
@@ -22,7 +22,7 @@ class Calls:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRate:
-    """A service's share of answers with status 5xx, beside the equally long window before."""
+    """The percentage of a service's answers with status 5xx, with that of the equally long window before."""
 
     service: str
     requests_per_second: float
@@ -35,7 +35,7 @@ class ErrorRate:
 
 
 def measure_error_rates(store: MetricStore, window: Window, services: Sequence[str]) -> list[ErrorRate]:
-    """The services with requests in the window, the highest share of errors first."""
+    """Measure the services with requests in the window, the highest percentage of errors first."""
     requests = store.series(Measure.REQUESTS_PER_SECOND, window, services)
     before = store.series(Measure.REQUESTS_PER_SECOND, window.previous(), services)
     rates = [_rate(name, requests, before, measure_calls(store, window, name)) for name in services]
@@ -43,7 +43,7 @@ def measure_error_rates(store: MetricStore, window: Window, services: Sequence[s
 
 
 def measure_calls(store: MetricStore, window: Window, service: str) -> list[Calls]:
-    """Whom the service calls, the most failing first."""
+    """Measure the calls of a service to others, the most failing first."""
     made = {series.labels["to"]: mean(series.values) for series in store.series(Measure.CALLS_PER_SECOND, window, [service])}
     failed = {series.labels["to"]: mean(series.values) for series in store.series(Measure.FAILED_CALLS_PER_SECOND, window, [service])}
     found = [Calls(to=name, per_second=rate, failed_percent=_percent(failed.get(name, 0.0), rate)) for name, rate in made.items()]
@@ -51,7 +51,7 @@ def measure_calls(store: MetricStore, window: Window, service: str) -> list[Call
 
 
 def error_percent_series(series: Sequence[Series], service: str) -> Series | None:
-    """The percentage of 5xx of one service at each time that has requests; None when there are none."""
+    """Compute the percentage of 5xx of one service at each time that has requests; None without requests."""
     own = [found for found in series if found.service == service]
     everything, errors = sum_series(own), sum_series(found for found in own if is_error(found))
     points = [(time, _percent(errors.get(time, 0.0), rate)) for time, rate in sorted(everything.items()) if rate > 0]
@@ -59,12 +59,12 @@ def error_percent_series(series: Sequence[Series], service: str) -> Series | Non
 
 
 def is_error(series: Series) -> bool:
-    """True for answers with status 5xx: those are the service's fault, 4xx are the caller's."""
+    """True for answers with status 5xx; 4xx are errors of the caller."""
     return series.labels.get("code", "").startswith("5")
 
 
 def error_percent(series: Sequence[Series], service: str) -> float | None:
-    """Errors over requests in percent, weighted by requests; None without requests."""
+    """Compute the percentage of errors over all requests of the window; None without requests."""
     own = [found for found in series if found.service == service]
     everything = sum(sum(found.values) for found in own)
     return _percent(sum(sum(found.values) for found in own if is_error(found)), everything) if everything else None

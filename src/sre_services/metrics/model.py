@@ -1,4 +1,4 @@
-"""What a provider of metrics must answer: named measures as series over time."""
+"""The model of metrics, named measures as series over time, and what a provider of them must answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sre_services.timespan import Window
 
 
 class Measure(StrEnum):
-    """What can be asked for, with its unit in the name."""
+    """The measures, each with its unit in the name."""
 
     REQUESTS_PER_SECOND = "requests_per_second"  # one series per HTTP status: label `code`
     LATENCY_MS = "latency_ms"  # one series per quantile: label `quantile`
     CPU_MILLICORES = "cpu_millicores"  # one series per pod
     MEMORY_BYTES = "memory_bytes"  # one series per pod
-    RESTARTS = "restarts"  # one series per pod, counted since the pod was made
+    RESTARTS = "restarts"  # one series per pod, counted since its creation
     UP = "up"  # one series per pod: 1 while it answers its scrape
     CPU_LIMIT_MILLICORES = "cpu_limit_millicores"
     MEMORY_LIMIT_BYTES = "memory_limit_bytes"
@@ -37,14 +37,14 @@ class Series:
     values: Sequence[float]
 
     def within(self, window: Window) -> Series:
-        """The part of the series that lies in the window."""
+        """Cut the series to a window."""
         start, end = window.start.timestamp(), window.end.timestamp()
         kept = [(time, value) for time, value in zip(self.times, self.values, strict=True) if start <= time <= end]
         return replace(self, times=[time for time, _ in kept], values=[value for _, value in kept])
 
 
 class MetricStore(Protocol):
-    """Answers what was measured. Series without a point in the window are left out."""
+    """Answers about metrics. Series without a point in the window are left out."""
 
     @property
     def as_of(self) -> datetime: ...
@@ -53,5 +53,5 @@ class MetricStore(Protocol):
 
 
 def to_datetime(seconds: float) -> datetime:
-    """A series' time as a datetime."""
+    """Convert a series' time to a datetime."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,4 +1,4 @@
-"""Prometheus `query_range` answers become measures: counters become rates, units become those of the measure."""
+"""Convert Prometheus' `query_range` answers to measures: counters become rates, units those of the measure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sre_services.metrics.model import Measure, Series
 
 type Points = tuple[list[float], list[float]]
 
-# A pod's name without the hashes of its ReplicaSet and itself, or the number in its StatefulSet.
+# The hashes of ReplicaSet and pod, or the number in a StatefulSet, at the end of a pod's name.
 _POD_SUFFIX = re.compile(r"(-[a-f0-9]{8,10})?-[a-z0-9]{5}$|-\d+$")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Which Prometheus metric gives a measure, and how."""
+    """The Prometheus metric of a measure, and its conversion."""
 
     metric: str
     scale: float = 1
@@ -43,19 +43,19 @@ SOURCES: Mapping[Measure, Source] = {
 
 
 def read_results(document: Any) -> Sequence[Mapping[str, Any]]:
-    """The matrix of an answer. Raises ValueError when it is not a successful one."""
+    """Read the matrix of an answer. Raises ValueError when the query did not succeed."""
     if not isinstance(document, dict) or document.get("status") != "success" or document["data"]["resultType"] != "matrix":
         raise ValueError('it is not {"status": "success", "data": {"resultType": "matrix", …}}')
     found: Sequence[Mapping[str, Any]] = document["data"]["result"]
     return found
 
 
-def parse_series(result: Mapping[str, Any], measure: Measure, moved: Callable[[float], float]) -> Series | None:
-    """The result as a series of `measure`; None when it measures something else."""
+def parse_series(result: Mapping[str, Any], measure: Measure, shift_time: Callable[[float], float]) -> Series | None:
+    """Parse a result as a series of `measure`; None when it measures something else."""
     metric, source = result["metric"], SOURCES[measure]
     if metric.get("__name__") != source.metric or any(metric.get(key) != value for key, value in (source.where or {}).items()):
         return None
-    points = [(moved(float(time)), float(value)) for time, value in result["values"]]
+    points = [(shift_time(float(time)), float(value)) for time, value in result["values"]]
     finite = [(time, value) for time, value in points if math.isfinite(value)]
     times, values = compute_rates(finite) if source.counter else ([time for time, _ in finite], [value for _, value in finite])
     return Series(
@@ -68,7 +68,7 @@ def parse_series(result: Mapping[str, Any], measure: Measure, moved: Callable[[f
 
 
 def compute_rates(points: Sequence[tuple[float, float]]) -> Points:
-    """The increase per second between points of a counter; one that falls was reset and starts from nothing."""
+    """Compute the increase per second between points of a counter. A counter that falls was reset to zero."""
     steps = [
         (later, (value if value < before else value - before) / (later - time))
         for (time, before), (later, value) in pairwise(points)
@@ -78,7 +78,7 @@ def compute_rates(points: Sequence[tuple[float, float]]) -> Points:
 
 
 def service_of(metric: Mapping[str, str]) -> str:
-    """Whose metric it is: its label, else told from its pod's name."""
+    """The service of a metric, from its labels or its pod's name."""
     return (
         metric.get("service")
         or metric.get("client")

@@ -1,4 +1,4 @@
-"""The five operations about metrics."""
+"""The operations on metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a series: its spread, its last value, and its course in few points."""
+"""Summaries of series: mean, extremes, first and last value, and a few points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_POINTS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesSummary:
-    """One measured series. `points` are [time, value]; they are there when one service was asked for."""
+    """The summary of one series. `points` are [time, value], present when one service was asked for."""
 
     service: str
     metric: str
@@ -31,7 +31,7 @@ class SeriesSummary:
 
 
 def summarize_series(series: Series, metric: str, unit: str, *, limit: float | None = None, with_points: bool) -> SeriesSummary:
-    """The series in numbers. It has at least one point."""
+    """Summarize a series with at least one point."""
     values = series.values
     highest = max(range(len(values)), key=values.__getitem__)
     return SeriesSummary(
@@ -57,7 +57,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def reduce_points(series: Series) -> list[tuple[datetime, float]]:
-    """At most MOST_POINTS points, each the mean of equally many measured ones, at the time of the last of them."""
+    """Reduce a series to at most MOST_POINTS points, each the mean of equally many measured ones, at the time of the last of them."""
     size = max(1, -(-len(series.times) // MOST_POINTS))
     starts = range(0, len(series.times), size)
     return [
@@ -66,7 +66,7 @@ def reduce_points(series: Series) -> list[tuple[datetime, float]]:
 
 
 def sum_series(several: Iterable[Series]) -> dict[float, float]:
-    """The sum of series at each time that any of them has."""
+    """Sum several series at each time that any of them has."""
     sums: dict[float, float] = {}
     for series in several:
         for time, value in zip(series.times, series.values, strict=True):

@@ -1,4 +1,4 @@
-"""Where a series' level changes, how fast it rises, and which points are out of the ordinary."""
+"""Trends of series: changes of level, slopes, resets and outliers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from sre_services.metrics.model import Series, to_datetime
 type Numbers = NDArray[np.float64]
 
 _FEWEST = 8
-# A fall of at least this share of the whole range between two points is a reset, not a trend.
+# A fall by at least this share of the range between two points is a reset, not a trend.
 _DROP = 0.4
-# Levels that differ by less than this share are the same level to anyone who operates a service.
+# Levels that differ by less than this share count as the same level.
 _NOTICEABLE = 0.1
-# And so are those that differ by less than this, in the metric's own unit: 0.02 % of errors is not twice 0.01 %.
+# So do levels that differ by less than this in the metric's unit: 0.02 % of errors is no doubling of 0.01 %.
 _FLOORS = {"percent": 1.0, "ms": 5.0, "requests_per_second": 0.5, "millicores": 10.0, "bytes": 8 * 2.0**20, "restarts": 0.5}
 _FITS = 0.5
 _STRAIGHT = 0.8
-# One point alone is noise; this many in a row are an event.
+# A single point is noise; this many in a row are an event.
 _IN_A_ROW = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePoint:
-    """The moment after which the mean is another; `score` counts standard deviations."""
+    """The time at which the mean changes; `score` is the change in standard deviations."""
 
     time: datetime
     before: float
@@ -49,7 +49,7 @@ class Anomalies:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """The course of one series. Fields are absent where there is nothing of the kind."""
+    """The trend of one series. Fields are absent where nothing of the kind was found."""
 
     service: str
     metric: str
@@ -69,14 +69,14 @@ class Trend:
 
     @property
     def notable(self) -> float:
-        """How much it deserves to be looked at; 0 for a steady series."""
+        """The importance of this trend; 0 for a steady series."""
         course = {"sawtooth": 40.0, "rising": 15.0, "falling": 15.0}.get(self.direction, 0.0)
         jump = self.change_point.score if self.change_point else 0.0
         return max(jump, course, self.anomalies.worst_score if self.anomalies else 0.0)
 
 
 def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> Trend | None:
-    """The trend of a series; None when it has too few points for one."""
+    """Analyze a series; None when it has too few points."""
     if len(series.times) < _FEWEST:
         return None
     times, values, floor = np.asarray(series.times), np.asarray(series.values), _FLOORS.get(unit, 0.0)
@@ -105,7 +105,7 @@ def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> 
 
 
 def fit_line(times: Numbers, values: Numbers) -> tuple[float, float]:
-    """Slope per second of the least-squares line and the share of the variance that it explains."""
+    """Fit the least-squares line: its slope per second, and the share of the variance that it explains."""
     centred, deviations = times - times.mean(), values - values.mean()
     spread, variance = float(centred @ centred), float(deviations @ deviations)
     if not spread or not variance:
@@ -115,7 +115,7 @@ def fit_line(times: Numbers, values: Numbers) -> tuple[float, float]:
 
 
 def find_drops(values: Numbers, floor: float) -> list[int]:
-    """Indexes at which the series falls by a large part of its range at once."""
+    """Find the indexes at which the series falls by a large part of its range at once."""
     reach = float(values.max() - values.min())
     return (
         [] if _same(reach, float(values.max()), floor) else [int(index) + 1 for index in np.flatnonzero(np.diff(values) < -_DROP * reach)]
@@ -123,12 +123,12 @@ def find_drops(values: Numbers, floor: float) -> list[int]:
 
 
 def find_change_point(times: Numbers, values: Numbers, threshold: float, floor: float) -> ChangePoint | None:
-    """The split into two levels that explains most, where the levels differ noticeably and by `threshold` deviations."""
+    """Find the split into two levels that explains most, if the levels differ noticeably and by `threshold` deviations."""
     sizes = np.arange(1, len(values))
     sums = np.cumsum(values)[:-1]
     left, right = sums / sizes, (values.sum() - sums) / (len(values) - sizes)
     gain = sizes * (len(values) - sizes) * (left - right) ** 2
-    # Two points at either end are no level.
+    # A level needs more than two points.
     split = int(np.argmax(gain[2:-2])) + 3
     before, after = values[:split], values[split:]
     low, high = float(before.mean()), float(after.mean())
@@ -139,7 +139,7 @@ def find_change_point(times: Numbers, values: Numbers, threshold: float, floor: 
 
 
 def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -> Anomalies | None:
-    """Points far from the median, several in a row, measured by the median deviation, which outliers don't move."""
+    """Find points far from the median, several in a row, in median deviations, which outliers don't change."""
     middle = float(np.median(values))
     deviations = np.abs(values - middle)
     scores = deviations / _noise(deviations, float(values.max() - values.min()), floor)
@@ -158,7 +158,7 @@ def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: flo
 
 
 def direction(values: Numbers, slope: float, fit: float, floor: float) -> str:
-    """rising, falling or steady, by the line through all points."""
+    """Classify a series as rising, falling or steady, by the line through all points."""
     if _same(float(values.max() - values.min()), float(values.max()), floor) or fit < _FITS:
         return "steady"
     return "rising" if slope > 0 else "falling"
@@ -175,7 +175,7 @@ def _repeated(far: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[float, float]:
-    """The median slope of the parts between drops, and how straight they are; short parts don't count."""
+    """The median slope and the median fit of the parts between drops; short parts don't count."""
     parts = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
     lines = [fit_line(part, its) for part, its in parts if len(part) >= _FEWEST]
     if not lines:
@@ -184,5 +184,5 @@ def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[floa
 
 
 def _noise(deviations: Numbers, scale: float, floor: float) -> float:
-    """The robust standard deviation, at least a small share of the scale: a flat series has no noise to divide by."""
+    """The robust standard deviation, but at least a small share of the scale, because a flat series has no noise."""
     return max(1.4826 * float(np.median(np.abs(deviations))), 0.02 * abs(scale), floor / 3, 1e-9)

@@ -1,4 +1,4 @@
-"""Which series answer a question, under which name and unit."""
+"""The series that answer a question, with name and unit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESOURCES = {
 
 
 def summarize_performance(store: MetricStore, window: Window, services: Sequence[str], metric_type: str) -> list[SeriesSummary]:
-    """Latency percentiles and throughput of each service, service by service."""
+    """Summarize latency percentiles and throughput, service by service."""
     found: list[SeriesSummary] = []
     for name in services:
         if metric_type in ("all", "latency"):
@@ -34,7 +34,7 @@ def summarize_performance(store: MetricStore, window: Window, services: Sequence
 
 
 def summarize_resources(store: MetricStore, window: Window, services: Sequence[str], resource_type: str) -> list[SeriesSummary]:
-    """CPU, memory and restarts of each pod, the closest to its limit first."""
+    """Summarize CPU, memory and restarts of each pod, the closest to its limit first."""
     found: list[SeriesSummary] = []
     for name, (measure, limited_by, unit) in _RESOURCES.items():
         if resource_type not in ("all", name):
@@ -46,8 +46,8 @@ def summarize_resources(store: MetricStore, window: Window, services: Sequence[s
 
 
 def analyze_trends(store: MetricStore, window: Window, services: Sequence[str], metric_name: str, threshold: float) -> list[Trend]:
-    """The trend of each series of the metric, the most striking first."""
-    # numpy's import takes as long as the rest of the start.
+    """Analyze each series of a metric, the most important trend first."""
+    # Importing numpy takes as long as the rest of the start.
     from sre_services.metrics.trends import analyze_series
 
     made = (
@@ -59,13 +59,13 @@ def analyze_trends(store: MetricStore, window: Window, services: Sequence[str], 
 
 
 def throughput(store: MetricStore, window: Window, service: str) -> Series | None:
-    """Requests per second over all status codes; None without requests."""
+    """Sum the requests per second of all status codes; None without requests."""
     sums = sorted(sum_series(store.series(Measure.REQUESTS_PER_SECOND, window, [service])).items())
     return Series(service=service, times=[time for time, _ in sums], values=[value for _, value in sums]) if sums else None
 
 
 def describe_no_series(store: MetricStore, service: str) -> str:
-    """What an empty answer means: an unknown service, or nothing measured."""
+    """Explain an empty answer: the service is unknown, or nothing was measured."""
     known = store.services()
     if service and not match_names(known, service):
         return describe_unknown_service(known, service)

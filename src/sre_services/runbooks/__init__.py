@@ -1,1 +1,1 @@
-"""What to do about incidents, and whom to tell."""
+"""Runbooks: what to do about incidents, and whom to inform."""

@@ -1,4 +1,4 @@
-"""Markdown with YAML front matter becomes a runbook."""
+"""Parse runbooks: Markdown with YAML front matter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 
 
 def parse_runbook(file: str, text: str) -> Runbook:
-    """The runbook in a file's text. Raises ValueError with what is wrong."""
+    """Parse the text of a file. Raises ValueError with what is wrong."""
     match = _FRONT_MATTER.match(text.replace("\r\n", "\n"))
     if not match:
         raise ValueError("it does not begin with front matter between two lines of ---")
@@ -51,7 +51,7 @@ def _yaml(text: str) -> Mapping[str, Any]:
 
 
 def _step(step: Mapping[str, Any]) -> Step:
-    """A step that does not say whether it changes anything is taken to do so: approval is the safe side."""
+    """Parse a step. One that does not say whether it changes anything needs approval, which is the safe side."""
     changes = step.get("changes") is not False
     return Step(do=str(step["do"]), changes=changes, command=str(step.get("command", "")), tool=str(step.get("tool", "")))
 
@@ -65,7 +65,7 @@ def _texts(about: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _sections(body: str) -> Iterator[Section]:
-    """The parts under second-level headings; what stands before the first is an introduction."""
+    """Split the text at second-level headings; the text before the first is an introduction."""
     introduction, *rest = _HEADING.split(body)
     if introduction.strip():
         yield Section(heading="Introduction", text=introduction.strip())

@@ -1,4 +1,4 @@
-"""What a provider of runbooks must answer."""
+"""The model of runbooks, and what a provider of them must answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step. `changes` is true when it alters the system: it then needs a human's approval."""
+    """One step. `changes` is true when it changes the system: it then needs a person's approval."""
 
     do: str
     changes: bool
@@ -20,7 +20,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Contact:
-    """Whom to tell, and after how many minutes without progress."""
+    """A person or team to inform, after so many minutes without progress."""
 
     role: str
     contact: str
@@ -37,7 +37,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Runbook:
-    """A runbook: what its front matter says, and its text in sections."""
+    """A runbook: the fields of its front matter, and its text in sections."""
 
     id: str
     file: str
@@ -53,7 +53,7 @@ class Runbook:
 
 
 class Library(Protocol):
-    """Answers all runbooks, in a stable order."""
+    """Answers with all runbooks, in a stable order."""
 
     @property
     def as_of(self) -> datetime: ...

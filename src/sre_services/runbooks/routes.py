@@ -1,4 +1,4 @@
-"""The five operations about runbooks."""
+"""The operations on runbooks."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def get_troubleshooting_guide(library: Provider, category: Category = "", issue_
     return _answer(library, [views.extract_guide(hit.runbook) for hit in rank_runbooks(chosen or library.runbooks(), question)])
 
 
-@router.get("/runbooks/escalation", operation_id="get_escalation_procedures", summary="Whom to tell, and when")
+@router.get("/runbooks/escalation", operation_id="get_escalation_procedures", summary="Whom to inform, and when")
 def get_escalation_procedures(library: Provider, severity: Severity = "all", incident_type: IncidentType = "") -> Response:
-    """Roles and contacts of the runbooks that fit, with the minutes without progress after which to tell them."""
+    """Roles and contacts of the runbooks that fit, with the minutes without progress after which to inform them."""
     hits = rank_runbooks(views.select_severity(library.runbooks(), severity), incident_type)
     return _answer(library, [views.extract_escalation(hit.runbook) for hit in hits if hit.runbook.escalation])
 

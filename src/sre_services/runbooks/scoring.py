@@ -1,4 +1,4 @@
-"""How well a text answers a question: Okapi BM25 over weighted fields."""
+"""Ranking of runbooks for a question: Okapi BM25 over weighted fields."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sre_services.runbooks.model import Runbook, Section
 _K1, _B = 1.2, 0.75
 _WORD = re.compile(r"[a-z0-9]+")
 _JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_EMPTY = frozenset(
+_STOP_WORDS = frozenset(
     _WORD.findall(
         "a again after an and are as at be by can do for from has have in is it its no not of on or out that the their to was with"
     )
 )
 _ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|s)$")
-# What a runbook says it is for counts more than what it mentions.
+# The fields that say what a runbook is for count more than its text.
 _TITLE, _TYPES, _SYMPTOMS, _SERVICES = 4, 4, 3, 2
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A runbook that answers a question, with the section that answers it best."""
+    """A runbook that fits a question, with its best section."""
 
     runbook: Runbook
     section: Section | None
@@ -33,14 +33,14 @@ class Hit:
 
 
 def split_words(text: str) -> list[str]:
-    """Words that carry meaning, in lower case, without their endings: `Crashing_Pods` gives crash and pod."""
-    # A word written as one in one place and as two in another must meet.
+    """Split a text into words in lower case, without endings and stop words: `Crashing_Pods` gives crash and pod."""
+    # Some terms are written both as one word and as two.
     apart = _JOINT.sub(" ", text).lower().replace("crashloop", "crash loop").replace("oomkilled", "oom killed")
-    return [_ENDINGS.sub("", word) for word in _WORD.findall(apart) if word not in _EMPTY]
+    return [_ENDINGS.sub("", word) for word in _WORD.findall(apart) if word not in _STOP_WORDS]
 
 
 def rank_runbooks(runbooks: Sequence[Runbook], question: str) -> list[Hit]:
-    """The runbooks that have a word of the question, the best first; all of them, unscored, without a question."""
+    """Rank the runbooks that have a word of the question, the best first; without a question, return all of them without scores."""
     asked = split_words(question)
     if not asked:
         return [Hit(runbook, None, 0.0) for runbook in runbooks]
@@ -50,7 +50,7 @@ def rank_runbooks(runbooks: Sequence[Runbook], question: str) -> list[Hit]:
 
 
 def score_documents(documents: Sequence[Counter[str]], asked: Iterable[str]) -> list[float]:
-    """The score of each document for the words asked for."""
+    """Score each document for the words of the question."""
     lengths = [document.total() for document in documents]
     usual = sum(lengths) / max(len(lengths), 1) or 1.0
     weights = {word: _rarity(sum(word in document for document in documents), len(documents)) for word in set(asked)}

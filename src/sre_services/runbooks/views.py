@@ -1,4 +1,4 @@
-"""What of a runbook answers which question; every answer cites the file and its heading."""
+"""The parts of a runbook that answer a question; each cites the file and its heading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIAGNOSIS, _RESOLUTION = "diagnosis", "resolution"
 
 @dataclass(frozen=True, kw_only=True)
 class SearchHit:
-    """A runbook that fits, with enough to choose by."""
+    """A runbook that fits, with enough detail to choose."""
 
     playbook_id: str
     title: str
@@ -32,7 +32,7 @@ class SearchHit:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberedStep:
-    """A step with its number in the runbook, by which it is cited and approved."""
+    """A step with its number in the runbook, for citations and approvals."""
 
     number: int
     do: str
@@ -57,22 +57,22 @@ class Extract:
 
 
 def select_severity(runbooks: Sequence[Runbook], severity: str) -> list[Runbook]:
-    """Those of this severity."""
+    """Select the runbooks of this severity."""
     return [runbook for runbook in runbooks if severity in ("all", runbook.severity)]
 
 
 def select_category(runbooks: Sequence[Runbook], category: str) -> list[Runbook]:
-    """Those of this category, in any case; all without one."""
+    """Select the runbooks of this category, ignoring case; all without one."""
     return [runbook for runbook in runbooks if category.strip().lower() in ("", runbook.category.lower())]
 
 
 def select_service(runbooks: Sequence[Runbook], service: str) -> list[Runbook]:
-    """Those for this service or for every service."""
+    """Select the runbooks for this service or for every service."""
     return [runbook for runbook in runbooks if not service or not runbook.services or service in runbook.services]
 
 
 def to_search_hit(hit: Hit) -> SearchHit:
-    """The hit as an item of a list."""
+    """Convert a hit to an item of an answer."""
     runbook, section = hit.runbook, hit.section or next(iter(hit.runbook.sections), None)
     return SearchHit(
         playbook_id=runbook.id,
@@ -90,25 +90,25 @@ def to_search_hit(hit: Hit) -> SearchHit:
 
 
 def extract_playbook(runbook: Runbook) -> Extract:
-    """Everything that is to be done."""
+    """Extract everything that is to be done."""
     return _extract(runbook, "Steps", symptoms=runbook.symptoms, steps=_numbered(runbook), escalation=runbook.escalation)
 
 
 def extract_guide(runbook: Runbook) -> Extract:
-    """How to find the cause: the diagnosis and the steps that only look."""
+    """Extract how to find the cause: the diagnosis, and the steps that only look."""
     section = _section(runbook, _DIAGNOSIS)
     looking = [step for step in _numbered(runbook) if not step.changes]
     return _extract(runbook, section.heading, symptoms=runbook.symptoms, text=section.text, steps=looking)
 
 
 def extract_resolution(runbook: Runbook) -> Extract:
-    """How to end it: the resolution and the steps that change something."""
+    """Extract how to resolve it: the resolution, and the steps that change something."""
     section = _section(runbook, _RESOLUTION)
     return _extract(runbook, section.heading, text=section.text, steps=[step for step in _numbered(runbook) if step.changes])
 
 
 def extract_escalation(runbook: Runbook) -> Extract:
-    """Whom to tell."""
+    """Extract whom to inform."""
     return _extract(runbook, "Escalation", escalation=runbook.escalation)
 
 

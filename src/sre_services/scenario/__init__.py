@@ -1,1 +1,1 @@
-"""Writes the recordings that ship: one shop, seen on a quiet day and on two bad ones. Deterministic."""
+"""The generator of the recordings that ship: one shop, on a healthy day and on two bad ones. It is deterministic."""

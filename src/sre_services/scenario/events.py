@@ -1,4 +1,4 @@
-"""What the cluster's components reported in the last hour."""
+"""The story as events of the cluster's components in the last hour."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sre_services.scenario import pods, workloads
-from sre_services.scenario.shop import NAMESPACE, NODES, suffix
-from sre_services.scenario.shop import stamp as written
+from sre_services.scenario.shop import NAMESPACE, NODES, format_time, generate_suffix
 from sre_services.scenario.stories import PodRun, Revision, Story
 
 type Json = dict[str, Any]
@@ -16,14 +15,14 @@ type Json = dict[str, Any]
 KEPT = -3600.0
 
 
-def events(story: Story) -> list[Json]:
-    """All events that are still kept, oldest first."""
+def build_events(story: Story) -> list[Json]:
+    """Build all events that are still kept, oldest first."""
     found = [*_noise(story)]
     for revisions in story.revisions.values():
         old, new = revisions[-2:]
         found += _rollout(old, new, story)
     for pod in story.pods:
-        found += _life(pod) if pod.removed is None else _removal(pod)
+        found += _lifecycle(pod) if pod.removed is None else _removal(pod)
     return [event for last, event in sorted(found, key=lambda pair: (pair[0], pair[1]["metadata"]["name"])) if last >= KEPT]
 
 
@@ -48,23 +47,23 @@ def _removal(pod: PodRun) -> Iterator[tuple[float, Json]]:
     yield _event(pod.removed, "Normal", "SuccessfulDelete", owner, f"Deleted pod: {pod.name}", "replicaset-controller")
 
 
-def _life(pod: PodRun) -> Iterator[tuple[float, Json]]:
+def _lifecycle(pod: PodRun) -> Iterator[tuple[float, Json]]:
     name, container, first, last = f"Pod/{pod.name}", workloads.container_name(pod.service), pod.runs[0].started, pod.runs[-1].started
-    image, lives = workloads.template(pod.revision)["spec"]["containers"][0]["image"], len(pod.runs)
+    image, starts = workloads.build_template(pod.revision)["spec"]["containers"][0]["image"], len(pod.runs)
     yield _event(
         pod.created, "Normal", "Scheduled", name, f"Successfully assigned {NAMESPACE}/{pod.name} to {pod.node}", "default-scheduler"
     )
-    yield _event(last - 1, "Normal", "Pulled", name, f'Container image "{image}" already present on machine', "kubelet", lives, first - 1)
-    yield _event(last, "Normal", "Created", name, f"Created container: {container}", "kubelet", lives, first)
-    yield _event(last, "Normal", "Started", name, f"Started container {container}", "kubelet", lives, first)
+    yield _event(last - 1, "Normal", "Pulled", name, f'Container image "{image}" already present on machine', "kubelet", starts, first - 1)
+    yield _event(last, "Normal", "Created", name, f"Created container: {container}", "kubelet", starts, first)
+    yield _event(last, "Normal", "Started", name, f"Started container {container}", "kubelet", starts, first)
     if pod.waiting:
-        message = pods.back_off(pod).replace("back-off 5m0s", "Back-off")
+        message = pods.back_off_message(pod).replace("back-off 5m0s", "Back-off")
         yield _event(-22 + pod.number, "Warning", "BackOff", name, message, "kubelet", 58 - 3 * pod.number, first + 16)
     yield from _out_of_memory(pod)
 
 
 def _out_of_memory(pod: PodRun) -> Iterator[tuple[float, Json]]:
-    """The kernel tells of each kill; the kubelet counts failed probes, and tells of a kill only by the next start."""
+    """The kernel reports each kill; the kubelet counts failed probes, and shows a kill only by the next start."""
     kills = [run.ended for run in pod.runs if run.reason == "OOMKilled" and run.ended]
     for at in kills:
         process = f"Killed process {20_000 + int(-at) % 9_000} ({pod.service.runtime})"
@@ -76,9 +75,9 @@ def _out_of_memory(pod: PodRun) -> Iterator[tuple[float, Json]]:
 
 
 def _noise(story: Story) -> Iterator[tuple[float, Json]]:
-    """What is there every day."""
+    """Events of every day."""
     limits = "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.100.0.10 10.0.0.2"
-    shipper = f"Pod/log-shipper-{suffix(NODES[1], 5)}"
+    shipper = f"Pod/log-shipper-{generate_suffix(NODES[1], 5)}"
     yield _event(-190, "Warning", "DNSConfigForming", shipper, limits, "kubelet", 1432, -30 * 86_400, "monitoring")
     for number in (0, 1):
         job, at = f"report-builder-{29_392_110 + 30 * number}", -2700 + 1800.0 * number
@@ -101,18 +100,18 @@ def _event(  # noqa: PLR0917 - in the order of kubectl's columns
     namespace: str = NAMESPACE,
 ) -> tuple[float, Json]:
     object_kind, _, name = about.partition("/")
-    identity = suffix(f"{about}{reason}{last}{message}", 12)
+    identity = generate_suffix(f"{about}{reason}{last}{message}", 12)
     event = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{name}.{identity}", "namespace": namespace, "creationTimestamp": written(first or last)},
+        "metadata": {"name": f"{name}.{identity}", "namespace": namespace, "creationTimestamp": format_time(first or last)},
         "involvedObject": {"kind": object_kind, "name": name} | ({} if object_kind == "Node" else {"namespace": namespace}),
         "type": kind,
         "reason": reason,
         "message": message,
         "count": count,
-        "firstTimestamp": written(first or last),
-        "lastTimestamp": written(last),
+        "firstTimestamp": format_time(first or last),
+        "lastTimestamp": format_time(last),
         "source": {"component": source},
     }
     return last, event

@@ -7,27 +7,27 @@ from collections.abc import Iterable
 from typing import Any
 
 from sre_services.scenario import events, pods, workloads
-from sre_services.scenario.shop import DATABASES, DAY, NAMESPACE, NODES, SERVICES, chance, stamp
+from sre_services.scenario.shop import DATABASES, DAY, NAMESPACE, NODES, SERVICES, format_time, seeded_random
 from sre_services.scenario.stories import PodRun, Story
 
 type Json = dict[str, Any]
 
 
-def files(story: Story) -> dict[str, str]:
-    """File name to text, each a List."""
+def build_files(story: Story) -> dict[str, str]:
+    """Build the files by name; each is a List."""
     present = [pod for pod in story.pods if pod.removed is None]
     lists = {
-        "pods": [*map(pods.pod, present), *pods.neighbours()],
-        "deployments": [workloads.deployment(story.revisions[service.name][-1], present) for service in SERVICES],
+        "pods": [*map(pods.build_pod, present), *pods.build_platform_pods()],
+        "deployments": [workloads.build_deployment(story.revisions[service.name][-1], present) for service in SERVICES],
         "replicasets": [
-            workloads.replica_set(revision, present, current=revision is revisions[-1])
+            workloads.build_replica_set(revision, present, current=revision is revisions[-1])
             for revisions in story.revisions.values()
             for revision in revisions
         ],
-        "configmaps": [item for revisions in story.revisions.values() for item in workloads.config_maps(revisions)],
+        "configmaps": [item for revisions in story.revisions.values() for item in workloads.build_config_maps(revisions)],
         "services": [_service(name, 8080) for name in sorted(story.revisions)] + [_service(name, 5432) for name in DATABASES],
         "nodes": [_node(name) for name in NODES],
-        "events": events.events(story),
+        "events": events.build_events(story),
         "podmetrics": [*(_pod_metrics(story, pod) for pod in present if not pod.waiting), *_database_metrics()],
         "nodemetrics": [_node_metrics(name) for name in NODES],
     }
@@ -35,7 +35,7 @@ def files(story: Story) -> dict[str, str]:
 
 
 def _list(items: Iterable[Json]) -> str:
-    """A List with one object to a line, so that one can be found and deleted."""
+    """Format a List with one object per line, so that one can be found and deleted."""
     lines = ",\n".join(json.dumps(item, separators=(",", ":")) for item in items)
     return '{"apiVersion":"v1","kind":"List","metadata":{"resourceVersion":""},"items":[\n' + lines + "\n]}\n"
 
@@ -44,10 +44,10 @@ def _service(name: str, port: int) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": name, "namespace": NAMESPACE, "creationTimestamp": stamp(-200 * DAY), "labels": {"app": name}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "creationTimestamp": format_time(-200 * DAY), "labels": {"app": name}},
         "spec": {
             "type": "ClusterIP",
-            "clusterIP": f"10.100.{chance('ip', name).randrange(256)}.{chance('ip', name, 2).randrange(1, 255)}",
+            "clusterIP": f"10.100.{seeded_random('ip', name).randrange(256)}.{seeded_random('ip', name, 2).randrange(1, 255)}",
             "selector": {"app": name},
             "ports": [{"name": "main", "port": port, "targetPort": port, "protocol": "TCP"}],
         },
@@ -66,13 +66,13 @@ def _node(name: str) -> Json:
         "kind": "Node",
         "metadata": {
             "name": name,
-            "creationTimestamp": stamp(-60 * DAY),
+            "creationTimestamp": format_time(-60 * DAY),
             "labels": {
                 "node.kubernetes.io/instance-type": "m6i.xlarge",
                 "topology.kubernetes.io/zone": f"us-east-1{'abc'[NODES.index(name)]}",
             },
         },
-        "spec": {"providerID": f"aws:///us-east-1{'abc'[NODES.index(name)]}/i-0{chance('node', name).randrange(16**16):016x}"},
+        "spec": {"providerID": f"aws:///us-east-1{'abc'[NODES.index(name)]}/i-0{seeded_random('node', name).randrange(16**16):016x}"},
         "status": {
             "capacity": {"cpu": "4", "memory": "15896Mi", "pods": "58"},
             "allocatable": {"cpu": "3920m", "memory": "14880Mi", "pods": "58"},
@@ -81,8 +81,8 @@ def _node(name: str) -> Json:
                     "type": kind,
                     "status": status,
                     "reason": reason,
-                    "lastHeartbeatTime": stamp(-40),
-                    "lastTransitionTime": stamp(-60 * DAY + 40),
+                    "lastHeartbeatTime": format_time(-40),
+                    "lastTransitionTime": format_time(-60 * DAY + 40),
                 }
                 for kind, status, reason in conditions
             ],
@@ -92,7 +92,7 @@ def _node(name: str) -> Json:
 
 
 def _pod_metrics(story: Story, pod: PodRun) -> Json:
-    noise = chance(story.name, "top", pod.name)
+    noise = seeded_random(story.name, "top", pod.name)
     memory = pod.service.memory_mib * story.memory_share(pod, -15) * noise.gauss(1, 0.01)
     cpu = pod.service.cpu_millicores * noise.gauss(1, 0.06)
     return _measured(pod.name, pod.service.name.removesuffix("-service"), round(cpu * 1e6), round(memory * 1024))
@@ -107,19 +107,19 @@ def _measured(pod: str, container: str, nanocores: int, kibibytes: int) -> Json:
         "apiVersion": "metrics.k8s.io/v1beta1",
         "kind": "PodMetrics",
         "metadata": {"name": pod, "namespace": NAMESPACE},
-        "timestamp": stamp(-15),
+        "timestamp": format_time(-15),
         "window": "30s",
         "containers": [{"name": container, "usage": {"cpu": f"{nanocores}n", "memory": f"{kibibytes}Ki"}}],
     }
 
 
 def _node_metrics(name: str) -> Json:
-    noise = chance("node", name)
+    noise = seeded_random("node", name)
     return {
         "apiVersion": "metrics.k8s.io/v1beta1",
         "kind": "NodeMetrics",
         "metadata": {"name": name},
-        "timestamp": stamp(-15),
+        "timestamp": format_time(-15),
         "window": "30s",
         "usage": {"cpu": f"{noise.randrange(900, 1400)}m", "memory": f"{noise.randrange(5200, 7100)}Mi"},
     }

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from sre_services.scenario import chatter
-from sre_services.scenario.shop import RECORDED_SECONDS, SERVICES, Service, chance, moment
+from sre_services.scenario import log_texts
+from sre_services.scenario.shop import RECORDED_SECONDS, SERVICES, Service, seeded_random, to_datetime
 from sre_services.scenario.stories import CATALOG_ROLLOUT, PAYMENT_ROLLOUT, CrashLoop, MemoryLeak, PodRun, Story
 
-# Services are configured to log one request in many.
+# Seconds between logged requests: services log a sample of them.
 _SAMPLED_EVERY = 21.0
 
 
@@ -23,8 +23,8 @@ class Entry:
     text: str
 
 
-def files(story: Story) -> dict[str, str]:
-    """File name to text: a service's pods in the order of time, those that are gone included."""
+def build_files(story: Story) -> dict[str, str]:
+    """Build the files by name: each has the lines of a service's pods in order of time, deleted pods included."""
     shop = {f"logs/{service.name}.log": _text(service, _entries(story, service)) for service in SERVICES}
     return {**shop, "logs/payments-db.log": _database("payments-db"), "logs/catalog-db.log": _database("catalog-db")}
 
@@ -42,8 +42,8 @@ def _entries(story: Story, service: Service) -> list[Entry]:
 
 
 def _requests(story: Story, service: Service, pods: list[PodRun]) -> Iterator[Entry]:
-    """Sampled requests, and what the service mutters while all is well; failures where the story has them."""
-    random, t = chance("log", service.name), float(-RECORDED_SECONDS)
+    """Make lines of sampled requests, routine messages, and failures where the story has them."""
+    random, t = seeded_random("log", service.name), float(-RECORDED_SECONDS)
     while (t := t + random.expovariate(1 / _SAMPLED_EVERY)) < 0:
         serving = [pod for pod in pods if (pod.removed is None or t < pod.removed) and (run := pod.run_at(t)) and t - run.started > 9]
         roll, kind = random.random(), random.random()
@@ -51,11 +51,11 @@ def _requests(story: Story, service: Service, pods: list[PodRun]) -> Iterator[En
             continue
         pod = serving[int(roll * 1000) % len(serving)]
         if kind < 0.16:
-            yield Entry(t, pod.name, chatter.aside(service, random))
+            yield Entry(t, pod.name, log_texts.routine_text(service, random))
         elif kind < 0.22 + story.error_ratio(service.name, t) * 0.7 and story.error_ratio(service.name, t) > 0.01:
-            yield from (Entry(t + n / 1000, pod.name, text) for n, text in enumerate(chatter.failure(story, service, random, t)))
+            yield from (Entry(t + n / 1000, pod.name, text) for n, text in enumerate(log_texts.failure_texts(story, service, random, t)))
         else:
-            yield Entry(t, pod.name, chatter.request(service, random, story.latency_factor(service.name, t)))
+            yield Entry(t, pod.name, log_texts.request_text(service, random, story.latency_factor(service.name, t)))
 
 
 def _start(pod: PodRun, at: float) -> Iterator[Entry]:
@@ -75,7 +75,7 @@ def _stop(pod: PodRun, at: float) -> Iterator[Entry]:
 
 
 def _failing_payments(pods: list[PodRun]) -> Iterator[Entry]:
-    """Each life of the new pods: three attempts, and the end."""
+    """Make the lines of each run of the new pods: three attempts, and the exit."""
     for pod in [pod for pod in pods if pod.created >= PAYMENT_ROLLOUT]:
         lookup = f"lookup {pod.revision.config['DB_HOST']} on 10.100.0.10:53: no such host"
         for run in pod.runs:
@@ -85,9 +85,9 @@ def _failing_payments(pods: list[PodRun]) -> Iterator[Entry]:
 
 
 def _full_heaps(story: MemoryLeak, pods: list[PodRun]) -> Iterator[Entry]:
-    """Collections take longer and free less as the heap fills."""
+    """Make lines of garbage collections, which take longer and free less as the heap fills."""
     for pod in [pod for pod in pods if pod.created >= CATALOG_ROLLOUT]:
-        random = chance("gc", pod.name)
+        random = seeded_random("gc", pod.name)
         for number, t in enumerate(range(int(pod.created), 0, 40), start=1):
             share = story.memory_share(pod, t) * pod.service.memory_mib / pod.service.memory_limit_mib
             if pod.run_at(t) and share >= 0.55:
@@ -103,8 +103,8 @@ def _collection(number: int, share: float, random: Random) -> str:
 
 
 def _database(name: str) -> str:
-    """The databases have nothing to say."""
-    random, t, lines = chance("log", name), float(-RECORDED_SECONDS), []
+    """Make the log of a database, which has routine messages only."""
+    random, t, lines = seeded_random("log", name), float(-RECORDED_SECONDS), []
     while (t := t + random.uniform(140, 320)) < 0:
         seconds = random.uniform(2, 27)
         lines.append(Entry(t, f"{name}-0", f"INFO  checkpoint complete: wrote {random.randrange(40, 900)} buffers in {seconds:.1f}s"))
@@ -120,5 +120,5 @@ def _lines(container: str, entries: list[Entry]) -> str:
 
 
 def _nanoseconds(at: float) -> str:
-    nanoseconds = chance("ns", at).randrange(1000)
-    return f"{moment(at).strftime('%Y-%m-%dT%H:%M:%S.%f')}{nanoseconds:03d}Z"
+    nanoseconds = seeded_random("ns", at).randrange(1000)
+    return f"{to_datetime(at).strftime('%Y-%m-%dT%H:%M:%S.%f')}{nanoseconds:03d}Z"

@@ -1,4 +1,4 @@
-"""The shop: its services, what they call and what they run on."""
+"""The shop: its services with their calls, and its nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A deployment of the shop at rest; `calls` are other services."""
+    """A deployment of the shop on a healthy day; `calls` are other services."""
 
     name: str
     version: str
@@ -170,27 +170,27 @@ BY_NAME = {service.name: service for service in SERVICES}
 DATABASES = ("payments-db", "catalog-db", "redis")
 
 
-def moment(seconds: float) -> datetime:
-    """A time relative to the end of the recording, in seconds; negative is before."""
+def to_datetime(seconds: float) -> datetime:
+    """Convert seconds relative to the end of the recording; negative is before."""
     return END + timedelta(seconds=seconds)
 
 
-def stamp(seconds: float) -> str:
-    """As Kubernetes writes times."""
-    return moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_time(seconds: float) -> str:
+    """Format a time as Kubernetes does."""
+    return to_datetime(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def suffix(key: str, length: int) -> str:
-    """The generated part of a name: the same for the same key."""
+def generate_suffix(key: str, length: int) -> str:
+    """Generate the end of a name: the same for the same key."""
     number = int(hashlib.sha256(key.encode()).hexdigest(), 16)
     return "".join(_SAFE[number // len(_SAFE) ** place % len(_SAFE)] for place in range(length))
 
 
-def chance(*key: object) -> random.Random:
-    """Randomness of its own for each thing, so that a change to one leaves the others as they are."""
+def seeded_random(*key: object) -> random.Random:
+    """Create a random generator for one purpose, so that a change to one leaves the others as they are."""
     return random.Random(":".join(map(str, ("shop", *key))))  # noqa: S311 - noise, not a secret
 
 
-def host(service: str) -> str:
-    """The address of a service inside the cluster."""
+def cluster_host(service: str) -> str:
+    """The host name of a service inside the cluster."""
     return f"{service}.{NAMESPACE}.svc.cluster.local"

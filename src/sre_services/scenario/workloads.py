@@ -1,11 +1,11 @@
-"""Deployments, ReplicaSets and ConfigMaps as the API server shows them."""
+"""Deployments, ReplicaSets and ConfigMaps in the form of the API server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sre_services.scenario.shop import DAY, NAMESPACE, REGISTRY, Service, stamp
+from sre_services.scenario.shop import DAY, NAMESPACE, REGISTRY, Service, format_time
 from sre_services.scenario.stories import PodRun, Revision
 
 type Json = dict[str, Any]
@@ -13,21 +13,21 @@ type Json = dict[str, Any]
 _READY = "deployment.kubernetes.io/revision"
 
 
-def deployment(revision: Revision, pods: Sequence[PodRun]) -> Json:
-    """The Deployment whose newest revision this is."""
+def build_deployment(revision: Revision, pods: Sequence[PodRun]) -> Json:
+    """Build the Deployment of its newest revision."""
     service, ready = revision.service, _ready(pods, revision)
     complete = ready == service.replicas
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(service.name, service, -200 * DAY)
+        "metadata": build_metadata(service.name, service, -200 * DAY)
         | {"annotations": {_READY: str(revision.number)}, "generation": revision.number},
         "spec": {
             "replicas": service.replicas,
             "selector": {"matchLabels": {"app": service.name}},
             "strategy": {"type": service.strategy},
             "progressDeadlineSeconds": 600,
-            "template": template(revision),
+            "template": build_template(revision),
         },
         "status": {
             "observedGeneration": revision.number,
@@ -40,30 +40,30 @@ def deployment(revision: Revision, pods: Sequence[PodRun]) -> Json:
     }
 
 
-def replica_set(revision: Revision, pods: Sequence[PodRun], *, current: bool) -> Json:
-    """The ReplicaSet of one revision; an old one is kept at zero."""
+def build_replica_set(revision: Revision, pods: Sequence[PodRun], *, current: bool) -> Json:
+    """Build the ReplicaSet of one revision; an old one is kept at zero."""
     service = revision.service
     replicas, ready = (service.replicas, _ready(pods, revision)) if current else (0, 0)
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": service.name, "controller": True}
     return {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
-        "metadata": metadata(revision.replica_set, service, revision.created)
+        "metadata": build_metadata(revision.replica_set, service, revision.created)
         | {"annotations": {_READY: str(revision.number)}, "ownerReferences": [owner]},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": service.name}}, "template": template(revision)},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": service.name}}, "template": build_template(revision)},
         "status": {"replicas": replicas, "readyReplicas": ready, "availableReplicas": ready},
     }
 
 
-def template(revision: Revision) -> Json:
-    """What a revision's pods run."""
+def build_template(revision: Revision) -> Json:
+    """Build the pod template of a revision."""
     service = revision.service
     container: Json = {
         "name": container_name(service),
         "image": f"{REGISTRY}/{service.name}:{revision.version}",
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "envFrom": [{"configMapRef": {"name": revision.config_map}}],
-        "resources": resources(service),
+        "resources": build_resources(service),
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3},
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
@@ -74,33 +74,33 @@ def template(revision: Revision) -> Json:
     return {"metadata": {"labels": {"app": service.name}}, "spec": spec}
 
 
-def config_maps(revisions: Iterable[Revision]) -> Iterator[Json]:
-    """The generations of a service's configuration; revisions with equal values share one."""
+def build_config_maps(revisions: Iterable[Revision]) -> Iterator[Json]:
+    """Build the ConfigMaps of revisions; revisions with equal values share one."""
     made: set[str] = set()
     for revision in revisions:
         if revision.config_map not in made:
             made.add(revision.config_map)
-            about = metadata(revision.config_map, revision.service, revision.created - 20)
+            about = build_metadata(revision.config_map, revision.service, revision.created - 20)
             yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": dict(revision.config)}
 
 
 def container_name(service: Service) -> str:
-    """The one container of a service's pods."""
+    """The name of the container in a service's pods."""
     return service.name.removesuffix("-service")
 
 
-def resources(service: Service) -> Json:
-    """Requests and limits of a service's container."""
+def build_resources(service: Service) -> Json:
+    """Build requests and limits of a service's container."""
     return {
         "requests": {"cpu": f"{service.cpu_millicores * 2}m", "memory": f"{service.memory_limit_mib // 2}Mi"},
         "limits": {"cpu": f"{service.cpu_millicores * 5}m", "memory": f"{service.memory_limit_mib}Mi"},
     }
 
 
-def metadata(name: str, service: Service, created: float) -> Json:
-    """An object's name, age and labels."""
+def build_metadata(name: str, service: Service, created: float) -> Json:
+    """Build an object's metadata: name, age and labels."""
     labels = {"app": service.name, "app.kubernetes.io/part-of": "shop"}
-    return {"name": name, "namespace": NAMESPACE, "creationTimestamp": stamp(created), "labels": labels}
+    return {"name": name, "namespace": NAMESPACE, "creationTimestamp": format_time(created), "labels": labels}
 
 
 def _ready(pods: Sequence[PodRun], revision: Revision) -> int:
@@ -108,7 +108,7 @@ def _ready(pods: Sequence[PodRun], revision: Revision) -> int:
 
 
 def _rollout(revision: Revision, *, complete: bool) -> list[Json]:
-    """A rollout that got nowhere in ten minutes is past its deadline."""
+    """Build the conditions of a rollout; one without progress for ten minutes is past its deadline."""
     available = ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
     unavailable = ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     progressed = ("True", "NewReplicaSetAvailable", f'ReplicaSet "{revision.replica_set}" has successfully progressed.')
@@ -121,8 +121,8 @@ def _rollout(revision: Revision, *, complete: bool) -> list[Json]:
             "status": status,
             "reason": reason,
             "message": message,
-            "lastUpdateTime": stamp(at[kind]),
-            "lastTransitionTime": stamp(at[kind]),
+            "lastUpdateTime": format_time(at[kind]),
+            "lastTransitionTime": format_time(at[kind]),
         }
         for kind, (status, reason, message) in found.items()
     ]

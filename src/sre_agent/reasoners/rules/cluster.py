@@ -1,4 +1,4 @@
-"""What deployments, events and nodes say: changes, failures to start, missing replicas, sick nodes."""
+"""Detectors over deployments, events and nodes: changes, failures to start, missing replicas, unhealthy nodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sre_agent.observations import Change, Event, Node, Pod, Workload
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_core import clock
 
-# How long before the time that is looked at a change may have been made and still be the trigger.
+# A change that was made longer than this before the time to look at is not the trigger.
 CHANGE_MATTERS = timedelta(hours=24)
 SAME_MOMENT = timedelta(seconds=20)
 _EVENTS = {
@@ -26,7 +26,7 @@ _EVENTS = {
 
 
 def detect_workloads(workloads: tuple[Workload, ...]) -> Iterator[Signal]:
-    """Deployments that lack replicas, were scaled to nothing, or name hosts that don't exist."""
+    """Detect deployments that lack replicas, are scaled to zero, or name hosts that don't exist."""
     for workload in workloads:
         if workload.desired == 0:
             what = f"deployment {workload.service} is scaled to 0 replicas"
@@ -42,7 +42,7 @@ def detect_workloads(workloads: tuple[Workload, ...]) -> Iterator[Signal]:
 
 
 def detect_changes(changes: tuple[Change, ...], since: datetime) -> Iterator[Signal]:
-    """New revisions that are young enough to matter."""
+    """Detect new revisions that are recent enough to matter."""
     for change in changes:
         if change.at >= since - CHANGE_MATTERS:
             differences = "; ".join(change.differences) or "nothing that is recorded"
@@ -60,21 +60,21 @@ def detect_changes(changes: tuple[Change, ...], since: datetime) -> Iterator[Sig
 
 
 def detect_events(events: tuple[Event, ...], pods: tuple[Pod, ...], since: datetime) -> Iterator[Signal]:
-    """Warnings of the cluster that name a failure; those from before the incident's time are left out."""
+    """Detect warnings that name a failure; those from long before the incident are left out."""
     for event in events:
         kind = _EVENTS.get(event.reason)
         if kind is None or not event.warning or (event.at is not None and event.at < since - CHANGE_MATTERS):
             continue
         service = event.service or event.name
         if kind is Kind.OOM_KILL and event.kind == "Node":
-            kind, service = _killed_on(event, pods)
+            kind, service = _find_killed(event, pods)
         times = f" ({event.count} times)" if event.count > 1 else ""
         what = f"{event.kind} {event.name}: {event.reason}{times}: {event.message}"
         yield Signal(kind=kind, service=service, what=what, sources=(event.source,), at=event.at)
 
 
-def _killed_on(event: Event, pods: tuple[Pod, ...]) -> tuple[Kind, str]:
-    """Whose process the kernel killed on a node: the pod there whose container ended at that moment; else only the node is known."""
+def _find_killed(event: Event, pods: tuple[Pod, ...]) -> tuple[Kind, str]:
+    """Find whose process the kernel killed: a pod of that node whose container ended at that moment, else only the node is known."""
     for pod in pods:
         ends = [container.last_finished for container in pod.containers if container.last_finished]
         if pod.node == event.name and event.at and any(abs(end - event.at) <= SAME_MOMENT for end in ends):
@@ -83,7 +83,7 @@ def _killed_on(event: Event, pods: tuple[Pod, ...]) -> tuple[Kind, str]:
 
 
 def detect_nodes(nodes: tuple[Node, ...]) -> Iterator[Signal]:
-    """Nodes that are not ready or under pressure."""
+    """Detect nodes that are not ready or under pressure."""
     for node in nodes:
         if not node.ready or node.complaints:
             state = "under pressure" if node.ready else "not ready"

@@ -1,4 +1,4 @@
-"""From signals to a judgement: which candidate explains most, what follows from it, and what has nothing to do with it."""
+"""The diagnosis: the candidate that explains most signals, its consequences, and what is unrelated."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sre_agent.report import Verdict
 from sre_agent.scope import Scope
 from sre_core import clock
 
-CONCLUDES = 0.6  # the score from which a candidate is called the root cause
-OUT_OF_SCOPE = 0.1  # what a candidate loses when the question was about a service that does not depend on it
+CONCLUDES = 0.6  # the score from which a candidate is concluded
+OUT_OF_SCOPE = 0.1  # the points that a candidate loses if the service in the question does not depend on it
 
 
 @dataclass(frozen=True)
 class RuledOut:
-    """Something that looked like a cause, and why it is none."""
+    """A fact that looked like a cause, and the reason why it is none."""
 
     what: str
     why: str
@@ -31,7 +31,7 @@ class RuledOut:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the rules make of a observations."""
+    """The result of the rules."""
 
     verdict: Verdict
     cause: Candidate | None
@@ -43,7 +43,7 @@ class Diagnosis:
 
 
 def detect_signals(observations: Observations, scope: Scope) -> tuple[Signal, ...]:
-    """Everything that the detectors notice."""
+    """Run all detectors."""
     since = scope.since(observations.as_of or clock.now())
     return (
         *pods.detect(observations.pods, since),
@@ -51,17 +51,17 @@ def detect_signals(observations: Observations, scope: Scope) -> tuple[Signal, ..
         *cluster.detect_changes(observations.changes, since),
         *cluster.detect_events(observations.events, observations.pods, since),
         *cluster.detect_nodes(observations.nodes),
-        *logs.detect(observations.logs, service_graph.service_names(observations)),
+        *logs.detect(observations.logs, service_graph.collect_names(observations)),
         *logs.detect_bursts(observations.error_counts),
         *metrics.detect(observations),
     )
 
 
 def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
-    """The verdict over a observations, with its best candidate and everything that was ruled out."""
+    """Diagnose observations: the verdict, the best candidate, and everything that was ruled out."""
     signals = detect_signals(observations, scope)
     graph = service_graph.build_graph(observations, [(signal.service, signal.peer) for signal in signals if signal.peer])
-    ranked = _ranked(signals, graph, scope)
+    ranked = _rank_candidates(signals, graph, scope)
     best = ranked[0] if ranked else None
     concluded = best if best and best.decisive and best.score >= CONCLUDES else None
     symptoms = tuple(signal for signal in signals if signal.kind in SYMPTOMS)
@@ -69,20 +69,20 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
         verdict=_verdict(observations, concluded, symptoms),
         cause=concluded,
         suspicion=None if concluded or not symptoms else best,
-        affected=_affected(concluded, graph, signals) if concluded else (),
+        affected=_find_affected(concluded, graph, signals) if concluded else (),
         symptoms=symptoms,
         signals=signals,
-        ruled_out=tuple(_ruled_out(signals, ranked, concluded, graph)),
+        ruled_out=tuple(_rule_out(signals, ranked, concluded, graph)),
     )
 
 
-def _ranked(signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> list[Candidate]:
-    """All candidates, the one that explains most first: conclusions before suspicions, then by score and by who failed first."""
+def _rank_candidates(signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> list[Candidate]:
+    """Rank all candidates: decisive ones first, then by score, then by who failed first."""
     by_service: dict[str, list[Signal]] = defaultdict(list)
     for signal in signals:
         by_service[signal.service].append(signal)
     found = [
-        _weighed(candidate, signals, graph, scope)
+        _weigh_candidate(candidate, signals, graph, scope)
         for service, own in sorted(by_service.items())
         for candidate in find_candidates(ServiceSignals(service, tuple(own)))
     ]
@@ -90,23 +90,25 @@ def _ranked(signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> lis
     now = clock.now()
 
     def order(candidate: Candidate) -> tuple[bool, bool, bool, float, datetime, str]:
-        follows = _source_of(candidate, found, graph) is not None
+        follows = _find_source(candidate, found, graph) is not None
         return not candidate.decisive, follows, candidate.vague, -candidate.score, candidate.began or now, candidate.service
 
     return sorted(found, key=order)
 
 
-def _weighed(candidate: Candidate, signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> Candidate:
-    """A candidate with what the rest of the system says for or against it."""
+def _weigh_candidate(candidate: Candidate, signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> Candidate:
+    """Add the reasons for and against a candidate that come from the rest of the system."""
     reasons = list(candidate.reasons)
     cited = set(candidate.signals)
     own = tuple(signal for signal in signals if signal.service == candidate.service and signal.kind in SYMPTOMS and signal not in cited)
     if own:
-        reasons.append(Reason(0.03, "other signs at the same service fit", own))
+        reasons.append(Reason(0.03, "other signals of the same service fit", own))
     if complaints := _complaints(candidate, signals):
-        reasons.append(Reason(0.05, f"others say that it fails them: {', '.join(sorted({c.service for c in complaints}))}", complaints))
-    if scope.service and scope.service != candidate.service and candidate.service not in graph.behind(scope.service):
-        reasons.append(Reason(-OUT_OF_SCOPE, f"{scope.service}, which was asked about, is not known to depend on it", ()))
+        reasons.append(
+            Reason(0.05, f"other services report that it fails: {', '.join(sorted({c.service for c in complaints}))}", complaints)
+        )
+    if scope.service and scope.service != candidate.service and candidate.service not in graph.dependencies_of(scope.service):
+        reasons.append(Reason(-OUT_OF_SCOPE, f"{scope.service}, which the question is about, is not known to depend on it", ()))
     return replace(candidate, reasons=tuple(reasons))
 
 
@@ -114,38 +116,43 @@ def _complaints(candidate: Candidate, signals: Sequence[Signal]) -> tuple[Signal
     return tuple(signal for signal in signals if signal.peer == candidate.service)
 
 
-def _source_of(candidate: Candidate, others: Sequence[Candidate], graph: ServiceGraph) -> Candidate | None:
-    """A stronger candidate behind this one's service that failed no later: then this one only follows from it."""
-    behind = graph.behind(candidate.service)
+def _find_source(candidate: Candidate, others: Sequence[Candidate], graph: ServiceGraph) -> Candidate | None:
+    """Find a decisive candidate that this one's service depends on and that failed no later: this one is then a consequence."""
+    behind = graph.dependencies_of(candidate.service)
     for other in others:
-        if other.service in behind and other.decisive and other.score >= CONCLUDES and candidate.service not in graph.behind(other.service):
+        if (
+            other.service in behind
+            and other.decisive
+            and other.score >= CONCLUDES
+            and candidate.service not in graph.dependencies_of(other.service)
+        ):
             earlier = other.began is None or candidate.began is None or other.began <= candidate.began
             if earlier:
                 return other
     return None
 
 
-def _affected(cause: Candidate, graph: ServiceGraph, signals: Sequence[Signal]) -> tuple[str, ...]:
-    """Services that depend on the cause and show symptoms or say that they can't reach it."""
+def _find_affected(cause: Candidate, graph: ServiceGraph, signals: Sequence[Signal]) -> tuple[str, ...]:
+    """Find the services that depend on the cause and have symptoms or report that they can't reach it."""
     suffering = {signal.service for signal in signals if signal.kind in SYMPTOMS or signal.kind is Kind.PEER_ERROR}
-    return tuple(sorted((graph.depend_on(cause.service) & suffering) - {cause.service}))
+    return tuple(sorted((graph.dependents_of(cause.service) & suffering) - {cause.service}))
 
 
 def _verdict(observations: Observations, cause: Candidate | None, symptoms: tuple[Signal, ...]) -> Verdict:
     if cause:
         return "root_cause_found"
-    # Nothing wrong can only be said by one who has looked at what runs and at how it does.
+    # "Nothing wrong" needs a look at pods, logs and metrics.
     looked = observations.pods and (observations.error_rates or observations.usages) and observations.logs
     return "nothing_wrong" if looked and not symptoms else "not_enough_evidence"
 
 
-def _ruled_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Candidate | None, graph: ServiceGraph) -> Iterator[RuledOut]:
-    yield from _restarts(signals)
-    yield from _changes(signals, cause)
+def _rule_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Candidate | None, graph: ServiceGraph) -> Iterator[RuledOut]:
+    yield from _rule_out_restarts(signals)
+    yield from _rule_out_changes(signals, cause)
     for candidate in ranked:
         if cause is None or candidate.service == cause.service:
             continue
-        source = _source_of(candidate, ranked, graph)
+        source = _find_source(candidate, ranked, graph)
         if source:
             why = f"it depends on {source.service}, which failed no later"
         elif not candidate.decisive:
@@ -155,23 +162,23 @@ def _ruled_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Ca
         yield RuledOut(candidate.summary, why, candidate.signals[:3])
 
 
-def _restarts(signals: Sequence[Signal]) -> Iterator[RuledOut]:
+def _rule_out_restarts(signals: Sequence[Signal]) -> Iterator[RuledOut]:
     for signal in signals:
         if signal.kind is Kind.OLD_RESTARTS:
             yield RuledOut(f"Restarts of {signal.service}", f"the last one is older than the incident: {signal.what}", (signal,))
         elif signal.kind is Kind.RESTARTED:
-            yield RuledOut(f"Restarts of {signal.service}", f"they are no loop: {signal.what}", (signal,))
+            yield RuledOut(f"Restarts of {signal.service}", f"it is no crash loop: {signal.what}", (signal,))
         elif signal.kind is Kind.SCALED_TO_ZERO and not any(other.peer == signal.service for other in signals):
-            yield RuledOut(f"No replicas of {signal.service}", "nothing misses it", (signal,))
+            yield RuledOut(f"No replicas of {signal.service}", "no other service needs it", (signal,))
 
 
-def _changes(signals: Sequence[Signal], cause: Candidate | None) -> Iterator[RuledOut]:
-    """Changes of services that are well since."""
-    sick = {signal.service for signal in signals if signal.kind in SYMPTOMS}
+def _rule_out_changes(signals: Sequence[Signal], cause: Candidate | None) -> Iterator[RuledOut]:
+    """Rule out changes of services without symptoms, and earlier changes of the cause."""
+    unhealthy = {signal.service for signal in signals if signal.kind in SYMPTOMS}
     for signal in signals:
         if signal.kind is not Kind.CHANGED or (cause and signal in cause.signals):
             continue
-        if signal.service not in sick:
+        if signal.service not in unhealthy:
             yield RuledOut(f"The change of {signal.service}", f"{signal.service} shows no failure since: {signal.what}", (signal,))
         elif cause and signal.service == cause.service:
             yield RuledOut(f"An earlier change of {signal.service}", f"a later one fits better: {signal.what}", (signal,))

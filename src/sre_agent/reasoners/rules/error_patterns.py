@@ -1,4 +1,4 @@
-"""What an error message is about: a setting, a host, a file. Only the wording of runtimes and libraries is known here, no names."""
+"""Patterns for error messages: the setting, host or file that they name. They know runtimes and libraries, but no service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME_RESOLUTION = tuple(
         rf"(?:host|address|server)[=:\s]+{_QUOTE}{_HOST}.{{0,60}}(?:no such host|not known|not resolve|resolution)",
     )
 )
-_RESOLUTION_WORDS = re.compile(
+_RESOLUTION = re.compile(
     r"no such host|name or service not known|name resolution|ENOTFOUND|EAI_AGAIN|NXDOMAIN|UnknownHost|unknown host|"
     r"(?:translate|resolve)\w* (?:the )?host|(?:can(?:no|')t|could not|failed to|unable to|does not|did not) (?:be )?resolve|"
     r"not be resolved|nodename nor servname",
@@ -41,7 +41,7 @@ _SETTING = (
     re.compile(rf"{_FAULT}\W.{{0,60}}?{_SETTING_NAME}\b"),
     re.compile(rf"\b{_SETTING_NAME}\b.{{0,80}}?{_FAULT}"),
 )
-_CONFIG_WORDS = re.compile(rf"(?:{_FAULT}\W.{{0,40}}?\b{_KIND_OF_SETTING}\b|\b{_KIND_OF_SETTING}\b.{{0,40}}?{_FAULT})", re.I)
+_CONFIG = re.compile(rf"(?:{_FAULT}\W.{{0,40}}?\b{_KIND_OF_SETTING}\b|\b{_KIND_OF_SETTING}\b.{{0,40}}?{_FAULT})", re.I)
 _QUOTED = re.compile(r"[\"'`“](?P<name>[\w.:/@-]{2,80})[\"'`”]")
 _FILE = re.compile(
     r"(?:no such file or directory|FileNotFoundError|ENOENT|cannot (?:open|find|read))\b.{0,40}?(?P<name>/[\w./-]{2,120})|"
@@ -74,18 +74,19 @@ _MEMORY = re.compile(
 
 @dataclass(frozen=True)
 class Complaint:
-    """What a message complains of: `what` is host, setting, file, credential, and `name` which."""
+    """The subject of an error message: `what` is host, setting, file or credential, and `name` says which."""
 
     what: str
     name: str
 
 
 def find_configuration_error(message: str) -> Complaint | None:
-    """What is wrong in the configuration, if the message says that something is."""
+    """Find the setting, host, file or credential that a message calls wrong."""
     head = message[:2_000]
-    if _RESOLUTION_WORDS.search(head):
+    if _RESOLUTION.search(head):
         return Complaint(
-            "host", next((found["host"].rstrip(".") for pattern in _NAME_RESOLUTION if (found := pattern.search(head))), "") or _named(head)
+            "host",
+            next((found["host"].rstrip(".") for pattern in _NAME_RESOLUTION if (found := pattern.search(head))), "") or _quoted_name(head),
         )
     for pattern in _SETTING:
         if found := pattern.search(head):
@@ -94,11 +95,11 @@ def find_configuration_error(message: str) -> Complaint | None:
         return Complaint("credential", found["name"])
     if found := _FILE.search(head):
         return Complaint("file", found["name"] or found["before"])
-    return Complaint("setting", _named(head)) if _CONFIG_WORDS.search(head) else None
+    return Complaint("setting", _quoted_name(head)) if _CONFIG.search(head) else None
 
 
 def find_connection_error(message: str) -> Complaint | None:
-    """What could not be reached, if the message says that something could not."""
+    """Find the host that a message could not reach."""
     head = message[:2_000]
     if not _CONNECTION.search(head):
         return None
@@ -107,10 +108,10 @@ def find_connection_error(message: str) -> Complaint | None:
 
 
 def mentions_memory(message: str) -> bool:
-    """Whether the message speaks of memory running out or of something that only grows."""
+    """Say whether a message is about memory that runs out, or about something that only grows."""
     return bool(_MEMORY.search(message[:2_000]))
 
 
-def _named(text: str) -> str:
+def _quoted_name(text: str) -> str:
     found = _QUOTED.search(text)
     return found["name"] if found else ""

@@ -1,7 +1,7 @@
-"""Candidates for the root cause: for each kind of cause, which signals speak for it and how much.
+"""Candidates for the root cause: for each kind of cause, the signals that support it and their points.
 
-The points are explicit so that a report can say where its confidence comes from. A candidate that lacks what its kind can't
-do without is never concluded, whatever its points.
+The points are explicit, so that a report can explain its confidence. A candidate without the decisive signals of its kind is
+never concluded, whatever its points.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from sre_agent.reasoners.rules.signals import Kind, Signal
 
 SHORTLY_BEFORE = timedelta(hours=2)  # between a change and the first failure that it can have caused
-OVERLAP = timedelta(minutes=2)  # pods may fail a moment before the new revision's record says it exists
+OVERLAP = timedelta(minutes=2)  # pods may fail shortly before the recorded time of their revision
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a candidate is likely: points, words, and the signals behind them."""
+    """One reason for a candidate: its points, its explanation, and its signals."""
 
     points: float
     because: str
@@ -27,9 +27,9 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A possible root cause at one service. `decisive`: everything that this kind can't do without was seen.
+    """A possible root cause at one service. `decisive` says that the signals without which this kind is never concluded are there.
 
-    `vague`: it names no mechanism, so that any other suspicion says more.
+    `vague` says that it names no mechanism, so that any other suspicion is better.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Candidate:
 
     @property
     def began(self) -> datetime | None:
-        """When its first sign was seen, changes left out: a change precedes what it breaks."""
+        """The time of its first signal. Changes are left out: a change precedes the failure."""
         return min((signal.at for signal in self.signals if signal.at and signal.kind is not Kind.CHANGED), default=None)
 
 
@@ -70,7 +70,7 @@ class ServiceSignals:
         return min((signal.at for signal in self.of(*kinds) if signal.at), default=None)
 
     def changes_before(self, failure: datetime | None) -> tuple[Signal, ...]:
-        """The newest change that was made shortly before the failure."""
+        """The latest change shortly before the failure."""
         if failure is None:
             return ()
         fitting = [change for change in self.of(Kind.CHANGED) if change.at and -OVERLAP <= failure - change.at <= SHORTLY_BEFORE]
@@ -78,49 +78,49 @@ class ServiceSignals:
 
 
 def bad_configuration(signs: ServiceSignals) -> Candidate | None:
-    """A service that ends by itself at start, says what it can't use, and was given it by a change."""
+    """A service that exits at start because of a setting, which its log names and a change brought."""
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START)
     if not failing:
         return None
-    logged, last, unknown = signs.of(Kind.CONFIG_ERROR), signs.of(Kind.LAST_WORDS), signs.of(Kind.UNKNOWN_HOST)
-    told = (*logged, *last)
-    refused = () if told else signs.of(Kind.CONNECTION_ERROR)
+    logged, message, unknown = signs.of(Kind.CONFIG_ERROR), signs.of(Kind.TERMINATION_MESSAGE), signs.of(Kind.UNKNOWN_HOST)
+    named_by_service = (*logged, *message)
+    refused = () if named_by_service else signs.of(Kind.CONNECTION_ERROR)
     change = signs.changes_before(signs.first(Kind.CRASH_LOOP, Kind.CANNOT_START))
-    named = next((signal.subject for signal in (*told, *unknown, *refused) if signal.subject), "")
-    touched = tuple(found for found in change if _touches(found, (*told, *unknown, *refused)))
+    named = next((signal.subject for signal in (*named_by_service, *unknown, *refused) if signal.subject), "")
+    touched = tuple(found for found in change if _touches(found, (*named_by_service, *unknown, *refused)))
     which = f": {named}" if named else ""
-    reasons = _given(
-        Reason(0.3, "it ends by itself again and again", failing),
-        Reason(0.3, f"its own log says what it can't use{which}", logged),
-        Reason(0.05 if logged else 0.3, f"its last words before it ended, which Kubernetes kept, say what it can't use{which}", last),
+    reasons = _with_signals(
+        Reason(0.3, "it exits again and again", failing),
+        Reason(0.3, f"its own log names a bad setting{which}", logged),
+        Reason(0.05 if logged else 0.3, f"its termination message names a bad setting{which}", message),
         Reason(0.08, "its configuration names a host that does not exist", unknown),
-        Reason(0.15, f"it says what it can't reach{which}", refused if touched else ()),
+        Reason(0.15, f"its log says that it can't connect{which}", refused if touched else ()),
         Reason(0.08, "it was changed shortly before the first failure", change),
-        Reason(0.08, "the change touched exactly what the failure is about", touched),
+        Reason(0.08, "the change touched the very setting that the failure names", touched),
     )
     return Candidate(
         kind="bad_configuration",
         service=signs.service,
-        summary=f"{signs.service} fails at start because of a bad configuration{_blamed(named, change, bool(touched))}",
+        summary=f"{signs.service} fails at start because of a bad configuration{_describe_cause(named, change, bool(touched))}",
         search="crash loop bad configuration",
-        decisive=bool(told or (touched and (unknown or refused))),
-        missing="no record says what it can't use: its log's error and the change behind it were not seen",
+        decisive=bool(named_by_service or (touched and (unknown or refused))),
+        missing="no record names the bad setting: neither an error in its log nor the change was observed",
         reasons=reasons,
     )
 
 
 def memory_leak(signs: ServiceSignals) -> Candidate | None:
     """Memory that only grows until the kernel ends the container."""
-    rising, killed, words = signs.of(Kind.MEMORY_RISING), signs.of(Kind.OOM_KILL), signs.of(Kind.MEMORY_WORDS)
+    rising, killed, logged = signs.of(Kind.MEMORY_RISING), signs.of(Kind.OOM_KILL), signs.of(Kind.MEMORY_ERROR)
     if not rising and not killed:
         return None
     near = tuple(signal for signal in rising if float(signal.subject or 0) >= 85)
     change = signs.changes_before(signs.first(Kind.MEMORY_RISING, Kind.OOM_KILL))
-    reasons = _given(
-        Reason(0.35, "its memory rises steadily and does not come down by itself", rising),
+    reasons = _with_signals(
+        Reason(0.35, "its memory rises steadily and is not freed", rising),
         Reason(0.35, "it was killed for using more memory than its limit", killed),
         Reason(0.08, "its memory came close to its limit", near),
-        Reason(0.05, "its own log speaks of memory", words),
+        Reason(0.05, "its own log mentions memory", logged),
         Reason(0.06, "it was changed shortly before", change),
     )
     how = "leaks memory" if rising else "is killed for memory"
@@ -132,7 +132,7 @@ def memory_leak(signs: ServiceSignals) -> Candidate | None:
         summary=f"{signs.service} {how}{end}{since}",
         search="memory leak out of memory OOMKilled",
         decisive=bool(rising and killed),
-        missing="growth over time was not seen" if killed else "no kill for memory was seen",
+        missing="growth over time was not observed" if killed else "no kill for memory was observed",
         reasons=reasons,
     )
 
@@ -143,12 +143,12 @@ def image_pull(signs: ServiceSignals) -> Candidate | None:
 
 
 def unschedulable(signs: ServiceSignals) -> Candidate | None:
-    """Pods for which no node has room or is allowed."""
+    """Pods that no node can take: none has room, or none is allowed."""
     return _direct(signs, Kind.UNSCHEDULABLE, "unschedulable", "has pods that no node can take", "pod pending unschedulable")
 
 
 def scaled_to_zero(signs: ServiceSignals) -> Candidate | None:
-    """Nothing runs because nothing was asked to."""
+    """A service without pods, because its deployment asks for none."""
     return _direct(signs, Kind.SCALED_TO_ZERO, "scaled_to_zero", "is scaled to zero replicas", "deployment scaled to zero")
 
 
@@ -165,14 +165,14 @@ def node_problem(signs: ServiceSignals) -> Candidate | None:
 
 
 def cpu_saturation(signs: ServiceSignals) -> Candidate | None:
-    """A service at its CPU limit that also answers worse."""
+    """A service at its CPU limit that also became slower or fails more."""
     saturated, worse = signs.of(Kind.CPU_SATURATED), signs.of(Kind.DEGRADED)
     if not saturated:
         return None
     change = signs.changes_before(signs.first(Kind.DEGRADED))
-    reasons = _given(
-        Reason(0.35, "it uses all the CPU that it may", saturated),
-        Reason(0.25, "it answers worse", worse),
+    reasons = _with_signals(
+        Reason(0.35, "its CPU is at its limit", saturated),
+        Reason(0.25, "it became slower or fails more", worse),
         Reason(0.15, "it was changed shortly before", change),
     )
     return Candidate(
@@ -181,13 +181,13 @@ def cpu_saturation(signs: ServiceSignals) -> Candidate | None:
         summary=f"{signs.service} has reached its CPU limit",
         search="cpu saturation throttling high latency",
         decisive=bool(worse),
-        missing="it is not seen to answer worse",
+        missing="it became neither slower nor fails more",
         reasons=reasons,
     )
 
 
 def failing_after_change(signs: ServiceSignals) -> Candidate | None:
-    """A service that crashes or fails since it was changed, while nothing says why: a suspicion, never a conclusion."""
+    """A service that fails since it was changed, for an unknown reason: a suspicion, never a conclusion."""
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START, Kind.DEGRADED, Kind.ERROR_BURST)
     change = signs.changes_before(signs.first(Kind.CRASH_LOOP, Kind.CANNOT_START, Kind.DEGRADED, Kind.ERROR_BURST))
     if not failing or not change:
@@ -199,7 +199,7 @@ def failing_after_change(signs: ServiceSignals) -> Candidate | None:
         search="rollback failed deployment",
         decisive=False,
         vague=True,
-        missing="no record shows how the change leads to the failure",
+        missing="no record shows how the change causes the failure",
         reasons=(Reason(0.25, "it fails", failing), Reason(0.2, "it was changed shortly before the first failure", change)),
     )
 
@@ -218,18 +218,18 @@ KINDS: tuple[Callable[[ServiceSignals], Candidate | None], ...] = (
 
 
 def find_candidates(signs: ServiceSignals) -> Iterator[Candidate]:
-    """Every kind of cause that some signal of the service speaks for."""
+    """Find every kind of cause that a signal of the service supports."""
     for kind in KINDS:
         if candidate := kind(signs):
             yield candidate
 
 
 def _direct(signs: ServiceSignals, kind: Kind, name: str, what: str, search: str) -> Candidate | None:
-    """A kind that its own signal states outright; a change shortly before and missing replicas add to it."""
+    """Make a candidate of a kind that its signal states directly; missing replicas and a change shortly before add points."""
     stated = signs.of(kind)
     if not stated:
         return None
-    reasons = _given(
+    reasons = _with_signals(
         Reason(0.6, f"it {what}", stated),
         Reason(0.1, "its replicas are not available", signs.of(Kind.UNAVAILABLE)),
         Reason(0.1, "it was changed shortly before", signs.changes_before(signs.first(kind))),
@@ -237,25 +237,25 @@ def _direct(signs: ServiceSignals, kind: Kind, name: str, what: str, search: str
     return Candidate(kind=name, service=signs.service, summary=f"{signs.service} {what}", search=search, decisive=True, reasons=reasons)
 
 
-def _given(*reasons: Reason) -> tuple[Reason, ...]:
-    """Those reasons for which something was seen."""
+def _with_signals(*reasons: Reason) -> tuple[Reason, ...]:
+    """Keep the reasons that have signals."""
     return tuple(reason for reason in reasons if reason.signals)
 
 
-def _touches(change: Signal, told: tuple[Signal, ...]) -> bool:
-    """Whether the change's differences name what the failure is about."""
-    return bool(_differences_about(change, [signal.subject for signal in told if signal.subject]))
+def _touches(change: Signal, signals: tuple[Signal, ...]) -> bool:
+    """Say whether the change's differences name the subject of a signal."""
+    return bool(_select_differences(change, [signal.subject for signal in signals if signal.subject]))
 
 
-def _differences_about(change: Signal, subjects: list[str]) -> list[str]:
-    """The differences that name a setting, or the first part of a host or file."""
+def _select_differences(change: Signal, subjects: list[str]) -> list[str]:
+    """Select the differences that name a setting, or the first part of a host or file."""
     parts = {subject.lower() for subject in subjects} | {subject.lower().partition(":")[0].partition(".")[0] for subject in subjects}
     return [found for found in change.details if any(len(part) > 2 and part in found.lower() for part in parts)]
 
 
-def _blamed(named: str, change: tuple[Signal, ...], touched: bool) -> str:
-    """What is to blame, as far as it is known: the very difference, else the name and the revision."""
-    if change and touched and (differences := _differences_about(change[0], [named])):
+def _describe_cause(named: str, change: tuple[Signal, ...], touched: bool) -> str:
+    """Describe the cause as exactly as it is known: the difference, else the name and the revision."""
+    if change and touched and (differences := _select_differences(change[0], [named])):
         return f": {differences[0]} (revision {change[0].subject})"
     since = f", since revision {change[0].subject}" if change else ""
     return f"{f': {named}' if named else ''}{since}"

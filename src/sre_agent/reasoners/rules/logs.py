@@ -1,4 +1,4 @@
-"""What log lines say: faulty configuration, names that don't answer, memory that runs out, errors that became many."""
+"""Detectors over logs: bad configuration, services that do not answer, memory that runs out, bursts of errors."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sre_agent.reasoners.rules import error_patterns
 from sre_agent.reasoners.rules.service_graph import ServiceNames
 from sre_agent.reasoners.rules.signals import Kind, Signal
 
-BURST = 10  # errors below which a service has had a hiccup
-GREW = 3  # times more than in the window before
+BURST = 10  # errors; fewer are normal
+GREW = 3  # times as many as in the window before
 _LATE = datetime.max.replace(tzinfo=UTC)
 _BAD = frozenset({"ERROR", "FATAL"})
 
 
 def detect(lines: tuple[LogLine, ...], names: ServiceNames) -> Iterator[Signal]:
-    """Signals of all lines at WARN and above; lines without a level count by their error_patterns."""
-    loud = [line for line in lines if line.level not in {"INFO", "DEBUG"}]
-    yield from _first_of_each(_about(line, names) for line in loud)
+    """Detect signals in lines at WARN and above, and in lines without a level."""
+    candidates = [line for line in lines if line.level not in {"INFO", "DEBUG"}]
+    yield from _keep_first(_classify(line, names) for line in candidates)
 
 
-def _about(line: LogLine, names: ServiceNames) -> Signal | None:
-    """What one line complains of. A peer that is named and can't be reached is the peer's matter, not the line's author's."""
+def _classify(line: LogLine, names: ServiceNames) -> Signal | None:
+    """Classify one line. A line about another service that can't be reached is a signal about that service."""
     configured, unreachable = error_patterns.find_configuration_error(line.message), error_patterns.find_connection_error(line.message)
     named = (configured or unreachable or error_patterns.Complaint("", "")).name
-    peer = names.named_by(named, but=line.service) or (names.mentioned_in(line.message, but=line.service) if not configured else "")
+    peer = names.find_by_host(named, but=line.service) or (names.find_in_text(line.message, but=line.service) if not configured else "")
     if error_patterns.mentions_memory(line.message) and not configured:
-        return _signal(Kind.MEMORY_WORDS, line)
+        return _signal(Kind.MEMORY_ERROR, line)
     if configured and configured.what == "host" and peer:
         return _signal(Kind.PEER_ERROR, line, subject=configured.name, peer=peer)
     if configured:
@@ -39,8 +39,8 @@ def _about(line: LogLine, names: ServiceNames) -> Signal | None:
     return _signal(Kind.CONNECTION_ERROR, line, subject=named) if unreachable else None
 
 
-def _first_of_each(signals: Iterable[Signal | None]) -> Iterator[Signal]:
-    """One signal for each thing a service says, with its first time."""
+def _keep_first(signals: Iterable[Signal | None]) -> Iterator[Signal]:
+    """Keep the first of the signals of one service about the same subject."""
     groups: dict[tuple[Kind, str, str, str], list[Signal]] = defaultdict(list)
     for signal in signals:
         if signal is not None:
@@ -50,7 +50,7 @@ def _first_of_each(signals: Iterable[Signal | None]) -> Iterator[Signal]:
 
 
 def detect_bursts(counts: tuple[ErrorCount, ...]) -> Iterator[Signal]:
-    """Services whose errors are many, and more than before."""
+    """Detect services with many errors, and many more than before."""
     for found in counts:
         if found.count >= BURST and found.count >= GREW * max(found.count_before, 1):
             what = f"{found.service} logged {found.count} errors lately, {found.count_before} in the equally long time before"

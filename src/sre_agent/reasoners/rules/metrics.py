@@ -1,4 +1,4 @@
-"""What metrics say: memory that only grows, CPU at its limit, services that got worse and since when."""
+"""Detectors over metrics: memory that only grows, CPU at its limit, services that became slower or fail more."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from sre_agent.observations import Availability, ErrorRate, Observations, Trend,
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_core import clock
 
-GROWTH = 0.2  # of its lowest level: less is noise
+GROWTH = 0.2  # of the lowest level; less is noise
 NEAR = 85.0  # percent of the limit
 ERRORS_MATTER = 1.0  # percent of all answers
 WORSE = 2.0  # times the level before
 
 
 def detect(observations: Observations) -> Iterator[Signal]:
-    """Signals of all series."""
+    """Detect signals in all series."""
     usages = {(usage.metric, usage.pod): usage for usage in observations.usages}
     for trend in observations.trends:
         if trend.metric == "memory":
@@ -33,7 +33,7 @@ def detect(observations: Observations) -> Iterator[Signal]:
 
 
 def _memory(trend: Trend, usage: Usage | None) -> Iterator[Signal]:
-    """Growth counts when it is large and steady: straight, or in teeth that end in a fall to the start."""
+    """Detect growth that is large and steady, either straight or as a sawtooth that falls back to the start."""
     rising = trend.direction in {"rising", "sawtooth"} and trend.slope_per_hour > 0
     if not rising or trend.highest - trend.lowest < GROWTH * max(trend.lowest, 1.0):
         return

@@ -1,4 +1,4 @@
-"""What the state of pods says: loops, kills, and restarts that are too old to matter."""
+"""Detectors over pods: crash loops, kills, and restarts that are too old to matter."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sre_core import clock
 
 _CANNOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"})
 _IMAGE_PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
-_ENDED_ON_PURPOSE = frozenset({0, 143})  # finished, or ended by SIGTERM as every rollout and node drain does
+_NORMAL_EXITS = frozenset({0, 143})  # finished, or stopped by SIGTERM, as in every rollout and node drain
 
 
 def detect(pods: tuple[Pod, ...], since: datetime) -> Iterator[Signal]:
-    """Signals of all containers; `since` is where the incident's time begins."""
+    """Detect signals in all containers; `since` is the start of the time to look at."""
     for pod in pods:
         if pod.phase == "Pending" and pod.reason == "Unschedulable":
             yield _signal(Kind.UNSCHEDULABLE, pod, f"pod {pod.name} can't be scheduled: {pod.message}", pod.created)
         for container in pod.containers:
             yield from _container(pod, container, since)
-            yield from _last_words(pod, container, since)
+            yield from _termination_message(pod, container, since)
 
 
 def _container(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
@@ -44,28 +44,33 @@ def _restarted(pod: Pod, container: Container, where: str, since: datetime) -> S
         return _signal(Kind.OLD_RESTARTS, pod, how, ended)
     if container.last_reason == "OOMKilled":
         return _signal(Kind.OOM_KILL, pod, how, ended, f"{where} was killed for memory, for the last time so far")
-    on_purpose = container.last_exit_code in _ENDED_ON_PURPOSE
+    normal_exit = container.last_exit_code in _NORMAL_EXITS
     # Between two crashes of a loop a container runs for a moment.
-    if not on_purpose and (looping or (ended is not None and not container.ready and container.restarts > 1)):
+    if not normal_exit and (looping or (ended is not None and not container.ready and container.restarts > 1)):
         waits = ", and waits in CrashLoopBackOff" if looping else ""
         began = _first_failure(pod, container, since)
         return _signal(Kind.CRASH_LOOP, pod, f"{how}{waits}", began, f"{where} fails from here on, {container.restarts} restarts so far")
     return _signal(Kind.RESTARTED, pod, how, ended)
 
 
-def _last_words(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
-    """What a container wrote as it ended, where Kubernetes kept it, is as good as a line of its log."""
+def _termination_message(pod: Pod, container: Container, since: datetime) -> Iterator[Signal]:
+    """Detect a bad setting in a container's termination message, which is as good as a line of its log."""
     message = container.last_message or container.message
     found = error_patterns.find_configuration_error(message) if container.restarts else None
     if found and (container.last_finished is None or container.last_finished >= since):
-        what = f"{pod.service} said as it ended: {message[:300]}"
+        what = f"{pod.service} ended with the message: {message[:300]}"
         yield Signal(
-            kind=Kind.LAST_WORDS, service=pod.service, what=what, sources=(pod.source,), at=container.last_finished, subject=found.name
+            kind=Kind.TERMINATION_MESSAGE,
+            service=pod.service,
+            what=what,
+            sources=(pod.source,),
+            at=container.last_finished,
+            subject=found.name,
         )
 
 
 def _first_failure(pod: Pod, container: Container, since: datetime) -> datetime | None:
-    """A pod that was made within the incident has failed from its beginning; an older one at the latest when it ended last."""
+    """The creation of a pod that is younger than the incident; for an older one, its last end."""
     return pod.created if pod.created and pod.created >= since else container.last_finished
 
 

@@ -26,7 +26,7 @@ class Rules:
     async def conclude(self, inquiry: Inquiry, observations: Observations, tools: Tools) -> Report:
         """Read the errors of the suspects, diagnose, find the runbooks that fit, and write the report."""
         suspects = _suspects(diagnose(observations, inquiry.scope), inquiry.scope)
-        observations += await logs.observe_errors_of(tools, inquiry.scope, suspects)
+        observations += await logs.observe_errors(tools, inquiry.scope, suspects)
         diagnosis = diagnose(observations, inquiry.scope)
         observations += await _find_runbooks(tools, diagnosis)
         report = write_report(inquiry, observations, diagnosis, EvidenceLog(new_investigation_id()))

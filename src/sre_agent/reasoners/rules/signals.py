@@ -1,4 +1,4 @@
-"""What detectors say: one typed statement about one service, with where it was seen."""
+"""Signals: the statements of detectors about one service each, with their sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sre_agent.evidence import Excerpt
 
 
 class Kind(StrEnum):
-    """What can be noticed. What each means for a cause is decided in `hypotheses`."""
+    """The kinds of signals. `hypotheses` decides what each means for a cause."""
 
     CRASH_LOOP = "crash_loop"
     OOM_KILL = "oom_kill"
@@ -27,17 +27,17 @@ class Kind(StrEnum):
     CHANGED = "changed"
     UNKNOWN_HOST = "unknown_host"
     CONFIG_ERROR = "config_error"
-    LAST_WORDS = "last_words"
+    TERMINATION_MESSAGE = "termination_message"
     CONNECTION_ERROR = "connection_error"
     PEER_ERROR = "peer_error"
-    MEMORY_WORDS = "memory_words"
+    MEMORY_ERROR = "memory_error"
     ERROR_BURST = "error_burst"
     MEMORY_RISING = "memory_rising"
     CPU_SATURATED = "cpu_saturated"
     DEGRADED = "degraded"
 
 
-# Kinds that mean that something is wrong now, whatever the cause.
+# The kinds that mean that something is wrong now, whatever the cause.
 SYMPTOMS = frozenset(
     {
         Kind.CRASH_LOOP,
@@ -57,9 +57,9 @@ SYMPTOMS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """`subject` is what it is about (a setting, a host, a resource); `peer` the other service that it points at.
+    """One statement. `subject` is a setting, host or resource that it names; `peer` is another service that it points at.
 
-    `moment` is the same for a timeline: what happened at `at`, where `what` tells more than that.
+    `moment` is a shorter text for the timeline, where `what` says more than what happened at that time.
     """
 
     kind: Kind

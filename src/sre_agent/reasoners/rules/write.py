@@ -1,4 +1,4 @@
-"""From a diagnosis to a report: every claim is recorded with its evidence, or not made."""
+"""The report of a diagnosis. A claim without evidence is not made."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NOT_NOW = frozenset({Kind.OLD_RESTARTS, Kind.RESTARTED})
 
 
 def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> Report:
-    """The report of one investigation. A root cause without enough evidence becomes "not enough evidence" here at the latest."""
+    """Write the report. A root cause with too few citations becomes "not enough evidence" here at the latest."""
     cause = _root_cause(diagnosis, log)
     verdict = "not_enough_evidence" if diagnosis.cause and not cause else diagnosis.verdict
-    findings = _accepted((*_asked_about(inquiry.scope, observations, diagnosis, log), *_findings(diagnosis, log)), log)
+    findings = _accept_all((*_asked_about(inquiry.scope, observations, diagnosis, log), *_findings(diagnosis, log)), log)
     return Report(
         investigation_id=log.investigation_id,
         prompt=inquiry.prompt,
@@ -38,10 +38,10 @@ def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagno
         verdict=verdict,
         root_cause=cause,
         findings=findings,
-        timeline=_accepted(_timeline(diagnosis, log), log),
-        ruled_out=_accepted((_excluded(found, log) for found in diagnosis.ruled_out), log),
+        timeline=_accept_all(_timeline(diagnosis, log), log),
+        ruled_out=_accept_all((_ruled_out(found, log) for found in diagnosis.ruled_out), log),
         gaps=(*observations.gaps, *_gap_of_suspicion(diagnosis)),
-        checked=_accepted(_checked(observations.answers, log), log),
+        checked=_accept_all(_checked(observations.answers, log), log),
         next_steps=_steps(observations.runbooks, log) if verdict != "nothing_wrong" else (),
         evidence=tuple(log),
     )
@@ -66,7 +66,7 @@ def _root_cause(diagnosis: Diagnosis, log: EvidenceLog) -> RootCause | None:
 
 
 def _asked_about(scope: Scope, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
-    """The service that the question names gets an answer of its own, also when it is well."""
+    """State that the service in the question is well, when it is."""
     if not scope.service or any(signal.service == scope.service for signal in diagnosis.symptoms):
         return []
     sources = [rate.source for rate in observations.error_rates if rate.service == scope.service]
@@ -76,10 +76,10 @@ def _asked_about(scope: Scope, observations: Observations, diagnosis: Diagnosis,
 
 
 def _findings(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
-    """What the cause rests on, then other symptoms; without a cause the symptoms and what is suspected."""
+    """The signals of the cause, then other symptoms; without a cause, the suspicion and the symptoms."""
     cause = diagnosis.cause
     found = [*cause.signals, *diagnosis.symptoms] if cause else list(diagnosis.symptoms)
-    claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in _few_of_each(found)]
+    claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in _keep_few_of_each(found)]
     if diagnosis.suspicion:
         suspicion = diagnosis.suspicion
         what = f"Suspected, not concluded: {suspicion.summary} (confidence {Confidence(suspicion.score).word}, {suspicion.score:.2f})"
@@ -87,8 +87,8 @@ def _findings(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
     return claims[:MOST_FINDINGS]
 
 
-def _few_of_each(signals: Iterable[Signal]) -> list[Signal]:
-    """At most OF_ONE_KIND of the same kind at the same service: a fifth killed pod proves no more than the second."""
+def _keep_few_of_each(signals: Iterable[Signal]) -> list[Signal]:
+    """Keep at most OF_ONE_KIND signals of one kind and service: a fifth killed pod proves no more than the second."""
     groups: dict[tuple[Kind, str], list[Signal]] = defaultdict(list)
     for signal in dict.fromkeys(signals):
         groups[signal.kind, signal.service].append(signal)
@@ -96,7 +96,7 @@ def _few_of_each(signals: Iterable[Signal]) -> list[Signal]:
 
 
 def _timeline(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
-    """What happened when, oldest first: the change, failures and complaints, without what was ruled out."""
+    """The dated signals of the cause and of the affected services, oldest first."""
     cause = diagnosis.cause
     concerned = {cause.service, *diagnosis.affected} if cause else {signal.service for signal in diagnosis.symptoms}
     dated = [
@@ -106,32 +106,32 @@ def _timeline(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
     ]
     dated += [signal for signal in cause.signals if signal.kind is Kind.CHANGED] if cause else []
     dated.sort(key=lambda signal: (signal.at or clock.now(), signal.kind is not Kind.CHANGED))
-    first = sorted(_few_of_each(dated)[:MOST_MOMENTS], key=lambda signal: signal.at or clock.now())
+    first = sorted(_keep_few_of_each(dated)[:MOST_MOMENTS], key=lambda signal: signal.at or clock.now())
     return [Claim(what=signal.moment or signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in first]
 
 
-def _excluded(found: RuledOut, log: EvidenceLog) -> Claim:
+def _ruled_out(found: RuledOut, log: EvidenceLog) -> Claim:
     return Claim(what=found.what, why=found.why, evidence=_cite(found.signals, log))
 
 
 def _checked(answers: Iterable[Answer], log: EvidenceLog) -> list[Claim]:
-    """The tools that answered, with what they said in sum; further calls of the same tool are only counted and cited."""
+    """The calls that were answered, with their summaries; further calls of the same tool are only counted and cited."""
     by_tool: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
         if not answer.failure:
             by_tool[answer.tool].append(answer)
     claims = []
     for first, *others in by_tool.values():
-        evidence = tuple(log.record(Excerpt(answer, _summed(answer))) for answer in (first, *others))
+        evidence = tuple(log.record(Excerpt(answer, _summarize(answer))) for answer in (first, *others))
         more = f" (and {len(others)} more calls)" if others else ""
-        claims.append(Claim(what=f"{first.call}{more}", why=_summed(first), evidence=evidence))
+        claims.append(Claim(what=f"{first.call}{more}", why=_summarize(first), evidence=evidence))
     return claims
 
 
-def _summed(answer: Answer) -> str:
+def _summarize(answer: Answer) -> str:
     summary = part(answer.data, "summary")
-    told = ", ".join(f"{name}: {_brief(value)}" for name, value in summary.items()) if isinstance(summary, dict) else ""
-    return (told or text(answer.data, "note") or "answered")[:300]
+    facts = ", ".join(f"{name}: {_brief(value)}" for name, value in summary.items()) if isinstance(summary, dict) else ""
+    return (facts or text(answer.data, "note") or "answered")[:300]
 
 
 def _brief(value: object) -> str:
@@ -165,5 +165,5 @@ def _cite(signals: Iterable[Signal], log: EvidenceLog) -> tuple[str, ...]:
     return tuple(dict.fromkeys(log.record(source) for signal in signals for source in signal.sources))
 
 
-def _accepted(claims: Iterable[Claim], log: EvidenceLog) -> tuple[Claim, ...]:
+def _accept_all(claims: Iterable[Claim], log: EvidenceLog) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims if isinstance(accept(Finding(claim=claim.what, evidence=claim.evidence), log), Finding))

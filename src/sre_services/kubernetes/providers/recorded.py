@@ -16,7 +16,7 @@ from sre_services.timespan import Window
 
 
 class Recorded:
-    """Reads the whole recording once; a List that is absent is empty."""
+    """Holds the whole recording; a List that is absent is empty."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -61,17 +61,17 @@ class Recorded:
         )
 
     def _read_deployments(self) -> tuple[Deployment, ...]:
-        around = rollouts.References(
+        references = rollouts.References(
             config_maps=dict(self._all("configmaps.json", lambda found: (_key(found), found.get("data", {})))),
             services=frozenset(self._all("services.json", _key)),
         )
         replica_sets = self._all("replicasets.json", dict)
-        return self._all("deployments.json", lambda found: rollouts.parse_deployment(found, replica_sets, around))
+        return self._all("deployments.json", lambda found: rollouts.parse_deployment(found, replica_sets, references))
 
-    def _all[T](self, file: str, made: Callable[[Any], T]) -> tuple[T, ...]:
-        """Each object of a List as `made` has it. Raises Refused, naming the file, when one is not what it should be."""
+    def _all[T](self, file: str, parse: Callable[[Any], T]) -> tuple[T, ...]:
+        """Parse each object of a List. Raises Refused, naming the file, when one has another form."""
         try:
-            return tuple(made(document) for document in self._recording.kubernetes_list(file))
+            return tuple(parse(document) for document in self._recording.kubernetes_list(file))
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             path = self._recording.folder / "kubernetes" / file
             raise Refused(damaged_file_problem(path, f"An object in it is not as the Kubernetes API writes it: {fault!r}.")) from None

@@ -15,7 +15,7 @@ from sre_services.timespan import Window
 
 
 class Recorded:
-    """Reads the whole recording once."""
+    """Holds the series of the whole recording."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording

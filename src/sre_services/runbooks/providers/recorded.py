@@ -13,7 +13,7 @@ from sre_services.runbooks.model import Runbook
 
 
 class Recorded:
-    """Reads the whole recording once."""
+    """Holds the runbooks of the recording."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
