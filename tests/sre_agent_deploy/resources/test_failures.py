@@ -13,12 +13,12 @@ from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_core.problem import Problem
 
+from ..aws.calls import services
 from .samples import kinds, sample
 from .wire import Recorder
 
 # Services whose models list the errors of each operation; the others' models name few.
 COMPLETE = ("bedrock-agentcore-control", "budgets", "cognito-idp")
-OTHERS = ("ec2", "iam", "route53", "s3", "secretsmanager", "ssm")
 FAILURES = [(kind, *failure) for kind in kinds() for failure in kind.FAILURES]
 
 
@@ -26,7 +26,7 @@ FAILURES = [(kind, *failure) for kind in kinds() for failure in kind.FAILURES]
 def errors() -> dict[str, frozenset[str] | None]:
     """For each operation, the error codes that its model lists; None where a model's list is not all there is."""
     known: dict[str, frozenset[str] | None] = {}
-    for service in (*OTHERS, *COMPLETE):
+    for service in services():
         model = boto3.session.Session().client(service, region_name="us-east-1").meta.service_model
         for name in model.operation_names:
             codes = frozenset(str(shape.error_code) for shape in model.operation_model(name).error_shapes)

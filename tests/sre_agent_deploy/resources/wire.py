@@ -12,7 +12,8 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.resource import Mark
 from sre_core.secret import Secret
 
-_SERVICES = ("bedrock-agentcore-control", "budgets", "cognito-idp", "ec2", "iam", "route53", "s3", "secretsmanager", "ssm", "sts")
+from ..aws.calls import services
+
 _READS = re.compile("Get|List|Describe|Head")
 # Answers may be ids, ARNs or JSON documents; one text passes for all of them.
 _TEXT = '{"text": "anything at all, and long enough for an ARN"}'
@@ -30,7 +31,7 @@ class Recorder:
         self.aws = Aws(region=region, account_id="123456789012", endpoint=nowhere)
         self._sent: list[Any] = []
         self._parameters: dict[str, Any] = {}
-        for service in _SERVICES:
+        for service in services():
             self.aws.client(service).meta.events.register("before-call", self._answer)
             self.aws.client(service).meta.events.register("before-parameter-build", self._keep)
 

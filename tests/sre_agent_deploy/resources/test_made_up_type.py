@@ -1,0 +1,48 @@
+"""A resource type that was made up for this test, added by the six steps of CONTRIBUTING.md and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from architecture.sources import ROOT
+
+MADE_UP = Path(__file__).parent / "made_up"
+WALKS = "tests/sre_agent_deploy/test_topic_walks.py"
+EVERY_TYPE = tuple(f"tests/sre_agent_deploy/resources/test_{name}.py" for name in ("every_field", "failures", "templates"))
+
+
+def add_the_type(copy: Path) -> None:
+    """Steps 1 to 5 are the file; step 6 is its import and one line in `blueprint.py`."""
+    package = copy / "src" / "sre_agent_deploy"
+    shutil.copy(MADE_UP / "sns_topic.py", package / "resources")
+    blueprint = package / "blueprint.py"
+    text = blueprint.read_text()
+    text = text.replace(
+        "from sre_core import release\n", "from sre_agent_deploy.resources.sns_topic import SnsTopic\nfrom sre_core import release\n"
+    )
+    chosen = 'Item(SnsTopic(name="topic", topic_name=f"{id}-alerts", display_name="SRE assistant")),'
+    blueprint.write_text(text.replace("            *dns(config),\n", f"            {chosen}\n            *dns(config),\n"))
+
+
+def test_a_type_that_was_made_up(tmp_path: Path) -> None:
+    """Plan, apply, cleanup, sweep, guide and export include it, and the tests that walk all types judge it."""
+    for folder in ("src", "tests", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    add_the_type(tmp_path)
+    shutil.copy(MADE_UP / "walks.py", tmp_path / WALKS)
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path / 'tests'}"}
+    arguments = [*EVERY_TYPE, WALKS, "-k", "topic or Topic or no_template", "-p", "no:xdist"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *arguments], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    # Four fields of the declaration and the failure are judged besides the walks; were the copy not used, they would be missing.
+    passed = re.search(r"(\d+) passed", ended.stdout)
+    assert passed
+    assert int(passed[1]) >= 11
