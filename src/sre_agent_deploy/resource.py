@@ -1,4 +1,4 @@
-"""The vocabulary of a deployment: what a resource is, how one is recognised again, and what AWS shows of it."""
+"""The protocol of a resource type, the mark by which a created resource is recognised, and what AWS shows of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TTL_TAG = "sre-agent:ttl"
 
 @dataclass(frozen=True)
 class Mark:
-    """How one birth is recognised again: by tags, by name, or by client token."""
+    """The tags, name or client token by which one created resource is recognised."""
 
     deployment: str
     name: str
@@ -31,13 +31,13 @@ class Mark:
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def tags(self, at_most: int = 50) -> dict[str, str]:
-        """The tags of a birth. The user's own come first and can't replace ours; where AWS takes fewer, ours are all."""
+        """Build the tags of a create call. The user's own can't replace ours; if AWS takes too few for both, only ours are sent."""
         ours = {DEPLOYMENT_TAG: self.deployment, NAME_TAG: self.name, GENERATION_TAG: str(self.generation)}
         both = {**self.extra, **ours}
         return both if len(both) <= at_most else ours
 
     def tag_list(self) -> list[Any]:
-        """The same in the shape most of AWS wants: `[{"Key": …, "Value": …}]`."""
+        """Build the same tags in the shape that most of AWS wants: `[{"Key": …, "Value": …}]`."""
         return [{"Key": key, "Value": value} for key, value in self.tags().items()]
 
 
@@ -47,9 +47,9 @@ def tags_of(tags: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
 
 
 def generation_of(tags: Mapping[str, str]) -> int:
-    """The generation that its tags tell; the first where they tell none, or somebody has edited them."""
-    told = tags.get(GENERATION_TAG, "")
-    return int(told) if told.isdecimal() else 1
+    """Read the generation from a resource's tags; 1 if they have none, or one that was edited."""
+    generation = tags.get(GENERATION_TAG, "")
+    return int(generation) if generation.isdecimal() else 1
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Owned:
     name: str
     generation: int = 1
     ttl: str = ""
-    """What its tag says of how long the deployment is needed."""
+    """The value of its ttl tag: how long the deployment is needed."""
     created: datetime | None = None
-    """When it was made, where the listing shows it."""
+    """When it was created, if the listing shows it."""
 
     @classmethod
     def tagged(cls, id: str, tags: Mapping[str, str], created: datetime | None = None) -> Owned:
@@ -73,7 +73,7 @@ class Owned:
 class Found[R]:
     """What AWS has: its id, its settings in the same terms as the declaration, and what others may refer to.
 
-    `tags` is None for what can't be tagged and belongs to whoever owns its parent.
+    `tags` is None for what can't be tagged: its owner is its parent's.
     """
 
     id: str
@@ -81,7 +81,7 @@ class Found[R]:
     outputs: Outputs = NO_OUTPUTS
     tags: Mapping[str, str] | None = None
     broken: str = ""
-    """Why it will never do its work, whatever is said to it: it has to be made anew."""
+    """Why no configuration can make it work, so that it must be replaced; empty if it can."""
 
     def owner(self, deployment: str) -> Literal["us", "stranger"]:
         return "us" if self.tags is None or self.tags.get(DEPLOYMENT_TAG) == deployment else "stranger"
@@ -89,12 +89,12 @@ class Found[R]:
 
 @dataclass(frozen=True)
 class Ready:
-    """It does its work now."""
+    """The resource works."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not yet, for a reason a person can read: `gateway is CREATING`."""
+    """The resource does not work yet; the reason is for a person: `gateway is CREATING`."""
 
     for_: str
 
@@ -106,7 +106,7 @@ type Steps = tuple[str, ...]
 class CfnResource:
     """One resource of a CloudFormation template; `Ref`s inside become `Fn::GetAtt` or `Ref` when rendered.
 
-    `type` None means CloudFormation can't make it: `note` says what to do instead. `attributes` says which GetAtt each of
+    `type` None means that CloudFormation can't create it: `note` says what to do instead. `attributes` says which GetAtt each of
     our outputs is ("Ref": the logical id itself; "${Attribute}" inside a text: that text with it; "": always empty).
     `also` holds companions that AWS counts as resources of their own.
     """
@@ -119,7 +119,7 @@ class CfnResource:
 
 
 def cfn(type_: str, attributes: Mapping[str, str] | None = None, **properties: Any) -> CfnResource:
-    """A template resource, without the properties that are empty."""
+    """Build a template resource, without the properties that are empty."""
     return CfnResource(type_, {key: value for key, value in properties.items() if value not in (None, (), "")}, attributes or {})
 
 
@@ -127,95 +127,109 @@ type Failures = Mapping[tuple[str, str], Callable[[Any], Problem]]
 
 
 class Resource(Protocol):
-    """One AWS resource type in AWS's own terms. Fields are what is wanted; the class knows how to find, read and delete any of its kind.
+    """One AWS resource type in AWS's own terms. The fields are the expected settings; the class finds, reads and deletes any of its kind.
 
-    `create` makes exactly one call, the birth. Everything that can be said twice is said in `configure`.
+    `create` makes exactly one call. Every call that can be repeated belongs into `configure`.
     AWS's errors propagate from all of these; `aws/attempt.py` turns them into Problems.
     """
 
     KIND: ClassVar[str]
-    """The CloudFormation type, also what a journal record says."""
+    """The CloudFormation type; journal records have it, too."""
     FIXED: ClassVar[frozenset[str]]
-    """Fields that can't change in place: a difference means REPLACE."""
+    """The fields that can't change in place: a difference means REPLACE."""
     UNSEEN: ClassVar[Mapping[str, str]]
-    """Fields that AWS never shows, each with why comparing it is not needed."""
+    """The fields that AWS never shows, each with the reason why it need not be compared."""
     SETTLES: ClassVar[timedelta]
-    """How long AWS may hide what was just made."""
+    """How long AWS may hide a resource that was just created."""
     BESIDE: ClassVar[bool]
-    """Whether a replacement stands beside the old one until the end (else the old one goes first)."""
+    """True if a replacement and the old resource exist side by side until the end; else the old one is deleted first."""
     TOKEN: ClassVar[bool]
-    """Whether the birth carries a client token, so that sending it again is safe."""
+    """True if the create call can be sent again: it has a client token, or the same values give the same resource."""
     UNIQUE: ClassVar[bool]
-    """Whether AWS refuses a second one of the same name, so that asking again is safe and answers whether there is one."""
+    """True if AWS refuses a second one of the same name: sending the create call again is safe, and shows if there is one."""
     PROPAGATES: ClassVar[frozenset[str]]
-    """Error codes that what was just made (a role, a security group) causes until AWS has spread it."""
+    """The error codes that a new resource (a role, a security group) causes until AWS has propagated it."""
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]]
-    """The (operation, error code) with which AWS refuses a deletion while something holds it, or a birth while its name is not free."""
+    """The (operation, error code) with which AWS refuses a deletion while something uses it, or a creation while its name is not free."""
     LOSES: ClassVar[str]
-    """What a delete or replace loses: `data`, `address` or nothing."""
+    """What a deletion or replacement loses: `data`, `address` or nothing."""
     PARENT: ClassVar[str]
-    """The KIND of what it lies in, which the id's first part (before the `/`) names. What has no tags belongs to its parent's owner."""
+    """The KIND of what it lies in; the id's first part (before the `/`) is that one's id. Without tags it belongs to its parent's owner."""
     NAME_FIELD: ClassVar[str]
     """For what has no tags and may lie in a parent of the user's: the field that begins with the deployment's id."""
     DELETE_BEFORE: ClassVar[frozenset[str]]
-    """The KINDs that it uses, and that therefore are deleted after it. Its PARENT is one of them and need not be named."""
+    """The KINDs that it uses, which are created before it and deleted after it. Its PARENT is one of them and need not be named."""
     CONFIGURED_BY: ClassVar[str]
     """The setting (`section.field`) with which the user names an existing one, for a kind in which others lie."""
     REGIONAL: ClassVar[bool]
-    """Whether it lives in one region; else every region of the account shows it."""
+    """True if it exists in one region; else every region of the account shows it."""
     LISTS_KIND: ClassVar[bool]
-    """Whether this class lists, reads and deletes all of its KIND. Where several classes declare one KIND, one does."""
+    """True if this class lists, reads and deletes all of its KIND. If several classes declare one KIND, one of them does."""
     FAILURES: ClassVar[Failures]
 
     @property
     def name(self) -> str: ...
 
     def natural_id(self, aws: Aws) -> str:
-        """The id of whatever has its name now, ours or not, or the id it would have; empty where names say nothing."""
+        """Answer the id of the resource that has its name now, ours or not, or the id that it would have; empty if names are not unique."""
         ...
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        """Everything of this kind that carries the deployment's tag (or lies under what does)."""
+        """List everything of this kind that has the deployment's tag, or lies in a parent that has it."""
         ...
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
-        """What the deployment made inside a parent that the user named: known by names or keys that bear its id."""
+        """List what the deployment created inside a parent that the user named: its names or keys contain the deployment's id."""
         ...
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        """The ids of deployments that this kind's listing shows; needed where AWS's tagging API does not know the kind."""
+        """List the deployment ids that this kind's listing shows; needed if AWS's tagging API does not know the kind."""
         ...
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        """The resource as AWS shows it now, or None when it is not there (or is going)."""
+        """Read the resource as AWS shows it now; None if it does not exist, or is being deleted."""
         ...
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        """The birth: one call; answers the id."""
+        """Create it with one call, and answer its id."""
         ...
 
-    def configure(self, aws: Aws, id: str) -> None: ...
-    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem: ...
+    def configure(self, aws: Aws, id: str) -> None:
+        """Make every call that can be repeated, until AWS has the expected settings."""
+        ...
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        """Answer if it works now."""
+        ...
+
     @classmethod
-    def delete(cls, aws: Aws, id: str) -> None: ...
+    def delete(cls, aws: Aws, id: str) -> None:
+        """Delete it. What does not exist any more is no error."""
+        ...
+
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        """What has made AWS refuse with a code of `BLOCKERS`: something that lets go by itself, or that somebody must see to.
+        """Look up what made AWS refuse with a code of `BLOCKERS`: something that ends by itself, or that the user must act on.
 
-        None where there is nothing to add to what AWS has said.
+        None if there is nothing to add to what AWS said.
         """
         ...
 
-    def console(self) -> Steps: ...
-    def template(self) -> CfnResource: ...
+    def console(self) -> Steps:
+        """Describe the steps in the AWS Console, with every value."""
+        ...
+
+    def template(self) -> CfnResource:
+        """Describe it for CloudFormation, with every value."""
+        ...
 
 
 class Defaults:
-    """What most resource types answer; a type says only what differs."""
+    """The answers of most resource types; a type overrides what differs."""
 
     FIXED: ClassVar[frozenset[str]] = frozenset()
     UNSEEN: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -246,7 +260,7 @@ class Defaults:
         return ()
 
     def configure(self, aws: Aws, id: str) -> None:
-        """Nothing is left to say after the birth."""
+        """Do nothing: the create call has said everything."""
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         return Ready()

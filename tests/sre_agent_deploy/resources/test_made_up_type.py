@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from architecture.sources import ROOT
+from sre_agent_deploy.resource import Resource
 
 MADE_UP = Path(__file__).parent / "made_up"
 WALKS = "tests/sre_agent_deploy/test_topic_walks.py"
@@ -46,3 +47,12 @@ def test_a_type_that_was_made_up(tmp_path: Path) -> None:
     passed = re.search(r"(\d+) passed", ended.stdout)
     assert passed
     assert int(passed[1]) >= 11
+
+
+def test_the_six_steps_name_what_there_is() -> None:
+    """Each attribute and method that they name is one of the protocol's, and each method that a type writes is named."""
+    steps = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a resource in six steps")[2].partition("\n## ")[0]
+    attributes = set(re.findall(r"`([A-Z_]+)`", steps))
+    assert attributes - {"PARTITION"} <= set(Resource.__annotations__)
+    methods = {name for name, value in vars(Resource).items() if not name.startswith("_") and callable(getattr(value, "__func__", value))}
+    assert methods <= set(re.findall(r"`([a-z_]+)`", steps))
