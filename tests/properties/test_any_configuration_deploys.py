@@ -34,7 +34,7 @@ NEEDS_NO_MACHINE = (
     "token.gateway_client",
     "token.caller_client",
     "gateway.no_token",
-    "gateway.expired_token",
+    "gateway.edited_token",
     "gateway.wrong_client",
     "gateway.tools_listed",
 )
