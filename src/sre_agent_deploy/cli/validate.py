@@ -15,7 +15,9 @@ from sre_agent_deploy.cli.render import show_problems
 from sre_agent_deploy.commands import CONFIG, Mode, Request
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.commands.workspace import Located
     from sre_agent_deploy.config.models import Config
+    from sre_core.problem import Problem
 
 
 @click.command("validate", help="Check a configuration and show every fault in it; changes nothing.")
@@ -24,10 +26,9 @@ if TYPE_CHECKING:
 @click.option("--account", is_flag=True, help="Also look whether the AWS account can take the deployment; reads only.")
 @json_option
 def validate(config_file: Path | None, mode: Mode | None, account: bool, as_json: bool) -> None:
-    from sre_agent_deploy.config.load import load
-
     path = config_file or CONFIG
-    config = load(path, environ=os.environ, mode=mode)
+    located = _locate(config_file, mode) if account else None
+    config = located.file.load(mode) if located else _load(path, mode)
     problems = config if isinstance(config, tuple) else ()
     warnings, suggestions = ((), ()) if isinstance(config, tuple) else _hints(config)
     if as_json:
@@ -40,18 +41,30 @@ def validate(config_file: Path | None, mode: Mode | None, account: bool, as_json
         click.echo(f"{path} is valid.")
         for hint in (*warnings, *suggestions):
             click.echo(f"  note: {hint}")
-    usable = not problems and (not account or _account_fits(config_file, mode, as_json=as_json))
+    usable = not problems and (located is None or _account_fits(located, as_json=as_json))
     sys.exit(0 if usable else 1)
 
 
-def _account_fits(config_file: Path | None, mode: Mode | None, *, as_json: bool) -> bool:
+def _load(path: Path, mode: Mode | None) -> Config | tuple[Problem, ...]:
+    from sre_agent_deploy.config.load import load
+
+    return load(path, environ=os.environ, mode=mode)
+
+
+def _locate(config_file: Path | None, mode: Mode | None) -> Located:
+    from sre_agent_deploy.commands.workspace import find_state
+
+    return find_state(Request(config_file, mode))
+
+
+def _account_fits(located: Located, *, as_json: bool) -> bool:
     """Run preflight for this configuration and show every finding."""
     from sre_agent_deploy.checks.preflight.suite import stops_deployment
     from sre_agent_deploy.cli.render import show_findings
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.plan import check_account
 
-    findings = check_account(Request(config_file, mode), Terminal(as_json=as_json))
+    findings = check_account(located, Terminal(as_json=as_json))
     show_findings(findings, as_json=as_json, every=True)
     return not stops_deployment(findings)
 

@@ -183,7 +183,7 @@ def _finish(deployment: str, cleaned: CleanedUp, account: Account, user: User) -
         return _cleaned(deployment, f"Nothing of deployment {deployment} was found in {where}.", 0, aws_stopped=stopped)
     message = f"\nDeployment {deployment} is gone: {count} resource{'s' if count != 1 else ''} deleted."
     if stopped:
-        message += "\nThe AWS of this machine, which was started for it, is stopped."
+        message += "\nThe local AWS, which was started for it, is stopped."
     return _cleaned(deployment, message, count, aws_stopped=stopped)
 
 

@@ -8,7 +8,7 @@ from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.user import UNATTENDED, User
-from sre_agent_deploy.commands.workspace import ConfigFile, find_state, open_workspace, warn_if_locked, watch
+from sre_agent_deploy.commands.workspace import ConfigFile, Located, find_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
@@ -24,9 +24,9 @@ def plan(request: Request, user: User = UNATTENDED) -> Plan:
         return plan_deployment(account, draw_blueprint(here.config, account, here.state), here.state)
 
 
-def check_account(request: Request, user: User = UNATTENDED) -> tuple[Finding, ...]:
+def check_account(located: Located, user: User = UNATTENDED) -> tuple[Finding, ...]:
     """Run preflight: every check of the account and the certificate before anything is changed."""
-    with open_workspace(find_state(request), user, start=True) as here:
+    with open_workspace(located, user, start=True) as here:
         return run_preflight(here.config, here.account.aws, clock.now())
 
 

@@ -40,8 +40,7 @@ def sweep(request: Request, older_than: timedelta, user: User = UNATTENDED, *, d
     config = config_for_cleanup(located, located.state)
     with use_account(config, user, start=False) as account:
         if account is None:
-            user.warn("There is nothing to sweep: the AWS of this machine is not running.")
-            return CommandResult(success=True, component="sweep", message="")
+            return CommandResult(success=True, component="sweep", message="There is nothing to sweep: no local AWS runs.")
         refuse_other_account(account, config, located.state)
         scope = Scope(account, older_than, named_resources(config), located.store, keep_current(located.state, account))
         deployments = list_deployments(account.aws)

@@ -30,7 +30,7 @@ class CommandResult(SetupResult):
 
 @dataclass(frozen=True)
 class Question:
-    """A yes-or-no question. `refusal` is raised where nobody can be asked, unless an option has `answered` it already."""
+    """A yes-or-no question. `refusal` is raised where there is no terminal to ask at, unless an option has `answered` it already."""
 
     text: str
     refusal: Problem
@@ -89,7 +89,7 @@ class User:
         yield NEVER
 
     def confirm(self, question: Question) -> None:
-        """Return if the user agrees. Raises Refused where nobody can be asked."""
+        """Return if the user agrees. Raises Refused where there is no terminal to ask at."""
         if not self.yes and not question.answered:
             raise Refused(question.refusal)
 

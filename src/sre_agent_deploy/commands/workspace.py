@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,10 +32,11 @@ from sre_core.state_folder import state_folder
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A configuration file, read once; `text` is None if there is none."""
+    """A configuration file, read once and judged once for a mode; `text` is None if there is none."""
 
     path: Path
     text: str | Problem | None
+    _judged: dict[Mode | None, Config | tuple[Problem, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
@@ -43,8 +44,13 @@ class ConfigFile:
 
     def load(self, mode: Mode | None) -> Config | tuple[Problem, ...]:
         """Judge the file for a mode; None: the mode that it names itself."""
-        text = read_text(self.path) if self.text is None else self.text
-        return (text,) if isinstance(text, Problem) else load_text(self.path, text, environ=os.environ, mode=mode)
+        own = self._judged.get(None)
+        if isinstance(own, Config) and own.mode == mode:
+            return own
+        if mode not in self._judged:
+            text = read_text(self.path) if self.text is None else self.text
+            self._judged[mode] = (text,) if isinstance(text, Problem) else load_text(self.path, text, environ=os.environ, mode=mode)
+        return self._judged[mode]
 
     def require(self, mode: Mode | None) -> Config:
         """Load the file. Raises Refused with every fault in it."""
@@ -162,7 +168,7 @@ def use_account(config: Config, user: User, *, start: bool) -> Iterator[Account 
     A local AWS that no deployment needs when the command ends is stopped again.
     """
     if config.mode == "local":
-        with report_if_slow(user.observe, "the AWS of this machine to start", local.LONGEST_START):
+        with report_if_slow(user.observe, "the local AWS to start", local.LONGEST_START):
             account = open_local_account(config, start=start)
     else:
         account = open_production_account(config)

@@ -15,11 +15,11 @@ from sre_agent_deploy.commands.workspace import report_if_slow
 def test_what_takes_long() -> None:
     """It is said what is waited for, and until when; what is over soon says nothing."""
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        with report_if_slow(Terminal().observe, "the AWS of this machine to start", timedelta(minutes=2)):
+        with report_if_slow(Terminal().observe, "the local AWS to start", timedelta(minutes=2)):
             pass
         assert said.getvalue() == ""
-        with report_if_slow(Terminal().observe, "the AWS of this machine to start", timedelta(minutes=2), after=0):
+        with report_if_slow(Terminal().observe, "the local AWS to start", timedelta(minutes=2), after=0):
             deadline = time.monotonic() + 120
             while not said.getvalue() and time.monotonic() < deadline:
                 time.sleep(0.01)
-    assert re.fullmatch(r"  [.]{3}  aws +the AWS of this machine to start, until \d\d:\d\d:\d\d\n", said.getvalue())
+    assert re.fullmatch(r"  [.]{3}  aws +the local AWS to start, until \d\d:\d\d:\d\d\n", said.getvalue())

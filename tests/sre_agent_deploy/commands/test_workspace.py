@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,3 +107,17 @@ def test_no_configuration(bucket: str) -> None:
     assert remembered(None)[0].location == default
     Path("config.yaml").write_text("no: [configuration")
     assert remembered(None)[0].location == default
+
+
+@pytest.mark.timeout(60)
+def test_a_configuration_that_can_be_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command reads the file once, so it may come from a pipe: `--config <(render)`."""
+    monkeypatch.chdir(tmp_path)
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("version: 1\nmode: local\nname: piped\n",))
+    writer.start()
+    located = find_state(Request(config_file=pipe))
+    assert located.config().name == "piped"
+    assert located.of_deployed().config() is located.config()
+    writer.join()
