@@ -1,14 +1,12 @@
-"""The model of cluster state, in the Kubernetes API's own terms, and what a provider of it must answer."""
+"""The model of cluster state, in the Kubernetes API's own terms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from sre_services.answer import Camel
-from sre_services.timespan import Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,16 +196,60 @@ class Node(Camel):
     memory_bytes: float | None = None
 
 
-class Cluster(Protocol):
-    """Answers about one cluster. A namespace of None means all of them."""
+@dataclass(frozen=True, kw_only=True, order=True)
+class Ref(Camel):
+    """The name of an object: a service's name alone may mean a Service, a Deployment or a pod."""
 
-    @property
-    def as_of(self) -> datetime: ...
-    @property
-    def default_namespace(self) -> str: ...
-    def namespaces(self) -> Sequence[str]: ...
-    def pods(self, namespace: str | None) -> Sequence[Pod]: ...
-    def deployments(self, namespace: str | None) -> Sequence[Deployment]: ...
-    def events(self, window: Window) -> Sequence[Event]: ...
-    def usage(self, namespace: str | None) -> Sequence[Usage]: ...
-    def nodes(self) -> Sequence[Node]: ...
+    kind: str
+    namespace: str = ""
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch(Camel):
+    """A reference of an object that leads nowhere or to something else. `object` is the nearest thing that it could have meant."""
+
+    relation: str
+    message: str
+    object: Ref | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServicePort(Camel):
+    """A port of a Service. `target_port` is the number or the name of a container's port."""
+
+    port: int
+    target_port: str
+    protocol: str = "TCP"
+    name: str = ""
+    node_port: int | None = None
+    app_protocol: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint(Camel):
+    """One address behind a Service, and whether it gets requests."""
+
+    address: str
+    ready: bool
+    ports: Sequence[int] = ()
+    pod: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Camel):
+    """A Service, the pods that its selector matches, and its endpoints. Counts are absent where no endpoints are known."""
+
+    name: str
+    namespace: str
+    type: str
+    mismatches: Sequence[Mismatch] = ()
+    ready_endpoints: int | None = None
+    not_ready_endpoints: int | None = None
+    selector: Mapping[str, str]
+    ports: Sequence[ServicePort] = ()
+    pods: Sequence[str] = ()
+    endpoints: Sequence[Endpoint] = ()
+    cluster_ip: str = ""
+    external_name: str = ""

@@ -13,6 +13,11 @@ from sre_services.kubernetes.model import Condition, Container, Event, Node, Pod
 type Json = Mapping[str, Any]
 
 
+def key_of(document: Json) -> tuple[str, str]:
+    """The namespace and the name of any object."""
+    return document["metadata"].get("namespace", "default"), document["metadata"]["name"]
+
+
 def parse_pod(document: Json) -> Pod:
     """Parse a `v1` Pod."""
     metadata, spec, status = document["metadata"], document.get("spec", {}), document.get("status", {})

@@ -88,10 +88,11 @@ def _revisions(name: str, namespace: str, replica_sets: tuple[Json, ...], refere
     owned.sort(key=_number, reverse=True)
     flat = [flatten_template(document["spec"]["template"], namespace, references) for document in owned]
     pairs = [(_number(older), compare_settings(before, after)) for (_, after), (older, before) in pairwise(zip(owned, flat, strict=True))]
-    return tuple(_revision(document, *pair) for document, pair in zip(owned, [*pairs, (None, ())], strict=False))
+    return tuple(parse_revision(document, *pair) for document, pair in zip(owned, [*pairs, (None, ())], strict=False))
 
 
-def _revision(document: Json, compared_with: int | None, changes: tuple[Difference, ...]) -> Revision:
+def parse_revision(document: Json, compared_with: int | None = None, changes: tuple[Difference, ...] = ()) -> Revision:
+    """Parse an `apps/v1` ReplicaSet as a revision of its deployment."""
     metadata, status = document["metadata"], document.get("status", {})
     return Revision(
         revision=_number(document),

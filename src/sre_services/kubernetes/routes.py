@@ -11,14 +11,13 @@ from starlette.responses import Response
 
 from sre_services.answer import Answer, render_answer
 from sre_services.kubernetes import views
-from sre_services.kubernetes.model import Cluster
+from sre_services.kubernetes.cluster import Cluster
 from sre_services.parameters import Namespace, Operation, Since, accept_any_case
 from sre_services.timespan import Span
 
 
 async def _cluster(request: Request) -> Cluster:
-    found: Cluster = request.app.state.provider
-    return found
+    return Cluster(request.app.state.provider)
 
 
 Provider = Annotated[Cluster, Depends(_cluster)]
@@ -26,6 +25,7 @@ PodName = Annotated[
     str, Query(description="A pod's name or the beginning of it, for example 'payment-service'. Default: all pods.", max_length=253)
 ]
 DeploymentName = Annotated[str, Query(description="A deployment's name or the beginning of it. Default: all deployments.", max_length=253)]
+ServiceName = Annotated[str, Query(description="A Service's name or the beginning of it. Default: all Services.", max_length=253)]
 NodeName = Annotated[str, Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253)]
 EventSeverity = Annotated[
     Literal["all", "Warning", "Normal"],
@@ -108,6 +108,23 @@ def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_ty
     return render_answer(
         Answer(as_of=cluster.as_of, items=[views.keep_resource(item, resource_type) for item in usage], summary=summary, note=note)
     )
+
+
+@router.get("/services/status", operation_id="get_service_status", summary="Services: selector, ports, endpoints and what does not match")
+def get_service_status(cluster: Provider, namespace: Namespace = "", service_name: ServiceName = "") -> Response:
+    """Services, those with a mismatch first: selector, ports, the pods that the selector matches, endpoints ready and not. A
+    mismatch says where selector, targetPort or protocol lead to no pod or container port, and what was nearest. Services
+    that match are short unless service_name is given."""
+    found = views.match_by_name(cluster.services(views.namespace_filter(cluster, namespace)), service_name)
+    summary = {
+        "services": len(found),
+        "mismatched": [item.name for item in found if item.mismatches],
+        "without_ready_endpoints": [item.name for item in found if item.ready_endpoints == 0 and item.selector],
+    }
+    items = [item if service_name or item.mismatches else views.shorten_service(item) for item in views.sort_mismatched_first(found)]
+    note = "" if found else views.describe_no_objects(cluster, "service", namespace, service_name)
+    more = "Give service_name for one Service at a time."
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
 
 
 @router.get("/nodes/status", operation_id="get_node_status", summary="Nodes: conditions, capacity and use")

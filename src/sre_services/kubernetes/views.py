@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from sre_core import clock
-from sre_services.kubernetes.model import Cluster, Container, Deployment, Event, Pod, Usage
+from sre_services.kubernetes.cluster import Cluster
+from sre_services.kubernetes.model import Container, Deployment, Event, Pod, Service, Usage
 from sre_services.timespan import Window
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,6 +78,16 @@ def sort_newest_change_first(items: Sequence[Deployment]) -> list[Deployment]:
 def keep_latest_change(item: Deployment) -> Deployment:
     """Keep only the newest revision of a deployment, and drop its environment."""
     return replace(item, revisions=item.revisions[:1], containers=tuple(replace(c, env=()) for c in item.containers))
+
+
+def sort_mismatched_first(services: Sequence[Service]) -> list[Service]:
+    """Sort Services: those with a mismatch first, then by the number of ready endpoints."""
+    return sorted(services, key=lambda item: (not item.mismatches, item.ready_endpoints or 0, item.name))
+
+
+def shorten_service(service: Service) -> Service:
+    """Drop the endpoints of a Service in which everything matches; their number stays."""
+    return replace(service, endpoints=())
 
 
 def limit_percent(item: Usage, resource_type: str) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sre_services.scenario import events, pods, workloads
-from sre_services.scenario.shop import DATABASES, DAY, NAMESPACE, NODES, SERVICES, format_time, seeded_random
+from sre_services.scenario.shop import DATABASES, DAY, NAMESPACE, NODES, SERVICES, format_time, generate_suffix, seeded_random
 from sre_services.scenario.stories import PodRun, Story
 
 type Json = dict[str, Any]
@@ -26,6 +26,8 @@ def build_files(story: Story) -> dict[str, str]:
         ],
         "configmaps": [item for revisions in story.revisions.values() for item in workloads.build_config_maps(revisions)],
         "services": [_service(name, 8080) for name in sorted(story.revisions)] + [_service(name, 5432) for name in DATABASES],
+        "endpointslices": [_endpoint_slice(name, 8080, _backends(present, name)) for name in sorted(story.revisions)]
+        + [_endpoint_slice(name, 5432, [(f"{name}-0", NODES[number], True)]) for number, name in enumerate(DATABASES)],
         "nodes": [_node(name) for name in NODES],
         "events": events.build_events(story),
         "podmetrics": [*(_pod_metrics(story, pod) for pod in present if not pod.waiting), *_database_metrics()],
@@ -51,6 +53,35 @@ def _service(name: str, port: int) -> Json:
             "selector": {"app": name},
             "ports": [{"name": "main", "port": port, "targetPort": port, "protocol": "TCP"}],
         },
+    }
+
+
+def _backends(present: list[PodRun], service: str) -> list[tuple[str, str, bool]]:
+    return [(pod.name, pod.node, not pod.waiting) for pod in present if pod.service.name == service]
+
+
+def _endpoint_slice(service: str, port: int, backends: list[tuple[str, str, bool]]) -> Json:
+    """Build the EndpointSlice of a Service from (pod, node, ready)."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{service}-{generate_suffix(service, 5)}",
+            "namespace": NAMESPACE,
+            "creationTimestamp": format_time(-200 * DAY),
+            "labels": {"kubernetes.io/service-name": service, "app": service},
+        },
+        "addressType": "IPv4",
+        "ports": [{"name": "main", "port": port, "protocol": "TCP"}],
+        "endpoints": [
+            {
+                "addresses": [f"10.0.{NODES.index(node) + 1}.{seeded_random('pod ip', pod).randrange(2, 255)}"],
+                "conditions": {"ready": ready, "serving": ready, "terminating": False},
+                "nodeName": node,
+                "targetRef": {"kind": "Pod", "name": pod, "namespace": NAMESPACE},
+            }
+            for pod, node, ready in backends
+        ],
     }
 
 

@@ -1,0 +1,95 @@
+"""One cluster: everything that the operations answer, derived from the objects of a provider.
+
+A provider only lists objects as the Kubernetes API has them. Parsing and relations between objects are the same for all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from sre_services.kubernetes import objects, rollouts
+from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Service, Usage
+from sre_services.kubernetes.objects import Json, key_of
+from sre_services.kubernetes.services import join_services, parse_service, parse_slice
+from sre_services.kubernetes.usage import join_usage
+from sre_services.timespan import Window
+
+PARSERS: Mapping[str, Callable[[Any], object]] = {
+    "pods": objects.parse_pod,
+    "deployments": lambda document: rollouts.parse_deployment(document, (), rollouts.References()),
+    "replicasets": rollouts.parse_revision,
+    "configmaps": key_of,
+    "services": parse_service,
+    "endpointslices": parse_slice,
+    "nodes": lambda document: objects.parse_node(document, 0, {}),
+    "events": objects.parse_event,
+    "podmetrics": key_of,
+    "nodemetrics": lambda document: document["usage"],
+}
+"""The kinds of objects that are used, by the name of the API's resource, each with what must be possible for one of them."""
+
+
+class ObjectSource(Protocol):
+    """A provider of objects. A kind that it can't list is empty."""
+
+    @property
+    def as_of(self) -> datetime: ...
+    @property
+    def default_namespace(self) -> str: ...
+
+    def objects(self, kind: str) -> Sequence[Json]:
+        """All objects of a kind in all namespaces: `pods`, `deployments`, `endpointslices`, ..."""
+        ...
+
+
+class Cluster:
+    """Answers about one cluster. A namespace of None means all of them."""
+
+    def __init__(self, source: ObjectSource) -> None:
+        self._source = source
+
+    @property
+    def as_of(self) -> datetime:
+        return self._source.as_of
+
+    @property
+    def default_namespace(self) -> str:
+        return self._source.default_namespace
+
+    def namespaces(self) -> tuple[str, ...]:
+        return tuple(sorted({key_of(document)[0] for kind in ("pods", "deployments", "services") for document in self._list(kind)}))
+
+    def pods(self, namespace: str | None) -> tuple[Pod, ...]:
+        return tuple(objects.parse_pod(document) for document in self._list("pods", namespace))
+
+    def deployments(self, namespace: str | None) -> tuple[Deployment, ...]:
+        references = rollouts.References(
+            config_maps={key_of(document): document.get("data") or {} for document in self._list("configmaps")},
+            services=frozenset(key_of(document) for document in self._list("services")),
+        )
+        replica_sets = tuple(self._list("replicasets", namespace))
+        return tuple(rollouts.parse_deployment(found, replica_sets, references) for found in self._list("deployments", namespace))
+
+    def services(self, namespace: str | None) -> tuple[Service, ...]:
+        slices = [parse_slice(document) for document in self._list("endpointslices", namespace)]
+        services = [parse_service(document) for document in self._list("services", namespace)]
+        return tuple(join_services(services, self._list("pods", namespace), slices))
+
+    def events(self, window: Window) -> tuple[Event, ...]:
+        found = [event for document in self._list("events") if (event := objects.parse_event(document)).last_timestamp in window]
+        return tuple(sorted(found, key=lambda event: event.last_timestamp, reverse=True))
+
+    def usage(self, namespace: str | None) -> tuple[Usage, ...]:
+        return tuple(join_usage(self.pods(namespace), tuple(self._list("podmetrics"))))
+
+    def nodes(self) -> tuple[Node, ...]:
+        running = Counter(pod.node for pod in self.pods(None) if pod.phase == "Running")
+        used = {document["metadata"]["name"]: document["usage"] for document in self._list("nodemetrics")}
+        names = ((document["metadata"]["name"], document) for document in self._list("nodes"))
+        return tuple(objects.parse_node(document, running[name], used.get(name, {})) for name, document in names)
+
+    def _list(self, kind: str, namespace: str | None = None) -> list[Json]:
+        return [document for document in self._source.objects(kind) if namespace in (None, key_of(document)[0])]
