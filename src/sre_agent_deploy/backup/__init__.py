@@ -1,1 +1,1 @@
-"""Nothing a user wrote is lost: backups, restoring them, and what to do where two values differ."""
+"""Back up a configuration, restore it, and resolve conflicts, so that nothing that a user wrote is lost."""

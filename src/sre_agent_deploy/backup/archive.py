@@ -1,4 +1,4 @@
-"""A backup as one file: a zip whose manifest names every part with its checksum (pure).
+"""Pack a backup into one zip file, whose manifest has the checksum of every part (pure).
 
 The same parts make the same bytes, so two backups of one configuration are one.
 """
@@ -24,12 +24,12 @@ MANIFEST = "manifest.json"
 ENVIRONMENT = "environment.json"
 STATE = "state.json"
 DOTENV = "dotenv"
-_OLDEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say: backups carry none
+_OLDEST = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip; backups have no time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """Every setting of a deployment. It holds no secret: `hidden` says where one was left out."""
+    """A backup of every setting of a deployment. It holds no secret: `hidden` lists where one was left out."""
 
     config_name: str
     config: bytes
@@ -48,7 +48,7 @@ class Archive:
 
 
 def pack(archive: Archive) -> bytes:
-    """The archive as a zip file."""
+    """Pack the archive into a zip file."""
     parts = {archive.config_name: archive.config, ENVIRONMENT: _json({"names": list(archive.environment)})}
     if archive.state is not None:
         parts[STATE] = _json(archive.state)
@@ -73,7 +73,7 @@ def pack(archive: Archive) -> bytes:
 
 
 def unpack(body: bytes) -> Archive | Problem:
-    """The archive in a zip file, after its manifest and every checksum held; nothing is written to disk."""
+    """Unpack a zip file after its manifest and every checksum were verified; nothing is written to disk."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as file:
             sizes = [entry.file_size for entry in file.infolist()]
@@ -87,16 +87,16 @@ def unpack(body: bytes) -> Archive | Problem:
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         return damaged(f"It can't be unpacked: {type(error).__name__}.")
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        return damaged(f"Its manifest is missing or not one of ours ({type(error).__name__}).")
+        return damaged(f"Its manifest is missing or invalid ({type(error).__name__}).")
 
 
 def _check(manifest: Mapping[str, Any], parts: Mapping[str, bytes], *, doubled: bool) -> Archive | Problem:
     files = manifest["files"]
     if doubled or files.keys() != parts.keys():
-        return damaged("It holds other files than its manifest says.")
+        return damaged("Its files are not those of its manifest.")
     wrong = [name for name, body in parts.items() if hashlib.sha256(body).hexdigest() != files[name]["sha256"]]
     if wrong:
-        return damaged(f"The checksum of {', '.join(sorted(wrong))} is not the one that the manifest says.")
+        return damaged(f"The checksum of {', '.join(sorted(wrong))} differs from the manifest.")
     return Archive(
         config_name=str(manifest["config"]),
         config=parts[manifest["config"]],
@@ -112,7 +112,7 @@ def _json(document: Mapping[str, Any]) -> bytes:
 
 
 def damaged(why: str) -> Problem:
-    """The problem of a file that is no whole backup."""
+    """Build the problem of a file that is no complete backup."""
     return Problem(
         code="BACKUP-DAMAGED",
         what="The backup can't be used.",
@@ -126,5 +126,5 @@ def _too_new(schema: int) -> Problem:
         code="BACKUP-TOO-NEW",
         what=f"The backup has format {schema}; this version reads formats up to {SCHEMA}.",
         why="A newer version of sre-agent-deploy made it.",
-        do=("Restore it with that version, or upgrade this one.", "Nothing was changed."),
+        do=("Upgrade sre-agent-deploy: pip install --upgrade sre-agent", "Nothing was changed."),
     )

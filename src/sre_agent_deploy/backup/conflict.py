@@ -1,4 +1,4 @@
-"""Two configurations side by side, and the values in which they differ (pure)."""
+"""Compare two configurations, and list the values in which they differ (pure)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYOUT: Field = ()
 
 @dataclass(frozen=True)
 class Difference:
-    """One field with the two values it could have; None where a side says nothing."""
+    """One field with its two values; None if a side has none."""
 
     field: Field
     mine: Plain | None
@@ -33,7 +33,7 @@ class Difference:
         return redact_line(format_path(self.field)) if self.field else "comments, order and formatting"
 
     def show(self) -> tuple[str, str]:
-        """Both values as text, without secrets."""
+        """Render both values as text, without secrets."""
         if not self.field:
             return "as they are in the file", "as they are in the other"
         return self._show(self.mine), self._show(self.theirs)
@@ -47,13 +47,13 @@ class Difference:
 
 
 class Chooser(Protocol):
-    """Whoever decides: a person at a terminal, or the --conflict option."""
+    """The decision for each difference: of the user at a terminal, or of the --conflict option."""
 
     def __call__(self, difference: Difference, /) -> Choice: ...
 
 
 def compare(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, ...]:
-    """Every field in which two configurations differ, in the order of mine, then of theirs."""
+    """List every field in which two configurations differ, in the order of mine, then of theirs."""
     ours, others = dict(_walk_fields(mine)), dict(_walk_fields(theirs))
     return tuple(
         Difference(field, ours.get(field), others.get(field))
@@ -63,7 +63,7 @@ def compare(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, ...]:
 
 
 def _walk_fields(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, Plain]]:
-    """Each leaf with its path; a list is one value."""
+    """Yield each leaf with its path; a list is one value."""
     if isinstance(plain, dict):
         for key, below in plain.items():
             yield from _walk_fields(below, (*path, key))

@@ -1,4 +1,4 @@
-"""The .env file beside a configuration: what a backup keeps of it, and how it is merged into the one that is there (pure)."""
+"""Keep the settings of a .env file in a backup, and merge them into an existing .env file (pure)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _without_hidden_value(line: str) -> str:
 
 
 def _split_entries(text: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Each variable with its value and its lines: itself, and the comments directly above it."""
+    """Yield each variable with its value and its lines: itself, and the comments directly above it."""
     above: list[str] = []
     for line in text.splitlines():
         variables = read_dotenv(line)[0]

@@ -18,14 +18,14 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 
 @dataclass(frozen=True)
 class Hidden:
-    """A text in which each secret is ***, and where they stood."""
+    """A text in which each secret is ***, and the names of the hidden places."""
 
     text: str
     where: tuple[str, ...]
 
 
 def hide_secrets(text: str) -> Hidden:
-    """The text without secrets: those under keys that hold one, those that look like one anywhere, and those in comments."""
+    """Hide secrets: values of secret keys, values that look like a secret, and those in comments."""
     if isinstance(parse(replace_tabs(text)), Malformed):
         lines = text.split("\n")
         where = tuple(f"line {number}" for number, line in enumerate(lines, start=1) if redact_line(line) != line)
@@ -39,7 +39,7 @@ def hide_secrets(text: str) -> Hidden:
 
 
 def restore_hidden_lines(theirs: str, mine: str) -> str:
-    """A text that was hidden, with its hidden lines as they stand in `mine`, where the same lines are there."""
+    """Put hidden lines back from `mine`, if it has the same lines."""
     known = dict(zip(hide_secrets(mine).text.split("\n"), mine.split("\n"), strict=False))
     return "\n".join(known.get(line, line) if HIDDEN in line else line for line in theirs.split("\n"))
 
@@ -62,7 +62,7 @@ def _is_secret(path: FieldPath, written: str) -> bool:
         return True
     if not written or SecretReference.parse(written.strip("\"'")):
         return False
-    # In a field of ours a long word is a name or a path; elsewhere nobody knows, and it is no valid setting anyway.
+    # In a known section a long word is a name or a path; elsewhere it may be a secret, and it is no valid setting anyway.
     stranger = not path or path[0] not in Config.model_fields
     named = any(is_secret_name(str(step)) for step in path)
     return named or (stranger and bool(POSSIBLE_SECRET.search(written)))
@@ -76,6 +76,6 @@ def find_secrets_in_comment(comment: str, start: int) -> Iterator[Span]:
         comment = comment[: noted.start("value")]
     for pattern in (CERTAIN_SECRET, POSSIBLE_SECRET):
         for found in pattern.finditer(comment):
-            if not _HEX.fullmatch(found[0]):  # a checksum or a commit is none
+            if not _HEX.fullmatch(found[0]):  # a checksum or a commit is not a secret
                 yield Span(start + found.start(), start + found.end())
         comment = pattern.sub(lambda found: "_" * len(found[0]), comment)

@@ -1,4 +1,4 @@
-"""START HERE: make a backup of a configuration, also before each of our own writes to it."""
+"""START HERE: back up a configuration, also before each write of ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sre_core.state_folder import problem_behind, state_folder
 
 @dataclass(frozen=True)
 class Kept:
-    """A backup that was made, and where."""
+    """A backup that was made, with its path."""
 
     path: Path
     archive: Archive
@@ -31,7 +31,7 @@ class Kept:
 
 
 def collect(original: Original, state_file: Path) -> Archive:
-    """Everything that a backup of this configuration holds."""
+    """Collect everything that a backup of this configuration holds."""
     safe = hide_secrets(original.text)
     body = original.body or b""
     dotenv = _read_dotenv_beside(original.path)
@@ -46,7 +46,7 @@ def collect(original: Original, state_file: Path) -> Archive:
 
 
 def back_up(original: Original, state_file: Path, *, to: Path | None = None) -> Kept:
-    """Write the backup to `to`, or among those of this machine; one that is already there is not made twice."""
+    """Write the backup to `to`, or to the backup folder, where an identical one is not written twice."""
     archive = collect(original, state_file)
     body = pack(archive)
     digest = hashlib.sha256(body).hexdigest()
@@ -58,14 +58,14 @@ def back_up(original: Original, state_file: Path, *, to: Path | None = None) -> 
 
 
 def rewrite(original: Original, text: str, state_file: Path) -> Kept | None:
-    """Replace a configuration after a backup of what it was; None where nothing was there to be lost."""
+    """Back up a configuration, then replace it. Return the backup, or None if there was no file."""
     kept = back_up(original, state_file) if original.body is not None else None
     file.replace(original, text)
     return kept
 
 
 def open_backup(path: Path) -> Archive | Problem:
-    """The archive in a file."""
+    """Open a backup file."""
     try:
         with path.open("rb") as stream:
             body = stream.read(2 * LARGEST + 1)
@@ -75,12 +75,12 @@ def open_backup(path: Path) -> Archive | Problem:
 
 
 def backup_folder() -> Path:
-    """Where this machine's backups are."""
+    """Return the folder of this machine's backups."""
     return state_folder() / "backups"
 
 
 def list_backups(config: Path) -> tuple[Path, ...]:
-    """The backups of configurations of this name on this machine, oldest first."""
+    """List this machine's backups of configurations with this name, oldest first."""
     return tuple(sorted(backup_folder().glob(f"{config.stem}-2*.zip")))
 
 
@@ -97,14 +97,14 @@ def _save(path: Path, body: bytes) -> None:
 
 
 def _read_dotenv_beside(config: Path) -> str:
-    """The text of the .env file beside a configuration; one that can't be read is no reason to have no backup."""
+    """Read the .env file beside a configuration. An unreadable one does not prevent the backup."""
     path = config.parent / ".env"
     text = read_text(path) if path.is_file() else ""
     return "" if isinstance(text, Problem) else text
 
 
 def _summarize_state(state_file: Path) -> dict[str, Any] | None:
-    """What exists, in short. A state that can't be read is no reason to have no backup."""
+    """Summarize the resources in the state. An unreadable state does not prevent the backup."""
     state = FileStore(state_file).load()
     if not isinstance(state, State):
         return None
@@ -127,7 +127,7 @@ def _missing(path: Path, error: OSError) -> Problem:
         code="BACKUP-MISSING",
         what=f"{path} can't be read.",
         why=error.strerror or type(error).__name__,
-        do=("Look for another: `sre-agent-deploy backup --list`.", "Nothing was changed."),
+        do=("List the backups of this machine: `sre-agent-deploy backup --list`.", "Nothing was changed."),
     )
 
 
@@ -137,7 +137,8 @@ def _not_made(path: Path, error: OSError) -> Problem:
         what=f"The backup {path} was not made.",
         why=error.strerror or type(error).__name__,
         do=(
-            f"Make room and give yourself the right to write in {path.parent}, or set SRE_AGENT_STATE_DIR to another folder.",
+            f"Check owner and free space: ls -ld {path.parent}; df -h {path.parent}",
+            "Or choose another folder: export SRE_AGENT_STATE_DIR=PATH",
             "Nothing was changed: no configuration is written without a backup of what it was.",
         ),
     )

@@ -1,4 +1,4 @@
-"""Take a configuration back out of a backup: it is validated first, then compared, and only then applied."""
+"""Restore a configuration from a backup: validate it, compare it with the existing one, then write it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _decide_config(restoration: Restoration, taken: list[Difference]) -> str:
 
 
 def apply(restoration: Restoration, restored: Restored, state_file: Path) -> Kept | None:
-    """Write what was decided, after a backup of what it was; None where nothing was there to be lost."""
+    """Back up the existing configuration, then write what was decided. Return the backup, or None if there was no file."""
     if restored.dotenv != restoration.dotenv.text:
         file.replace(restoration.dotenv, restored.dotenv, new_mode=0o600)
     return rewrite(restoration.original, restored.config, state_file)
@@ -123,16 +123,19 @@ def _refused(path: Path) -> Problem:
     return Problem(
         code="RESTORE-INVALID",
         what=f"The backup was not restored to {path}.",
-        why="The configuration in it has the faults that follow, here and now.",
-        do=("Correct their cause, such as a variable that is not set here, and run the same command again.", "Nothing was changed."),
+        why="The configuration in it has the following faults on this machine.",
+        do=("Correct their causes first, for example set a missing variable: export NAME=value", "Nothing was changed."),
     )
 
 
 def aborted(path: Path) -> Problem:
-    """The problem of a conflict that the user chose not to decide."""
+    """Build the problem of a conflict that the user chose not to decide."""
     return Problem(
         code="CONFLICT-ABORTED",
-        what=f"{path} is as it was.",
+        what=f"{path} was not changed.",
         why="You chose to abort.",
-        do=("Run the same command again to decide otherwise.", "Or look at the differences only: add --dry-run."),
+        do=(
+            "Choose a value: --conflict=mine keeps the file's values, --conflict=theirs takes those of the backup.",
+            "Or only show the differences: --dry-run",
+        ),
     )

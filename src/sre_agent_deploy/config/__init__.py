@@ -1,1 +1,1 @@
-"""config.yaml, read once: models in AWS's terms, and every fault in the file at its line and column."""
+"""Load config.yaml into models in AWS's terms, or report every fault in it at its line and column."""

@@ -1,4 +1,4 @@
-"""Where to deploy: account, region, and what is used there rather than created."""
+"""Settings of the AWS account: its ID, the region, and existing resources to use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AWSConfig(Section):
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Account, region and ids in AWS's syntax, and in agreement with one another."""
+        """Yield a fault for each account ID, region or resource ID that AWS would refuse, or that disagrees with another."""
         yield from ACCOUNT_ID.faults("account_id", self.account_id)
         yield from ROLE.faults("role_name", self.role_name)
         yield from VPC_ID.faults("vpc_id", self.vpc_id)
@@ -44,7 +44,7 @@ class AWSConfig(Section):
         yield from endpoint_faults(self.endpoint_url)
         yield from arn_faults(("role_name",), self.role_name, account_id=self.account_id, region=self.region)
         if mode == "production" and not self.account_id:
-            yield required("account_id", ACCOUNT_ID.example, "The deployer refuses to touch any account but the one named here.")
+            yield required("account_id", ACCOUNT_ID.example, "The deployer changes nothing in any account but the one named here.")
         if self.vpc_id and not self.subnet_id:
             yield required("subnet_id", SUBNET_ID.example, "A VPC of your own has no default subnets to choose from.")
         if self.subnet_id and not self.vpc_id:
@@ -52,19 +52,19 @@ class AWSConfig(Section):
 
 
 def region_faults(region: str) -> Iterator[Fault]:
-    """An unknown region is an error where it can only be a slip, and a warning where AWS may have opened it since."""
+    """Yield an error for a region that can only be a typing mistake, and a warning for one that AWS may have opened since."""
     if region in known_regions():
         return
     meant = find_nearest(region, known_regions()) or "us-east-1"
     possible = is_plausible_region(region)
     yield Fault(
-        code="CONFIG-REGION-UNKNOWN" if possible else "CONFIG-REGION",
+        code="CONFIG-REGION",
         path=("region",),
-        what="region is not a region that this version knows.",
-        why="AWS may have opened it since."
+        what="region is not an AWS Region that this version knows.",
+        why="AWS may have opened it after this version was released."
         if possible
-        else "No AWS Region is named like this; an Availability Zone (us-east-1a) is not one.",
-        do=("Check its name in the Console's region menu.",) if possible else (f"Did you mean {meant}?",),
+        else "No AWS Region has a name like this. An Availability Zone (us-east-1a) is not a region.",
+        do=("Check that it exists: aws account list-regions --query 'Regions[].RegionName'",) if possible else (f"Did you mean {meant}?",),
         correction=None if possible else meant,
         warning=possible,
         aws_docs="https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html",
@@ -72,7 +72,7 @@ def region_faults(region: str) -> Iterator[Fault]:
 
 
 def endpoint_faults(url: str) -> Iterator[Fault]:
-    """Credentials and tokens travel to the endpoint, so it is HTTPS, and it is a URL and nothing more."""
+    """Yield a fault for an endpoint that is not an HTTPS URL of a host: credentials and tokens are sent there."""
     if not url or re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|https://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?/?", url):
         return
     yield Fault(
@@ -86,7 +86,7 @@ def endpoint_faults(url: str) -> Iterator[Fault]:
 
 
 def arn_faults(path: FieldPath, arn: str, *, account_id: str, region: str) -> Iterator[Fault]:
-    """Account, region and partition of an ARN are those of the deployment."""
+    """Yield a fault for an ARN of another account, region or partition than the deployment's."""
     parts = arn.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn":
         return
@@ -99,9 +99,12 @@ def arn_faults(path: FieldPath, arn: str, *, account_id: str, region: str) -> It
         yield Fault(
             code="CONFIG-MISMATCH",
             path=path,
-            what=f"{format_path(path)} is in another {' and '.join(differing)} than aws.account_id and aws.region say.",
+            what=f"{format_path(path)} is in another {' and '.join(differing)} than aws.account_id and aws.region.",
             why="Everything of one deployment is in one account and one region.",
-            do=("Correct whichever of them is wrong.", "The parts of an ARN are arn:partition:service:region:account:resource."),
+            do=(
+                "Correct the one that is wrong, then check: sre-agent-deploy validate",
+                "The parts of an ARN are arn:partition:service:region:account:resource.",
+            ),
             correction=corrected,
             aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html",
         )

@@ -28,9 +28,9 @@ def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: Credenti
         yield Fault(
             code="CONFIG-MISMATCH",
             path=("credentials", "user_pool_id"),
-            what="credentials.user_pool_id is in another region than aws.region says.",
+            what="credentials.user_pool_id is in another region than aws.region.",
             why="A user pool's ID begins with its region, and everything of one deployment is in one region.",
-            do=("Correct whichever of them is wrong.",),
+            do=("Correct the one that is wrong, then check: sre-agent-deploy validate",),
             correction=f"{aws.region}_{credentials.user_pool_id.rpartition('_')[2]}",
         )
 
@@ -47,9 +47,9 @@ def instance_type_faults(limits: LimitsConfig, deployment: DeploymentConfig) -> 
         yield Fault(
             code="CONFIG-LIMIT",
             path=("deployment", "instance_type"),
-            what="deployment.instance_type is not one that limits.instance_types allows.",
-            why=f"Allowed are {', '.join(allowed)}.",
-            do=(f"Use {allowed[0]}.", "Or have limits.instance_types changed by whoever keeps it."),
+            what="deployment.instance_type is not in limits.instance_types.",
+            why=f"The allowed types are {', '.join(allowed)}.",
+            do=(f"Use {allowed[0]}.", "Or ask the owner of the limit to add the type to limits.instance_types."),
             correction=allowed[0],
         )
 
@@ -58,20 +58,23 @@ def budget_faults(limits: LimitsConfig, alerts: AlertsConfig, region: str) -> It
     """Yield a fault where a budget has no recipient, a recipient no budget, or the region no AWS Budgets in US dollars."""
     if limits.monthly_usd is None:
         if alerts.email:
-            why = "alerts.email is set, and this version sends no other mails than the budget's."
-            instead = ("Add it, like this: monthly_usd: 50", "Or leave alerts.email empty: alerts about the certificate are not there yet.")
+            why = "alerts.email is set, and this version sends mail for a budget only."
+            instead = (
+                "Add it, like this: monthly_usd: 50",
+                "Or leave alerts.email empty: this version sends no alerts about the certificate.",
+            )
             yield replace(required("monthly_usd", "50", why), do=instead).under("limits")
         return
     if not alerts.email:
-        why = "limits.monthly_usd is set, and AWS Budgets must have somebody to tell."
+        why = "limits.monthly_usd is set, and AWS Budgets needs a recipient for its notifications."
         yield required("email", "team@example.com", why).under("alerts")
     if partition_of(region) not in BUDGETS_IN_USD:
         yield Fault(
             code="CONFIG-MONTHLY-USD",
             path=("limits", "monthly_usd"),
-            what=f"limits.monthly_usd can't be kept an eye on in {region}.",
-            why="GovCloud and the isolated partitions have no AWS Budgets that could, and China is not billed in US dollars.",
-            do=("Leave it empty, and watch the costs in the account that pays.",),
+            what=f"limits.monthly_usd can't be used in {region}.",
+            why="GovCloud and the isolated partitions have no AWS Budgets, and China is not billed in US dollars.",
+            do=("Leave it empty, and watch the costs in AWS Cost Explorer of the account that pays.",),
             correction='""',
         )
 
@@ -84,8 +87,8 @@ def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode)
         yield Fault(
             code="CONFIG-TLS-SOURCE",
             path=("tls", "source"),
-            what="tls.source names a certificate authority of this machine, and this is production.",
-            why="Neither browsers nor the AgentCore Gateway trust it.",
+            what="tls.source is local_ca, and this is a production deployment.",
+            why="Neither browsers nor the AgentCore Gateway trust the certificate authority of one machine.",
             do=("Write files, and set deployment.ssl_cert_path and deployment.ssl_key_path.",),
             correction="files",
         )
@@ -97,7 +100,7 @@ def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode)
 
 
 def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:
-    """AWS's rules for tags, and the keys that the deployer needs for itself."""
+    """Yield a fault for each tag that AWS refuses, and for keys that the deployer needs for itself."""
     if len(tags) > MOST_TAGS:
         yield _tag_fault(("tags",), "tags has too many entries.", f"AWS allows 50 on a resource, of which you can use {MOST_TAGS}.")
     for key, value in tags.items():
@@ -106,7 +109,7 @@ def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:
             yield _tag_fault(
                 path,
                 "tags has a key that is reserved.",
-                "aws: belongs to AWS, sre-agent: to the deployer, which finds its resources by it.",
+                "aws: is reserved by AWS, and sre-agent: by the deployer, which finds its resources by such tags.",
             )
         if not 1 <= len(key) <= 128 or not all(map(_is_allowed, key)):
             yield _tag_fault(path, "tags has a key that AWS refuses.", "It must be 1-128 letters, digits, spaces and + - = . _ : / @")

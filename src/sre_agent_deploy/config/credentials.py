@@ -1,4 +1,4 @@
-"""Who may log in: the Cognito user pool and its app client."""
+"""Settings of the Cognito user pool and its app client, with which users log in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CredentialConfig(Section):
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Ids in Cognito's syntax; an app client comes with its user pool and a place for its secret."""
+        """Yield a fault for each ID that Cognito would refuse, and for an app client without its user pool or its secret."""
         yield from USER_POOL_ID.faults("user_pool_id", self.user_pool_id)
         yield from CLIENT_ID.faults("client_id", self.client_id)
         yield from COGNITO_DOMAIN.faults("cognito_domain", self.cognito_domain)

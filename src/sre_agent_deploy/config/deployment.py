@@ -1,4 +1,4 @@
-"""The EC2 instance, its name in DNS and its certificate."""
+"""Settings of the EC2 instance, its DNS name and its certificate."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DeploymentConfig(Section):
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """A machine that is large enough, and closed to all who were not named."""
+        """Yield a fault for an instance that is too small, an open SSH port, and values that EC2 would refuse."""
         yield from AMI_ID.faults("ami_id", self.ami_id)
         yield from KEY_NAME.faults("key_name", self.key_name)
         yield from DOMAIN_NAME.faults("domain_name", self.domain_name)
@@ -66,7 +66,7 @@ class DeploymentConfig(Section):
 
 
 def volume_faults(size: int) -> Iterator[Fault]:
-    """Requirement 1.1: at least 50 GiB; and no more than a gp3 volume can have."""
+    """Yield a fault for a root volume below 50 GiB (requirement 1.1) or above what gp3 allows."""
     if LEAST_VOLUME_GIB <= size <= LARGEST_VOLUME_GIB:
         return
     yield Fault(
@@ -74,14 +74,14 @@ def volume_faults(size: int) -> Iterator[Fault]:
         path=("volume_gb",),
         what="volume_gb is not a size that the root volume can have.",
         why=f"The system needs at least {LEAST_VOLUME_GIB} GiB, and a gp3 volume has at most {LARGEST_VOLUME_GIB}.",
-        do=("Write it like this: 50",),
+        do=("Write it like this: volume_gb: 50",),
         correction=str(LEAST_VOLUME_GIB if size < LEAST_VOLUME_GIB else LARGEST_VOLUME_GIB),
         aws_docs="https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html",
     )
 
 
 def cidr_faults(index: int, text: str) -> Iterator[Fault]:
-    """An address range that names a network, and not the whole world."""
+    """Yield a fault for an address range that is malformed or opens SSH to a large part of the internet."""
     path = ("ssh_cidrs", index)
     try:
         network = ipaddress.ip_network(text, strict=False)
@@ -99,7 +99,7 @@ def cidr_faults(index: int, text: str) -> Iterator[Fault]:
         yield Fault(
             code="CONFIG-SSH-OPEN",
             path=path,
-            what=f"ssh_cidrs[{index}] opens port 22 to {'everybody' if network.prefixlen == 0 else 'a large part of the internet'}.",
+            what=f"ssh_cidrs[{index}] opens port 22 to {'the whole internet' if network.prefixlen == 0 else 'much of the internet'}.",
             why="SSH is for named address ranges; Session Manager gives a shell with no open port at all.",
             do=("Write your own range, like this: 203.0.113.0/24", "Or leave ssh_cidrs empty and use Session Manager."),
             correction="203.0.113.0/24",
@@ -109,7 +109,7 @@ def cidr_faults(index: int, text: str) -> Iterator[Fault]:
         yield Fault(
             code="CONFIG-CIDR",
             path=path,
-            what=f"ssh_cidrs[{index}] is an address, not a range that EC2 keeps as written.",
+            what=f"ssh_cidrs[{index}] is an address, not a range in the form that EC2 stores.",
             why="The bits after the slash's number must be zero, and the slash must be there.",
             do=(f"Write it like this: {network}",),
             correction=str(network),

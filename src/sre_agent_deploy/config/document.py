@@ -1,4 +1,4 @@
-"""A YAML or JSON text as a tree in which every key and value still knows its place.
+"""A YAML or JSON text as a tree in which every key and value has its line and column.
 
 Scalars stay text: the field decides what they mean, not YAML's guess. So an account ID without quotes keeps its leading
 zero, and `no` is only a boolean where a boolean is asked for.
@@ -49,7 +49,7 @@ type Plain = str | list[Plain] | dict[str, Plain]
 
 
 def to_plain(tree: Tree) -> Plain | None:
-    """The tree without its places; what was left empty is left out. The last of two equal keys wins."""
+    """Convert a tree to plain values without positions. Empty values are left out, and the last of two equal keys wins."""
     match tree:
         case Scalar(text=text):
             return text or None
@@ -60,7 +60,7 @@ def to_plain(tree: Tree) -> Plain | None:
 
 
 def walk(tree: Tree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Tree]]:
-    """Every node with the path to it, in the order of the text."""
+    """Yield every node with the path to it, in the order of the text."""
     yield path, tree
     match tree:
         case Sequence(items=items):
@@ -73,7 +73,7 @@ def walk(tree: Tree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Tree]]:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a field stands: the marks of its key and its value, and the nearest thing above where it is absent."""
+    """The position of a field: the marks of its key and its value, or of the nearest section above if it is absent."""
 
     key: Mark
     value: Mark
@@ -81,7 +81,7 @@ class Position:
 
 
 def find_position(tree: Tree, path: FieldPath) -> Position:
-    """The place of the value at `path`."""
+    """Find the position of the value at `path`."""
     key = tree.mark
     for step in path:
         found = _find_child(tree, step)
@@ -104,7 +104,7 @@ def _find_child(tree: Tree, step: str | int) -> tuple[Mark, Tree] | None:
 
 
 def duplicate_faults(tree: Tree) -> Iterator[Fault]:
-    """A fault at each key that stands a second time in its section."""
+    """Yield a fault for each key that is written a second time in its section."""
     for path, node in walk(tree):
         if isinstance(node, Mapping):
             first: dict[str, Mark] = {}
@@ -119,7 +119,7 @@ def _duplicate(path: FieldPath, first: Mark, mark: Mark) -> Fault:
         code="CONFIG-DUPLICATE-KEY",
         path=path,
         what=f"{format_path((*path[:-1], redact_line(str(path[-1]))))} is written twice.",
-        why=f"It is already in line {first.line}; of two values only one would count.",
-        do=("Remove one of them.",),
+        why=f"It is already in line {first.line}, and only one of two values would be used.",
+        do=("Remove one of the two lines, then check: sre-agent-deploy validate",),
         mark=mark,
     )

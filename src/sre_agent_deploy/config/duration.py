@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: `90s`, `30m`, `24h`, `7d` (pure)."""
+"""Durations as people write them: `90s`, `30m`, `24h`, `7d` (pure)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse(text: str) -> timedelta | None:
-    """The length of time that `text` says, or None where it says none."""
+    """Parse a duration; None where `text` is none."""
     if not re.fullmatch(PATTERN, text):
         return None
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def format_exactly(length: timedelta) -> str:
-    """The same as people write it, in its largest whole unit."""
+    """Format a duration in the largest unit that divides it."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
@@ -26,7 +26,7 @@ def format_exactly(length: timedelta) -> str:
 
 
 def format_roughly(length: timedelta) -> str:
-    """Roughly, in the largest unit of which it has one at least: for people."""
+    """Round a duration down to the largest unit that it reaches, for people."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:

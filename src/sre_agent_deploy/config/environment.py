@@ -20,13 +20,13 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default
 
 @dataclass
 class Expansion:
-    """One pass over a tree, which collects its faults."""
+    """One pass over a tree that replaces `${NAME}` and collects the faults."""
 
     environ: Environ[str, str]
     faults: list[Fault] = field(default_factory=list)
 
     def expand(self, tree: Tree, path: FieldPath = ()) -> Tree:
-        """The tree with every reference replaced. A field for a secret keeps its reference: the value stays outside."""
+        """Replace every reference in a tree. A field for a secret keeps its reference, so that the value stays outside."""
         match tree:
             case Scalar():
                 return tree if path and is_secret_name(str(path[-1])) else self._expand_scalar(tree, path)
@@ -73,8 +73,8 @@ def _malformed(path: FieldPath, mark: Mark) -> Fault:
     return Fault(
         code="CONFIG-ENV-SYNTAX",
         path=path,
-        what=f"{format_path(path)} has a ${{ that refers to no environment variable.",
-        why="Inside the braces stands a name of letters, digits and _, and optionally :- and a default.",
+        what=f"{format_path(path)} has a ${{ that is no reference to an environment variable.",
+        why="The braces must contain a name of letters, digits and _, and optionally :- and a default.",
         do=("Write ${NAME} or ${NAME:-default}.", "For the two characters themselves write $${"),
         mark=mark,
     )
@@ -124,18 +124,18 @@ NOWHERE = Mark(1, 1)
 
 
 def apply_overrides(tree: Mapping, environ: Environ[str, str]) -> Mapping:
-    """The tree with every override in its place; each knows the variable it came from."""
+    """Put every override into the tree. Each value keeps the name of its variable."""
     for name in sorted(environ):
         if name.startswith(PREFIX):
             section, *rest = name.removeprefix(PREFIX).split("__")
-            # Tags are the user's own words: they keep their case.
+            # Keys of tags are the user's own, so they keep their case.
             steps = [section.lower(), *(rest if section.upper() == "TAGS" else map(str.lower, rest))]
             tree = _put_override(tree, steps, _parse_override(environ[name], name), Scalar("", NOWHERE, origin=name))
     return tree
 
 
 def _parse_override(text: str, name: str) -> Tree:
-    """Lists and mappings are written as in YAML; everything else is text as it stands."""
+    """Parse a list or mapping as YAML; take everything else as text."""
     parsed = parse(text) if text.lstrip().startswith(("[", "{")) else None
     if parsed is None or isinstance(parsed, Malformed):
         return Scalar(text, NOWHERE, origin=name)
@@ -164,7 +164,7 @@ _LINE = re.compile(r"(export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<valu
 
 
 def read_dotenv(text: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
-    """The variables of a `.env` file, and a fault for each line that is none. Values are never part of a fault."""
+    """Read the variables of a `.env` file, and a fault for each line that is malformed. No fault repeats a value."""
     variables: dict[str, str] = {}
     faults: list[Fault] = []
     for number, line in enumerate(text.splitlines(), start=1):

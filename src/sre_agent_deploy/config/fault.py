@@ -11,7 +11,7 @@ type FieldPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of a text; line and column count from 1."""
+    """A range of characters in one line; line and column count from 1."""
 
     line: int
     column: int
@@ -30,17 +30,17 @@ class Fault:
     correction: str | None = None  # written instead of the value (or the key), it makes this fault go away
     warning: bool = False
     at_key: bool = False
-    mark: Mark | None = None  # where it stands, when that is not simply the place of `path`
+    mark: Mark | None = None  # its position, if that is not the position of `path`
     aws_docs: str | None = None
 
     def under(self, *parents: str) -> Fault:
-        """The same fault, with its path counted from further up."""
+        """Return the same fault with a path that begins further up."""
         named = self.what.replace(format_path(self.path), format_path((*parents, *self.path)), 1)
         return replace(self, path=(*parents, *self.path), what=named)
 
 
 def format_path(path: FieldPath) -> str:
-    """`deployment.ssh_cidrs[0]`, as people write a field."""
+    """Format the path of a field as people write it: `deployment.ssh_cidrs[0]`."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
@@ -48,7 +48,7 @@ def format_path(path: FieldPath) -> str:
 
 
 def required(field: str, example: str, why: str) -> Fault:
-    """The fault of a field that has to be filled in."""
+    """Build the fault of a field that must not be empty."""
     return Fault(
         code="CONFIG-REQUIRED",
         path=(field,),
@@ -60,12 +60,12 @@ def required(field: str, example: str, why: str) -> Fault:
 
 
 def unavailable(field: str, subject: str, instead: str) -> Fault:
-    """The fault of asking for it, with what to write instead."""
+    """Build the fault of a value that the format has and this version can't do yet."""
     return Fault(
         code="CONFIG-NOT-YET",
         path=(field,),
-        what=f"{field} asks for something this version does not have.",
-        why=f"{subject}: not there yet.",
+        what=f"{field} has a value that this version does not support yet.",
+        why=f"{subject} are planned for a later version.",
         do=(f"Use {instead}.",),
         correction=instead,
     )

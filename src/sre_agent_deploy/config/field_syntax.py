@@ -1,4 +1,4 @@
-"""What AWS accepts in each kind of field: its pattern, how to say it, and an example that is valid."""
+"""Syntax that AWS accepts in each kind of field: a pattern, its explanation and a valid example."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Syntax:
     aws_docs: str | None = None
 
     def faults(self, field: str | FieldPath, value: str) -> Iterator[Fault]:
-        """A fault where `value` was given and doesn't match."""
+        """Yield a fault if `value` is not empty and does not match."""
         if not value or re.fullmatch(self.pattern, value):
             return
         path: FieldPath = (field,) if isinstance(field, str) else field
@@ -56,42 +56,42 @@ ROLE = Syntax(
     aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
 )
 VPC_ID = Syntax(
-    code="CONFIG-VPC-ID",
+    code="CONFIG-RESOURCE-ID",
     pattern=r"vpc-([0-9a-f]{8}|[0-9a-f]{17})",
     says="`vpc-` and 8 or 17 hexadecimal digits",
     example="vpc-0a1b2c3d4e5f60718",
     found="VPC > Your VPCs > VPC ID",
 )
 SUBNET_ID = Syntax(
-    code="CONFIG-SUBNET-ID",
+    code="CONFIG-RESOURCE-ID",
     pattern=r"subnet-([0-9a-f]{8}|[0-9a-f]{17})",
     says="`subnet-` and 8 or 17 hexadecimal digits",
     example="subnet-0a1b2c3d4e5f60718",
     found="VPC > Subnets > Subnet ID",
 )
 AMI_ID = Syntax(
-    code="CONFIG-AMI-ID",
+    code="CONFIG-RESOURCE-ID",
     pattern=r"ami-([0-9a-f]{8}|[0-9a-f]{17})",
     says="`ami-` and 8 or 17 hexadecimal digits",
     example="ami-0a1b2c3d4e5f60718",
     found="EC2 > AMIs > AMI ID",
 )
 HOSTED_ZONE_ID = Syntax(
-    code="CONFIG-HOSTED-ZONE-ID",
+    code="CONFIG-RESOURCE-ID",
     pattern=r"Z[0-9A-Z]{1,31}",
     says="`Z` and capital letters and digits, without the `/hostedzone/` before it",
     example="Z0123456789ABCDEFGHIJ",
     found="Route 53 > Hosted zones > Hosted zone ID",
 )
 USER_POOL_ID = Syntax(
-    code="CONFIG-USER-POOL-ID",
+    code="CONFIG-RESOURCE-ID",
     pattern=r"[a-z0-9-]{5,30}_[0-9a-zA-Z]{1,24}",
     says="a region, an underscore and letters or digits: the user pool's ID, not its name",
     example="us-east-1_a1B2c3D4e",
     found="Cognito > User pools > User pool ID",
 )
 CLIENT_ID = Syntax(
-    code="CONFIG-CLIENT-ID",
+    code="CONFIG-RESOURCE-ID",
     pattern=r"[\w+]{1,128}",
     says="the letters and digits of an app client's ID, not its name",
     example="1h57kf5cpq17m0eml12EXAMPLE",

@@ -39,7 +39,7 @@ class GatewayConfig(Section):
     debug: bool = setting(False, "Detailed error messages from the gateway (exception level DEBUG).", example="false")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Names as AgentCore and S3 accept them."""
+        """Yield a fault for each name that AgentCore or S3 would refuse."""
         yield from GATEWAY_NAME.faults("gateway_name", self.gateway_name)
         yield from PROVIDER_ARN.faults("provider_arn", self.provider_arn)
         yield from bucket_faults("s3_bucket", self.s3_bucket)
@@ -48,8 +48,8 @@ class GatewayConfig(Section):
                 code="CONFIG-DESCRIPTION",
                 path=("description",),
                 what=f"description is longer than {LONGEST_DESCRIPTION} characters.",
-                why="CreateGateway accepts no longer one.",
-                do=("Shorten it.",),
+                why="That is the limit of CreateGateway.",
+                do=(f"Shorten it to {LONGEST_DESCRIPTION} characters; nothing depends on its text.",),
                 correction="SRE assistant tools",
             )
         if not re.fullmatch(r"[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*|", self.s3_path_prefix):
@@ -69,7 +69,7 @@ RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def bucket_faults(field: str, name: str) -> Iterator[Fault]:
-    """A fault that lists the rules that `name` breaks; none where it is empty."""
+    """Yield a fault that lists the rules that `name` breaks; none if it is empty."""
     broken = list(_find_broken_rules(name)) if name else []
     if broken:
         yield Fault(
@@ -113,7 +113,7 @@ def _find_broken_rules(name: str) -> Iterator[str]:
 
 
 def correct_bucket_name(name: str) -> str:
-    """The nearest name that breaks no rule."""
+    """Derive the nearest name that breaks no rule."""
     bare = re.sub(r"^(s3://|arn:[^:]*:s3:::)", "", name).partition("/")[0]
     text = re.sub(r"[^a-z0-9]+", "-", bare.lower()).strip("-")[:50].strip("-")
     if len(text) < 3 or list(_find_broken_rules(text)):

@@ -26,25 +26,25 @@ class InstanceType:
 
     @property
     def suffices(self) -> bool:
-        """Whether the whole system fits (requirement 1.1)."""
+        """The type is large enough for the whole system (requirement 1.1)."""
         return self.vcpus >= LEAST_VCPUS and self.memory_mib >= LEAST_MEMORY_MIB
 
 
 @cache
 def load_table() -> dict[str, InstanceType]:
-    """Every known type by its name."""
+    """Load every known type by its name."""
     rows = files("sre_agent_deploy.config").joinpath("instance_types.csv").read_text(encoding="utf-8").splitlines()[1:]
     return {name: InstanceType(name, int(vcpus), int(memory), arch) for name, vcpus, memory, arch in (row.split(",") for row in rows)}
 
 
 def find_smallest_sufficient(family: str) -> str:
-    """The smallest type of a family that is large enough; t3.xlarge where the family has none."""
+    """Find the smallest type of a family that is large enough; t3.xlarge if the family has none."""
     fitting = [known for known in load_table().values() if known.name.partition(".")[0] == family and known.suffices]
     return min(fitting, key=lambda known: (known.memory_mib, known.vcpus, known.name)).name if fitting else "t3.xlarge"
 
 
 def size_faults(instance_type: str) -> Iterator[Fault]:
-    """Requirement 1.1: at least 4 vCPU and 16 GiB. A type that the table doesn't know is a warning."""
+    """Yield an error for a type below 4 vCPU and 16 GiB (requirement 1.1), and a warning for an unknown type."""
     malformed = list(INSTANCE_TYPE.faults("instance_type", instance_type))
     yield from malformed
     known = load_table().get(instance_type)
@@ -64,10 +64,13 @@ def size_faults(instance_type: str) -> Iterator[Fault]:
         return
     meant = find_nearest(instance_type, (name for name, kind in load_table().items() if kind.suffices)) or "t3.xlarge"
     yield Fault(
-        code="CONFIG-INSTANCE-UNKNOWN",
+        code="CONFIG-INSTANCE-TYPE",
         path=("instance_type",),
-        what="instance_type is not a type that this version knows, so its size could not be checked.",
-        why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; AWS may have added it since, or it is a slip.",
-        do=(f"If it is a slip, did you mean {meant}?",),
+        what="instance_type is unknown to this version, so its size could not be checked.",
+        why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; it may be new at AWS, or misspelled.",
+        do=(
+            f"If it is misspelled: did you mean {meant}?",
+            "Else check its size: aws ec2 describe-instance-types --instance-types TYPE",
+        ),
         warning=True,
     )

@@ -1,4 +1,4 @@
-"""START HERE: from a file to a Config, or to every fault in it at once, each at its line and column."""
+"""START HERE: load a file into a Config, or report every fault in it at once, each at its line and column."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sre_core.problem import Problem
 
 
 def load(path: Path, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:
-    """The configuration in `path` for `mode` (None: the one that the file names), or all that is wrong with it."""
+    """Load the configuration in `path` for `mode` (None: the mode that the file names), or list every problem in it."""
     text = read_text(path)
     return (text,) if isinstance(text, Problem) else load_text(path, text, environ=environ, mode=mode)
 
@@ -43,7 +43,7 @@ def load_text(
 
 @dataclass(frozen=True)
 class Judgement:
-    """A Config, and every fault (no warnings) that makes it unfit for use."""
+    """A Config, and every fault that makes it unusable. Warnings are not among them."""
 
     config: Config
     tree: Tree
@@ -51,15 +51,15 @@ class Judgement:
 
 
 def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | None) -> Judgement:
-    """Everything that is wrong with a document, and the Config that the rest of it makes."""
+    """Find every fault of a document, and build a Config from the rest of it."""
     expansion = Expansion(environ)
     expanded = expansion.expand(tree)
     of_document = (*duplicate_faults(tree), *secret_faults(tree), *expansion.faults)
     data = to_plain(expanded)
     shaped = fit(_set_mode(data if isinstance(data, dict) else {}, mode))
-    # What is already known to be wrong or absent is not judged a second time.
+    # A value that is already known to be wrong or missing is not judged a second time.
     unjudged = shaped.unjudged | {fault.path for fault in of_document if fault.code != "CONFIG-DUPLICATE-KEY"}
-    # Where even the mode is unclear, nothing is asked for that only production needs.
+    # If the mode is wrong, settings that only production needs are not demanded.
     rules = "local" if ("mode",) in unjudged else shaped.config.mode
     broken = [fault for fault in shaped.config.faults(rules) if not fault.warning and not _is_within(fault.path, unjudged)]
     secret = {fault.path for fault in of_document if fault.code == "CONFIG-SECRET-IN-FILE"}
@@ -67,7 +67,7 @@ def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | No
 
 
 def _set_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, document.Plain]:
-    """The data with the mode in force, and with the certificate source that is usual in it."""
+    """Set the mode, and the default certificate source of that mode."""
     if mode:
         data["mode"] = mode
     tls = data.setdefault("tls", {})
@@ -81,7 +81,7 @@ def _is_within(path: FieldPath, paths: Iterable[FieldPath]) -> bool:
 
 
 def read_tree(path: Path, text: str) -> document.Mapping | Fault:
-    """The document in `text`; the name of its file says whether it is JSON."""
+    """Parse `text` into a document; the suffix of its file tells JSON from YAML."""
     is_json = path.suffix.lower() == ".json"
     if is_json and (fault := find_json_fault(text)):
         return fault
@@ -96,7 +96,7 @@ def _no_sections(mark: Mark) -> Fault:
     return Fault(
         code="CONFIG-TYPE",
         path=(),
-        what="This is no configuration.",
+        what="This file is not a configuration.",
         why="It must consist of sections: `aws:`, `gateway:` and so on, with `key: value` lines below them.",
         do=("Compare it with a template: sre-agent-deploy init --output template.yaml",),
         mark=mark,
@@ -104,11 +104,11 @@ def _no_sections(mark: Mark) -> Fault:
 
 
 def _read_variables(path: Path, text: str | Problem | None) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """The variables of the .env file beside the configuration, or of `text` in its place."""
+    """Read the variables of the .env file beside the configuration, or of `text` in its place."""
     if text is None:
         text = read_text(path) if path.is_file() else ""
     if isinstance(text, Problem):
         return {}, (text,)
     variables, faults = read_dotenv(text)
-    # Without an excerpt: what stands in a .env file is mostly secret.
+    # Without an excerpt: most values in a .env file are secrets.
     return variables, tuple(SourceFile(str(path), "").problem(fault) for fault in faults)

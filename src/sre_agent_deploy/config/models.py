@@ -1,4 +1,4 @@
-"""config.yaml as a value: one frozen model per section, in AWS's terms."""
+"""Models of config.yaml: one frozen model per section, in AWS's terms."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ VERSION = 1
 
 
 class ServicesConfig(Section):
-    """What the four backend APIs answer from."""
+    """The source from which the four backend APIs answer."""
 
     source: Literal["recorded"] = setting("recorded", "recorded: an incident that was recorded.", example="recorded")
     recording: str = setting("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """A recording that ships, or a path."""
+        """Yield a fault for a recording that is neither shipped nor a path."""
         yield from RECORDING.faults("recording", self.recording)
 
 
 class AssistantConfig(Section):
-    """What the assistant reasons with."""
+    """The engine that the assistant reasons with."""
 
     reasoner: Literal["rules", "bedrock", "anthropic", "openai-compatible"] = setting(
         "rules", "rules: deterministic, needs no model and no credentials.", example="rules"
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """A reasoner that this version has."""
+        """Yield a fault for a reasoner that this version does not have."""
         if self.reasoner != "rules":
             yield unavailable("reasoner", "Language models", "rules")
 
@@ -84,18 +84,18 @@ class Config(Section):
     )
 
     def default_mode(self) -> Mode:
-        """The one that this configuration was loaded for."""
+        """Return the mode that this configuration was loaded for."""
         return self.mode
 
     def sections(self) -> Iterator[tuple[str, Section]]:
-        """Each section with its key in the file."""
+        """Yield each section with its key in the file."""
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, Section):
                 yield name, value
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Each broken rule of any section, and of sections together."""
+        """Yield a fault for each broken rule of one section or of several together."""
         yield from version_faults(self.version)
         yield from DEPLOYMENT_NAME.faults("name", self.name)
         for name, section in self.sections():
@@ -109,14 +109,14 @@ class Config(Section):
 
 
 def version_faults(version: int) -> Iterator[Fault]:
-    """A file of a later format is refused, not half understood."""
+    """Yield a fault for a file of another format: it is refused, not half understood."""
     if version == VERSION:
         return
     yield Fault(
         code="CONFIG-VERSION",
         path=("version",),
-        what="version is not one that this program reads.",
-        why=f"This program reads version {VERSION}; a higher one was written for a newer program.",
-        do=("Install the newer sre-agent, or correct the number.",),
+        what="version is a format that this program can't read.",
+        why=f"This program reads version {VERSION}; a higher number needs a newer program.",
+        do=("Install a newer sre-agent (pip install --upgrade sre-agent), or correct the number.",),
         correction=str(VERSION),
     )

@@ -17,14 +17,14 @@ _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 
 class StateConfig(Section):
-    """Where the deployment's state is kept, so that it can be continued and cleaned up."""
+    """Where the deployment's state is kept, so that it can be resumed and cleaned up."""
 
     location: str = setting(
         "", "s3://BUCKET/KEY for a team; empty keeps it in the file that --state-file names.", example="s3://team-state/sre/state.json"
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """A file, or an object in S3."""
+        """Yield a fault for a location that is not an object in S3."""
         if self.location and not _S3_URI.fullmatch(self.location):
             yield Fault(
                 code="CONFIG-STATE-LOCATION",
@@ -37,7 +37,7 @@ class StateConfig(Section):
 
 
 class LimitsConfig(Section):
-    """What a deployment may not exceed, whoever edits the rest of the file."""
+    """Limits that a deployment must not exceed."""
 
     instance_types: tuple[str, ...] = setting(
         (), "The only EC2 instance types that may be deployed; empty allows any that is large enough.", example="[t3.xlarge, m7i.xlarge]"
@@ -54,47 +54,47 @@ class LimitsConfig(Section):
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """A number that instances can have, and an amount that can be spent."""
+        """Yield a fault for a negative count and for an amount that can't be spent."""
         yield from amount_faults(self.monthly_usd)
         if self.instances < 0:
             yield Fault(
                 code="CONFIG-LIMIT-COUNT",
                 path=("instances",),
-                what="instances is less than none.",
-                why="It is how many EC2 instances there may be; 0 stands for any number.",
+                what="instances is negative.",
+                why="It is the largest allowed number of EC2 instances; 0 means no limit.",
                 do=("Write it like this: 3", "Or write 0 for no limit."),
                 correction="0",
             )
 
 
 class AlertsConfig(Section):
-    """Whom to tell when something needs a person."""
+    """The recipient of alerts."""
 
     email: str = setting(
         "", "Where the budget of limits.monthly_usd sends its mails; alerts about the certificate are not sent yet.", example=EMAIL.example
     )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """One address that AWS sends mail to."""
+        """Yield a fault for an e-mail address that AWS would refuse."""
         yield from EMAIL.faults("email", self.email)
 
 
 def amount_faults(monthly_usd: float | None) -> Iterator[Fault]:
-    """AWS Budgets takes an amount of at least a cent."""
+    """Yield a fault for an amount that AWS Budgets would refuse: it must be at least a cent."""
     if monthly_usd is None or 0.01 <= monthly_usd < math.inf:
         return
     yield Fault(
         code="CONFIG-MONTHLY-USD",
         path=("monthly_usd",),
-        what="monthly_usd is not an amount that can be spent.",
-        why="It must be US dollars and cents, more than nothing.",
+        what="monthly_usd is not a valid amount.",
+        why="It must be an amount in US dollars of at least 0.01.",
         do=("Write it like this: 50", "Or leave it empty: then there is no budget."),
         correction="50",
     )
 
 
 class RetriesConfig(Section):
-    """How long a call is repeated after each kind of error, with waits that grow and differ; and how long anything is waited for."""
+    """Retry limits for AWS calls after each kind of error, and the deadline for a resource to become ready."""
 
     throttled: str = setting("3m", "While AWS throttles the call.", example="10m")
     transient: str = setting("30s", "While AWS has an error of its own, or can't be reached.", example="2m")
@@ -102,12 +102,12 @@ class RetriesConfig(Section):
     ready: str = setting("15m", "Until a resource works, or until what was deleted is gone.", example="30m")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Lengths of time."""
+        """Yield a fault for each value that is no duration."""
         for field, usual in type(self).model_fields.items():
             yield from replace(DURATION, example=str(usual.default)).faults(field, getattr(self, field))
 
     def limits(self) -> RetryLimits:
-        """The same as lengths of time; what is left empty is as usual."""
+        """Convert to retry limits; an empty field gets the default."""
         usual = RetryLimits()
         return RetryLimits(
             throttled=duration.parse(self.throttled) or usual.throttled,

@@ -22,11 +22,11 @@ _ORDINARY = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "fl
 
 @dataclass(frozen=True)
 class Malformed:
-    """The text is no YAML that a configuration can use. `says` is the parser's own word; syntax.py explains it."""
+    """A text that is not YAML that a configuration can use. `says` is the parser's own message; syntax_errors.py explains it."""
 
     says: str
     mark: Mark
-    opened: Mark  # where the thing that went wrong began
+    opened: Mark  # where the broken value began
 
 
 class _Stop(Exception):
@@ -80,7 +80,7 @@ def _build_tree(node: Node, depth: int) -> Tree:
     if depth > DEEPEST:
         raise _Stop("nested too deeply", mark)
     if node.anchor:
-        # Aliases can repeat one another until memory ends, and a configuration this small needs none.
+        # Nested aliases can exhaust the memory, and so small a configuration needs none.
         raise _Stop("anchor", mark)
     if str(node.tag) not in _ORDINARY:
         raise _Stop("tag", mark)
@@ -100,13 +100,13 @@ def _build_entry(key: Node, value: Node, depth: int) -> Entry:
 
 
 def _join_surrogates(text: str) -> str:
-    """JSON writes some characters as two escapes, which YAML reads one by one."""
+    """Join surrogate pairs: JSON writes some characters as two escapes, which YAML reads one by one."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @dataclass(frozen=True)
 class Span:
-    """Characters `start` (counted from 0) to `end`, which is the first one behind it."""
+    """Characters from `start` (counted from 0) up to `end`, which is not included."""
 
     start: int
     end: int
@@ -114,7 +114,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Piece:
-    """A value with its key, if it has one. `flow` is true inside and at brackets and braces."""
+    """A value with its key, if it has one. `flow` is true for brackets, braces and what is inside them."""
 
     path: FieldPath
     key: Span | None
@@ -126,7 +126,7 @@ class Piece:
 
 @lru_cache(maxsize=64)
 def find_pieces(text: str) -> tuple[Piece, ...]:
-    """Every value of a text that `parse` accepts, in the order of the text; the root, if there is one, comes first."""
+    """Find every value of a text that `parse` accepts, in the order of the text; the root, if any, comes first."""
     from ruamel.yaml import YAML
 
     root = YAML(typ="safe", pure=True).compose(text)
@@ -154,7 +154,7 @@ def _walk_pieces(node: Node, path: FieldPath, key: Span | None, text: str, *, fl
         for index, item in enumerate(node.value):
             below.extend(_walk_pieces(item, (*path, index), None, text, flow=flow))
     start, end = node.start_mark.index, node.end_mark.index
-    # A block ends, for the parser, where the next thing begins; here, where its own last value ends.
+    # For the parser a block ends where the next node begins; here it ends with its own last value.
     own = end if flow else max((piece.value.end for piece in below), default=start)
     yield Piece(path, key, Span(start, own), "mapping" if isinstance(node, MappingNode) else "sequence", flow)
     yield from below

@@ -29,11 +29,11 @@ class SourceFile:
         return self.text.split("\n")
 
     def problem(self, fault: Fault) -> Problem:
-        """The problem of a fault whose place is known."""
+        """Build the problem of a fault that has its own mark, or none."""
         return _build_problem(fault, self._where(fault, fault.mark or START))
 
     def problems(self, tree: Tree, faults: Iterable[Fault]) -> tuple[Problem, ...]:
-        """The problems of all faults in a tree, in the order of the file."""
+        """Build the problems of all faults in a tree, in the order of the file."""
         placed = [self._locate(tree, fault) for fault in faults]
         return tuple(sorted(placed, key=lambda problem: (problem.where.line or 0, problem.where.column or 0) if problem.where else (0, 0)))
 
@@ -42,7 +42,7 @@ class SourceFile:
         if origin := _find_origin(place.node):
             return _build_problem(fault, Where(f"environment variable {origin}"))
         if not fault.mark and place.node is None and place.key == tree.mark:
-            return _build_problem(fault, Where(self.name, START.line, START.column))  # it stands nowhere: no line to show
+            return _build_problem(fault, Where(self.name, START.line, START.column))  # it is not in the file: no line to show
         problem = _build_problem(fault, self._where(fault, fault.mark or (place.key if fault.at_key else place.value)))
         if isinstance(place.node, Scalar) and place.node.variables and not fault.mark:
             return problem.with_context(value_from=", ".join(f"${{{name}}}" for name in place.node.variables))
@@ -53,7 +53,7 @@ class SourceFile:
 
 
 def _find_origin(node: Tree | None) -> str:
-    """The environment variable that a value came from, if it did not come from the file."""
+    """Find the environment variable that a value came from, if it did not come from the file."""
     match node:
         case Scalar(origin=origin):
             return origin
@@ -70,7 +70,7 @@ def _build_problem(fault: Fault, where: Where) -> Problem:
 
 
 WIDEST = 120
-# A key with something behind it that is no reference: the first of a line, as YAML, JSON or a shell has it, and those in braces.
+# A key and a value that is not a reference: the first of a line in YAML, JSON or shell syntax, and those in braces.
 _NAME = r"""["']?(?P<name>[^\s"':={}\[\],#]*)["']?\s*"""
 _VALUE = r"""(?=\S)(?!["']?\$\{\w+\})"""
 _FIRST = re.compile(rf"\s*(?:-\s+|export\s+)*{_NAME}[:=]\s*{_VALUE}")
@@ -78,7 +78,7 @@ _INSIDE = re.compile(rf"[{{,]\s*{_NAME}:\s+{_VALUE}")
 
 
 def render_excerpt(lines: list[str], mark: Mark, *, free_keys: bool = False) -> str:
-    """The marked line under its number, and carets below the marked stretch. Where keys are the user's to choose, any value is shown."""
+    """Render the marked line with its number, and carets below the marked part. With `free_keys`, values of unknown keys are shown."""
     if not 1 <= mark.line <= len(lines):
         return ""
     source = _make_printable(lines[mark.line - 1])
@@ -86,7 +86,7 @@ def render_excerpt(lines: list[str], mark: Mark, *, free_keys: bool = False) -> 
         return ""
     hidden = redact_line if free_keys else _hide_unknown_values
     shown = HIDDEN if _continues_secret(lines, mark.line) else hidden(source)
-    # What was hidden before the place moves it to the left.
+    # A value that was hidden further left moves the mark to the left.
     before = source[: mark.column - 1]
     start = min(len(before if shown.startswith(before) else hidden(before)), len(shown))
     width = mark.width if source[mark.column - 1 :][: mark.width] == shown[start:][: mark.width] else len(HIDDEN)
@@ -105,7 +105,7 @@ def _make_printable(line: str) -> str:
 
 
 def _hide_unknown_values(line: str) -> str:
-    """The line without what may be a secret: behind a key that no setting is like, that is anything."""
+    """Hide what may be a secret in a line: behind a key that resembles no setting, that is any value."""
     first = _FIRST.match(line)
     for found in (*([first] if first else ()), *_INSIDE.finditer(line)):
         if not is_secret_name(found["name"]) and not _is_setting_without_secret(found["name"]):
@@ -115,7 +115,7 @@ def _hide_unknown_values(line: str) -> str:
 
 @cache
 def _is_setting_without_secret(key: str) -> bool:
-    """Whether a key is, or was meant to be, a setting that holds no secret."""
+    """Say whether a key is, or resembles, a setting that holds no secret."""
     settings = {
         *Config.model_fields,
         *(name for section in Config().model_dump().values() if isinstance(section, dict) for name in section),
@@ -125,7 +125,7 @@ def _is_setting_without_secret(key: str) -> bool:
 
 
 def _continues_secret(lines: list[str], number: int) -> bool:
-    """Whether a line belongs to a value that began on a line above, under a key that holds a secret."""
+    """Say whether a line continues a value that began above, under a key that holds a secret."""
     indent = _measure_indent(lines[number - 1])
     for line in reversed(lines[: number - 1]):
         if line.strip() and _measure_indent(line) < indent:

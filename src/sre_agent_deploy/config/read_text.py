@@ -1,4 +1,4 @@
-"""A file's text, or why there is none."""
+"""Read the text of a configuration file, or explain why it can't be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_text(path: Path) -> str | Problem:
-    """The text of a configuration file: UTF-8, without a byte order mark."""
+    """Read a file as UTF-8 text, without its byte order mark and with `\\n` as line end."""
     try:
         if path.is_dir():
             return _unreadable(path, "It is a folder.", f"Name the file in it, for example {path / 'config.yaml'}")
@@ -21,9 +21,13 @@ def read_text(path: Path) -> str | Problem:
     except FileNotFoundError:
         return _missing(path)
     except (OSError, ValueError) as error:
-        return _unreadable(path, f"{getattr(error, 'strerror', None) or 'Its name is no path'}.", f"Make it readable: chmod u+r {path}")
+        return _unreadable(
+            path, f"{getattr(error, 'strerror', None) or 'Its name is not a valid path'}.", f"Make it readable: chmod u+r {path}"
+        )
     if len(body) > LARGEST:
-        return _unreadable(path, "It is larger than 256 KiB, which no configuration is.", "Check the path.")
+        return _unreadable(
+            path, "It is larger than 256 KiB, which no configuration is.", f"Check that this is the configuration: ls -l {path}"
+        )
     return _decode(path, body)
 
 
@@ -33,10 +37,10 @@ def _decode(path: Path, body: bytes) -> str | Problem:
         why = "It is saved as UTF-16." if body.startswith(_UTF16) else "It has a zero byte in it, as programs and archives have."
         return _no_text(path, body[:offset], why)
     try:
-        # Whatever ends a line, the parser and the excerpts count the same lines.
+        # With one kind of line end, the parser and the excerpts count the same lines.
         return body.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        return _no_text(path, body[: error.start], "This byte is not UTF-8; the file is in another encoding, or no text.")
+        return _no_text(path, body[: error.start], "This byte is not UTF-8; the file is in another encoding, or is not text.")
 
 
 def _missing(path: Path) -> Problem:
@@ -45,11 +49,11 @@ def _missing(path: Path) -> Problem:
     return Problem(
         code="CONFIG-FILE-MISSING",
         what=f"There is no file {path}.",
-        why="A deployment is described by a configuration file.",
+        why="A deployment needs a configuration file.",
         do=(
             *((f"There is {path.parent / alike}: did you mean that?",) if alike else ()),
             f"Begin with a commented template: sre-agent-deploy init --output {path}",
-            f"Or be asked step by step: sre-agent-deploy init --interactive --output {path}",
+            f"Or answer questions: sre-agent-deploy init --interactive --output {path}",
             "Or name another file with --config.",
         ),
         where=Where(str(path)),

@@ -26,7 +26,7 @@ class SecretReference:
 
     @classmethod
     def parse(cls, text: str) -> SecretReference | None:
-        """The reference that `text` is, or None: then it may be the secret itself."""
+        """Parse a reference; None means that `text` may be the secret itself."""
         if expansion := _EXPANSION.fullmatch(text):
             # ${NAME} is how people write it; the value must not come into the configuration, so it means env:NAME.
             return cls("env", expansion[1])
@@ -40,12 +40,12 @@ class SecretReference:
 
 
 def plain_secret(field: str) -> Fault:
-    """The fault of a secret that stands in the file itself, with how to move it."""
+    """Build the fault of a secret that is written into the file, with the ways to move it."""
     name = field.upper()
     return Fault(
         code="CONFIG-SECRET-IN-FILE",
         path=(field,),
-        what=f"{field} holds a secret, or nothing that refers to one.",
+        what=f"{field} holds a secret, or a text that is no reference to one.",
         why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
         do=(
             f"Keep it in AWS Secrets Manager (aws secretsmanager create-secret --name sre/{field.replace('_', '-')} --secret-string file:///dev/stdin)"
@@ -60,7 +60,7 @@ def plain_secret(field: str) -> Fault:
 
 
 def secret_faults(tree: Tree) -> Iterator[Fault]:
-    """A fault at each secret that stands in the document itself, whatever field it stands in."""
+    """Yield a fault for each secret that is written into the document, in whatever field."""
     for path, node in walk(tree):
         if not path or not isinstance(node, Scalar) or path == ("credentials", "client_secret"):
             continue

@@ -12,7 +12,7 @@ from sre_agent_deploy.config.fault import Fault, Mode
 
 
 def setting(default: object, text: str, *, example: str = "", console: str = "") -> Any:  # Any, as pydantic's own Field
-    """A field with what the template, the JSON Schema and the messages say about it.
+    """Declare a field with its texts for the template, the JSON Schema and the messages.
 
     `console` is the path in the AWS Console where its value is found.
     """
@@ -25,20 +25,20 @@ def setting(default: object, text: str, *, example: str = "", console: str = "")
 
 
 class Section(BaseModel):
-    """A part of the configuration. A field left empty means: the deployer creates it, or AWS's default."""
+    """A part of the configuration. For an empty field the deployer creates the resource, or AWS's default applies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Each broken rule of this section, all of them."""
+        """Yield a fault for each broken rule of this section."""
         yield from ()
 
     def default_mode(self) -> Mode:
-        """The mode that rules are for when nobody names one."""
+        """Return the mode whose rules apply when the caller names none."""
         return "production"
 
     def validate(self, mode: Mode | None = None) -> ValidationResult:  # type: ignore[override]  # the mission's name; pydantic's is deprecated
-        """Whether this can be deployed in `mode` (by default its own, else production): every error, warning and suggestion."""
+        """Validate this for `mode` (by default its own, else production): list every error, warning and suggestion."""
         found = tuple(self.faults(mode or self.default_mode()))
         return ValidationResult(
             is_valid=all(fault.warning for fault in found),
@@ -49,13 +49,13 @@ class Section(BaseModel):
 
 
 class Result(BaseModel):
-    """A finished answer: it does not change, and it is complete or refused."""
+    """A result that can't be changed, and has all of its fields and no other."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ValidationResult(Result):
-    """Whether a configuration can be used; only errors make it invalid."""
+    """The result of validating a configuration; only errors make it invalid."""
 
     is_valid: bool
     errors: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class ValidationResult(Result):
 
 
 class SetupResult(Result):
-    """How one component's setup ended, and what to do next."""
+    """The result of setting up one component, and the next steps."""
 
     success: bool
     component: str
@@ -74,7 +74,7 @@ class SetupResult(Result):
 
 
 class VerificationReport(Result):
-    """What was proven about a deployment, and when."""
+    """The result of verifying a deployment, with its time."""
 
     timestamp: datetime
     overall_status: str

@@ -1,4 +1,4 @@
-"""Data to Config: the types of fields, with a fault for each that doesn't fit, and the rest of the file still checked."""
+"""Convert plain values to a Config, with a fault for each value of a wrong type; the rest is still checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shaped:
-    """The Config that the well-typed part of the data makes, the faults of the rest, and the paths no rule can judge."""
+    """The Config of the well-typed values, the faults of the others, and the paths that no rule can judge."""
 
     config: Config
     faults: tuple[Fault, ...]
@@ -28,7 +28,7 @@ class Shaped:
 
 
 def fit(data: dict[str, Plain]) -> Shaped:
-    """Everything that fits becomes a Config; everything that doesn't, a fault."""
+    """Build a Config from everything that has the right type, and a fault from everything else."""
     faults: list[Fault] = []
     unjudged: set[FieldPath] = set()
     while True:
@@ -43,7 +43,7 @@ def fit(data: dict[str, Plain]) -> Shaped:
 
 
 def _drop_value(data: Any, path: FieldPath) -> None:
-    """Remove what doesn't fit. A list goes as a whole, so that the numbers of its other items stay true."""
+    """Remove a value of a wrong type. A list is removed as a whole, so that the numbers of its other items stay true."""
     *parents, last = path[: next((i for i, step in enumerate(path) if isinstance(step, int)), len(path))]
     for step in parents:
         data = data.get(step, {})
@@ -67,7 +67,7 @@ def _convert_error(detail: ErrorDetails) -> tuple[Fault, FieldPath]:
 
 
 def _explain_type(detail: ErrorDetails) -> tuple[str, str, str | None]:
-    """Why, an example, and the correction where one is sure to be meant."""
+    """Explain an error: the reason, an example, and a correction if there is only one."""
     given = detail["input"]
     match detail["type"]:
         case "literal_error":
@@ -95,24 +95,24 @@ def _explain_number(detail: ErrorDetails) -> tuple[str, str, str]:
 
 
 def _explain_amount(given: object) -> tuple[str, str, str | None]:
-    """A sum of money; what is written around a number is left out, but nothing is guessed from `50,000`."""
+    """Explain an amount of money. A currency sign around the number is dropped, but nothing is guessed from `50,000`."""
     found = re.fullmatch(r"[$ ]*([0-9]{1,9}(?:[.][0-9]{1,2})?)[$ A-Za-z]*", given) if isinstance(given, str) else None
     return "It must be a number, without a unit or a currency sign.", found[1] if found else "50", found[1] if found else None
 
 
 def _find_default(path: FieldPath) -> str:
-    """What the field has when nobody sets it."""
+    """Find the default of a field."""
     return str(_find_model(path[:-1]).model_fields[str(path[-1])].default)
 
 
 def _suggest_list(given: object) -> str | None:
-    """`["value"]`, where the value is certainly no secret."""
+    """Suggest `["value"]` if the value is certainly no secret."""
     safe = isinstance(given, str) and re.fullmatch(r"[\w.:/-]+", given) and redact_line(given) == given
     return f'["{given}"]' if safe else None
 
 
 def _unknown_key(path: FieldPath) -> tuple[Fault, FieldPath]:
-    """An unknown key, with the key that was probably meant, here or in another section."""
+    """Build the fault of an unknown key, with the most similar key of this or another section."""
     key = str(path[-1])
     siblings = list(_find_model(path[:-1]).model_fields)
     home = next((section for section in Config.model_fields if key in _list_fields(section)), None)
@@ -124,8 +124,8 @@ def _unknown_key(path: FieldPath) -> tuple[Fault, FieldPath]:
         code="CONFIG-UNKNOWN-KEY",
         path=path,
         what=f"{format_path((*path[:-1], redact_line(key)))} is not a setting.",
-        why="A setting that is silently ignored would be worse than this message.",
-        do=(do, "Remove it, if it is of no use."),
+        why="An unknown key would be ignored without a message, so it is refused.",
+        do=(do, "Or remove it."),
         correction=meant,
         at_key=True,
     )
@@ -135,7 +135,7 @@ def _unknown_key(path: FieldPath) -> tuple[Fault, FieldPath]:
 
 
 def _find_model(path: FieldPath) -> type[BaseModel]:
-    """The model that describes the section at `path`."""
+    """Find the model of the section at `path`."""
     model: type[BaseModel] = Config
     for step in path:
         annotation = model.model_fields[str(step)].annotation

@@ -11,7 +11,7 @@ from sre_agent_deploy.config.parse import Malformed
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one kind of parser message means. `at_start` points to where the broken thing began."""
+    """The explanation of one kind of parser message. With `at_start` the caret is where the broken value began."""
 
     pattern: str
     why: str
@@ -95,7 +95,7 @@ UNEXPLAINED_YAML = Explanation("", "YAML's rules are broken here.", ("Compare th
 
 
 def explain_yaml_error(malformed: Malformed, text: str) -> Fault:
-    """The fault of a text that is no YAML."""
+    """Explain why a text is not valid YAML."""
     if "mapping values are not allowed" in malformed.says:
         return _misplaced_colon(malformed, text)
     found = next((known for known in YAML_EXPLANATIONS if re.search(known.pattern, malformed.says)), UNEXPLAINED_YAML)
@@ -104,7 +104,7 @@ def explain_yaml_error(malformed: Malformed, text: str) -> Fault:
 
 
 def _misplaced_colon(malformed: Malformed, text: str) -> Fault:
-    """A colon where none may be: a second one in the line, a line above without one, or a line indented too far."""
+    """Explain a misplaced colon: a second one in the line, a line above without one, or a line indented too far."""
     lines = text.splitlines()
     here = lines[malformed.mark.line - 1]
     before = list(enumerate(lines[: malformed.mark.line - 1], start=1))
@@ -151,7 +151,7 @@ UNEXPLAINED_JSON = ("JSON's rules are broken here.", "Compare this line with the
 
 
 def find_json_fault(text: str) -> Fault | None:
-    """The fault of a text that is no JSON, or None."""
+    """Explain why a text is not valid JSON; None if it is."""
     import json
 
     try:

@@ -14,7 +14,7 @@ from sre_agent_deploy.config.section import Section
 
 WIDTH = 110
 
-# What a template writes instead of the default: the values that differ from one user to the next.
+# Values of the template that differ from the defaults, because each user has others.
 PRODUCTION = {
     "mode": "production",
     "aws.account_id": "${AWS_ACCOUNT_ID}",
@@ -31,7 +31,7 @@ LOCAL_FIELDS = ("version", "mode", "name", "services")
 
 
 def render_template(mode: Mode, *, schema: str = "") -> str:
-    """A configuration for `mode` with a comment on every field; `schema` is where editors find the JSON Schema."""
+    """Render a configuration for `mode` with a comment on every field; `schema` is the JSON Schema for editors."""
     return "\n".join([*_render_head(mode, schema), *(line for name in _list_names(mode) for line in _render_top(name, mode))]) + "\n"
 
 
@@ -97,7 +97,7 @@ REFERENCE = r"^.*\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}.*$"
 
 
 def build_json_schema() -> dict[str, Any]:
-    """The schema, in which a field may be empty and `${NAME}` may stand for any number, choice or flag."""
+    """Build the JSON Schema. Fields may be empty, and `${NAME}` is allowed for any number, choice or flag."""
     schema = Config.model_json_schema()
     described: dict[str, Any] = _allow_references(schema)
     return {"$schema": DIALECT, **described, "title": "sre-agent-deploy config.yaml"}
@@ -112,7 +112,7 @@ def _allow_references(node: Any) -> Any:
     if "enum" in below or "const" in below or below.get("type") in {"integer", "number", "boolean"}:
         return _allow_reference(below)
     if below.get("type") == "string":
-        # An account ID may be written without quotes: the loader reads text as it stands.
+        # An account ID may be written without quotes: the loader does not convert text to numbers.
         return {**below, "type": ["string", "integer", "null"]}
     if below.get("type") in {"object", "array"}:
         return {**below, "type": [below["type"], "null"]}

@@ -1,1 +1,1 @@
-"""Whether this machine has what the deployer needs. START HERE: examine.py decides, look.py looks."""
+"""Check that this machine has what the deployer needs. START HERE: examine.py decides, observe.py observes."""

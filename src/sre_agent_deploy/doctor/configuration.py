@@ -1,4 +1,4 @@
-"""What the configuration file says that the doctor needs to know; it need not be valid for that."""
+"""Read what the doctor needs from a configuration file, which need not be valid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class Reading:
-    """A configuration file, the .env beside it, and what follows from both."""
+    """A configuration file and the .env file beside it, with mode and region."""
 
     config: ConfigObservation
     dotenv: Mapping[str, str]
@@ -29,7 +29,7 @@ class Reading:
 
 
 def read_configuration(path: Path, mode: Mode | None, environ: Mapping[str, str]) -> Reading:
-    """Read the file as far as that is possible. Without one, production is meant."""
+    """Read the file as far as possible. Without a file the mode is production."""
     dotenv = read_dotenv_beside(path)
     usual = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     if not path.exists():
@@ -45,7 +45,7 @@ def read_configuration(path: Path, mode: Mode | None, environ: Mapping[str, str]
 
 
 def read_dotenv_beside(config: Path) -> Mapping[str, str]:
-    """The variables of the .env file beside a configuration; what can't be read counts for none here."""
+    """Read the .env file beside a configuration; an unreadable one counts as empty."""
     path = config.parent / ".env"
     text = read_text(path) if path.is_file() else ""
     return {} if isinstance(text, Problem) else read_dotenv(text)[0]
@@ -58,6 +58,6 @@ def _parse_config(path: Path) -> Tree | None:
 
 
 def _read_values(tree: Tree | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Each field that is a text, by its dotted name, with what the environment puts into it."""
+    """Read each text field by its dotted name, with the values of the environment."""
     expanded = Expansion(environ).expand(apply_overrides(tree, environ)) if isinstance(tree, Document) else None
     return {format_path(path): text for path, node in walk(expanded) if isinstance(text := to_plain(node), str)} if expanded else {}

@@ -1,15 +1,16 @@
-"""Whether there are AWS credentials, whether they fit together, and whose they are (pure)."""
+"""Examine AWS credentials: their presence, completeness and account (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sre_agent_deploy.account.facts import other_account
 from sre_agent_deploy.doctor.model import Finding, Observations, Status
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem
 
-PURPOSE = "who deploys; AWS decides by it what is allowed"
-# In the order in which AWS's own library looks: the first one counts.
+PURPOSE = "identity of the deployer; AWS grants permissions by it"
+# In the order of AWS's own library, which uses the first.
 SOURCES = (
     (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "keys in the environment"),
     (("AWS_PROFILE",), "a profile"),
@@ -21,7 +22,7 @@ CREDENTIAL_VARIABLES = frozenset({name for names, _ in SOURCES for name in names
 
 
 def examine_credentials(seen: Observations) -> Iterator[Finding]:
-    """Production's credentials; local mode makes its own."""
+    """Examine the credentials of production mode; local mode makes its own."""
     if seen.mode == "local":
         return
     faults = tuple(_find_faults(seen))
@@ -38,7 +39,7 @@ def _find_faults(seen: Observations) -> Iterator[Problem]:
     key, secret = environ.get("AWS_ACCESS_KEY_ID", ""), environ.get("AWS_SECRET_ACCESS_KEY", "")
     if bool(key) != bool(secret):
         yield _half(*("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if key else ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"))
-    # Keys of AWS Security Token Service begin so, and AWS accepts them only together with their token.
+    # Keys of AWS Security Token Service begin with ASIA. AWS accepts them only together with their token.
     if key.startswith("ASIA") and not environ.get("AWS_SESSION_TOKEN"):
         yield _half("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
     profile = environ.get("AWS_PROFILE", "")
@@ -54,7 +55,7 @@ def _find_source(seen: Observations) -> str:
 def _examine_identity(seen: Observations) -> Finding:
     account, wanted, source = seen.identity.account_id, seen.config.account_id, _find_source(seen)
     if account and wanted and account != wanted:
-        problem = _other_account(account, wanted)
+        problem = other_account(account, wanted)
         return Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="wrong", found=source, problem=problem)
     if account:
         found = ", ".join(filter(None, (f"account {account}", source or "this machine's role")))
@@ -65,7 +66,7 @@ def _examine_identity(seen: Observations) -> Finding:
         return Finding(
             kind="credentials", name="AWS credentials", purpose=PURPOSE, status=status, found=source, problem=seen.identity.problem
         )
-    found = f"{source or 'none in the environment or a profile'}; AWS could not be asked, so it is not known whether they are valid"
+    found = f"{source or 'none in the environment or a profile'}; AWS did not answer, so it is not known whether they are valid"
     return Finding(kind="credentials", name="AWS credentials", purpose=PURPOSE, status="note", found=found)
 
 
@@ -73,7 +74,7 @@ def _half(name: str, absent: str) -> Problem:
     return Problem(
         code="DOCTOR-KEYS-INCOMPLETE",
         what=f"{name} is set and {absent} is not.",
-        why="AWS accepts keys only complete, and does not look for others when some are in the environment.",
+        why="AWS accepts only complete keys, and uses no other credentials when one is in the environment.",
         do=(f"Set {absent} as well; they were issued together.", f"Or use a profile instead: unset {name}; export AWS_PROFILE=..."),
         aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html",
     )
@@ -83,20 +84,11 @@ def _unknown_profile(profile: str, profiles: frozenset[str]) -> Problem:
     meant = find_nearest(profile, sorted(profiles))
     return Problem(
         code="DOCTOR-PROFILE-UNKNOWN",
-        what=f"AWS_PROFILE names {profile}, which is in neither AWS file.",
+        what=f"AWS_PROFILE names {profile}, which is in neither ~/.aws/config nor ~/.aws/credentials.",
         why=f"The profiles there are: {', '.join(sorted(profiles)) or 'none'}.",
         do=(
             *((f"Did you mean {meant}? export AWS_PROFILE={meant}",) if meant else ()),
-            f"Make it: aws configure sso --profile {profile}",
+            f"Create it: aws configure sso --profile {profile}",
         ),
         aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
-    )
-
-
-def _other_account(account: str, wanted: str) -> Problem:
-    return Problem(
-        code="DOCTOR-OTHER-ACCOUNT",
-        what=f"The credentials are of account {account}; the configuration is for {wanted}.",
-        why="Another profile or role is active than the one the configuration was written for.",
-        do=(f"Sign in to account {wanted}, or correct aws.account_id.", "Check with: aws sts get-caller-identity"),
     )

@@ -1,4 +1,4 @@
-"""START HERE: from what was seen to what the doctor says, in the order in which one would put it right (pure)."""
+"""START HERE: turn observations into findings, in the order in which to correct them (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sre_core.problem import Problem
 
 
 def examine(seen: Observations) -> tuple[Finding, ...]:
-    """Every finding, good ones included."""
+    """List every finding, good ones included."""
     return (
         examine_python(seen),
         *examine_libraries(seen),
@@ -37,7 +37,7 @@ def _examine_config(seen: Observations) -> Finding:
     if not config.exists:
         how = f"sre-agent-deploy init --mode {seen.mode} --output {config.path}"
         return Finding(kind="file", name=config.path, purpose=purpose, status="unset", how=how)
-    # A variable that is not set is told once, as a variable.
+    # A variable that is not set has its own finding.
     faults = [problem for problem in config.problems if problem.code != "CONFIG-ENV-MISSING"]
     if not faults:
         return Finding(kind="file", name=config.path, purpose=purpose, status="ok", found="valid")
@@ -48,7 +48,7 @@ def _faulty(path: str, faults: list[Problem]) -> Problem:
     return Problem(
         code="DOCTOR-CONFIG-FAULTS",
         what=f"{path} has {len(faults)} fault{'s' if len(faults) > 1 else ''}.",
-        why="A deployment begins only with a configuration that is right.",
-        do=(f"See each with its line: sre-agent-deploy validate --config {path}",),
+        why="A deployment starts only with a valid configuration.",
+        do=(f"Show each with its line: sre-agent-deploy validate --config {path}",),
         context={"faults": ", ".join(dict.fromkeys(fault.code for fault in faults))},
     )

@@ -16,7 +16,7 @@ type Kind = Literal["python", "library", "program", "variable", "credentials", "
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One program, variable or file: what it is for, what was found, and the way to get it right.
+    """The finding about one program, variable or file: its purpose, what was found, and how to correct it.
 
     `found` never holds a secret. `unset` is what may be absent; only `missing` and `wrong` stand in the way.
     """
@@ -26,7 +26,7 @@ class Finding:
     purpose: str
     status: Status
     found: str = ""
-    how: str = ""  # how to get what may be absent
+    how: str = ""  # how to provide what is optional
     problem: Problem | None = None
 
     @property
@@ -57,7 +57,7 @@ class ConfigObservation:
 
 @dataclass(frozen=True)
 class Identity:
-    """What AWS says of the credentials: an account, a problem, or nothing in time."""
+    """The account of the credentials, a problem, or neither if AWS did not answer in time."""
 
     account_id: str = ""
     problem: Problem | None = None
@@ -65,7 +65,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Observations:
-    """This machine. `environ` may hold secrets; nothing that is said repeats a value of it unasked."""
+    """The observations on this machine. `environ` may hold secrets; no message repeats a value of it without need."""
 
     mode: Mode
     python: tuple[int, int, int]

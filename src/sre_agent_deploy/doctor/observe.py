@@ -1,4 +1,4 @@
-"""Looks at this machine: environment, programs, libraries, files, and whom AWS takes us for."""
+"""Observe this machine: environment, programs, libraries, files and the identity of its AWS credentials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^\]]*)\])?[^
 
 
 def observe(config_file: Path, mode: Mode | None, environ: Mapping[str, str]) -> Observations:
-    """Everything the doctor judges by. In local mode no AWS is asked."""
+    """Collect all observations. In local mode AWS is not called."""
     reading = read_configuration(config_file, mode, environ)
     known = {**reading.dotenv, **environ}
     folder = state_folder_path(environ)
@@ -54,7 +54,7 @@ def _read_aws_cli_version() -> str:
     if not path:
         return ""
     try:
-        # Which version it is takes no account: nothing that could be secret is passed on.
+        # `--version` needs no credentials, and its output holds no secret.
         ended = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=10)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -62,7 +62,7 @@ def _read_aws_cli_version() -> str:
 
 
 def _list_libraries(extra: str) -> Iterator[tuple[str, str]]:
-    """What an extra of this distribution asks for, and the version of each that is installed."""
+    """List the libraries that an extra of this distribution requires, with their installed versions."""
     for requirement in metadata.requires("sre-agent") or ():
         wanted = _REQUIREMENT.match(requirement)
         if not wanted or wanted["extra"] != extra:
@@ -82,7 +82,7 @@ def _find_version(name: str) -> str:
 
 
 def _list_profiles(environ: Mapping[str, str]) -> Iterator[str]:
-    """The names of all profiles; what is in them is not looked at."""
+    """List the names of all profiles, without reading their content."""
     for variable, usual in (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")):
         written = configparser.ConfigParser(interpolation=None, strict=False)
         try:
@@ -105,11 +105,11 @@ def _find_obstacle(path: Path) -> str:
             head = file.read(1 << 20)
     except OSError as error:
         return f"{error.strerror}."
-    return "" if b"-----BEGIN " in head else "It is no PEM file: there is no -----BEGIN in it."
+    return "" if b"-----BEGIN " in head else "It is not a PEM file: it has no -----BEGIN in it."
 
 
 def _identify(region: str, environ: Mapping[str, str]) -> Identity:
-    """Whom AWS takes us for; waited for only as long as a person would."""
+    """Ask AWS for the identity of the credentials, and wait at most LONGEST_WAIT."""
     aws = build_aws(region, environ)
     answers: list[str | Problem | Lost] = []
     asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, progress=ONCE)), daemon=True)

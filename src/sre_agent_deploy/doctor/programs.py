@@ -1,4 +1,4 @@
-"""Python, libraries and programs: what is needed, and what is good to have (pure)."""
+"""Examine Python, libraries and programs, required and useful ones (pure)."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ PROGRAMS = (
     ),
     Program(
         name="certbot",
-        purpose="gets a certificate from Let's Encrypt, if you have none of another authority",
+        purpose="gets a certificate from Let's Encrypt, if you have no certificate of another authority",
         how="Install it: https://certbot.eff.org",
         modes=PRODUCTION,
     ),
-    # Without /proc the AWS of this machine asks these two whether its own processes still run.
-    Program(name="ps", purpose="tells whether the AWS of this machine runs", how="It is part of macOS.", modes=LOCAL, needed=MACOS),
-    Program(name="sysctl", purpose="tells when this machine started", how="It is part of macOS.", modes=LOCAL, needed=MACOS),
+    # Without /proc, the local AWS uses these two to find out whether its processes still run.
+    Program(name="ps", purpose="shows whether the local AWS runs", how="It is part of macOS.", modes=LOCAL, needed=MACOS),
+    Program(name="sysctl", purpose="shows when this machine started", how="It is part of macOS.", modes=LOCAL, needed=MACOS),
 )
 
 
 def examine_python(seen: Observations) -> Finding:
-    """The Python that runs this."""
+    """Examine the Python that runs this."""
     found = ".".join(map(str, seen.python))
     good = seen.python[:2] >= LEAST_PYTHON
     return Finding(
@@ -66,7 +66,7 @@ def examine_python(seen: Observations) -> Finding:
 
 
 def examine_libraries(seen: Observations) -> Iterator[Finding]:
-    """The libraries that local mode needs besides the deployer's own; one that is there needs no word of its own."""
+    """Examine the libraries that local mode needs besides the deployer's own. Those that are there share one finding."""
     absent = [name for name, version in seen.libraries.items() if not version]
     purpose = "run AWS, the services and the assistant on this machine"
     if seen.mode != "local" or not seen.libraries:
@@ -79,7 +79,7 @@ def examine_libraries(seen: Observations) -> Iterator[Finding]:
 
 
 def examine_programs(seen: Observations) -> Iterator[Finding]:
-    """Each program that this mode knows a use for, on this operating system."""
+    """Examine each program that this mode uses on this operating system."""
     for program in PROGRAMS:
         if seen.mode in program.modes and (not program.needed or seen.system in program.needed):
             yield _examine_program(program, seen)
@@ -102,7 +102,10 @@ def _old_python(found: str) -> Problem:
         code="DOCTOR-PYTHON-OLD",
         what=f"This is Python {found}.",
         why="The deployer is written for Python 3.12 and later.",
-        do=("Install a newer one, for example: uv python install 3.12", "Then install sre-agent into it."),
+        do=(
+            "Install a newer one, for example: uv python install 3.12",
+            "Then install sre-agent there: python3.12 -m venv ~/.sre-agent && ~/.sre-agent/bin/pip install sre-agent",
+        ),
     )
 
 
@@ -110,7 +113,7 @@ def _no_library(names: list[str]) -> Problem:
     return Problem(
         code="DOCTOR-LIBRARY-MISSING",
         what=f"Not installed: {', '.join(names)}.",
-        why="Local mode runs AWS and the services on this machine, and they need more libraries than the deployer.",
+        why="Local mode runs the local AWS and the services, which need more libraries than the deployer.",
         do=("Install them: pip install 'sre-agent[local]'",),
     )
 
@@ -120,5 +123,5 @@ def _no_program(program: Program) -> Problem:
         code="DOCTOR-PROGRAM-MISSING",
         what=f"There is no program {program.name} on PATH.",
         why=f"It {program.purpose}.",
-        do=(program.how, "Check PATH: a shell that finds it and a service that doesn't have different ones."),
+        do=(program.how, "Or, if it is installed, add its folder to PATH; services and shells can have different ones."),
     )

@@ -75,12 +75,13 @@ VARIABLES = (
     Variable(
         name="XDG_STATE_HOME", purpose="the folder above it, where SRE_AGENT_STATE_DIR is not set", example="~/.local/state", modes=BOTH
     ),
+    Variable(name="TERM", purpose="kind of terminal; dumb shows plain lines of progress", example="xterm-256color", modes=BOTH),
     Variable(name="SRE_LOG", purpose="how much is logged to stderr", example="info", modes=BOTH, rule=_check_log_level),
 )
 
 
 def examine_variables(seen: Observations) -> Iterator[Finding]:
-    """The variables of this mode, those that the configuration names, and overrides of single settings."""
+    """Examine the variables of this mode, those that the configuration names, and overrides of single settings."""
     named = {reference.name for reference in seen.config.references}
     for variable in VARIABLES:
         if seen.mode in variable.modes and variable.name not in named:
@@ -105,7 +106,7 @@ def _examine_variable(variable: Variable, seen: Observations) -> Finding:
 
 
 def _find_value(name: str, seen: Observations) -> str:
-    # Of proxies the lower-case spelling is the older one; it is read as well, and first.
+    # The lower-case names of proxy variables are read too, and first.
     return (name.endswith("_PROXY") and seen.environ.get(name.lower(), "")) or seen.environ.get(name, "")
 
 
@@ -115,7 +116,7 @@ def _find_problem(variable: Variable, value: str, seen: Observations) -> Problem
             code="DOCTOR-VARIABLE-FILE",
             what=f"{variable.name} names a file that can't be used.",
             why=why,
-            do=(f"Correct the path: export {variable.name}={variable.example}", f"Or do without: unset {variable.name}"),
+            do=(f"Correct the path: export {variable.name}={variable.example}", f"Or remove it: unset {variable.name}"),
         )
     fault = next((fault for fault in variable.rule(value) if not fault.warning), None) if variable.rule else None
     return _invalid(variable.name, fault) if fault else None
@@ -124,15 +125,15 @@ def _find_problem(variable: Variable, value: str, seen: Observations) -> Problem
 def _invalid(name: str, fault: Fault) -> Problem:
     return Problem(
         code="DOCTOR-VARIABLE-INVALID",
-        what=f"{name} is set to something that can't be used.",
+        what=f"{name} has a value that can't be used.",
         why=fault.why,
-        do=(*fault.do, f"Or do without: unset {name}"),
+        do=(*fault.do, f"Or remove it: unset {name}"),
         aws_docs=fault.aws_docs,
     )
 
 
 def _show_value(name: str, value: str, seen: Observations) -> str:
-    """What may be said of a value: of a secret only that it is there."""
+    """Render a value; of a secret only that it is set."""
     source = " (from .env)" if name in seen.from_dotenv else ""
     return f"set{source}" if is_secret_name(name) or name in CREDENTIAL_VARIABLES else f"{redact_line(value)}{source}"
 
@@ -143,7 +144,7 @@ def _examine_reference(reference: Reference, seen: Observations) -> Finding:
     purpose = f"{reference.where} in {seen.config.path}"
     if value:
         problem = _find_problem(known, value, seen) if known else None
-        # What a variable of the user's own holds is the user's own affair.
+        # The value of the user's own variable is not shown.
         found = _show_value(name, value, seen) if known and not reference.is_secret else "set"
         return Finding(kind="variable", name=name, purpose=purpose, status="wrong" if problem else "ok", found=found, problem=problem)
     if reference.has_default:
@@ -154,9 +155,9 @@ def _examine_reference(reference: Reference, seen: Observations) -> Finding:
 def _not_set(reference: Reference, seen: Observations) -> Problem:
     alike = find_nearest(reference.name, seen.environ)
     return Problem(
-        code="DOCTOR-VARIABLE-MISSING",
+        code="CONFIG-ENV-MISSING",
         what=f"The environment variable {reference.name} is not set.",
-        why=f"{reference.where} in {seen.config.path} takes its value from there, and there is no default.",
+        why=f"{reference.where} in {seen.config.path} takes its value from this variable, and has no default.",
         do=(
             *((f"A variable {alike} is set: did you mean that one?",) if alike else ()),
             f"Set it: {f'read -rs {reference.name} && export {reference.name}' if reference.is_secret else f'export {reference.name}=...'}",
@@ -166,7 +167,7 @@ def _not_set(reference: Reference, seen: Observations) -> Problem:
 
 
 def _examine_override(name: str, seen: Observations) -> Finding:
-    """`SRE_AGENT__SECTION__FIELD`: a name that is no setting would make the configuration invalid."""
+    """Examine `SRE_AGENT__SECTION__FIELD`: a name that is no setting would make the configuration invalid."""
     key = name.removeprefix(PREFIX).lower().replace("__", ".")
     keys = {"version", *(question.key for question in list_questions())}
     if key in keys or key.startswith("tags."):
@@ -183,13 +184,13 @@ def _examine_override(name: str, seen: Observations) -> Finding:
 
 
 def _list_redirections(seen: Observations) -> Iterator[Finding]:
-    """Variables that lead AWS calls elsewhere, or that local mode puts aside."""
+    """List variables that redirect AWS calls, or that local mode ignores."""
     if seen.mode == "local":
         ignored = sorted(name for name in seen.environ if name.startswith("AWS_") and name not in seen.from_dotenv)
         for name in ignored:
-            yield Finding(kind="variable", name=name, purpose="none: local mode puts it aside", status="note", found="set")
+            yield Finding(kind="variable", name=name, purpose="none: local mode ignores it", status="note", found="set")
         return
     for name in sorted(seen.environ):
         if name.startswith("AWS_ENDPOINT_URL_") or name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS":
-            purpose = "leads calls of one service elsewhere than AWS_ENDPOINT_URL does"
+            purpose = "sends the calls of one service to another endpoint than AWS_ENDPOINT_URL"
             yield Finding(kind="variable", name=name, purpose=purpose, status="note", found="set", how=f"unset {name}")

@@ -1,1 +1,1 @@
-"""Changing one value of a configuration: comments, order and formatting around it stay as the user wrote them."""
+"""Change one value of a configuration, and keep comments, order and formatting as the user wrote them."""

@@ -1,4 +1,4 @@
-"""A configuration file on disk: read with everything that makes it the user's own, replaced as a whole or not at all."""
+"""Read a configuration file byte for byte, and replace it as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from sre_core.problem import Problem, Refused
 
 @dataclass(frozen=True)
 class Original:
-    """What stood in a file when it was read; `body` is None where there was no file."""
+    """The content of a file when it was read; `body` is None if there was no file."""
 
     path: Path
     body: bytes | None
 
     @property
     def text(self) -> str:
-        """Its text with the line ends that it has."""
+        """The text with its own line ends."""
         return (self.body or b"").removeprefix(BOM_UTF8).decode()
 
 
 def read(path: Path) -> Original | Problem:
-    """The file as it is, or why it can't be read as a configuration."""
+    """Read a file, or explain why it can't be read as a configuration."""
     text = read_text(path)
     return text if isinstance(text, Problem) else Original(path, path.read_bytes())
 
 
 def read_if_there(path: Path) -> Original | Problem:
-    """The file as it is, where there is one; else an Original without a body."""
+    """Read a file; one that does not exist is an Original without a body."""
     return read(path) if path.exists() else Original(path, None)
 
 
@@ -58,17 +58,17 @@ def _write(path: Path, body: bytes, original: Original, mode: int | None) -> Non
 
 def _changed(path: Path) -> Problem:
     return Problem(
-        code="EDIT-CHANGED-MEANWHILE",
+        code="EDIT-CHANGED",
         what=f"{path} was not written.",
-        why="Somebody else changed it after it was read; that change would have been lost.",
-        do=("Run the same command again: it starts from the file as it is now.",),
+        why="Another process changed it after it was read, and that change would have been lost.",
+        do=("Look at the change, then run the same command again: it starts from the current file.",),
     )
 
 
 def _not_written(path: Path, error: OSError) -> Problem:
     return Problem(
-        code="EDIT-NOT-WRITTEN",
+        code="FILE-REFUSED",
         what=f"{path} could not be written.",
         why=error.strerror or type(error).__name__,
-        do=(f"Make room and give yourself the right to write in {path.parent} (`ls -ld {path.parent}`).", "The file is as it was."),
+        do=(f"Check owner and free space: ls -ld {path.parent}; df -h {path.parent}", "The file is as it was."),
     )

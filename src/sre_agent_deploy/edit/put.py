@@ -15,7 +15,7 @@ from sre_core.redaction import redact_line
 
 
 def put(text: str, path: tuple[str, ...], value: Plain) -> str | Problem:
-    """The text with `value` at `path`; all comments, the order and the formatting of the rest are kept.
+    """Put `value` at `path`, and keep all comments, the order and the formatting of the rest.
 
     What comes out is read again and compared, so a text that is too unusual to edit is refused, never damaged.
     """
@@ -26,7 +26,7 @@ def put(text: str, path: tuple[str, ...], value: Plain) -> str | Problem:
     there = next((piece for piece in reversed(pieces) if piece.path == path), None)
     edited = _replace(text, pieces, there, value) if there else _add(text, pieces, path, value)
     if edited is None or read_values(edited) != change_values(before, path, value):
-        return _unsafe(path, "What stands there is written in a way that can't be changed by one value.")
+        return _unsafe(path, "It is written in a form that can't be changed without risk for the rest of the file.")
     return edited
 
 
@@ -44,7 +44,7 @@ def _replace(text: str, pieces: tuple[Piece, ...], old: Piece, value: Plain) -> 
 
 
 def _replace_block(text: str, key: Span, old: Span, written: str, kept: tuple[str, ...]) -> str:
-    """A list or mapping that stood on the lines below its key now stands beside it; comments in it stay."""
+    """Replace a list or mapping on the lines below its key by a value beside the key; comments in it stay."""
     colon = text.index(":", key.end) + 1
     start = text.rfind("\n", 0, old.start) + 1
     _, _, below = text[old.end :].partition("\n")
@@ -68,12 +68,12 @@ def _unsafe(path: tuple[str, ...], why: str) -> Problem:
         code="EDIT-UNSAFE",
         what=f"{name} was not changed.",
         why=why,
-        do=(f"Write {name} into the file by hand.", "Check it: `sre-agent-deploy validate`. Nothing was changed."),
+        do=(f"Change {name} in the file with an editor.", "Check the result: `sre-agent-deploy validate`. Nothing was changed."),
     )
 
 
 def _add(text: str, pieces: Sequence[Piece], path: tuple[str, ...], value: Plain) -> str | None:
-    """The text with a new key, or None where the section above it is no section."""
+    """Add a new key; None if the path leads through a value that is no section."""
     depth = next((depth for depth in range(len(path) - 1, 0, -1) if _find_last(pieces, path[:depth])), 0)
     above = _find_last(pieces, path[:depth]) if pieces else None
     if above is None:
@@ -100,13 +100,13 @@ def _find_children(pieces: Sequence[Piece], above: Piece) -> list[Piece]:
 
 
 def _render_block(path: tuple[str, ...], value: Plain, indent: str, newline: str) -> str:
-    """`section:` and `key: value` lines."""
+    """Render `section:` and `key: value` lines."""
     lines = [f"{indent}{'  ' * depth}{render_key(step)}:" for depth, step in enumerate(path)]
     return newline.join(lines) + f" {render_value(value)}" + newline
 
 
 def _add_to_empty(text: str, above: Piece, rest: tuple[str, ...], value: Plain) -> str:
-    """Below a `section:` that holds nothing yet."""
+    """Add an entry to a `section:` that is empty."""
     indent = " " * (_find_column(text, above.key.start if above.key else 0) + 2)
     return _insert_after_line(text, above.value.end, _render_block(rest, value, indent, find_newline(text)))
 
@@ -143,7 +143,7 @@ def _append(text: str, block: str) -> str:
 
 
 def rename_key(text: str, path: tuple[str, ...], key: str) -> str:
-    """The text with the last key of `path` called `key`, value and comments as they are; without that key, the same text."""
+    """Rename the last key of `path` to `key`, and keep value and comments. Without that key the text stays the same."""
     pieces = find_pieces(replace_tabs(text))
     old = next((piece.key for piece in pieces if piece.path == path), None)
     return text if old is None else text[: old.start] + render_key(key, flow=pieces[0].flow, strict=pieces[0].flow) + text[old.end :]

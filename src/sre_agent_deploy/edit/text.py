@@ -12,12 +12,12 @@ _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def replace_tabs(text: str) -> str:
-    """The text as the parser takes it, every character at its place: JSON may be indented with tabs, YAML may not."""
+    """Replace tabs by spaces in JSON, which may be indented with them. No character moves."""
     return text.replace("\t", " ") if text.lstrip().startswith("{") else text
 
 
 def read_values(text: str) -> Plain | Malformed | None:
-    """The values of a text; what is empty counts as absent, as the loader sees it."""
+    """Read the values of a text. Empty values are left out, as the loader does."""
     tree = parse(replace_tabs(text))
     return tree if isinstance(tree, Malformed) else _convert(tree)
 
@@ -32,7 +32,7 @@ def _convert(tree: Tree) -> Plain | None:
 
 
 def change_values(data: Plain | None, path: tuple[str, ...], value: Plain) -> Plain:
-    """The values with another one at `path`."""
+    """Compute the expected values after one was put at `path`."""
     step, *deeper = path
     result = dict(data) if isinstance(data, dict) else {}
     new = change_values(result.get(step), tuple(deeper), value) if deeper else _drop_empty(value)
@@ -54,12 +54,12 @@ _COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*")
 
 
 def find_comments(text: str, pieces: Iterable[Piece]) -> tuple[Span, ...]:
-    """Where the comments of a text stand, in its order."""
+    """Find the comments of a text, in its order."""
     return tuple(Span(found.start(), found.end()) for found in _COMMENT.finditer(_blank_values(text, pieces)))
 
 
 def find_comments_within(text: str, piece: Piece, pieces: tuple[Piece, ...]) -> tuple[str, ...]:
-    """The comments that would go if this value went."""
+    """Find the comments that would be lost if this value were removed."""
     if piece.kind == "scalar":
         return ()
     end = text.find("\n", piece.value.end) if not piece.flow else piece.value.end
@@ -68,7 +68,7 @@ def find_comments_within(text: str, piece: Piece, pieces: tuple[Piece, ...]) -> 
 
 
 def _blank_values(text: str, pieces: Iterable[Piece]) -> str:
-    """The text with every key and scalar blanked out, each character at its place."""
+    """Blank out every key and scalar; no character moves."""
     parts = list(text)
     for piece in pieces:
         for span in (piece.key, piece.value if piece.kind == "scalar" else None):
@@ -78,5 +78,5 @@ def _blank_values(text: str, pieces: Iterable[Piece]) -> str:
 
 
 def find_newline(text: str) -> str:
-    """How lines end in this text."""
+    """Find the line end that a text uses."""
     return "\r\n" if "\r\n" in text else "\n"

@@ -1,4 +1,4 @@
-"""Values as people type them, and as YAML or JSON text in the quotes that the user already used (pure)."""
+"""Parse values as people type them, and render values as YAML or JSON in the quotes of the user (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_TEXT = frozenset({"null", "Null", "NULL", "~", ""})
 
 
 def render_scalar(text: str, *, quote: str = "", flow: bool = False) -> str:
-    """The text so that the loader reads exactly it again."""
+    """Render a text so that the loader reads exactly the same again."""
     if quote == "'" and text.isprintable() and text:
         return "'" + text.replace("'", "''") + "'"
     unquoted = (_PLAIN_IN_FLOW if flow else _PLAIN).fullmatch(text) and text not in _NOT_TEXT and not _LONG_NUMBER.fullmatch(text)
@@ -27,12 +27,12 @@ def render_scalar(text: str, *, quote: str = "", flow: bool = False) -> str:
 
 
 def quote_text(text: str) -> str:
-    """The text between double quotes, which YAML and JSON read alike."""
+    """Put a text between double quotes, which YAML and JSON read alike."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def render_value(plain: Plain, *, quote: str = "", flow: bool = False, strict: bool = False) -> str:
-    """A scalar, or a list or mapping on one line. `strict` is JSON, where everything is quoted."""
+    """Render a scalar, or a list or mapping on one line. `strict` is JSON, where everything is quoted."""
     match plain:
         case str(text):
             return quote_text(text) if strict else render_scalar(text, quote=quote, flow=flow)
@@ -47,12 +47,12 @@ def render_value(plain: Plain, *, quote: str = "", flow: bool = False, strict: b
 
 
 def render_key(name: str, *, flow: bool = False, strict: bool = False) -> str:
-    """A key as it stands before its colon."""
+    """Render a key as it is written before its colon."""
     return quote_text(name) if strict else render_scalar(name, flow=flow)
 
 
 def parse_path(key: str) -> tuple[str, ...]:
-    """`deployment.instance_type` as a path; a tag's own key keeps its dots."""
+    """Parse `deployment.instance_type` into a path; a tag's own key keeps its dots."""
     section, dot, rest = key.partition(".")
     if section == "tags" and dot:
         return (section, rest)
@@ -60,7 +60,7 @@ def parse_path(key: str) -> tuple[str, ...]:
 
 
 def parse_value(text: str) -> Plain:
-    """Lists and mappings are written as in YAML; everything else is text as it stands."""
+    """Parse a list or mapping as YAML; take everything else as text."""
     tree = parse(text) if text.lstrip().startswith(("[", "{")) else None
     value = None if tree is None or isinstance(tree, Malformed) else to_plain(tree)
     return text if value is None else value

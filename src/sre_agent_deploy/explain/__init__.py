@@ -14,26 +14,26 @@ _CHECKOUT = Path(__file__).parents[3] / "docs" / "problems"
 
 @dataclass(frozen=True)
 class Page:
-    """One code's page: the code as its heading, then what it means, why it happens and what to do."""
+    """The page of one code: the code as its heading, its meaning, its causes and what to do."""
 
     code: str
     text: str
 
     @property
     def summary(self) -> str:
-        """What it means, in the first sentence."""
+        """The first sentence of the meaning."""
         first = " ".join(self.text.split("\n\n")[1].split())
         sentence, ends, _ = first.partition(". ")
         return sentence + ends.rstrip()
 
 
 def list_codes() -> tuple[str, ...]:
-    """Every code that has a page, sorted."""
+    """List every code that has a page, sorted."""
     return tuple(sorted(path.stem for path in _find_folder().glob("*.md")))
 
 
 def find_page(code: str) -> Page | Problem:
-    """The page of a code, however it is spelled in upper and lower case; where there is none, the nearest code is named."""
+    """Find the page of a code, in any case of letters. For an unknown code the nearest one is suggested."""
     known = list_codes()
     wanted = code.strip().rstrip(":").upper()
     if wanted not in known:
@@ -48,10 +48,10 @@ def _find_folder() -> Path:
 def _unknown(code: str, meant: str | None) -> Problem:
     return Problem(
         code="EXPLAIN-UNKNOWN-CODE",
-        what=f"There is no problem with the code {code}.",
-        why="It is misspelled, or another version of this tool knows it.",
+        what=f"There is no problem code {code}.",
+        why="It is misspelled, or belongs to another version of this tool.",
         do=(
             *((f"Did you mean {meant}? `sre-agent-deploy explain {meant}`",) if meant else ()),
-            "See all codes: `sre-agent-deploy explain --list`.",
+            "List all codes: `sre-agent-deploy explain --list`.",
         ),
     )

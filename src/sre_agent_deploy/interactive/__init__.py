@@ -1,1 +1,1 @@
-"""From nothing to a config.yaml: by template, or by questions. START HERE: wizard.py."""
+"""Write a new config.yaml from a template or from answers to questions. START HERE: wizard.py."""

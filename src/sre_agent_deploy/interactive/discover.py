@@ -1,4 +1,4 @@
-"""Looks into the AWS account while the first questions are answered; what is not there in time, or not allowed, is left out."""
+"""Read the AWS account while the first questions are answered. What is too slow or not allowed is left out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONCE = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), prop
 
 
 def find_default_region(environ: Mapping[str, str]) -> str:
-    """The region that the environment or the profile names; "" where neither does."""
+    """Find the region of the environment or the profile; "" if neither has one."""
     if named := environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
         return named
     profile = environ.get("AWS_PROFILE", "default")
@@ -40,29 +40,29 @@ def find_default_region(environ: Mapping[str, str]) -> str:
 
 
 def build_aws(region: str, environ: Mapping[str, str]) -> Aws:
-    """The AWS that a deployment from this environment would reach."""
+    """Build the client of the AWS that a deployment from this environment would reach."""
     url = environ.get("AWS_ENDPOINT_URL", "")
     return Aws(region=region, endpoint=Endpoint(url, environ.get("AWS_CA_BUNDLE", "")) if url else None)
 
 
 class Discovery:
-    """A look into one region of the account, under way in the background."""
+    """The discovery of one region of the account, which runs in the background."""
 
     def __init__(self, region: str, environ: Mapping[str, str]) -> None:
         self._aws = build_aws(region, environ)
         self._found = NOTHING
         self._until = time.monotonic() + LONGEST_WAIT
-        # A daemon: a network that swallows every packet must not hold the program when the questions are over.
+        # A daemon thread: a network that drops every packet must not keep the program from ending.
         self._thread = threading.Thread(target=self._discover, daemon=True, name="discovery")
         self._thread.start()
 
     def wait(self) -> AccountContents:
-        """All that is known by now; waits for the rest no longer than a person would."""
+        """Wait until everything is known, at most LONGEST_WAIT after the start, and return what is known by then."""
         self._thread.join(max(0.0, self._until - time.monotonic()))
         return self._found
 
     def _discover(self) -> None:
-        # Wherever an endpoint is used for good, one that is none is told.
+        # An invalid endpoint is reported by the commands that use it.
         if self._aws.endpoint and any(endpoint_faults(self._aws.endpoint.url)):
             return
         account_id = _try_once(lambda: self._aws.account_id)
@@ -90,7 +90,7 @@ class Discovery:
 
 
 def _try_once[T](call: Callable[[], T]) -> T | None:
-    """A read's answer, or None for any reason: a proposal that is missing is no fault of the user's."""
+    """Call AWS once. None stands for any failure: a missing proposal is no error of the user."""
     answer = attempt(call, progress=ONCE)
     return None if isinstance(answer, Problem | Lost) else answer
 

@@ -20,19 +20,19 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class Judgement:
-    """The file that answers make, with what is wrong with it and what is odd."""
+    """The file that results from the answers, with its faults and warnings."""
 
     text: str
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
 
     def at(self, question: Question) -> tuple[Fault, ...]:
-        """The faults of one answer."""
+        """Return the faults of one answer."""
         return tuple(fault for fault in self.faults if question.covers(fault.path))
 
 
 def judge_answers(mode: Mode, values: Mapping[Question, str], environ: Mapping[str, str], *, schema: str = "") -> Judgement:
-    """The template for `mode` with these answers, and every rule it breaks."""
+    """Fill the template for `mode` with answers, and find every rule that it breaks."""
     text = fill_template(
         render_template(mode, schema=schema), {question.path: parse_answer(question, answer) for question, answer in values.items()}
     )
@@ -41,32 +41,32 @@ def judge_answers(mode: Mode, values: Mapping[Question, str], environ: Mapping[s
         raise ValueError(
             f"a filled template can't be read: {explain_yaml_error(tree, text).why if isinstance(tree, Malformed) else 'no sections'}"
         )
-    # The mode counts as it is in the text: it is an answer too, and may be a wrong one.
+    # The mode is taken from the text: it is an answer too, and may be wrong.
     outcome = judge(tree, environ=environ, mode=None)
     return Judgement(text, outcome.faults, tuple(fault for fault in outcome.config.faults(mode) if fault.warning))
 
 
 def find_objections(question: Question, before: Judgement, after: Judgement, answered: tuple[Question, ...]) -> tuple[Problem, ...]:
-    """What is wrong with an answer: its own faults, and those it causes at answers given earlier."""
+    """Find the problems of an answer: its own, and those that it causes at earlier answers."""
     known = {(fault.code, fault.path) for fault in before.faults}
     caused = [fault for earlier in answered if earlier != question for fault in after.at(earlier) if (fault.code, fault.path) not in known]
     return tuple(to_problem(fault) for fault in (*after.at(question), *caused))
 
 
 def find_unwritable(question: Question, answer: str) -> Problem | None:
-    """Why an answer can't be written at all: keys that type no character, or a tag without its value."""
+    """Explain why an answer can't be written at all: control characters, or a tag without its value."""
     if not answer.isprintable():
         return Problem(
-            code="INTERACTIVE-CHARACTERS",
-            what=f"This answer for {question.key} has characters in it that can't be seen.",
-            why="An arrow key, an escape or a broken paste put them there.",
-            do=("Type it again.",),
+            code="INTERACTIVE-ANSWER",
+            what=f"This answer for {question.key} has control characters in it.",
+            why="They come from an arrow key, Escape or pasted text.",
+            do=("Type the answer again by hand.",),
         )
     pairs = answer.strip("{}").split(",") if question.kind == "mapping" and answer.strip("{} ") else []
     if any("=" not in pair and ":" not in pair for pair in pairs):
         return Problem(
-            code="INTERACTIVE-PAIRS",
-            what=f"This answer for {question.key} is not made of pairs.",
+            code="INTERACTIVE-ANSWER",
+            what=f"This answer for {question.key} must consist of pairs.",
             why="Each entry has a key and a value.",
             do=("Write it like this: team=platform, cost-center=4711",),
         )
@@ -74,22 +74,22 @@ def find_unwritable(question: Question, answer: str) -> Problem | None:
 
 
 def not_yes_or_no(question: Question) -> Problem:
-    """A gate was answered with something else."""
+    """Build the problem of a yes-or-no question that was answered with something else."""
     return Problem(
-        code="INTERACTIVE-YES-OR-NO",
-        what=f"This answer for {question.key} was not understood.",
+        code="INTERACTIVE-ANSWER",
+        what=f"This answer for {question.key} must be yes or no.",
         why="It opens more questions, or leaves them out.",
         do=("Type yes or no.",),
     )
 
 
 def to_problem(fault: Fault) -> Problem:
-    """The Problem of a fault that stands in no file yet."""
+    """Convert the fault of an answer, which is in no file yet, to a Problem."""
     return Problem(code=fault.code, what=fault.what, why=fault.why, do=fault.do, aws_docs=fault.aws_docs)
 
 
 def fill_template(template: str, values: Mapping[FieldPath, Plain]) -> str:
-    """The template with each value in the place of what stood there.
+    """Fill a template: replace the value of each field.
 
     `edit.put` can do this in any file, value by value; a template has every setting on a line of its own, which is much
     quicker, and each answer is judged by the whole file.
@@ -108,7 +108,7 @@ def fill_template(template: str, values: Mapping[FieldPath, Plain]) -> str:
 
 @cache
 def _parse_template(template: str) -> Tree:
-    """The same template is filled after every answer."""
+    """Parse a template once; the same one is filled after every answer."""
     tree = parse(template)
     if isinstance(tree, Malformed):
         raise ValueError(f"the template is no YAML: {tree.says}")
@@ -116,7 +116,7 @@ def _parse_template(template: str) -> Tree:
 
 
 def parse_answer(question: Question, answer: str) -> Plain:
-    """What a person typed, as a value: `a, b` is a list, `key=value, key=value` are pairs, with brackets or without."""
+    """Parse an answer: `a, b` is a list, `key=value, key=value` are pairs, with brackets or without."""
     match question.kind:
         case "list":
             return [part.strip("\"'") for part in _split(answer, "[]")]

@@ -17,29 +17,29 @@ SCHEMA_NAME = "config.schema.json"
 
 @dataclass(frozen=True)
 class Written:
-    """Where the file is, and where the one is that it took the place of."""
+    """The path of the new file, and of the old one that was moved aside."""
 
     path: Path
     replaced: Path | None = None
 
 
 def find_obstacle(path: Path, *, force: bool) -> Problem | None:
-    """Why no configuration can be put at `path`, said before anybody is asked anything."""
+    """Explain why no configuration can be written to `path`, before the first question."""
     if path.is_dir():
         return _not_written(path, "It is a folder.", f"Name a file in it: --output {path / 'config.yaml'}")
     if path.suffix.lower() == ".json":
-        return _not_written(path, "It has comments, and JSON has none.", f"Name it so: --output {path.with_suffix('.yaml')}")
+        return _not_written(path, "It has comments, and JSON has none.", f"Use YAML: --output {path.with_suffix('.yaml')}")
     if not path.parent.is_dir():
         return _not_written(path, f"There is no folder {path.parent}.", f"Make it: mkdir -p {path.parent}")
     if not os.access(path.parent, os.W_OK):
-        return _not_written(path, f"You may not write in {path.parent}.", "Name a place where you may: --output PATH")
+        return _not_written(path, f"You have no permission to write in {path.parent}.", "Choose another path: --output PATH")
     if path.exists() and not force:
         return _there_already(path)
     return None
 
 
 def write(path: Path, text: str, *, force: bool) -> Written | Problem:
-    """Put `text` at `path`. With `force` a file that is there is moved aside, not lost."""
+    """Write `text` to `path`. With `force` an existing file is moved aside, not lost."""
     if problem := find_obstacle(path, force=force):
         return problem
     replaced = _move_aside(path) if path.exists() else None
@@ -49,12 +49,12 @@ def write(path: Path, text: str, *, force: bool) -> Written | Problem:
     except FileExistsError:
         return _there_already(path)
     except OSError as error:
-        return _not_written(path, f"{error.strerror}.", "Make room or choose another place: --output PATH")
+        return _not_written(path, f"{error.strerror}.", "Make room (df -h), or choose another path: --output PATH")
     return Written(path, replaced)
 
 
 def write_schema(folder: Path) -> str:
-    """Put the JSON Schema for editors into `folder` and answer its name; "" where another file has that name."""
+    """Write the JSON Schema for editors into `folder` and return its name; "" if another file has that name."""
     path = folder / SCHEMA_NAME
     schema = build_json_schema()
     if path.exists() and not _is_ours(path, str(schema["title"])):
@@ -80,18 +80,18 @@ def _move_aside(path: Path) -> Path:
 def _there_already(path: Path) -> Problem:
     return Problem(
         code="INIT-FILE-EXISTS",
-        what=f"{path} is there already, and was left as it is.",
-        why="It may hold settings that you chose.",
+        what=f"{path} exists already, and was not changed.",
+        why="It may hold your settings.",
         do=(
             f"Check it: sre-agent-deploy validate --config {path}",
-            "Or write to another place: --output PATH",
-            "Or add --force: the file that is there is then kept beside the new one, under another name.",
+            "Or write to another path: --output PATH",
+            "Or add --force: the existing file is then kept beside the new one, under another name.",
         ),
     )
 
 
 def _not_written(path: Path, why: str, do: str) -> Problem:
-    return Problem(code="INIT-NO-PLACE", what=f"{path} can't be written.", why=why, do=(do, "Run the same command again."))
+    return Problem(code="INIT-NO-PLACE", what=f"{path} can't be written.", why=why, do=(do,))
 
 
 SCHEMA = 1
@@ -99,7 +99,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Draft:
-    """The file `config.yaml.draft`; only answers that passed every check are ever in it."""
+    """The file `config.yaml.draft`. It holds only answers that passed every check."""
 
     path: Path
 
@@ -108,7 +108,7 @@ class Draft:
         return cls(config.with_name(f"{config.name}.draft"))
 
     def load(self) -> Mapping[str, str] | Problem:
-        """The answers that were kept; none where there is no draft."""
+        """Load the saved answers; none if there is no draft."""
         try:
             held = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -120,7 +120,7 @@ class Draft:
         return {str(key): value for key, value in held["answers"].items() if isinstance(value, str)}
 
     def save(self, answers: Mapping[str, str]) -> None:
-        """Keep these answers. However this ends, the file is the one from before or the one from after."""
+        """Save these answers atomically."""
         text = json.dumps({"schema": SCHEMA, "answers": dict(answers)}, indent=2) + "\n"
         atomic_file.write(self.path, text.encode())
 
@@ -130,7 +130,7 @@ class Draft:
     def _damaged(self) -> Problem:
         return Problem(
             code="INTERACTIVE-DRAFT-DAMAGED",
-            what=f"{self.path} can't be read as answers of an earlier time.",
-            why="It was changed by hand or cut short, or another version wrote it. It was left as it is.",
-            do=(f"Remove it and answer anew: rm {self.path}", "Or write to another place: --output PATH"),
+            what=f"{self.path} is not a draft that can be read.",
+            why="It was edited or truncated, or another version wrote it. It was not changed.",
+            do=(f"Delete it and answer again: rm {self.path}", "Or write to another path: --output PATH"),
         )

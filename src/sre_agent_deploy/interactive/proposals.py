@@ -1,4 +1,4 @@
-"""What an AWS account has that an answer could name, and what is proposed because of it (pure)."""
+"""Propose answers from what an AWS account has, the environment and the template (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sre_agent_deploy.interactive.script import find_mode
 
 @dataclass(frozen=True)
 class Choice:
-    """A value that can be chosen by its number, and how people recognise it."""
+    """A value that can be chosen by its number, with a description."""
 
     value: str
     about: str = ""
@@ -41,7 +41,7 @@ class Zone:
 
 @dataclass(frozen=True)
 class AccountContents:
-    """What was found in time; empty without credentials."""
+    """The resources that were found in time; empty without credentials."""
 
     account_id: str = ""
     vpcs: tuple[Vpc, ...] = ()
@@ -50,7 +50,7 @@ class AccountContents:
     key_pairs: tuple[str, ...] = ()
 
     def zone_of(self, domain: str) -> str:
-        """The hosted zone that a domain is in: of several, the closest."""
+        """Find the hosted zone of a domain; of several, the closest."""
         above = [zone for zone in self.zones if domain == zone.domain or domain.endswith(f".{zone.domain}")]
         return max(above, key=lambda zone: len(zone.domain)).id if above else ""
 
@@ -59,7 +59,7 @@ NOTHING = AccountContents()
 
 
 def list_choices(question: Question, answers: Answers, account: AccountContents) -> tuple[Choice, ...]:
-    """What can be chosen by number: the values that the setting allows, or those that the account has."""
+    """List what can be chosen by number: the values that the setting allows, or those that the account has."""
     if question.choices:
         return tuple(map(Choice, question.choices))
     match question.key:
@@ -76,7 +76,7 @@ def list_choices(question: Question, answers: Answers, account: AccountContents)
 
 
 def propose(question: Question, answers: Answers, account: AccountContents, known: Mapping[str, str]) -> str:
-    """The answer that Enter gives: the earlier one, what was found, what the environment or the template says, the default."""
+    """Propose the answer for Enter: the earlier answer, else one from the account, the environment, the template or the default."""
     if question.key in answers:
         return answers[question.key]
     return _propose_from_account(question.key, answers, account, known) or _propose_from_template(question, answers, known)
@@ -87,7 +87,7 @@ def _propose_from_account(key: str, answers: Answers, account: AccountContents, 
         case "aws.account_id":
             return account.account_id
         case "aws.vpc_id":
-            # Empty means the default VPC; where a region has none, one has to be named.
+            # Empty means the default VPC; in a region without one, a VPC must be named.
             return account.vpcs[0].id if account.vpcs and not any(vpc.is_default for vpc in account.vpcs) else ""
         case "deployment.domain_name":
             return f"sre.{account.zones[0].domain}" if account.zones and "SRE_DOMAIN_NAME" not in known else ""
@@ -100,7 +100,7 @@ def _propose_from_account(key: str, answers: Answers, account: AccountContents, 
 
 
 def _propose_from_template(question: Question, answers: Answers, known: Mapping[str, str]) -> str:
-    """What the template has: a value, or the variable that people set for it (its example is nobody's value)."""
+    """Propose the template's value, or that of the variable it names. The example behind the variable is not proposed."""
     text = (LOCAL if find_mode(answers) == "local" else PRODUCTION).get(question.key, question.usual)
     if not text.startswith("${"):
         return text

@@ -1,4 +1,4 @@
-"""The questions of a configuration, made from its models: what they say is what template and messages say (pure)."""
+"""Build the questions of a configuration from its models, with the same texts as the template (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sre_agent_deploy.config.section import Section
 type Kind = Literal["text", "list", "mapping", "gate"]
 type Answers = Mapping[str, str]
 
-# The format's version is ours to know.
+# The version of the format is no choice of the user.
 NOT_ASKED = {"version"}
 
 
@@ -34,7 +34,7 @@ class Question:
 
     @property
     def key(self) -> str:
-        """`aws.region`, as people write it; answers are kept under it."""
+        """The key of its answer, as people write it: `aws.region`."""
         return format_path(self.path)
 
     @property
@@ -43,18 +43,18 @@ class Question:
         return str(self.path[0]) if len(self.path) > 1 else ""
 
     def covers(self, path: FieldPath) -> bool:
-        """Whether what stands at `path` was given by the answer to this."""
+        """Say whether the value at `path` comes from the answer to this question."""
         return path[: len(self.path)] == self.path
 
 
 def build_gate(key: str, about: str) -> Question:
-    """A question of yes or no that opens more questions."""
+    """Build a yes-or-no question that opens more questions."""
     return Question(path=(key,), about=about, kind="gate", usual="no", choices=("yes", "no"))
 
 
 @cache
 def list_questions() -> tuple[Question, ...]:
-    """Every setting that a person may choose, in the order of the file."""
+    """List a question for every setting, in the order of the file."""
     return tuple(_walk_settings())
 
 

@@ -1,4 +1,4 @@
-"""Which questions are asked, and in which order, for the answers given so far (pure)."""
+"""Select the questions and their order for the answers given so far (pure)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sre_agent_deploy.config.fault import Mode
 from sre_agent_deploy.interactive.judge import judge_answers
 from sre_agent_deploy.interactive.question import Answers, Question, build_gate, list_questions
 
-# What everybody has to think about; the rest has defaults and is asked on demand.
+# Settings that every user has to decide; the others have defaults and are asked on demand.
 FIRST: Mapping[Mode, tuple[str, ...]] = {
     "production": (
         "mode", "name", "aws.region", "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name",
@@ -16,7 +16,7 @@ FIRST: Mapping[Mode, tuple[str, ...]] = {
     ),
     "local": ("mode", "name", "services.recording"),
 }  # fmt: skip
-# A question that means something only after such an answer to another one; "" is any answer but an empty one.
+# Questions that apply only after this answer to another one; "" stands for any answer that is not empty.
 ONLY_AFTER = {
     "aws.subnet_id": ("aws.vpc_id", ""),
     "credentials.client_id": ("credentials.user_pool_id", ""),
@@ -29,12 +29,12 @@ MORE = "optional settings"
 
 
 def find_mode(answers: Answers) -> Mode:
-    """The mode that was chosen; production where nobody has chosen yet."""
+    """Return the chosen mode; production before the choice."""
     return "local" if answers.get("mode") == "local" else "production"
 
 
 def select_questions(answers: Answers, environ: Mapping[str, str]) -> tuple[Question, ...]:
-    """The questions for these answers. The answer to one changes only what comes after it."""
+    """Select the questions for these answers. An answer changes only the questions after it."""
     asked = tuple(question for question in _plan_questions(answers) if _applies(question, answers))
     while demanded := tuple(_find_demanded(asked, answers, environ)):
         asked += demanded
@@ -42,7 +42,7 @@ def select_questions(answers: Answers, environ: Mapping[str, str]) -> tuple[Ques
 
 
 def select_settings(asked: tuple[Question, ...], answers: Answers) -> dict[Question, str]:
-    """The answers that go into the file: not those of gates, nor of questions that no longer mean anything."""
+    """Select the answers that go into the file: not those of gates, nor of questions that no longer apply."""
     return {question: answers[question.key] for question in asked if question.kind != "gate" and question.key in answers}
 
 
@@ -58,7 +58,7 @@ def _plan_questions(answers: Answers) -> Iterator[Question]:
 
 
 def _plan_optional(rest: list[Question], answers: Answers) -> Iterator[Question]:
-    """The other settings, section by section; where there is only one choice there is no question."""
+    """Plan the optional settings, section by section. A setting with only one choice is no question."""
     open_ones = [question for question in rest if len(question.choices) != 1]
     for section in dict.fromkeys(question.section for question in open_ones):
         inside = [question for question in open_ones if question.section == section]
@@ -78,7 +78,7 @@ def _applies(question: Question, answers: Answers) -> bool:
 
 
 def _find_demanded(asked: tuple[Question, ...], answers: Answers, environ: Mapping[str, str]) -> Iterator[Question]:
-    """What the rules find missing or wrong though nobody was asked for it."""
+    """Find settings that the rules call missing or wrong and that were not asked for."""
     faults = judge_answers(find_mode(answers), select_settings(asked, answers), environ).faults
     for question in list_questions():
         if question not in asked and any(question.covers(fault.path) for fault in faults):

@@ -1,4 +1,4 @@
-"""How questions look in a terminal, line by line: it works over SSH, in tmux, on a serial line."""
+"""Show questions in a terminal, line by line: this works over SSH, in tmux and on a serial line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_SHOWN = 60
 
 @dataclass(frozen=True)
 class Said:
-    """An answer; as against `back` and `quit`."""
+    """An answer, as opposed to `back` and `quit`."""
 
     text: str
 
@@ -34,7 +34,7 @@ def introduce(target: str) -> None:
 
 
 def explain(question: Question, number: int, total: int, offered: Sequence[Choice]) -> None:
-    """The question with everything that helps to answer it."""
+    """Show the question with everything that helps to answer it."""
     click.echo()
     click.secho(f"[{number}/{total}] {question.key}", bold=True)
     click.echo(f"  {question.about}")
@@ -47,7 +47,7 @@ def explain(question: Question, number: int, total: int, offered: Sequence[Choic
 
 
 def read_answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
-    """One line from the person: an answer, or a word to the wizard."""
+    """Read one line: an answer, or a command for the wizard."""
     line = _read_line(f"  [{shorten(proposed) or 'empty'}] >")
     if line in ("back", "quit"):
         return "back" if line == "back" else "quit"
@@ -57,13 +57,13 @@ def read_answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
 
 
 def show_objections(problems: Sequence[Problem]) -> None:
-    """Why the answer is not taken; the same words as of `validate`."""
+    """Show why the answer is refused, in the words of `validate`."""
     for problem in dict.fromkeys(map(str, problems)):
         click.echo("\n".join(f"  {line}" for line in problem.splitlines()))
 
 
 def show_review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
-    """Everything once more."""
+    """Show all answers and the warnings."""
     click.echo()
     click.secho("Review", bold=True)
     for number, (key, value) in enumerate(rows, start=1):
@@ -73,7 +73,7 @@ def show_review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
 
 
 def read_decision(target: str, count: int) -> Literal["save"] | Command | int:
-    """What to do with what was reviewed; a number from 1 to `count` is an answer to change."""
+    """Read the decision after the review; a number from 1 to `count` is an answer to change."""
     while True:
         click.echo(f"Save as {target}? Or a number to change that answer, back, quit.")
         match _read_line("  [save] >"):
@@ -94,7 +94,7 @@ def confirm(text: str) -> bool:
 
 
 def shorten(text: str) -> str:
-    """A prompt that is longer than the line confuses terminals that edit it."""
+    """Shorten a text: a prompt longer than the line confuses terminals that edit it."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 

@@ -1,4 +1,4 @@
-"""START HERE: the conversation. Question, answer, judgement; back and forth until the review says save."""
+"""START HERE: ask question after question, check each answer, and end with a review."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sre_agent_deploy.interactive.script import find_mode, select_questions, sel
 from sre_agent_deploy.interactive.terminal import Said
 from sre_core.problem import Problem
 
-# What a look into the account helps to answer; only these questions wait for it.
+# Questions that the account helps to answer; only these wait for the discovery.
 _FROM_ACCOUNT = {
     "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name", "deployment.hosted_zone_id", "deployment.key_name",
 }  # fmt: skip
 YES_OR_NO = {"y": "yes", "n": "no"}
-# Where to go next: to the question of that number, or on.
+# The next step: on, back, or to the question of that number.
 type Move = Literal["on", "back", "quit", "save"] | int
 
 
@@ -33,11 +33,11 @@ class Wizard:
     draft: Draft
     environ: Mapping[str, str]
     answers: dict[str, str]
-    fixed: frozenset[str] = frozenset()  # said on the command line, so not asked
+    fixed: frozenset[str] = frozenset()  # given on the command line, so not asked
     _looks: dict[str, Discovery] = field(default_factory=dict)
 
     def run(self) -> dict[Question, str] | None:
-        """The settings for the file, or None when the person quit."""
+        """Ask until the user saves or quits. Return the settings for the file, or None."""
         move: Move = "on"
         position = 0
         while move not in ("save", "quit"):
@@ -57,14 +57,14 @@ class Wizard:
         return self._find_unanswered(steps)
 
     def _find_unanswered(self, steps: tuple[Question, ...]) -> int:
-        """The first question without an answer, else the first whose answer is no longer right, else the review."""
+        """Find the first question without an answer, else the first whose answer became wrong, else the review."""
         judgement = self._judge(steps)
         absent = (index for index, question in enumerate(steps) if question.key not in self.answers)
         wrong = (index for index, question in enumerate(steps) if judgement.at(question))
         return next(absent, next(wrong, len(steps)))
 
     def _ask(self, steps: tuple[Question, ...], position: int) -> Move:
-        """Ask until the answer is right, or the person wants to be elsewhere."""
+        """Ask until the answer is right, or the user goes elsewhere."""
         question, earlier = steps[position], steps[:position]
         account = self._discover(question)
         offered = list_choices(question, self.answers, account)
@@ -102,7 +102,7 @@ class Wizard:
         return judge_answers(find_mode(self.answers), select_settings(steps, self.answers), self.environ)
 
     def _discover(self, question: Question) -> AccountContents:
-        """What the account has. Local mode never looks into one, and nothing is looked at before the mode is known."""
+        """Return what the account has. Nothing is read in local mode, or before the mode is known."""
         if self.answers.get("mode") != "production":
             return NOTHING
         region = self.answers.get("aws.region") or find_default_region(self.environ) or "us-east-1"

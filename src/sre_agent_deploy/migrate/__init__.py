@@ -1,1 +1,1 @@
-"""From what users already have, older formats of ours and the files of the sample, to the current config.yaml."""
+"""Migrate older formats of config.yaml, and the files of the sample, to the current config.yaml."""

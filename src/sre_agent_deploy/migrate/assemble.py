@@ -1,4 +1,4 @@
-"""A config.yaml from old settings: each in its section with its comments, and what has no place below, as comments (pure)."""
+"""Assemble a config.yaml from old settings: each in its section with its comments, the rest as comments at the end (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CARRIED_TITLE = "# Carried over: what has no place in this format. It is kept he
 
 
 def build_config(files: Sequence[OldFile], values: Mapping[Field, str], moved: Sequence[Moved]) -> str:
-    """A new file with these values; the comments of every setting that moved stand at its new place."""
+    """Build a new file with these values, and put the comments of each setting at its new place."""
     names = ", ".join(dict.fromkeys(file.source for file in files))
     lines = ["# The SRE assistant on AWS EC2.", f"# Migrated from {names}.", f"version: {VERSION}", "mode: production"]
     for section in (name for name in Config.model_fields if any(field[0] == name for field in values)):
@@ -42,7 +42,7 @@ def _sort_key(field: Field) -> int:
 
 
 def append_leftovers(text: str, leftovers: Iterable[str]) -> str:
-    """The text with the lines at its end that it does not have yet; no secret comes in with them."""
+    """Append the lines that the text does not have yet, without secrets."""
     there = {line.strip() for line in text.splitlines()}
     new = [line for line in leftovers if line not in there]
     if not new:
@@ -53,7 +53,7 @@ def append_leftovers(text: str, leftovers: Iterable[str]) -> str:
 
 
 def list_leftovers(files: Sequence[OldFile], carried: Sequence[Carried], secrets: Sequence[SecretFound]) -> Iterator[str]:
-    """What has no place, file by file, as comment lines without secrets."""
+    """List what has no place in the new format, file by file, as comment lines without secrets."""
     for file in files:
         lines = list(_list_leftovers_of(file, carried, secrets))
         if lines:
@@ -80,7 +80,7 @@ def _list_leftovers_of(file: OldFile, carried: Sequence[Carried], secrets: Seque
 
 
 def _render_setting(setting: Setting) -> list[str]:
-    """The lines of a setting, without the comments that are already above it."""
+    """Render the lines of a setting, without the comments that are already above it."""
     text = hide_secrets(setting.written).text
     return [line for line in text.splitlines() if line.strip() and line.strip() not in setting.above]
 

@@ -1,4 +1,4 @@
-"""Where each setting of the old files belongs now, and what became of those that have no place any more (pure)."""
+"""Decide where each setting of the old files belongs now, and what becomes of those without a place (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sre_core.redaction import CERTAIN_SECRET, POSSIBLE_SECRET, is_secret_name
 
 @dataclass(frozen=True)
 class Moved:
-    """It is a setting still: `field` with this value."""
+    """A setting that became `field`, with this value."""
 
     setting: Setting
     field: Field
@@ -23,7 +23,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class SecretFound:
-    """It is a secret: never copied. `proposal` is what to write or do instead."""
+    """A secret, which is never copied. `proposal` is what to write or do instead."""
 
     setting: Setting
     proposal: str
@@ -31,7 +31,7 @@ class SecretFound:
 
 @dataclass(frozen=True)
 class Carried:
-    """It has no place in this format, so it is kept as a comment. `why` says what became of it."""
+    """A setting that has no place in this format and is kept as a comment. `why` gives the reason."""
 
     setting: Setting
     why: str
@@ -77,7 +77,7 @@ PROPOSALS: Mapping[str, str] = {
 
 
 def decide_fate(setting: Setting) -> Fate:
-    """What becomes of one old setting."""
+    """Decide what becomes of one old setting."""
     name = setting.name.upper().replace("_", "").replace("-", "").removeprefix("COGNITO")
     if proposal := _propose_for_secret(setting, name):
         return SecretFound(setting, proposal)
@@ -88,13 +88,13 @@ def decide_fate(setting: Setting) -> Fate:
         return Carried(setting, GONE[name])
     value = setting.value
     if field == ("credentials", "cognito_domain"):
-        # The whole domain was written; only its prefix is the user's choice.
+        # The old file has the whole domain; only its prefix is a setting.
         value = value.removeprefix("https://").removesuffix("/").partition(".auth.")[0]
     return Moved(setting, field, value.lower() if field == ("assistant", "reasoner") else value)
 
 
 def _propose_for_secret(setting: Setting, name: str) -> str:
-    """What to do with a secret; empty where it is none."""
+    """Propose what to do with a secret; empty if it is none."""
     texts = [text for text in walk_texts(setting.value) if text]
     if not texts or all(map(SecretReference.parse, texts)):
         return ""

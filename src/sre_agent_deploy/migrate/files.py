@@ -16,7 +16,7 @@ from sre_agent_deploy.migrate.setting import OldFile, read_dotenv_file, read_yam
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
-# Where the sample keeps them, and where they are for somebody who works in one of its folders.
+# The paths of the sample, seen from its root and from its own folders.
 PLACES = (
     "gateway/config.yaml",
     "gateway/.env",
@@ -30,7 +30,7 @@ _OF_THE_SAMPLE = frozenset({"agents", "global_tools"})
 
 
 def find_old_files(folder: Path) -> tuple[Path, ...]:
-    """The old files below a folder; its own config.yaml and .env count where the first is not ours."""
+    """Find the old files below a folder, and its own config.yaml and .env if the first is not in our format."""
     own = folder / "config.yaml"
     text = read_text(own) if own.is_file() else ""
     flat = isinstance(text, str) and bool(text.strip()) and not is_ours(text)
@@ -39,7 +39,7 @@ def find_old_files(folder: Path) -> tuple[Path, ...]:
 
 
 def read_old(path: Path) -> OldFile | Problem:
-    """The settings of one old file."""
+    """Read the settings of one old file."""
     text = read_text(path)
     if isinstance(text, Problem):
         return text
@@ -48,7 +48,7 @@ def read_old(path: Path) -> OldFile | Problem:
 
 
 def is_ours(text: str) -> bool:
-    """Whether a text is a config.yaml of this tool, of whatever version. What can't be read is left for its owner to look at."""
+    """Say whether a text is a config.yaml of this tool, of any version. A text that can't be read counts as ours and is not touched."""
     values = read_values(text)
     if isinstance(values, Malformed) or not isinstance(values, Mapping):
         return True
@@ -56,14 +56,14 @@ def is_ours(text: str) -> bool:
 
 
 def replace_original(original: Original, text: str, state_file: Path) -> list[str]:
-    """Write the migrated text; what was there before stays beside it and in a backup. Answers where."""
+    """Write the migrated text, keep the original beside it and in a backup, and return their paths."""
     kept = [str(_copy_original(original))] if original.body is not None else []
     backup = rewrite(original, text, state_file)
     return [*kept, *([str(backup.path)] if backup else [])]
 
 
 def _copy_original(original: Original) -> Path:
-    """A copy that only its owner can read: an old file may hold secrets, and this is the whole of it."""
+    """Copy the original so that only its owner can read it: it is complete, and may hold secrets."""
     time = clock.stamp().replace("-", "").replace(":", "")
     path = original.path.with_name(f"{original.path.name}.before-migration-{time}")
     try:
@@ -77,8 +77,8 @@ def _copy_original(original: Original) -> Path:
 
 def _not_kept(path: Path, error: OSError) -> Problem:
     return Problem(
-        code="MIGRATE-NOT-KEPT",
+        code="FILE-REFUSED",
         what="Nothing was migrated.",
-        why=f"The original could not be kept as {path}: {error.strerror or type(error).__name__}.",
-        do=(f"Make room and give yourself the right to write in {path.parent}, then run the same command again.",),
+        why=f"The original could not be copied to {path}: {error.strerror or type(error).__name__}.",
+        do=(f"Check owner and free space: ls -ld {path.parent}; df -h {path.parent}",),
     )

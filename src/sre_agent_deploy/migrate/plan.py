@@ -1,4 +1,4 @@
-"""START HERE: old files, and the config.yaml there is, become one current config.yaml (pure but for the chooser)."""
+"""START HERE: merge old files and an existing config.yaml into one current config.yaml (pure except for the chooser)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIENT_SECRET: Field = ("credentials", "client_secret")
 
 
 def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> Migration:
-    """The new text and what became of each setting. Raises Refused where a conflict is not decided."""
+    """Build the new text, and record what became of each setting. Raise Refused if a conflict is not decided."""
     fates = [decide_fate(setting) for file in files for setting in file.settings]
     secrets = tuple(each for each in fates if isinstance(each, SecretFound))
     carried = [each for each in fates if isinstance(each, Carried)]
@@ -49,7 +49,7 @@ def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> 
 
 
 def _takes_new_value(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
-    """Whether the value of this setting counts, and not the one that is already there."""
+    """Say whether the old setting's value is taken, and not the existing one."""
     there = values.get(move.field)
     if not there or not move.value or there == move.value:
         return True
@@ -73,7 +73,7 @@ def _walk_texts(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, 
 
 
 def _merge(text: str, values: dict[Field, str]) -> str:
-    """The file that is there, with what is new in it."""
+    """Put the new values into the existing file."""
     there = _read_texts(text)
     for field, value in values.items():
         if there.get(field, "") != value:
@@ -85,7 +85,7 @@ def _merge(text: str, values: dict[Field, str]) -> str:
 
 
 def _list_comments(moves: Sequence[Moved], text: str) -> Iterator[str]:
-    """In a file that was there, comments of settings that moved into it stand below, with their setting's name."""
+    """List the comments of settings that moved into an existing file, with their setting's name."""
     for move in moves:
         notes = [*move.setting.above, *([move.setting.beside] if move.setting.beside else [])]
         yield from (f"#   {'.'.join(move.field)}: {note}" for note in notes if note not in text)
@@ -93,17 +93,17 @@ def _list_comments(moves: Sequence[Moved], text: str) -> Iterator[str]:
 
 def _aborted(move: Moved) -> Problem:
     return Problem(
-        code="MIGRATE-ABORTED",
+        code="CONFLICT-ABORTED",
         what="Nothing was migrated.",
         why=f"There are two values for {'.'.join(move.field)}, and you chose to abort.",
-        do=("Make the files agree, or decide otherwise: --conflict=mine or --conflict=theirs.",),
+        do=("Choose a value: --conflict=mine keeps the existing one, --conflict=theirs takes the other.",),
         context={"other_value_in": move.setting.source},
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:
-    """The new text, and what became of every old setting."""
+    """The result of a migration: the new text, and what became of every old setting."""
 
     text: str
     moved: tuple[Moved, ...] = ()
@@ -122,7 +122,7 @@ class Migration:
         }
 
     def lines(self, needed: tuple[Problem, ...]) -> Iterator[str]:
-        """The report for a terminal; no line holds an old value."""
+        """Yield the report for a terminal; no line holds an old value."""
         yield from (f"  {step}" for step in self.steps)
         yield from _render_section("Moved:", _align((each.setting, f"-> {format_path(each.field)}") for each in self.moved))
         title = "Carried over as comments, because they have no place in this format:"

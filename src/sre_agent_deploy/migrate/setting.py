@@ -29,7 +29,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class OldFile:
-    """Everything that an old file says: its settings in order, and the comments behind the last of them."""
+    """The content of an old file: its settings in order, and the comments behind the last of them."""
 
     source: str
     settings: tuple[Setting, ...]
@@ -37,7 +37,7 @@ class OldFile:
 
 
 def read_yaml(source: str, text: str) -> OldFile | Problem:
-    """The top-level keys of a YAML or JSON file."""
+    """Read the top-level keys of a YAML or JSON file."""
     text = replace_tabs(text)
     tree = parse(text)
     if isinstance(tree, Malformed):
@@ -55,7 +55,7 @@ def read_yaml(source: str, text: str) -> OldFile | Problem:
 
 
 def read_dotenv_file(source: str, text: str) -> OldFile | Problem:
-    """The NAME=value lines of a `.env` file, or of the files that scripts read with `source`."""
+    """Read the NAME=value lines of a `.env` file, or of a file that scripts read with `source`."""
     settings: list[Setting] = []
     above: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -86,7 +86,7 @@ def _build_setting(source: str, entry: Entry, piece: Piece, written: str, notes:
 
 
 def _split_comments(text: str, pieces: tuple[Piece, ...], start: int, end: int, piece: Piece | None) -> tuple[list[str], str]:
-    """The comments of one stretch: all but the last one that stands behind the value; those within a value count as above it."""
+    """Split the comments of one range into those above or within the value, and the one behind it."""
     above, beside = [], ""
     for span in find_comments(text, pieces):
         if start <= span.start < end:
@@ -103,7 +103,7 @@ def _find_line_end(text: str, position: int) -> int:
 
 
 def walk_texts(value: Plain) -> Iterator[str]:
-    """Every text in a value."""
+    """Yield every text in a value."""
     match value:
         case str(text):
             yield text
@@ -116,11 +116,11 @@ def walk_texts(value: Plain) -> Iterator[str]:
 
 
 def unreadable(source: str, line: int, why: str) -> Problem:
-    """Without an excerpt: old files hold secrets."""
+    """Build the problem of a line that can't be read, without an excerpt: old files hold secrets."""
     return Problem(
         code="MIGRATE-UNREADABLE",
         what=f"{source} can't be read.",
         why=why,
-        do=("Correct that line, or leave the file out by naming the others.", "Nothing was changed."),
+        do=("Correct that line, or leave the file out: sre-agent-deploy migrate OTHER-FILE ...", "Nothing was changed."),
         where=Where(source, line),
     )

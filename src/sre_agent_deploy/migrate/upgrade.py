@@ -28,7 +28,7 @@ STEPS: tuple[Step, ...] = ()
 
 
 def upgrade(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> str | Problem:
-    """The text in the current format. One that is current, or newer, or has no readable version, stays as it is."""
+    """Upgrade a text to the current format. One that is current or newer, or has no readable version, stays the same."""
     for step in find_due_steps(text, steps, current):
         changed = step.change(text)
         numbered = changed if isinstance(changed, Problem) else put(changed, ("version",), str(step.version + 1))
@@ -39,7 +39,7 @@ def upgrade(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) ->
 
 
 def find_due_steps(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> tuple[Step, ...]:
-    """The steps between the version of this text and the current one, in order."""
+    """Find the steps from the version of this text to the current one, in order."""
     version = read_version(text)
     if version is None:
         return ()
@@ -47,7 +47,7 @@ def find_due_steps(text: str, steps: Iterable[Step] = STEPS, current: int = VERS
 
 
 def read_version(text: str) -> int | None:
-    """The version that a text says it has; 1, where it says none."""
+    """Read the version of a text; 1 if it names none."""
     values = read_values(text)
     if isinstance(values, Malformed) or not isinstance(values, dict):
         return None

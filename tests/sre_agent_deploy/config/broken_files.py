@@ -22,9 +22,9 @@ def problems(path: Path) -> tuple[Problem, ...]:
     return () if isinstance(loaded, Config) else loaded
 
 
-def answer(path: Path) -> str:
+def answer(found: tuple[Problem, ...]) -> str:
     """The problems as a terminal shows them, without this machine's folders."""
-    return "\n\n".join(map(str, problems(path))).replace(f"{BROKEN}/", "") + "\n"
+    return "\n\n".join(map(str, found)).replace(f"{BROKEN}/", "") + "\n"
 
 
 def expected(path: Path) -> Path:

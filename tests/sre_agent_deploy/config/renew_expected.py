@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broken_files import answer, broken_files, expected
+from broken_files import answer, broken_files, expected, problems
 
 if __name__ == "__main__":
     for path in broken_files():
-        expected(path).write_text(answer(path), encoding="utf-8")
+        expected(path).write_text(answer(problems(path)), encoding="utf-8")

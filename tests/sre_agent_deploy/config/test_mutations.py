@@ -103,9 +103,7 @@ def assert_helpful(path: Path, body: bytes) -> None:
 
 
 @pytest.mark.property(5)
-@settings(
-    max_examples=max(1000, settings().max_examples), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=3 * settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(body=mutated())
 def test_a_configuration_after_accidents(body: bytes, tmp_path: Path) -> None:
     """**Feature: aws-ec2-production-deployment, Property 5: Error Handling and Recovery**

@@ -60,6 +60,19 @@ class Person:
             self.reads("] >")
             self.types(line)
 
+    def comes_to(self, question: str, proposed: str) -> str:
+        """Wait for a question until it proposes this: go back and forth until the program has found it in the account."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            self.reads(f"] {question}")
+            shown = self.reads("] >")
+            if proposed in shown or time.monotonic() > until:
+                assert proposed in shown
+                return shown
+            self.types("back")
+            self.reads("] >")
+            self.types("")
+
     def answers_review(self, line: str) -> str:
         """Read the review, then say what to do with it."""
         shown = self.reads("Save as ")

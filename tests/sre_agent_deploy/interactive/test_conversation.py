@@ -62,7 +62,7 @@ def test_wrong_answers_are_told_and_corrected(tmp_path: Path, sits_at: Sits) -> 
     person.reads("CONFIG-ACCOUNT-ID: ")
     person.types("123456789012")
     person.answers(("aws.vpc_id", "vpc-1"))
-    person.reads("CONFIG-VPC-ID: ")
+    person.reads("CONFIG-RESOURCE-ID: ")
     person.types("vpc-0a1b2c3d")
     person.answers(("aws.subnet_id", ""))
     person.reads("CONFIG-REQUIRED: ")

@@ -1,4 +1,4 @@
-"""Defaults that come from the account, found over the wire in an AWS on this machine."""
+"""Proposals from the account, found over the wire in the local AWS."""
 
 from __future__ import annotations
 
@@ -37,15 +37,17 @@ def test_what_the_account_has_is_proposed(embedded: EmbeddedAws, tmp_path: Path,
     zone = embedded.client("route53").create_hosted_zone(Name="shop.example.org", CallerReference="interactive")["HostedZone"]["Id"]
 
     person = sits_at("init", "--interactive", "--mode", "production", **environ_of(embedded))
-    person.answers(("name", "shop"), ("aws.region", ""), ("aws.account_id", ""))
-    offered = person.reads("] >")
-    assert "the default VPC" in offered
-    number = next(line.split()[0] for line in offered.splitlines() if vpc in line)
-    person.types(number)
-    assert hidden not in person.reads("] >")
+    person.answers(("name", "shop"), ("aws.region", ""))
+    person.comes_to("aws.account_id", embedded.account_id)
+    person.types("")
+    offered = person.comes_to("aws.vpc_id", "the default VPC")
+    person.types(next(line.split()[0] for line in offered.splitlines() if vpc in line))
+    assert hidden not in person.comes_to("aws.subnet_id", public)
     person.types("1")
+    person.comes_to("deployment.domain_name", "sre.shop.example.org")
+    person.types("")
     person.answers(
-        ("deployment.domain_name", ""), ("deployment.hosted_zone_id", ""), ("tls.source", ""), ("deployment.ssl_cert_path", "c.pem"),
+        ("deployment.hosted_zone_id", ""), ("tls.source", ""), ("deployment.ssl_cert_path", "c.pem"),
         ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("optional settings", "n"),
     )  # fmt: skip
     person.answers_review("")

@@ -167,7 +167,7 @@ def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "answer", "code"),
-    [("name", "a\x1b[A", "INTERACTIVE-CHARACTERS"), ("name", "a\udcff", "INTERACTIVE-CHARACTERS"), ("tags", "team", "INTERACTIVE-PAIRS")],
+    [("name", "a\x1b[A", "INTERACTIVE-ANSWER"), ("name", "a\udcff", "INTERACTIVE-ANSWER"), ("tags", "team", "INTERACTIVE-ANSWER")],
 )
 def test_answers_that_can_not_be_written(key: str, answer: str, code: str) -> None:
     """Keys that type no character, and tags without a value, are told at once."""

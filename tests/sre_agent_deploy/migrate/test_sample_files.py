@@ -128,7 +128,7 @@ def test_two_files_that_disagree(folder: Folder, choice: str, expected: str) -> 
     asked = folder.run("migrate")
     assert "CONFLICT-UNDECIDED" in asked.err
     assert not folder.config.exists()
-    assert "MIGRATE-ABORTED" in folder.run("migrate", "--conflict=abort").err
+    assert "CONFLICT-ABORTED" in folder.run("migrate", "--conflict=abort").err
     assert folder.run("migrate", f"--conflict={choice}").code == 0
     used, _, carried = folder.config.read_text().partition("# Carried over")
     assert f"client_id: {expected}" in used
