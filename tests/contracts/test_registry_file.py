@@ -38,7 +38,7 @@ def test_the_deployer_finds_it(daemon: Daemon, registry_file: Path) -> None:
     found = local.find_running()
     assert found is not None
     assert (found.path, found.start_id, found.pid) == (registry_file, daemon.registry["start_id"], daemon.registry["pid"])
-    assert found.aws(found.region).sts.get_caller_identity()["Account"] == daemon.registry["account_id"] == found.account_id
+    assert found.aws(found.region).client("sts").get_caller_identity()["Account"] == daemon.registry["account_id"] == found.account_id
 
 
 def test_the_assistant_finds_it(daemon: Daemon, registry_file: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import termios
 import threading
@@ -22,8 +21,8 @@ from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.checks.check import Finding
-    from sre_agent_deploy.commands.sweep import Verdicts
     from sre_agent_deploy.engine.inventory import Inventory
+    from sre_agent_deploy.engine.staleness import Verdicts
     from sre_agent_deploy.lifetime import Lifetime
     from sre_agent_deploy.plan import Plan
     from sre_agent_deploy.report.report import Report
@@ -76,8 +75,7 @@ class Terminal(User):
     @contextmanager
     def progress(self) -> Iterator[Observer]:
         """Show events live on a terminal, as plain lines without one, as JSON lines when asked."""
-        # A dumb terminal, as in an editor, can't move its cursor: it would show nothing of what is under way.
-        if not self.json_events and sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown"):
+        if not self.json_events and sys.stderr.isatty() and not _is_dumb():
             with _live() as observe:
                 yield observe
         else:
@@ -126,6 +124,13 @@ def _write_line(event: Event) -> None:
         return
     with _writing:
         click.echo(render.event_line(event), err=True)
+
+
+def _is_dumb() -> bool:
+    """Return whether the terminal can't move its cursor, as in an editor: it would show nothing of what is under way."""
+    from rich.console import Console
+
+    return Console(stderr=True).is_dumb_terminal
 
 
 @contextmanager

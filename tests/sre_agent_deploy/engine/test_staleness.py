@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.commands.sweep import Seen, Verdict, judge_deployment
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine.inventory import Entry
+from sre_agent_deploy.engine.staleness import Seen, Verdict, judge_deployment
 from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.resources import kinds
 
@@ -111,10 +111,10 @@ def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Entry], olde
     if verdict.delete:
         length = duration.parse(verdict.ttl)
         assert length
-        dates = [each.created for each in seen.telling if each.created]
+        dates = [each.created for each in seen.ttl_parts if each.created]
         assert dates and all(NOW - date > max(length, older_than) for date in dates)
         assert not at_work and not blind
-        assert seen.teller or not any(each.kind.KIND == "AWS::EC2::Instance" for each in parts)
+        assert seen.ttl_resource or not any(each.kind.KIND == "AWS::EC2::Instance" for each in parts)
 
 
 @given(st.lists(PARTS, min_size=1, max_size=6), st.timedeltas(timedelta(seconds=1), timedelta(days=40)), st.timedeltas(timedelta(), DAY))
