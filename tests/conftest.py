@@ -14,7 +14,10 @@ import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
-from fixtures import sample
+from fixtures import preloaded, sample
+from fixtures.embedded import embedded
+
+__all__ = ["embedded"]
 
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,6 +93,7 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TMPDIR", folder)
         yield
+        preloaded.end()
     _, left = psutil.wait_procs(_told_of(folder, str(tmp_path_factory.getbasetemp())), timeout=120)
     shutil.rmtree(folder)
     assert not left, "these outlive the tests that started them"

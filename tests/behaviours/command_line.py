@@ -7,9 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fixtures import preloaded
+from fixtures.embedded import served
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +37,7 @@ class Desk:
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    opened: ExitStack = field(default_factory=ExitStack)
 
     @property
     def state_dir(self) -> Path:
@@ -55,18 +60,25 @@ class Desk:
         document = {"version": 1, "mode": "local", "name": "test", "services": {"recording": "crash-loop"}, **sections}
         (self.folder / "config.yaml").write_text(json.dumps(document))
 
+    def start_aws(self, *options: str) -> None:
+        """Start the AWS that the commands of this desk find; it ends with the desk."""
+        self.opened.enter_context(served(self.state_dir, *options))
+
     def started(self, module: str, *words: str, **changed: str) -> subprocess.Popen[str]:
-        """Start a command; the caller ends it."""
+        """Start a command as users do; the caller ends it."""
+        return self._opened([sys.executable, "-m", module, *words], changed)
+
+    def run(self, module: str, *words: str, **changed: str) -> Ended:
+        """Run a command to its end, without the seconds that importing its libraries takes."""
+        process = self._opened(preloaded.command(module, *words), changed)
+        out, err = process.communicate(timeout=240)
+        return Ended(process.returncode, out, err)
+
+    def _opened(self, command: list[str], changed: Mapping[str, str]) -> subprocess.Popen[str]:
         environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(self.state_dir), **self.environ, **changed}
-        command = [sys.executable, "-m", module, *words]
         return subprocess.Popen(
             command, cwd=self.folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-
-    def run(self, module: str, *words: str, **changed: str) -> Ended:
-        process = self.started(module, *words, **changed)
-        out, err = process.communicate(timeout=240)
-        return Ended(process.returncode, out, err)
 
     def deploy(self, *words: str, **changed: str) -> Ended:
         """`sre-agent-deploy …`"""
@@ -87,4 +99,5 @@ class Desk:
 
     def close(self) -> None:
         """End what runs for this desk, however the test ended."""
+        self.opened.close()
         self.run("embedded_aws", "stop", "--state-dir", str(self.state_dir))

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from fixtures import preloaded
+
 if TYPE_CHECKING:
     from behaviours.killed_at import Doom
     from sre_agent_deploy.account.account import Account
@@ -69,7 +71,7 @@ class Engine:
 @contextmanager
 def engine(registry_file: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
     """An engine for the local AWS of this registry file; it ends with the block."""
-    command = [sys.executable, "-m", "behaviours.engine", str(registry_file)]
+    command = preloaded.command("behaviours.engine", str(registry_file))
     environ = {**os.environ, **environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
@@ -84,7 +86,7 @@ def _serve(registry_file: Path) -> None:
     from sre_agent_deploy.account import local  # loaded here, so that no run has to
 
     local.scrub_environment()
-    registry = local._parse_registry(registry_file, json.loads(registry_file.read_text()))
+    registry = local.parse_registry(registry_file, json.loads(registry_file.read_text()))
     drawn: dict[str, tuple[Config, Blueprint]] = {}
     place = _place(registry)
     for line in sys.stdin:

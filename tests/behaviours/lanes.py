@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,6 +15,7 @@ from typing import Any
 from behaviours import lister
 from behaviours.command_line import Desk
 from behaviours.engine import Engine, engine
+from fixtures.embedded import served
 from fixtures.sample import THOROUGH
 
 
@@ -27,9 +26,7 @@ class Lane:
         self._folders = (folder / f"{number}" for number in count())
         self.desk = Desk(folder)
         self.desk.configure()
-        command = [sys.executable, "-m", "embedded_aws", "start", "--state-dir", str(self.desk.state_dir), *options]
-        subprocess.run(command, check=True, capture_output=True)
-        opened.callback(self.desk.close)
+        opened.enter_context(served(self.desk.state_dir, *options))
         self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
         self.client = cache(self.desk.client)
 

@@ -23,7 +23,7 @@ def _processes(desk: Desk) -> list[str]:
 
 def test_cleanup_after_a_deployment(desk: Desk) -> None:
     """Unfiltered listings show exactly what was there before, no instance process is left, and the same id deploys again."""
-    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws()
     before = lister.everything(desk.client)
     assert desk.deploy("deploy").code == 0
     assert lister.everything(desk.client) != before
@@ -51,7 +51,7 @@ def test_cleanup_without_the_state_file(desk: Desk) -> None:
 
 def test_cleanup_of_somebody_elses(desk: Desk) -> None:
     """A state file that was edited to point at somebody else's bucket deletes nothing of theirs, and says so."""
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     assert "NOT verified" in desk.deploy("deploy").out
     s3 = desk.client("s3")
     s3.create_bucket(Bucket="somebody-elses")
@@ -70,7 +70,7 @@ def test_cleanup_of_somebody_elses(desk: Desk) -> None:
 
 def test_cleanup_of_what_never_was(desk: Desk) -> None:
     """An unknown id deletes nothing and is not told as a success of anything."""
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     ended = desk.deploy("cleanup", "--deployment-id", "sre-0000000000", "--mode", "local")
     assert ended.code == 0, ended.text
     assert "Nothing of deployment sre-0000000000 was found" in ended.out

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
-from fixtures.embedded import EmbeddedAws, end, serve
+from fixtures.embedded import EmbeddedAws, served
 from fixtures.engine import Engine, site_of
 from fixtures.sample import THOROUGH
 from sre_agent_deploy.account.facts import AccountFacts
@@ -254,9 +254,8 @@ class Deployments(RuleBasedStateMachine):
 def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
     file = tmp_path / "weather.json"
     file.write_text('{"rules": []}')
-    process, aws = serve(tmp_path, "--no-boot", "--faults", str(file))
-    yield type("Deployments", (Deployments,), {"sky": Sky(aws, file), "first_site": site_of(aws, tmp_path), "runs": []})
-    end(process)
+    with served(tmp_path, "--no-boot", "--faults", str(file)) as aws:
+        yield type("Deployments", (Deployments,), {"sky": Sky(aws, file), "first_site": site_of(aws, tmp_path), "runs": []})
 
 
 # In parts, so that every worker can take some.

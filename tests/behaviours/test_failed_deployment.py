@@ -14,8 +14,7 @@ def begun(desk: Desk, *rules: dict[str, object]) -> None:
     """An AWS where instances run nothing, and where this goes wrong."""
     weather = desk.folder / "faults.json"
     weather.write_text(json.dumps({"rules": rules}))
-    started = desk.run("embedded_aws", "start", "--no-boot", "--faults", str(weather), "--state-dir", str(desk.state_dir))
-    assert started.code == 0, started.text
+    desk.start_aws("--no-boot", "--faults", str(weather))
 
 
 def test_a_deployment_that_is_not_verified(desk: Desk) -> None:

@@ -126,7 +126,7 @@ def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     """Killed at each of its calls and resumed by a run that is killed at the next, it ends verified, with one of each; then its
     update, killed as often, ends likewise; then its cleanup ends with nothing.
     """
-    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws()
     before = lister.everything(desk.client)
     with engine(desk.registry_file, {"SRE_AGENT_STATE_DIR": str(desk.state_dir)}) as runs:
         tried("kills of one and the same deployment", _ratcheted(runs.deploy, desk.folder, "deaths", MOMENTS))

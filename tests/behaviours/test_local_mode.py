@@ -77,7 +77,7 @@ def test_plan_before_a_deployment(desk: Desk) -> None:
     """Every change is shown with its reason, nothing is made, and an AWS that was started for it alone is stopped again."""
     assert desk.deploy("plan").code == 2
     assert desk.run("embedded_aws", "status", "--state-dir", str(desk.state_dir)).code == 3
-    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws()
     ended = desk.deploy("plan", "--json")
     assert ended.code == 2, ended.text
     changes = json.loads(ended.out)["changes"]

@@ -14,7 +14,7 @@ DOMAIN = "sre.example.com"
 
 def _prepared(desk: Desk, **changed: str) -> dict[str, str]:
     """Start an AWS, copy the production example, make a certificate; answers the environment that a user would export."""
-    assert desk.run("embedded_aws", "start", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws()
     certificates.written(desk.folder, DOMAIN)
     shutil.copy(ROOT / "examples" / "production.yaml", desk.folder / "config.yaml")
     registry = desk.registry()

@@ -23,7 +23,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A deployment whose instance runs nothing: only its resources and its state count."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.configure()
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     assert "NOT verified" in desk.deploy("deploy").out
     yield desk
     desk.close()
@@ -90,7 +90,7 @@ def limited(desk: Desk, size: int, *words: str) -> Ended:
 
 def test_a_disk_that_fills_up(desk: Desk) -> None:
     """The run stops at the step that it can't record; what was created is recorded, so the next run ends with one of each."""
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     before = lister.everything(desk.client)
     assert desk.deploy("plan").code == 2  # creates the local CA, which has to fit on the disk, too
     ended = limited(desk, 4096, "deploy")

@@ -12,7 +12,7 @@ FILES = {"cert": "fullchain.pem", "key": "privkey.pem", "ca": "ca.pem"}
 
 def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
     """It is deployed, shown, refused while another run holds the lock, unlocked and cleaned up, without a local state file."""
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     s3 = desk.client("s3")
     s3.create_bucket(Bucket="team-states")
     registry = desk.registry()

@@ -17,7 +17,7 @@ def test_a_sweep_of_this_machine(desk: Desk) -> None:
     assert nothing.code == 0, nothing.text
     assert "nothing to sweep" in nothing.out
 
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     secrets = desk.client("secretsmanager")
     secrets.create_secret(Name="theirs", SecretString="precious")
     before = lister.everything(desk.client)

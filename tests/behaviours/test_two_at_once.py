@@ -22,7 +22,7 @@ def worked_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A deployment that has begun, and whose lock another process (this one) holds."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.configure()
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    desk.start_aws("--no-boot")
     registry = desk.registry()
     origin = {"endpoint": registry["endpoint"], "start_id": registry["start_id"]}
     state = State("sre-8eaf38c98a", registry["account_id"], registry["region"], "local", str(desk.folder / "config.yaml"), origin)

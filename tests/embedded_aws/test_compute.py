@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import ssl
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +23,7 @@ import psutil
 import pytest
 
 from embedded_aws.authority import LocalAuthority
-from fixtures.embedded import EmbeddedAws, end, serve
+from fixtures.embedded import EmbeddedAws, served
 
 SERVICE = """
 import http.server, os, socketserver, sys
@@ -51,7 +50,6 @@ class Stage:
     """One account with all that an instance needs, and an Elastic IP whose certificate clients trust."""
 
     aws: EmbeddedAws
-    process: subprocess.Popen[str]
     allocation_id: str
     url: str
     ca_file: Path
@@ -81,7 +79,7 @@ class Stage:
             return str(answer.read().decode())
 
     def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        return psutil.Process(self.aws.pid).children(recursive=True)
 
 
 def eventually[T](look: Callable[[], T | None]) -> T:
@@ -103,7 +101,11 @@ def release() -> bytes:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    process, aws = serve(tmp_path / "state")
+    with served(tmp_path / "state") as aws:
+        yield prepared(aws, tmp_path)
+
+
+def prepared(aws: EmbeddedAws, tmp_path: Path) -> Stage:
     ec2, iam, s3 = aws.client("ec2"), aws.client("iam"), aws.client("s3")
     iam.create_role(RoleName="instance", AssumeRolePolicyDocument=TRUST)
     iam.create_instance_profile(InstanceProfileName="instance")
@@ -131,8 +133,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         }
 
     url = f"https://{elastic['PublicIp']}:{port}/"
-    yield Stage(aws, process, elastic["AllocationId"], url, tmp_path / "public-ca.pem", parameters)
-    end(process)
+    return Stage(aws, elastic["AllocationId"], url, tmp_path / "public-ca.pem", parameters)
 
 
 def user_data(answer: str, secret_arn: str) -> str:
@@ -186,7 +187,7 @@ def test_no_process_outlives_its_aws(stage: Stage, how: signal.Signals) -> None:
     stage.launch("running")
     children = stage.children()
     assert children
-    os.kill(stage.process.pid, how)
+    os.kill(stage.aws.pid, how)
 
     gone, alive = psutil.wait_procs(children, timeout=120)
     assert {child.pid for child in alive if child.status() != psutil.STATUS_ZOMBIE} == set()

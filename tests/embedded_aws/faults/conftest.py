@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.embedded import EmbeddedAws, end, serve
+from fixtures.embedded import EmbeddedAws, served
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +17,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
     """One start with the rules below. No two tests call the same struck operation."""
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "faults.json").write_text(json.dumps({"seed": 7, "rules": RULES}))
-    process, aws = serve(folder, "--faults", str(folder / "faults.json"), "--no-boot")
-    yield aws
-    end(process)
+    with served(folder, "--faults", str(folder / "faults.json"), "--no-boot") as aws:
+        yield aws
 
 
 def rule(kind: str, service: str, operation: str, **more: Any) -> dict[str, Any]:
@@ -57,6 +56,5 @@ def changing(tmp_path: Path) -> Iterator[tuple[EmbeddedAws, Path]]:
     """A start without rules, and the file that it follows."""
     file = tmp_path / "faults.json"
     file.write_text(json.dumps({"rules": []}))
-    process, aws = serve(tmp_path, "--faults", str(file), "--no-boot")
-    yield aws, file
-    end(process)
+    with served(tmp_path, "--faults", str(file), "--no-boot") as aws:
+        yield aws, file

@@ -15,10 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import embedded
-
-__all__ = ["embedded"]
-
 PATIENCE = 120.0
 # A session of its own takes the terminal as its own, so that Ctrl-C reaches it. Tests that run in the background of a shell
 # inherit that SIGINT is ignored; a person's shell does not ignore it.

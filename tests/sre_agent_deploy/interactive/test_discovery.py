@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.embedded import EmbeddedAws
+from fixtures.embedded import EmbeddedAws, served
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.interactive.discover import Discovery, find_default_region
@@ -27,18 +27,25 @@ def environ_of(aws: EmbeddedAws) -> dict[str, str]:
     }
 
 
-def test_what_the_account_has_is_proposed(embedded: EmbeddedAws, tmp_path: Path, sits_at: Sits) -> None:
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[EmbeddedAws]:
+    """An account that holds only what its test makes there."""
+    with served(tmp_path / "account", "--no-boot") as aws:
+        yield aws
+
+
+def test_what_the_account_has_is_proposed(account: EmbeddedAws, tmp_path: Path, sits_at: Sits) -> None:
     """Account, VPC, public subnet, domain and hosted zone: Enter or a number is enough."""
-    ec2 = embedded.client("ec2")
+    ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
     hidden = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.1.0/24")["Subnet"]["SubnetId"]
     public = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.2.0/24")["Subnet"]["SubnetId"]
     ec2.modify_subnet_attribute(SubnetId=public, MapPublicIpOnLaunch={"Value": True})
-    zone = embedded.client("route53").create_hosted_zone(Name="shop.example.org", CallerReference="interactive")["HostedZone"]["Id"]
+    zone = account.client("route53").create_hosted_zone(Name="shop.example.org", CallerReference="interactive")["HostedZone"]["Id"]
 
-    person = sits_at("init", "--interactive", "--mode", "production", **environ_of(embedded))
+    person = sits_at("init", "--interactive", "--mode", "production", **environ_of(account))
     person.answers(("name", "shop"), ("aws.region", ""))
-    person.comes_to("aws.account_id", embedded.account_id)
+    person.comes_to("aws.account_id", account.account_id)
     person.types("")
     offered = person.comes_to("aws.vpc_id", "the default VPC")
     person.types(next(line.split()[0] for line in offered.splitlines() if vpc in line))
@@ -54,10 +61,10 @@ def test_what_the_account_has_is_proposed(embedded: EmbeddedAws, tmp_path: Path,
     assert person.leaves() == 0, person.seen
     config = load(tmp_path / "config.yaml", environ={}, mode=None)
     assert isinstance(config, Config), config
-    assert (config.aws.account_id, config.aws.vpc_id, config.aws.subnet_id) == (embedded.account_id, vpc, public)
+    assert (config.aws.account_id, config.aws.vpc_id, config.aws.subnet_id) == (account.account_id, vpc, public)
     assert config.deployment.domain_name == "sre.shop.example.org"
     assert config.deployment.hosted_zone_id == zone.removeprefix("/hostedzone/")
-    assert embedded.registry["secret_access_key"] not in person.seen + (tmp_path / "config.yaml").read_text()
+    assert account.registry["secret_access_key"] not in person.seen + (tmp_path / "config.yaml").read_text()
 
 
 @pytest.fixture

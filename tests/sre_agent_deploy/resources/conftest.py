@@ -7,14 +7,12 @@ from typing import Protocol
 
 import pytest
 
-from fixtures.embedded import EmbeddedAws, embedded
+from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.resource import Mark
 from sre_core.secret import Secret
 
 from .wire import Recorder
-
-__all__ = ["embedded"]
 
 
 class Marked(Protocol):
