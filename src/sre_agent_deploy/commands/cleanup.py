@@ -16,12 +16,12 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN, other_account
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.takeover import delete_claim
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import (
     Located,
     default_config,
-    explain_missing_aws,
     find_state,
     keep_current,
     load_state,

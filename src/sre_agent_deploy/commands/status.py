@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sre_agent_deploy import connection
 from sre_agent_deploy.account import local
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
-from sre_agent_deploy.commands.workspace import explain_missing_aws, find_state
+from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
 from sre_agent_deploy.journal.store import state_not_found

@@ -17,6 +17,7 @@ from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account, open_local_account, open_production_account
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws, find_elsewhere
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import Config
@@ -27,7 +28,6 @@ from sre_agent_deploy.progress.events import Event, Observer, Wait
 from sre_agent_deploy.progress.progress import REPORT_AFTER
 from sre_core import clock
 from sre_core.problem import Problem, Refused
-from sre_core.state_folder import state_folder
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def keep_current(state: State | None, account: Account) -> State | None:
     registry = account.registry or local.find_running()
     if registry and registry.start_id == start:
         return state
-    if elsewhere := _find_elsewhere(state):
+    if elsewhere := find_elsewhere(state):
         raise Refused(elsewhere)
     return None
 
@@ -221,55 +221,6 @@ def warn_if_locked(store: Store, user: User) -> None:
     """Say that another process works on the deployment: what is shown may be different a moment later."""
     if owner := store.lock_owner():
         user.warn(f"At work now: {owner}. What follows is as it is at this moment.")
-
-
-def explain_missing_aws(state: State | None) -> Problem:
-    """Explain why no local AWS is found: it has ended, or it runs with another HOME or as another user."""
-    return (_find_elsewhere(state) if state else None) or _local_aws_gone(state)
-
-
-def _find_elsewhere(state: State) -> Problem | None:
-    """Look for the local AWS of a state where the state says that it was started; None if nothing is left in it, or if it was here."""
-    registry_file = Path(state.aws.get("registry", ""))
-    if not state.alive() or not registry_file.name or registry_file.parent == state_folder().absolute():
-        return None
-    try:
-        registry = local.find_running(registry_file)
-    except PermissionError:
-        return _aws_elsewhere(state, registry_file, "This user may not look there, so nothing is known about it.")
-    if registry is None or registry.start_id != state.aws.get("start_id"):
-        return None
-    return _aws_elsewhere(state, registry_file, f"It still runs there, as process {registry.pid}.")
-
-
-def _aws_elsewhere(state: State, registry_file: Path, known: str) -> Problem:
-    folder = registry_file.parent
-    return Problem(
-        code="LOCAL-RUNS-ELSEWHERE",
-        what=f"Deployment {state.deployment} is in a local AWS of another state folder: {folder}.",
-        why=f"It was started with another HOME or SRE_AGENT_STATE_DIR, or by another user. {known}",
-        do=(
-            f"Run the same command there: SRE_AGENT_STATE_DIR={folder} sre-agent-deploy …, as the user who owns that folder.",
-            "To deploy here as well, use another state file: --state-file .deployment_state.here",
-        ),
-    )
-
-
-def _local_aws_gone(state: State | None) -> Problem:
-    """No local AWS runs. Only a state that says where its AWS was started proves that nothing is left."""
-    name = f"Deployment {state.deployment}" if state else "A local deployment"
-    file = state.config_file if state and state.config_file else "examples/local.yaml"
-    deploy = f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`."
-    if state and state.aws.get("registry"):
-        other = "Nothing is left to clean up."
-    else:
-        other = "If it was deployed with another HOME or by another user, run the command there: only that state folder says if it runs."
-    return Problem(
-        code="LOCAL-AWS-GONE",
-        what=f"{name} is not there: no local AWS runs for the state folder {state_folder()}.",
-        why="A local deployment lives in memory. It ends when its AWS is stopped or killed, or when the machine is restarted.",
-        do=(deploy, other),
-    )
 
 
 def _local_state_in_s3(location: Path | str) -> Problem:
