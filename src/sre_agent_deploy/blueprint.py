@@ -39,7 +39,7 @@ from sre_core import release
 
 
 def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
-    """Every resource of this deployment. Its id is the deployment's name in AWS: in tags, names and paths."""
+    """Declare every resource of this deployment. The deployment's id is its name in AWS: in tags, names and paths."""
     id = facts.deployment_id(config.name)
     return Blueprint(
         id,
@@ -113,7 +113,7 @@ def credential_provider(config: Config, id: str) -> Item:
 
 
 def gateway(config: Config, id: str) -> Item:
-    """Only the gateway client's tokens pass. Cognito's machine tokens carry no audience, so the client is what is checked."""
+    """Declare the gateway. Only tokens of its client pass: Cognito's machine tokens have no audience, so the client is checked."""
     return Item(
         Gateway(
             name="gateway",
@@ -140,7 +140,7 @@ def certificate(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...
 
 
 def targets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
-    """For each backend its OpenAPI document, with the address it will have, and the gateway target that reads it."""
+    """Declare for each backend its OpenAPI document, with its final address, and the gateway target that reads it."""
     return tuple(item for service in release.backends() for item in target(config, facts, id, service))
 
 
@@ -198,7 +198,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
 
 
 def security_group(config: Config, facts: AccountFacts, id: str) -> Item:
-    """443 for everyone, 80 for the redirect, the backends' own ports inside the VPC; 22 only for ranges that were named."""
+    """Open 443 for everyone, 80 for the redirect, the backends' own ports inside the VPC, and 22 only for the configured ranges."""
     anyone = "0.0.0.0/0"
     ingress = (
         Ingress(443, anyone, "HTTPS"),
@@ -237,7 +237,7 @@ def dns(config: Config) -> tuple[Item, ...]:
 
 
 def budget(config: Config, id: str) -> tuple[Item, ...]:
-    """Says by e-mail what the deployment costs, where the configuration says what it may."""
+    """Declare a budget that reports costs by e-mail, if the configuration has a limit."""
     if config.limits.monthly_usd is None:
         return ()
     thresholds = (("ACTUAL", 80.0), ("ACTUAL", 100.0), ("FORECASTED", 100.0))

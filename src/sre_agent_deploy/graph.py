@@ -1,4 +1,4 @@
-"""The resources of a deployment and who waits for whom: derived from their Refs, kept by nobody (pure)."""
+"""The resources of a deployment and their dependencies, which are derived from their Refs (pure)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a deployment consists of, in the order a person would make it."""
+    """The resources of a deployment, in the order in which a person would create them."""
 
     deployment: str
     items: tuple[Item, ...]
@@ -37,13 +37,13 @@ class Blueprint:
         return next(item for item in self.items if item.name == name)
 
     def sorter(self) -> TopologicalSorter[str]:
-        """Names, each after those it refers to; ready to be walked in parallel."""
+        """Sort the names, each after those it refers to; ready to be walked in parallel."""
         sorter = TopologicalSorter(self.needs())
         sorter.prepare()
         return sorter
 
     def needs(self) -> dict[str, frozenset[str]]:
-        """For each resource, the names of those it refers to. Raises LookupError on a Ref to nothing: a fault of the blueprint."""
+        """Map each resource to the names that it refers to. Raises LookupError on a Ref to nothing: a fault of the blueprint."""
         names = {item.name for item in self.items}
         edges = {item.name: frozenset(ref.of for ref in refs(item.resource)) for item in self.items}
         if missing := {(name, other) for name, others in edges.items() for other in others - names}:
@@ -51,7 +51,7 @@ class Blueprint:
         return edges
 
     def depth(self) -> int:
-        """How many resources the longest chain of Refs has."""
+        """Count the resources of the longest chain of Refs."""
         needs, depth = self.needs(), dict[str, int]()
         for name in TopologicalSorter(needs).static_order():
             depth[name] = 1 + max((depth[other] for other in needs[name]), default=0)

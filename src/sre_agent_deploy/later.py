@@ -1,4 +1,4 @@
-"""Values that AWS will choose: how a declaration speaks of them before they are known, and how they are filled in (pure)."""
+"""Values that AWS will choose: references to them, and filling them in once they are known (pure)."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ type LaterText = str | Ref | Text
 
 
 def text(template: str, **values: LaterText) -> LaterText:
-    """`template` with each `{name}` replaced; plain text where all values are known. Other braces stay as they are."""
+    """Replace each `{name}` of a template; the result is plain text if all values are known. Other braces stay as they are."""
     parts: list[str | Ref] = [template]
     for name, value in values.items():
-        parts = [piece for part in parts for piece in (_spliced(part, "{" + name + "}", value) if isinstance(part, str) else (part,))]
-    return _joined(parts)
+        parts = [piece for part in parts for piece in (_splice(part, "{" + name + "}", value) if isinstance(part, str) else (part,))]
+    return _join(parts)
 
 
 def encode_ref(ref: Ref) -> str:
@@ -63,10 +63,10 @@ def decode_refs(document: str) -> LaterText:
     parts: list[str | Ref] = [pieces[0]]
     for of, output, tail in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
         parts += [Ref(of, output), tail]
-    return _joined(parts)
+    return _join(parts)
 
 
-def _spliced(part: str, marker: str, value: LaterText) -> Iterator[str | Ref]:
+def _splice(part: str, marker: str, value: LaterText) -> Iterator[str | Ref]:
     inside = value.parts if isinstance(value, Text) else (value,)
     head, *rest = part.split(marker)
     yield head
@@ -75,7 +75,7 @@ def _spliced(part: str, marker: str, value: LaterText) -> Iterator[str | Ref]:
         yield tail
 
 
-def _joined(parts: list[str | Ref]) -> LaterText:
+def _join(parts: list[str | Ref]) -> LaterText:
     merged: list[str | Ref] = []
     for part in parts:
         if isinstance(part, str) and merged and isinstance(merged[-1], str):
@@ -87,15 +87,15 @@ def _joined(parts: list[str | Ref]) -> LaterText:
     return Text(tuple(merged)) if merged else ""
 
 
-def known(value: LaterText) -> str:
-    """The text of a value whose Refs are resolved. Raises TypeError on one that is still open: a bug in the walk's order."""
+def require_known(value: LaterText) -> str:
+    """Answer the text of a value whose Refs are resolved. Raises TypeError on an open Ref: a bug in the order of the walk."""
     if isinstance(value, str):
         return value
     raise TypeError(f"{value} is not known yet")
 
 
 def refs(value: Any) -> frozenset[Ref]:
-    """Every Ref inside a resource, a mapping or a tuple: the edges of the dependency graph."""
+    """Collect every Ref inside a resource, a mapping or a tuple: the edges of the dependency graph."""
     if isinstance(value, Ref):
         return frozenset({value})
     if isinstance(value, Text):
@@ -112,23 +112,23 @@ def _children(value: Any) -> tuple[Any, ...]:
 
 
 def resolve[R](value: R, outputs: Mapping[str, Outputs]) -> R:
-    """The same value with every Ref replaced that `outputs` knows; the others stay."""
-    return _resolved(value, outputs)  # type: ignore[no-any-return]
+    """Replace every Ref that `outputs` has a value for; the others stay."""
+    return _resolve(value, outputs)  # type: ignore[no-any-return]
 
 
-def _resolved(value: Any, outputs: Mapping[str, Outputs]) -> Any:
+def _resolve(value: Any, outputs: Mapping[str, Outputs]) -> Any:
     if isinstance(value, Ref):
         return outputs.get(value.of, NO_OUTPUTS).get(value.output, value)
     if isinstance(value, Text):
-        return _joined([part for piece in value.parts for part in _pieces(_resolved(piece, outputs))])
+        return _join([part for piece in value.parts for part in _parts_of(_resolve(piece, outputs))])
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.replace(value, **{f.name: _resolved(getattr(value, f.name), outputs) for f in dataclasses.fields(value)})
+        return dataclasses.replace(value, **{f.name: _resolve(getattr(value, f.name), outputs) for f in dataclasses.fields(value)})
     if isinstance(value, Mapping):
-        return MappingProxyType({key: _resolved(item, outputs) for key, item in value.items()})
-    return tuple(_resolved(item, outputs) for item in value) if isinstance(value, tuple) else value
+        return MappingProxyType({key: _resolve(item, outputs) for key, item in value.items()})
+    return tuple(_resolve(item, outputs) for item in value) if isinstance(value, tuple) else value
 
 
-def _pieces(value: Any) -> tuple[str | Ref, ...]:
+def _parts_of(value: Any) -> tuple[str | Ref, ...]:
     if isinstance(value, Secret):
         raise TypeError("a secret can't be part of a text")
     return value.parts if isinstance(value, Text) else (value,)

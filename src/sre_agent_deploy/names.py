@@ -19,21 +19,21 @@ def gateway_name(config: Config, id: str) -> str:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """Where the key lies that the gateway sends and the backends ask for: a secret's ARN, and the key in its JSON."""
+    """The location of the key that the gateway sends and the backends ask for: a secret's ARN, and the key in its JSON."""
 
     secret_arn: Ref
     json_key: str | Ref
 
 
 def api_key(config: Config) -> ApiKey:
-    """Our own, or the one of the credential provider that the user named: the gateway sends no other."""
+    """Locate the API key: our own, or the one of the credential provider that the user named; the gateway sends no other."""
     if config.gateway.provider_arn:
         return ApiKey(Ref("credential_provider", "secret_arn"), Ref("credential_provider", "json_key"))
     return ApiKey(Ref("backend_key", "secret_arn"), API_KEY)
 
 
 def prefix(config: Config, id: str) -> str:
-    """Where in the bucket this deployment keeps its objects."""
+    """The prefix of this deployment's objects in the bucket."""
     return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
 
 
@@ -42,7 +42,7 @@ def address(output: str) -> Ref:
 
 
 def base_url(config: Config) -> LaterText:
-    """Where people and the gateway reach this deployment."""
+    """The URL of this deployment for people and for the gateway."""
     return text("https://{authority}", authority=authority(config))
 
 

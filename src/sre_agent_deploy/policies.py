@@ -12,13 +12,13 @@ from sre_agent_deploy.resources.policy_document import Statement
 
 
 def gateway_trust(partition: str, region: str, account_id: str, gateway_name: str) -> Mapping[str, Mapping[str, LaterText]]:
-    """Only this account's gateway of this name may take the role (no confused deputy)."""
+    """Let only this account's gateway of this name assume the role (no confused deputy)."""
     arn = f"arn:{partition}:bedrock-agentcore:{region}:{account_id}:gateway/{gateway_name.lower()}-*"
     return {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": arn}}
 
 
 def gateway_role_statements(partition: str, region: str, account_id: str, gateway_name: str, api_key_secret: Ref) -> tuple[Statement, ...]:
-    """What the gateway needs to put the backends' API key on a request: its own identity, the provider, the one secret."""
+    """Allow the gateway to put the backends' API key on a request: its own identity, the provider, the one secret."""
     agentcore = f"arn:{partition}:bedrock-agentcore:{region}:{account_id}"
     directory = f"{agentcore}:workload-identity-directory/default"
     identity = f"{directory}/workload-identity/{gateway_name.lower()}-*"
@@ -34,7 +34,7 @@ def gateway_role_statements(partition: str, region: str, account_id: str, gatewa
 
 
 def assistant_role_statements(prefix: str, api_key_secret: Ref) -> tuple[Statement, ...]:
-    """What the instance needs: its release, its own secrets, and a place to report to."""
+    """Allow the instance to read its release and its own secrets, and to write its reports."""
     bucket = Ref("bucket", "arn")
     secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in ("gateway_client_secret", "certificate")))
     return (

@@ -12,7 +12,7 @@ from embedded_aws.instances.progress import StepFailed as HostFailed
 from sre_agent_deploy.instance.boot_report import BootReport as BootstrapProgress
 from sre_agent_deploy.instance.commands import StepFailed as BootstrapFailed
 from sre_agent_deploy.resource import Ready, Waiting
-from sre_agent_deploy.resources.ec2_boot import STEPS, Status, judged, private_url
+from sre_agent_deploy.resources.ec2_boot import STEPS, Status, judge_boot, private_url
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 
@@ -60,10 +60,10 @@ def test_a_boot_that_succeeds(machine: Any) -> None:
     bucket, progress, _, facts_of = machine
     for step in STEPS:
         with progress.step(step) as facts:
-            assert isinstance(judged("i-1", bucket.status(step)), Waiting)
+            assert isinstance(judge_boot("i-1", bucket.status(step)), Waiting)
             if step == STEPS[-1]:
                 facts_of(facts)["listeners"] = LISTENERS
-    assert isinstance(judged("i-1", bucket.status(STEPS[-1])), Ready)
+    assert isinstance(judge_boot("i-1", bucket.status(STEPS[-1])), Ready)
     assert private_url(bucket.status(STEPS[-1])) == "https://10.0.0.7:8443"
 
 
@@ -72,7 +72,7 @@ def test_a_step_that_fails(machine: Any) -> None:
     bucket, progress, failed, _ = machine
     with pytest.raises(failed), progress.step("services"):
         raise failed("The service logs did not start.", f"Traceback ...\nkey={SECRET}\n")
-    problem = judged("i-1", bucket.status("services"))
+    problem = judge_boot("i-1", bucket.status("services"))
     assert isinstance(problem, Problem)
     assert "services: The service logs did not start." in problem.what
     assert "key=***" in problem.why
@@ -84,4 +84,4 @@ def test_a_fault_of_ours(machine: Any) -> None:
     bucket, progress, _, _ = machine
     with pytest.raises(ZeroDivisionError), progress.step("release"):
         _ = 1 // 0
-    assert isinstance(judged("i-1", bucket.status("release")), Problem)
+    assert isinstance(judge_boot("i-1", bucket.status("release")), Problem)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sre_agent_deploy.later import Ref, Text, decode_refs, encode_ref, known, refs, resolve, text
+from sre_agent_deploy.later import Ref, Text, decode_refs, encode_ref, refs, require_known, resolve, text
 from sre_core.secret import Secret
 
 
@@ -60,7 +60,7 @@ def test_a_spelled_ref_is_found_again() -> None:
 def test_an_open_value_is_never_sent() -> None:
     """Using a value before it is known is a fault of ours that stops at once."""
     with pytest.raises(TypeError, match=r"gateway\.id"):
-        known(Ref("gateway", "id"))
+        require_known(Ref("gateway", "id"))
 
 
 def test_a_secret_is_never_part_of_a_text() -> None:

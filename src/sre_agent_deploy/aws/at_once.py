@@ -1,4 +1,4 @@
-"""How many calls of one service are under way at the same time: enough to lose no time, too few to be throttled as a burst."""
+"""A limit on the calls of one service at the same time: enough to lose no time, too few to be throttled as a burst."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Door:
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """A place for one call.
+        """Wait for a slot, and keep it for one call.
 
         With its first connection urllib3 gives the client's one TLS context the file of certificate authorities, and OpenSSL locks
         nothing there (X509_STORE_add_lookup): two at once left a thread in an endless loop. Later connections only read.
@@ -41,7 +41,7 @@ def bound(class_attributes: dict[str, Any], base_classes: list[Any], **_: Any) -
     base, door, inside = base_classes[0], Door(), threading.local()
 
     def _make_api_call(client: Any, operation_name: str, api_params: Any) -> Any:
-        # S3 asks where a bucket is from within a call, and would wait for the place that it holds.
+        # S3 asks where a bucket is from within a call, and would wait for its own slot.
         if getattr(inside, "a_call", False):
             return base._make_api_call(client, operation_name, api_params)
         with door.passing():

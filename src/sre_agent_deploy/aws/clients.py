@@ -1,4 +1,4 @@
-"""Typed clients for one account in one region, made when first used."""
+"""Typed clients for one account in one region, created when first used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Endpoint:
 
 
 class Session:
-    """boto3's session for one place and the clients made from it, for all who speak to that account."""
+    """boto3's session for one account and region, and its clients, which all threads share."""
 
     def __init__(self, region: str, endpoint: Endpoint | None, account_id: str) -> None:
         self.region, self.endpoint, self.account_id = region, endpoint, account_id
@@ -72,7 +72,7 @@ class Session:
 
 
 class Aws:
-    """One account in one region, as one waits for it. Calls are made once: this tool retries by its own rules, because botocore
+    """One account in one region, with its retry limits. botocore makes each call once: this tool retries by its own rules, because botocore
     also repeats calls that are not idempotent (a second user pool of the same name succeeds).
     """
 
@@ -83,7 +83,7 @@ class Aws:
         self.endpoint = endpoint
         self.progress = progress
         self._session = Session(region, endpoint, account_id)
-        # boto3's stubs know the type of each service's client by its name, and so does whoever calls this.
+        # Our session creates clients as boto3's does, so it has the same types: boto3's stubs know each client by its service's name.
         self.client = cast("boto3.Session", self._session).client
 
     def with_progress(self, progress: Progress) -> Aws:

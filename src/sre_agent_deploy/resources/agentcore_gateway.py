@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import update_fields
-from sre_agent_deploy.later import Later, LaterText, known
+from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.iam_role import IamRole
@@ -54,12 +54,12 @@ class Gateway(Defaults):
         object.__setattr__(self, "allowed_scopes", tuple(sorted(self.allowed_scopes, key=str)))
 
     def natural_id(self, aws: Aws) -> str:
-        return next((id for id, name in _listed(aws) if name == self.gateway_name), "")
+        return next((id for id, name in _list_gateways(aws) if name == self.gateway_name), "")
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # A listing shows neither tags nor ARNs, and the user may have chosen the name: each is asked.
-        found = [cls.read(aws, id, "") for id, _ in _listed(aws)]
+        found = [cls.read(aws, id, "") for id, _ in _list_gateways(aws)]
         tagged = [(gateway.id, gateway.tags or {}) for gateway in found if gateway]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
@@ -70,7 +70,7 @@ class Gateway(Defaults):
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        gateway = _got(aws, id)
+        gateway = _get_gateway(aws, id)
         tags = (
             or_none(lambda: aws.client("bedrock-agentcore-control").list_tags_for_resource(resourceArn=gateway["gatewayArn"]), _GONE)
             if gateway
@@ -98,7 +98,7 @@ class Gateway(Defaults):
     def create(self, aws: Aws, mark: Mark) -> str:
         search: dict[str, Any] = {"protocolConfiguration": _SEMANTIC} if self.search else {}
         answer = aws.client("bedrock-agentcore-control").create_gateway(
-            clientToken=mark.token, tags=mark.tags(), **self._wanted(), **search
+            clientToken=mark.token, tags=mark.tags(), **self._settings(), **search
         )
         return answer["gatewayId"]
 
@@ -107,9 +107,9 @@ class Gateway(Defaults):
         found = self.read(aws, id, self.name)
         if found is not None and found.seen == self:
             return
-        seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGateway", _got(aws, id))
+        seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGateway", _get_gateway(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "exceptionLevel"}}
-        aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, **(kept | self._wanted()))
+        aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, **(kept | self._settings()))
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         gateway = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
@@ -120,7 +120,7 @@ class Gateway(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        if _got(aws, id).get("status") != "DELETING":
+        if _get_gateway(aws, id).get("status") != "DELETING":
             or_none(lambda: aws.client("bedrock-agentcore-control").delete_gateway(gatewayIdentifier=id), _GONE)
 
     @classmethod
@@ -128,7 +128,7 @@ class Gateway(Defaults):
         pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateway_targets").paginate(gatewayIdentifier=id)
         staying = [target["name"] for page in pages for target in page["items"] if target["status"] != "DELETING"]
         # Targets go in the background, and count for a while after the last listing that showed them.
-        return _has_targets(id, staying) if staying else Waiting(f"the targets of gateway {id} to be gone")
+        return _has_targets(id, staying) if staying else Waiting(f"the targets of gateway {id} to be deleted")
 
     def console(self) -> Steps:
         return (
@@ -160,17 +160,17 @@ class Gateway(Defaults):
             ExceptionLevel="DEBUG" if self.debug else None,
         )
 
-    def _wanted(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         # Cognito's machine tokens carry client_id and no aud, so clients are named and audiences are not.
         jwt = {
-            "discoveryUrl": known(self.discovery_url),
-            "allowedClients": [known(client) for client in self.allowed_clients],
-            "allowedScopes": [known(scope) for scope in self.allowed_scopes],
+            "discoveryUrl": require_known(self.discovery_url),
+            "allowedClients": [require_known(client) for client in self.allowed_clients],
+            "allowedScopes": [require_known(scope) for scope in self.allowed_scopes],
         }
         wanted = {
             "name": self.gateway_name,
             "description": self.description,
-            "roleArn": known(self.role_arn),
+            "roleArn": require_known(self.role_arn),
             "protocolType": "MCP",
             "authorizerType": "CUSTOM_JWT",
             "authorizerConfiguration": {"customJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
@@ -198,14 +198,14 @@ class Gateway(Defaults):
             what=f"Gateway {gateway.gateway_name} was not created.",
             why="A gateway of this name exists in this account and region, or one is still being deleted.",
             do=(
-                "If you have just removed this deployment, wait a minute and run the same command again.",
+                "If you have just cleaned up this deployment, wait a minute and run the same command again.",
                 "Otherwise delete that gateway under Amazon Bedrock AgentCore > Gateways, or set another `name:` for this deployment.",
             ),
         ),
         ("CreateGateway", "ServiceQuotaExceededException"): lambda gateway: Problem(
             code="AGENTCORE-GATEWAY-QUOTA",
             what=f"Gateway {gateway.gateway_name} was not created.",
-            why="This account has as many gateways in this region as its quota allows, or its service-linked role is being made.",
+            why="This account has as many gateways in this region as its quota allows, or its service-linked role is being created.",
             do=(
                 "Run the same command again in a minute.",
                 "If it fails again, delete a gateway, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
@@ -223,7 +223,7 @@ class Gateway(Defaults):
         ("DeleteGateway", "ConflictException"): lambda _: Problem(
             code="AGENTCORE-GATEWAY-HAS-TARGETS",
             what="The gateway was not deleted.",
-            why="It still has targets: theirs are deleted in the background, or somebody added one by hand.",
+            why="It still has targets: AWS deletes them in the background, or one was added by hand.",
             do=(
                 "Run the same command again in a minute.",
                 "If it fails again, delete the targets under Amazon Bedrock AgentCore > Gateways, and run the same command again.",
@@ -235,14 +235,14 @@ class Gateway(Defaults):
 _SEMANTIC: Any = {"mcp": {"searchType": "SEMANTIC"}}
 
 
-def _listed(aws: Aws) -> list[tuple[str, str]]:
-    """Id and name of every gateway that stays."""
+def _list_gateways(aws: Aws) -> list[tuple[str, str]]:
+    """List the id and name of every gateway that is not being deleted."""
     pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateways").paginate()
     gateways = [gateway for page in pages for gateway in page["items"] if gateway["status"] != "DELETING"]
     return [(gateway["gatewayId"], gateway["name"]) for gateway in gateways]
 
 
-def _got(aws: Aws, id: str) -> dict[str, Any]:
+def _get_gateway(aws: Aws, id: str) -> dict[str, Any]:
     gateway: Any = or_none(lambda: aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id), _GONE)
     return gateway or {}
 
@@ -264,6 +264,6 @@ def _has_targets(id: str, names: list[str]) -> Problem:
     return Problem(
         code="AGENTCORE-GATEWAY-HAS-TARGETS",
         what=f"Gateway {id} was not deleted.",
-        why=f"It still has {', '.join(names)}: added by hand while it was being cleaned up, or refused to go.",
-        do=("Run the same command again: it deletes every target of the gateway, whoever made it.",),
+        why=f"It still has {', '.join(names)}: added by hand while it was being cleaned up, or not deletable.",
+        do=("Run the same command again: it deletes every target of the gateway.",),
     )

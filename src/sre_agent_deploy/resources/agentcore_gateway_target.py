@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import update_fields
-from sre_agent_deploy.later import Later, LaterText, known
+from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
@@ -26,7 +26,7 @@ _ON_ITS_WAY = frozenset({"CREATING", "UPDATING", "SYNCHRONIZING"})
 class GatewayTarget(Defaults):
     """Makes MCP tools of one backend: its OpenAPI document in S3, and the API key that the gateway sends it.
 
-    AgentCore reads the document when the target is made or updated, so a changed document needs a URI of its own.
+    AgentCore reads the document when the target is created or updated, so a changed document needs a URI of its own.
     """
 
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::GatewayTarget"
@@ -48,22 +48,22 @@ class GatewayTarget(Defaults):
     def natural_id(self, aws: Aws) -> str:
         if not isinstance(self.gateway_id, str):
             return ""
-        return next((target.id for target in _targets(aws, self.gateway_id) if target.name == self.target_name), "")
+        return next((target.id for target in _list_targets(aws, self.gateway_id) if target.name == self.target_name), "")
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return tuple(target for gateway in Gateway.owned(aws, deployment) for target in _targets(aws, gateway.id))
+        return tuple(target for gateway in Gateway.owned(aws, deployment) for target in _list_targets(aws, gateway.id))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        target = _got(aws, id)
+        target = _get_target(aws, id)
         if not target:
             return None
         # Until it is really gone its gateway can't be deleted and its name is not free.
         going = "it is being deleted" if target["status"] == "DELETING" else ""
         # One that failed has not read its document: an update makes it read again.
         unread = f" ({target['status']})" if target["status"] in _UNREAD else ""
-        key = _api_key(target)
+        key = _find_api_key(target)
         seen = cls(
             name=name,
             gateway_id=id.partition("/")[0],
@@ -77,9 +77,9 @@ class GatewayTarget(Defaults):
         return Found(id, seen, {"target_id": target["targetId"]}, broken=going)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        gateway = known(self.gateway_id)
+        gateway = require_known(self.gateway_id)
         answer = aws.client("bedrock-agentcore-control").create_gateway_target(
-            gatewayIdentifier=gateway, clientToken=mark.token, **self._wanted()
+            gatewayIdentifier=gateway, clientToken=mark.token, **self._settings()
         )
         return f"{gateway}/{answer['targetId']}"
 
@@ -89,10 +89,10 @@ class GatewayTarget(Defaults):
         if found is not None and found.seen == self:
             return
         gateway, _, target = id.partition("/")
-        seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGatewayTarget", _got(aws, id))
+        seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGatewayTarget", _get_target(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "certificateConfigurations"}}
         aws.client("bedrock-agentcore-control").update_gateway_target(
-            **(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._wanted())
+            **(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._settings())
         )
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
@@ -106,7 +106,7 @@ class GatewayTarget(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         gateway, _, target = id.partition("/")
-        if _got(aws, id).get("status") != "DELETING":
+        if _get_target(aws, id).get("status") != "DELETING":
             or_none(
                 lambda: aws.client("bedrock-agentcore-control").delete_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE
             )
@@ -142,16 +142,16 @@ class GatewayTarget(Defaults):
         note = f"CloudFormation can't set a target's private CA: afterwards give it {self.ca_uri} with UpdateGatewayTarget."
         return replace(target, note=note) if self.ca_uri else target
 
-    def _wanted(self) -> dict[str, Any]:
-        key = {"providerArn": known(self.provider_arn), "credentialLocation": "HEADER", "credentialParameterName": self.header}
+    def _settings(self) -> dict[str, Any]:
+        key = {"providerArn": require_known(self.provider_arn), "credentialLocation": "HEADER", "credentialParameterName": self.header}
         wanted = {
             "name": self.target_name,
             "description": self.description,
-            "targetConfiguration": {"mcp": {"openApiSchema": {"s3": {"uri": known(self.schema_uri)}}}},
+            "targetConfiguration": {"mcp": {"openApiSchema": {"s3": {"uri": require_known(self.schema_uri)}}}},
             "credentialProviderConfigurations": [
                 {"credentialProviderType": "API_KEY", "credentialProvider": {"apiKeyCredentialProvider": key}}
             ],
-            "certificateConfigurations": [{"s3": {"uri": known(self.ca_uri)}}] if self.ca_uri else [],
+            "certificateConfigurations": [{"s3": {"uri": require_known(self.ca_uri)}}] if self.ca_uri else [],
         }
         return {key: value for key, value in wanted.items() if value}
 
@@ -172,7 +172,7 @@ class GatewayTarget(Defaults):
     def _unreadable(self) -> Problem:
         return Problem(
             code="AGENTCORE-TARGET-DENIED",
-            what=f"Target {self.target_name} may not be made.",
+            what=f"Target {self.target_name} may not be created.",
             why="AgentCore reads the OpenAPI document as the identity you deploy with, not as the gateway's role, and needs both rights.",
             do=(
                 f"Allow s3:GetObject on {self.schema_uri} and the gateway target actions of bedrock-agentcore to that identity.",
@@ -184,10 +184,10 @@ class GatewayTarget(Defaults):
     def _needs(self) -> Problem:
         return Problem(
             code="AGENTCORE-TARGET-NEEDS",
-            what=f"Target {self.target_name} was not made: something that it needs is not there.",
+            what=f"Target {self.target_name} was not created: something that it needs does not exist.",
             why=f"Gateway {self.gateway_id} or credential provider {self.provider_arn} does not exist in this account and region.",
             do=(
-                "Run the same command again; what was deleted outside of this tool is made again first.",
+                "Run the same command again; what was deleted outside of this tool is created again first.",
                 "If the configuration names one of them, correct its name.",
             ),
         )
@@ -213,7 +213,7 @@ class GatewayTarget(Defaults):
             what=f"Target {target.target_name} was not created.",
             why="The gateway has as many targets, or the target as many tools, as the quotas allow (100 and 1,000, unless raised).",
             do=(
-                "Delete targets that nobody uses, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
+                "Delete unused targets, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
                 "Run the same command again.",
             ),
             aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
@@ -229,13 +229,13 @@ class GatewayTarget(Defaults):
     }
 
 
-def _targets(aws: Aws, gateway: str) -> tuple[Owned, ...]:
+def _list_targets(aws: Aws, gateway: str) -> tuple[Owned, ...]:
     pages = aws.client("bedrock-agentcore-control").get_paginator("list_gateway_targets").paginate(gatewayIdentifier=gateway)
     targets = [target for page in pages for target in page["items"] if target["status"] != "DELETING"]
     return tuple(Owned(f"{gateway}/{target['targetId']}", target["name"]) for target in targets)
 
 
-def _got(aws: Aws, id: str) -> dict[str, Any]:
+def _get_target(aws: Aws, id: str) -> dict[str, Any]:
     gateway, _, target = id.partition("/")
     answer: Any = or_none(
         lambda: aws.client("bedrock-agentcore-control").get_gateway_target(gatewayIdentifier=gateway, targetId=target), _GONE
@@ -243,8 +243,8 @@ def _got(aws: Aws, id: str) -> dict[str, Any]:
     return answer or {}
 
 
-def _api_key(target: Mapping[str, Any]) -> dict[str, str]:
-    """The API key settings of a target; none for one that sends other credentials."""
+def _find_api_key(target: Mapping[str, Any]) -> dict[str, str]:
+    """Find the API key settings of a target; none if it sends other credentials."""
     settings = [entry.get("credentialProvider", {}) for entry in target.get("credentialProviderConfigurations", [])]
     return next((entry["apiKeyCredentialProvider"] for entry in settings if "apiKeyCredentialProvider" in entry), {})
 

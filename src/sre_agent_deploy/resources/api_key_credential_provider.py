@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import Later, known
+from sre_agent_deploy.later import Later, require_known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core.problem import Problem
@@ -39,14 +39,14 @@ class ApiKeyCredentialProvider(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
-        providers = [provider for provider in _listed(aws) if provider["name"].startswith(deployment)]
-        tagged = [(provider, _tags(aws, provider["credentialProviderArn"])) for provider in providers]
+        providers = [provider for provider in _list_providers(aws) if provider["name"].startswith(deployment)]
+        tagged = [(provider, _read_tags(aws, provider["credentialProviderArn"])) for provider in providers]
         ours = [(provider, tags) for provider, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(provider["name"], tags, provider["createdTime"]) for provider, tags in ours)
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        return (provider["name"].removesuffix("-backends") for provider in _listed(aws))
+        return (provider["name"].removesuffix("-backends") for provider in _list_providers(aws))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -65,15 +65,15 @@ class ApiKeyCredentialProvider(Defaults):
         )
         arn = provider["credentialProviderArn"]
         key = {"secret_arn": provider["apiKeySecretArn"]["secretArn"], "json_key": provider.get("apiKeySecretJsonKey", MANAGED_JSON_KEY)}
-        return Found(id, seen, {"provider_arn": arn, "provider_name": id, **key}, _tags(aws, arn))
+        return Found(id, seen, {"provider_arn": arn, "provider_name": id, **key}, _read_tags(aws, arn))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return aws.client("bedrock-agentcore-control").create_api_key_credential_provider(tags=mark.tags(), **self._wanted())["name"]
+        return aws.client("bedrock-agentcore-control").create_api_key_credential_provider(tags=mark.tags(), **self._settings())["name"]
 
     def configure(self, aws: Aws, id: str) -> None:
         found = self.read(aws, id, self.name)
         if found is None or found.seen != self:
-            aws.client("bedrock-agentcore-control").update_api_key_credential_provider(**self._wanted())
+            aws.client("bedrock-agentcore-control").update_api_key_credential_provider(**self._settings())
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -98,8 +98,8 @@ class ApiKeyCredentialProvider(Defaults):
             ApiKeySecretConfig={"SecretId": self.secret_arn, "JsonKey": self.json_key},
         )
 
-    def _wanted(self) -> dict[str, Any]:
-        secret = {"secretId": known(self.secret_arn), "jsonKey": self.json_key}
+    def _settings(self) -> dict[str, Any]:
+        secret = {"secretId": require_known(self.secret_arn), "jsonKey": self.json_key}
         return {"name": self.provider_name, "apiKeySecretSource": "EXTERNAL", "apiKeySecretConfig": secret}
 
     def _secret_missing(self) -> Problem:
@@ -119,7 +119,7 @@ class ApiKeyCredentialProvider(Defaults):
             what=f"Credential provider {self.provider_name} was not created.",
             why="This account has as many credential providers as its quota allows (50, unless raised).",
             do=(
-                "List them with `aws bedrock-agentcore-control list-api-key-credential-providers` and delete those that nobody uses.",
+                "List them with `aws bedrock-agentcore-control list-api-key-credential-providers` and delete the unused ones.",
                 "Or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
                 "Run the same command again.",
             ),
@@ -132,7 +132,7 @@ class ApiKeyCredentialProvider(Defaults):
             what=f"Credential provider {provider.provider_name} was not created.",
             why="One of this name exists in this account and region; other tools often leave them behind.",
             do=(
-                f"To use it, name it in the configuration; to be rid of it, run `aws bedrock-agentcore-control "
+                f"To use it, name it in the configuration; to delete it, run `aws bedrock-agentcore-control "
                 f"delete-api-key-credential-provider --name {provider.provider_name}`.",
                 "Run the same command again.",
             ),
@@ -158,12 +158,12 @@ class ApiKeyCredentialProvider(Defaults):
     }
 
 
-def _listed(aws: Aws) -> list[Any]:
+def _list_providers(aws: Aws) -> list[Any]:
     pages = aws.client("bedrock-agentcore-control").get_paginator("list_api_key_credential_providers").paginate()
     return [provider for page in pages for provider in page["credentialProviders"]]
 
 
-def _tags(aws: Aws, arn: str) -> dict[str, str]:
+def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
     answer = or_none(
         lambda: aws.client("bedrock-agentcore-control").list_tags_for_resource(resourceArn=arn), ("ResourceNotFoundException",)
     )

@@ -28,8 +28,8 @@ class Notification:
     threshold_type: str = "PERCENTAGE"
     comparison_operator: str = "GREATER_THAN"
 
-    def named(self) -> dict[str, Any]:
-        """What a budget knows it by: two may not be alike in this."""
+    def key(self) -> dict[str, Any]:
+        """The fields by which a budget tells its notifications apart."""
         return {
             "NotificationType": self.notification_type,
             "ComparisonOperator": self.comparison_operator,
@@ -43,13 +43,13 @@ class Notification:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget(Defaults):
-    """Says by e-mail when what carries a tag costs more than planned. It stops nothing."""
+    """Reports by e-mail when the resources with a tag cost more than planned. It stops nothing."""
 
     KIND: ClassVar[str] = "AWS::Budgets::Budget"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"budget_name"})
     REGIONAL: ClassVar[bool] = False
-    # Only the account that pays can do it or see whether it was done, so it is said and not checked.
+    # Only the account that pays can do it or see whether it was done, so this is written and not checked.
     COUNTS_ONCE: ClassVar[str] = (
         f"activate the tag {DEPLOYMENT_TAG} in the account that pays, under Billing and Cost Management > Cost allocation tags "
         "(it is shown there up to 24 hours after its first use)"
@@ -80,7 +80,7 @@ class Budget(Defaults):
         # A listing shows no tags; our names begin with the deployment id, so only those few are asked for theirs.
         pages = aws.client("budgets").get_paginator("describe_budgets").paginate(AccountId=aws.account_id)
         names = [budget["BudgetName"] for page in pages for budget in page.get("Budgets", ())]
-        tagged = [(name, _tags(aws, name)) for name in names if name.startswith(deployment)]
+        tagged = [(name, _read_tags(aws, name)) for name in names if name.startswith(deployment)]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -98,28 +98,28 @@ class Budget(Defaults):
             time_unit=budget["TimeUnit"],
             budget_type=budget["BudgetType"],
             tag_key_value=_tag_key_value(budget.get("CostFilters", {})),
-            notifications=_notifications(aws, id),
+            notifications=_read_notifications(aws, id),
         )
-        return Found(id, seen, tags=_tags(aws, id))
+        return Found(id, seen, tags=_read_tags(aws, id))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        each = [{"Notification": one.named(), "Subscribers": one.subscribers()} for one in self.notifications]
+        each = [{"Notification": one.key(), "Subscribers": one.subscribers()} for one in self.notifications]
         aws.client("budgets").create_budget(
             AccountId=aws.account_id, Budget=self._budget(), NotificationsWithSubscribers=each, ResourceTags=mark.tag_list()
         )
         return self.budget_name
 
     def configure(self, aws: Aws, id: str) -> None:
-        place = {"AccountId": aws.account_id, "BudgetName": id}
+        scope = {"AccountId": aws.account_id, "BudgetName": id}
         found = type(self).read(aws, id, self.name)
-        # Without a difference nothing is said: an update sets what was spent back to zero until AWS has counted again.
+        # No call without a difference: an update sets what was spent back to zero until AWS has counted again.
         if found is None or replace(found.seen, notifications=self.notifications) != self:
             aws.client("budgets").update_budget(AccountId=aws.account_id, NewBudget=self._budget())
         wanted, seen = set(self.notifications), set(found.seen.notifications if found else ())
         for notification in sorted(seen - wanted):
-            aws.client("budgets").delete_notification(**place, Notification=notification.named())
+            aws.client("budgets").delete_notification(**scope, Notification=notification.key())
         for notification in sorted(wanted - seen):
-            aws.client("budgets").create_notification(**place, Notification=notification.named(), Subscribers=notification.subscribers())
+            aws.client("budgets").create_notification(**scope, Notification=notification.key(), Subscribers=notification.subscribers())
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -142,7 +142,7 @@ class Budget(Defaults):
     def template(self) -> CfnResource:
         budget = self._budget()
         budget["BudgetLimit"]["Amount"] = float(self.limit_amount)
-        each = tuple({"Notification": one.named(), "Subscribers": one.subscribers()} for one in self.notifications)
+        each = tuple({"Notification": one.key(), "Subscribers": one.subscribers()} for one in self.notifications)
         return cfn(self.KIND, Budget=budget, NotificationsWithSubscribers=each)
 
     def _budget(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Budget(Defaults):
                 code="BUDGET-QUOTA",
                 what=f"Budget {budget.budget_name} was not created.",
                 why="This account has as many budgets as its quota allows.",
-                do=("Delete budgets that nobody reads (Billing and Cost Management > Budgets).", "Run the same command again."),
+                do=("Delete unused budgets (Billing and Cost Management > Budgets).", "Run the same command again."),
                 aws_docs="https://docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html",
             )
             for code in ("CreationLimitExceededException", "ServiceQuotaExceededException")
@@ -202,23 +202,25 @@ def _denied() -> Problem:
     )
 
 
-def _tags(aws: Aws, budget_name: str) -> dict[str, str]:
+def _read_tags(aws: Aws, budget_name: str) -> dict[str, str]:
     # AWS Budgets knows budgets by name everywhere but here, and never shows an ARN.
     arn = f"arn:{aws.partition}:budgets::{aws.account_id}:budget/{budget_name}"
     answer: Any = or_none(lambda: aws.client("budgets").list_tags_for_resource(ResourceARN=arn), _GONE)
     return tags_of((answer or {}).get("ResourceTags"))
 
 
-def _notifications(aws: Aws, budget_name: str) -> tuple[Notification, ...]:
-    place = {"AccountId": aws.account_id, "BudgetName": budget_name}
-    pages = aws.client("budgets").get_paginator("describe_notifications_for_budget").paginate(**place)
-    return tuple(_notification(aws, place, shown) for page in or_none(lambda: list(pages), _GONE) or () for shown in page["Notifications"])
+def _read_notifications(aws: Aws, budget_name: str) -> tuple[Notification, ...]:
+    scope = {"AccountId": aws.account_id, "BudgetName": budget_name}
+    pages = aws.client("budgets").get_paginator("describe_notifications_for_budget").paginate(**scope)
+    return tuple(
+        _read_notification(aws, scope, shown) for page in or_none(lambda: list(pages), _GONE) or () for shown in page["Notifications"]
+    )
 
 
-def _notification(aws: Aws, place: dict[str, str], shown: dict[str, Any]) -> Notification:
-    """One notification; several addresses, which we never set, stand in its `email` together."""
+def _read_notification(aws: Aws, scope: dict[str, str], shown: dict[str, Any]) -> Notification:
+    """Read one notification; several addresses, which we never set, are joined in its `email`."""
     named = {key: shown[key] for key in ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType") if key in shown}
-    answer: Any = or_none(lambda: aws.client("budgets").describe_subscribers_for_notification(**place, Notification=named), _GONE)
+    answer: Any = or_none(lambda: aws.client("budgets").describe_subscribers_for_notification(**scope, Notification=named), _GONE)
     return Notification(
         notification_type=named["NotificationType"],
         comparison_operator=named["ComparisonOperator"],
@@ -230,7 +232,7 @@ def _notification(aws: Aws, place: dict[str, str], shown: dict[str, Any]) -> Not
 
 
 def _tag_key_value(filters: dict[str, list[str]]) -> str:
-    """The one tag that is counted by; whatever else a budget filters by is shown with its dimension, so that it counts as different."""
+    """Read the tag that the budget counts by. Any other filter is shown with its dimension, so that it counts as a difference."""
     if list(filters) == ["TagKeyValue"] and len(filters["TagKeyValue"]) == 1:
         return filters["TagKeyValue"][0]
     return "; ".join(f"{dimension}: {', '.join(values)}" for dimension, values in sorted(filters.items()))

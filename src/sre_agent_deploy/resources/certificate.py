@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from sre_agent_deploy.later import LaterText, known
+from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Found, Mark, Steps, tags_of
 from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager, create_secret, describe_secret, put_values, read_values
 from sre_agent_deploy.tls import expiry
@@ -25,7 +25,7 @@ __all__ = ["Certificate", "CertificateSource"]
 
 @dataclass(frozen=True)
 class _Stored:
-    """The source of a certificate that AWS has: it says what it is, and can't give another."""
+    """The source of a certificate that was read from AWS: it has an identity, but issues nothing."""
 
     identity: str
     renews: bool
@@ -41,7 +41,7 @@ class _Stored:
 class Certificate(InSecretsManager):
     """The chain and key that the machine serves HTTPS with; it reads them by their ARN.
 
-    Wanted is: of this source, for these hosts, and with more than 30 days left. Where one of them is not so,
+    Expected is a certificate of this source, for these hosts, with more than 30 days left. If one of these differs,
     an update stores another certificate. Keys are never compared.
     """
 
@@ -58,7 +58,7 @@ class Certificate(InSecretsManager):
     def __post_init__(self) -> None:
         object.__setattr__(self, "hosts", tuple(sorted(self.hosts, key=str)))
         object.__setattr__(self, "issued_by", self.source.identity)
-        # Files in their last days stay what they are: their owner is warned instead.
+        # Storing files again in their last days would not renew them: their owner is warned instead.
         object.__setattr__(self, "fresh", self.source.renews)
 
     @classmethod
@@ -67,20 +67,20 @@ class Certificate(InSecretsManager):
         if found is None:
             return None
         parts = read_values(aws, id)
-        chain = _chain(parts)
+        chain = _parse_chain(parts)
         fresh = chain is not None and not expiry.needs_renewal(chain.not_after, clock.now())
         source = _Stored(chain.identity if chain else "", fresh)
-        seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_served(parts, chain))
+        seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain))
         outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
         return Found(id, seen, outputs, tags_of(found.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return create_secret(aws, mark, self.secret_name, self._description(), self._issued())
+        return create_secret(aws, mark, self.secret_name, self._description(), self._issue())
 
     def configure(self, aws: Aws, id: str) -> None:
         found = type(self).read(aws, id, self.name)
         if found is None or found.seen != self:
-            put_values(aws, id, self._issued(), description=self._description())
+            put_values(aws, id, self._issue(), description=self._description())
 
     def console(self) -> Steps:
         return (
@@ -104,8 +104,8 @@ class Certificate(InSecretsManager):
     def _description(self) -> str:
         return f"TLS certificate and key of {self._names()}"
 
-    def _issued(self) -> dict[str, Secret]:
-        hosts = tuple(map(known, self.hosts))
+    def _issue(self) -> dict[str, Secret]:
+        hosts = tuple(map(require_known, self.hosts))
         issued = self.source.issue(hosts)
         return {
             "certificate": Secret(issued.chain),
@@ -118,8 +118,8 @@ def _text(parts: Mapping[str, Secret], key: str) -> str:
     return parts[key].reveal() if key in parts else ""
 
 
-def _chain(parts: Mapping[str, Secret]) -> Chain | None:
-    """The stored chain, or None where no server could use it: it is damaged, out of order, or its key is another one's."""
+def _parse_chain(parts: Mapping[str, Secret]) -> Chain | None:
+    """Parse the stored chain; None if no server could use it: it is damaged, out of order, or its key does not match."""
     try:
         chain = Chain.parse(_text(parts, "certificate"))
         key = load_pem_private_key(_text(parts, "private_key").encode(), password=None)
@@ -128,8 +128,8 @@ def _chain(parts: Mapping[str, Secret]) -> Chain | None:
     return None if find_faults(chain, key.public_key(), ()) else chain
 
 
-def _served(parts: Mapping[str, Secret], chain: Chain | None) -> tuple[str, ...]:
-    """The hosts it was stored for, where it really names them; else the names that it has."""
+def _find_hosts(parts: Mapping[str, Secret], chain: Chain | None) -> tuple[str, ...]:
+    """Answer the hosts that it was stored for, if it names them all; else the names that it has."""
     hosts = tuple(_text(parts, "hosts").split())
     if chain is None:
         return ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import update_fields
-from sre_agent_deploy.later import Later, LaterText, known
+from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
@@ -52,19 +52,19 @@ class AppClient(Defaults):
     def natural_id(self, aws: Aws) -> str:
         if not isinstance(self.user_pool_id, str):
             return ""
-        return next((client.id for client in _clients(aws, self.user_pool_id) if client.name == self.client_name), "")
+        return next((client.id for client in _list_clients(aws, self.user_pool_id) if client.name == self.client_name), "")
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return tuple(client for pool in UserPool.owned(aws, deployment) for client in _clients(aws, pool.id))
+        return tuple(client for pool in UserPool.owned(aws, deployment) for client in _list_clients(aws, pool.id))
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
-        return tuple(client for client in _clients(aws, parent) if client.name.startswith(deployment))
+        return tuple(client for client in _list_clients(aws, parent) if client.name.startswith(deployment))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        client = _described(aws, id)
+        client = _describe_client(aws, id)
         if not client:
             return None
         seen = cls(
@@ -73,13 +73,13 @@ class AppClient(Defaults):
             client_name=client["ClientName"],
             # A client that can do more than ask for these scopes by its secret is another client.
             scopes=tuple(client.get("AllowedOAuthScopes", [])) if client.items() >= _MACHINE_ONLY.items() else (),
-            token_minutes=_minutes(client),
+            token_minutes=_token_minutes(client),
         )
         return Found(id, seen, {"client_id": client["ClientId"], "client_secret": Secret(client.get("ClientSecret", ""))})
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        pool = known(self.user_pool_id)
-        settings = self._settings() | {"AllowedOAuthScopes": [known(scope) for scope in self.scopes]}
+        pool = require_known(self.user_pool_id)
+        settings = self._settings() | {"AllowedOAuthScopes": [require_known(scope) for scope in self.scopes]}
         answer = aws.client("cognito-idp").create_user_pool_client(UserPoolId=pool, GenerateSecret=True, **settings)
         return f"{pool}/{answer['UserPoolClient']['ClientId']}"
 
@@ -87,7 +87,7 @@ class AppClient(Defaults):
         found = self.read(aws, id, self.name)
         if found is not None and found.seen == self:
             return
-        seen = _described(aws, id)
+        seen = _describe_client(aws, id)
         settings = update_fields(aws.client("cognito-idp"), "UpdateUserPoolClient", seen) | self._settings()
         settings["TokenValidityUnits"] = {**seen.get("TokenValidityUnits", {}), **settings["TokenValidityUnits"]}
         aws.client("cognito-idp").update_user_pool_client(**settings)
@@ -136,7 +136,7 @@ class AppClient(Defaults):
             what=f"App client {client.client_name} can't be given the scopes {', '.join(map(str, client.scopes))}.",
             why="The user pool has no resource server with one of these scopes.",
             do=(
-                "Run the same command again; the resource server is made before its clients.",
+                "Run the same command again; the resource server is created before its clients.",
                 "If the pool is yours, add the scopes under Amazon Cognito > User pools > Branding > Domain > Resource servers.",
             ),
             aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html",
@@ -147,17 +147,17 @@ class AppClient(Defaults):
             code="COGNITO-CLIENT-QUOTA",
             what=f"App client {client.client_name} was not created.",
             why="This user pool has as many app clients as its quota allows.",
-            do=("Delete an app client that nobody uses, or ask for more under Service Quotas.", "Run the same command again."),
+            do=("Delete an unused app client, or ask for more under Service Quotas.", "Run the same command again."),
         ),
     }
 
 
-def _clients(aws: Aws, pool: str) -> tuple[Owned, ...]:
+def _list_clients(aws: Aws, pool: str) -> tuple[Owned, ...]:
     pages = aws.client("cognito-idp").get_paginator("list_user_pool_clients").paginate(UserPoolId=pool, PaginationConfig={"PageSize": 60})
     return tuple(Owned(f"{pool}/{client['ClientId']}", client["ClientName"]) for page in pages for client in page["UserPoolClients"])
 
 
-def _described(aws: Aws, id: str) -> dict[str, Any]:
+def _describe_client(aws: Aws, id: str) -> dict[str, Any]:
     pool, _, client = id.partition("/")
     answer: Any = or_none(
         lambda: aws.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"],
@@ -166,8 +166,8 @@ def _described(aws: Aws, id: str) -> dict[str, Any]:
     return answer or {}
 
 
-def _minutes(client: Mapping[str, Any]) -> int:
-    """How long an access token is valid. Cognito counts hours where no unit is set, and one hour where no number is."""
+def _token_minutes(client: Mapping[str, Any]) -> int:
+    """Answer how many minutes an access token is valid. Cognito counts hours if no unit is set, and one hour if no number is."""
     unit = client.get("TokenValidityUnits", {}).get("AccessToken", "hours")
     number: float = client.get("AccessTokenValidity", 60 / _MINUTES[unit])
     return round(number * _MINUTES[unit])

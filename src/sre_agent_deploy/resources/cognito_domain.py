@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import Later, known
+from sre_agent_deploy.later import Later, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
@@ -41,16 +41,16 @@ class UserPoolDomain(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return tuple(domain for pool in UserPool.owned(aws, deployment) for domain in _domains(aws, pool.id))
+        return tuple(domain for pool in UserPool.owned(aws, deployment) for domain in _list_domains(aws, pool.id))
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
-        return tuple(domain for domain in _domains(aws, parent) if domain.name.startswith(deployment))
+        return tuple(domain for domain in _list_domains(aws, parent) if domain.name.startswith(deployment))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         pool, _, domain = id.partition("/")
-        seen = _described(aws, domain)
+        seen = _describe_domain(aws, domain)
         if seen.get("UserPoolId") != pool:
             return None
         # Until it is really gone its pool can't be deleted and its prefix is not free.
@@ -58,12 +58,12 @@ class UserPoolDomain(Defaults):
         return Found(id, cls(name=name, user_pool_id=pool, domain=domain), {"domain": domain}, broken=going)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        pool = known(self.user_pool_id)
+        pool = require_known(self.user_pool_id)
         aws.client("cognito-idp").create_user_pool_domain(UserPoolId=pool, Domain=self.domain)
         return f"{pool}/{self.domain}"
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
-        described = _described(aws, self.domain)
+        described = _describe_domain(aws, self.domain)
         status = described.get("Status", "ACTIVE") if described else "not shown yet"
         if status == "FAILED":
             return self._not_made()
@@ -72,7 +72,7 @@ class UserPoolDomain(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         pool, _, domain = id.partition("/")
-        if _described(aws, domain).get("Status") != "DELETING":
+        if _describe_domain(aws, domain).get("Status") != "DELETING":
             or_none(
                 lambda: aws.client("cognito-idp").delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",)
             )
@@ -80,8 +80,8 @@ class UserPoolDomain(Defaults):
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         domain = id.partition("/")[2]
-        seen = _described(aws, domain)
-        # A prefix that is a deployment's id is nobody else's; Cognito frees it some time after it shows the domain no longer.
+        seen = _describe_domain(aws, domain)
+        # Nobody else uses a deployment's id as prefix; Cognito frees it some time after it stops showing the domain.
         late = seen.get("Status") == "DELETING" or (not seen and re.fullmatch(DEPLOYMENT_ID_PATTERN, domain))
         return Waiting(f"Cognito to free the domain prefix {domain}, which was deleted") if late else None
 
@@ -97,7 +97,7 @@ class UserPoolDomain(Defaults):
         return cfn(self.KIND, {"domain": "Ref"}, UserPoolId=self.user_pool_id, Domain=self.domain)
 
     def alternative(self) -> str:
-        """A free-sounding prefix that keeps AWS's rules."""
+        """Suggest another prefix that keeps AWS's rules."""
         plain = re.sub("[^a-z0-9-]", "-", self.domain.lower())
         for word in _RESERVED:
             plain = plain.replace(word, "")
@@ -129,22 +129,22 @@ class UserPoolDomain(Defaults):
 
 
 def broken_rule(domain: str) -> str:
-    """The rule for domain prefixes that `domain` breaks, or nothing."""
+    """Name the rule for domain prefixes that `domain` breaks; empty if it breaks none."""
     if not re.fullmatch("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", domain):
         return "A domain prefix has 1 to 63 lowercase letters, digits and hyphens, and no hyphen at its ends."
     reserved = [word for word in _RESERVED if word in domain]
     return f"A domain prefix can't contain {reserved[0]!r}." if reserved else ""
 
 
-def _described(aws: Aws, domain: str) -> dict[str, Any]:
-    """The domain as Cognito shows it; an unknown one has an empty description, or is an error."""
+def _describe_domain(aws: Aws, domain: str) -> dict[str, Any]:
+    """Read the domain as Cognito shows it; an unknown one has an empty description, or is an error."""
     seen: Any = or_none(
         lambda: aws.client("cognito-idp").describe_user_pool_domain(Domain=domain)["DomainDescription"], ("ResourceNotFoundException",)
     )
     return seen or {}
 
 
-def _domains(aws: Aws, pool: str) -> tuple[Owned, ...]:
-    """The domains of a pool: its prefix, and one of its own that somebody may have added."""
+def _list_domains(aws: Aws, pool: str) -> tuple[Owned, ...]:
+    """List the domains of a pool: its prefix, and a custom domain that may have been added by hand."""
     seen = aws.client("cognito-idp").describe_user_pool(UserPoolId=pool)["UserPool"]
     return tuple(Owned(f"{pool}/{domain}", domain) for domain in (seen.get("Domain"), seen.get("CustomDomain")) if domain)

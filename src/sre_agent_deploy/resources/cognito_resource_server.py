@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import Later, known
+from sre_agent_deploy.later import Later, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
@@ -39,11 +39,11 @@ class ResourceServer(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return tuple(server for pool in UserPool.owned(aws, deployment) for server in _servers(aws, pool.id))
+        return tuple(server for pool in UserPool.owned(aws, deployment) for server in _list_servers(aws, pool.id))
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
-        return tuple(server for server in _servers(aws, parent) if server.name.startswith(deployment))
+        return tuple(server for server in _list_servers(aws, parent) if server.name.startswith(deployment))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -59,13 +59,13 @@ class ResourceServer(Defaults):
         return Found(id, seen, {"identifier": identifier})
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        aws.client("cognito-idp").create_resource_server(**self._wanted())
-        return f"{known(self.user_pool_id)}/{self.identifier}"
+        aws.client("cognito-idp").create_resource_server(**self._settings())
+        return f"{require_known(self.user_pool_id)}/{self.identifier}"
 
     def configure(self, aws: Aws, id: str) -> None:
         found = self.read(aws, id, self.name)
         if found is None or found.seen != self:
-            aws.client("cognito-idp").update_resource_server(**self._wanted())
+            aws.client("cognito-idp").update_resource_server(**self._settings())
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -84,9 +84,9 @@ class ResourceServer(Defaults):
         )
 
     def template(self) -> CfnResource:
-        return cfn(self.KIND, {"identifier": "Ref"}, **{**self._wanted(), "UserPoolId": self.user_pool_id})
+        return cfn(self.KIND, {"identifier": "Ref"}, **{**self._settings(), "UserPoolId": self.user_pool_id})
 
-    def _wanted(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         scopes = [{"ScopeName": scope, "ScopeDescription": description} for scope, description in self.scopes]
         return {"UserPoolId": self.user_pool_id, "Identifier": self.identifier, "Name": self.identifier, "Scopes": scopes}
 
@@ -110,6 +110,6 @@ class ResourceServer(Defaults):
     }
 
 
-def _servers(aws: Aws, pool: str) -> tuple[Owned, ...]:
+def _list_servers(aws: Aws, pool: str) -> tuple[Owned, ...]:
     pages = aws.client("cognito-idp").get_paginator("list_resource_servers").paginate(UserPoolId=pool)
     return tuple(Owned(f"{pool}/{server['Identifier']}", server["Identifier"]) for page in pages for server in page["ResourceServers"])

@@ -24,11 +24,11 @@ _DISCOVERY = "/.well-known/openid-configuration"
 class UserPool(Defaults):
     """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it.
 
-    Deletion protection is no field: whoever switches it on keeps it (docs/decisions/0009-protections-stay-on.md).
+    Deletion protection is no field: if it was switched on by hand, it stays on (docs/decisions/0009-protections-stay-on.md).
     """
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPool"
-    # A second pool of the same name succeeds, so one that is not listed yet must not be made again too soon.
+    # A second pool of the same name succeeds, so one that is not listed yet must not be created again too soon.
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
@@ -43,18 +43,18 @@ class UserPool(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # A listing shows no tags; our pool names begin with the deployment id, so only those few are asked for theirs.
-        pools = [pool for pool in _listed(aws) if pool["Name"].startswith(deployment)]
-        tagged = [(pool, _described(aws, pool["Id"]).get("UserPoolTags", {})) for pool in pools]
+        pools = [pool for pool in _list_pools(aws) if pool["Name"].startswith(deployment)]
+        tagged = [(pool, _describe_pool(aws, pool["Id"]).get("UserPoolTags", {})) for pool in pools]
         ours = [(pool, tags) for pool, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(pool["Id"], tags, pool["CreationDate"]) for pool, tags in ours)
 
     @classmethod
     def deployments(cls, aws: Aws) -> Iterable[str]:
-        return (pool["Name"] for pool in _listed(aws))
+        return (pool["Name"] for pool in _list_pools(aws))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        pool = _described(aws, id)
+        pool = _describe_pool(aws, id)
         if not pool:
             return None
         issuer = f"{aws.client('cognito-idp').meta.endpoint_url}/{id}"
@@ -62,14 +62,14 @@ class UserPool(Defaults):
             name=name,
             pool_name=pool["Name"],
             mfa=_mfa(aws, id),
-            password_length=_length(pool),
+            password_length=_password_length(pool),
             self_registration=not pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False),
         )
         outputs = {"user_pool_id": id, "arn": pool["Arn"], "issuer": issuer, "discovery_url": issuer + _DISCOVERY}
         return Found(id, seen, outputs, pool.get("UserPoolTags", {}))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        # Closed from its first moment: between birth and configure nobody can sign up.
+        # Closed from the first moment: nobody can sign up before `configure`.
         answer = aws.client("cognito-idp").create_user_pool(PoolName=self.pool_name, UserPoolTags=mark.tags(), **self._settings())
         return answer["UserPool"]["Id"]
 
@@ -78,7 +78,7 @@ class UserPool(Defaults):
         aws.client("cognito-idp").set_user_pool_mfa_config(
             UserPoolId=id, MfaConfiguration=self._mfa(), SoftwareTokenMfaConfiguration={"Enabled": self.mfa != "OFF"}
         )
-        seen = _described(aws, id)
+        seen = _describe_pool(aws, id)
         settings = self._settings()
         invitation = {"InviteMessageTemplate": seen.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate")}
         settings["AdminCreateUserConfig"] |= {key: text for key, text in invitation.items() if text}
@@ -92,7 +92,7 @@ class UserPool(Defaults):
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        pool = _described(aws, id)
+        pool = _describe_pool(aws, id)
         return _protected(id, pool.get("UserPoolTags", {})) if pool.get("DeletionProtection") == "ACTIVE" else None
 
     def console(self) -> Steps:
@@ -132,7 +132,7 @@ class UserPool(Defaults):
             what=f"User pool {pool.pool_name} was not created.",
             why="This account has as many user pools in this region as its quota allows.",
             do=(
-                "Delete a user pool that nobody uses, or ask for more under Service Quotas > Amazon Cognito User Pools.",
+                "Delete an unused user pool, or ask for more under Service Quotas > Amazon Cognito User Pools.",
                 "Or use an existing pool: name it in credentials.user_pool_id.",
                 "Run the same command again.",
             ),
@@ -147,12 +147,12 @@ class UserPool(Defaults):
     }
 
 
-def _listed(aws: Aws) -> list[Any]:
+def _list_pools(aws: Aws) -> list[Any]:
     pages = aws.client("cognito-idp").get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
     return [pool for page in pages for pool in page["UserPools"]]
 
 
-def _described(aws: Aws, id: str) -> dict[str, Any]:
+def _describe_pool(aws: Aws, id: str) -> dict[str, Any]:
     pool: Any = or_none(lambda: aws.client("cognito-idp").describe_user_pool(UserPoolId=id)["UserPool"], ("ResourceNotFoundException",))
     return pool or {}
 
@@ -164,20 +164,20 @@ def _mfa(aws: Aws, id: str) -> str:
     return mode if app or mode == "OFF" else f"{mode} without authenticator apps"
 
 
-def _length(pool: dict[str, Any]) -> int:
-    """The minimum length; 0 for a policy that does not ask for every kind of character, so that it counts as different."""
+def _password_length(pool: dict[str, Any]) -> int:
+    """Read the minimum length; 0 if the policy does not ask for every kind of character, so that it counts as a difference."""
     policy = pool.get("Policies", {}).get("PasswordPolicy", {})
     return int(policy.get("MinimumLength", 0)) if policy.items() >= _EVERY_KIND.items() else 0
 
 
 def _protected(pool_id: str, tags: dict[str, str]) -> Problem:
-    """Who switched it on may have had a reason, so it is not switched off unasked."""
-    # UpdateUserPool resets what it is not told: the tags by which cleanup knows the pool as ours must stay.
+    # It was switched on for a reason, so it is not switched off here. UpdateUserPool resets every field that it is not given,
+    # and cleanup knows the pool as ours by its tags.
     kept = ",".join(f"{key}={value}" for key, value in tags.items())
     return Problem(
         code="COGNITO-POOL-PROTECTED",
         what=f"User pool {pool_id} was not deleted.",
-        why="Somebody switched on its deletion protection; with the pool, its users would be lost.",
+        why="Its deletion protection was switched on by hand; with the pool, its users would be lost.",
         do=(
             "If it may go, and its other settings with it: "
             f"aws cognito-idp update-user-pool --user-pool-id {pool_id} --deletion-protection INACTIVE --user-pool-tags '{kept}'",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, known
+from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
 from sre_agent_deploy.resources.ec2_describe import of_deployment
 from sre_agent_deploy.resources.ec2_elastic_ip import GONE, ElasticIp
@@ -37,33 +37,35 @@ class AddressAssociation(Defaults):
     instance_id: LaterText
 
     def natural_id(self, aws: Aws) -> str:
-        return _id(self.allocation_id) if isinstance(self.allocation_id, str) else ""
+        return _association_id(self.allocation_id) if isinstance(self.allocation_id, str) else ""
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         addresses = aws.client("ec2").describe_addresses(Filters=of_deployment(deployment))["Addresses"]
-        return tuple(_owned(address) for address in addresses if address.get("AssociationId"))
+        return tuple(_owned_association(address) for address in addresses if address.get("AssociationId"))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        address = _address(aws, id)
+        address = _describe_address(aws, id)
         if not address.get("AssociationId"):
             return None
         seen = cls(name=name, allocation_id=address["AllocationId"], instance_id=address.get("InstanceId", ""))
         return Found(id, seen, {"association_id": address["AssociationId"]})
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        allocation_id = known(self.allocation_id)
-        aws.client("ec2").associate_address(AllocationId=allocation_id, InstanceId=known(self.instance_id), AllowReassociation=True)
-        return _id(allocation_id)
+        allocation_id = require_known(self.allocation_id)
+        aws.client("ec2").associate_address(AllocationId=allocation_id, InstanceId=require_known(self.instance_id), AllowReassociation=True)
+        return _association_id(allocation_id)
 
     def configure(self, aws: Aws, id: str) -> None:
-        if _address(aws, id).get("InstanceId") != self.instance_id:
-            aws.client("ec2").associate_address(AllocationId=_allocation(id), InstanceId=known(self.instance_id), AllowReassociation=True)
+        if _describe_address(aws, id).get("InstanceId") != self.instance_id:
+            aws.client("ec2").associate_address(
+                AllocationId=_allocation_id(id), InstanceId=require_known(self.instance_id), AllowReassociation=True
+            )
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        if association_id := _address(aws, id).get("AssociationId"):
+        if association_id := _describe_address(aws, id).get("AssociationId"):
             aws.client("ec2").disassociate_address(AssociationId=association_id)
 
     def console(self) -> Steps:
@@ -80,7 +82,7 @@ class AddressAssociation(Defaults):
         ("AssociateAddress", code): lambda association: Problem(
             code="INSTANCE-NOT-ADDRESSABLE",
             what=f"The Elastic IP was not associated with {association.instance_id}.",
-            why="The instance is not running yet, or is going.",
+            why="The instance is not running yet, or is being terminated.",
             do=("Run the same command again in a minute; it continues.",),
         )
         for code in ("InvalidInstanceID", "IncorrectInstanceState")
@@ -88,7 +90,7 @@ class AddressAssociation(Defaults):
         ("AssociateAddress", "InvalidInstanceID.NotFound"): lambda association: Problem(
             code="INSTANCE-NOT-FOUND",
             what=f"The Elastic IP was not associated with {association.instance_id}.",
-            why="There is no such instance: somebody terminated it meanwhile.",
+            why="There is no such instance: it was terminated meanwhile.",
             do=("Run the same command again; it starts a new instance.",),
         ),
         ("AssociateAddress", "Gateway.NotAttached"): lambda association: Problem(
@@ -104,20 +106,20 @@ class AddressAssociation(Defaults):
     }
 
 
-def _owned(address: Any) -> Owned:
-    # It has no tags of its own, so it is called after its address.
+def _owned_association(address: Any) -> Owned:
+    # It has no tags of its own, so its name follows from its address.
     above = Owned.tagged(address["AllocationId"], tags_of(address.get("Tags")))
-    return Owned(_id(above.id), f"{above.name}_association", above.generation)
+    return Owned(_association_id(above.id), f"{above.name}_association", above.generation)
 
 
-def _id(allocation_id: str) -> str:
+def _association_id(allocation_id: str) -> str:
     return f"{allocation_id}/association"
 
 
-def _allocation(id: str) -> str:
+def _allocation_id(id: str) -> str:
     return id.partition("/")[0]
 
 
-def _address(aws: Aws, id: str) -> Any:
-    answer = or_none(lambda: aws.client("ec2").describe_addresses(AllocationIds=[_allocation(id)]), GONE)
+def _describe_address(aws: Aws, id: str) -> Any:
+    answer = or_none(lambda: aws.client("ec2").describe_addresses(AllocationIds=[_allocation_id(id)]), GONE)
     return answer["Addresses"][0] if answer and answer["Addresses"] else {}

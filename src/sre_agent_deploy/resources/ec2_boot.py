@@ -1,4 +1,4 @@
-"""What a machine says about its bootstrap: small status objects in S3, and what follows from them."""
+"""The boot reports of an instance: small status objects in S3, and what follows from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS = ("release", "credentials", "services", "front_door", "ready")
 
 @dataclass(frozen=True)
 class Status:
-    """What one step of the bootstrap reported last."""
+    """The last report of one step of the bootstrap."""
 
     step: str
     state: str
@@ -31,7 +31,7 @@ class Status:
 
     @classmethod
     def parse(cls, step: str, text: str) -> Status:
-        """The status of an object's text; one that can't be read counts as running, since it may be written right now."""
+        """Parse the text of a status object; one that can't be read counts as running, since it may be being written."""
         try:
             parts = json.loads(text)
         except ValueError:
@@ -42,21 +42,21 @@ class Status:
         return cls(step, state, what, output, tuple(parts.get("listeners") or ()))
 
 
-def judged(instance_id: str, latest: Status | None) -> Ready | Waiting | Problem:
-    """Whether the machine works, from the last thing that it said (pure)."""
-    if latest is None:
+def judge_boot(instance_id: str, status: Status | None) -> Ready | Waiting | Problem:
+    """Judge by the last report of an instance if it works (pure)."""
+    if status is None:
         return Waiting("instance is running; its bootstrap has not reported yet")
-    if latest.state == "failed":
-        return _failed(instance_id, latest)
-    if latest.state == "ok" and latest.step == STEPS[-1]:
+    if status.state == "failed":
+        return _failed(instance_id, status)
+    if status.state == "ok" and status.step == STEPS[-1]:
         return Ready()
-    number = f"({STEPS.index(latest.step) + 1} of {len(STEPS)})"
-    return Waiting(f"bootstrap {'has finished' if latest.state == 'ok' else 'is at'} {latest.step} {number}")
+    number = f"({STEPS.index(status.step) + 1} of {len(STEPS)})"
+    return Waiting(f"bootstrap {'has finished' if status.state == 'ok' else 'is at'} {status.step} {number}")
 
 
-def private_url(latest: Status | None) -> str:
-    """Where the front door's port 443 listens inside the VPC, as `ready` reported it; empty before that (pure)."""
-    https = next((listener for listener in (latest.listeners if latest else ()) if listener.get("port") == 443), None)
+def private_url(status: Status | None) -> str:
+    """The URL of the front door's port 443 inside the VPC, as `ready` reported it; empty before that (pure)."""
+    https = next((listener for listener in (status.listeners if status else ()) if listener.get("port") == 443), None)
     if https is None:
         return ""
     port = https.get("actual_port", 443)
@@ -64,18 +64,18 @@ def private_url(latest: Status | None) -> str:
 
 
 def own_uri(status_uri: str, instance_id: str) -> str:
-    """Name the place where one machine reports: an update has two, and each is judged by its own reports (pure)."""
+    """Name the place where one machine reports: an update has two, and each is judge_boot by its own reports (pure)."""
     return f"{status_uri}{instance_id}/"
 
 
-def latest(aws: Aws, status_uri: str, instance_id: str, since: datetime) -> Status | None:
-    """Read the newest report of a machine that was started at `since`; older reports are from a start before."""
+def read_latest_status(aws: Aws, status_uri: str, instance_id: str, since: datetime) -> Status | None:
+    """Read the newest report of an instance that was started at `since`; older reports are from an earlier start."""
     bucket, _, prefix = status_uri.removeprefix("s3://").partition("/")
     # S3 shows whole seconds: a report of the first second must not look older than the launch.
     launched = since.replace(microsecond=0)
-    times = {key: time for key, time in _listed(aws, bucket, prefix).items() if time >= launched}
+    times = {key: time for key, time in _list_reports(aws, bucket, prefix).items() if time >= launched}
     own = {f"{prefix}{instance_id}/{step}.json": number for number, step in enumerate(STEPS)}
-    # Machines of a version before report to one place. Of those reports only `ready` is not overwritten by a machine that fails.
+    # Instances of an earlier version report to one prefix. Of those reports only `ready` is not overwritten by an instance that fails.
     shared = {f"{prefix}{STEPS[-1]}.json": len(STEPS) - 1}
     keys = [key for key in own if key in times] or [key for key in shared if key in times]
     if not keys:
@@ -83,27 +83,27 @@ def latest(aws: Aws, status_uri: str, instance_id: str, since: datetime) -> Stat
     # Of two reports of one second the later step is newer.
     steps = own | shared
     newest = max(keys, key=lambda key: (times[key], steps[key]))
-    return Status.parse(STEPS[steps[newest]], _text(aws, bucket, newest))
+    return Status.parse(STEPS[steps[newest]], _read_text(aws, bucket, newest))
 
 
-def _listed(aws: Aws, bucket: str, prefix: str) -> dict[str, datetime]:
+def _list_reports(aws: Aws, bucket: str, prefix: str) -> dict[str, datetime]:
     answer = or_none(lambda: aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix), ("NoSuchBucket",))
     return {each["Key"]: each["LastModified"] for each in answer.get("Contents", [])} if answer else {}
 
 
-def broken(latest: Status | None) -> str:
-    """Why a machine will not work any more (pure). Its bootstrap runs once, so it has to be made anew."""
-    return f"its bootstrap failed at {latest.step}" if latest and latest.state == "failed" else ""
+def failure_of(status: Status | None) -> str:
+    """Say why an instance will never work (pure). Its bootstrap runs once, so the instance must be replaced."""
+    return f"its bootstrap failed at {status.step}" if status and status.state == "failed" else ""
 
 
-def forget(aws: Aws, uri: str) -> None:
+def delete_reports(aws: Aws, uri: str) -> None:
     """Delete the reports under an `s3://bucket/prefix/`."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    if _listed(aws, bucket, prefix):
+    if _list_reports(aws, bucket, prefix):
         delete_versions(aws, bucket, prefix)
 
 
-def _text(aws: Aws, bucket: str, key: str) -> str:
+def _read_text(aws: Aws, bucket: str, key: str) -> str:
     answer = or_none(lambda: aws.client("s3").get_object(Bucket=bucket, Key=key), ("NoSuchKey",))
     return answer["Body"].read().decode(errors="replace") if answer else ""
 

@@ -37,33 +37,33 @@ def latest_image(aws: Aws, operating_system: str) -> str:
 
 
 def read_root_device_name(aws: Aws, image_id: str) -> str:
-    """What the image calls its root volume."""
-    # Where the image is absent, the birth itself says so.
+    """Read the device name of the image's root volume."""
+    # If the image does not exist, the create call reports it.
     answer = or_none(lambda: aws.client("ec2").describe_images(ImageIds=[image_id]), ("InvalidAMIID.NotFound", "InvalidAMIID.Malformed"))
     images = answer["Images"] if answer else []
     return images[0].get("RootDeviceName", USUAL_ROOT) if images else USUAL_ROOT
 
 
 def describe_instance(aws: Aws, instance_id: str) -> Any:
-    """The instance as EC2 describes it, or None where it is not known (any more)."""
+    """Describe the instance; None if EC2 does not know it (any more)."""
     answer = or_none(lambda: aws.client("ec2").describe_instances(InstanceIds=[instance_id]), _GONE)
     return answer["Reservations"][0]["Instances"][0] if answer and answer["Reservations"] else None
 
 
 def serves(aws: Aws, status_uri: str) -> bool:
-    """Whether a machine that is not going reports to this place."""
+    """Answer if an instance that is pending or running reports below this URI."""
     alive: Any = [{"Name": f"tag:{STATUS_TAG}", "Values": [status_uri]}, {"Name": "instance-state-name", "Values": ["pending", "running"]}]
     return bool(aws.client("ec2").describe_instances(Filters=alive)["Reservations"])
 
 
 def read_user_data(aws: Aws, instance_id: str) -> str:
-    """The user data it was launched with, decoded."""
+    """Read and decode the user data that it was launched with."""
     answer = aws.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
     return base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode(errors="replace")
 
 
 def read_volume_gb(aws: Aws, instance: Any) -> int:
-    """The size of its root volume in GiB; 0 where it has none."""
+    """Read the size of its root volume in GiB; 0 if it has none."""
     root = [m["Ebs"]["VolumeId"] for m in instance.get("BlockDeviceMappings", []) if m["DeviceName"] == instance.get("RootDeviceName")]
     volumes = aws.client("ec2").describe_volumes(VolumeIds=root)["Volumes"] if root else []
     return volumes[0]["Size"] if volumes else 0

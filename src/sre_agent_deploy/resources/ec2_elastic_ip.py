@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 GONE = ("InvalidAllocationID.NotFound",)
-# AWS on one machine can't give an unprivileged process port 443, and says with this tag which one it gave instead.
+# The local AWS can't give an unprivileged process port 443; this tag says which port it gave instead.
 PORT_TAG = "embedded-aws:port-443"
 
 
@@ -62,7 +62,7 @@ class ElasticIp(Defaults):
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return _locked(id) if code == "InvalidAddress.Locked" else Waiting(f"EC2 to take address {id} off its instance")
+        return _locked(id) if code == "InvalidAddress.Locked" else Waiting(f"EC2 to disassociate address {id} from its instance")
 
     def console(self) -> Steps:
         return (
@@ -114,7 +114,7 @@ def _locked(allocation_id: str) -> Problem:
     return Problem(
         code="ELASTIC-IP-LOCKED",
         what=f"Elastic IP {allocation_id} was not released.",
-        why="Somebody gave it a reverse DNS record, which AWS wants to be removed first: mail may be sent from this address.",
+        why="It has a reverse DNS record, which was set by hand and must be reset first: mail may be sent from this address.",
         do=(
             f"If it is not needed: aws ec2 reset-address-attribute --allocation-id {allocation_id} --attribute domain-name",
             "Run the same command again.",

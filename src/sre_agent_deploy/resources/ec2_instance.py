@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.later import LaterText, Ref, known
+from sre_agent_deploy.later import LaterText, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn, tags_of
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_describe import (
@@ -36,7 +36,7 @@ _METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutR
 
 @dataclass(frozen=True, kw_only=True)
 class Ec2Instance(Defaults):
-    """The machine that serves. It is never changed: another configuration is another machine, beside this one."""
+    """Runs the assistant and the backends. It is never changed: another configuration is another instance, beside this one."""
 
     KIND: ClassVar[str] = "AWS::EC2::Instance"
     FIXED: ClassVar[frozenset[str]] = frozenset(
@@ -82,13 +82,13 @@ class Ec2Instance(Defaults):
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        # While it is shutting down it still holds its network interface and security group, so it is still there.
+        # While it is shutting down it still uses its network interface and security group, so it still exists.
         instance = describe_instance(aws, id)
         if instance is None or instance["State"]["Name"] == "terminated":
             return None
         tags = tags_of(instance.get("Tags"))
         status_uri = tags.get(STATUS_TAG, "")
-        report = ec2_boot.latest(aws, status_uri, id, instance["LaunchTime"]) if status_uri else None
+        report = ec2_boot.read_latest_status(aws, status_uri, id, instance["LaunchTime"]) if status_uri else None
         seen = cls(
             name=name,
             image_id=instance["ImageId"],
@@ -101,12 +101,12 @@ class Ec2Instance(Defaults):
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
         )
-        return Found(id, seen, _outputs(instance, report), tags, ec2_boot.broken(report))
+        return Found(id, seen, _outputs(instance, report), tags, ec2_boot.failure_of(report))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
         root_device_name = self.root_device_name or read_root_device_name(aws, self.image_id)
-        made = aws.client("ec2").run_instances(**self._asked(root_device_name), **_birth(mark, known(self.status_uri)))
+        made = aws.client("ec2").run_instances(**self._request(root_device_name), **_mark_request(mark, require_known(self.status_uri)))
         return made["Instances"][0]["InstanceId"]
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
@@ -118,7 +118,7 @@ class Ec2Instance(Defaults):
             return _not_running(id, state, instance.get("StateReason", {}).get("Message", ""))
         if not self.status_uri:
             return Ready()
-        return ec2_boot.judged(id, ec2_boot.latest(aws, known(self.status_uri), id, instance["LaunchTime"]))
+        return ec2_boot.judge_boot(id, ec2_boot.read_latest_status(aws, require_known(self.status_uri), id, instance["LaunchTime"]))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -126,8 +126,8 @@ class Ec2Instance(Defaults):
         instance = describe_instance(aws, id) or {}
         status_uri = tags_of(instance.get("Tags")).get(STATUS_TAG, "")
         if status_uri:
-            # The last machine deletes everything: one that is shutting down may have reported after its own were deleted.
-            ec2_boot.forget(aws, ec2_boot.own_uri(status_uri, id) if serves(aws, status_uri) else status_uri)
+            # The last instance deletes all reports: one that is shutting down may have reported after its own were deleted.
+            ec2_boot.delete_reports(aws, ec2_boot.own_uri(status_uri, id) if serves(aws, status_uri) else status_uri)
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
@@ -165,15 +165,15 @@ class Ec2Instance(Defaults):
             Tags=({"Key": STATUS_TAG, "Value": self.status_uri},) if self.status_uri else (),
         )
 
-    def _asked(self, root_device_name: str) -> dict[str, Any]:
+    def _request(self, root_device_name: str) -> dict[str, Any]:
         key_pair = {"KeyName": self.key_name} if self.key_name else {}
         return key_pair | {
             "ImageId": self.image_id,
             "InstanceType": self.instance_type,
-            "SubnetId": known(self.subnet_id),
-            "SecurityGroupIds": [known(self.security_group_id)],
-            "IamInstanceProfile": {"Arn": known(self.profile_arn)},
-            "UserData": known(self.user_data),
+            "SubnetId": require_known(self.subnet_id),
+            "SecurityGroupIds": [require_known(self.security_group_id)],
+            "IamInstanceProfile": {"Arn": require_known(self.profile_arn)},
+            "UserData": require_known(self.user_data),
             "MetadataOptions": _METADATA,
             "BlockDeviceMappings": [_root_volume(root_device_name, self.volume_gb)],
         }
@@ -238,8 +238,8 @@ class Ec2Instance(Defaults):
         return Problem(
             code="SECURITY-GROUP-NOT-FOUND",
             what=f"No instance was started in security group {self.security_group_id}.",
-            why="Somebody deleted the group meanwhile, or EC2 has not spread it for longer than usual.",
-            do=("Run the same command again; it looks anew and makes what is missing.",),
+            why="The group was deleted meanwhile, or EC2 takes longer than usual to propagate it.",
+            do=("Run the same command again; it creates what is missing.",),
         )
 
     FAILURES: ClassVar[Failures] = {
@@ -253,7 +253,7 @@ class Ec2Instance(Defaults):
         ("RunInstances", "InvalidAMIID.NotFound"): _no_image,
         ("RunInstances", "InvalidAMIID.Malformed"): _no_image,
         ("RunInstances", "InvalidAMIID.Unavailable"): _no_image,
-        # The credentials are good: every plan has asked with them before. EC2 says this of images that are somebody else's.
+        # The credentials are good: every plan has used them before. EC2 answers this for images of other accounts.
         ("RunInstances", "AuthFailure"): _no_image,
         ("RunInstances", "OptInRequired"): _not_subscribed,
         ("RunInstances", "InvalidSubnetID.NotFound"): _no_subnet,
@@ -298,8 +298,8 @@ class Ec2Instance(Defaults):
     }
 
 
-def _birth(mark: Mark, status_uri: str) -> dict[str, Any]:
-    """What makes one birth this one: its token, and its tags on the instance and on its volume."""
+def _mark_request(mark: Mark, status_uri: str) -> dict[str, Any]:
+    """Build what identifies this create call: its token, and the tags of the instance and of its volume."""
     instance, volume = tag_specification("instance", mark), tag_specification("volume", mark)
     if status_uri:
         instance[0]["Tags"].append({"Key": STATUS_TAG, "Value": status_uri})
@@ -328,20 +328,20 @@ def _not_running(instance_id: str, state: str, reason: str) -> Problem:
     return Problem(
         code="INSTANCE-NOT-RUNNING",
         what=f"{instance_id} is {state}.",
-        why=reason or "Somebody stopped or terminated it, or it could not start.",
+        why=reason or "It was stopped or terminated by hand, or it could not start.",
         do=(
-            f"Start it (EC2 > Instances > {instance_id} > Instance state > Start), or terminate it to have a new one made.",
+            f"Start it (EC2 > Instances > {instance_id} > Instance state > Start), or terminate it to have a new one created.",
             "Run the same command again.",
         ),
     )
 
 
 def _protected(instance_id: str) -> Problem:
-    """Who switched it on may have had a reason, so it is not switched off unasked."""
+    # It was switched on for a reason, so it is not switched off here.
     return Problem(
         code="INSTANCE-PROTECTED",
         what=f"Instance {instance_id} was not terminated.",
-        why="Somebody switched on termination protection or stop protection for it.",
+        why="Its termination protection or stop protection was switched on by hand.",
         do=(
             f"If it may go: aws ec2 modify-instance-attribute --instance-id {instance_id} --no-disable-api-termination "
             "(and the same with --no-disable-api-stop).",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, known
+from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
 from sre_agent_deploy.resources.ec2_describe import describe_instance, of_deployment, tag_specification
 from sre_core.problem import Problem
@@ -28,12 +28,12 @@ class Ingress:
 
     @property
     def opens(self) -> tuple[int, str]:
-        """What the rule lets in, and by which EC2 knows two rules as the same."""
+        """The port and address range; EC2 takes two rules with the same ones as the same rule."""
         return self.port, str(self.cidr)
 
     def permission(self) -> Any:
-        """The rule as EC2's `IpPermissions` take it."""
-        cidr = known(self.cidr)
+        """Build the rule for EC2's `IpPermissions`."""
+        cidr = require_known(self.cidr)
         ranges, key = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")
         return {
             "IpProtocol": "tcp",
@@ -43,14 +43,14 @@ class Ingress:
         }
 
     def template(self) -> dict[str, Any]:
-        """The rule as CloudFormation takes it."""
+        """Build the rule for CloudFormation."""
         key = "CidrIpv6" if ":" in str(self.cidr) else "CidrIp"
         return {"IpProtocol": "tcp", "FromPort": self.port, "ToPort": self.port, key: self.cidr, "Description": self.description}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityGroup(Defaults):
-    """Who may reach the instance: the ports named here and no others."""
+    """Lets address ranges reach the ports named here, and no others."""
 
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
     UNIQUE: ClassVar[bool] = True
@@ -94,7 +94,7 @@ class SecurityGroup(Defaults):
             group_name=group["GroupName"],
             description=group["Description"],
             vpc_id=group["VpcId"],
-            ingress=tuple(map(_ingress, _rules(aws, id))),
+            ingress=tuple(map(_parse_rule, _list_rules(aws, id))),
         )
         return Found(id, seen, {"security_group_id": id}, tags_of(group.get("Tags")))
 
@@ -102,15 +102,15 @@ class SecurityGroup(Defaults):
         made = aws.client("ec2").create_security_group(
             GroupName=self.group_name,
             Description=self.description,
-            VpcId=known(self.vpc_id),
+            VpcId=require_known(self.vpc_id),
             TagSpecifications=tag_specification("security-group", mark),
         )
         return made["GroupId"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        found = [(_ingress(rule), rule["SecurityGroupRuleId"]) for rule in _rules(aws, id)]
+        found = [(_parse_rule(rule), rule["SecurityGroupRuleId"]) for rule in _list_rules(aws, id)]
         there, wanted = {rule.opens: rule for rule, _ in found}, {rule.opens: rule for rule in self.ingress}
-        # New rules come before old ones go, so that nobody who may connect is cut off meanwhile.
+        # New rules are added before old ones are revoked, so that no allowed connection is cut off meanwhile.
         if missing := [rule.permission() for opens, rule in wanted.items() if opens not in there]:
             aws.client("ec2").authorize_security_group_ingress(GroupId=id, IpPermissions=missing)
         if renamed := [rule.permission() for opens, rule in wanted.items() if opens in there and there[opens] != rule]:
@@ -188,21 +188,21 @@ class SecurityGroup(Defaults):
             what="The security group was not deleted.",
             why="A network interface still uses it, or a rule of another security group names it.",
             do=(
-                "Run the same command again in a minute: an instance that was just terminated lets go of it.",
-                "If it is still refused, see EC2 > Network Interfaces, filter by this security group, who uses it.",
+                "Run the same command again in a minute: a terminated instance releases it within a minute.",
+                "If it is still refused, find what uses it: EC2 > Network Interfaces, filtered by this security group.",
             ),
         )
         for code in ("DependencyViolation", "InvalidGroup.InUse")
     }
 
 
-def _rules(aws: Aws, group_id: str) -> list[Any]:
+def _list_rules(aws: Aws, group_id: str) -> list[Any]:
     pages = aws.client("ec2").get_paginator("describe_security_group_rules").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     return [rule for page in pages for rule in page["SecurityGroupRules"] if not rule["IsEgress"]]
 
 
-def _ingress(rule: Any) -> Ingress:
-    """A rule as we declare it; one of another kind says in `cidr` what it is, and so differs from any of ours."""
+def _parse_rule(rule: Any) -> Ingress:
+    """Parse a rule as we declare it; one of another protocol or range of ports is described in `cidr`, and so differs from any of ours."""
     source = rule.get("CidrIpv4") or rule.get("CidrIpv6") or rule.get("PrefixListId") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
     protocol, first, last = rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1)
     plain = protocol == "tcp" and first == last
@@ -210,24 +210,24 @@ def _ingress(rule: Any) -> Ingress:
 
 
 def _find_users(aws: Aws, group_id: str) -> Waiting | Problem:
-    """By whom a security group is held: a machine that is going lets go by itself, anybody else has to be asked."""
-    interfaces = _interfaces(aws, group_id)
-    others = [f"network interface {interface['NetworkInterfaceId']}" for interface in interfaces if not _going(aws, interface)]
-    others += [f"a rule of security group {other}" for other in _naming(aws, group_id)]
+    """Find what uses a security group: a terminating instance releases it by itself, anything else is for the user to see to."""
+    interfaces = _list_interfaces(aws, group_id)
+    others = [f"network interface {interface['NetworkInterfaceId']}" for interface in interfaces if not _is_terminating(aws, interface)]
+    others += [f"a rule of security group {other}" for other in _list_referring_groups(aws, group_id)]
     if others:
         return _in_use(group_id, others)
     names = ", ".join(interface["NetworkInterfaceId"] for interface in interfaces)
-    # EC2 may refuse for some seconds more when it shows no interface any longer.
-    return Waiting(f"{names or 'EC2'} to let go of {group_id}")
+    # EC2 may refuse for some seconds after it has stopped showing the interface.
+    return Waiting(f"{names or 'EC2'} to release {group_id}")
 
 
-def _interfaces(aws: Aws, group_id: str) -> list[Any]:
+def _list_interfaces(aws: Aws, group_id: str) -> list[Any]:
     pages = aws.client("ec2").get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     return [interface for page in pages for interface in page["NetworkInterfaces"]]
 
 
-def _going(aws: Aws, interface: Any) -> bool:
-    """Whether it belongs to an instance that is shutting down or is not there any more; with it goes its interface."""
+def _is_terminating(aws: Aws, interface: Any) -> bool:
+    """Answer if it belongs to an instance that is shutting down or gone; EC2 deletes both together."""
     instance_id = interface.get("Attachment", {}).get("InstanceId")
     if not instance_id:
         return False
@@ -235,8 +235,8 @@ def _going(aws: Aws, interface: Any) -> bool:
     return instance is None or instance["State"]["Name"] in _GOING
 
 
-def _naming(aws: Aws, group_id: str) -> list[str]:
-    """The other groups whose rules let this group in or out."""
+def _list_referring_groups(aws: Aws, group_id: str) -> list[str]:
+    """List the other groups whose rules refer to this group."""
     found: list[Any] = []
     for direction in ("ip-permission.group-id", "egress.ip-permission.group-id"):
         pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=[{"Name": direction, "Values": [group_id]}])
@@ -248,7 +248,7 @@ def _in_use(group_id: str, others: list[str]) -> Problem:
     return Problem(
         code="SECURITY-GROUP-IN-USE",
         what=f"Security group {group_id} was not deleted.",
-        why=f"It is still used by {', '.join(others)}, which this deployment did not make.",
+        why=f"It is still used by {', '.join(others)}, which this deployment did not create.",
         do=(
             "Give the network interface another group (EC2 > Network Interfaces > Actions > Change security groups), "
             "or delete the rule (EC2 > Security Groups > Inbound and Outbound rules).",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, known
+from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
@@ -31,7 +31,7 @@ class InstanceProfile(Defaults):
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND})
     REGIONAL: ClassVar[bool] = False
-    # A role made a moment ago is not known to every part of IAM yet.
+    # A new role is not known to every part of IAM at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
 
     name: str
@@ -46,7 +46,7 @@ class InstanceProfile(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("iam").get_paginator("list_instance_profiles").paginate(PathPrefix=f"/sre-agent/{deployment}/")
         names = [profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]]
-        tagged = [(name, tags_of(_profile(aws, name).get("Tags"))) for name in names]
+        tagged = [(name, tags_of(_get_profile(aws, name).get("Tags"))) for name in names]
         return tuple(Owned.tagged(name, tags) for name, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -70,15 +70,15 @@ class InstanceProfile(Defaults):
 
     def configure(self, aws: Aws, id: str) -> None:
         # A profile holds one role at most, so another one goes first.
-        members = _members(aws, id)
+        members = _read_role_names(aws, id)
         for other in members - {self.role_name}:
             aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=other)
         if self.role_name not in members:
-            aws.client("iam").add_role_to_instance_profile(InstanceProfileName=id, RoleName=known(self.role_name))
+            aws.client("iam").add_role_to_instance_profile(InstanceProfileName=id, RoleName=require_known(self.role_name))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        for role_name in _members(aws, id):
+        for role_name in _read_role_names(aws, id):
             aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role_name)
         aws.client("iam").delete_instance_profile(InstanceProfileName=id)
 
@@ -125,9 +125,9 @@ class InstanceProfile(Defaults):
     }
 
 
-def _profile(aws: Aws, profile_name: str) -> InstanceProfileTypeDef:
+def _get_profile(aws: Aws, profile_name: str) -> InstanceProfileTypeDef:
     return aws.client("iam").get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
 
 
-def _members(aws: Aws, profile_name: str) -> set[str]:
-    return {role["RoleName"] for role in _profile(aws, profile_name)["Roles"]}
+def _read_role_names(aws: Aws, profile_name: str) -> set[str]:
+    return {role["RoleName"] for role in _get_profile(aws, profile_name)["Roles"]}

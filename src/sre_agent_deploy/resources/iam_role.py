@@ -21,14 +21,14 @@ _GONE = ("NoSuchEntity",)
 
 @dataclass(frozen=True, kw_only=True)
 class IamRole(Defaults):
-    """What one AWS service may do for this deployment: a trust policy, one inline policy, and AWS's managed ones named here."""
+    """Allows one AWS service what this deployment needs: a trust policy, one inline policy, and AWS's managed ones named here."""
 
     KIND: ClassVar[str] = "AWS::IAM::Role"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
     REGIONAL: ClassVar[bool] = False
-    # A role made a moment ago is not known to every part of IAM yet.
+    # A new role is not known to every part of IAM at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
 
     name: str
@@ -65,31 +65,31 @@ class IamRole(Defaults):
         if answer is None:
             return None
         role: Any = answer["Role"]
-        service, conditions = policy_document.trusted_by(role["AssumeRolePolicyDocument"])
+        service, conditions = policy_document.parse_trust(role["AssumeRolePolicyDocument"])
         seen = cls(
             name=name,
             role_name=id,
             path=role["Path"],
             service=service,
             trust_conditions=conditions,
-            statements=_statements(aws, id),
-            managed_policies=_attached(aws, id),
+            statements=_read_statements(aws, id),
+            managed_policies=_list_attached_policies(aws, id),
         )
         return Found(id, seen, {"role_arn": role["Arn"], "role_name": id}, tags_of(role.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        trust = policy_document.rendered(self._trust())
+        trust = policy_document.render_json(self._trust())
         made = aws.client("iam").create_role(RoleName=self.role_name, Path=self.path, AssumeRolePolicyDocument=trust, Tags=mark.tag_list())
         return made["Role"]["RoleName"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.rendered(self._trust()))
+        aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.render_json(self._trust()))
         if self.statements:
-            permissions = policy_document.rendered(policy_document.allowing(self.statements))
+            permissions = policy_document.render_json(policy_document.permissions_policy(self.statements))
             aws.client("iam").put_role_policy(RoleName=id, PolicyName=id, PolicyDocument=permissions)
-        for other in set(_inline(aws, id)) - ({id} if self.statements else set()):
+        for other in set(_list_inline_policies(aws, id)) - ({id} if self.statements else set()):
             aws.client("iam").delete_role_policy(RoleName=id, PolicyName=other)
-        attached, wanted = set(_attached(aws, id)), set(self.managed_policies)
+        attached, wanted = set(_list_attached_policies(aws, id)), set(self.managed_policies)
         for arn in sorted(wanted - attached):
             aws.client("iam").attach_role_policy(RoleName=id, PolicyArn=arn)
         for arn in sorted(attached - wanted):
@@ -101,9 +101,9 @@ class IamRole(Defaults):
         for page in aws.client("iam").get_paginator("list_instance_profiles_for_role").paginate(RoleName=id):
             for profile in page["InstanceProfiles"]:
                 aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=id)
-        for arn in _attached(aws, id):
+        for arn in _list_attached_policies(aws, id):
             aws.client("iam").detach_role_policy(RoleName=id, PolicyArn=arn)
-        for policy in _inline(aws, id):
+        for policy in _list_inline_policies(aws, id):
             aws.client("iam").delete_role_policy(RoleName=id, PolicyName=policy)
         aws.client("iam").delete_role(RoleName=id)
 
@@ -111,7 +111,7 @@ class IamRole(Defaults):
         attach = tuple(f"Add permissions > Attach policies: {arn.rpartition('/')[2]} ({arn})" for arn in self.managed_policies)
         return (
             "IAM > Roles > Create role > Custom trust policy, and paste:",
-            policy_document.shown(self._trust()),
+            policy_document.render_indented(self._trust()),
             f"Role name: {self.role_name}",
             f"The Console makes roles under the path /; the path {self.path} needs the AWS CLI: "
             f"aws iam create-role --role-name {self.role_name} --path {self.path} --assume-role-policy-document file://trust.json",
@@ -120,7 +120,7 @@ class IamRole(Defaults):
         )
 
     def template(self) -> CfnResource:
-        permissions = {"PolicyName": self.role_name, "PolicyDocument": policy_document.allowing(self.statements)}
+        permissions = {"PolicyName": self.role_name, "PolicyDocument": policy_document.permissions_policy(self.statements)}
         return cfn(
             self.KIND,
             {"role_arn": "Arn", "role_name": "Ref"},
@@ -132,7 +132,7 @@ class IamRole(Defaults):
         )
 
     def _trust(self) -> dict[str, Any]:
-        return policy_document.trusting(self.service, self.trust_conditions)
+        return policy_document.trust_policy(self.service, self.trust_conditions)
 
     def _inline_steps(self) -> Steps:
         if not self.statements:
@@ -140,7 +140,7 @@ class IamRole(Defaults):
         reasons = (s for s in self.statements if s.any_resource_because)
         return (
             "Add permissions > Create inline policy > JSON, and paste:",
-            policy_document.shown(policy_document.allowing(self.statements)),
+            policy_document.render_indented(policy_document.permissions_policy(self.statements)),
             f"Policy name: {self.role_name}",
             *(f"{statement.sid} allows any resource: {statement.any_resource_because}" for statement in reasons),
         )
@@ -178,7 +178,7 @@ class IamRole(Defaults):
             code="IAM-QUOTA",
             what=f"A managed policy could not be attached to role {role.role_name}.",
             why="The role has as many managed policies as its quota allows.",
-            do=("Detach policies that somebody added to this role (IAM > Roles > Permissions).", "Run the same command again."),
+            do=("Detach policies that were added to this role by hand (IAM > Roles > Permissions).", "Run the same command again."),
         ),
         ("DeleteRole", "DeleteConflict"): lambda _: Problem(
             code="IAM-STILL-USED",
@@ -192,18 +192,19 @@ class IamRole(Defaults):
     }
 
 
-def _statements(aws: Aws, role_name: str) -> tuple[Statement, ...]:
+def _read_statements(aws: Aws, role_name: str) -> tuple[Statement, ...]:
     documents: list[Any] = [
-        aws.client("iam").get_role_policy(RoleName=role_name, PolicyName=policy)["PolicyDocument"] for policy in _inline(aws, role_name)
+        aws.client("iam").get_role_policy(RoleName=role_name, PolicyName=policy)["PolicyDocument"]
+        for policy in _list_inline_policies(aws, role_name)
     ]
-    return tuple(statement for document in documents for statement in policy_document.statements_of(document))
+    return tuple(statement for document in documents for statement in policy_document.parse_statements(document))
 
 
-def _inline(aws: Aws, role_name: str) -> list[str]:
+def _list_inline_policies(aws: Aws, role_name: str) -> list[str]:
     pages = aws.client("iam").get_paginator("list_role_policies").paginate(RoleName=role_name)
     return [policy for page in pages for policy in page["PolicyNames"]]
 
 
-def _attached(aws: Aws, role_name: str) -> tuple[str, ...]:
+def _list_attached_policies(aws: Aws, role_name: str) -> tuple[str, ...]:
     pages = aws.client("iam").get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
     return tuple(policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"])

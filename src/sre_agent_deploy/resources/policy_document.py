@@ -35,60 +35,60 @@ class Statement:
             raise ValueError(f"{self.sid} allows every action of a service")
 
 
-def allowing(statements: tuple[Statement, ...]) -> dict[str, Any]:
-    """The permissions policy of these statements. Refs stay inside until they are resolved."""
-    return {"Version": VERSION, "Statement": [_allow(statement) for statement in statements]}
+def permissions_policy(statements: tuple[Statement, ...]) -> dict[str, Any]:
+    """Build the permissions policy of these statements. Refs stay inside until they are resolved."""
+    return {"Version": VERSION, "Statement": [_allow_statement(statement) for statement in statements]}
 
 
-def trusting(service: str, conditions: Conditions = NO_CONDITIONS) -> dict[str, Any]:
-    """The trust policy that lets an AWS service, and nobody else, assume a role."""
+def trust_policy(service: str, conditions: Conditions = NO_CONDITIONS) -> dict[str, Any]:
+    """Build the trust policy that lets one AWS service, and no other principal, assume a role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    return {"Version": VERSION, "Statement": [statement | _conditioned(conditions)]}
+    return {"Version": VERSION, "Statement": [statement | _condition(conditions)]}
 
 
-def rendered(document: Mapping[str, Any]) -> str:
-    """The JSON that AWS gets. Raises TypeError while a Ref inside is still open."""
+def render_json(document: Mapping[str, Any]) -> str:
+    """Render the JSON that AWS gets. Raises TypeError while a Ref inside is still open."""
     return json.dumps(document)
 
 
-def shown(document: Mapping[str, Any]) -> str:
-    """The JSON that a person pastes; values that are not known yet stand as `<gateway.gateway_id>`."""
+def render_indented(document: Mapping[str, Any]) -> str:
+    """Render the JSON that a person pastes; values that are not known yet are shown as `<gateway.gateway_id>`."""
     return json.dumps(document, indent=2, default=str, ensure_ascii=False)
 
 
-def statements_of(document: Mapping[str, Any]) -> tuple[Statement, ...]:
-    """What `allowing` was given, from what AWS shows. A statement that is not ours keeps its difference in its `sid`."""
-    return tuple(_statement(part) for part in _listed(document.get("Statement")))
+def parse_statements(document: Mapping[str, Any]) -> tuple[Statement, ...]:
+    """Parse the statements of a policy that AWS shows. One that we can't declare has its text in `sid`, and so counts as a difference."""
+    return tuple(_parse_statement(part) for part in _as_list(document.get("Statement")))
 
 
-def trusted_by(document: Mapping[str, Any]) -> tuple[str, Conditions]:
-    """The service and conditions that `trusting` was given; any other shape shows as its JSON, and so as a difference."""
-    parts = _listed(document.get("Statement"))
+def parse_trust(document: Mapping[str, Any]) -> tuple[str, Conditions]:
+    """Parse the service and conditions of a trust policy; any other shape is shown as its JSON, and so counts as a difference."""
+    parts = _as_list(document.get("Statement"))
     if len(parts) == 1:
         principal, conditions = parts[0].get("Principal"), parts[0].get("Condition", {})
         service = principal.get("Service") if isinstance(principal, Mapping) else None
-        if isinstance(service, str) and _same(trusting(service, conditions), document):
+        if isinstance(service, str) and _equal(trust_policy(service, conditions), document):
             return service, conditions
     return json.dumps(parts), NO_CONDITIONS
 
 
-def _allow(statement: Statement) -> dict[str, Any]:
+def _allow_statement(statement: Statement) -> dict[str, Any]:
     parts: dict[str, Any] = {"Sid": statement.sid, "Effect": "Allow", "Action": list(statement.actions)}
-    return parts | {"Resource": list(statement.resources)} | _conditioned(statement.conditions)
+    return parts | {"Resource": list(statement.resources)} | _condition(statement.conditions)
 
 
-def _conditioned(conditions: Conditions) -> dict[str, Any]:
+def _condition(conditions: Conditions) -> dict[str, Any]:
     if not conditions:
         return {}
     return {"Condition": {operator: dict(keys) for operator, keys in conditions.items()}}
 
 
-def _statement(part: Mapping[str, Any]) -> Statement:
-    actions = tuple(_listed(part.get("Action")))
+def _parse_statement(part: Mapping[str, Any]) -> Statement:
+    actions = tuple(_as_list(part.get("Action")))
     if not _too_wide(actions):
-        resources, conditions = tuple(_listed(part.get("Resource"))), part.get("Condition", {})
+        resources, conditions = tuple(_as_list(part.get("Resource"))), part.get("Condition", {})
         statement = Statement(part.get("Sid", ""), actions, resources, conditions, any_resource_because="AWS shows it")
-        if _same(_allow(statement), part):
+        if _equal(_allow_statement(statement), part):
             return statement
     return Statement(f"changed: {json.dumps(part)}", (), ())
 
@@ -97,11 +97,11 @@ def _too_wide(actions: tuple[str, ...]) -> bool:
     return any(action == "*" or action.endswith(":*") for action in actions)
 
 
-def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def _equal(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     return json.dumps(ours, sort_keys=True) == json.dumps(theirs, sort_keys=True)
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, known
+from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     GENERATION_TAG,
@@ -33,7 +33,7 @@ _HERITAGE = "heritage=sre-agent&"
 
 @dataclass(frozen=True, kw_only=True)
 class DnsRecord(Defaults):
-    """The domain's address, and beside it a TXT record that says whose it is: DNS records have no tags.
+    """Points the domain at the address. A TXT record beside it has the tags, which DNS records can't have.
 
     Both are written in one change, so there is never one without the other.
     """
@@ -61,44 +61,44 @@ class DnsRecord(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("route53").get_paginator("list_hosted_zones").paginate()
         zones = [zone["Id"].removeprefix("/hostedzone/") for page in pages for zone in page["HostedZones"]]
-        found = [(f"{zone}/{domain}", tags) for zone in zones for domain, tags in _heritages(aws, zone)]
+        found = [(f"{zone}/{domain}", tags) for zone in zones for domain, tags in _list_heritages(aws, zone)]
         return tuple(Owned.tagged(id, tags) for id, tags in found if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        zone, domain = _split(id)
-        record = _record(aws, zone, domain, "A") or _record(aws, zone, domain, "CNAME")
-        heritage = _record(aws, zone, _beside(domain), "TXT")
+        zone, domain = _split_id(id)
+        record = _find_record(aws, zone, domain, "A") or _find_record(aws, zone, domain, "CNAME")
+        heritage = _find_record(aws, zone, _heritage_name(domain), "TXT")
         if record is None and heritage is None:
             return None
         address = ",".join(value["Value"] for value in (record or {}).get("ResourceRecords", []))
         seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address)
-        return Found(id, seen, {"domain": domain}, _tags(heritage))
+        return Found(id, seen, {"domain": domain}, _parse_heritage(heritage))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        # CREATE, not UPSERT: where somebody else has a record, the whole change is refused.
-        heritage = _set(_beside(self.domain), "TXT", _heritage(mark.tags()))
+        # CREATE, not UPSERT: if there is another record of that name, the whole change is refused.
+        heritage = _record_set(_heritage_name(self.domain), "TXT", _heritage(mark.tags()))
         _change(aws, self.hosted_zone_id, ("CREATE", self._address()), ("CREATE", heritage))
         return f"{self.hosted_zone_id}/{self.domain}"
 
     def configure(self, aws: Aws, id: str) -> None:
-        zone, domain = _split(id)
-        record = _record(aws, zone, domain, "A")
-        if record is None or record.get("ResourceRecords") != [{"Value": known(self.address)}]:
+        zone, domain = _split_id(id)
+        record = _find_record(aws, zone, domain, "A")
+        if record is None or record.get("ResourceRecords") != [{"Value": require_known(self.address)}]:
             _change(aws, zone, ("UPSERT", self._address()))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        zone, domain = _split(id)
-        records = (_record(aws, zone, domain, "A"), _record(aws, zone, _beside(domain), "TXT"))
-        if doomed := [("DELETE", record) for record in records if record]:
-            _change(aws, zone, *doomed)
+        zone, domain = _split_id(id)
+        records = (_find_record(aws, zone, domain, "A"), _find_record(aws, zone, _heritage_name(domain), "TXT"))
+        if to_delete := [("DELETE", record) for record in records if record]:
+            _change(aws, zone, *to_delete)
 
     def console(self) -> Steps:
         zone = f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record"
         return (
             f"{zone}; Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {_TTL}",
-            f"{zone}; Record name: {_beside(self.domain)}; Record type: TXT; Value: {self._mark_by_hand()}; TTL: {_TTL}",
+            f"{zone}; Record name: {_heritage_name(self.domain)}; Record type: TXT; Value: {self._mark_by_hand()}; TTL: {_TTL}",
         )
 
     def template(self) -> CfnResource:
@@ -111,49 +111,49 @@ class DnsRecord(Defaults):
             TTL=str(_TTL),
             ResourceRecords=(self.address,),
         )
-        note = f"So that the record is known as this deployment's, add a TXT record {_beside(self.domain)}: {self._mark_by_hand()}"
+        note = f"So that the record is known as this deployment's, add a TXT record {_heritage_name(self.domain)}: {self._mark_by_hand()}"
         return replace(record, note=note)
 
     def _mark_by_hand(self) -> str:
         return _heritage({DEPLOYMENT_TAG: "DEPLOYMENT-ID", NAME_TAG: self.name, GENERATION_TAG: "1"})
 
     def _address(self) -> Any:
-        return _set(self.domain, "A", known(self.address))
+        return _record_set(self.domain, "A", require_known(self.address))
 
     FAILURES: ClassVar[Failures] = {
         ("ChangeResourceRecordSets", "InvalidChangeBatch"): lambda record: Problem(
             code="DNS-RECORD-TAKEN",
-            what=f"The DNS record of {record.domain} was not made.",
+            what=f"The DNS record of {record.domain} was not created.",
             why=f"Hosted zone {record.hosted_zone_id} has a record of that name already, or is not a zone of that domain.",
             do=(
-                f"Check Route 53 > Hosted zones > {record.hosted_zone_id}: delete the old record if nobody needs it, "
+                f"Check Route 53 > Hosted zones > {record.hosted_zone_id}: delete the old record if it is not needed, "
                 "or set another deployment.domain_name.",
                 "Run the same command again.",
             ),
         ),
         ("ChangeResourceRecordSets", "NoSuchHostedZone"): lambda record: Problem(
             code="DNS-ZONE-NOT-FOUND",
-            what=f"The DNS record of {record.domain} was not made.",
+            what=f"The DNS record of {record.domain} was not created.",
             why=f"This account has no hosted zone {record.hosted_zone_id}.",
             do=(
                 "Correct deployment.hosted_zone_id (Route 53 > Hosted zones), "
-                "or leave it empty and make the record where the domain's DNS is.",
+                "or leave it empty and create the record where the domain's DNS is.",
                 "Run the same command again.",
             ),
         ),
     }
 
 
-def _split(id: str) -> tuple[str, str]:
+def _split_id(id: str) -> tuple[str, str]:
     zone, _, domain = id.partition("/")
     return zone, domain
 
 
-def _beside(domain: str) -> str:
+def _heritage_name(domain: str) -> str:
     return f"_sre-agent.{domain}"
 
 
-def _set(name: str, record_type: str, value: str) -> Any:
+def _record_set(name: str, record_type: str, value: str) -> Any:
     return {"Name": name, "Type": record_type, "TTL": _TTL, "ResourceRecords": [{"Value": value}]}
 
 
@@ -162,7 +162,7 @@ def _change(aws: Aws, zone: str, *changes: tuple[str, Any]) -> None:
     aws.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
 
 
-def _record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
+def _find_record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
     answer = or_none(
         lambda: aws.client("route53").list_resource_record_sets(
             HostedZoneId=zone, StartRecordName=domain, StartRecordType=record_type, MaxItems="1"
@@ -173,18 +173,18 @@ def _record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
     return next((record for record in records if record["Name"].rstrip(".") == domain and record["Type"] == record_type), None)
 
 
-def _heritages(aws: Aws, zone: str) -> list[tuple[str, dict[str, str]]]:
+def _list_heritages(aws: Aws, zone: str) -> list[tuple[str, dict[str, str]]]:
     pages = aws.client("route53").get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
     texts = [record for page in pages for record in page["ResourceRecordSets"] if record["Type"] == "TXT"]
-    ours = [record for record in texts if record["Name"].startswith(_beside(""))]
-    return [(record["Name"].removeprefix(_beside("")).rstrip("."), _tags(record)) for record in ours]
+    ours = [record for record in texts if record["Name"].startswith(_heritage_name(""))]
+    return [(record["Name"].removeprefix(_heritage_name("")).rstrip("."), _parse_heritage(record)) for record in ours]
 
 
 def _heritage(tags: dict[str, str]) -> str:
     return f'"{_HERITAGE}{urlencode(tags)}"'
 
 
-def _tags(record: Any) -> dict[str, str]:
-    """The tags of a heritage record; a record without one belongs to somebody else."""
+def _parse_heritage(record: Any) -> dict[str, str]:
+    """Parse the tags of a heritage record; none if there is no such record, which then is not ours."""
     value = record["ResourceRecords"][0]["Value"].strip('"') if record else ""
     return dict(parse_qsl(value.removeprefix(_HERITAGE))) if value.startswith(_HERITAGE) else {}

@@ -29,7 +29,7 @@ class S3Bucket(Defaults):
     KIND: ClassVar[str] = "AWS::S3::Bucket"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
-    # A bucket that was just made is not known everywhere at once.
+    # A new bucket is not known everywhere at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), VERSIONS_REFUSED})
     LOSES: ClassVar[str] = "data"
@@ -45,10 +45,10 @@ class S3Bucket(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # Our bucket names begin with the deployment id, so only those few are asked for their tags. A listing shows the buckets of
-        # every region unless it is told one, and a deployment is in one.
+        # every region unless one is named, and a deployment is in one.
         pages = aws.client("s3").get_paginator("list_buckets").paginate(BucketRegion=aws.region)
         buckets = [bucket for page in pages for bucket in page.get("Buckets", []) if bucket["Name"].startswith(deployment)]
-        tagged = [(bucket, _tags(aws, bucket["Name"])) for bucket in buckets]
+        tagged = [(bucket, _read_tags(aws, bucket["Name"])) for bucket in buckets]
         ours = [(bucket, tags) for bucket, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(bucket["Name"], tags, bucket["CreationDate"]) for bucket, tags in ours)
 
@@ -63,13 +63,13 @@ class S3Bucket(Defaults):
         )
         tls_only = policy is not None and json.loads(policy) == _tls_only(aws.partition, id) and closed == _CLOSED
         outputs = {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}
-        return Found(id, cls(name=name, bucket_name=id, tls_only=tls_only), outputs, _tags(aws, id))
+        return Found(id, cls(name=name, bucket_name=id, tls_only=tls_only), outputs, _read_tags(aws, id))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # us-east-1 refuses its own name as LocationConstraint, so it gets none.
-        place: Any = {} if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
-        place["Tags"] = mark.tag_list()
-        aws.client("s3").create_bucket(Bucket=self.bucket_name, CreateBucketConfiguration=place)
+        settings: Any = {} if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
+        settings["Tags"] = mark.tag_list()
+        aws.client("s3").create_bucket(Bucket=self.bucket_name, CreateBucketConfiguration=settings)
         return self.bucket_name
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -86,7 +86,7 @@ class S3Bucket(Defaults):
         kept = find_lock(aws, id)
         if kept or code != "BucketNotEmpty":
             return kept
-        return Waiting(f"those who still write into bucket {id}; it is emptied again")
+        return Waiting(f"programs that still write into bucket {id}; it is emptied again")
 
     def console(self) -> Steps:
         return (
@@ -95,7 +95,7 @@ class S3Bucket(Defaults):
             "Block Public Access settings: Block all public access",
             "Default encryption: Server-side encryption with Amazon S3 managed keys (SSE-S3)",
             "Create bucket; then Permissions > Bucket policy > Edit, and paste:",
-            policy_document.shown(_tls_only(PARTITION, self.bucket_name)),
+            policy_document.render_indented(_tls_only(PARTITION, self.bucket_name)),
         )
 
     def template(self) -> CfnResource:
@@ -109,11 +109,11 @@ class S3Bucket(Defaults):
         return replace(bucket, also={"Policy": policy})
 
     def alternatives(self) -> tuple[str, ...]:
-        """Free-sounding names for the same bucket."""
+        """Suggest other names for the same bucket."""
         return tuple(f"{self.bucket_name[:58]}-{suffix}" for suffix in ("a", "2", "sre"))
 
     FAILURES: ClassVar[Failures] = {
-        # Lambdas, because _taken is only defined below.
+        # Lambdas, because _taken is defined below.
         ("CreateBucket", "BucketAlreadyExists"): lambda bucket: _taken(bucket),  # noqa: PLW0108
         ("HeadBucket", "403"): lambda bucket: _taken(bucket),  # noqa: PLW0108
         ("CreateBucket", "BucketAlreadyOwnedByYou"): lambda bucket: Problem(
@@ -125,7 +125,7 @@ class S3Bucket(Defaults):
         ("CreateBucket", "OperationAborted"): lambda bucket: Problem(
             code="S3-NAME-BUSY",
             what=f"Bucket {bucket.bucket_name} was not created.",
-            why="A bucket of that name was deleted a short while ago, and S3 has not let go of the name yet.",
+            why="A bucket of that name was deleted a short while ago, and S3 has not released the name yet.",
             do=(
                 "Run the same command again later: it usually takes minutes, seldom an hour.",
                 "Or set another `name:` for this deployment.",
@@ -144,9 +144,9 @@ class S3Bucket(Defaults):
         ("DeleteBucket", "BucketNotEmpty"): lambda _: Problem(
             code="S3-BUCKET-NOT-EMPTY",
             what="The bucket was not deleted.",
-            why="It was emptied, and somebody has put something into it since.",
+            why="It was emptied, and something was put into it since.",
             do=(
-                "See who writes into it (S3 > Buckets, Last modified), and stop that.",
+                "Find what writes into it (S3 > Buckets, Last modified), and stop it.",
                 "Run the same command again; it empties it once more.",
             ),
         ),
@@ -166,7 +166,7 @@ def _taken(bucket: S3Bucket) -> Problem:
     )
 
 
-def _tags(aws: Aws, bucket: str) -> dict[str, str]:
+def _read_tags(aws: Aws, bucket: str) -> dict[str, str]:
     answer = or_none(lambda: aws.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"], ("NoSuchTagSet", "NoSuchBucket"))
     return tags_of(answer)
 
@@ -185,40 +185,40 @@ def _tls_only(partition: LaterText, bucket: str) -> dict[str, Any]:
 
 
 def delete_versions(aws: Aws, bucket_name: str, prefix: str = "", *, only: Callable[[str], bool] = lambda key: True) -> None:
-    """Delete for good, with all versions and delete markers, what lies under `prefix` and has one of the keys that are meant.
+    """Delete the objects under `prefix` that `only` selects by key, with all their versions and delete markers.
 
-    What can be deleted is, also where something else is refused.
+    Deletes all that can be deleted, even if AWS refuses some.
     """
 
     def answers() -> Iterator[Any]:
-        # All pages first: the next one is asked for by the last version of this one, which would be gone.
-        for page in [*_pages(aws, bucket_name, prefix)]:
+        # List all pages first: each page is requested by the last version of the page before, which would be deleted by then.
+        for page in [*_page_versions(aws, bucket_name, prefix)]:
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            doomed: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions if only(each["Key"])]
-            if doomed:
-                yield aws.client("s3").delete_objects(Bucket=bucket_name, Delete={"Objects": doomed, "Quiet": True})
+            to_delete: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions if only(each["Key"])]
+            if to_delete:
+                yield aws.client("s3").delete_objects(Bucket=bucket_name, Delete={"Objects": to_delete, "Quiet": True})
 
     raise_first_error("DeleteObjects", answers())
 
 
 def find_lock(aws: Aws, bucket_name: str, prefix: str = "") -> Problem | None:
-    """What forbids deleting versions here, where it can be told: the bucket's MFA Delete, or the lock of an object."""
+    """Find what forbids deleting versions here: the bucket's MFA Delete, or the lock of an object. None if neither is found."""
     versioning = aws.client("s3").get_bucket_versioning(Bucket=bucket_name)
     if versioning.get("MFADelete") == "Enabled":
         return _mfa(bucket_name)
     if versioning.get("Status") != "Enabled":
         return None  # without versions there is no lock
-    page: Any = next(iter(_pages(aws, bucket_name, prefix)), {})
-    return next(filter(None, (_lock(aws, bucket_name, version) for version in page.get("Versions", [])[:_LOOKED_AT])), None)
+    page: Any = next(iter(_page_versions(aws, bucket_name, prefix)), {})
+    return next(filter(None, (_find_object_lock(aws, bucket_name, version) for version in page.get("Versions", [])[:_LOOKED_AT])), None)
 
 
-def _pages(aws: Aws, bucket_name: str, prefix: str) -> Any:
+def _page_versions(aws: Aws, bucket_name: str, prefix: str) -> Any:
     return aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket_name, Prefix=prefix)
 
 
-def _lock(aws: Aws, bucket_name: str, version: Any) -> Problem | None:
+def _find_object_lock(aws: Aws, bucket_name: str, version: Any) -> Problem | None:
     key, version_id = version["Key"], version["VersionId"]
-    # What was stored before the bucket kept versions has none to be asked for.
+    # An object that was stored before the bucket kept versions has no version id.
     which: Any = {} if version_id == "null" else {"VersionId": version_id}
     head: Any = aws.client("s3").head_object(Bucket=bucket_name, Key=key, **which)
     named = f"--bucket {bucket_name} --key '{key}' --version-id {version_id}"
@@ -235,7 +235,7 @@ def _locked(named: str, why: str, first: str) -> Problem:
     return Problem(
         code="S3-OBJECT-LOCKED",
         what=f"A version of an object was not deleted ({named.replace('--', '')}), and so its bucket stays.",
-        why=f"{why}: somebody wanted it kept.",
+        why=f"{why}: it was to be kept.",
         do=(first, "Then run the same command again."),
         aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, Text, known
+from sre_agent_deploy.later import LaterText, Text, require_known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, tags_of
 from sre_agent_deploy.resources.s3_bucket import VERSIONS_REFUSED, S3Bucket, delete_versions, find_lock
 from sre_core.problem import Problem
@@ -21,7 +21,7 @@ _GONE = ("404", "NoSuchKey", "NoSuchBucket")
 
 @dataclass(frozen=True)
 class Content:
-    """What an object holds. Two contents are the same when their SHA-256 is, so nothing is downloaded to compare.
+    """The content of an object. Two contents are equal if their SHA-256 is, so nothing is downloaded to compare them.
 
     Text with Refs inside has no digest until they are resolved.
     """
@@ -35,12 +35,12 @@ class Content:
 
     @classmethod
     def digest(cls, sha256: str) -> Content:
-        """Content of which only the digest is known."""
+        """Create content of which only the digest is known."""
         return cls(None, sha256)
 
     def bytes(self) -> bytes:
-        """The bytes to store. Raises TypeError where only the digest is known, or a Ref inside is still open."""
-        return self.body if isinstance(self.body, bytes) else known(self.body or Text(())).encode()
+        """Answer the bytes to store. Raises TypeError if only the digest is known, or a Ref inside is still open."""
+        return self.body if isinstance(self.body, bytes) else require_known(self.body or Text(())).encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class S3Object(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({VERSIONS_REFUSED})
-    # Machines of the release before may still start from theirs.
+    # Instances of the previous release may still start from theirs.
     BESIDE: ClassVar[bool] = True
     # Storing the same object again changes nothing.
     TOKEN: ClassVar[bool] = True
@@ -69,38 +69,38 @@ class S3Object(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         # Objects can't be searched by tag, so those of the deployment's own buckets are asked one by one.
-        ids = [f"{bucket.id}/{key}" for bucket in S3Bucket.owned(aws, deployment) for key in _keys(aws, bucket.id)]
-        return _of_deployment(aws, ids, deployment)
+        ids = [f"{bucket.id}/{key}" for bucket in S3Bucket.owned(aws, deployment) for key in _list_keys(aws, bucket.id)]
+        return _select_owned(aws, ids, deployment)
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:
         # Every key of ours has the deployment's id as one of its parts.
-        ids = [f"{parent}/{key}" for key in _keys(aws, parent) if deployment in key.split("/")]
-        return _of_deployment(aws, ids, deployment)
+        ids = [f"{parent}/{key}" for key in _list_keys(aws, parent) if deployment in key.split("/")]
+        return _select_owned(aws, ids, deployment)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        bucket_name, key = _split(id)
+        bucket_name, key = _split_id(id)
         answer = or_none(lambda: aws.client("s3").head_object(Bucket=bucket_name, Key=key), _GONE)
         if answer is None:
             return None
         sha256 = answer["Metadata"].get("sha256", "")
         seen = cls(name=name, bucket_name=bucket_name, key=key, content=Content.digest(sha256), content_type=answer["ContentType"])
-        return Found(id, seen, {"uri": f"s3://{id}", "key": key, "sha256": sha256}, _tags(aws, id))
+        return Found(id, seen, {"uri": f"s3://{id}", "key": key, "sha256": sha256}, _read_tags(aws, id))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        id = f"{known(self.bucket_name)}/{known(self.key)}"
+        id = f"{require_known(self.bucket_name)}/{require_known(self.key)}"
         self._put(aws, id, mark.tags(at_most=10))
         return id
 
     def configure(self, aws: Aws, id: str) -> None:
         found = type(self).read(aws, id, self.name)
         if found and found.seen != self:
-            # Storing it anew would drop the tags by which it is known as ours.
+            # Storing it again without tags would drop those by which it is known as ours.
             self._put(aws, id, dict(found.tags or {}))
 
     def _put(self, aws: Aws, id: str, tags: dict[str, str]) -> None:
-        bucket_name, key = _split(id)
+        bucket_name, key = _split_id(id)
         aws.client("s3").put_object(
             Bucket=bucket_name,
             Key=key,
@@ -113,12 +113,12 @@ class S3Object(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         # In a bucket of the user's that keeps versions, a plain delete would only hide it.
-        bucket_name, key = _split(id)
+        bucket_name, key = _split_id(id)
         delete_versions(aws, bucket_name, key, only=lambda found: found == key)
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return find_lock(aws, *_split(id))
+        return find_lock(aws, *_split_id(id))
 
     def console(self) -> Steps:
         return (
@@ -132,7 +132,7 @@ class S3Object(Defaults):
     def template(self) -> CfnResource:
         note = (
             f"CloudFormation can't store objects. Upload s3://{self.bucket_name}/{self.key} (Content-Type {self.content_type}, "
-            f"SHA-256 {self.content.sha256 or 'of the final text'}) before the resources that read it are made."
+            f"SHA-256 {self.content.sha256 or 'of the final text'}) before the resources that read it are created."
         )
         return CfnResource(None, note=note)
 
@@ -154,7 +154,7 @@ class S3Object(Defaults):
         ),
         ("HeadObject", "403"): lambda item: Problem(
             code="S3-READ-DENIED",
-            what=f"{item.bucket_name}/{item.key} could not be looked at.",
+            what=f"{item.bucket_name}/{item.key} could not be read.",
             why="The bucket belongs to another account, or the identity you deploy with lacks s3:GetObject or s3:ListBucket on it.",
             do=(f"Allow s3:GetObject and s3:ListBucket on bucket {item.bucket_name}.", "Run the same command again."),
         ),
@@ -174,22 +174,22 @@ class S3Object(Defaults):
     }
 
 
-def _split(id: str) -> tuple[str, str]:
+def _split_id(id: str) -> tuple[str, str]:
     bucket_name, _, key = id.partition("/")
     return bucket_name, key
 
 
-def _keys(aws: Aws, bucket_name: str) -> list[str]:
+def _list_keys(aws: Aws, bucket_name: str) -> list[str]:
     pages: Any = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
-def _of_deployment(aws: Aws, ids: list[str], deployment: str) -> tuple[Owned, ...]:
-    tagged = [(id, _tags(aws, id)) for id in ids]
+def _select_owned(aws: Aws, ids: list[str], deployment: str) -> tuple[Owned, ...]:
+    tagged = [(id, _read_tags(aws, id)) for id in ids]
     return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
 
-def _tags(aws: Aws, id: str) -> dict[str, str]:
-    bucket_name, key = _split(id)
+def _read_tags(aws: Aws, id: str) -> dict[str, str]:
+    bucket_name, key = _split_id(id)
     answer = or_none(lambda: aws.client("s3").get_object_tagging(Bucket=bucket_name, Key=key), _GONE)
     return tags_of(answer["TagSet"] if answer else None)

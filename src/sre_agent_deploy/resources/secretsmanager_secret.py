@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import Later, LaterText, Ref, Text, known
+from sre_agent_deploy.later import Later, LaterText, Ref, Text, require_known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     TTL_TAG,
@@ -110,7 +110,7 @@ class InSecretsManager(Defaults):
             (operation, "InvalidRequestException"): lambda secret: Problem(
                 code="SECRET-BEING-DELETED",
                 what=f"Secret {secret.secret_name} can't be used.",
-                why="It is scheduled for deletion; somebody did that after this run had looked at it.",
+                why="It was scheduled for deletion after this run had read it.",
                 do=(
                     f"Take that back (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
                     "Run the same command again; it continues.",
@@ -137,7 +137,7 @@ class InSecretsManager(Defaults):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratedSecret(InSecretsManager):
-    """A random value that is made once and that nobody needs to know; programs read it by its ARN.
+    """A random value that is generated once and that no person needs to know; programs read it by its ARN.
 
     With a `ttl` its tag also says how long the deployment is needed; a sweep reads it.
     """
@@ -245,7 +245,7 @@ class StoredSecret(InSecretsManager):
         return cfn(KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=_json_text(self.values))
 
     def _known_values(self) -> dict[str, Secret]:
-        return {key: value if isinstance(value, Secret) else Secret(known(value)) for key, value in self.values}
+        return {key: value if isinstance(value, Secret) else Secret(require_known(value)) for key, value in self.values}
 
 
 def describe_secret(aws: Aws, name: str) -> Any:

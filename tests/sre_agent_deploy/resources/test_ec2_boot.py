@@ -35,7 +35,7 @@ def test_any_report(latest: Status | None) -> None:
 
     Whatever a machine reports, only `ready: ok` makes it ready, every failure is a Problem with its words, and else one waits.
     """
-    answer = ec2_boot.judged("i-1", latest)
+    answer = ec2_boot.judge_boot("i-1", latest)
     assert isinstance(answer, Ready) is (latest is not None and (latest.step, latest.state) == ("ready", "ok"))
     assert isinstance(answer, Problem) is (latest is not None and latest.state == "failed")
     if isinstance(answer, Problem) and latest:
@@ -48,7 +48,7 @@ def test_any_report(latest: Status | None) -> None:
 @given(text=st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_a_report_that_can_not_be_read(text: str) -> None:
     """It may be written right now, so it counts as running."""
-    assert ec2_boot.judged("i-1", Status.parse("release", text)) == Waiting("bootstrap is at release (1 of 5)")
+    assert ec2_boot.judge_boot("i-1", Status.parse("release", text)) == Waiting("bootstrap is at release (1 of 5)")
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_reports_of_a_start_before(aws: Aws, marked: Marked, deployment: str) ->
     """They don't count; of the later ones the newest does, and objects that are no reports don't."""
     bucket = born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
     uri = f"s3://{bucket}/status/instance-1/"
-    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) is None
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) is None
     for key in ("i-1/release.json", "i-1/credentials.json", "i-1/notes.txt", "i-1/deeper/ready.json", "i-2/services.json"):
         aws.client("s3").put_object(Bucket=bucket, Key=f"status/instance-1/{key}", Body=b'{"state": "ok"}')
-    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) == Status("credentials", "ok")
-    assert ec2_boot.latest(aws, uri, "i-1", datetime.now(UTC) + timedelta(hours=1)) is None
-    assert ec2_boot.latest(aws, f"s3://{deployment}-nowhere/status/", "i-1", AGES_AGO) is None
-    ec2_boot.forget(aws, uri)
-    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) is None
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) == Status("credentials", "ok")
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", datetime.now(UTC) + timedelta(hours=1)) is None
+    assert ec2_boot.read_latest_status(aws, f"s3://{deployment}-nowhere/status/", "i-1", AGES_AGO) is None
+    ec2_boot.delete_reports(aws, uri)
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) is None
 
 
 def test_reports_of_a_version_before(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -85,8 +85,8 @@ def test_reports_of_a_version_before(aws: Aws, marked: Marked, deployment: str) 
     uri = f"s3://{bucket}/status/"
     aws.client("s3").put_object(Bucket=bucket, Key="status/ready.json", Body=b'{"state": "ok"}')
     aws.client("s3").put_object(Bucket=bucket, Key="status/services.json", Body=b'{"state": "failed"}')
-    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
-    ec2_boot.forget(aws, ec2_boot.own_uri(uri, "i-1"))
-    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
-    ec2_boot.forget(aws, uri)
-    assert ec2_boot.latest(aws, uri, "i-1", AGES_AGO) is None
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
+    ec2_boot.delete_reports(aws, ec2_boot.own_uri(uri, "i-1"))
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
+    ec2_boot.delete_reports(aws, uri)
+    assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) is None

@@ -29,8 +29,8 @@ def test_what_was_declared_is_what_aws_shows(statements: tuple[Statement, ...]) 
 
     Any statements, written as a policy document and read back from it, are the same statements.
     """
-    shown = json.loads(policy_document.rendered(policy_document.allowing(statements)))
-    assert policy_document.statements_of(shown) == statements
+    shown = json.loads(policy_document.render_json(policy_document.permissions_policy(statements)))
+    assert policy_document.parse_statements(shown) == statements
 
 
 @pytest.mark.property(3)
@@ -43,9 +43,9 @@ def test_any_change_to_a_policy_shows(statements: tuple[Statement, ...], key: st
 
     A policy in which anything was changed by hand never reads as the declared one.
     """
-    shown = json.loads(policy_document.rendered(policy_document.allowing(statements)))
+    shown = json.loads(policy_document.render_json(policy_document.permissions_policy(statements)))
     shown["Statement"].append({"Sid": "Added", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"} | {key: value})
-    assert policy_document.statements_of(shown) != statements
+    assert policy_document.parse_statements(shown) != statements
 
 
 def test_any_resource_without_a_reason() -> None:
@@ -63,7 +63,7 @@ def test_every_action_of_a_service(action: str) -> None:
 
 def test_a_value_that_is_not_known_yet() -> None:
     """It shows in the guide by its name, and can't reach AWS."""
-    later = policy_document.allowing((Statement("Read", ("s3:GetObject",), (Text((Ref("bucket", "arn"), "/*")),)),))
-    assert "<bucket.arn>/*" in policy_document.shown(later)
+    later = policy_document.permissions_policy((Statement("Read", ("s3:GetObject",), (Text((Ref("bucket", "arn"), "/*")),)),))
+    assert "<bucket.arn>/*" in policy_document.render_indented(later)
     with pytest.raises(TypeError):
-        policy_document.rendered(later)
+        policy_document.render_json(later)
