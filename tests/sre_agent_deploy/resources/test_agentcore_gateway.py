@@ -104,7 +104,7 @@ def test_the_order_of_clients_and_scopes(gateway: Gateway) -> None:
 
 def test_the_name_of_a_gateway_of_somebody_else(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
     """It is seen by its name, known to be a stranger's, and never listed as ours."""
-    wanted = gateway._wanted()
+    wanted = gateway._settings()
     stranger = aws.client("bedrock-agentcore-control").create_gateway(**wanted)["gatewayId"]
     assert gateway.natural_id(aws) == stranger
     assert read(aws, gateway, stranger).owner(deployment) == "stranger"

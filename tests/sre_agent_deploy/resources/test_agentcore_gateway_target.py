@@ -58,7 +58,7 @@ def test_a_target_with_a_private_ca(aws: Aws, marked: Marked, target: GatewayTar
 def test_a_target_that_sends_the_key_elsewhere(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """A key in the query string would stand in every log: that is a difference, and is taken back."""
     id = born(aws, target, marked("kubernetes_target"))
-    sent: Any = replace(target, header="key")._wanted() | {"gatewayIdentifier": target.gateway_id, "targetId": id.partition("/")[2]}
+    sent: Any = replace(target, header="key")._settings() | {"gatewayIdentifier": target.gateway_id, "targetId": id.partition("/")[2]}
     key = sent["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
     key["credentialLocation"] = "QUERY_PARAMETER"
     aws.client("bedrock-agentcore-control").update_gateway_target(**sent)

@@ -99,7 +99,7 @@ def test_an_address_that_was_added_by_hand(aws: Aws, marked: Marked, budget: Bud
     """It is seen, and taken away again; only that notification is touched."""
     id = born(aws, budget, marked("budget"))
     someone = {"SubscriptionType": "EMAIL", "Address": "a@example.com"}
-    aws.client("budgets").create_subscriber(**place(aws, budget), Notification=budget.notifications[0].named(), Subscriber=someone)
+    aws.client("budgets").create_subscriber(**place(aws, budget), Notification=budget.notifications[0].key(), Subscriber=someone)
     assert read(aws, budget, id).seen.notifications[0].email == f"a@example.com, {TEAM}"
     with said(aws) as calls:
         configured(aws, budget, id)
@@ -111,10 +111,10 @@ def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget
     """What is not wanted goes first, so there is room for what is."""
     id = born(aws, budget, marked("budget"))
     for each in budget.notifications:
-        aws.client("budgets").delete_notification(**place(aws, budget), Notification=each.named())
+        aws.client("budgets").delete_notification(**place(aws, budget), Notification=each.key())
     for threshold in range(1, 11):
         other = replace(budget.notifications[0], threshold=threshold)
-        aws.client("budgets").create_notification(**place(aws, budget), Notification=other.named(), Subscribers=other.subscribers())
+        aws.client("budgets").create_notification(**place(aws, budget), Notification=other.key(), Subscribers=other.subscribers())
     configured(aws, budget, id)
     assert drift(aws, budget, id) == ()
 
