@@ -64,7 +64,7 @@ def private_url(status: Status | None) -> str:
 
 
 def own_uri(status_uri: str, instance_id: str) -> str:
-    """Name the place where one machine reports: an update has two, and each is judge_boot by its own reports (pure)."""
+    """Name the prefix below which one instance reports: an update has two, and each is judged by its own reports (pure)."""
     return f"{status_uri}{instance_id}/"
 
 
