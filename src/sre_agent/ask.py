@@ -69,7 +69,7 @@ def _parse(connection: Connection, response: httpx2.Response) -> Reply:
 
 
 def _failed(connection: Connection, status: int, error: Mapping[str, object]) -> Problem:
-    """The assistant's own Problem where it sent one; a refused token is a Problem of this side."""
+    """Return the assistant's own Problem where it sent one; a refused token is a Problem of this side."""
     if status in {401, 403}:
         return Problem(
             code="ASSISTANT-REFUSED-TOKEN",

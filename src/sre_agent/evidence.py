@@ -58,7 +58,7 @@ class Evidence:
     happened: datetime | None = None
 
     def to_json(self) -> dict[str, object]:
-        """The form that reports keep and `sre-agent evidence ID` shows."""
+        """Return the form that reports keep and `sre-agent evidence ID` shows."""
         return {
             "id": self.id,
             "tool": self.tool,
@@ -115,5 +115,5 @@ def new_investigation_id() -> str:
 
 
 def investigation_of(evidence_id: str) -> str:
-    """The investigation that an evidence id belongs to."""
+    """Return the investigation that an evidence id belongs to."""
     return evidence_id.rpartition("-e")[0]

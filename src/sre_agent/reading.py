@@ -31,20 +31,20 @@ _FACTORS = {
 
 
 def part(value: object, *path: str) -> object:
-    """The value at `path`, None where there is none."""
+    """Return the value at `path`, None where there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
 def text(value: object, *path: str) -> str:
-    """The text (or number) at `path`, empty where there is none."""
+    """Return the text (or number) at `path`, empty where there is none."""
     found = part(value, *path)
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else ""
 
 
 def whole(value: object, *path: str) -> int | None:
-    """The whole number at `path`."""
+    """Return the whole number at `path`."""
     found = part(value, *path)
     if isinstance(found, bool):
         return None
@@ -54,7 +54,7 @@ def whole(value: object, *path: str) -> int | None:
 
 
 def number(value: object, *path: str) -> float | None:
-    """The number at `path`; Kubernetes quantities such as `256Mi` count."""
+    """Return the number at `path`; Kubernetes quantities such as `256Mi` count."""
     found = part(value, *path)
     if isinstance(found, bool):
         return None
@@ -65,7 +65,7 @@ def number(value: object, *path: str) -> float | None:
 
 
 def moment(value: object, *path: str) -> datetime | None:
-    """The time at `path`."""
+    """Return the time at `path`."""
     found = part(value, *path)
     try:
         return clock.parse(found) if isinstance(found, str) else None
@@ -74,18 +74,18 @@ def moment(value: object, *path: str) -> datetime | None:
 
 
 def objects(value: object, *path: str) -> tuple[Json, ...]:
-    """The objects in the list at `path`."""
+    """Return the objects in the list at `path`."""
     found = part(value, *path)
     return tuple(item for item in found if isinstance(item, Mapping)) if isinstance(found, list) else ()
 
 
 def texts(value: object, *path: str) -> tuple[str, ...]:
-    """The texts in the list at `path`."""
+    """Return the texts in the list at `path`."""
     found = part(value, *path)
     return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
 
 
 def items(answer: Answer) -> Iterator[tuple[Json, Excerpt]]:
-    """The items of an answer, each with the excerpt that shows it."""
+    """Return the items of an answer, each with the excerpt that shows it."""
     for item in objects(answer.data, "items"):
         yield item, Excerpt(answer, json.dumps(item, ensure_ascii=False))

@@ -124,7 +124,7 @@ class Report:
     evidence: tuple[Evidence, ...]
 
     def to_json(self) -> dict[str, object]:
-        """The form of `--json` and of kept reports, for other programs."""
+        """Return the form of `--json` and of kept reports, for other programs."""
         return {
             "schema": 1,
             "investigation_id": self.investigation_id,

@@ -124,7 +124,7 @@ def _denied(request: Request, denial: Denial) -> JSONResponse:
 
 
 def _client(headers: Mapping[str, str], request: Request) -> str:
-    """The caller's address. On a Unix socket only the front door knows it, and it drops such headers of callers."""
+    """Return the caller's address. On a Unix socket only the front door knows it, and it drops such headers of callers."""
     forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     return forwarded[:64] or (request.client.host if request.client else "unknown")
 

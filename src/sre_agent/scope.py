@@ -56,7 +56,7 @@ class Scope:
     service: str = ""
 
     def since(self, as_of: datetime) -> datetime:
-        """The start of the time to look at, by the tools' own clock."""
+        """Return the start of the time to look at, by the tools' own clock."""
         return (self.until or as_of) - self.lookback
 
     @property

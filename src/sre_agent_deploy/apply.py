@@ -104,7 +104,7 @@ class _Apply:
         return None
 
     def _aws_for(self, change: Change) -> Aws:
-        """The account, with progress that names one resource."""
+        """Return the account, with progress that names one resource."""
         return self.aws.with_progress(replace(self.aws.progress, name=change.name))
 
     def _create_or_adopt(self, aws: Aws, wanted: Resource, change: Change) -> Record | Problem:

@@ -59,7 +59,7 @@ def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, acc
 
 
 def connection_path(deployment: str) -> Path:
-    """The path of a deployment's connection file."""
+    """Return the path of a deployment's connection file."""
     return state_folder() / "connections" / f"{deployment}.json"
 
 

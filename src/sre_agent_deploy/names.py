@@ -33,7 +33,7 @@ def api_key(config: Config) -> ApiKey:
 
 
 def prefix(config: Config, id: str) -> str:
-    """The prefix of this deployment's objects in the bucket."""
+    """Return the prefix of this deployment's objects in the bucket."""
     return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
 
 
@@ -42,7 +42,7 @@ def address(output: str) -> Ref:
 
 
 def base_url(config: Config) -> LaterText:
-    """The URL of this deployment for people and for the gateway."""
+    """Return the URL of this deployment for people and for the gateway."""
     return text("https://{authority}", authority=authority(config))
 
 

@@ -143,7 +143,7 @@ class Machine:
         }
 
     def text(self) -> str:
-        """The text of the file. Nothing is escaped: a value that AWS chooses later is found in it by its spelling."""
+        """Return the text of the file. Nothing is escaped: a value that AWS chooses later is found in it by its spelling."""
         return json.dumps(self.to_json(), indent=1, ensure_ascii=False)
 
     @classmethod

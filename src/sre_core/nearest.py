@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def find_nearest(text: str, choices: Iterable[str]) -> str | None:
-    """The choice that is spelled most alike, ignoring case and `_`/`-`; None where none is near."""
+    """Return the choice that is spelled most alike, ignoring case and `_`/`-`; None where none is near."""
     import difflib
 
     by_spelling = {_normalize(choice): choice for choice in choices}

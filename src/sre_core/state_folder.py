@@ -52,7 +52,7 @@ def problem_behind(error: OSError) -> Problem | None:
 
 
 def _nearest_existing(folder: Path) -> Path:
-    """The folder itself, or what exists nearest above it; a link counts even where it leads nowhere."""
+    """Return the folder itself, or what exists nearest above it; a link counts even where it leads nowhere."""
     return next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
 
 

@@ -89,5 +89,5 @@ def format_document(document: dict[str, Any]) -> str:
 
 
 def document_path(service: str) -> Path:
-    """The path of a service's document in this package."""
+    """Return the path of a service's document in this package."""
     return Path(__file__).parent / service / "openapi.json"

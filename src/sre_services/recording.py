@@ -37,7 +37,7 @@ class Recording:
         return clock.parse(time) + self.shift
 
     def files(self, pattern: str) -> list[Path]:
-        """The files that match, ordered by name; none when the recording holds none."""
+        """Return the files that match, ordered by name; none when the recording holds none."""
         return sorted(self.folder.glob(pattern))
 
     def json(self, file: str) -> Any:

@@ -23,7 +23,7 @@ class Window:
 
     @classmethod
     def between(cls, one: datetime, other: datetime, as_of: datetime) -> Window:
-        """The window between two times, in either order, limited to a year around `as_of`."""
+        """Return the window between two times, in either order, limited to a year around `as_of`."""
         nearest = [min(max(moment, as_of - LONGEST), as_of + LONGEST) for moment in (one, other)]
         return cls(min(nearest), max(nearest))
 
@@ -35,7 +35,7 @@ class Window:
         return self.start <= moment <= self.end
 
     def previous(self) -> Window:
-        """The equally long window just before this one, for comparisons; no moment is in both."""
+        """Return the equally long window just before this one, for comparisons; no moment is in both."""
         return Window(self.start - self.length, self.start - timedelta(microseconds=1))
 
     def __str__(self) -> str:

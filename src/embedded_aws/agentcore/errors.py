@@ -34,38 +34,38 @@ class ApiError(Exception):
 
 
 def invalid(message: str, *violations: Violation, reason: str = "FieldValidationFailed") -> ApiError:
-    """A ValidationException (400)."""
+    """Return a ValidationException (400)."""
     return ApiError("ValidationException", 400, message, reason, violations)
 
 
 def broken_constraints(violations: tuple[Violation, ...]) -> ApiError:
-    """A ValidationException that lists every broken constraint, worded as AWS words it."""
+    """Return a ValidationException that lists every broken constraint, worded as AWS words it."""
     noun = "error" if len(violations) == 1 else "errors"
     listed = "; ".join(f"Value at '{each.name}' failed to satisfy constraint: {each.message}" for each in violations)
     return invalid(f"{len(violations)} validation {noun} detected: {listed}", *violations)
 
 
 def unsupported_error(member: str, instead: str = "Leave it out.") -> ApiError:
-    """A ValidationException for a feature that the local AWS can't enforce: accepting and ignoring it would prove nothing."""
+    """Return a ValidationException for a feature that the local AWS can't enforce: accepting and ignoring it would prove nothing."""
     message = f"{member} is not supported by the local AWS. {instead}"
     return invalid(message, Violation(member, message))
 
 
 def unparsable(message: str) -> ApiError:
-    """A SerializationException: the body is no JSON, or a member has the wrong JSON type."""
+    """Return a SerializationException: the body is no JSON, or a member has the wrong JSON type."""
     return ApiError("SerializationException", 400, message)
 
 
 def conflict(message: str) -> ApiError:
-    """A ConflictException (409)."""
+    """Return a ConflictException (409)."""
     return ApiError("ConflictException", 409, message)
 
 
 def not_found(message: str) -> ApiError:
-    """A ResourceNotFoundException (404)."""
+    """Return a ResourceNotFoundException (404)."""
     return ApiError("ResourceNotFoundException", 404, message)
 
 
 def over_quota(message: str) -> ApiError:
-    """A ServiceQuotaExceededException; its status is 402, as in the AWS model."""
+    """Return a ServiceQuotaExceededException; its status is 402, as in the AWS model."""
     return ApiError("ServiceQuotaExceededException", 402, message)

@@ -146,7 +146,7 @@ def _print_report(reply: Reply, saved: Path, options: Options) -> None:
 
 
 def _parse_prompt(prompt: str) -> str:
-    """The question as text. Bytes that the terminal's character set can't express become a replacement character."""
+    """Return the question as text. Bytes that the terminal's character set can't express become a replacement character."""
     text = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not text.strip():
         raise Refused(_no_question())

@@ -36,7 +36,7 @@ class Session:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """A client, shared by all threads. botocore's clients are thread-safe; making one is not."""
+        """Return a client, shared by all threads. botocore's clients are thread-safe; making one is not."""
         with self._making:
             if service not in self._clients:
                 self._clients[service] = self._boto3.client(service, **self._settings())
@@ -51,7 +51,7 @@ class Session:
         return session
 
     def _credentials(self) -> dict[str, Any]:
-        """Those of the endpoint; nothing where the usual ones are to be found."""
+        """Return those of the endpoint; nothing where the usual ones are to be found."""
         if not self.endpoint or not self.endpoint.secret_access_key:
             return {}
         return {"aws_access_key_id": self.endpoint.access_key_id, "aws_secret_access_key": self.endpoint.secret_access_key.reveal()}

@@ -176,5 +176,5 @@ def request_id_of(error: Any) -> str | None:
 
 
 def date_of(error: Any) -> str:
-    """The time of the answer by AWS's clock: `Sun, 22 Nov 2026 14:35:40 GMT`."""
+    """Return the time of the answer by AWS's clock: `Sun, 22 Nov 2026 14:35:40 GMT`."""
     return str(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))

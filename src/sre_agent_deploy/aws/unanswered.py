@@ -65,7 +65,7 @@ def _unreachable(error: Exception) -> Problem:
 
 
 def _endpoint(error: Exception) -> str:
-    """The endpoint that botocore called; it keeps the values of its messages as `kwargs`."""
+    """Return the endpoint that botocore called; it keeps the values of its messages as `kwargs`."""
     return str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
 
 

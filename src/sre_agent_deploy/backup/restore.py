@@ -35,7 +35,7 @@ class Restoration:
     differences: tuple[Difference, ...]
 
     def diff(self) -> str:
-        """The change of the configuration as a unified diff, without secrets."""
+        """Return the change of the configuration as a unified diff, without secrets."""
         mine = [redact_line(line) for line in self.original.text.splitlines()]
         theirs = [redact_line(line) for line in self.theirs.splitlines()]
         name = self.original.path.name

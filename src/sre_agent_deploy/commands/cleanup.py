@@ -86,7 +86,7 @@ def config_for_cleanup(located: Located, state: State | None) -> Config:
 
 
 def _retries(located: Located, state: State) -> RetriesConfig:
-    """The retry limits of the configuration that was deployed; the default ones if it is gone or faulty."""
+    """Return the retry limits of the configuration that was deployed; the default ones if it is gone or faulty."""
     file = replace(located, request=Request(), state=state).of_deployed().file
     config = file.load(state.mode) if file.text is not None else ()
     return RetriesConfig() if isinstance(config, tuple) else config.retries
@@ -188,7 +188,7 @@ def _finish(deployment: str, cleaned: CleanedUp, account: Account, user: User) -
 
 
 def _finish_without_aws(deployment: str, state: State | None) -> CommandResult:
-    """The local AWS does not run, so nothing exists but what it left on the disk: credentials of its instances, sockets, the connection."""
+    """Finish without the local AWS; nothing exists but what it left on the disk: credentials of its instances, sockets, the connection."""
     problem = explain_missing_aws(state)
     if problem.code == "LOCAL-RUNS-ELSEWHERE":
         raise Refused(problem)

@@ -59,7 +59,7 @@ def draw_blueprint(config: Config, account: Account, state: State | None) -> Blu
 
 
 def _image_in_use(state: State | None) -> str:
-    """The image of the running instance: a newer official image alone is no reason to replace an instance."""
+    """Return the image of the running instance: a newer official image alone is no reason to replace an instance."""
     record = state.current("instance") if state else None
     return record.outputs.get("image_id", "") if record else ""
 

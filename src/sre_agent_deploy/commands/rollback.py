@@ -64,7 +64,7 @@ def is_first_run(before: State | None, plan: Plan) -> bool:
 
 
 def created_beside(plan: Plan, after: State, blueprint: Blueprint, now: Plan) -> tuple[Record, ...]:
-    """The records of what the run created beside what served, unless an older resource refers to it by now (pure)."""
+    """Return the records of what the run created beside what served, unless an older resource refers to it by now (pure)."""
     found, served = _keys_found(plan), {change.name for change in plan.changes if change.id}
     made = [record for record in after.alive() if record.id and record.key not in found]
     beside = [record for record in made if record.name in served]
@@ -74,12 +74,12 @@ def created_beside(plan: Plan, after: State, blueprint: Blueprint, now: Plan) ->
 
 
 def _keys_found(plan: Plan) -> set[str]:
-    """The keys of what the plan found, without what the user named."""
+    """Return the keys of what the plan found, without what the user named."""
     return {f"{change.name}-{change.generation}" for change in plan.changes if change.id and not change.named}
 
 
 def updated_in_place(plan: Plan, now: Plan) -> tuple[str, ...]:
-    """The names of what the run updated without replacing it (pure)."""
+    """Return the names of what the run updated without replacing it (pure)."""
     kept = {change.name for change in now.changes if change.action is Action.KEEP}
     return tuple(change.name for change in plan.changes if change.action is Action.UPDATE and change.name in kept)
 

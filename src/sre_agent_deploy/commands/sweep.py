@@ -77,7 +77,7 @@ class Scope:
             return refused.problems
 
     def find_worker(self, deployment: str) -> str:
-        """The process that works on a deployment now, as far as this machine, or the state of this folder, can tell."""
+        """Return the process that works on a deployment now, as far as this machine, or the state of this folder, can tell."""
         mine = self.state is not None and self.state.deployment == deployment
         owner = lock.find_owner(lock.deployment_lock(deployment)) or (self.store.lock_owner() if mine else None)
         return str(owner or "")

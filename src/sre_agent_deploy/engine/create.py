@@ -63,7 +63,7 @@ def find_unfinished(aws: Aws, kind: type[Resource], record: Record | None, deplo
 
 
 def _open_intent(journal: Journal, mark: Mark) -> Record | None:
-    """The record of a creation whose result is not known."""
+    """Return the record of a creation whose result is not known."""
     record = journal.state.records.get(f"{mark.name}-{mark.generation}")
     return record if record and record.phase == "intended" else None
 
@@ -118,7 +118,7 @@ def _adopt_or_refuse(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, r
 
 
 def _time_hidden(wanted: Resource, intent: Record) -> timedelta:
-    """The time for which AWS may still hide the result of an attempt."""
+    """Return the time for which AWS may still hide the result of an attempt."""
     return time_until(clock.parse(intent.intended_at) + wanted.SETTLES)
 
 

@@ -122,17 +122,17 @@ def _list_within(aws: Aws, kind: type[Resource], parents: list[str], deployment:
 
 
 def _open_intents(state: State | None, kind: type[Resource]) -> list[Record]:
-    """The records of creations whose result is not known."""
+    """Return the records of creations whose result is not known."""
     return [record for record in (state.alive() if state else ()) if record.kind == kind.KIND and not record.id]
 
 
 def _named_parents(state: State | None, kind: type[Resource]) -> list[str]:
-    """The ids of what the user named and where resources of this kind may lie."""
+    """Return the ids of what the user named and where resources of this kind may lie."""
     return [record.id for record in (state.alive() if state else ()) if record.named and record.kind == kind.PARENT]
 
 
 def _unknown_records(state: State | None) -> list[Problem]:
-    """A problem for each record whose kind this version does not know; everything else can be deleted all the same."""
+    """Return a problem for each record whose kind this version does not know; everything else can be deleted all the same."""
     alive = state.alive() if state else ()
     return [_unknown_kind(record) for record in alive if not record.named and not kinds.knows(record.kind)]
 
@@ -162,7 +162,7 @@ def list_deployments(aws: Aws) -> Deployments:
 
 
 def _list_ids(listing: Listing, aws: Aws) -> frozenset[str]:
-    """The deployment ids among the names of a listing; other names are not from this tool."""
+    """Return the deployment ids among the names of a listing; other names are not from this tool."""
     return frozenset(name for name in listing(aws) if re.fullmatch(DEPLOYMENT_ID_PATTERN, name))
 
 

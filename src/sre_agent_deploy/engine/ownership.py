@@ -33,7 +33,7 @@ def attribute_owner(kind: type[Resource], found: Found[Any], deployment: str, pa
 
 
 def parent_id(id: str) -> str:
-    """The id of the parent: the first part of a child's id."""
+    """Return the id of the parent: the first part of a child's id."""
     return id.partition("/")[0]
 
 

@@ -93,7 +93,7 @@ def judge_deployment(seen: Seen, now: datetime, older_than: timedelta) -> Verdic
 
 
 def _longest_ttl(tags: Iterable[str]) -> str:
-    """The longest ttl of the tags; if one of them is not a length of time, that one."""
+    """Return the longest ttl of the tags; if one of them is not a length of time, that one."""
     texts = sorted({text for text in tags if text})
     unreadable = (text for text in texts if duration.parse(text) is None)
     return next(unreadable, "") or max(texts, key=lambda text: duration.parse(text) or timedelta(), default="")
@@ -121,7 +121,7 @@ def _why_unclear(seen: Seen) -> str:
 
 
 def _hidden(names: Set[str]) -> str:
-    """The setting that names an existing resource in which this deployment has something that is not seen without its configuration."""
+    """Return the setting that names an existing resource in which this deployment has something that is not seen without its configuration."""
     if Ec2Instance.KIND not in names:
         return ""
     configurable = [(kind, {kind.KIND, *(child.KIND for child in kinds.inside(kind))}) for kind in kinds.ORDER if kind.CONFIGURED_BY]

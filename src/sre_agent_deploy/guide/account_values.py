@@ -25,7 +25,7 @@ type AccountValues = Mapping[str, AccountValue]
 
 
 def account_values(config: Config) -> AccountValues:
-    """All of them, by the outputs of `Ref(ACCOUNT, output)`."""
+    """Return all of them, by the outputs of `Ref(ACCOUNT, output)`."""
     image = IMAGE_PARAMETERS[config.deployment.operating_system]
     return {
         "partition": AccountValue(partition_of(config.aws.region), pseudo="AWS::Partition"),

@@ -85,7 +85,7 @@ def hold_lock(state_file: Path, command: str) -> Iterator[None]:
 
 
 def deployment_lock(deployment: str) -> Path:
-    """The file that this user's runs lock while they change a deployment, whichever state file they use."""
+    """Return the file that this user's runs lock while they change a deployment, whichever state file they use."""
     return state_folder() / "locks" / deployment
 
 
@@ -123,7 +123,7 @@ def _machine() -> str:
 
 
 def user_name() -> str:
-    """The user's name, or the number where the system has no name for it."""
+    """Return the user's name, or the number where the system has no name for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

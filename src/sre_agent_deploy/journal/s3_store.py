@@ -72,7 +72,7 @@ class S3Store:
         return put(Bucket=self._bucket, Key=self._key, Body=document, ContentType="application/json", **condition)["ETag"]
 
     def _find_own_write(self, document: bytes) -> str:
-        """The version that our write made although its answer was lost. Raises Refused if another process wrote the object."""
+        """Return the version that our write made although its answer was lost. Raises Refused if another process wrote the object."""
         stored = _ask(self._aws, self._read)
         if isinstance(stored, tuple) and stored[1] == document:
             return stored[0]
@@ -143,7 +143,7 @@ class S3Lock:
             etag = renewed if isinstance(renewed, str) else etag if isinstance(renewed, Lost) else ""
 
     def _find_own_renewal(self, owner: Owner) -> str:
-        """The version that our renewal made although its answer was lost; empty if another process owns the lock."""
+        """Return the version that our renewal made although its answer was lost; empty if another process owns the lock."""
         stored = self._read()
         return stored[0] if stored and stored[1].nonce == owner.nonce else ""
 

@@ -91,15 +91,15 @@ class State:
     __pydantic_config__: ClassVar[Any] = _READ
 
     def alive(self) -> tuple[Record, ...]:
-        """The records of what exists or may exist, oldest first."""
+        """Return the records of what exists or may exist, oldest first."""
         return tuple(record for record in self.records.values() if record.phase != "gone")
 
     def generations(self, name: str) -> tuple[Record, ...]:
-        """The generations of a resource that exist or may exist, newest first."""
+        """Return the generations of a resource that exist or may exist, newest first."""
         return tuple(sorted((record for record in self.alive() if record.name == name), key=lambda record: -record.generation))
 
     def current(self, name: str) -> Record | None:
-        """The newest generation of a resource that exists or may exist."""
+        """Return the newest generation of a resource that exists or may exist."""
         return next(iter(self.generations(name)), None)
 
     @property

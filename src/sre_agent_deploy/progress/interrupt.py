@@ -56,7 +56,7 @@ def interruptible() -> Iterator[Stop]:
 
 
 def run_interrupted() -> Problem:
-    """The run was interrupted while it changed a deployment."""
+    """Explain that the run was interrupted while it changed a deployment."""
     return Problem(
         code="RUN-INTERRUPTED",
         what="The run was stopped before its end.",
@@ -66,7 +66,7 @@ def run_interrupted() -> Problem:
 
 
 def lookup_interrupted() -> Problem:
-    """The run was interrupted while it only read from AWS, so there is nothing to resume."""
+    """Explain that the run was interrupted while it only read from AWS, so there is nothing to resume."""
     return Problem(
         code="RUN-INTERRUPTED",
         what="The run was stopped while it compared AWS with the configuration.",
@@ -76,7 +76,7 @@ def lookup_interrupted() -> Problem:
 
 
 def deletion_interrupted() -> Problem:
-    """The run was interrupted while it deleted a deployment: to continue means to delete the rest."""
+    """Explain that the run was interrupted while it deleted a deployment: to continue means to delete the rest."""
     return Problem(
         code="RUN-INTERRUPTED",
         what="The cleanup was stopped before its end.",

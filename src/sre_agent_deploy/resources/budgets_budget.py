@@ -29,7 +29,7 @@ class Notification:
     comparison_operator: str = "GREATER_THAN"
 
     def key(self) -> dict[str, Any]:
-        """The fields by which a budget tells its notifications apart."""
+        """Return the fields by which a budget tells its notifications apart."""
         return {
             "NotificationType": self.notification_type,
             "ComparisonOperator": self.comparison_operator,

@@ -55,7 +55,7 @@ def judge_boot(instance_id: str, status: Status | None) -> Ready | Waiting | Pro
 
 
 def private_url(status: Status | None) -> str:
-    """The URL of the front door's port 443 inside the VPC, as `ready` reported it; empty before that (pure)."""
+    """Return the URL of the front door's port 443 inside the VPC, as `ready` reported it; empty before that (pure)."""
     https = next((listener for listener in (status.listeners if status else ()) if listener.get("port") == 443), None)
     if https is None:
         return ""

@@ -16,7 +16,7 @@ from sre_core.problem import Problem, Refused
 
 
 def declared() -> Iterator[type[Resource]]:
-    """Every class that declares a resource, by the names of the modules. Several may declare one AWS type in different ways."""
+    """Yield every class that declares a resource, by the names of the modules. Several may declare one AWS type in different ways."""
     for info in sorted(pkgutil.iter_modules(resources.__path__), key=lambda info: info.name):
         if info.name != "kinds":
             module = importlib.import_module(f"{resources.__name__}.{info.name}")
@@ -29,7 +29,7 @@ def _declares(value: object, module: str) -> bool:
 
 
 def delete_before(kind: type[Resource]) -> frozenset[str]:
-    """The kinds that must still exist while one of this kind is deleted: those it uses, and the one it lies in."""
+    """Return the kinds that must still exist while one of this kind is deleted: those it uses, and the one it lies in."""
     return kind.DELETE_BEFORE | ({kind.PARENT} if kind.PARENT else frozenset())
 
 
@@ -44,7 +44,7 @@ ORDER: tuple[type[Resource], ...] = _in_order(declared())
 
 
 def by_kind(kind: str) -> type[Resource]:
-    """The class for a journal record's kind. Raises Refused on one that this version does not know."""
+    """Return the class for a journal record's kind. Raises Refused on one that this version does not know."""
     known = next((type_ for type_ in ORDER if kind == type_.KIND), None)
     if known is None:
         raise Refused(_unknown(kind))
@@ -57,7 +57,7 @@ def knows(kind: str) -> bool:
 
 
 def inside(kind: type[Resource]) -> tuple[type[Resource], ...]:
-    """The kinds whose resources lie in one of this kind."""
+    """Return the kinds whose resources lie in one of this kind."""
     return tuple(child for child in ORDER if kind.KIND == child.PARENT)
 
 

@@ -314,7 +314,7 @@ def _origin(value: Any) -> str:
 
 
 def _json_text(values: tuple[tuple[str, Any], ...]) -> Text:
-    """The JSON object as text with its Refs inside, for a template to join."""
+    """Return the JSON object as text with its Refs inside, for a template to join."""
     parts: list[str | Ref] = ["{"]
     for index, (key, value) in enumerate(values):
         parts.append(f'{", " if index else ""}{json.dumps(key)}: "')

@@ -41,7 +41,7 @@ class ObjectSource(Protocol):
     def default_namespace(self) -> str: ...
 
     def objects(self, kind: str) -> Sequence[Json]:
-        """All objects of a kind in all namespaces: `pods`, `deployments`, `endpointslices`, ..."""
+        """Return all objects of a kind in all namespaces: `pods`, `deployments`, `endpointslices`, ..."""
         ...
 
 

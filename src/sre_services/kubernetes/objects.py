@@ -14,7 +14,7 @@ type Json = Mapping[str, Any]
 
 
 def key_of(document: Json) -> tuple[str, str]:
-    """The namespace and the name of any object."""
+    """Return the namespace and the name of any object."""
     return document["metadata"].get("namespace", "default"), document["metadata"]["name"]
 
 
@@ -97,7 +97,7 @@ def parse_resources(container: Json) -> Resources:
 
 
 def parse_owner(metadata: Json) -> str:
-    """The controller as `ReplicaSet/name`; empty for an object without owner."""
+    """Return the controller as `ReplicaSet/name`; empty for an object without owner."""
     owners = metadata.get("ownerReferences") or [{}]
     return f"{owners[0]['kind']}/{owners[0]['name']}" if owners[0] else ""
 

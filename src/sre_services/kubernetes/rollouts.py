@@ -155,7 +155,7 @@ def _number(replica_set: Json) -> int:
 
 
 def _stem(reference: str) -> str:
-    """A generated name without its content hash, so that a new generation is a change and not a new setting."""
+    """Return a generated name without its content hash, so that a new generation is a change and not a new setting."""
     return re.sub(r"-[a-z0-9]{8,10}$", "", reference)
 
 

@@ -97,7 +97,7 @@ def get_cluster_events(cluster: Provider, since: Since = Span("1h"), severity: E
 
 @router.get("/resources/usage", operation_id="get_resource_usage", summary="CPU and memory of containers against their limits")
 def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_type: ResourceType = "all") -> Response:
-    """What each container uses now, in millicores and bytes, beside its requests and limits; the closest to its limit first.
+    """Return what each container uses now, in millicores and bytes, beside its requests and limits; the closest to its limit first.
     No limit means the field is absent."""
     usage = views.sort_by_limit_percent(cluster.usage(views.namespace_filter(cluster, namespace)), resource_type)
     summary = {

@@ -71,7 +71,7 @@ def _check_selector(service: Service, matched: Sequence[Json], pods: Sequence[Js
 
 
 def _agreement(service: Service, pod: Json) -> int:
-    """The number of selector labels that a pod has, and one more for a pod that is named like the service."""
+    """Return the number of selector labels that a pod has, and one more for a pod that is named like the service."""
     labels = _labels(pod)
     named = key_of(pod)[1].startswith(service.name)
     return sum(labels.get(key) == value for key, value in service.selector.items()) + named
@@ -136,7 +136,7 @@ def _has_ended(pod: Json) -> bool:
 
 
 def _own_containers(pod: Json) -> list[Json]:
-    """The containers of a pod, without the proxies of a mesh, which are in its path but not the target of a Service."""
+    """Return the containers of a pod, without the proxies of a mesh, which are in its path but not the target of a Service."""
     return [container for container in (pod.get("spec") or {}).get("containers") or () if container["name"] not in _MESH_PROXIES]
 
 

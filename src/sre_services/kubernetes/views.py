@@ -22,7 +22,7 @@ class _Named(Protocol):
 
 
 def namespace_filter(cluster: Cluster, namespace: str) -> str | None:
-    """The namespace to look at: the application's own by default, None for all."""
+    """Return the namespace to look at: the application's own by default, None for all."""
     return None if namespace == "all" else namespace or cluster.default_namespace
 
 
@@ -61,7 +61,7 @@ def _short(container: Container) -> Container:
 
 
 def changed_at(item: Deployment) -> datetime:
-    """The time of its newest revision."""
+    """Return the time of its newest revision."""
     return (item.revisions[0].created_at if item.revisions else item.created_at) or _LONG_AGO
 
 
@@ -91,7 +91,7 @@ def shorten_service(service: Service) -> Service:
 
 
 def limit_percent(item: Usage, resource_type: str) -> float:
-    """The use in percent of the limit; of the higher one, where both resources are asked for."""
+    """Return the use in percent of the limit; of the higher one, where both resources are asked for."""
     cpu, memory = item.cpu_percent_of_limit or 0.0, item.memory_percent_of_limit or 0.0
     return {"cpu": cpu, "memory": memory}.get(resource_type, max(cpu, memory))
 

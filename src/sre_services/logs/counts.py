@@ -82,7 +82,7 @@ def count_over_time(store: LogStore, where: LogFilter) -> Counts:
 
 
 def total(groups: Iterable[Group]) -> int:
-    """The number of records of all groups."""
+    """Return the number of records of all groups."""
     return sum(group.count for group in groups)
 
 

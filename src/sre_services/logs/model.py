@@ -42,7 +42,7 @@ class LogFilter:
     expression: str = ""
 
     def before(self) -> LogFilter:
-        """The same filter for the equally long window before this one."""
+        """Return the same filter for the equally long window before this one."""
         return replace(self, window=self.window.previous())
 
 
@@ -67,13 +67,13 @@ class LogStore(Protocol):
     def services(self) -> Sequence[str]: ...
 
     def records(self, where: LogFilter, *, limit: int | None = None, newest_first: bool = False) -> Sequence[LogRecord]:
-        """The first `limit` records that match, in order of time."""
+        """Return the first `limit` records that match, in order of time."""
         ...
 
     def count(self, where: LogFilter, by: Sequence[Attribute] = ()) -> Sequence[Group]:
-        """The number of records that match, for each combination of values of `by`."""
+        """Return the number of records that match, for each combination of values of `by`."""
         ...
 
     def histogram(self, where: LogFilter, buckets: int) -> Sequence[int]:
-        """The number of records that match in each of equally long parts of the window."""
+        """Return the number of records that match in each of equally long parts of the window."""
         ...

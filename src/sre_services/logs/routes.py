@@ -93,7 +93,7 @@ def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), 
 
 @router.get("/logs/recent", operation_id="get_recent_logs", summary="The newest log records")
 def get_recent_logs(store: Provider, limit: Limit = 50, service: Service = "") -> Response:
-    """The last records, newest first, of one service or of all."""
+    """Return the last records, newest first, of one service or of all."""
     note = views.describe_no_records(store, service, "Nothing was logged.")
     return render_answer(views.newest_records(store, tuple(match_names(store.services(), service)), limit, note))
 

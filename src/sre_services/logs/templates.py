@@ -63,7 +63,7 @@ class RecordGroup:
         return " ".join(self.tokens)
 
     def similarity(self, tokens: Sequence[str]) -> float:
-        """The share of words that are equal."""
+        """Return the share of words that are equal."""
         return sum(starmap(str.__eq__, zip(self.tokens, tokens, strict=True))) / len(tokens)
 
     def add(self, record: LogRecord, tokens: Sequence[str]) -> None:

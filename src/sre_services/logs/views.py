@@ -18,7 +18,7 @@ MOST_RECORDS = 200
 
 
 def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> Answer:
-    """The newest records that match, with counts over all that do.
+    """Return the newest records that match, with counts over all that do.
 
     `more` is the argument that continues: {start} and {end} are filled in.
     """
@@ -47,7 +47,7 @@ def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> A
 
 
 def newest_records(store: LogStore, services: tuple[str, ...], limit: int, note: str) -> Answer:
-    """The newest records of these services, however old they are. Counts are over the records of this answer."""
+    """Return the newest records of these services, however old they are. Counts are over the records of this answer."""
     where = LogFilter(window=Window(store.as_of - LONGEST, store.as_of), services=services)
     records = store.records(where, limit=limit, newest_first=True)
     summary = {

@@ -78,7 +78,7 @@ def compute_rates(points: Sequence[tuple[float, float]]) -> Points:
 
 
 def service_of(metric: Mapping[str, str]) -> str:
-    """The service of a metric, from its labels or its pod's name."""
+    """Return the service of a metric, from its labels or its pod's name."""
     return (
         metric.get("service")
         or metric.get("client")

@@ -52,7 +52,7 @@ def summarize_series(series: Series, metric: str, unit: str, *, limit: float | N
 
 
 def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean; 0 of nothing."""
+    """Return the arithmetic mean; 0 of nothing."""
     return sum(values) / len(values) if values else 0.0
 
 

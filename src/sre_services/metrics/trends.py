@@ -175,7 +175,7 @@ def _repeated(far: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[float, float]:
-    """The median slope and the median fit of the parts between drops; short parts don't count."""
+    """Return the median slope and the median fit of the parts between drops; short parts don't count."""
     parts = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
     lines = [fit_line(part, its) for part, its in parts if len(part) >= _FEWEST]
     if not lines:
@@ -184,5 +184,5 @@ def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[floa
 
 
 def _noise(deviations: Numbers, scale: float, floor: float) -> float:
-    """The robust standard deviation, but at least a small share of the scale, because a flat series has no noise."""
+    """Return the robust standard deviation, but at least a small share of the scale, because a flat series has no noise."""
     return max(1.4826 * float(np.median(np.abs(deviations))), 0.02 * abs(scale), floor / 3, 1e-9)

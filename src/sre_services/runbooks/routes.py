@@ -51,14 +51,14 @@ def search_runbooks(library: Provider, incident_type: IncidentType = "", keyword
 
 @router.get("/runbooks/playbook", operation_id="get_incident_playbook", summary="The steps of one runbook")
 def get_incident_playbook(library: Provider, playbook_id: PlaybookId) -> Response:
-    """One runbook: symptoms, numbered steps and escalation. A step with changes=true alters the system and needs a human's
+    """Return one runbook: symptoms, numbered steps and escalation. A step with changes=true alters the system and needs a human's
     approval; the others only look."""
     return _answer(library, [views.extract_playbook(runbook) for runbook in library.runbooks() if runbook.id == playbook_id.strip()])
 
 
 @router.get("/runbooks/troubleshooting", operation_id="get_troubleshooting_guide", summary="How to find the cause of an issue")
 def get_troubleshooting_guide(library: Provider, category: Category = "", issue_type: IssueType = "") -> Response:
-    """The diagnosis sections of the runbooks that fit, the best first, with the steps that only look."""
+    """Return the diagnosis sections of the runbooks that fit, the best first, with the steps that only look."""
     chosen = views.select_category(library.runbooks(), category)
     question = issue_type if chosen else f"{category} {issue_type}"
     return _answer(library, [views.extract_guide(hit.runbook) for hit in rank_runbooks(chosen or library.runbooks(), question)])
@@ -73,7 +73,7 @@ def get_escalation_procedures(library: Provider, severity: Severity = "all", inc
 
 @router.get("/runbooks/resolutions", operation_id="get_common_resolutions", summary="What usually resolves an issue")
 def get_common_resolutions(library: Provider, issue: Issue = "", service: Service = "") -> Response:
-    """The resolution sections of the runbooks that fit, the best first, with the steps that change something. Runbooks that
+    """Return the resolution sections of the runbooks that fit, the best first, with the steps that change something. Runbooks that
     name no services are for every service."""
     chosen = views.select_service(library.runbooks(), service)
     return _answer(library, [views.extract_resolution(hit.runbook) for hit in rank_runbooks(chosen, issue)])

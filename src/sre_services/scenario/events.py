@@ -63,7 +63,7 @@ def _lifecycle(pod: PodRun) -> Iterator[tuple[float, Json]]:
 
 
 def _out_of_memory(pod: PodRun) -> Iterator[tuple[float, Json]]:
-    """The kernel reports each kill; the kubelet counts failed probes, and shows a kill only by the next start."""
+    """Yield the kernel reports each kill; the kubelet counts failed probes, and shows a kill only by the next start."""
     kills = [run.ended for run in pod.runs if run.reason == "OOMKilled" and run.ended]
     for at in kills:
         process = f"Killed process {20_000 + int(-at) % 9_000} ({pod.service.runtime})"

@@ -135,7 +135,7 @@ def _share(story: Story, service: str, code: str, t: int) -> float:
 
 
 def _slowdown(story: Story, service: str, quantile: str, t: int) -> float:
-    """The slowdown at a quantile: half of the requests are hardly slower."""
+    """Return the slowdown at a quantile: half of the requests are hardly slower."""
     factor = story.latency_factor(service, t)
     return 1 + (factor - 1) * 0.3 if quantile == "0.5" else factor
 

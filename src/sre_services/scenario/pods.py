@@ -119,7 +119,7 @@ def _build_platform_pod(pod: PlatformPod) -> Json:
 
 
 def back_off_message(run: PodRun) -> str:
-    """The message of the kubelet while it waits to restart a container."""
+    """Return the message of the kubelet while it waits to restart a container."""
     container = container_name(run.service)
     return f"back-off 5m0s restarting failed container={container} pod={run.name}_{NAMESPACE}"
 
@@ -143,7 +143,7 @@ def _waiting(run: PodRun) -> Json:
 
 
 def _last_state(run: PodRun) -> Json:
-    """The run before this one; while waiting, the last run."""
+    """Return the run before this one; while waiting, the last run."""
     return _ended(run.runs if not run.waiting else (*run.runs, Run(0)))
 
 

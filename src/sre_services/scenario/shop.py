@@ -192,5 +192,5 @@ def seeded_random(*key: object) -> random.Random:
 
 
 def cluster_host(service: str) -> str:
-    """The host name of a service inside the cluster."""
+    """Return the host name of a service inside the cluster."""
     return f"{service}.{NAMESPACE}.svc.cluster.local"

@@ -66,7 +66,7 @@ class PodRun:
         return NODES[(self.number + len(self.service.name)) % len(NODES)]
 
     def run_at(self, t: float) -> Run | None:
-        """The run at a time, None between runs."""
+        """Return the run at a time, None between runs."""
         return next((run for run in self.runs if run.started <= t and (run.ended is None or t < run.ended)), None)
 
     def restarts_at(self, t: float) -> int:
@@ -79,7 +79,7 @@ class PodRun:
 
 
 def default_config(service: Service) -> dict[str, str]:
-    """The configuration of a service on a healthy day."""
+    """Return the configuration of a service on a healthy day."""
     values = {"LOG_LEVEL": "info", "HTTP_PORT": "8080"}
     values |= {f"{name.removesuffix('-service').upper()}_URL": f"http://{cluster_host(name)}:8080" for name in service.calls}
     if service.database:
@@ -96,27 +96,27 @@ class Story:
     pods: tuple[PodRun, ...] = ()
 
     def error_ratio(self, service: str, t: float) -> float:
-        """The share of a service's answers with status 5xx."""
+        """Return the share of a service's answers with status 5xx."""
         return 0.0004
 
     def call_failure(self, client: str, server: str, t: float) -> float:
-        """The share of calls between two services that fail."""
+        """Return the share of calls between two services that fail."""
         return 0.0003
 
     def latency_factor(self, service: str, t: float) -> float:
-        """The latency of a service, relative to a healthy day."""
+        """Return the latency of a service, relative to a healthy day."""
         return 1.0
 
     def work_factor(self, service: str, t: float) -> float:
-        """The CPU use of a service, relative to a healthy day; waiting uses none."""
+        """Return the CPU use of a service, relative to a healthy day; waiting uses none."""
         return 1.0
 
     def traffic_factor(self, service: str, t: float) -> float:
-        """The traffic of a service, relative to a healthy day."""
+        """Return the traffic of a service, relative to a healthy day."""
         return 1.0
 
     def memory_share(self, pod: PodRun, t: float) -> float:
-        """The memory of a pod, relative to a healthy day."""
+        """Return the memory of a pod, relative to a healthy day."""
         return 1.0
 
 
@@ -157,7 +157,7 @@ class MemoryLeak(Story):
         return min(start + (full - start) * (t - run.started) / _run_seconds(pod.number), full)
 
     def pressure(self, t: float) -> float:
-        """The highest memory use of the catalog's pods, as a share of the limit."""
+        """Return the highest memory use of the catalog's pods, as a share of the limit."""
         catalog = BY_NAME["catalog-service"]
         shares = [self.memory_share(pod, t) for pod in self.pods if pod.service.name == "catalog-service" and pod.created <= t]
         return max((share * catalog.memory_mib / catalog.memory_limit_mib for share in shares), default=0.0)
@@ -257,7 +257,7 @@ def _leaking_catalog() -> dict[str, tuple[Revision, tuple[PodRun, ...]]]:
 
 
 def _run_seconds(number: int) -> float:
-    """The seconds until a leaking container is killed; its pods get unequal shares of the traffic."""
+    """Return the seconds until a leaking container is killed; its pods get unequal shares of the traffic."""
     return (19.5 + 2.5 * number) * 60
 
 

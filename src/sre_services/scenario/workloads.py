@@ -85,7 +85,7 @@ def build_config_maps(revisions: Iterable[Revision]) -> Iterator[Json]:
 
 
 def container_name(service: Service) -> str:
-    """The name of the container in a service's pods."""
+    """Return the name of the container in a service's pods."""
     return service.name.removesuffix("-service")
 
 

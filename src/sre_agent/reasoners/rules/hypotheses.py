@@ -70,7 +70,7 @@ class ServiceSignals:
         return min((signal.at for signal in self.of(*kinds) if signal.at), default=None)
 
     def changes_before(self, failure: datetime | None) -> tuple[Signal, ...]:
-        """The latest change shortly before the failure."""
+        """Return the latest change shortly before the failure."""
         if failure is None:
             return ()
         fitting = [change for change in self.of(Kind.CHANGED) if change.at and -OVERLAP <= failure - change.at <= SHORTLY_BEFORE]
@@ -78,7 +78,7 @@ class ServiceSignals:
 
 
 def bad_configuration(signs: ServiceSignals) -> Candidate | None:
-    """A service that exits at start because of a setting, which its log names and a change brought."""
+    """Return a service that exits at start because of a setting, which its log names and a change brought."""
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START)
     if not failing:
         return None
@@ -138,7 +138,7 @@ def memory_leak(signs: ServiceSignals) -> Candidate | None:
 
 
 def image_pull(signs: ServiceSignals) -> Candidate | None:
-    """An image that can't be pulled."""
+    """Return an image that can't be pulled."""
     return _direct(signs, Kind.IMAGE_PULL, "image_pull_failure", "runs pods whose image can't be pulled", "image pull back off")
 
 
@@ -148,24 +148,24 @@ def unschedulable(signs: ServiceSignals) -> Candidate | None:
 
 
 def scaled_to_zero(signs: ServiceSignals) -> Candidate | None:
-    """A service without pods, because its deployment asks for none."""
+    """Return a service without pods, because its deployment asks for none."""
     return _direct(signs, Kind.SCALED_TO_ZERO, "scaled_to_zero", "is scaled to zero replicas", "deployment scaled to zero")
 
 
 def cannot_start(signs: ServiceSignals) -> Candidate | None:
-    """A container that Kubernetes itself can't create: a missing ConfigMap, Secret, volume or command."""
+    """Return a container that Kubernetes itself can't create: a missing ConfigMap, Secret, volume or command."""
     return _direct(
         signs, Kind.CANNOT_START, "container_cannot_start", "has containers that can't be created", "container create config error"
     )
 
 
 def node_problem(signs: ServiceSignals) -> Candidate | None:
-    """A node that is not ready or under pressure."""
+    """Return a node that is not ready or under pressure."""
     return _direct(signs, Kind.NODE_PROBLEM, "node_problem", "is a node that is not ready or under pressure", "node not ready pressure")
 
 
 def cpu_saturation(signs: ServiceSignals) -> Candidate | None:
-    """A service at its CPU limit that also became slower or fails more."""
+    """Return a service at its CPU limit that also became slower or fails more."""
     saturated, worse = signs.of(Kind.CPU_SATURATED), signs.of(Kind.DEGRADED)
     if not saturated:
         return None
@@ -187,7 +187,7 @@ def cpu_saturation(signs: ServiceSignals) -> Candidate | None:
 
 
 def failing_after_change(signs: ServiceSignals) -> Candidate | None:
-    """A service that fails since it was changed, for an unknown reason: a suspicion, never a conclusion."""
+    """Return a service that fails since it was changed, for an unknown reason: a suspicion, never a conclusion."""
     failing = signs.of(Kind.CRASH_LOOP, Kind.CANNOT_START, Kind.DEGRADED, Kind.ERROR_BURST)
     change = signs.changes_before(signs.first(Kind.CRASH_LOOP, Kind.CANNOT_START, Kind.DEGRADED, Kind.ERROR_BURST))
     if not failing or not change:

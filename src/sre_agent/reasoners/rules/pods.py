@@ -70,7 +70,7 @@ def _termination_message(pod: Pod, container: Container, since: datetime) -> Ite
 
 
 def _first_failure(pod: Pod, container: Container, since: datetime) -> datetime | None:
-    """The creation of a pod that is younger than the incident; for an older one, its last end."""
+    """Return the creation of a pod that is younger than the incident; for an older one, its last end."""
     return pod.created if pod.created and pod.created >= since else container.last_finished
 
 

@@ -39,7 +39,7 @@ def create(environment: Mapping[str, str]) -> Rules:
 
 
 def _suspects(diagnosis: Diagnosis, scope: Scope) -> tuple[str, ...]:
-    """The services that look worst, and the one that was asked about."""
+    """Return the services that look worst, and the one that was asked about."""
     candidates = [found.service for found in (diagnosis.cause, diagnosis.suspicion) if found]
     names = dict.fromkeys([*candidates, scope.service, *(signal.service for signal in diagnosis.symptoms)])
     return tuple(name for name in names if name)[:MOST_SUSPECTS]

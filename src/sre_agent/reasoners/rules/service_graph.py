@@ -36,7 +36,7 @@ class ServiceGraph:
     needs: Mapping[str, frozenset[str]]
 
     def dependencies_of(self, service: str) -> frozenset[str]:
-        """All services that a service needs, directly or through others."""
+        """Return all services that a service needs, directly or through others."""
         found: set[str] = set()
         queue = [service]
         while queue:
@@ -47,7 +47,7 @@ class ServiceGraph:
         return frozenset(found - {service})
 
     def dependents_of(self, service: str) -> frozenset[str]:
-        """All services that need a service, directly or through others."""
+        """Return all services that need a service, directly or through others."""
         return frozenset(name for name in self.needs if name != service and service in self.dependencies_of(name))
 
 

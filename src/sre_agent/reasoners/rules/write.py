@@ -76,7 +76,7 @@ def _asked_about(scope: Scope, observations: Observations, diagnosis: Diagnosis,
 
 
 def _findings(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
-    """The signals of the cause, then other symptoms; without a cause, the suspicion and the symptoms."""
+    """Return the signals of the cause, then other symptoms; without a cause, the suspicion and the symptoms."""
     cause = diagnosis.cause
     found = [*cause.signals, *diagnosis.symptoms] if cause else list(diagnosis.symptoms)
     claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in _keep_few_of_each(found)]
@@ -96,7 +96,7 @@ def _keep_few_of_each(signals: Iterable[Signal]) -> list[Signal]:
 
 
 def _timeline(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
-    """The dated signals of the cause and of the affected services, oldest first."""
+    """Return the dated signals of the cause and of the affected services, oldest first."""
     cause = diagnosis.cause
     concerned = {cause.service, *diagnosis.affected} if cause else {signal.service for signal in diagnosis.symptoms}
     dated = [
@@ -115,7 +115,7 @@ def _ruled_out(found: RuledOut, log: EvidenceLog) -> Claim:
 
 
 def _checked(answers: Iterable[Answer], log: EvidenceLog) -> list[Claim]:
-    """The calls that were answered, with their summaries; further calls of the same tool are only counted and cited."""
+    """Return the calls that were answered, with their summaries; further calls of the same tool are only counted and cited."""
     by_tool: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
         if not answer.failure:
