@@ -34,7 +34,7 @@ class Door:
 
 
 def bound(class_attributes: dict[str, Any], base_classes: list[Any], **_: Any) -> None:
-    """A handler of botocore's `creating-client-class`: each call of this client goes through its door.
+    """Handle botocore's `creating-client-class`: limit how many calls of this client are under way at once.
 
     `_make_api_call` is botocore's one way for every operation, paginators and waiters included.
     """

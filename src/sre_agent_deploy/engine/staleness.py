@@ -121,7 +121,7 @@ def _why_unclear(seen: Seen) -> str:
 
 
 def _hidden(names: Set[str]) -> str:
-    """Return the setting that names an existing resource in which this deployment has something that is not seen without its configuration."""
+    """Return the setting that names an existing resource whose part of this deployment is seen only with its configuration."""
     if Ec2Instance.KIND not in names:
         return ""
     configurable = [(kind, {kind.KIND, *(child.KIND for child in kinds.inside(kind))}) for kind in kinds.ORDER if kind.CONFIGURED_BY]
