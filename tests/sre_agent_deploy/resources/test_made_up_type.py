@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from architecture.sources import ROOT
 from sre_agent_deploy.resource import Resource
 
@@ -30,6 +32,7 @@ def add_the_type(copy: Path) -> None:
     blueprint.write_text(text.replace("            *dns(config),\n", f"            {chosen}\n            *dns(config),\n"))
 
 
+@pytest.mark.timeout(900)  # it runs a whole suite of its own
 def test_a_type_that_was_made_up(tmp_path: Path) -> None:
     """Plan, apply, cleanup, sweep, guide and export include it, and the tests that walk all types judge it."""
     for folder in ("src", "tests", "examples"):
