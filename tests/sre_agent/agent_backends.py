@@ -17,7 +17,7 @@ KEY = "k-of-this-run"
 
 
 def tools_and_backend(recording: str) -> tuple[list[Tool], Backend]:
-    """The twenty tools as the gateway makes them from the OpenAPI documents, and what answers them."""
+    """The tools as the gateway makes them from the OpenAPI documents, and what answers them."""
     tools: list[Tool] = []
     routes: dict[str, tuple[httpx2.AsyncClient, str]] = {}
     for name in NAMES:
