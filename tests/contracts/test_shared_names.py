@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 from embedded_aws.compute import PORT_TAG as WRITTEN_PORT_TAG
 from embedded_aws.instances.proxy import LARGEST_BODY as BUILT_IN_LARGEST_BODY
+from sre_agent_deploy.checks.verification.tools import EXPECTED
 from sre_agent_deploy.instance import first_stage, nginx
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG as READ_PORT_TAG
 from sre_core import release
@@ -32,3 +36,10 @@ def test_the_backends_of_a_release() -> None:
     backends = release.backends()
     assert {service.command for service in backends} == {("-m", "sre_services", name) for name in NAMES}
     assert {service.health_path for service in backends} == {HEALTH_PATH}
+
+
+def test_the_number_of_tools() -> None:
+    """Verification expects one tool for each operation of the backends: else no deployment is ever verified."""
+    documents = [json.loads((files("sre_services") / name / "openapi.json").read_text(encoding="utf-8")) for name in NAMES]
+    operations = [operation for document in documents for path in document["paths"].values() for operation in path.values()]
+    assert len(operations) == EXPECTED
