@@ -15,7 +15,7 @@ def test_a_sweep_of_this_machine(desk: Desk) -> None:
     """What a killed run left in the AWS of this machine goes, and nothing else; without that AWS there is nothing to do."""
     nothing = desk.deploy("cleanup", "--older-than", "1s", "--yes")
     assert nothing.code == 0, nothing.text
-    assert "nothing to sweep" in nothing.out
+    assert "nothing to sweep" in nothing.text
 
     desk.start_aws("--no-boot")
     secrets = desk.client("secretsmanager")
