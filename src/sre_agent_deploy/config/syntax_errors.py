@@ -57,7 +57,7 @@ YAML_EXPLANATIONS = (
     ),
     Explanation(
         r"expected <block end>, but found '-'",
-        "A list item stands where a key is expected.",
+        "There is a list item where a key is expected.",
         ("Indent all items of the list alike, below their key.",),
     ),
     Explanation(
@@ -141,7 +141,7 @@ JSON_EXPLANATIONS = {
     ),
     "Unterminated string starting at": ("The quote that opens here is never closed.", 'Close it with "'),
     "Invalid control character at": (
-        "The quote is not closed before the line ends, or a tab stands inside a text.",
+        "The quote is not closed before the line ends, or there is a tab inside a text.",
         r"Close it with a quote, or write \n or \t",
     ),
     "Invalid \\escape": ("This backslash begins an escape that JSON does not know.", r"Write the backslash twice: \\"),

@@ -29,7 +29,7 @@ class Said:
 
 
 def introduce(target: str) -> None:
-    click.echo(f"Questions for {target}. Enter takes what stands in [brackets].")
+    click.echo(f"Questions for {target}. Enter takes the value in [brackets].")
     click.echo(f"  {EMPTY} leaves a setting empty, a number picks from a list, back goes to the question before, quit keeps your answers.")
 
 

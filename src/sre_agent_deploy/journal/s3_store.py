@@ -108,7 +108,7 @@ class S3Lock:
         return stored[1] if stored and not _is_stale(stored[1]) else None
 
     def take_away(self) -> Owner | None:
-        """Delete the lock, whoever owns it. An owner that is alive after all fails at its next write of the state."""
+        """Delete the lock of any owner. An owner that is alive after all fails at its next write of the state."""
         stored = _ask_or_refuse(self._aws, self._read)
         if stored is None:
             return None
