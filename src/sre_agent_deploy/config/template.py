@@ -120,5 +120,5 @@ def _allow_references(node: Any) -> Any:
 
 
 def _allow_reference(below: dict[str, Any]) -> dict[str, Any]:
-    documented: dict[str, Any] = {key: below.pop(key) for key in ("title", "description", "default", "examples", "x-console") if key in below}
-    return {**documented, "anyOf": [below, {"type": "string", "pattern": REFERENCE}, {"type": "null"}]}
+    kept: dict[str, Any] = {key: below.pop(key) for key in ("title", "description", "default", "examples", "x-console") if key in below}
+    return {**kept, "anyOf": [below, {"type": "string", "pattern": REFERENCE}, {"type": "null"}]}
