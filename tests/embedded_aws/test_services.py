@@ -161,10 +161,15 @@ def test_resources_are_found_by_tag(embedded: EmbeddedAws) -> None:
 
 
 def test_agentcore_is_this_projects_own(embedded: EmbeddedAws) -> None:
-    """Requests signed for bedrock-agentcore reach the control plane, not moto."""
-    providers = embedded.client("bedrock-agentcore-control").list_api_key_credential_providers()
-
-    assert providers["credentialProviders"] == []
+    """Requests signed for bedrock-agentcore reach the control plane; moto has no credential providers."""
+    agentcore = embedded.client("bedrock-agentcore-control")
+    name = f"own-{uuid.uuid4().hex}"
+    agentcore.create_api_key_credential_provider(name=name, apiKey="drawn-for-this-test")
+    try:
+        pages = agentcore.get_paginator("list_api_key_credential_providers").paginate()
+        assert name in [provider["name"] for page in pages for provider in page["credentialProviders"]]
+    finally:
+        agentcore.delete_api_key_credential_provider(name=name)
 
 
 def test_what_is_missing_answers_as_aws_would_fail(embedded: EmbeddedAws) -> None:
