@@ -76,6 +76,7 @@ def test_control_c_keeps_what_was_entered(tmp_path: Path, sits_at: Sits) -> None
     first = sits_at("init", "--interactive", "--output", "prod.yaml")
     first.answers(("mode", "production"), ("name", "shop"), ("aws.region", "eu-west-1"))
     first.reads("] aws.account_id")
+    first.reads("] >")
     first.presses_control_c()
     assert first.leaves() == 130
     assert "3 answers are kept in prod.yaml.draft" in first.seen
