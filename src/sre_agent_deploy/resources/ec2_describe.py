@@ -56,6 +56,14 @@ def serves(aws: Aws, status_uri: str) -> bool:
     return bool(aws.client("ec2").describe_instances(Filters=alive)["Reservations"])
 
 
+def read_is_protected(aws: Aws, instance_id: str) -> bool:
+    """Read if the instance's termination protection or stop protection is on; EC2 then refuses to terminate it."""
+    ec2 = aws.client("ec2")
+    termination = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="disableApiTermination")
+    stop = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="disableApiStop")
+    return bool(termination["DisableApiTermination"].get("Value") or stop["DisableApiStop"].get("Value"))
+
+
 def read_user_data(aws: Aws, instance_id: str) -> str:
     """Read and decode the user data that it was launched with."""
     answer = aws.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")

@@ -14,6 +14,7 @@ from sre_agent_deploy.resources.ec2_describe import (
     USUAL_ROOT,
     describe_instance,
     of_deployment,
+    read_is_protected,
     read_root_device_name,
     read_user_data,
     read_volume_gb,
@@ -122,12 +123,15 @@ class Ec2Instance(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        aws.client("ec2").terminate_instances(InstanceIds=[id])
         instance = describe_instance(aws, id) or {}
         status_uri = tags_of(instance.get("Tags")).get(STATUS_TAG, "")
-        if status_uri:
+        if status_uri and not read_is_protected(aws, id):
+            # First: a run that is killed after the termination finds no instance any more, and nothing would delete its reports.
+            ec2_boot.delete_reports(aws, ec2_boot.own_uri(status_uri, id))
+        aws.client("ec2").terminate_instances(InstanceIds=[id])
+        if status_uri and not serves(aws, status_uri):
             # The last instance deletes all reports: one that is shutting down may have reported after its own were deleted.
-            ec2_boot.delete_reports(aws, ec2_boot.own_uri(status_uri, id) if serves(aws, status_uri) else status_uri)
+            ec2_boot.delete_reports(aws, status_uri)
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:

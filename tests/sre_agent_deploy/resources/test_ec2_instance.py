@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.later import Ref
@@ -142,6 +143,35 @@ def test_two_machines_beside_each_other(aws: Aws, marked: Marked, deployment: st
     assert machine.ready(aws, old) == Ready()
     dies(aws, machine, old, deployment)
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=f"{deployment}-files")
+
+
+def test_reports_go_before_the_instance(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
+    """A run that is killed right after the termination leaves none of them, though nothing finds the instance any more."""
+    old, new = running(aws, machine, marked), running(aws, machine, marked)
+    report(aws, machine, old, "ready", "ok")
+    at_termination: list[bool] = []
+    listed = aws.client("s3").list_objects_v2
+    aws.client("ec2").meta.events.register_first(
+        "before-send.ec2.TerminateInstances", lambda **_: at_termination.append("Contents" in listed(Bucket=f"{deployment}-files"))
+    )
+    Ec2Instance.delete(aws, old)
+    assert at_termination == [False]
+    dies(aws, machine, new, deployment)
+
+
+@pytest.mark.parametrize("protection", ["DisableApiTermination", "DisableApiStop"])
+def test_a_protected_instance_keeps_its_reports(
+    aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance, protection: Literal["DisableApiTermination", "DisableApiStop"]
+) -> None:
+    """EC2 refuses to terminate it, and a later deployment still sees that it is ready."""
+    id = running(aws, machine, marked)
+    report(aws, machine, id, "ready", "ok")
+    aws.client("ec2").modify_instance_attribute(InstanceId=id, **{protection: {"Value": True}})  # type: ignore[arg-type]
+    with pytest.raises(ClientError):
+        Ec2Instance.delete(aws, id)
+    assert machine.ready(aws, id) == Ready()
+    aws.client("ec2").modify_instance_attribute(InstanceId=id, **{protection: {"Value": False}})  # type: ignore[arg-type]
+    dies(aws, machine, id, deployment)
 
 
 def test_a_machine_that_somebody_stopped(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
