@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import click
 
-from sre_agent_deploy.cli.options import config_option, json_option, mode_option, parse_length, state_option, yes_option
+from sre_agent_deploy.cli.options import json_option, parse_length, request_options, yes_option
 from sre_agent_deploy.commands import Request
 
 
@@ -19,14 +18,12 @@ from sre_agent_deploy.commands import Request
     metavar="24h",
     help="Sweep instead: every deployment that is older than this and than its deployment.ttl.",
 )
-@config_option
-@mode_option
-@state_option
+@request_options
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @yes_option
 @json_option
 def cleanup(
-    *, deployment_id: str | None, older_than: timedelta | None = None, dry_run: bool, yes: bool, as_json: bool, **request: Any
+    request: Request, *, deployment_id: str | None, older_than: timedelta | None = None, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import cleanup as cleaning
@@ -36,5 +33,5 @@ def cleanup(
         raise click.UsageError("give --deployment-id to delete one deployment, or --older-than to sweep the old temporary ones; not both.")
     user = Terminal(yes=yes, as_json=as_json)
     if older_than:
-        end(sweeping.sweep(Request(**request), older_than, user, dry_run=dry_run), user)
-    end(cleaning.cleanup(Request(**request), user, deployment_id=deployment_id or "", dry_run=dry_run), user)
+        end(sweeping.sweep(request, older_than, user, dry_run=dry_run), user)
+    end(cleaning.cleanup(request, user, deployment_id=deployment_id or "", dry_run=dry_run), user)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import config_option, json_option, mode_option, on_failure_option, state_option, yes_option
+from sre_agent_deploy.cli.options import json_option, on_failure_option, request_options, yes_option
 from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
@@ -14,30 +14,26 @@ if TYPE_CHECKING:
 
 
 @click.command("deploy", help="Take a configuration to a verified, running deployment.")
-@config_option
-@mode_option
-@state_option
+@request_options
 @yes_option
 @on_failure_option
 @json_option
-def deploy(*, yes: bool, as_json: bool, on_failure: OnFailure = "keep", **request: Any) -> None:
+def deploy(request: Request, *, yes: bool, as_json: bool, on_failure: OnFailure = "keep") -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import deploy as commands
 
     user = Terminal(yes=yes, as_json=as_json)
-    end(commands.deploy(Request(**request), user, on_failure=on_failure), user)
+    end(commands.deploy(request, user, on_failure=on_failure), user)
 
 
 @click.command("resume", help="Continue an interrupted deployment.")
-@config_option
-@mode_option
-@state_option
+@request_options
 @yes_option
 @on_failure_option
 @json_option
-def resume(*, yes: bool, as_json: bool, on_failure: OnFailure = "keep", **request: Any) -> None:
+def resume(request: Request, *, yes: bool, as_json: bool, on_failure: OnFailure = "keep") -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import deploy as commands
 
     user = Terminal(yes=yes, as_json=as_json)
-    end(commands.resume(Request(**request), user, on_failure=on_failure), user)
+    end(commands.resume(request, user, on_failure=on_failure), user)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from pathlib import Path
 
 import click
+
+from sre_agent_deploy.commands import Mode, Request
 
 config_option = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="The configuration file (default: config.yaml)."
@@ -20,6 +24,16 @@ on_failure_option = click.option(
     help="What to do with a failed run: keep it to continue it (default), or go back to what was there before.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")
+
+
+def request_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what a command works on; the command gets them as one `Request`, its first parameter."""
+
+    @wraps(command)
+    def run(*, config_file: Path | None, mode: Mode | None, state_file: Path | None, **own: object) -> None:
+        command(Request(config_file, mode, state_file), **own)
+
+    return config_option(mode_option(state_option(run)))
 
 
 def parse_length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:

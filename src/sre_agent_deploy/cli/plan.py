@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
-from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
+from sre_agent_deploy.cli.options import json_option, request_options
 from sre_agent_deploy.commands import Request
 from sre_core import exit_codes
 
 
 @click.command("plan", help="Show what a deployment would change, and why; changes nothing.")
-@config_option
-@mode_option
-@state_option
+@request_options
 @json_option
-def plan(*, as_json: bool, **request: Any) -> None:
+def plan(request: Request, *, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import plan as commands
 
     # Events are no part of the plan, so they go to stderr in any case.
     user = Terminal(as_json=as_json, json_events=False)
-    found = commands.plan(Request(**request), user)
+    found = commands.plan(request, user)
     user.show_plan(found)
     user.show_problems(found.problems)
     sys.exit(exit_codes.FAILED if found.problems else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
 
 
 @click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown.")
-@config_option
-@mode_option
-@state_option
-def guide(**request: Any) -> None:
+@request_options
+def guide(request: Request) -> None:
     from sre_agent_deploy.commands import plan as commands
 
-    click.echo(commands.guide(Request(**request)))
+    click.echo(commands.guide(request))
 
 
 @click.group("export", help="Print the same deployment in another tool's format.")
@@ -45,10 +40,8 @@ def export() -> None:
 
 
 @export.command("cloudformation", help="Print a CloudFormation template of the deployment, as JSON.")
-@config_option
-@mode_option
-@state_option
-def cloudformation(**request: Any) -> None:
+@request_options
+def cloudformation(request: Request) -> None:
     from sre_agent_deploy.commands import plan as commands
 
-    click.echo(commands.export_cloudformation(Request(**request)))
+    click.echo(commands.export_cloudformation(request))
