@@ -1,12 +1,16 @@
-"""`python -m evals recordings`: the table of cases and A@1."""
+"""`python -m evals recordings` and `python -m evals cases FOLDER`: tables of cases, and A@1."""
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from evals import recordings
+from evals.cases import run as cases
 from evals.score import table
 
 
@@ -22,6 +26,21 @@ def _recordings(only: str) -> None:
     outcomes = list(recordings.run(only))
     click.echo(table(outcomes))
     sys.exit(0 if all(found.right for found in outcomes) else 1)
+
+
+@command.command("cases")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--only", default="", metavar="WORDS", help="Only the cases whose name contains this.")
+@click.option("--every", is_flag=True, help="Show the cases that were right as well.")
+@click.option("--workers", default=1, show_default=True, help="How many cases are asked about at the same time.")
+@click.option("--json", "kept", type=click.Path(dir_okay=False, path_type=Path), help="Write what was said of each case to this file.")
+def _cases(folder: Path, only: str, every: bool, workers: int, kept: Path | None) -> None:
+    """Labelled cases of the Cloud-OpsBench layout, below FOLDER."""
+    scored = list(cases.run(folder, only, workers))
+    click.echo(cases.table(scored, every=every))
+    if kept:
+        kept.write_text(json.dumps([asdict(found) for found in scored], indent=1), encoding="utf-8")
+    sys.exit(0 if scored else 1)
 
 
 command(prog_name="python -m evals")

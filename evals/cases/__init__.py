@@ -1,0 +1,1 @@
+"""Labelled cases of the Cloud-OpsBench layout: read, turned into recordings, and scored."""

@@ -1,0 +1,121 @@
+"""Score the assistant on labelled cases: each becomes a recording, is asked about, and is compared with its label."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.cases.case import Case, find_cases
+from evals.cases.recording import write_recording
+from evals.recorded_tools import RecordedTools
+from evals.score import Verdict
+from sre_agent import supervisor
+from sre_agent.evidence import Answer, Argument
+from sre_agent.reasoner import DEFAULT, create_reasoner
+from sre_agent.report import Report
+
+CONFIDENT = 0.8  # the confidence from which a wrong answer is a confident error
+# The kinds of objects for which labels say "app": what runs an application, and what leads to it or belongs to it.
+_PREFIXES = {"Namespace": "namespace", "Node": "node"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """One case: its label, what was said, and what that took."""
+
+    name: str
+    expected: Verdict
+    said: Verdict
+    confidence: float
+    seconds: float
+    calls: int
+
+    @property
+    def right(self) -> bool:
+        """Cause and object, both."""
+        return self.said == self.expected
+
+    @property
+    def abstained(self) -> bool:
+        return not self.said.cause
+
+    @property
+    def confident_error(self) -> bool:
+        return not self.right and not self.abstained and self.confidence >= CONFIDENT
+
+
+class CountedTools:
+    """Counts the calls of an investigation."""
+
+    def __init__(self, tools: RecordedTools) -> None:
+        self._tools = tools
+        self.calls = 0
+
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
+        """Count the call, and make it."""
+        self.calls += 1
+        return await self._tools.call(operation, **arguments)
+
+
+def run(folder: Path, only: str = "", workers: int = 1) -> Iterator[Scored]:
+    """Score every case below a folder whose name contains `only`."""
+    cases = [case for case in find_cases(folder) if only in case.name]
+    if workers == 1:
+        yield from map(score, cases)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(score, cases)
+
+
+def score(case: Case) -> Scored:
+    """Ask about one case. The time is that of the investigation alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        tools = CountedTools(RecordedTools(str(write_recording(case, Path(folder)))))
+        prompt = str(case.metadata.get("query") or "What is wrong?")
+        started = time.perf_counter()
+        report = asyncio.run(supervisor.investigate(prompt, tools, create_reasoner(DEFAULT, {})))
+        seconds = time.perf_counter() - started
+    confidence = report.root_cause.confidence.score if report.root_cause else 0.0
+    return Scored(name=case.name, expected=case.expected, said=_verdict(report), confidence=confidence, seconds=seconds, calls=tools.calls)
+
+
+def table(scored: Sequence[Scored], *, every: bool = False) -> str:
+    """Render the cases that were not right, the score of each cause, and the totals."""
+    lines = [_line(found) for found in scored if every or not found.right]
+    causes = dict.fromkeys(found.expected.cause for found in scored)
+    for cause in sorted(causes):
+        own = [found for found in scored if found.expected.cause == cause]
+        right, same = sum(found.right for found in own), sum(found.said.cause == cause for found in own)
+        placed = sum(found.said.object == found.expected.object for found in own)
+        lines.append(f"{cause or '(nothing wrong)':<36} A@1 {right}/{len(own)}  cause {same}/{len(own)}  object {placed}/{len(own)}")
+    return "\n".join([*lines, _totals(scored)])
+
+
+def _totals(scored: Sequence[Scored]) -> str:
+    count = max(len(scored), 1)
+    right, silent = sum(found.right for found in scored), sum(found.abstained for found in scored)
+    errors = sum(found.confident_error for found in scored)
+    seconds, calls = sorted(found.seconds for found in scored) or [0.0], [found.calls for found in scored] or [0]
+    return (
+        f"A@1 {right / count:.3f} ({right} of {len(scored)}), abstained {silent}, wrong {len(scored) - right - silent}, "
+        f"confident errors {errors}, seconds median {seconds[len(seconds) // 2]:.2f} worst {seconds[-1]:.2f}, "
+        f"calls mean {sum(calls) / count:.1f} most {max(calls)}"
+    )
+
+
+def _line(found: Scored) -> str:
+    said = f"{found.said.cause} {found.said.object} ({found.confidence:.2f})" if found.said.cause else "nothing concluded"
+    return f"{'ok' if found.right else 'NO'} {found.name:<24} {said}; label {found.expected.cause} {found.expected.object}"
+
+
+def _verdict(report: Report) -> Verdict:
+    """Say what a report concluded, in the labels' words: `app/NAME` for everything but nodes and namespaces."""
+    cause = report.root_cause
+    if cause is None:
+        return Verdict()
+    return Verdict(cause.kind, f"app/{cause.service}")
