@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from sre_core.secret import Secret
 from sre_services import error_responses, openapi
 from sre_services.auth import HEALTH_PATH, ApiKeyAuth
+from sre_services.providers import Checked
+from sre_services.sources.health import remember_check
 
 TITLES = {
     "kubernetes": "Kubernetes: the state of pods, deployments, nodes, and recent events",
@@ -44,16 +46,24 @@ def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.provider = provider
     app.include_router(api.router)
-    app.add_api_route(HEALTH_PATH, _health_route(api.name), methods=["GET"])
+    app.add_api_route(HEALTH_PATH, _health_route(api.name, provider), methods=["GET"])
     app.add_api_route("/openapi.json", _document_route(api), methods=["GET"])
     error_responses.install_handlers(app)
     app.add_middleware(ApiKeyAuth, service=api.name, key=key)
     return app
 
 
-def _health_route(name: str) -> Any:
-    async def health() -> Response:
-        return JSONResponse({"status": "ok", "service": name})
+def _health_route(name: str, provider: object) -> Any:
+    check = remember_check(provider) if isinstance(provider, Checked) else lambda: None
+
+    def health() -> Response:
+        """Answer 200 while the process works: a source that is out of reach is no reason to start it again.
+
+        The path needs no API key, so the address of the source is not in it; the service's log has it.
+        """
+        problem = check()
+        found = {"source": {"code": problem.code, **problem.context}} if problem else {}
+        return JSONResponse({"status": "degraded" if problem else "ok", "service": name, **found})
 
     return health
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from sre_core import log
+from sre_core.problem import Refused
 
 _CODES = {404: "NOT-FOUND", 405: "METHOD-NOT-ALLOWED"}
 
@@ -24,6 +25,7 @@ def install_handlers(app: FastAPI) -> None:
     """Answer every failure of `app` in that shape."""
     app.add_exception_handler(RequestValidationError, _bad_arguments)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Refused, _no_source)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -52,6 +54,14 @@ async def _refused(request: Request, failure: Exception) -> JSONResponse:
     code = _CODES.get(failure.status_code, f"HTTP-{failure.status_code}")
     do = ["Read /openapi.json for the operations and their paths. All are GET."]
     return error_response(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do)
+
+
+async def _no_source(request: Request, failure: Exception) -> JSONResponse:
+    """Answer 503 with the Problem of a source that can't be read."""
+    assert isinstance(failure, Refused)
+    problem = failure.problems[0]
+    log.get().warning("source.failed", path=request.url.path, code=problem.code, what=problem.what, why=problem.why)
+    return error_response(503, problem.code, f"{problem.what} {problem.why}", problem.do)
 
 
 async def _broken(request: Request, failure: Exception) -> JSONResponse:

@@ -163,7 +163,7 @@ def test_a_start_with_an_unknown_recording(tmp_path: Path) -> None:
 
 def test_a_start_with_an_unknown_provider(tmp_path: Path) -> None:
     """A system that is not supported is a Problem, not a recording in disguise."""
-    assert "SVC-PROVIDER-UNKNOWN" in refused(tmp_path, SRE_PROVIDER="loki")
+    assert "SVC-PROVIDER-UNKNOWN" in refused(tmp_path, SRE_SOURCES='[{"source": "a-notebook"}]')
 
 
 def test_a_start_with_a_pinned_end_that_is_no_time(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from sre_services.application import NAMES, Api, build_app
 from sre_services.providers import PROVIDERS, open_provider
 
 from .conftest import KEY
+
+SETTINGS = {"prometheus": {"url": "https://prometheus.example"}}
+"""What each source needs at least."""
 
 WIKI = '''
 from sre_core import clock
@@ -34,8 +38,8 @@ class Wiki:
         return (parse_runbook(f"{self.address}/flood", page),)
 
 
-def open_provider(environment):
-    return Wiki(environment["WIKI_ADDRESS"])
+def open_provider(settings):
+    return Wiki(settings.require("address"))
 '''
 
 
@@ -44,7 +48,7 @@ def test_a_provider_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "made_up_wiki.py").write_text(WIKI)
     monkeypatch.syspath_prepend(tmp_path)
     registry = {**PROVIDERS, "runbooks": {**PROVIDERS["runbooks"], "wiki": "made_up_wiki"}}
-    provider = open_provider("runbooks", {"SRE_PROVIDER": "wiki", "WIKI_ADDRESS": "https://wiki.example"}, registry=registry)
+    provider = open_provider("runbooks", {"SRE_SOURCES": '[{"source": "wiki", "address": "https://wiki.example"}]'}, registry=registry)
     client = TestClient(build_app(Api.of("runbooks"), provider, Secret(KEY)), headers={"X-API-Key": KEY})
     (item,) = client.get("/runbooks/search", params={"keyword": "flooded"}).json()["items"]
     assert (item["playbook_id"], item["file"]) == ("flood", "https://wiki.example/flood")
@@ -53,7 +57,7 @@ def test_a_provider_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_an_unknown_provider_names_those_that_there_are() -> None:
     """The registry is the list of what can be set."""
     with pytest.raises(Refused) as refused:
-        open_provider("logs", {"SRE_PROVIDER": "loki"})
+        open_provider("logs", {"SRE_SOURCES": '[{"source": "a-notebook"}]'})
     assert refused.value.problems[0].code == "SVC-PROVIDER-UNKNOWN"
     assert "recorded" in refused.value.problems[0].do[0]
 
@@ -62,4 +66,5 @@ def test_an_unknown_provider_names_those_that_there_are() -> None:
 def test_each_provider_of_the_registry(service: str) -> None:
     """It opens from the environment that the documentation gives it."""
     for name in PROVIDERS[service]:
-        assert open_provider(service, {"SRE_PROVIDER": name, "SRE_RECORDING": "healthy"})
+        sources = json.dumps([{"source": name, **SETTINGS.get(name, {})}])
+        assert open_provider(service, {"SRE_SOURCES": sources, "SRE_RECORDING": "healthy"})

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sre_services.metrics import prometheus
 from sre_services.metrics.model import Measure, Series
+from sre_services.metrics.sources import SOURCES, Source, service_of
 from sre_services.metrics.statistics import MOST_POINTS, reduce_points
 from sre_services.metrics.trends import Trend, analyze_series
 
@@ -109,6 +110,7 @@ def test_values_that_are_no_numbers() -> None:
     [
         ({"service": "a", "pod": "b-0"}, "a"),
         ({"pod": "checkout-service-7d9f8c6b54-x2k9q"}, "checkout-service"),
+        ({"pod": "frontend-xpmmb5jbqh-zfblc"}, "frontend"),
         ({"pod": "payments-db-0"}, "payments-db"),
         ({"pod": "log-shipper-x2k9q"}, "log-shipper"),
         ({"job": "node"}, "node"),
@@ -116,4 +118,11 @@ def test_values_that_are_no_numbers() -> None:
 )
 def test_whose_metric_it_is(labels: dict[str, str], expected: str) -> None:
     """The label says, else the pod's name."""
-    assert prometheus.service_of(labels) == expected
+    assert service_of(labels, Source(metric="up")) == expected
+
+
+def test_whose_metric_it_is_where_an_exporter_measures_pods() -> None:
+    """The label `service` of kube-state-metrics is its own: the pod's name says whose the metric is."""
+    labels = {"__name__": "container_memory_working_set_bytes", "service": "kubelet", "pod": "frontend-xpmmb5jbqh-zfblc"}
+    [source] = SOURCES[Measure.MEMORY_BYTES]
+    assert service_of(labels, source) == "frontend"

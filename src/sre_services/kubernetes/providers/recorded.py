@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sre_core.problem import Refused
 from sre_services.kubernetes.cluster import PARSERS
 from sre_services.kubernetes.objects import Json
 from sre_services.recording import Recording, damaged_file_problem, recording_from
+from sre_services.sources.settings import Settings
 
 
 class Recorded:
@@ -41,6 +42,6 @@ class Recorded:
         return documents
 
 
-def open_provider(environment: Mapping[str, str]) -> Recorded:
-    """Read the cluster of the recording that the environment names."""
-    return Recorded(recording_from(environment))
+def open_provider(settings: Settings) -> Recorded:
+    """Read the cluster of the recording that SRE_RECORDING names."""
+    return Recorded(recording_from(settings.environment))

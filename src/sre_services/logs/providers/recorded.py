@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter
@@ -16,6 +16,7 @@ from sre_services.logs.counts import count_buckets, count_groups
 from sre_services.logs.kubectl_lines import parse_records
 from sre_services.logs.model import Attribute, Group, LogFilter, LogRecord
 from sre_services.recording import Recording, damaged_file_problem, recording_from
+from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
 
 _TIME = attrgetter("time")
@@ -60,9 +61,9 @@ class Recorded:
             raise Refused(damaged_file_problem(path, f"A line does not begin with a time: {fault}.")) from None
 
 
-def open_provider(environment: Mapping[str, str]) -> Recorded:
-    """Read the logs of the recording that the environment names."""
-    return Recorded(recording_from(environment))
+def open_provider(settings: Settings) -> Recorded:
+    """Read the logs of the recording that SRE_RECORDING names."""
+    return Recorded(recording_from(settings.environment))
 
 
 def _within(records: Sequence[LogRecord], window: Window) -> Sequence[LogRecord]:

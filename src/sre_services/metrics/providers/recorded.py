@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from sre_core.problem import Refused
 from sre_services.metrics import prometheus
 from sre_services.metrics.model import Measure, Series
 from sre_services.recording import Recording, damaged_file_problem, recording_from
+from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
 
 
@@ -46,6 +47,6 @@ class Recorded:
             raise Refused(damaged_file_problem(path, f"It is not an answer of Prometheus' query_range: {fault}.")) from None
 
 
-def open_provider(environment: Mapping[str, str]) -> Recorded:
-    """Read the metrics of the recording that the environment names."""
-    return Recorded(recording_from(environment))
+def open_provider(settings: Settings) -> Recorded:
+    """Read the metrics of the recording that SRE_RECORDING names."""
+    return Recorded(recording_from(settings.environment))

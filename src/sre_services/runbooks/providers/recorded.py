@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from sre_core.problem import Refused
 from sre_services.recording import Recording, damaged_file_problem, recording_from
 from sre_services.runbooks.markdown import parse_runbook
 from sre_services.runbooks.model import Runbook
+from sre_services.sources.settings import Settings
 
 
 class Recorded:
@@ -27,9 +27,9 @@ class Recorded:
         return self._runbooks
 
 
-def open_provider(environment: Mapping[str, str]) -> Recorded:
-    """Read the runbooks of the recording that the environment names."""
-    return Recorded(recording_from(environment))
+def open_provider(settings: Settings) -> Recorded:
+    """Read the runbooks of the recording that SRE_RECORDING names."""
+    return Recorded(recording_from(settings.environment))
 
 
 def _read(path: Path) -> Runbook:

@@ -1,0 +1,91 @@
+"""One contract for all providers of a kind: an incident that was written into a real system gives the answers of its recording."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from fixtures.prometheus import prometheus, victoria_metrics
+from sre_core import clock
+from sre_core.secret import Secret
+from sre_services.application import Api, build_app
+from sre_services.providers import open_provider
+from sre_services.recording import Recording, open_recording
+
+from .conftest import KEY, application
+
+# Recordings have a sample every 30 seconds. Systems refuse samples of the future.
+END = datetime.fromtimestamp(clock.now().timestamp() // 60 * 60 - 60, UTC)
+SYSTEMS = {"prometheus": prometheus, "victoria-metrics": victoria_metrics}
+
+
+def ended(name: str) -> Recording:
+    found = open_recording(name, END)
+    assert isinstance(found, Recording)
+    return found
+
+
+def live(service: str, **settings: str) -> TestClient:
+    """A client with the key, of the service over a real system."""
+    provider = open_provider(service, {"SRE_SOURCES": json.dumps([settings])})
+    return TestClient(build_app(Api.of(service), provider, Secret(KEY)), headers={"X-API-Key": KEY}, raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.needs(name)) for name in SYSTEMS])
+def metrics(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, TestClient]]:
+    """The service over a real system, and over the recording that was written into it."""
+    running: AbstractContextManager[str] = SYSTEMS[request.param](ended("crash-loop"), tmp_path_factory.mktemp(request.param))
+    with running as url:
+        yield live("metrics", source="prometheus", url=url), application("metrics", "crash-loop", clock.stamp(END))
+
+
+def between(before: timedelta, length: timedelta) -> str:
+    return f"{clock.stamp(END - before - length)}/{clock.stamp(END - before)}"
+
+
+HOUR = between(timedelta(0), timedelta(hours=1))
+HALF = between(timedelta(minutes=20), timedelta(minutes=30))
+ASKED: list[tuple[str, dict[str, str]]] = [
+    ("/metrics/performance", {"start_time": HOUR.partition("/")[0], "end_time": HOUR.partition("/")[2]}),
+    ("/metrics/performance", {"start_time": HALF.partition("/")[0], "end_time": HALF.partition("/")[2], "service": "payment-service"}),
+    ("/metrics/errors", {"time_window": HALF}),
+    ("/metrics/errors", {"time_window": HOUR, "service": "frontend"}),
+    ("/metrics/resources", {"time_window": HOUR}),
+    ("/metrics/resources", {"time_window": HALF, "service": "checkout-service", "resource_type": "memory"}),
+    ("/metrics/availability", {"time_window": HOUR}),
+    ("/metrics/trends", {"time_window": HOUR}),
+    ("/metrics/trends", {"time_window": HOUR, "service": "payment-service"}),
+]
+
+
+@pytest.mark.parametrize(("path", "parameters"), ASKED, ids=lambda part: part if isinstance(part, str) else "")
+def test_metrics(metrics: tuple[TestClient, TestClient], path: str, parameters: dict[str, str]) -> None:
+    """Every answer of a system that speaks Prometheus' API is that of the recording."""
+    real, recorded = (without_clock(client.get(path, params=parameters).json()) for client in metrics)
+    assert recorded["total"] > 0
+    assert real == recorded
+
+
+def without_clock(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without the moment at which it was given."""
+    return {name: part for name, part in answer.items() if name != "as_of"}
+
+
+def test_metrics_of_a_long_time(metrics: tuple[TestClient, TestClient]) -> None:
+    """Where the samples would be too many, the system computes the points; they say the same, less exactly."""
+    window = between(timedelta(0), timedelta(days=6))
+    real, recorded = ({item["service"]: item["error_percent"] for item in get(client, "/metrics/errors", window)} for client in metrics)
+    assert real.keys() == recorded.keys()
+    assert max(real, key=lambda name: real[name]) == max(recorded, key=lambda name: recorded[name])
+    assert {name for name in real if real[name] > 0.2} == {name for name in recorded if recorded[name] > 1}
+
+
+def get(client: TestClient, path: str, window: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(path, params={"time_window": window}).json()["items"]
+    return found
