@@ -24,6 +24,10 @@ OPERATIONS = {
         "get_resource_usage": {"namespace", "resource_type"},
         "get_node_status": {"node_name"},
         "get_service_status": {"namespace", "service_name"},
+        "get_workload_status": {"namespace", "workload_name"},
+        "get_storage_status": {"namespace", "claim_name"},
+        "get_quota_status": {"namespace"},
+        "get_node_components": {"node_name"},
     },
     "logs": {
         "search_logs": {"pattern", "start_time", "end_time", "log_level"},

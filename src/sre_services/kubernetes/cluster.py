@@ -11,10 +11,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sre_services.kubernetes import objects, rollouts
+from sre_services.kubernetes.components import list_components, parse_component
 from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Service, Usage
 from sre_services.kubernetes.objects import Json, key_of
+from sre_services.kubernetes.quotas import join_quotas, parse_quota
+from sre_services.kubernetes.references import Known
 from sre_services.kubernetes.services import join_services, parse_service, parse_slice
+from sre_services.kubernetes.storage import join_claims
 from sre_services.kubernetes.usage import join_usage
+from sre_services.kubernetes.workload_model import Claim, Component, Quota, Workload
+from sre_services.kubernetes.workloads import KINDS, Surroundings, join_workload, parse_workload
 from sre_services.timespan import Window
 
 PARSERS: Mapping[str, Callable[[Any], object]] = {
@@ -26,6 +32,17 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "endpointslices": parse_slice,
     "nodes": lambda document: objects.parse_node(document, 0, {}),
     "events": objects.parse_event,
+    "statefulsets": lambda document: parse_workload("StatefulSet", document),
+    "daemonsets": lambda document: parse_workload("DaemonSet", document),
+    "cronjobs": lambda document: parse_workload("CronJob", document),
+    "serviceaccounts": key_of,
+    # Only names: a provider that may not list Secrets leaves them out, and one that may keeps their metadata.
+    "secrets": key_of,
+    "persistentvolumeclaims": key_of,
+    "persistentvolumes": key_of,
+    "storageclasses": key_of,
+    "resourcequotas": parse_quota,
+    "nodecomponents": parse_component,
     "podmetrics": key_of,
     "nodemetrics": lambda document: document["usage"],
 }
@@ -78,6 +95,23 @@ class Cluster:
         services = [parse_service(document) for document in self._list("services", namespace)]
         return tuple(join_services(services, self._list("pods", namespace), slices))
 
+    def workloads(self, namespace: str | None) -> tuple[Workload, ...]:
+        around = Surroundings(self._known(), self._list("nodes"), self._list("pods"), self._list("replicasets", namespace))
+        found = ((kind, document) for file, kind in KINDS.items() for document in self._list(file, namespace))
+        return tuple(join_workload(parse_workload(kind, document), document, around) for kind, document in found)
+
+    def claims(self, namespace: str | None) -> tuple[Claim, ...]:
+        volumes, classes = self._list("persistentvolumes"), self._list("storageclasses")
+        return tuple(join_claims(self._list("persistentvolumeclaims", namespace), volumes, classes, self._list("pods", namespace)))
+
+    def quotas(self, namespace: str | None) -> tuple[Quota, ...]:
+        mismatches = [mismatch for workload in self.workloads(namespace) for mismatch in workload.mismatches]
+        missing = {found.object for found in mismatches if found.object and found.relation in {"envHost", "persistentVolumeClaim"}}
+        return tuple(join_quotas(self._list("resourcequotas", namespace), sorted(missing)))
+
+    def components(self) -> tuple[Component, ...]:
+        return tuple(list_components(self._list("nodecomponents"), self._list("nodes"), self._list("pods")))
+
     def events(self, window: Window) -> tuple[Event, ...]:
         found = [event for document in self._list("events") if (event := objects.parse_event(document)).last_timestamp in window]
         return tuple(sorted(found, key=lambda event: event.last_timestamp, reverse=True))
@@ -90,6 +124,17 @@ class Cluster:
         used = {document["metadata"]["name"]: document["usage"] for document in self._list("nodemetrics")}
         names = ((document["metadata"]["name"], document) for document in self._list("nodes"))
         return tuple(objects.parse_node(document, running[name], used.get(name, {})) for name, document in names)
+
+    def _known(self) -> Known:
+        kinds = {
+            "ServiceAccount": "serviceaccounts",
+            "Secret": "secrets",
+            "ConfigMap": "configmaps",
+            "PersistentVolumeClaim": "persistentvolumeclaims",
+        }
+        ports = {key_of(found): frozenset(port.port for port in parse_service(found).ports) for found in self._list("services")}
+        maps = {key_of(found): found.get("data") or {} for found in self._list("configmaps")}
+        return Known({kind: frozenset(map(key_of, self._list(file))) for kind, file in kinds.items()}, ports, maps)
 
     def _list(self, kind: str, namespace: str | None = None) -> list[Json]:
         return [document for document in self._source.objects(kind) if namespace in (None, key_of(document)[0])]

@@ -26,6 +26,8 @@ PodName = Annotated[
 ]
 DeploymentName = Annotated[str, Query(description="A deployment's name or the beginning of it. Default: all deployments.", max_length=253)]
 ServiceName = Annotated[str, Query(description="A Service's name or the beginning of it. Default: all Services.", max_length=253)]
+WorkloadName = Annotated[str, Query(description="A workload's name or the beginning of it. Default: all workloads.", max_length=253)]
+ClaimName = Annotated[str, Query(description="A claim's name or the beginning of it. Default: all claims.", max_length=253)]
 NodeName = Annotated[str, Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253)]
 EventSeverity = Annotated[
     Literal["all", "Warning", "Normal"],
@@ -140,3 +142,58 @@ def get_node_status(cluster: Provider, node_name: NodeName = "") -> Response:
     known = ", ".join(node.name for node in cluster.nodes()) or "none"
     note = "" if nodes else f"No node has a name that begins with {node_name!r}. Nodes: {known}."
     return render_answer(Answer(as_of=cluster.as_of, items=nodes, summary=summary, note=note))
+
+
+@router.get(
+    "/workloads/status", operation_id="get_workload_status", summary="Workloads: what their pods need, and what of that does not match"
+)
+def get_workload_status(cluster: Provider, namespace: Namespace = "", workload_name: WorkloadName = "") -> Response:
+    """Deployments, StatefulSets, DaemonSets and CronJobs, those with a mismatch first: ports, probes, requests and constraints, the
+    Services that the environment names, and the nodes of their pods. A mismatch names a ServiceAccount, Secret, ConfigMap, claim,
+    Service or port that does not exist, a probe of a port that is not declared, or what keeps waiting pods from the nodes."""
+    found = views.match_by_name(cluster.workloads(views.namespace_filter(cluster, namespace)), workload_name)
+    summary = {
+        "workloads": len(found),
+        "mismatched": [item.name for item in found if item.mismatches],
+        "not_fully_ready": [item.name for item in found if item.ready < item.desired],
+    }
+    items = [
+        item if workload_name or views.is_troubled(item) else views.shorten_workload(item) for item in views.sort_troubled_first(found)
+    ]
+    note = "" if found else views.describe_no_objects(cluster, "workload", namespace, workload_name)
+    more = "Give workload_name for one workload at a time."
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
+
+
+@router.get("/storage/status", operation_id="get_storage_status", summary="Claims: volumes, and why none is bound")
+def get_storage_status(cluster: Provider, namespace: Namespace = "", claim_name: ClaimName = "") -> Response:
+    """PersistentVolumeClaims, those that are not bound first: request, access modes, storage class, selector, volume and the pods that
+    use them. A mismatch says why the nearest PersistentVolume does not fit: occupied, class, selector, capacity or access modes."""
+    found = views.match_by_name(cluster.claims(views.namespace_filter(cluster, namespace)), claim_name)
+    summary = {"claims": len(found), "not_bound": [item.name for item in found if item.phase != "Bound"]}
+    items = sorted(found, key=lambda item: (item.phase == "Bound", item.name))
+    note = "" if found else views.describe_no_objects(cluster, "claim", namespace, claim_name)
+    more = "Give claim_name for one claim at a time."
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
+
+
+@router.get("/quotas/status", operation_id="get_quota_status", summary="Quotas of a namespace: what is used up")
+def get_quota_status(cluster: Provider, namespace: Namespace = "") -> Response:
+    """ResourceQuotas, those that are used up first: what is used, the limit, the resources of which nothing is left, and objects of
+    a limited kind that workloads refer to and that do not exist."""
+    found = cluster.quotas(views.namespace_filter(cluster, namespace))
+    summary = {"quotas": len(found), "exhausted": [item.name for item in found if item.exhausted]}
+    items = sorted(found, key=lambda item: (not item.exhausted, item.name))
+    note = "" if found else views.describe_no_objects(cluster, "quota", namespace, "")
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note))
+
+
+@router.get("/nodes/components", operation_id="get_node_components", summary="Components of nodes: kubelet, runtime, proxy, scheduler")
+def get_node_components(cluster: Provider, node_name: NodeName = "") -> Response:
+    """The kubelet, container runtime, kube-proxy and kube-scheduler of each node, those that do not run first, with how that is
+    known: from the machine itself, from the node's Ready condition, or from the component's pod."""
+    found = [item for item in cluster.components() if item.node.startswith(node_name)]
+    summary = {"components": len(found), "not_running": [f"{item.node} {item.component}" for item in found if not item.running]}
+    items = sorted(found, key=lambda item: (item.running, item.node, item.component))
+    note = "" if found else "Nothing is known of the components of nodes."
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note))

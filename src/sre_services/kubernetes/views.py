@@ -10,6 +10,7 @@ from typing import Protocol
 from sre_core import clock
 from sre_services.kubernetes.cluster import Cluster
 from sre_services.kubernetes.model import Container, Deployment, Event, Pod, Service, Usage
+from sre_services.kubernetes.workload_model import Workload
 from sre_services.timespan import Window
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,6 +89,21 @@ def sort_mismatched_first(services: Sequence[Service]) -> list[Service]:
 def shorten_service(service: Service) -> Service:
     """Drop the endpoints of a Service in which everything matches; their number stays."""
     return replace(service, endpoints=())
+
+
+def is_troubled(workload: Workload) -> bool:
+    """True for a workload that lacks pods or refers to what does not match."""
+    return bool(workload.mismatches) or workload.ready < workload.desired
+
+
+def sort_troubled_first(workloads: Sequence[Workload]) -> list[Workload]:
+    """Sort workloads: those that lack pods first, then those with a mismatch."""
+    return sorted(workloads, key=lambda item: (item.ready >= item.desired, not item.mismatches, item.name))
+
+
+def shorten_workload(workload: Workload) -> Workload:
+    """Drop the declarations of a workload that is well; what it calls and where it runs stay."""
+    return replace(workload, containers=(), tolerations=(), service_account="", claims=(), node_selector={})
 
 
 def limit_percent(item: Usage, resource_type: str) -> float:
