@@ -95,4 +95,7 @@ def _step(window: Window) -> int:
 
 
 def _range(text: str, window: Window, step: int) -> dict[str, str]:
-    return {"query": text, "start": f"{window.start.timestamp():.3f}", "end": f"{window.end.timestamp():.3f}", "step": str(step)}
+    """Ask for points up to the very end: what happened last matters most. VictoriaMetrics rounds it down unless `nocache` is set."""
+    end = window.end.timestamp()
+    start = end - int(window.length.total_seconds() // step) * step
+    return {"query": text, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": str(step), "nocache": "1"}
