@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,18 @@ def _parser() -> argparse.ArgumentParser:
         generator = commands.add_parser(name, help=f"write {what}")
         generator.add_argument("--check", action="store_true", help="write nothing; exit 1 if the committed files differ")
         generator.set_defaults(run=run)
+    rbac = commands.add_parser("rbac", help="print the RBAC manifest that allows what the services read of a cluster")
+    rbac.add_argument("--namespace", default="default", help="the namespace of the service account (default: default)")
+    rbac.set_defaults(run=_rbac)
     return parser
+
+
+def _rbac(arguments: argparse.Namespace) -> int:
+    """Print JSON, which kubectl reads as it reads YAML."""
+    from sre_services.kubernetes.resources import rbac_manifest
+
+    print(json.dumps(rbac_manifest(arguments.namespace), indent=2))
+    return 0
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -16,8 +16,16 @@ from sre_services.sources.settings import Settings, parse_sources
 type Registry = Mapping[str, Mapping[str, str]]
 
 PROVIDERS: Registry = {
-    "kubernetes": {"recorded": "sre_services.kubernetes.providers.recorded"},
-    "logs": {"recorded": "sre_services.logs.providers.recorded"},
+    "kubernetes": {
+        "recorded": "sre_services.kubernetes.providers.recorded",
+        "kubeconfig": "sre_services.kubernetes.providers.live",
+        "in-cluster": "sre_services.kubernetes.providers.live",
+    },
+    "logs": {
+        "recorded": "sre_services.logs.providers.recorded",
+        "kubeconfig": "sre_services.logs.providers.pods",
+        "in-cluster": "sre_services.logs.providers.pods",
+    },
     "metrics": {
         "recorded": "sre_services.metrics.providers.recorded",
         "prometheus": "sre_services.metrics.providers.prometheus",

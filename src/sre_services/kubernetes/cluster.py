@@ -57,8 +57,8 @@ class ObjectSource(Protocol):
     @property
     def default_namespace(self) -> str: ...
 
-    def objects(self, kind: str) -> Sequence[Json]:
-        """Return all objects of a kind in all namespaces: `pods`, `deployments`, `endpointslices`, ..."""
+    def objects(self, kind: str, namespace: str | None = None) -> Sequence[Json]:
+        """Return the objects of a kind (`pods`, `deployments`, `endpointslices`, ...): at least those of a namespace, else all."""
         ...
 
 
@@ -137,4 +137,4 @@ class Cluster:
         return Known({kind: frozenset(map(key_of, self._list(file))) for kind, file in kinds.items()}, ports, maps)
 
     def _list(self, kind: str, namespace: str | None = None) -> list[Json]:
-        return [document for document in self._source.objects(kind) if namespace in (None, key_of(document)[0])]
+        return [document for document in self._source.objects(kind, namespace) if namespace in (None, key_of(document)[0])]

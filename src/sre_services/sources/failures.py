@@ -46,6 +46,8 @@ def explain_refusal(name: str, url: str, answer: httpx2.Response, permission: st
         return _not_authenticated(name, url, _reason(answer))
     if answer.status_code == 403:
         return _not_permitted(name, url, permission, _reason(answer))
+    if answer.status_code == 404:
+        return _absent(name, url, permission)
     return not_understood(name, url, f"It answered {answer.status_code}: {_reason(answer)}")
 
 
@@ -71,6 +73,18 @@ def _not_permitted(name: str, url: str, permission: str, reason: str) -> Problem
             "For a cluster, apply the manifest with all that is needed: python -m sre_services rbac | kubectl apply -f -",
         ),
         context={"permission": permission},
+    )
+
+
+def _absent(name: str, url: str, permission: str) -> Problem:
+    return Problem(
+        code="SVC-SOURCE-ABSENT",
+        what=f"{name} at {url} has no such API: {permission}.",
+        why="It answered 404.",
+        do=(
+            f"Check that its address is that of {name} itself, with the path below which its API is: curl -sS {url}",
+            "Correct its address below services in config.yaml, and deploy again.",
+        ),
     )
 
 

@@ -27,7 +27,7 @@ class Recorded:
     def default_namespace(self) -> str:
         return self._recording.namespace
 
-    def objects(self, kind: str) -> Sequence[Json]:
+    def objects(self, kind: str, namespace: str | None = None) -> Sequence[Json]:
         return self._objects[kind]
 
     def _read(self, kind: str) -> list[Json]:

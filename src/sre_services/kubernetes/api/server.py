@@ -1,0 +1,100 @@
+"""Requests to one API server: lists and the logs of pods. There is no other request, and none for Secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx2
+import msgspec
+from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.kubeconfig import SingleConfig
+from lightkube.core.exceptions import ConfigError
+
+from sre_core.problem import Problem, Refused
+from sre_services.kubernetes.api.kubeconfig import read_context
+from sre_services.kubernetes.api.plugin import PluginAuth
+from sre_services.kubernetes.resources import LOGS, RESOURCES, Resource
+from sre_services.sources.client import LIMITS, TIMEOUT, SourceClient
+from sre_services.sources.failures import not_understood, unusable_authority
+from sre_services.sources.settings import Settings
+
+# As kubectl asks: a long list comes in parts, so that the server need not hold all of it at once.
+PART = 500
+
+
+class ApiServer:
+    """One API server, with the namespace that is looked at by default."""
+
+    def __init__(self, client: SourceClient, namespace: str) -> None:
+        self._client = client
+        self.namespace = namespace
+
+    async def list_objects(self, kind: str, namespace: str | None = None) -> list[Mapping[str, Any]]:
+        """List the objects of a kind, in one namespace or in all. What is optional and absent or forbidden is empty."""
+        resource = RESOURCES[kind]
+        try:
+            return [item async for part in self._parts(resource, namespace) for item in part]
+        except Refused as refused:
+            if resource.optional and refused.problems[0].code in ("SVC-SOURCE-PERMISSION", "SVC-SOURCE-ABSENT"):
+                return []
+            raise
+
+    async def read_log(self, namespace: str, pod: str, parameters: Mapping[str, Any]) -> str:
+        """Read the log of one container."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        answer = await self._client.get(path, {**parameters, "timestamps": "true"}, permission=f"get {LOGS.name}")
+        return answer.text
+
+    async def check(self) -> Problem | None:
+        """Explain which of the needed requests is not possible; None where all are."""
+        found = await asyncio.gather(*(self._check(resource) for resource in RESOURCES.values()))
+        return next((problem for problem in found if problem), None)
+
+    async def _check(self, resource: Resource) -> Problem | None:
+        try:
+            await self._client.get(resource.path(None), {"limit": 1}, permission=resource.permission)
+        except Refused as refused:
+            return None if refused.problems[0].code == "SVC-SOURCE-ABSENT" else refused.problems[0]
+        return None
+
+    async def _parts(self, resource: Resource, namespace: str | None) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """Yield a list part by part."""
+        more = ""
+        while True:
+            parameters = {"limit": PART, **({"continue": more} if more else {})}
+            answer = await self._client.get(resource.path(namespace), parameters, permission=resource.permission)
+            document = self._decode(answer)
+            yield document.get("items") or []
+            more = (document.get("metadata") or {}).get("continue") or ""
+            if not more:
+                return
+
+    def _decode(self, answer: httpx2.Response) -> Mapping[str, Any]:
+        try:
+            document = msgspec.json.decode(answer.content)
+        except msgspec.DecodeError:
+            document = None
+        if not isinstance(document, Mapping):
+            raise Refused(not_understood(self._client.name, self._client.url, "It is no list of the Kubernetes API."))
+        return document
+
+
+def open_server(settings: Settings) -> ApiServer:
+    """Open the API server of a kubeconfig's context, or of the cluster that this runs in. Raises Refused."""
+    context = read_context(settings)
+    client = SourceClient("The Kubernetes API", context.cluster.server, _http(context, settings))
+    return ApiServer(client, settings.get("namespace") or context.namespace)
+
+
+def _http(context: SingleConfig, settings: Settings) -> httpx2.AsyncClient:
+    """Open an HTTP client with the certificates and credentials of a context."""
+    try:
+        parameters = ConnectionParams(timeout=TIMEOUT).httpx_params(context)
+    except (ConfigError, OSError, ValueError) as fault:
+        raise Refused(unusable_authority(settings.source, str(fault))) from None
+    assert context.user
+    if context.user.exec:
+        parameters["auth"] = PluginAuth(context.user.exec)
+    return httpx2.AsyncClient(**parameters, limits=LIMITS)

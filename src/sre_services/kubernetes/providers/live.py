@@ -1,0 +1,54 @@
+"""A cluster by its API server: of a kubeconfig's context, or of the cluster that this runs in. It is only read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from sre_core import clock
+from sre_core.problem import Problem
+from sre_services.kubernetes.api.server import ApiServer, open_server
+from sre_services.kubernetes.objects import Json
+from sre_services.kubernetes.resources import RESOURCES
+from sre_services.sources.background import wait_for
+from sre_services.sources.settings import Settings
+
+# One answer lists several kinds, and some of them more than once.
+_REMEMBERED_SECONDS = 3.0
+
+
+class LiveCluster:
+    """Lists what is asked for and remembers it for a few seconds. A kind that no one may read is empty."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._lists: dict[tuple[str, str | None], tuple[float, Sequence[Json]]] = {}
+
+    @property
+    def as_of(self) -> datetime:
+        return clock.now()
+
+    @property
+    def default_namespace(self) -> str:
+        return self._server.namespace
+
+    def objects(self, kind: str, namespace: str | None = None) -> Sequence[Json]:
+        if kind not in RESOURCES:
+            return ()
+        now = time.monotonic()
+        self._lists = {key: kept for key, kept in self._lists.items() if kept[0] > now}
+        kept = self._lists.get((kind, None)) or self._lists.get((kind, namespace))
+        if kept is None:
+            kept = (now + _REMEMBERED_SECONDS, wait_for(self._server.list_objects(kind, namespace)))
+            self._lists[kind, namespace] = kept
+        return kept[1]
+
+    def check(self) -> Problem | None:
+        """Explain which of the needed requests is not possible; None where all are."""
+        return wait_for(self._server.check())
+
+
+def open_provider(settings: Settings) -> LiveCluster:
+    """Open the API server that the settings name."""
+    return LiveCluster(open_server(settings))
