@@ -5,7 +5,9 @@ It needs the standard library only: the bootstrap runs before any library is ins
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +31,8 @@ def replace(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     Until then, only its owner can read the new file.
     """
     path = path.resolve()
-    new = path.with_name(f".{path.name}.new")
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    _delete_leftovers(path, new)
     with os.fdopen(_open_locked(new), "wb") as file:
         try:
             yield file
@@ -43,8 +46,33 @@ def replace(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def cancel_writers(path: Path) -> None:
+    """Delete what other processes have begun to write in place of `path`, so that one that was stopped can't finish when it wakes."""
+    for begun in _find_begun(path.resolve()):
+        begun.unlink(missing_ok=True)
+
+
+def _delete_leftovers(path: Path, new: Path) -> None:
+    """Delete what killed writers left; the lock of a living one says that it is not left."""
+    for begun in _find_begun(path):
+        if begun == new:
+            continue
+        with contextlib.suppress(OSError):
+            handle = os.open(begun, os.O_WRONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                begun.unlink()
+            finally:
+                os.close(handle)
+
+
+def _find_begun(path: Path) -> list[Path]:
+    # Up to November 2026 the name had no process number.
+    return [*path.parent.glob(f".{glob.escape(path.name)}.*.new"), *path.parent.glob(f".{glob.escape(path.name)}.new")]
+
+
 def _open_locked(new: Path) -> int:
-    """Open an empty file for one writer at a time; what a killed writer left there is reused."""
+    """Open an empty file for one writer of this process at a time; what a killed writer left there is reused."""
     while True:
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:

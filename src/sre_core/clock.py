@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+
+# Linux's monotonic clock stops while the machine sleeps, this one does not; macOS has no such name, and needs none.
+_AWAKE_OR_NOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> datetime:
     """Return the current time, aware of its zone UTC."""
     return datetime.now(UTC)
+
+
+def elapsed() -> float:
+    """Return the seconds since a fixed moment, those included during which the process was stopped or the machine slept."""
+    return time.clock_gettime(_AWAKE_OR_NOT)
 
 
 def stamp(moment: datetime | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
     from sre_agent_deploy.account.account import Account
     from sre_agent_deploy.config.models import Config
     from sre_agent_deploy.graph import Blueprint
-    from sre_agent_deploy.journal.file_store import FileStore
     from sre_agent_deploy.journal.state import State
+    from sre_agent_deploy.journal.store import Store
 
 SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "budgets")
+
+
+LEASE = timedelta(seconds=3)
+"""The lease of a state in S3, so that a test need not wait for minutes."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Ran:
     code: int
     calls: tuple[str, ...]
     said: str
+    asleep: int = 0
+    """The process number of a run that was stopped and has not ended."""
 
     @property
     def killed(self) -> bool:
@@ -60,12 +68,20 @@ class Engine:
         """Clean up what the state in that folder has recorded."""
         return self._run(do="cleanup", folder=str(folder), **where_to_die)
 
+    def unlock(self, folder: Path, **where: str) -> Ran:
+        """Take the lock of the state away from whoever has it."""
+        return self._run(do="unlock", folder=str(folder), **where)
+
+    def wake(self, folder: Path, asleep: int) -> Ran:
+        """Let a run go on that was stopped, until it ends."""
+        return self._run(do="wake", folder=str(folder), process=str(asleep))
+
     def _run(self, **order: str) -> Ran:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return Ran(answer["code"], tuple(answer["calls"]), answer["said"])
+        return Ran(answer["code"], tuple(answer["calls"]), answer["said"], answer["asleep"])
 
 
 @contextmanager
@@ -135,11 +151,14 @@ def _asked(count: int, operation: str, label: str) -> str:
 
 def _forked(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint) -> dict[str, Any]:
     """Run one order in a child, and return how it ended."""
-    said, calls = Path(order["folder"]) / "said", Path(order["folder"]) / "calls"
-    said.write_text("")
-    calls.write_text("")
+    if order["do"] == "wake":
+        os.kill(int(order["process"]), signal.SIGCONT)
+        return _ended(int(order["process"]), Path(order["folder"]))
     child = os.fork()
     if child == 0:
+        said, calls = _files(Path(order["folder"]), os.getpid())
+        said.write_text("")
+        calls.write_text("")
         code = 70
         try:
             _arm(order, calls)
@@ -148,19 +167,34 @@ def _forked(order: Mapping[str, str], place: Account, config: Config, wanted: Bl
             said.write_text(said.read_text() + traceback.format_exc())
         finally:
             os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return {"code": os.waitstatus_to_exitcode(status), "calls": calls.read_text().splitlines(), "said": said.read_text()}
+    return _ended(child, Path(order["folder"]))
+
+
+def _ended(child: int, folder: Path) -> dict[str, Any]:
+    """Wait until a child ends or is stopped."""
+    _, status = os.waitpid(child, os.WUNTRACED)
+    said, calls = _files(folder, child)
+    asleep = os.WIFSTOPPED(status)
+    code = 0 if asleep else os.waitstatus_to_exitcode(status)
+    return {"code": code, "calls": calls.read_text().splitlines(), "said": said.read_text(), "asleep": child if asleep else 0}
+
+
+def _files(folder: Path, process: int) -> tuple[Path, Path]:
+    """Return the files with what a run says and what it calls."""
+    return folder / f"{process}.said", folder / f"{process}.calls"
 
 
 def _arm(order: Mapping[str, str], calls: Path) -> None:
     """Record every mutating call, and choose where to die."""
     global _doom  # noqa: PLW0603  # the child's own
-    from behaviours.killed_at import at
+    from behaviours.killed_at import at, make_changes_one_by_one
 
     if "ratchet" in order:
         chosen = ratchet(Path(order["ratchet"]), order["moments"].split())
     else:
         chosen = at(order["nth"], order["moment"]) if "nth" in order else _unharmed
+    if order.get("moment") == "asleep":
+        make_changes_one_by_one()
     log = os.open(calls, os.O_WRONLY | os.O_APPEND)
 
     def noted(count: int, operation: str, label: str) -> str:
@@ -192,25 +226,42 @@ def ratchet(deaths: Path, moments: list[str]) -> Doom:
 
 
 def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
-    from sre_agent_deploy.journal.file_store import FileStore
-    from sre_agent_deploy.journal.lock import hold_lock
-    from sre_core.problem import Problem
+    from sre_agent_deploy.commands.locks import hold_state
+    from sre_core.problem import Problem, Refused
 
-    store = FileStore(Path(order["folder"]) / ".deployment_state")
-    with hold_lock(store.path, order["do"]):
-        state = store.load()
-        assert not isinstance(state, Problem), state
-        work = _deployed if order["do"] == "deploy" else _cleaned
-        problems = work(place, config, wanted, store, state)
+    store = _store(order, place)
+    try:
+        if order["do"] == "unlock":
+            taken = store.unlock()
+            said.write_text(str(taken))
+            return 1 if isinstance(taken, Problem) else 0
+        with hold_state(store, place, order["do"]):
+            state = store.load()
+            assert not isinstance(state, Problem), state
+            work = _deployed if order["do"] == "deploy" else _cleaned
+            problems = work(place, config, wanted, store, state)
+    except Refused as refused:
+        problems = refused.problems
     said.write_text("\n\n".join(map(str, problems)))
     return 1 if problems else 0
 
 
-def _deployed(place: Account, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
+def _store(order: Mapping[str, str], place: Account) -> Store:
+    """Open the state: a file in the folder, or the object of the order, with a short lease and clients of its own."""
+    from sre_agent_deploy.journal.file_store import FileStore
+    from sre_agent_deploy.journal.s3_store import S3Store
+
+    if "bucket" not in order:
+        return FileStore(Path(order["folder"]) / ".deployment_state")
+    assert place.registry
+    return S3Store(place.registry.aws("us-east-1"), order["bucket"], Path(order["folder"]).name, LEASE)
+
+
+def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
     from sre_agent_deploy.commands.deploy import apply_plan, open_journal
     from sre_agent_deploy.commands.plan import plan_deployment
 
-    file = store.path.with_name("config.yaml")
+    file = Path(store.location).with_name("config.yaml")
     journal = open_journal(wanted.deployment, config=config, config_file=file, account=place, store=store, state=state)
     plan = plan_deployment(place, wanted, state)
     if plan.problems:
@@ -219,7 +270,7 @@ def _deployed(place: Account, config: Config, wanted: Blueprint, store: FileStor
     return tuple(apply_plan(place, wanted, plan, journal, lambda event: None).problems)
 
 
-def _cleaned(place: Account, config: Config, wanted: Blueprint, store: FileStore, state: State | None) -> tuple[Any, ...]:
+def _cleaned(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
     from sre_agent_deploy.engine.delete import clean_up
     from sre_agent_deploy.journal.journal import Journal
 

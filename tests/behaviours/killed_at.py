@@ -2,7 +2,8 @@
 
 MOMENT is `before` (nothing was sent), `committed` (AWS did it, the answer never arrived) or `answered` (the answer came,
 nothing was recorded). It attaches to botocore's own events; the code under test has no hook for it. NTH may be the name of
-an operation instead of a number.
+an operation instead of a number, and `CreateUserPoolClient#2` its second call. MOMENT `asleep` stops the process (SIGSTOP)
+before the call is sent, while no other change is under way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +26,8 @@ _IDENTIFYING = re.compile("(Name|Id|Arn|Identifier|Bucket|Key|Principal)$", re.I
 _counting = threading.Lock()
 _calls = itertools.count(1)
 _this_call = threading.local()
+_changing = threading.Lock()
+_sleepy = False
 
 # Asked at each mutating call: its number, its operation and what it is about; answers the moment to die at, or "".
 type Doom = Callable[[int, str, str], str]
@@ -31,7 +35,13 @@ type Doom = Callable[[int, str, str], str]
 
 def at(nth: str, moment: str) -> Doom:
     """Die at one call, named by its number or its operation."""
-    return lambda count, operation, label: moment if nth in (str(count), operation) else ""
+    seen: Counter[str] = Counter()
+
+    def doom(count: int, operation: str, label: str) -> str:
+        seen[operation] += 1
+        return moment if nth in (str(count), operation, f"{operation}#{seen[operation]}") else ""
+
+    return doom
 
 
 def attach(doom: Doom) -> None:
@@ -53,6 +63,8 @@ def watch(client: Any, doom: Doom) -> None:
     events.register("before-send", lambda **_: _before_send(doom))
     events.register("response-received", lambda **_: _die_if("committed"))
     events.register("after-call", lambda **_: _die_if("answered"))
+    events.register("after-call", lambda **_: _end_change())
+    events.register("after-call-error", lambda **_: _end_change())
 
 
 def _about_to(operation: str, params: Mapping[str, Any]) -> None:
@@ -67,6 +79,28 @@ def _before_send(doom: Doom) -> None:
     with _counting:
         _this_call.moment = doom(next(_calls), _this_call.operation, _this_call.label)
     _die_if("before")
+    _fall_asleep_if_chosen()
+
+
+def _fall_asleep_if_chosen() -> None:
+    # A call that left before the process stopped may arrive after it woke: so none is under way.
+    if _sleepy:
+        _changing.acquire()
+        _this_call.changes = True
+        if _this_call.moment == "asleep":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _end_change() -> None:
+    if getattr(_this_call, "changes", False):
+        _this_call.changes = False
+        _changing.release()
+
+
+def make_changes_one_by_one() -> None:
+    """Let one change be under way at a time, so that a stop meets none but the one that was chosen."""
+    global _sleepy  # noqa: PLW0603  # one process, one choice
+    _sleepy = True
 
 
 def _die_if(moment: str) -> None:
@@ -76,6 +110,8 @@ def _die_if(moment: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[2] == "asleep":
+        make_changes_one_by_one()
     attach(at(sys.argv[1], sys.argv[2]))
     from sre_agent_deploy.cli import main
 

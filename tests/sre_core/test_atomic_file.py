@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import stat
 import subprocess
@@ -91,3 +92,16 @@ def test_many_writers(tmp_path: Path) -> None:
         assert (len(text), len(set(text))) == (1000, 1)
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert names(tmp_path) == ["file"]
+
+
+def test_a_writer_that_is_stopped(tmp_path: Path) -> None:
+    """Others write meanwhile without waiting; once cancelled, it fails when it wakes, and what they wrote stays."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    stopped = subprocess.Popen([sys.executable, "-c", KILLED.replace("SIGKILL", "SIGSTOP"), path], stderr=subprocess.PIPE, text=True)
+    os.waitid(os.P_PID, stopped.pid, os.WSTOPPED | os.WNOWAIT)
+    atomic_file.write(path, b"new")
+    atomic_file.cancel_writers(path)
+    stopped.send_signal(signal.SIGCONT)
+    assert "FileNotFoundError" in stopped.communicate()[1]
+    assert (path.read_text(), names(tmp_path)) == ("new", ["file"])

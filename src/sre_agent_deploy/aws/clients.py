@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from sre_agent_deploy.aws.at_once import AT_ONCE, bound
+from sre_agent_deploy.aws.fence import Check, Fence
+from sre_agent_deploy.aws.server_clock import ServerClock
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_core.secret import Secret
@@ -32,6 +36,7 @@ class Session:
 
     def __init__(self, region: str, endpoint: Endpoint | None, account_id: str) -> None:
         self.region, self.endpoint, self.account_id = region, endpoint, account_id
+        self.fence, self.clock = Fence(), ServerClock()
         self._making = threading.Lock()
         self._clients: dict[str, Any] = {}
 
@@ -48,6 +53,8 @@ class Session:
 
         session = boto3.Session(region_name=self.region, **self._credentials())
         session.events.register("creating-client-class", bound)
+        session.events.register_last("before-send", self.fence.check_call)
+        session.events.register("after-call", self.clock.note_answer)
         return session
 
     def _credentials(self) -> dict[str, Any]:
@@ -91,6 +98,14 @@ class Aws:
         same = copy.copy(self)
         same.progress = progress
         return same
+
+    def fenced(self, check: Check) -> AbstractContextManager[None]:
+        """Make this check before each call that changes something, by any copy of this account, until the block ends."""
+        return self._session.fence.checking(check)
+
+    def server_time(self) -> datetime:
+        """Return AWS's time, as its last answer said it."""
+        return self._session.clock.now()
 
     @property
     def account_id(self) -> str:

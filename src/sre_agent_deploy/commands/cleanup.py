@@ -16,6 +16,7 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN, other_account
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.takeover import delete_claim
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
@@ -32,7 +33,6 @@ from sre_agent_deploy.config.models import AWSConfig, Config
 from sre_agent_deploy.config.operations import RetriesConfig
 from sre_agent_deploy.engine.delete import CleanedUp, clean_up, preview
 from sre_agent_deploy.engine.inventory import Inventory, Named, take_inventory
-from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
@@ -58,8 +58,7 @@ def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "
         if dry_run:
             return _preview(account, deployment, found, user)
         _confirm(account, deployment, found, user, named_by_user=bool(deployment_id))
-        # Another folder's state file is another lock; the same deployment is the same one.
-        with lock.hold_lock(lock.deployment_lock(deployment), "cleanup"), user.progress() as observe, user.stoppable() as stop:
+        with hold_deployment(deployment, account, "cleanup"), user.progress() as observe, user.stoppable() as stop:
             cleaned = clean_up_with_journal(account, deployment, located.store, state, observe, named=named, stop=stop)
         return _finish(deployment, cleaned, account, user)
 
@@ -146,7 +145,7 @@ def clean_up_with_journal(
     account: Account, deployment: str, store: Store, state: State | None, observe: Observer, *, named: Named, stop: Stop
 ) -> CleanedUp:
     """Delete everything of a deployment. If there is a state, hold its lock meanwhile and record every step in it."""
-    with store.lock("cleanup") if state else nullcontext():
+    with hold_state(store, account, "cleanup") if state else nullcontext():
         # Another process may have finished while this one asked.
         now = load_state(store) if state else None
         if now is None or now.deployment != deployment:

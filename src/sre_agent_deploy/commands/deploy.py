@@ -12,6 +12,7 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
+from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.rollback import roll_back
 from sre_agent_deploy.commands.takeover import confirm_takeover, delete_claim, record_claim
@@ -20,7 +21,6 @@ from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_r
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store, state_not_found
@@ -50,7 +50,8 @@ def resume(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure =
 
 
 def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -> CommandResult:
-    with open_workspace(located, user, start=True) as opened, opened.store.lock(command), ExitStack() as locks:
+    with open_workspace(located, user, start=True) as opened, ExitStack() as locks:
+        locks.enter_context(hold_state(opened.store, opened.account, command))
         here = opened.reload_state()
         findings = run_preflight(here.config, here.account.aws, clock.now())
         user.show_findings(findings)
@@ -58,8 +59,7 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
             return _not_deployed("Nothing was changed.", *(finding.problem for finding in findings if finding.problem))
         with watch(here.account, user) as account:
             wanted = draw_blueprint(here.config, account, here.state)
-        # Another folder's state file is another lock; the same deployment is the same one.
-        locks.enter_context(lock.hold_lock(lock.deployment_lock(wanted.deployment), command))
+        locks.enter_context(hold_deployment(wanted.deployment, here.account, command))
         file = here.config_file if located.named else _recorded_file(here.state)
         journal = open_journal(
             wanted.deployment, config=here.config, config_file=file, account=here.account, store=here.store, state=here.state

@@ -11,6 +11,7 @@ from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state
+from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
 from sre_agent_deploy.journal.store import state_not_found
@@ -78,15 +79,34 @@ def history(request: Request) -> Status:
 
 
 def unlock(request: Request, user: User = UNATTENDED) -> str:
-    """Take a lock away from an owner that can't release it, and say whose it was. Only locks in S3 outlive their owner."""
-    store = find_state(request).store
+    """Take a lock away from an owner that can't release it, and say whose it was.
+
+    A lock in S3 outlives its owner. The lock of a local file does not; it is taken only from a process that is stopped, or that
+    runs on another machine. Either owner changes nothing more, should it go on.
+    """
+    located = find_state(request)
+    store = located.store
     owner = store.lock_owner()
-    if owner and owner.expires:
+    if owner and (owner.expires or owner.is_stopped() or not owner.is_here()):
         user.confirm(Question(f"{owner}. Take its lock away?", _owner_may_live(str(owner))))
     taken = store.unlock()
     if isinstance(taken, Problem):
         raise Refused(taken)
+    of_machine = _unlock_deployment(located.state, owner)
+    taken = taken or of_machine
     return f"{store.location} is free; {f'the lock was held by {taken}' if taken else 'it was not locked'}."
+
+
+def _unlock_deployment(state: State | None, owner: Owner | None) -> Owner | None:
+    """Take this machine's lock of the deployment from the same owner, if it is stopped."""
+    if state is None:
+        return None
+    file = lock.deployment_lock(state.deployment)
+    holder = lock.find_owner(file)
+    if holder is None or not holder.is_stopped() or (owner and holder.pid != owner.pid):
+        return None
+    taken = lock.take_away_lock(file)
+    return None if isinstance(taken, Problem) else taken
 
 
 def _owner_may_live(owner: str) -> Problem:

@@ -15,6 +15,7 @@ from sre_agent_deploy.commands.cleanup import (
     named_resources,
     refuse_other_account,
 )
+from sre_agent_deploy.commands.locks import hold_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import find_state, keep_current, use_account
 from sre_agent_deploy.config import duration
@@ -68,7 +69,7 @@ class Scope:
         """Delete one deployment if its verdict is still the same; return what remains and why."""
         state = self.state if self.state and self.state.deployment == deployment else None
         try:
-            with lock.hold_lock(lock.deployment_lock(deployment), "cleanup"):
+            with hold_deployment(deployment, self.account, "cleanup"):
                 now = self.judge(deployment, worker="")
                 if now and not now.delete:
                     return (_changed_meanwhile(now),)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sre_agent_deploy.journal.lock import Owner, find_owner, hold_lock
+from sre_agent_deploy.journal.lease import Lease, describe_run, find_other_run
+from sre_agent_deploy.journal.lock import Owner, find_owner, hold_lock, take_away_lock
 from sre_agent_deploy.journal.state import State, parse_state, render_state
 from sre_core import atomic_file
 from sre_core.problem import Problem, Refused
@@ -16,6 +18,8 @@ class FileStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._known: State | None = None
+        self._lease: Lease | None = None
 
     @property
     def location(self) -> str:
@@ -23,6 +27,11 @@ class FileStore:
 
     def load(self) -> State | Problem | None:
         """Load the state, None where there is no file, or a Problem. Never changes the file."""
+        loaded = self._read()
+        self._known = loaded if isinstance(loaded, State) else None
+        return loaded
+
+    def _read(self) -> State | Problem | None:
         try:
             return parse_state(self.path.read_bytes(), str(self.path))
         except FileNotFoundError:
@@ -31,32 +40,35 @@ class FileStore:
             return _unreadable(self.path, error)
 
     def save(self, state: State) -> None:
-        """Replace the file durably. Raises Refused on failure; the old file is then unchanged."""
+        """Replace the file durably. Raises Refused on failure, or if the lock was lost; the old file is then unchanged."""
+        if self._lease:
+            self._lease.require()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             atomic_file.write(self.path, render_state(state), mode=0o600)
         except OSError as error:
+            if self._lease:
+                self._lease.require()
             raise Refused(_not_saved(self.path, error)) from error
+        self._known = state
 
-    def lock(self, command: str) -> AbstractContextManager[None]:
-        return hold_lock(self.path, command)
+    @contextmanager
+    def lock(self, command: str) -> Iterator[Lease]:
+        with hold_lock(self.path, command, lambda: describe_run(find_other_run(self._known, self._read()))) as lease:
+            self._lease = lease
+            # A run that was stopped while it saved would otherwise finish when it wakes.
+            atomic_file.cancel_writers(self.path)
+            try:
+                yield lease
+            finally:
+                self._lease = None
 
     def lock_owner(self) -> Owner | None:
         return find_owner(self.path)
 
     def unlock(self) -> Owner | Problem | None:
-        """Refuse to take a lock that is held: the lock of a file ends with its owner, so its owner is alive."""
-        owner = self.lock_owner()
-        return _owner_alive(owner, self.path) if owner else None
-
-
-def _owner_alive(owner: Owner, path: Path) -> Problem:
-    return Problem(
-        code="UNLOCK-OWNER-ALIVE",
-        what=f"The lock of {path} was not taken: {owner}.",
-        why="The lock of a local file ends with its owner, so its owner is alive and at work.",
-        do=(f"Wait until it ends (`ps -p {owner.pid}`), or end it (`kill {owner.pid}`): then the lock is free.",),
-    )
+        """Take the lock from an owner that is stopped, or on another machine; one that works here keeps it."""
+        return take_away_lock(self.path)
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:

@@ -8,10 +8,11 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from sre_agent_deploy.journal.lease import Lease, lock_lost
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
@@ -36,7 +37,7 @@ class Owner:
 
     def dead(self) -> bool:
         """Check if it was a process of this machine and has ended; about other machines' processes nothing is known."""
-        if not self.machine or self.machine != _machine():
+        if not self.is_here():
             return False
         try:
             os.kill(self.pid, 0)
@@ -45,6 +46,20 @@ class Owner:
         except PermissionError:
             return False
         return False
+
+    def is_here(self) -> bool:
+        """Check if it is a process of this machine, whose number means something here."""
+        return bool(self.machine) and self.machine == _machine()
+
+    def is_stopped(self) -> bool:
+        """Check if it is a process of this machine that was stopped (SIGSTOP, Ctrl-Z) and may be woken at any time."""
+        if not self.is_here():
+            return False
+        try:
+            # The state follows the name, which is in brackets and may contain some itself: proc(5).
+            return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] in ("T", "t")
+        except (OSError, IndexError):
+            return False
 
     @classmethod
     def parse(cls, text: bytes) -> Owner:
@@ -63,25 +78,74 @@ class Owner:
         return f"{self.who} on {self.host} (process {self.pid or '?'}) runs `{self.command}` since {self.since}{until}"
 
 
+class FileLease:
+    """A held lock of a file. It is lost once the locked file is no longer the one under its name."""
+
+    def __init__(self, handle: int, path: Path, location: str, find_taker: Callable[[], str]) -> None:
+        self._handle, self._path, self._location, self._find_taker = handle, path, location, find_taker
+        self._lost: Problem | None = None
+
+    def require(self) -> None:
+        """Raise Refused, now and at every later call, if another run can have taken the lock."""
+        if not self._lost and not _is_at(self._handle, self._path):
+            owner = _find_owner(self._path)
+            self._lost = lock_lost(self._location, str(owner) if owner else self._find_taker())
+        if self._lost:
+            raise Refused(self._lost)
+
+
 @contextlib.contextmanager
-def hold_lock(state_file: Path, command: str) -> Iterator[None]:
+def hold_lock(state_file: Path, command: str, find_taker: Callable[[], str] = lambda: "") -> Iterator[Lease]:
     """Hold the lock of a state file, or raise Refused with its owner.
 
-    The kernel releases the lock when its owner dies, for whatever reason, so no run waits for a dead owner.
+    The kernel releases the lock when its owner dies, for whatever reason, so no run waits for a dead owner. `find_taker`
+    says which run has taken a lock over that is free again.
     """
     path = _path(state_file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = _lock_file(path, str(state_file))
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(locked_problem(Owner.parse(path.read_bytes()), str(state_file))) from error
         _write_owner(handle, path, Owner.me(command))
-        yield
+        yield FileLease(handle, path, str(state_file), find_taker)
         os.truncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _lock_file(path: Path, location: str) -> int:
+    """Open and lock the file that is under this name now, or raise Refused with its owner."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise Refused(locked_problem(Owner.parse(path.read_bytes()), location)) from error
+        if _is_at(handle, path):
+            return handle
+        # `unlock` has removed this file after it was opened here.
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
+
+
+def take_away_lock(state_file: Path) -> Owner | Problem | None:
+    """Take a lock from an owner that can't release it: a stopped process, or one of another machine. Returns that owner.
+
+    An owner that runs on this machine keeps its lock; the Problem says how to end it. A stopped one that is woken sees that its
+    lock is gone before it changes anything.
+    """
+    owner = find_owner(state_file)
+    if owner and owner.is_here() and not owner.is_stopped():
+        return _owner_alive(owner, state_file)
+    if owner:
+        _path(state_file).unlink(missing_ok=True)
+    return owner
 
 
 def deployment_lock(deployment: str) -> Path:
@@ -91,7 +155,10 @@ def deployment_lock(deployment: str) -> Path:
 
 def find_owner(state_file: Path) -> Owner | None:
     """Return the owner of a state file's lock, None where it is free. The content that a dead owner left is ignored."""
-    path = _path(state_file)
+    return _find_owner(_path(state_file))
+
+
+def _find_owner(path: Path) -> Owner | None:
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -132,7 +199,12 @@ def user_name() -> str:
 
 def locked_problem(owner: Owner, location: str) -> Problem:
     """Another process holds the lock of this state."""
-    if owner.expires:
+    if owner.is_stopped():
+        last = (
+            f"That process is stopped. Continue it: `kill -CONT {owner.pid}`; or take its lock away: "
+            f"`sre-agent-deploy unlock --state-file {location}` (it then changes nothing more)."
+        )
+    elif owner.expires:
         last = f"If it is dead, its lock ends at {owner.expires}; to end it now: `sre-agent-deploy unlock --state-file {location}`."
     else:
         last = f"If it hangs, end that process (`kill {owner.pid or 'PID'}`); its lock ends with it."
@@ -144,6 +216,15 @@ def locked_problem(owner: Owner, location: str) -> Problem:
             "Wait until it ends, then run the same command again. Its progress: `sre-agent-deploy status` in its folder.",
             last,
         ),
+    )
+
+
+def _owner_alive(owner: Owner, path: Path) -> Problem:
+    return Problem(
+        code="UNLOCK-OWNER-ALIVE",
+        what=f"The lock of {path} was not taken: {owner}.",
+        why="The lock of a local file ends with its owner, so its owner is alive and at work.",
+        do=(f"Wait until it ends (`ps -p {owner.pid}`), or end it (`kill {owner.pid}`): then the lock is free.",),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.lease import Lease
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import State
 from sre_core.problem import Problem, Refused
@@ -30,8 +31,8 @@ class Store(Protocol):
         """Save the state durably. Raises Refused on failure; what was stored before is then unchanged."""
         ...
 
-    def lock(self, command: str) -> AbstractContextManager[None]:
-        """Hold the lock of this state, or raise Refused with its owner."""
+    def lock(self, command: str) -> AbstractContextManager[Lease]:
+        """Hold the lock of this state, or raise Refused with its owner. The lease says if it is still this run's."""
         ...
 
     def lock_owner(self) -> Owner | None:

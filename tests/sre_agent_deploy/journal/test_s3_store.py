@@ -8,7 +8,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from fixtures.answered import refused_once
 from fixtures.cut import refused
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import deployers_aws
+from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.lock import Owner
-from sre_agent_deploy.journal.s3_store import S3Lock, S3Store
+from sre_agent_deploy.journal.s3_lock import CONFIRMED_FOR, LEASE, S3Lock
+from sre_agent_deploy.journal.s3_store import S3Store
 from sre_agent_deploy.journal.state import State
 from sre_core import clock
 from sre_core.problem import Problem, Refused
@@ -208,3 +211,50 @@ def test_the_lock_says_nothing_of_the_state(unbooted: EmbeddedAws, bucket: str) 
     with _store(unbooted, bucket).lock("deploy"):
         body = unbooted.client("s3").get_object(Bucket=bucket, Key="team/state.json.lock")["Body"].read()
     assert set(json.loads(body)) == {"command", "who", "host", "pid", "since", "expires", "nonce", "machine"}
+
+
+def test_the_clock_of_another_machine(unbooted: EmbeddedAws, bucket: str) -> None:
+    """It does not matter: a lease is written and judged by S3's clock, the Date of its answers."""
+    aws = Aws(region="us-east-1", endpoint=deployers_aws(unbooted).endpoint)
+    # S3 answers as if this machine's clock were three days wrong.
+    ahead = timedelta(days=3)
+
+    def misdate(response_dict: Any, **_: Any) -> None:
+        response_dict["headers"]["date"] = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
+
+    aws.client("s3").meta.events.register("before-parse.s3", misdate)
+    _lock(unbooted, bucket, host="another", machine="elsewhere", expires=clock.stamp(clock.now() + timedelta(days=2)))
+    store = S3Store(aws, bucket, "team/state.json")
+    assert store.lock_owner() is None
+    with store.lock("deploy"):
+        body = json.loads(unbooted.client("s3").get_object(Bucket=bucket, Key="team/state.json.lock")["Body"].read())
+    assert abs(clock.parse(body["expires"]) - LEASE - ahead - datetime.now(UTC)) < timedelta(seconds=30)
+
+
+def test_a_lock_that_was_taken_over(unbooted: EmbeddedAws, bucket: str) -> None:
+    """Its first owner is refused from then on, with the run that has it or had it; neither its lock nor its state comes back."""
+    first, second = _store(unbooted, bucket), _store(unbooted, bucket)
+    with first.lock("deploy") as lease:
+        lease.require()
+        first.load()
+        Journal(first, STATE).begin_run("deploy")
+        assert isinstance(second.unlock(), Owner)
+        with second.lock("cleanup"):
+            state = second.load()
+            assert isinstance(state, State)
+            Journal(second, state).begin_run("cleanup")
+            with pytest.raises(Refused, match="LOCK-LOST"):
+                first.save(STATE)
+            time.sleep(CONFIRMED_FOR)
+            with pytest.raises(Refused, match=r"(?s)LOCK-LOST.*runs `cleanup`"):
+                lease.require()
+    assert second.lock_owner() is None
+
+
+def test_a_lease_that_ends_soon(unbooted: EmbeddedAws, bucket: str) -> None:
+    """It is renewed before the next change, also where it has expired and nobody took the lock over."""
+    lock = S3Lock(deployers_aws(unbooted), bucket, "lock", "s3://state", lease=timedelta(seconds=1))
+    with lock.hold("deploy") as lease:
+        for _ in range(3):
+            time.sleep(CONFIRMED_FOR * 1.1)
+            lease.require()

@@ -1,0 +1,170 @@
+"""The lock of a state in S3: an object with its owner, and a lease that expires by S3's clock unless it is renewed."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.journal.lease import lock_lost
+from sre_agent_deploy.journal.lock import Owner, locked_problem
+from sre_agent_deploy.journal.s3_object import S3Object, ask_or_refuse
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+LEASE = timedelta(minutes=3)
+CONFIRMED_FOR = 1.0
+"""Seconds for which an answer of S3 about the lock counts: the calls of a parallel step share one answer."""
+
+type FindTaker = Callable[[], str]
+
+
+class S3Lock:
+    """A lock object beside the state. A lock that has expired, or whose owner on this machine is dead, is taken over."""
+
+    def __init__(self, aws: Aws, bucket: str, key: str, location: str, lease: timedelta = LEASE) -> None:
+        self._aws, self._object, self._location, self._lease = aws, S3Object(aws, bucket, key), location, lease
+
+    @contextlib.contextmanager
+    def hold(self, command: str, find_taker: FindTaker = lambda: "") -> Iterator[S3Lease]:
+        """Hold the lock and renew its lease, or raise Refused with its owner."""
+        owner = Owner.me(command, nonce=uuid.uuid4().hex)
+        asked_at = clock.elapsed()
+        lease = S3Lease(self, owner, self._acquire(owner), asked_at, find_taker)
+        done = threading.Event()
+        renewal = threading.Thread(target=self._keep_renewing, args=(lease, done), name="state-lock", daemon=True)
+        renewal.start()
+        try:
+            yield lease
+        finally:
+            done.set()
+            renewal.join()
+            # If S3 does not answer any more, the run keeps its own result: the lock expires by itself.
+            with contextlib.suppress(Refused):
+                self._release(owner)
+
+    def find_owner(self) -> Owner | None:
+        """Return the owner, None where the lock is free or stale."""
+        stored = self.read()
+        return stored[1] if stored and not self._is_stale(stored[1]) else None
+
+    def take_away(self) -> Owner | None:
+        """Delete the lock of any owner, and wait until an owner that is alive after all has seen it."""
+        stored = self.read()
+        if stored is None:
+            return None
+        ask_or_refuse(self._aws, self._object.delete)
+        if not self._is_stale(stored[1]):
+            self._aws.progress.stop.pause(2 * CONFIRMED_FOR)
+        return stored[1]
+
+    def read(self) -> tuple[str, Owner] | None:
+        """Read the version and the owner, None where there is no lock."""
+        stored = ask_or_refuse(self._aws, self._object.read)
+        return (stored[0], Owner.parse(stored[1])) if stored else None
+
+    def renew(self, owner: Owner, etag: str) -> str | Lost | Problem:
+        """Extend the lease from S3's time on. Returns the new version, empty if another process has the lock."""
+        return attempt(lambda: self._write(owner, etag) or self._find_own_renewal(owner), progress=self._aws.progress)
+
+    def expires_soon(self, owner: Owner) -> bool:
+        """Check by S3's clock if less than half of the lease is left."""
+        return _expiry(owner) - self._aws.server_time() < self._lease / 2
+
+    def lost_to(self, taker: str) -> Problem:
+        return lock_lost(self._location, taker)
+
+    def _acquire(self, owner: Owner) -> str:
+        stored = self.read()
+        if stored and not self._is_stale(stored[1]):
+            raise Refused(locked_problem(stored[1], self._location))
+        etag = ask_or_refuse(self._aws, lambda: self._write(owner, stored[0] if stored else ""))
+        if etag:
+            return etag
+        # Another process was quicker, or it is our own write, whose first answer was lost.
+        taken = self.read()
+        if taken and taken[1].nonce == owner.nonce:
+            return taken[0]
+        raise Refused(locked_problem(taken[1] if taken else Owner(), self._location))
+
+    def _release(self, owner: Owner) -> None:
+        stored = self.read()
+        if stored and stored[1].nonce == owner.nonce:
+            ask_or_refuse(self._aws, self._object.delete)
+
+    def _keep_renewing(self, lease: S3Lease, done: threading.Event) -> None:
+        while not done.wait(self._lease.total_seconds() / 3):
+            # A lock that was lost is not taken back: `require` ends the run before its next change.
+            if not lease.renew():
+                return
+
+    def _write(self, owner: Owner, etag: str) -> str:
+        expires = clock.stamp(self._aws.server_time() + self._lease)
+        return self._object.write(replace(owner, expires=expires).to_bytes(), replaces=etag)
+
+    def _find_own_renewal(self, owner: Owner) -> str:
+        """Return the version that our renewal made although its answer was lost; empty if another process owns the lock."""
+        stored = self._object.read()
+        return stored[0] if stored and Owner.parse(stored[1]).nonce == owner.nonce else ""
+
+    def _is_stale(self, owner: Owner) -> bool:
+        return owner.dead() or _expiry(owner) < self._aws.server_time()
+
+
+class S3Lease:
+    """A held lock. S3 is asked again whenever its last answer is older than a moment, so a run that slept asks when it wakes."""
+
+    def __init__(self, lock: S3Lock, owner: Owner, etag: str, confirmed_at: float, find_taker: FindTaker) -> None:
+        self._lock, self._owner, self._etag, self._find_taker = lock, owner, etag, find_taker
+        self._confirmed_at, self._lost = confirmed_at, False
+        self._asking = threading.Lock()
+        self._problem: Problem | None = None
+
+    def require(self) -> None:
+        """Raise Refused if another run has taken the lock, or if S3 can't say."""
+        with self._asking:
+            if not self._lost and clock.elapsed() - self._confirmed_at > CONFIRMED_FOR:
+                self._confirm()
+            if self._lost:
+                self._problem = self._problem or self._lock.lost_to(self._describe_taker())
+                raise Refused(self._problem)
+
+    def renew(self) -> bool:
+        """Extend the lease. Returns False if the lock was lost."""
+        with self._asking:
+            self._renew()
+            return not self._lost
+
+    def _confirm(self) -> None:
+        asked_at, stored = clock.elapsed(), self._lock.read()
+        if stored is None or stored[1].nonce != self._owner.nonce:
+            self._lost = True
+        elif self._lock.expires_soon(stored[1]):
+            # It may be taken over at any moment: ours again only if the renewal replaces this very version.
+            self._renew()
+        else:
+            self._confirmed_at = asked_at
+
+    def _renew(self) -> None:
+        asked_at, renewed = clock.elapsed(), self._lock.renew(self._owner, self._etag)
+        if isinstance(renewed, str) and renewed:
+            self._etag, self._confirmed_at = renewed, asked_at
+        elif not isinstance(renewed, Lost):
+            self._lost = True
+
+    def _describe_taker(self) -> str:
+        stored = self._lock.read()
+        return str(stored[1]) if stored else self._find_taker()
+
+
+def _expiry(owner: Owner) -> datetime:
+    """Return when a lease ends; what can't be read never ends by itself."""
+    try:
+        return clock.parse(owner.expires)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
