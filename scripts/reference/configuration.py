@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.section import Section
+from sre_agent_deploy.config.section import Section, item_model
 
 HEAD = """# Configuration
 
@@ -28,7 +28,15 @@ def render(_root: Path) -> str:
     for name, field in sections:
         model = field.annotation
         parts += [f"## {name}\n\n", f"{(model.__doc__ or '').strip()}\n\n", _table(model.model_fields.items(), f"{name}.")]
+        parts += [part for key, field in model.model_fields.items() for part in _list_of_sections(f"{name}.{key}", field)]
     return "".join(parts).rstrip() + "\n"
+
+
+def _list_of_sections(path: str, field: Any) -> Iterator[str]:
+    """Describe the entries of a field that is a list of sections."""
+    model = item_model(field.annotation)
+    if model:
+        yield from (f"### {path}\n\n", f"{(model.__doc__ or '').strip()}\n\n", _table(model.model_fields.items(), f"{path}[]."))
 
 
 def _is_section(field: Any) -> bool:

@@ -6,6 +6,7 @@ from sre_agent_deploy import lifetime
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.instance.sources import list_secrets, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
 from sre_agent_deploy.login import declare_client_secrets, declare_login
@@ -34,7 +35,7 @@ from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
-from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
+from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
 from sre_core import release
 
 
@@ -48,6 +49,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             backend_key(config, id),
             *declare_login(config, id),
             *declare_client_secrets(id),
+            *source_secrets(config, facts, id),
             credential_provider(config, id),
             gateway_role(config, facts, id),
             gateway(config, id),
@@ -102,6 +104,20 @@ def gateway_role(config: Config, facts: AccountFacts, id: str) -> Item:
             ),
         ),
         named=chosen,
+    )
+
+
+def source_secrets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
+    """Declare one secret with the credentials of each system of the user's from which a service answers."""
+    return tuple(
+        Item(
+            StoredSecret(
+                name=secret_name(service),
+                secret_name=f"{id}/source-{service}",
+                values=tuple((field, facts.source_secrets[service, field]) for field in source.references()),
+            )
+        )
+        for service, source in list_secrets(config)
     )
 
 
@@ -188,7 +204,9 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         role_name=f"{id}-instance",
         path=path,
         service="ec2.amazonaws.com",
-        statements=assistant_role_statements(prefix(config, id), api_key(config).secret_arn),
+        statements=assistant_role_statements(
+            prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service, _ in list_secrets(config)]
+        ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )
     profile = InstanceProfile(

@@ -5,7 +5,7 @@ Sources: "AgentCore Gateway permissions" and "Identity and access for AgentCore"
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.resources.policy_document import Statement
@@ -33,10 +33,10 @@ def gateway_role_statements(partition: str, region: str, account_id: str, gatewa
     )
 
 
-def assistant_role_statements(prefix: str, api_key_secret: Ref) -> tuple[Statement, ...]:
-    """Allow the instance to read its release and its own secrets, and to write its reports."""
+def assistant_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequence[str] = ()) -> tuple[Statement, ...]:
+    """Allow the instance to read its release and its own secrets (`own_secrets` are further ones), and to write its reports."""
     bucket = Ref("bucket", "arn")
-    secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in ("gateway_client_secret", "certificate")))
+    secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in ("gateway_client_secret", "certificate", *own_secrets)))
     return (
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),

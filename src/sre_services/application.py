@@ -44,7 +44,7 @@ class Api:
 def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
     """Build the application: the routes over `provider`, behind the key."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.provider = provider
+    app.state.provider, app.state.name = provider, api.name
     app.include_router(api.router)
     app.add_api_route(HEALTH_PATH, _health_route(api.name, provider), methods=["GET"])
     app.add_api_route("/openapi.json", _document_route(api), methods=["GET"])

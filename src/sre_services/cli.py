@@ -38,10 +38,27 @@ def _parser() -> argparse.ArgumentParser:
         generator = commands.add_parser(name, help=f"write {what}")
         generator.add_argument("--check", action="store_true", help="write nothing; exit 1 if the committed files differ")
         generator.set_defaults(run=run)
+    check = commands.add_parser("check", help="print why the source of a service can't be read, as JSON; nothing where it can")
+    check.add_argument("service", choices=SERVICES)
+    check.set_defaults(run=_check)
     rbac = commands.add_parser("rbac", help="print the RBAC manifest that allows what the services read of a cluster")
     rbac.add_argument("--namespace", default="default", help="the namespace of the service account (default: default)")
     rbac.set_defaults(run=_rbac)
     return parser
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """Print the Problem of the source that SRE_SOURCES names, and return 1; print nothing and return 0 where it can be read."""
+    from sre_services.providers import Checked, open_provider
+
+    try:
+        provider = open_provider(arguments.service, os.environ)
+        problem = provider.check() if isinstance(provider, Checked) else None
+    except Refused as refused:
+        problem = refused.problems[0]
+    if problem:
+        print(json.dumps(problem.to_json()))
+    return 1 if problem else 0
 
 
 def _rbac(arguments: argparse.Namespace) -> int:

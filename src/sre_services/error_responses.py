@@ -8,10 +8,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
-from sre_core import log
+from sre_core import clock, log
 from sre_core.problem import Refused
+from sre_services.answer import Answer, render_answer
+from sre_services.sources.absent import NoSource
 
 _CODES = {404: "NOT-FOUND", 405: "METHOD-NOT-ALLOWED"}
 
@@ -25,7 +27,8 @@ def install_handlers(app: FastAPI) -> None:
     """Answer every failure of `app` in that shape."""
     app.add_exception_handler(RequestValidationError, _bad_arguments)
     app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(Refused, _no_source)
+    app.add_exception_handler(Refused, _no_answer)
+    app.add_exception_handler(NoSource, _no_source)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -56,12 +59,19 @@ async def _refused(request: Request, failure: Exception) -> JSONResponse:
     return error_response(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do)
 
 
-async def _no_source(request: Request, failure: Exception) -> JSONResponse:
+async def _no_answer(request: Request, failure: Exception) -> JSONResponse:
     """Answer 503 with the Problem of a source that can't be read."""
     assert isinstance(failure, Refused)
     problem = failure.problems[0]
     log.get().warning("source.failed", path=request.url.path, code=problem.code, what=problem.what, why=problem.why)
     return error_response(503, problem.code, f"{problem.what} {problem.why}", problem.do)
+
+
+async def _no_source(request: Request, failure: Exception) -> Response:
+    """Answer that there is nothing: a service without a source is no failure of it."""
+    service = request.app.state.name
+    note = f"Nothing can be seen: no source of {service} is configured. Set services.{service} in config.yaml, and deploy again."
+    return render_answer(Answer(as_of=clock.now(), items=(), note=note))
 
 
 async def _broken(request: Request, failure: Exception) -> JSONResponse:

@@ -17,16 +17,19 @@ type Registry = Mapping[str, Mapping[str, str]]
 
 PROVIDERS: Registry = {
     "kubernetes": {
+        "none": "sre_services.sources.absent",
         "recorded": "sre_services.kubernetes.providers.recorded",
         "kubeconfig": "sre_services.kubernetes.providers.live",
         "in-cluster": "sre_services.kubernetes.providers.live",
     },
     "logs": {
+        "none": "sre_services.sources.absent",
         "recorded": "sre_services.logs.providers.recorded",
         "kubeconfig": "sre_services.logs.providers.pods",
         "in-cluster": "sre_services.logs.providers.pods",
     },
     "metrics": {
+        "none": "sre_services.sources.absent",
         "recorded": "sre_services.metrics.providers.recorded",
         "prometheus": "sre_services.metrics.providers.prometheus",
     },

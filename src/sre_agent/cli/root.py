@@ -37,7 +37,23 @@ class Options:
         return self.output_dir or state_folder() / "reports"
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class Questions(click.Group):
+    """Takes a question without `--prompt`: what has a space in it is no command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and " " in args[-1].strip() and (len(args) == 1 or args[-2] not in _WITH_VALUE) and not _has_command(self, args):
+            args = [*args[:-1], "--prompt", args[-1]]
+        return super().parse_args(ctx, args)
+
+
+_WITH_VALUE = ("--prompt", "--deployment", "--connection", "--output-dir")
+
+
+def _has_command(group: click.Group, args: list[str]) -> bool:
+    return any(word in group.commands for word in args)
+
+
+@click.group(cls=Questions, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why do orders fail?")
 @click.option("--deployment", metavar="ID", help="Which deployment to ask. Default: the newest.")
 @click.option("--connection", metavar="FILE", help="Ask by this connection file instead.")
@@ -52,7 +68,7 @@ def command(
     """Find out what broke, with evidence.
 
     \b
-    sre-agent --prompt "Why do orders fail?"   ask, and print the report
+    sre-agent "Why do orders fail?"            ask, and print the report (also: --prompt "...")
     sre-agent evidence inv-7c2f91ab-e12        show one observation that the report cites
     """
     context.obj = Options(deployment, connection, output_dir, as_json)

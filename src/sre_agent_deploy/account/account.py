@@ -11,6 +11,7 @@ from pathlib import Path
 from sre_agent_deploy.account import local, network
 from sre_agent_deploy.account.facts import AccountFacts, other_account
 from sre_agent_deploy.account.network import Network
+from sre_agent_deploy.account.source_secrets import name_source_secrets, read_source_secrets
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
@@ -103,6 +104,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         openapi={service.name: _openapi_document(service) for service in release.backends()},
         certificate=certificate,
         private_ca=private_ca,
+        source_secrets=read_source_secrets(config, aws),
     )
 
 
@@ -126,6 +128,7 @@ def describe_account(config: Config) -> AccountFacts:
         openapi={service.name: _openapi_document(service) for service in release.backends()},
         certificate=certificate,
         private_ca=private_ca,
+        source_secrets=name_source_secrets(config),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sre_agent_deploy.later import ACCOUNT, Ref, encode_ref
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core.problem import Problem
+from sre_core.secret import Secret
 
 DEPLOYMENT_ID_PATTERN = r"sre-[0-9a-f]{10}"
 """The form of an id: this tool made no deployment with any other."""
@@ -51,6 +52,8 @@ class AccountFacts:
     certificate: CertificateSource
     private_ca: str = ""
     """The CA certificate, in PEM, when clients and the gateway don't know it already."""
+    source_secrets: Mapping[tuple[str, str], Secret] = field(default_factory=dict)
+    """The secrets of the systems from which the services answer, by service and field."""
 
     def deployment_id(self, name: str) -> str:
         """Derive the id of the deployment of this name; an encoded Ref where no account was asked."""

@@ -56,6 +56,8 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file; with no other flag: deploy it.")
 @click.option("--mode", type=click.Choice(["production", "local"]), help="Where to; overrides the mode in the configuration.")
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="With --mode local: deploy over the cluster of this kubeconfig.")
+@click.option("--prometheus", metavar="URL", help="With --kubeconfig: the metrics of that cluster.")
 @click.option("--validate-only", is_flag=True, help="Same as `validate`.")
 @click.option("--interactive", is_flag=True, help="Same as `init --interactive`: be asked for a configuration.")
 @click.option("--resume", "resume_flag", is_flag=True, help="Same as `resume`.")
@@ -78,6 +80,8 @@ def root(ctx: click.Context, /, **flags: Any) -> None:
     if name is None:
         click.echo(ctx.get_help())
         return
+    if "kubeconfig" in options:
+        options["config_file"] = _write_configuration(options.pop("kubeconfig"), options.pop("prometheus", None))
     command = ctx.command.get_command(ctx, name)  # type: ignore[attr-defined]  # the group above
     ctx.invoke(command, **options)
 
@@ -85,7 +89,7 @@ def root(ctx: click.Context, /, **flags: Any) -> None:
 _FLAGS = {"validate_only": "validate", "interactive": "init", "resume_flag": "resume", "cleanup_flag": "cleanup"}
 _TAKES = {
     "init": {"config_file", "mode"},
-    "deploy": {"config_file", "mode", "state_file", "yes", "as_json"},
+    "deploy": {"config_file", "mode", "state_file", "yes", "as_json", "kubeconfig", "prometheus"},
     "validate": {"config_file", "mode", "as_json"},
     "resume": {"config_file", "mode", "state_file", "yes", "as_json"},
     "cleanup": {"config_file", "mode", "state_file", "deployment_id", "yes", "as_json"},
@@ -105,9 +109,28 @@ def _parse_flags(flags: dict[str, Any], given: set[str]) -> tuple[str | None, di
         raise click.UsageError(f"{', '.join(map(_spell, sorted(ignored)))} is no option of `{verb}` and would be ignored.")
     if verb == "init":
         options["interactive"] = True
-    if verb == "deploy" and "config_file" not in given:
+    _check_own_cluster(options, given)
+    if verb == "deploy" and not given & {"config_file", "kubeconfig"}:
         raise click.UsageError("say what to deploy: --config config.yaml; or a command, see --help.")
     return verb, options
+
+
+def _check_own_cluster(options: dict[str, Any], given: set[str]) -> None:
+    """Refuse what --kubeconfig and --prometheus would ignore."""
+    if "prometheus" in given and "kubeconfig" not in given:
+        raise click.UsageError("--prometheus needs --kubeconfig; in a configuration, set services.metrics.")
+    if "kubeconfig" in given and (options.get("mode") != "local" or "config_file" in given):
+        raise click.UsageError("--kubeconfig needs --mode local and no --config: it writes a config.yaml of its own.")
+
+
+def _write_configuration(kubeconfig: Path, prometheus: str | None) -> Path:
+    """Write config.yaml for a cluster of the user's own, unless it is there already."""
+    from sre_agent_deploy.commands import CONFIG
+    from sre_agent_deploy.commands.own_cluster import write_configuration
+
+    if write_configuration(CONFIG, kubeconfig, prometheus):
+        click.echo(f"Wrote {CONFIG}.", err=True)
+    return CONFIG
 
 
 def _spell(name: str) -> str:

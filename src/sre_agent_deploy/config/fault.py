@@ -33,7 +33,7 @@ class Fault:
     mark: Mark | None = None  # its position, if that is not the position of `path`
     aws_docs: str | None = None
 
-    def under(self, *parents: str) -> Fault:
+    def under(self, *parents: str | int) -> Fault:
         """Return the same fault with a path that begins further up."""
         named = self.what.replace(format_path(self.path), format_path((*parents, *self.path)), 1)
         return replace(self, path=(*parents, *self.path), what=named)

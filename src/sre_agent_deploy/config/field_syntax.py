@@ -166,6 +166,18 @@ RECORDING = Syntax(
     says="crash-loop, memory-leak or healthy, or the path of a folder (with a / in it)",
     example="crash-loop",
 )
+SOURCE_URL = Syntax(
+    code="CONFIG-SOURCE-URL",
+    pattern=r"https?://[^\s/@?#]+(/[^\s?#]*)?",
+    says="an address with http:// or https://, without user, password and query: those have fields of their own",
+    example="https://prometheus.example.com",
+)
+NAMESPACE = Syntax(
+    code="CONFIG-NAMESPACE",
+    pattern=r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+    says="the name of a namespace: 1-63 lower-case letters, digits and hyphens",
+    example="shop",
+)
 DURATION = Syntax(
     code="CONFIG-DURATION",
     pattern=duration.PATTERN,

@@ -14,6 +14,7 @@ from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, RetriesConfig, StateConfig
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
+from sre_agent_deploy.config.sources import ClusterSource, MetricSource, Source, list_faults
 
 __all__ = [
     "AWSConfig",
@@ -41,10 +42,27 @@ class ServicesConfig(Section):
 
     source: Literal["recorded"] = setting("recorded", "recorded: an incident that was recorded.", example="recorded")
     recording: str = setting("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
+    kubernetes: tuple[ClusterSource, ...] = setting(
+        (),
+        'A cluster of your own, which is only read: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod}]. '
+        "With one system of your own, nothing is answered from a recording but runbooks.",
+    )
+    logs: tuple[ClusterSource, ...] = setting(
+        (), 'The logs of a cluster\'s pods: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod, namespace: shop}].'
+    )
+    metrics: tuple[MetricSource, ...] = setting(
+        (), 'Metrics of your own: [{source: prometheus, url: "https://prometheus.example.com", token: "env:PROMETHEUS_TOKEN"}].'
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Yield a fault for a recording that is neither shipped nor a path."""
+        """Yield a fault for a recording that is neither shipped nor a path, and for each of a source."""
         yield from RECORDING.faults("recording", self.recording)
+        for name, sources in self.live().items():
+            yield from list_faults(name, sources, mode)
+
+    def live(self) -> dict[str, tuple[Source, ...]]:
+        """Return the systems of the user's own, by service; a service without one has none."""
+        return {"kubernetes": self.kubernetes, "logs": self.logs, "metrics": self.metrics}
 
 
 class AssistantConfig(Section):

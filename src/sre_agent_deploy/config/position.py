@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+
+from pydantic import BaseModel
 
 from sre_agent_deploy.config.document import Mapping, Scalar, Sequence, Tree, find_position
 from sre_agent_deploy.config.fault import Fault, Mark
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.section import item_model
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Where
 from sre_core.redaction import HIDDEN, is_secret_name, redact_line
@@ -113,13 +116,18 @@ def _hide_unknown_values(line: str) -> str:
     return redact_line(line)
 
 
+def _list_names(section: type[BaseModel]) -> Iterator[str]:
+    """List the names of all fields of a section and of those below it."""
+    for name, field in section.model_fields.items():
+        yield name
+        if below := item_model(field.annotation):
+            yield from _list_names(below)
+
+
 @cache
 def _is_setting_without_secret(key: str) -> bool:
     """Say whether a key is, or resembles, a setting that holds no secret."""
-    settings = {
-        *Config.model_fields,
-        *(name for section in Config().model_dump().values() if isinstance(section, dict) for name in section),
-    }
+    settings = set(_list_names(Config))
     meant = key if key in settings else find_nearest(key, sorted(settings))
     return meant is not None and not is_secret_name(meant)
 

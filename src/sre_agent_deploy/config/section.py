@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,6 +46,12 @@ class Section(BaseModel):
             warnings=tuple(f"{fault.what} {fault.why}" for fault in found if fault.warning),
             suggestions=tuple(fault.do[0] for fault in found),
         )
+
+
+def item_model(annotation: Any) -> type[Section] | None:
+    """Return the section that a field is, or whose list it is; None for any other field."""
+    found = get_args(annotation)[0] if get_origin(annotation) is tuple else annotation
+    return found if isinstance(found, type) and issubclass(found, Section) else None
 
 
 class Result(BaseModel):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.section import item_model
 from sre_core.nearest import find_nearest
 from sre_core.redaction import redact_line
 
@@ -82,9 +83,18 @@ def _explain_type(detail: ErrorDetails) -> tuple[str, str, str | None]:
         case "string_type" | "string_unicode":
             return "It must be one text, not a list or a section.", '"..."', None
         case "tuple_type":
-            return "It must be a list.", '["203.0.113.0/24"]', _suggest_list(given)
+            return _explain_list(detail)
         case _:
             return "It must be a section: `key: value` lines, indented below it.", "(a line for each field, indented)", None
+
+
+def _explain_list(detail: ErrorDetails) -> tuple[str, str, str | None]:
+    *above, last = detail["loc"]
+    field = _find_model(tuple(above)).model_fields[str(last)]
+    if section := item_model(field.annotation):
+        source = next(iter(section.model_fields.values())).default
+        return "It must be a list of sections, each beginning with `- source:`.", f"[{{source: {source}, ...}}]", None
+    return "It must be a list.", '["203.0.113.0/24"]', _suggest_list(detail["input"])
 
 
 def _explain_number(detail: ErrorDetails) -> tuple[str, str, str]:
@@ -138,9 +148,8 @@ def _find_model(path: FieldPath) -> type[BaseModel]:
     """Find the model of the section at `path`."""
     model: type[BaseModel] = Config
     for step in path:
-        annotation = model.model_fields[str(step)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        if isinstance(step, str):
+            model = item_model(model.model_fields[step].annotation) or model
     return model
 
 

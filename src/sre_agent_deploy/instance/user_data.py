@@ -6,12 +6,14 @@ User data is small: machine.json, and one program that fetches the release that 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from textwrap import indent
 
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.instance.sources import ServiceSources, describe_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
 from sre_core import release
@@ -33,7 +35,7 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
         release_uri=encode_ref(Ref("release", "uri")),
         release_sha256=account.release_sha256,
         status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
-        services=select_services(_environment(config), _credentials(config)),
+        services=add_sources(select_services(_environment(config), _credentials(config)), describe_sources(config)),
         front_door=FrontDoor(
             domain=config.deployment.domain_name,
             certificate=SecretRef(encode_ref(Ref("certificate", "secret_arn"))),
@@ -58,6 +60,16 @@ def select_services(environment: Mapping[str, str], credentials: Mapping[str, Se
         )
         for service in release.services()
     )
+
+
+def add_sources(services: tuple[MachineService, ...], sources: Mapping[str, ServiceSources]) -> tuple[MachineService, ...]:
+    """Add to each service what it reads about its sources."""
+    return tuple(_add_source(service, sources.get(service.name, ServiceSources())) for service in services)
+
+
+def _add_source(service: MachineService, own: ServiceSources) -> MachineService:
+    environment, credentials = {**service.environment, **own.environment}, {**service.credentials, **own.credentials}
+    return replace(service, environment=environment, credentials=credentials)
 
 
 def plan_listeners(services: tuple[release.Service, ...]) -> tuple[Listener, ...]:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.section import Section
+from sre_agent_deploy.config.section import Section, item_model
 
 type Kind = Literal["text", "list", "mapping", "gate"]
 type Answers = Mapping[str, str]
@@ -61,7 +61,9 @@ def list_questions() -> tuple[Question, ...]:
 def _walk_settings() -> Iterator[Question]:
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from (_build_question((name, below), inner) for below, inner in field.annotation.model_fields.items())
+            # A list of sections is written in the file: one line can't answer it.
+            settings = ((below, inner) for below, inner in field.annotation.model_fields.items() if not item_model(inner.annotation))
+            yield from (_build_question((name, below), inner) for below, inner in settings)
         elif name not in NOT_ASKED:
             yield _build_question((name,), field)
 

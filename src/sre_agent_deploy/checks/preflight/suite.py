@@ -16,6 +16,7 @@ from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits
 from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
 from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
+from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.progress.events import Observer, ignore_event
 
@@ -26,7 +27,7 @@ def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = i
     With wrong credentials, or those of another account, every answer would mislead: then only what needs no account is checked.
     """
     world = Context(config, aws, now)
-    first = run_checks((CredentialsHold(), *file_checks(config), *dns_checks(config, aws)), world, observe)
+    first = run_checks((CredentialsHold(), *file_checks(config), *source_checks(config), *dns_checks(config, aws)), world, observe)
     return first if first[0].status != "passed" else (*first, *run_checks(account_checks(config), world, observe))
 
 

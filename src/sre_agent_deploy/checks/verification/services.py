@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,8 +45,25 @@ class ServiceHealthy:
 
     def judge(self, facts: ServiceAnswer) -> Verdict:
         if facts.answer.status == 200:
-            return Verdict(True, f"{self.service.name} is healthy over HTTPS")
+            unread = _find_unread_source(facts.answer)
+            if unread is None:
+                return Verdict(True, f"{self.service.name} is healthy over HTTPS")
+            return Verdict(False, f"{self.service.name} can't read its source", self._no_source(facts, unread))
         return Verdict(False, f"{self.service.name} answered {facts.answer.status}", self._unhealthy(facts))
+
+    def _no_source(self, facts: ServiceAnswer, source: Mapping[str, str]) -> Problem:
+        permission = f" It lacks the permission: {source['permission']}." if "permission" in source else ""
+        return Problem(
+            code="SERVICE-SOURCE-UNREADABLE",
+            what=f"The {self.service.name} service can't read the system from which it answers.",
+            why=f"It reports {source.get('code', 'no reason')}.{permission}",
+            do=(
+                f"See what it means: sre-agent-deploy explain {source.get('code', 'SERVICE-SOURCE-UNREADABLE')}",
+                f"{facts.log_command} It names the address.",
+                f"Correct services.{self.service.name} in config.yaml and deploy again,"
+                " or correct the system itself and run `sre-agent-deploy verify`.",
+            ),
+        )
 
     def _unhealthy(self, facts: ServiceAnswer) -> Problem:
         return Problem(
@@ -54,6 +72,15 @@ class ServiceHealthy:
             why=facts.answer.body[:300].decode(errors="replace") or "The answer was empty.",
             do=(facts.log_command, "Correct what it reports, then run `sre-agent-deploy verify` again."),
         )
+
+
+def _find_unread_source(answer: Answer) -> Mapping[str, str] | None:
+    """Find what a healthy service says of a source that it can't read."""
+    document = answer.json()
+    if not isinstance(document, dict) or document.get("status") != "degraded":
+        return None
+    source = document.get("source")
+    return source if isinstance(source, dict) else {}
 
 
 def health_checks() -> tuple[ServiceHealthy, ...]:

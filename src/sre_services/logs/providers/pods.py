@@ -65,7 +65,9 @@ class PodLogs(FetchedLogs):
         return None
 
     async def _pods(self) -> list[Json]:
-        return await self._server.list_objects("pods", self._namespace)
+        """List the pods of the namespace; where it has none, those of all: a kubeconfig may name no namespace."""
+        found = await self._server.list_objects("pods", self._namespace)
+        return found or await self._server.list_objects("pods")
 
     async def _read_all(self, services: frozenset[str], window: Window, newest: int | None) -> list[list[LogRecord]]:
         parameters = {"sinceTime": clock.stamp(window.start), "limitBytes": _MOST_BYTES, "tailLines": newest or _MOST_LINES}
