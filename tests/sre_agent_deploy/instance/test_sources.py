@@ -28,12 +28,6 @@ PROMETHEUS = {
     "password": "env:PASSWORD",
     "ca": "file:/ca.pem",
 }
-    "source": "prometheus",
-    "url": "https://prometheus.example",
-    "username": "sre",
-    "password": "env:PASSWORD",
-    "ca": "file:/ca.pem",
-}
 
 
 def test_a_recording() -> None:
