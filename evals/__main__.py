@@ -1,4 +1,4 @@
-"""`python -m evals recordings` and `python -m evals cases FOLDER`: tables of cases, and A@1."""
+"""`python -m evals recordings`, `cases FOLDER` and `questions`: tables of cases and A@1; questions answered in kind."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from evals import recordings
 from evals.cases import run as cases
+from evals.questions import run as questions
 from evals.score import table
 
 
@@ -41,6 +42,19 @@ def _cases(folder: Path, only: str, every: bool, workers: int, kept: Path | None
     if kept:
         kept.write_text(json.dumps([asdict(found) for found in scored], indent=1), encoding="utf-8")
     sys.exit(0 if scored else 1)
+
+
+@command.command("questions")
+@click.option("--write", is_flag=True, help="Write the answers to the files beside the questions, to be reviewed.")
+def _questions(write: bool) -> None:
+    """Questions of every kind, each in several wordings: how many are answered in kind."""
+    listed = questions.read_questions()
+    for recording in questions.RECORDINGS if write else ():
+        answers = questions.render_answers(recording, questions.ask_all(recording, listed))
+        (questions.FOLDER / f"{recording}.md").write_text(answers, encoding="utf-8")
+    lines = list(questions.score(listed))
+    click.echo("\n".join(lines))
+    sys.exit(0 if float(lines[-1].split()[0]) >= questions.GOAL else 1)
 
 
 command(prog_name="python -m evals")

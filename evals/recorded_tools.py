@@ -28,11 +28,12 @@ class _Route:
 class RecordedTools:
     """Answers as the gateway would, from the services' own applications."""
 
-    def __init__(self, recording: str) -> None:
+    def __init__(self, recording: str, end: str = "") -> None:
+        settings = {"SRE_RECORDING": recording, "SRE_RECORDING_END": end}
         self._routes: dict[str, _Route] = {}
         for name in NAMES:
             api = Api.of(name)
-            app = build_app(api, open_provider(name, {"SRE_RECORDING": recording}), Secret("in-process"))
+            app = build_app(api, open_provider(name, settings), Secret("in-process"))
             client = httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(app), base_url="http://in-process", headers={"X-API-Key": "in-process"}
             )

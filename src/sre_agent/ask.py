@@ -21,8 +21,9 @@ ANSWER_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer of the assistant."""
+    """The answer of the assistant: short, as a whole report, and for programs."""
 
+    message: str
     markdown: str
     report: Mapping[str, object]
 
@@ -61,7 +62,8 @@ def _parse(connection: Connection, response: httpx2.Response) -> Reply:
         answer = response.json()
         if response.status_code == 200:
             output = answer["output"]
-            return Reply(str(output["message"]), dict(output["report"]))
+            message = str(output["message"])
+            return Reply(message, str(output.get("markdown", message)), dict(output["report"]))
         error = answer["error"]
         raise Refused(_failed(connection, response.status_code, error))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -9,6 +9,7 @@ from sre_agent.gateway import CALL_SECONDS, open_tools
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import Reasoner
 from sre_agent.report import Report
+from sre_agent.request import Request
 from sre_agent.settings import Settings
 from sre_agent.tokens import BearerAuth, Client, TokenSource
 
@@ -32,9 +33,13 @@ class Assistant:
         self._call_seconds = call_seconds
 
     async def investigate(self, prompt: str) -> Report:
+        """Answer a question that comes without options."""
+        return await self.answer(Request(prompt=prompt))
+
+    async def answer(self, request: Request) -> Report:
         """Answer one question. Raises Refused when no tool can be reached at all."""
         async with open_tools(self._gateway_url, self._gateway_http, self._call_seconds) as tools:
-            return await supervisor.investigate(prompt, tools, self._reasoner)
+            return await supervisor.answer(request, tools, self._reasoner)
 
     async def close(self) -> None:
         """Close the connections."""

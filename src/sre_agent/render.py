@@ -53,7 +53,9 @@ def render_code_block(text: str) -> list[str]:
 
 def _lines(report: Report) -> Iterator[str]:
     yield from _conclusion(report)
-    yield from _claims("What was seen", report.findings)
+    yield from (line for note in report.notes for line in ("", escape_markdown(note)))
+    yield from _claims("Answer" if report.headline else "What was seen", report.findings)
+    yield from (("", escape_markdown(report.hint)) if report.hint else ())
     yield from _timeline(report.timeline)
     yield from _claims("Ruled out", report.ruled_out)
     yield from _gaps(report)
@@ -66,7 +68,7 @@ def _lines(report: Report) -> Iterator[str]:
 def _conclusion(report: Report) -> Iterator[str]:
     cause = report.root_cause
     if cause is None:
-        yield f"# {_HEADLINES[report.verdict]}"
+        yield f"# {escape_markdown(report.headline) or _HEADLINES[report.verdict]}"
         yield ""
         yield f"Asked: {escape_markdown(report.prompt)}"
         return

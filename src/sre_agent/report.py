@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from sre_agent.evidence import Evidence
 from sre_core import clock
 
-type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence"]
+type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence", "answered", "not_found", "not_understood"]
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be observed, and why."""
+    """Something that could not be observed, and why; `failed` where a call failed, so that evidence is missing that was asked for."""
 
     what: str
     why: str
+    failed: bool = False
 
     def to_json(self) -> dict[str, object]:
-        return {"what": self.what, "why": self.why}
+        return {"what": self.what, "why": self.why, "failed": self.failed}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +105,35 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """One step of a runbook that would do what was asked: the seam at which a person's approval would let it be executed."""
+
+    runbook: str
+    step: str
+    text: str
+    command: str
+    role: str
+    subject: str
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "runbook": self.runbook,
+            "step": self.step,
+            "text": self.text,
+            "command": self.command,
+            "role": self.role,
+            "subject": self.subject,
+            "needs_approval": True,
+            "executed": False,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that an investigation found, checked, ruled out and could not observe."""
+    """Everything that an investigation found, checked, ruled out and could not observe.
+
+    A look-up has a headline, its lines as findings, and a hint; a diagnosis has a root cause and what led to it.
+    """
 
     investigation_id: str
     prompt: str
@@ -122,6 +150,17 @@ class Report:
     checked: tuple[Claim, ...]
     next_steps: tuple[Step, ...]
     evidence: tuple[Evidence, ...]
+    kind: str = "diagnosis"
+    headline: str = ""
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+    subject: Mapping[str, str] = field(default_factory=dict)
+    proposal: Proposal | None = None
+
+    @property
+    def failed(self) -> tuple[Gap, ...]:
+        """The calls that failed, without whose answers this one was given."""
+        return tuple(gap for gap in self.gaps if gap.failed)
 
     def to_json(self) -> dict[str, object]:
         """Return the form of `--json` and of kept reports, for other programs."""
@@ -142,4 +181,10 @@ class Report:
             "checked": [claim.to_json() for claim in self.checked],
             "next_steps": [step.to_json() for step in self.next_steps],
             "evidence": [record.to_json() for record in self.evidence],
+            "kind": self.kind,
+            "headline": self.headline,
+            "hint": self.hint,
+            "notes": list(self.notes),
+            "subject": dict(self.subject),
+            "proposal": self.proposal.to_json() if self.proposal else None,
         }

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from sre_agent.assistant import Assistant
+from sre_agent.brief import render_brief
 from sre_agent.jwt import Denial, Verifier
 from sre_agent.render import render_markdown
+from sre_agent.request import Request, parse_request
 from sre_core import clock, log, security_event
 from sre_core.problem import Problem, Refused
 
@@ -27,13 +29,13 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 class Question:
     """The question of a caller."""
 
-    prompt: str
+    request: Request
     session_id: str
     user_id: str
 
     @classmethod
     def parse(cls, body: bytes) -> Question | Problem:
-        """Parse `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required."""
+        """Parse `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required. `request` has the others."""
         try:
             given: object = json.loads(body)["input"]
         except (ValueError, KeyError, TypeError):
@@ -43,13 +45,13 @@ class Question:
             return _bad_request("`input.prompt` is missing or is not a text.")
         if len(prompt) > PROMPT_LIMIT:
             return _bad_request(f"`input.prompt` is longer than {PROMPT_LIMIT} characters.")
-        return cls(prompt, str(given.get("session_id", ""))[:128], str(given.get("user_id", ""))[:128])
+        return cls(parse_request(given, prompt), str(given.get("session_id", ""))[:128], str(given.get("user_id", ""))[:128])
 
 
 def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
     """Build the ASGI application around one assistant."""
 
-    async def invocations(request: Request) -> JSONResponse:
+    async def invocations(request: HttpRequest) -> JSONResponse:
         try:
             caller = await verifier.check(request.headers.get("authorization"))
         except Refused as refused:
@@ -67,7 +69,7 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
         yield
         await assistant.close()
 
-    async def not_found(request: Request) -> JSONResponse:
+    async def not_found(request: HttpRequest) -> JSONResponse:
         """Answer 404, but only to callers with a valid token: others learn nothing about the paths."""
         try:
             caller = await verifier.check(request.headers.get("authorization"))
@@ -83,11 +85,11 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def _ping(_: Request) -> JSONResponse:
+async def _ping(_: HttpRequest) -> JSONResponse:
     return JSONResponse({"status": "ok", "health": "Healthy", "time_of_last_update": int(clock.now().timestamp())})
 
 
-async def _read_body(request: Request) -> bytes | None:
+async def _read_body(request: HttpRequest) -> bytes | None:
     """Read the body; None when it is over the limit, and the rest is not read."""
     body = b""
     async for chunk in request.stream():
@@ -100,14 +102,15 @@ async def _read_body(request: Request) -> bytes | None:
 async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
     events = log.get(session=question.session_id)
     try:
-        report = await assistant.investigate(question.prompt)
+        report = await assistant.answer(question.request)
     except Refused as refused:
         events.warning("investigation.failed", codes=[problem.code for problem in refused.problems])
         return _failure(502, refused.problems)
     seconds = (report.finished_at - report.started_at).total_seconds()
-    events.info("investigation.finished", investigation=report.investigation_id, verdict=report.verdict, seconds=seconds)
+    events.info("investigation.finished", investigation=report.investigation_id, kind=report.kind, verdict=report.verdict, seconds=seconds)
     output = {
-        "message": render_markdown(report),
+        "message": render_brief(report),
+        "markdown": render_markdown(report),
         "timestamp": clock.stamp(report.finished_at),
         "model": report.reasoner,
         "report": report.to_json(),
@@ -115,7 +118,7 @@ async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
     return JSONResponse({"output": output})
 
 
-def _denied(request: Request, denial: Denial) -> JSONResponse:
+def _denied(request: HttpRequest, denial: Denial) -> JSONResponse:
     security_event.log_denied(
         service="assistant", reason=denial.reason, method=request.method, path=request.url.path, client=_client(request.headers, request)
     )
@@ -123,7 +126,7 @@ def _denied(request: Request, denial: Denial) -> JSONResponse:
     return JSONResponse(body, status_code=denial.status, headers={"www-authenticate": denial.challenge})
 
 
-def _client(headers: Mapping[str, str], request: Request) -> str:
+def _client(headers: Mapping[str, str], request: HttpRequest) -> str:
     """Return the caller's address. On a Unix socket only the front door knows it, and it drops such headers of callers."""
     forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     return forwarded[:64] or (request.client.host if request.client else "unknown")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from sre_agent.question import times
 from sre_core import clock
 
 DEFAULT_LOOKBACK = timedelta(hours=2)
@@ -39,21 +40,17 @@ _NOT_NAMES = {
     "for",
     "with",
 }
-_AGO = re.compile(r"\b(?:last|past|within|since)\s+(?P<count>\d{1,4})?\s*(?P<unit>m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)\b", re.I)
-_EARLIER = re.compile(r"\b(?P<count>\d{1,4})\s*(?P<unit>m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)\s+ago\b", re.I)
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
-_CLOCK = re.compile(r"\b(?:since|after|from|around|at)\s+(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s*(?:UTC|Z))?\b", re.I)
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Where and when to look. An empty text means everywhere; `until` None means now."""
+    """Where and when to look. An empty text means everywhere; `until` None means now; `named` where the question names a time."""
 
     lookback: timedelta = DEFAULT_LOOKBACK
     until: datetime | None = None
     namespace: str = ""
     service: str = ""
+    named: bool = False
 
     def since(self, as_of: datetime) -> datetime:
         """Return the start of the time to look at, by the tools' own clock."""
@@ -82,14 +79,21 @@ class Scope:
             return f"{clock.stamp(self.until - quarter)}/{self.end}"
         return f"{round(quarter.total_seconds() / 60)}m"
 
+    def at_least_a_day(self) -> Scope:
+        """Return this scope, with a day where the question names no time."""
+        return self if self.named else replace(self, lookback=max(self.lookback, timedelta(days=1)))
+
     def to_json(self) -> Mapping[str, str]:
         return {"namespace": self.namespace or "default", "service": self.service or "all", "since": self.start, "until": self.end}
 
 
-def parse_prompt(prompt: str, now: datetime) -> Scope:
-    """Parse namespace and time of the question. `find_service` finds its service, once the services are known."""
-    lookback, until = _parse_time(prompt, now)
-    return Scope(lookback=lookback, until=until, namespace=_parse_namespace(prompt))
+def parse_prompt(prompt: str, now: datetime, *, lead: timedelta = BEFORE) -> Scope:
+    """Parse namespace and time of the question. `find_service` finds its service, once the services are known.
+
+    A time that is named as a moment is looked at from `lead` before it: there is the cause of what people then noticed.
+    """
+    lookback, until, named = _parse_time(prompt, now, lead)
+    return Scope(lookback=lookback, until=until, namespace=_parse_namespace(prompt), named=named)
 
 
 def find_service(prompt: str, services: Iterable[str]) -> str:
@@ -110,20 +114,16 @@ def _parse_namespace(prompt: str) -> str:
     return ""
 
 
-def _parse_time(prompt: str, now: datetime) -> tuple[timedelta, datetime | None]:
-    instants = [clock.parse(text).astimezone(UTC) for text in _INSTANT.findall(prompt)][:2]
-    if len(instants) == 2:
-        return _clamp(abs(instants[1] - instants[0])), max(instants)
-    if instants:
-        return _clamp(now - instants[0] + BEFORE), None
-    for pattern in (_AGO, _EARLIER):
-        if found := pattern.search(prompt):
-            return _clamp(int(found["count"] or 1) * _UNITS[found["unit"][0].lower()]), None
-    if found := _CLOCK.search(prompt):
-        moment = now.replace(hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0)
-        moment -= timedelta(days=1) if moment > now else timedelta()
-        return _clamp(now - moment + BEFORE), None
-    return DEFAULT_LOOKBACK, None
+def _parse_time(prompt: str, now: datetime, lead: timedelta) -> tuple[timedelta, datetime | None, bool]:
+    found = times.parse_period(prompt, now)
+    if found is None:
+        return DEFAULT_LOOKBACK, None, False
+    if found.length is not None:
+        return _clamp(found.length), None, True
+    start = found.start or now
+    if found.end is not None:
+        return _clamp(found.end - start), found.end, True
+    return _clamp(now - start + lead), None, True
 
 
 def _clamp(length: timedelta) -> timedelta:

@@ -1,26 +1,86 @@
-"""One investigation: the four specialists look at the same time, then the reasoner concludes."""
+"""One question: it is understood, then looked up, or investigated by four specialists and the reasoner."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
+from sre_agent import subjects
+from sre_agent.evidence import EvidenceLog, new_investigation_id
+from sre_agent.lookups import write
+from sre_agent.lookups.lookup import View
+from sre_agent.lookups.registry import CUES, LOOKUPS
 from sre_agent.observations import Observations
+from sre_agent.question import times
+from sre_agent.question.intent import CAPABILITIES, LANGUAGE, Intent, parse_intent
+from sre_agent.reading import moment
 from sre_agent.reasoner import Inquiry, Reasoner
 from sre_agent.report import Report
-from sre_agent.scope import Scope, find_service, parse_prompt
+from sre_agent.request import Request
+from sre_agent.scope import BEFORE, Scope, find_service, parse_prompt
 from sre_agent.specialists import kubernetes, logs, metrics, runbooks
+from sre_agent.subjects import Unknown
 from sre_agent.tools import Tools
 from sre_core import clock
 
 
 async def investigate(prompt: str, tools: Tools, reasoner: Reasoner) -> Report:
-    """Answer `prompt` with a report."""
+    """Answer a question that comes without options and without a conversation."""
+    return await answer(Request(prompt=prompt), tools, reasoner)
+
+
+async def answer(request: Request, tools: Tools, reasoner: Reasoner) -> Report:
+    """Answer a question: the question decides whether it is looked up or investigated."""
     started = clock.now()
-    scope = parse_prompt(prompt, started)
-    observations = await _observe(tools, scope)
-    scope = replace(scope, service=find_service(prompt, observations.services))
-    return await reasoner.conclude(Inquiry(prompt=prompt, scope=scope, started_at=started), observations, tools)
+    intent = _continue(parse_intent(request.prompt, CUES), request)
+    scope = await _parse_scope(request, intent, tools)
+    view = View(request.prompt, intent, scope, tools, EvidenceLog(new_investigation_id()))
+    if intent.kind == LANGUAGE:
+        return write.not_understood(view, started, f"This is {intent.language}; the assistant understands English only.")
+    subject = await subjects.find_subject(view, request)
+    if isinstance(subject, Unknown) and not subject.only_a_note:
+        return write.unknown_name(view, started, subject)
+    if subject and not isinstance(subject, Unknown):
+        view.subject = subject
+    lookup = LOOKUPS.get(subjects.kind_of_answer(view, request))
+    if lookup is None:
+        return write.not_understood(view, started)
+    notes = (subject.note,) if isinstance(subject, Unknown) else ()
+    if lookup.look is not None:
+        return replace(write.write_answer(view, lookup.kind, started, await lookup.look(view)), notes=notes)
+    inquiry = Inquiry(prompt=request.prompt, scope=scope, started_at=started)
+    return replace(await _diagnose(view, inquiry, reasoner), notes=notes, subject=write.subject_of(view))
+
+
+async def _diagnose(view: View, inquiry: Inquiry, reasoner: Reasoner) -> Report:
+    observations = await _observe(view.tools, inquiry.scope)
+    service = view.name or find_service(inquiry.prompt, observations.services)
+    return await reasoner.conclude(replace(inquiry, scope=replace(inquiry.scope, service=service)), observations, view.tools)
+
+
+def _continue(intent: Intent, request: Request) -> Intent:
+    """Give a question that only names another subject or another time the kind of the one before."""
+    before = request.before
+    if intent.kind == CAPABILITIES and intent.continues and before and before.kind in LOOKUPS:
+        return replace(intent, kind=before.kind)
+    return intent
+
+
+async def _parse_scope(request: Request, intent: Intent, tools: Tools) -> Scope:
+    """Parse when and where to look; options are stronger than the question, and this question than the one before."""
+    words = request.time_words(continues=intent.continues)
+    now = await _read_clock(tools) if times.names_moment(words) else clock.now()
+    lead = BEFORE if intent.kind == "diagnosis" else BEFORE * 0
+    scope = parse_prompt(words, now, lead=lead)
+    namespace = request.namespace or parse_prompt(request.prompt, now).namespace
+    return replace(scope, namespace=namespace)
+
+
+async def _read_clock(tools: Tools) -> datetime:
+    """Read the time of the tools: a recording's now is not this machine's."""
+    answered = await tools.call("get_node_status")
+    return moment(answered.data, "as_of") or clock.now()
 
 
 async def _observe(tools: Tools, scope: Scope) -> Observations:

@@ -190,8 +190,9 @@ def test_words_in_logs_are_data(investigate: Investigate, tmp_path: Path) -> Non
 
 def test_a_question_about_one_service(investigate: Investigate) -> None:
     """A service that is named and well gets its own answer; one that suffers is traced to what it depends on."""
-    asked_cart = investigate(LOOP, "Is cart-service in trouble?")
+    asked_cart = investigate(LOOP, "Investigate cart-service")
     assert any("cart-service itself shows no sign" in claim.what for claim in asked_cart.findings)
+    assert investigate(LOOP, "Is cart-service in trouble?").headline == "cart-service is healthy"
     asked_checkout = investigate(LOOP, "Why does checkout fail?")
     assert asked_checkout.scope["service"] == "checkout-service"
     assert cause(asked_checkout) == ("bad_configuration", "payment-service")

@@ -71,6 +71,8 @@ async def _ask(socket: str, token: str) -> dict[str, dict[str, dict[str, str]]]:
     transport = httpx2.AsyncHTTPTransport(uds=socket)
     async with httpx2.AsyncClient(transport=transport, base_url="http://assistant", timeout=120) as http:
         assert (await http.get("/ping")).json()["status"] == "ok"
-        response = await http.post("/invocations", json={"input": {"prompt": "All well?"}}, headers={"authorization": f"Bearer {token}"})
+        response = await http.post(
+            "/invocations", json={"input": {"prompt": "What is wrong?"}}, headers={"authorization": f"Bearer {token}"}
+        )
         answer: dict[str, dict[str, dict[str, str]]] = response.json()
         return answer

@@ -30,6 +30,7 @@ class Options:
     connection: str | None
     output_dir: Path | None
     as_json: bool
+    full: bool = False
 
     @property
     def reports(self) -> Path:
@@ -61,9 +62,17 @@ def _has_command(group: click.Group, args: list[str]) -> bool:
     "--output-dir", type=click.Path(file_okay=False, path_type=Path), help="Where reports are kept. Default: <state dir>/reports."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
+@click.option("--full", is_flag=True, help="Print the whole report instead of the short answer.")
 @click.pass_context
 def command(
-    context: click.Context, *, prompt: str | None, deployment: str | None, connection: str | None, output_dir: Path | None, as_json: bool
+    context: click.Context,
+    *,
+    prompt: str | None,
+    deployment: str | None,
+    connection: str | None,
+    output_dir: Path | None,
+    as_json: bool,
+    full: bool,
 ) -> None:
     """Find out what broke, with evidence.
 
@@ -71,7 +80,7 @@ def command(
     sre-agent "Why do orders fail?"            ask, and print the report (also: --prompt "...")
     sre-agent evidence inv-7c2f91ab-e12        show one observation that the report cites
     """
-    context.obj = Options(deployment, connection, output_dir, as_json)
+    context.obj = Options(deployment, connection, output_dir, as_json, full)
     if context.invoked_subcommand and prompt is not None:
         raise click.UsageError(f"--prompt asks a question; it can't be used with the command {context.invoked_subcommand}.")
     if context.invoked_subcommand:
@@ -154,7 +163,8 @@ def _print_report(reply: Reply, saved: Path, options: Options) -> None:
     from sre_agent.archive import format_report
     from sre_agent.render import cut_evidence
 
-    click.echo(format_report(reply) if options.as_json else cut_evidence(reply.markdown), nl=False)
+    shown = cut_evidence(reply.markdown) if options.full else reply.message
+    click.echo(format_report(reply) if options.as_json else shown, nl=False)
     click.echo(f"\nThe whole report, with its evidence, is kept in {saved}", err=True)
     if reply.citations:
         flag = f" --output-dir {options.output_dir}" if options.output_dir else ""

@@ -36,9 +36,9 @@ def unique[T](records: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[T]
 def _gaps(answers: Iterable[Answer]) -> Iterator[Gap]:
     for answer in answers:
         if answer.failure:
-            yield Gap(answer.tool, f"the tool failed: {answer.failure}")
+            yield Gap(answer.tool, f"the tool failed: {answer.failure}", failed=True)
         elif not isinstance(answer.data, dict) or "items" not in answer.data:
-            yield Gap(answer.tool, "its answer can't be parsed")
+            yield Gap(answer.tool, "its answer can't be parsed", failed=True)
         elif answer.truncated:
             yield Gap(
                 answer.call, f"the answer was cut short after {len(objects(answer.data, 'items'))} of {text(answer.data, 'total')} items"

@@ -1,0 +1,93 @@
+"""Wishes to act: the words for each kind of change, the command of a runbook that does it, and the permission that it needs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sre_agent.question.intent import Cue, cue
+
+# Words before the verb of a wish: "could you please restart", "how do I roll back", "is it safe to drain".
+_POLITE_WORDS = """
+please now then ok okay so and hey hi just go ahead kindly quickly could can would will you i we want wanted need needs have has like
+to let us should must shall may might try how do does time think about trying someone be able am are going better is it safe what the
+which command for me agent
+"""
+_BEFORE = rf"^(?:(?:{'|'.join(_POLITE_WORDS.split())}) )*"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One kind of change: the words that ask for it, the words to search runbooks for, its command, and the permission for it."""
+
+    title: str
+    asked: str
+    search: str
+    command: re.Pattern[str]
+    permission: str
+
+
+VERBS = (
+    Verb(
+        "Roll back",
+        r"(?:roll(?:ing)? ?-?back|rollback|undo|revert|go back to|return to)",
+        "rollout roll back",
+        re.compile(r"rollout undo"),
+        "patch deployments",
+    ),
+    Verb(
+        "Restart",
+        r"(?:re-?start(?:ing)?|reboot|bounce|recycle|kick)",
+        "restart",
+        re.compile(r"rollout restart|delete pod"),
+        "patch deployments",
+    ),
+    Verb(
+        "Scale",
+        r"(?:scale|scaling|resize|add (?:more |some |\w+ )?(?:replicas|pods|instances)|more replicas)",
+        "latency error rate",
+        re.compile(r"\bscale\b"),
+        "patch deployments/scale",
+    ),
+    Verb("Drain", r"(?:drain|evacuate|empty)", "node pressure", re.compile(r"kubectl drain"), "create pods/eviction"),
+    Verb("Cordon", r"(?:un)?cordon", "node pressure", re.compile(r"kubectl cordon"), "patch nodes"),
+    Verb(
+        "Raise the limit of",
+        r"(?:(?:raise|increase|bump|lift|double|extend)\b.*\b(?:memory|limits?|cpu|ram)"
+        r"|(?:give|grant) (?!me\b|us\b).*\bmore (?:memory|cpu|ram))",
+        "out of memory",
+        re.compile(r"set resources"),
+        "patch deployments",
+    ),
+    Verb(
+        "Pause the rollout",
+        r"(?:pause|stop|halt|freeze)\b.*\b(?:rollout|deployment|release|deploy)",
+        "rollout",
+        re.compile(r"rollout pause"),
+        "patch deployments",
+    ),
+    Verb("Renew the certificate", r"renew\b.*\bcert\w*", "certificate expiry", re.compile(r"certbot renew"), "root on the host"),
+    Verb(
+        "Apply the configuration",
+        r"(?:apply|redeploy|re-deploy|deploy|fix|correct|change|set|edit|update(?! me| us)|patch|configure)",
+        "configuration crash loop",
+        re.compile(r"kubectl apply|set env"),
+        "patch deployments",
+    ),
+    Verb(
+        "Delete", r"(?:delete|kill|remove|terminate|destroy|evict|purge|wipe|drop)", "restart", re.compile(r"kubectl delete"), "delete pods"
+    ),
+    Verb(
+        "Run the change",
+        r"(?:execute|run (?:the|a|this|that)|shut ?down|turn off|disable|enable|switch|failover|fail over|stop|start)",
+        "",
+        re.compile(r"(?!)"),
+        "the permission that its command needs",
+    ),
+)
+CUES: tuple[Cue, ...] = tuple(cue(30, rf"{_BEFORE}{verb.asked}\b") for verb in VERBS)
+
+
+def find_verb(words: str) -> Verb:
+    """Find the kind of change that a question asks for."""
+    return next((verb for verb, found in zip(VERBS, CUES, strict=True) if found.pattern.search(words)), VERBS[-1])

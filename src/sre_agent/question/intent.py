@@ -1,0 +1,60 @@
+"""The intent of a question: which kind of answer it asks for, and the words that it uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sre_agent.question.language import find_foreign_language
+from sre_agent.question.names import Mention, find_mentions
+from sre_agent.question.wording import normalize
+
+CAPABILITIES = "capabilities"
+LANGUAGE = "language"
+DECIDES = 3  # the weight from which a kind is what a question asks for
+_REFERS = re.compile(r"\b(it|its|it's|that|this|they|their|them|there|same|those)\b")
+_CONTINUES = re.compile(r"^(and|also|what about|how about|now|then|or|but)\b")
+
+
+@dataclass(frozen=True)
+class Cue:
+    """Words that speak for one kind of question, and how much."""
+
+    weight: int
+    pattern: re.Pattern[str]
+
+
+def cue(weight: int, pattern: str) -> Cue:
+    """Make a cue; its pattern is searched in the normalized question."""
+    return Cue(weight, re.compile(pattern))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """The kind of a question, its normalized words, the names in it, and whether it continues the question before."""
+
+    kind: str
+    words: str
+    mentions: tuple[Mention, ...] = ()
+    continues: bool = False
+    language: str = ""
+
+
+def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
+    """Parse a question into its intent: the kind whose cues weigh most. Equal weights: the kind that comes first."""
+    words = normalize(prompt)
+    language = find_foreign_language(prompt)
+    if language:
+        return Intent(kind=LANGUAGE, words=words, language=language)
+    weights = {kind: sum(found.weight for found in cues if found.pattern.search(words)) for kind, cues in kinds.items()}
+    best = max(weights, key=lambda kind: weights[kind], default=CAPABILITIES)
+    kind = best if weights.get(best, 0) >= DECIDES else CAPABILITIES
+    continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
+    return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt)), continues=continues)
+
+
+def _keep_quotes(prompt: str) -> str:
+    """Normalize a question and keep the names that it quotes as they are written."""
+    quoted = re.findall(r"[`\"][^`\"\n]{1,100}[`\"]", prompt)
+    return " ".join((normalize(prompt), *(text.lower() for text in quoted)))

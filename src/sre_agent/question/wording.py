@@ -1,0 +1,39 @@
+"""The words of a question: one spelling for each, so that patterns need not know all others."""
+
+from __future__ import annotations
+
+import re
+
+_SPELLINGS = (
+    (re.compile(r"[\u2018\u2019\u02bc`\u00b4]"), "'"),
+    (re.compile(r"[\u201c\u201d]"), '"'),
+    (re.compile(r"\b(what|who|where|how|that|there|it|he|she|when|why|here)'?s\b(?!-)"), r"\1 is"),
+    (re.compile(r"\b(what|who|where|how|they|we|you)'re\b"), r"\1 are"),
+    (re.compile(r"\b(i|we|you|they)'ve\b"), r"\1 have"),
+    (re.compile(r"\b(i|we|you|they|he|she|it)'d\b"), r"\1 would"),
+    (re.compile(r"\b(i|we|you|they|he|she|it)'ll\b"), r"\1 will"),
+    (re.compile(r"\bi'm\b"), "i am"),
+    (re.compile(r"\blet's\b"), "let us"),
+    (re.compile(r"\bcan'?t\b|\bcannot\b"), "can not"),
+    (re.compile(r"\bwon'?t\b"), "will not"),
+    (re.compile(r"\b(is|are|was|were|do|does|did|has|have|had|would|could|should)n'?t\b"), r"\1 not"),
+    (re.compile(r"\bwhat(?:s|cha)\b"), "what is"),
+    (re.compile(r"\b(?:gimme)\b"), "give me"),
+    (re.compile(r"\b(?:u)\b"), "you"),
+    (re.compile(r"\b(?:pls|plz)\b"), "please"),
+    (re.compile(r"\bk8s\b"), "kubernetes"),
+)
+_WORD = re.compile(r"[a-z0-9](?:[a-z0-9_.:-]*[a-z0-9])?", re.I)
+
+
+def normalize(text: str) -> str:
+    """Return the question in lower case, with contractions spelled out and one space between words."""
+    found = " ".join(text.lower().split())
+    for pattern, replacement in _SPELLINGS:
+        found = pattern.sub(replacement, found)
+    return " ".join(re.sub(r"[^\w\s'./:%-]|(?<!\w)[./:-]+|[./:-]+(?!\w)", " ", found).split())
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text; `orders-db` and `ip-10-0-1-17.ec2.internal` are one word each."""
+    return tuple(_WORD.findall(text.replace("'s", "")))

@@ -1,0 +1,54 @@
+"""A question with its options and with what it continues: what a caller sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent.question import times
+from sre_agent.reading import text
+from sre_core import clock
+
+LONGEST_OPTION = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What the question before was: its kind, its subject, and its words (for the time that they name)."""
+
+    kind: str = ""
+    subject: str = ""
+    namespace: str = ""
+    prompt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A question, where and when to look if the caller says so, and the question before in the same conversation."""
+
+    prompt: str
+    since: str = ""
+    namespace: str = ""
+    service: str = ""
+    before: Before | None = None
+
+    def time_words(self, *, continues: bool) -> str:
+        """Return the words that name the time to look at."""
+        if self.since:
+            return self.since if re.match(r"(?i)since|from|between|last|in|\d{4}-", self.since) else f"since {self.since} {self.since} ago"
+        if continues and self.before and times.parse_period(self.prompt, clock.now()) is None:
+            return self.before.prompt
+        return self.prompt
+
+
+def parse_request(given: Mapping[str, object], prompt: str) -> Request:
+    """Parse the optional parts of `input`; what has another type than text counts as absent."""
+    before = given.get("before")
+    options = {name: text(given, name)[:LONGEST_OPTION] for name in ("since", "namespace", "service")}
+    return Request(prompt=prompt, before=_parse_before(before) if isinstance(before, Mapping) else None, **options)
+
+
+def _parse_before(given: Mapping[str, object]) -> Before:
+    parts = {name: text(given, name)[:LONGEST_OPTION] for name in ("kind", "subject", "namespace")}
+    return Before(prompt=text(given, "prompt")[:1000], **parts)

@@ -1,0 +1,122 @@
+"""The subject of a question: which of the objects that exist it is about, or the name that none of them has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sre_agent.evidence import Answer
+from sre_agent.lookups import directory
+from sre_agent.lookups.directory import Directory, find_unknown
+from sre_agent.lookups.lookup import Subject, View
+from sre_agent.lookups.registry import LOOKUPS
+from sre_agent.question.common_words import COMMON
+from sre_agent.question.intent import CAPABILITIES
+from sre_agent.question.names import Mention
+from sre_agent.question.wording import split_words
+from sre_agent.request import Request
+
+FEW_WORDS = 3  # a question this short that is no sentence may be only a name
+_NODE_ACTION = re.compile(r"\b(cordon|uncordon|drain|nodes?|machine|host)\b")
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A name that no object has, with the nearest names, and all names where they are few."""
+
+    name: str
+    nearest: tuple[str, ...]
+    known: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
+    complete: bool = True
+    only_a_note: bool = False
+
+    @property
+    def note(self) -> str:
+        """The sentence for an answer that is given all the same, about everything."""
+        reason = f"Nothing is named {self.name}" if self.complete else f"Not all names could be read, and none that was is {self.name}"
+        return f"{reason}: this is about everything."
+
+
+async def find_subject(view: View, request: Request) -> Subject | Unknown | None:
+    """Find what a question is about: what its option names, else its words, else the question before."""
+    lookup = LOOKUPS.get(view.intent.kind)
+    if request.service:
+        return await _find_named(view, request.service)
+    if lookup and lookup.about == "words":
+        return None
+    about_node = bool(lookup and lookup.about == "node") or (view.intent.kind == "action" and bool(_NODE_ACTION.search(view.words)))
+    if about_node:
+        return await _find_node(view) if _may_name(view) else None
+    if not _may_name(view):
+        return _subject_before(view, request)
+    found = await _find_service(view)
+    return found or _subject_before(view, request)
+
+
+def kind_of_answer(view: View, request: Request) -> str:
+    """Return the kind of answer. Only a name was written: then its health is asked for."""
+    if view.intent.kind == CAPABILITIES and view.subject and len(split_words(view.words)) <= FEW_WORDS:
+        return "health"
+    return view.intent.kind
+
+
+def _may_name(view: View) -> bool:
+    """True when the question has a word that may be a name. Nonsense of many words is not searched for names."""
+    if view.intent.kind == CAPABILITIES and len(split_words(view.words)) > FEW_WORDS:
+        return False
+    return bool(view.intent.mentions) or any(word not in COMMON and not word[0].isdigit() for word in split_words(view.words))
+
+
+def _subject_before(view: View, request: Request) -> Subject | None:
+    before = request.before
+    if before is None or not before.subject or not view.intent.continues:
+        return None
+    return Subject(before.subject, "service", before.namespace)
+
+
+async def _find_named(view: View, name: str) -> Subject | Unknown | None:
+    names = await directory.read_services(view)
+    return names.find(name) or _unknown(Mention(name, True), names, view)
+
+
+async def _find_node(view: View) -> Subject | Unknown | None:
+    names = await directory.read_nodes(view)
+    found = next((subject for name, subject in names.objects.items() if name in view.words), None)
+    shaped = find_unknown(tuple(mention for mention in view.intent.mentions if mention.explicit))
+    return found or (_unknown(shaped, names, view) if shaped else None)
+
+
+async def _find_service(view: View) -> Subject | Unknown | None:
+    """Find a service or workload; a name with the shape of a pod's is looked for among pods as well."""
+    names = await directory.read_services(view)
+    mentions = tuple(mention for mention in view.intent.mentions if mention.text != view.scope.namespace)
+    shaped = [mention for mention in mentions if mention.explicit and mention.text not in names.objects]
+    if shaped:
+        pods = await directory.read_pods(view)
+        if found := next((pods.objects[mention.text] for mention in shaped if mention.text in pods.objects), None):
+            return found
+    if found := names.find(_without_namespace(view)):
+        return found
+    unknown = find_unknown(mentions)
+    return _unknown(unknown, names, view) if unknown else None
+
+
+def _without_namespace(view: View) -> str:
+    namespace = view.scope.namespace
+    return re.sub(rf"\b(in )?(the )?(namespace )?{re.escape(namespace)}( namespace)?\b", " ", view.words) if namespace else view.words
+
+
+def _unknown(mention: Mention, names: Directory, view: View) -> Unknown | None:
+    """Return an unknown name. Where not all names could be read, or nothing but a guess says that it is one, it is no answer."""
+    if view.intent.kind == CAPABILITIES:
+        return None
+    guessed = not mention.explicit and view.intent.kind == "diagnosis" and bool(re.search(r"\bwhy\b|\bhow come\b", view.words))
+    return Unknown(
+        name=mention.text,
+        nearest=names.nearest(mention.text),
+        known=tuple(sorted(names.objects)),
+        answers=names.answers,
+        complete=names.complete,
+        only_a_note=guessed or not names.complete,
+    )

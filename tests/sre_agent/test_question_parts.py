@@ -1,0 +1,113 @@
+"""The parts of a question: times, names, language, and a kind that is added."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sre_agent.question.intent import cue, parse_intent
+from sre_agent.question.language import find_foreign_language
+from sre_agent.question.names import find_mentions, match_names, nearest_names
+from sre_agent.question.times import Period, parse_period
+from sre_agent.question.wording import normalize
+
+NOW = datetime(2026, 11, 26, 14, 35, tzinfo=UTC)  # a Thursday
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        ("nothing named", None),
+        ("in the last 2 hours", Period(length=timedelta(hours=2))),
+        ("the past half an hour", Period(length=timedelta(minutes=30))),
+        ("a couple of hours ago", Period(length=timedelta(hours=2))),
+        ("since 14:00", Period(start=at(26, 14))),
+        ("since 2pm", Period(start=at(26, 14))),
+        ("since noon", Period(start=at(26, 12))),
+        ("since 16:00", Period(start=at(25, 16))),
+        ("yesterday", Period(start=at(25), end=at(26))),
+        ("since yesterday", Period(start=at(25))),
+        ("yesterday at 9:30", Period(start=at(25, 9, 30))),
+        ("last Tuesday", Period(start=at(24), end=at(25))),
+        ("since Monday", Period(start=at(23))),
+        ("last Thursday", Period(start=at(19), end=at(20))),
+        ("today", Period(start=at(26))),
+        ("this morning", Period(start=at(26, 5), end=at(26, 12))),
+        ("between 10:00 and 11:30", Period(start=at(26, 10), end=at(26, 11, 30))),
+        ("2026-11-20T10:00:00Z to 2026-11-20T09:00:00Z", Period(start=at(20, 9), end=at(20, 10))),
+        ("at 5 replicas", None),
+        ("2026-99-99", None),
+    ],
+)
+def test_times(text: str, period: Period | None) -> None:
+    """Durations, clock times, days and instants are understood; a number that is no time is none."""
+    assert parse_period(text, NOW) == period
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("is ledger ok", ["ledger-service"]),
+        ("ledgers are slow", ["ledger-service"]),
+        ("the ledger service", ["ledger-service"]),
+        ("ledger db", ["ledger-db"]),
+        ("the ledger database", ["ledger-db"]),
+        ("ledger-service and edge", ["ledger-service", "edge"]),
+        ("how are the nodes", []),
+    ],
+)
+def test_names_that_exist(text: str, names: list[str]) -> None:
+    """A name is found as people write it; a common word is never taken for one."""
+    assert list(match_names(text, ["ledger-service", "ledger-db", "edge", "node"])) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "mentioned"),
+    [
+        ("what is wrong with billing?", ["billing"]),
+        ("what is wrong with everything right now?", []),
+        ("why does team-a-worker crash", ["team-a-worker"]),
+        ("what happened out-of-memory on-call", []),
+        ("is `the` fine", ["the"]),
+        ("which service is slowest", []),
+    ],
+)
+def test_names_that_may_not_exist(text: str, mentioned: list[str]) -> None:
+    """A word where a name stands counts when it is no common word, and always where it is quoted."""
+    assert [mention.text for mention in find_mentions(text if "`" in text else normalize(text))] == mentioned
+
+
+def test_nearest_names() -> None:
+    """Names with a letter too few or too many are near, others are not offered."""
+    assert nearest_names("legder", ["ledger-service", "edge", "zzz"])[0] == "ledger-service"
+    assert nearest_names("qqqq", ["ledger-service", "edge"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Was ist los?", "German"),
+        ("Pourquoi est-ce que le service est lent ?", "French"),
+        ("¿Por qué no funciona?", "Spanish"),
+        ("почему", "a language in Cyrillic script"),
+        ("What is the matter with die-service?", ""),
+        ("OOM", ""),
+        ("", ""),
+    ],
+)
+def test_languages(text: str, language: str) -> None:
+    """Another language is recognised; names and short texts are none."""
+    assert find_foreign_language(text) == language
+
+
+def test_a_kind_that_is_added() -> None:
+    """A kind is its cues: the parser knows none by itself."""
+    kinds = {"weather": (cue(5, r"\bweather\b"),), "time": (cue(4, r"\btime\b"),)}
+    assert parse_intent("What's the weather?", kinds).kind == "weather"
+    assert parse_intent("weather and time", kinds).kind == "weather"
+    assert parse_intent("nothing of it", kinds).kind == "capabilities"

@@ -1,0 +1,191 @@
+"""The question decides the answer: thirty questions of every kind, over two recordings, through the real services."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import pytest
+from evals.questions.run import ENDS, FOLDER, RECORDINGS, Asked, ask_all, read_questions, render_answers
+from evals.recorded_tools import RecordedTools
+
+from sre_agent import supervisor
+from sre_agent.brief import MOST_LINES, render_brief
+from sre_agent.evidence import Answer, Argument
+from sre_agent.lookups.registry import CUES, LOOKUPS
+from sre_agent.question.intent import parse_intent
+from sre_agent.reasoners.rules.reasoner import Rules
+from sre_agent.report import Report
+from sre_agent.request import Before, Request
+
+QUESTIONS = read_questions()
+NAMES = {"get_workload_status", "get_service_status"}  # the names that exist, where a question names something
+
+
+class Counted:
+    """Keeps the calls of one question; named operations fail."""
+
+    def __init__(self, recording: str, *failing: str) -> None:
+        self._tools = RecordedTools(recording, ENDS)
+        self._failing = failing
+        self.calls: list[tuple[str, dict[str, Argument]]] = []
+
+    @property
+    def operations(self) -> set[str]:
+        return {operation for operation, _ in self.calls}
+
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
+        self.calls.append((operation, arguments))
+        if operation in self._failing:
+            return Answer(
+                tool=f"target___{operation}", arguments=arguments, at=(await self._tools.call("get_node_status")).at, failure="status 503"
+            )
+        return await self._tools.call(operation, **arguments)
+
+
+def ask(prompt: str, tools: Counted | None = None, **options: str) -> Report:
+    before = Before(**{name.removeprefix("before_"): options.pop(name) for name in list(options) if name.startswith("before_")})
+    request = Request(prompt=prompt, before=before if before.kind else None, **options)
+    return asyncio.run(supervisor.answer(request, tools or Counted("crash-loop"), Rules()))
+
+
+@cache
+def asked(recording: str) -> list[Asked]:
+    return ask_all(recording, QUESTIONS)
+
+
+def test_there_are_thirty_of_every_kind() -> None:
+    """Every kind of look-up has a question, and so have a diagnosis, nonsense and another language."""
+    assert len(QUESTIONS) == 30
+    assert {question.kind for question in QUESTIONS} == {*LOOKUPS, "capabilities", "language"}
+
+
+@pytest.mark.parametrize("recording", RECORDINGS)
+def test_the_answers_that_were_reviewed(recording: str) -> None:
+    """Each question gets the answer in the file beside it. `python -m evals questions --write` writes it anew, to be reviewed."""
+    assert render_answers(recording, asked(recording)) == (FOLDER / f"{recording}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("recording", RECORDINGS)
+def test_answers_are_short_and_cite(recording: str) -> None:
+    """No answer has more than twelve lines, and every line of an answer cites evidence of its report."""
+    for one in asked(recording):
+        assert len(render_brief(one.report).splitlines()) <= MOST_LINES, one.text
+        known = {record.id for record in one.report.evidence}
+        for claim in one.report.findings if one.report.verdict != "not_understood" else ():
+            assert claim.evidence, (one.text, claim.what)
+            assert set(claim.evidence) <= known
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.text[:30])
+def test_the_same_in_other_words(question: object) -> None:
+    """The kind of a question does not depend on its wording."""
+    assert question in QUESTIONS
+    one = next(found for found in QUESTIONS if found is question)
+    if one.verdict != "not_found":
+        assert [text for text in one.paraphrases if parse_intent(text, CUES).kind not in {one.kind, "capabilities"}] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "operations"),
+    [
+        ("How many nodes are there?", {"get_node_status"}),
+        ("Who is on call?", {"get_escalation_procedures"}),
+        ("Which runbook is for OOM?", {"search_runbooks", "get_incident_playbook"}),
+        ("What changed in the last 2 hours?", {"get_deployment_status"}),
+        ("Show me the logs of payment", {*NAMES, "get_recent_logs"}),
+        ("How much memory does catalog use?", {*NAMES, "get_resource_metrics"}),
+        ("What is wrong with billing?", NAMES),
+        ("Hello!", set()),
+        ("Was ist los?", set()),
+    ],
+)
+def test_only_the_tools_that_it_needs(prompt: str, operations: set[str]) -> None:
+    """A look-up calls no tool that it does not need."""
+    tools = Counted("crash-loop")
+    ask(prompt, tools)
+    assert tools.operations == operations
+
+
+def test_what_does_not_exist() -> None:
+    """It is named, with the nearest names, and nothing is said about anything else."""
+    report = ask("Why does chekout-service fail?")
+    assert (report.verdict, report.headline) == ("not_found", "There is nothing named chekout-service")
+    assert "checkout-service" in report.findings[0].what
+    assert report.root_cause is None
+
+
+def test_a_word_that_is_no_service() -> None:
+    """A question that names things of the business is investigated all the same, and the answer says what it is about."""
+    report = ask("Why do invoices fail?")
+    assert report.root_cause is not None
+    assert report.notes == ("Nothing is named invoices: this is about everything.",)
+
+
+def test_a_wish_to_act() -> None:
+    """The step, the exact command and who may run it are given, nothing is done, and the step can be handed on for approval."""
+    tools = Counted("crash-loop")
+    report = ask("please restart payment", tools)
+    assert report.proposal is not None
+    assert report.proposal.command == "kubectl rollout restart deployment/payment-service -n shop"
+    assert report.proposal.role.startswith("On-call SRE")
+    kept = report.to_json()["proposal"]
+    assert isinstance(kept, dict)
+    assert (kept["needs_approval"], kept["executed"]) == (True, False)
+    assert all(operation.startswith("get_") for operation in tools.operations)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "since"),
+    [
+        ("Errors of payment since 10:15", {}, "15m"),
+        ("Errors of payment", {"since": "10:15"}, "15m"),
+        ("Errors of payment", {"since": "45m"}, "45m"),
+        ("Errors of payment in the last 20 minutes", {"since": "45m"}, "45m"),
+        ("Errors of payment yesterday", {}, "2026-11-25T00:00:00Z"),
+        ("Errors of payment last Tuesday", {}, "2026-11-24T00:00:00Z"),
+    ],
+)
+def test_time(prompt: str, options: dict[str, str], since: str) -> None:
+    """A time is placed by the clock of the tools, and an option is stronger than the question."""
+    assert ask(prompt, **options).scope["since"] == since
+
+
+def test_where() -> None:
+    """Namespace and service are taken from the question, or from options."""
+    tools = Counted("crash-loop")
+    ask("Which pods are there in namespace monitoring?", tools)
+    assert ("get_pod_status", "monitoring") in [(name, arguments.get("namespace")) for name, arguments in tools.calls]
+    assert ask("Is it healthy?", service="cart").headline == "cart-service is healthy"
+    assert ask("Show pods", namespace="nowhere").findings[0].what.endswith("Namespaces: monitoring, shop.")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "subject"),
+    [
+        ("and its logs?", "logs", "payment-service"),
+        ("What about cart?", "health", "cart-service"),
+        ("why is that?", "diagnosis", "payment-service"),
+        ("How many nodes are there?", "nodes", ""),
+    ],
+)
+def test_a_question_that_continues(prompt: str, kind: str, subject: str) -> None:
+    """What a question leaves out is taken from the one before; what it says itself is stronger."""
+    report = ask(
+        prompt, before_kind="health", before_subject="payment-service", before_namespace="shop", before_prompt="Is payment healthy?"
+    )
+    assert (report.kind, report.subject.get("name", "")) == (kind, subject)
+
+
+def test_less_evidence_than_asked_for() -> None:
+    """An answer that rests on less says so in its first lines, also where nothing at all could be looked up."""
+    partly = render_brief(ask("Is cart healthy?", Counted("crash-loop", "get_error_rates"))).splitlines()
+    assert partly[1] == "**Incomplete**: 1 call failed, so this rests on less evidence than was asked for: get\\_error\\_rates".replace(
+        "\\", ""
+    )
+    nothing = ask("How many nodes are there?", Counted("crash-loop", "get_node_status"))
+    assert (nothing.verdict, nothing.headline) == ("not_enough_evidence", "The answer could not be looked up")
+    diagnosis = render_brief(ask("What is wrong?", Counted("crash-loop", "get_cluster_events"))).splitlines()
+    assert diagnosis[1].startswith("**Incomplete**")
+    unread = ask("Is cart healthy?", Counted("crash-loop", *NAMES))
+    assert "Not all names could be read" in unread.notes[0]
