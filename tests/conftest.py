@@ -8,7 +8,10 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 
+import botocore.loaders
+import botocore.session
 import psutil
 import pytest
 from coverage import Coverage
@@ -22,6 +25,9 @@ __all__ = ["embedded"]
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# Each session would parse every AWS model that it uses anew, and the tests open hundreds.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 # What a shell without job control starts in the background is deaf to Ctrl-C, and so would be all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from embedded_aws import refusals
+from embedded_aws.agentcore.model import parse_models_once
 from embedded_aws.http_messages import Request, Response
 from embedded_aws.sigv4 import ALGORITHM
 from embedded_aws.strict.patching import replace
@@ -40,6 +41,7 @@ def configure_moto() -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
         del os.environ[name]
     os.environ.update(_SETTINGS)
+    parse_models_once()
 
 
 # What belongs to one hop, and what moto's web server adds and AWS does not.

@@ -73,7 +73,7 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
 @pytest.mark.timeout(3600)
 def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
-    chosen = points(uncut.calls, ("resume", "cleanup"), 12)
+    chosen = points(uncut.calls, ("resume", "cleanup"), 6)
     faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
     tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
     assert not faults, "\n\n".join(faults)
@@ -153,6 +153,7 @@ def _verified(desk: Desk) -> None:
     assert "is verified" in verified.out
     there = lister.everything(desk.client)
     assert {kind: len(there[kind]) for kind in ONE_OF_EACH} == ONE_OF_EACH
+    assert {Path(name).parent.name for name in there["objects"] if "/status/" in name} == set(there["instances"]), "reports of what is gone"
 
 
 def _difference(here: Lane, wanted: dict[str, int]) -> str:

@@ -40,11 +40,10 @@ NEEDS_NO_MACHINE = (
 )
 
 
-# Other tests measure what this runs a hundred times.
-pytestmark = pytest.mark.unmeasured
 # Each example is a deployment: making a failing one smaller would take longer than reading it.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
-AS_FOUND = settings(max_examples=300 if THOROUGH else 100, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+# A hundred would take a third of the time that all tests together have; the pairwise dozen below covers what a field can do to another.
+AS_FOUND = settings(max_examples=300 if THOROUGH else 10, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def test_any_configuration_deploys(without_machines: Account, data: st.DataObjec
     and be accessible via HTTPS endpoints.
 
     For any valid configuration: preflight finds nothing against it, it deploys, what needs no machine is proven by its checks, a
-    second run has nothing to do, and cleanup leaves what was there before.
+    second run has nothing to do, and cleanup leaves what was there before. `make test-thorough` deploys 300.
     """
     proofs = [check for check in verification_checks() if check.id in NEEDS_NO_MACHINE]
     assert len(proofs) == len(NEEDS_NO_MACHINE)
@@ -79,7 +78,10 @@ def test_any_configuration_deploys(without_machines: Account, data: st.DataObjec
 
 @pytest.mark.parametrize("number", range(100 if THOROUGH else 12))
 def test_any_configuration_works(whole: Account, number: int, tried: Callable[[str, int], None]) -> None:
-    """The same with machines that run: every service initializes, every check passes, all over HTTPS."""
+    """The same with machines that run: every service initializes, every check passes, all over HTTPS.
+
+    A dozen configurations cover every pair of fields; `make test-thorough` deploys a hundred.
+    """
     comes_and_goes(whole, pairwise_sections(whole.theirs, number), verification_checks())
     tried("configurations deployed with machines", 1)
 

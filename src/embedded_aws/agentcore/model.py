@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from embedded_aws.agentcore.errors import Violation, unparsable
+from embedded_aws.strict.patching import replace
 
 type Shape = Mapping[str, Any]
 
@@ -36,6 +37,13 @@ def load_model(name: str) -> Mapping[str, Any]:
 
     model: Mapping[str, Any] = Loader().load_service_model(name, "service-2")
     return model
+
+
+def parse_models_once() -> None:
+    """Share one loader, which keeps what it has parsed, among all botocore sessions: moto opens several, each with EC2's model of 3 MB."""
+    from botocore import loaders, session
+
+    replace(session, "create_loader", cache(loaders.create_loader))
 
 
 def shape(name: str) -> Shape:
