@@ -118,4 +118,4 @@ def _verdict(report: Report) -> Verdict:
     cause = report.root_cause
     if cause is None:
         return Verdict()
-    return Verdict(cause.kind, f"app/{cause.service}")
+    return Verdict(cause.kind, f"{_PREFIXES.get(cause.ref.kind, 'app')}/{cause.ref.name}")

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from sre_agent.evidence import EvidenceLog
 
-CONCLUSION_NEEDS = 3  # citations below which a root cause is a guess
-
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:

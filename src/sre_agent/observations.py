@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sre_agent.evidence import Answer, Excerpt
+from sre_agent.relations import Claim, Component, Exposure, Quota, Requirements
 from sre_agent.report import Gap
 
 
@@ -115,6 +116,15 @@ class ErrorCount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """A level that came and perhaps went, with the usual level."""
+
+    start: datetime | None
+    normal: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trend:
     """The course of one metric of one service or pod; `changed_at` is when its level changed, if it did."""
 
@@ -133,6 +143,8 @@ class Trend:
     changed_at: datetime | None = None
     before: float | None = None
     after: float | None = None
+    quantile: str = ""
+    pulse: Pulse | None = None
     source: Excerpt = field(repr=False)
 
 
@@ -210,6 +222,11 @@ class Observations:
     changes: tuple[Change, ...] = ()
     events: tuple[Event, ...] = ()
     nodes: tuple[Node, ...] = ()
+    requirements: tuple[Requirements, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    components: tuple[Component, ...] = ()
     logs: tuple[LogLine, ...] = ()
     error_counts: tuple[ErrorCount, ...] = ()
     trends: tuple[Trend, ...] = ()
@@ -233,4 +250,5 @@ class Observations:
         """The names of all services that were observed."""
         seen = [record.service for kind in (self.pods, self.workloads) for record in kind]
         seen += [record.service for kind in (self.logs, self.error_rates, self.usages) for record in kind]
+        seen += [record.ref.name for record in self.requirements]
         return frozenset(name for name in seen if name)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from sre_agent.evidence import Evidence
+from sre_agent.relations import Ref
 from sre_core import clock
 
 type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence", "answered", "not_found", "not_understood"]
@@ -32,10 +33,11 @@ class Confidence:
 
 @dataclass(frozen=True, kw_only=True)
 class RootCause:
-    """The first failure, and what it caused."""
+    """The first failure, and what it caused. `kind` is a cause of the published vocabulary (docs/concepts/diagnosis.md)."""
 
     kind: str
     service: str
+    ref: Ref
     summary: str
     confidence: Confidence
     reasons: tuple[str, ...]
@@ -45,6 +47,8 @@ class RootCause:
     def to_json(self) -> dict[str, object]:
         return {
             "kind": self.kind,
+            "cause": self.kind,
+            "object": self.ref.to_json(),
             "service": self.service,
             "summary": self.summary,
             "confidence": self.confidence.to_json(),
@@ -143,6 +147,7 @@ class Report:
     reasoner: str
     verdict: Verdict
     root_cause: RootCause | None
+    other_causes: tuple[RootCause, ...] = ()
     findings: tuple[Claim, ...]
     timeline: tuple[Claim, ...]
     ruled_out: tuple[Claim, ...]
@@ -174,6 +179,7 @@ class Report:
             "reasoner": self.reasoner,
             "verdict": self.verdict,
             "root_cause": self.root_cause.to_json() if self.root_cause else None,
+            "other_causes": [cause.to_json() for cause in self.other_causes],
             "findings": [claim.to_json() for claim in self.findings],
             "timeline": [claim.to_json() for claim in self.timeline],
             "ruled_out": [claim.to_json() for claim in self.ruled_out],

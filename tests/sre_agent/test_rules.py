@@ -71,8 +71,10 @@ SICK_NODE = Node(name="node-1", ready=False, complaints=("Ready: KubeletNotReady
 @pytest.mark.parametrize(
     ("found", "kind", "service"),
     [
-        (scene(pod("api", container=waiting("ImagePullBackOff", "not found"))), "image_pull_failure", "api"),
-        (scene(pod("api", container=waiting("CreateContainerConfigError", 'secret "x" not found'))), "container_cannot_start", "api"),
+        (scene(pod("api", container=waiting("ImagePullBackOff", "not found"))), "incorrect_image_reference", "api"),
+        (scene(pod("api", container=waiting("ImagePullBackOff", "it failed"))), "image_pull_failure", "api"),
+        (scene(pod("api", container=waiting("CreateContainerConfigError", 'secret "x" not found'))), "missing_secret_binding", "api"),
+        (scene(pod("api", container=waiting("CreateContainerConfigError", "it failed"))), "container_cannot_start", "api"),
         (scene(pod("api", phase="Pending", reason="Unschedulable", container=waiting(""))), "unschedulable", "api"),
         (scene(pod("api"), nodes=(SICK_NODE,)), "node_problem", "node-1"),
     ],
@@ -106,7 +108,7 @@ def test_replicas_that_nobody_misses() -> None:
     assert judged(scene(pod("web"), workloads=(idle,))).verdict == "nothing_wrong"
     cause = judged(scene(pod("web"), workloads=(idle,), logs=(complaint,))).cause
     assert cause
-    assert (cause.kind, cause.service) == ("scaled_to_zero", "batch")
+    assert (cause.kind, cause.service) == ("deployment_zero_replicas", "batch")
 
 
 def test_who_only_follows() -> None:

@@ -38,6 +38,7 @@ OPERATIONS = {
     },
     "metrics": {
         "get_performance_metrics": {"metric_type", "start_time", "end_time", "service"},
+        "get_service_graph": {"service", "time_window"},
         "get_error_rates": {"time_window", "service"},
         "get_resource_metrics": {"resource_type", "service", "time_window"},
         "get_availability_metrics": {"service", "time_window"},

@@ -7,20 +7,21 @@ import asyncio
 from sre_agent.observations import Observations
 from sre_agent.scope import Scope
 from sre_agent.specialists import cluster_records as records
+from sre_agent.specialists import relation_records as relations
 from sre_agent.specialists.gaps import record_answers, unique
 from sre_agent.tools import Tools
 
-MOST_DETAILS = 12  # deployments whose configuration and revisions are read
+MOST_DETAILS = 4  # deployments whose configuration and revisions are read: the most recently changed ones
 
 
 async def observe(tools: Tools, scope: Scope) -> Observations:
-    """Observe pods, deployments, events and nodes, then each deployment with its configuration and revisions."""
-    pods, deployments, warnings, normal, nodes = await asyncio.gather(
+    """Observe pods, workloads and what they need, events and nodes, then the deployments that changed last."""
+    pods, deployments, warnings, nodes, related = await asyncio.gather(
         tools.call("get_pod_status", namespace=scope.namespace),
         tools.call("get_deployment_status", namespace=scope.namespace),
         tools.call("get_cluster_events", since=scope.window, severity="Warning"),
-        tools.call("get_cluster_events", since=scope.window, severity="Normal"),
         tools.call("get_node_status"),
+        observe_relations(tools, scope),
     )
     names = [workload.service for workload in records.parse_workloads(deployments)][:MOST_DETAILS]
     details = await asyncio.gather(
@@ -29,7 +30,7 @@ async def observe(tools: Tools, scope: Scope) -> Observations:
     known = tuple(records.parse_pods(pods))
     service_of_pod = {pod.name: pod.service for pod in known}
     namespaces = frozenset(pod.namespace for pod in known)
-    return record_answers(pods, deployments, nodes, *details, searches=(warnings, normal)) + Observations(
+    own = record_answers(pods, deployments, nodes, *details, searches=(warnings,)) + Observations(
         pods=known,
         # The overview has every deployment; the details of one replace its entry.
         workloads=tuple(
@@ -40,6 +41,25 @@ async def observe(tools: Tools, scope: Scope) -> Observations:
         changes=tuple(
             unique((c for answer in (*details, deployments) for c in records.parse_changes(answer)), key=lambda c: (c.service, c.revision))
         ),
-        events=tuple(event for answer in (warnings, normal) for event in records.parse_events(answer, service_of_pod, namespaces)),
+        events=tuple(records.parse_events(warnings, service_of_pod, namespaces)),
         nodes=tuple(records.parse_nodes(nodes)),
+    )
+    return own + related
+
+
+async def observe_relations(tools: Tools, scope: Scope) -> Observations:
+    """Observe what workloads, Services and claims refer to, the quotas, and the components of the nodes."""
+    workloads, services, claims, quotas, components = await asyncio.gather(
+        tools.call("get_workload_status", namespace=scope.namespace),
+        tools.call("get_service_status", namespace=scope.namespace),
+        tools.call("get_storage_status", namespace=scope.namespace),
+        tools.call("get_quota_status", namespace=scope.namespace),
+        tools.call("get_node_components"),
+    )
+    return record_answers(workloads, searches=(services, claims, quotas, components)) + Observations(
+        requirements=tuple(relations.parse_requirements(workloads)),
+        exposures=tuple(relations.parse_exposures(services)),
+        claims=tuple(relations.parse_claims(claims)),
+        quotas=tuple(relations.parse_quotas(quotas)),
+        components=tuple(relations.parse_components(components)),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sre_agent.evidence import Answer
-from sre_agent.observations import Availability, Call, ErrorRate, Observations, Trend, Usage
+from sre_agent.observations import Availability, Call, ErrorRate, Observations, Pulse, Trend, Usage
 from sre_agent.reading import items, moment, number, objects, part, text, whole
 from sre_agent.scope import Scope
 from sre_agent.specialists.gaps import record_answers
@@ -16,19 +16,19 @@ from sre_agent.tools import Tools
 
 async def observe(tools: Tools, scope: Scope) -> Observations:
     """Observe error rates with the calls between services, availability, memory and CPU, and every series that is not steady."""
-    errors, up, memory, cpu, changes, performance = await asyncio.gather(
+    errors, up, memory, cpu, changes, graph = await asyncio.gather(
         tools.call("get_error_rates", time_window=scope.recent),
         tools.call("get_availability_metrics", time_window=scope.window),
         tools.call("get_resource_metrics", resource_type="memory", time_window=scope.window),
         tools.call("get_resource_metrics", resource_type="cpu", time_window=scope.window),
         tools.call("analyze_trends", metric_name="all", time_window=scope.window),
-        tools.call("get_performance_metrics", metric_type="latency", start_time=scope.start, end_time=scope.end),
+        tools.call("get_service_graph", time_window=scope.window),
     )
-    return record_answers(errors, up, memory, cpu, performance, searches=(changes,)) + Observations(
+    return record_answers(errors, up, memory, cpu, searches=(changes, graph)) + Observations(
         trends=tuple(parse_trends(changes)),
         usages=(*parse_usages(memory), *parse_usages(cpu)),
         error_rates=tuple(parse_error_rates(errors)),
-        calls=tuple(parse_calls(errors)),
+        calls=(*parse_calls(errors), *parse_calls(graph)),
         availabilities=tuple(parse_availabilities(up)),
     )
 
@@ -54,8 +54,15 @@ def parse_trends(answer: Answer) -> Iterator[Trend]:
             changed_at=at,
             before=number(change, "before"),
             after=number(change, "after"),
+            quantile=text(item, "quantile"),
+            pulse=_parse_pulse(part(item, "pulse")),
             source=replace(source, happened=at),
         )
+
+
+def _parse_pulse(found: object) -> Pulse | None:
+    normal, level = number(found, "normal"), number(found, "level")
+    return Pulse(start=moment(found, "start"), normal=normal, level=level) if normal is not None and level is not None else None
 
 
 def parse_usages(answer: Answer) -> Iterator[Usage]:

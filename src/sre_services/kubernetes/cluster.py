@@ -6,13 +6,13 @@ A provider only lists objects as the Kubernetes API has them. Parsing and relati
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from sre_services.kubernetes import objects, rollouts
 from sre_services.kubernetes.components import list_components, parse_component
-from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Service, Usage
+from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Ref, Service, Usage
 from sre_services.kubernetes.objects import Json, key_of
 from sre_services.kubernetes.quotas import join_quotas, parse_quota
 from sre_services.kubernetes.references import Known
@@ -20,7 +20,7 @@ from sre_services.kubernetes.services import join_services, parse_service, parse
 from sre_services.kubernetes.storage import join_claims
 from sre_services.kubernetes.usage import join_usage
 from sre_services.kubernetes.workload_model import Claim, Component, Quota, Workload
-from sre_services.kubernetes.workloads import KINDS, Surroundings, join_workload, parse_workload
+from sre_services.kubernetes.workloads import KINDS, Surroundings, join_workload, labels_of, parse_workload, template_of
 from sre_services.timespan import Window
 
 PARSERS: Mapping[str, Callable[[Any], object]] = {
@@ -107,7 +107,7 @@ class Cluster:
     def quotas(self, namespace: str | None) -> tuple[Quota, ...]:
         mismatches = [mismatch for workload in self.workloads(namespace) for mismatch in workload.mismatches]
         missing = {found.object for found in mismatches if found.object and found.relation in {"envHost", "persistentVolumeClaim"}}
-        return tuple(join_quotas(self._list("resourcequotas", namespace), sorted(missing)))
+        return tuple(join_quotas(self._list("resourcequotas", namespace), sorted(missing | set(self._unexposed(namespace)))))
 
     def components(self) -> tuple[Component, ...]:
         return tuple(list_components(self._list("nodecomponents"), self._list("nodes"), self._list("pods")))
@@ -124,6 +124,15 @@ class Cluster:
         used = {document["metadata"]["name"]: document["usage"] for document in self._list("nodemetrics")}
         names = ((document["metadata"]["name"], document) for document in self._list("nodes"))
         return tuple(objects.parse_node(document, running[name], used.get(name, {})) for name, document in names)
+
+    def _unexposed(self, namespace: str | None) -> Iterator[Ref]:
+        """Yield the Services that workloads which listen on a port might have had: none selects their pods."""
+        selectors = [(found.namespace, found.selector) for found in map(parse_service, self._list("services", namespace)) if found.selector]
+        for document in self._list("deployments", namespace):
+            (where, name), labels = key_of(document), labels_of(document)
+            listens = any(container.get("ports") for container in template_of(document).get("containers") or ())
+            if listens and not any(space == where and selector.items() <= labels.items() for space, selector in selectors):
+                yield Ref(kind="Service", namespace=where, name=name)
 
     def _known(self) -> Known:
         kinds = {

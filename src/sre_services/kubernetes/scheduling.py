@@ -11,6 +11,7 @@ from sre_services.kubernetes.objects import Json, key_of, parse_quantity
 
 # Of reasons that keep out equally many nodes, the first is named.
 ORDER = ("taint", "podAntiAffinity", "cpu", "memory", "cordon")
+_HOSTNAME = "kubernetes.io/hostname"
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
@@ -19,6 +20,8 @@ def check_nodes(pod: Json, nodes: Sequence[Json], pods: Sequence[Json]) -> Itera
     spec = pod["spec"]
     if not nodes:
         return
+    # Nodes of the control plane are usually closed to everybody: they decide nothing where there are others.
+    nodes = [node for node in nodes if not _is_control_plane(node)] or nodes
     selected = [node for node in nodes if _matches(spec.get("nodeSelector") or {}, _labels(node))]
     terms = _required_terms(spec)
     wanted = [node for node in selected if terms is None or any(_matches_term(term, node) for term in terms)]
@@ -27,7 +30,7 @@ def check_nodes(pod: Json, nodes: Sequence[Json], pods: Sequence[Json]) -> Itera
     elif not wanted:
         yield _mismatch("nodeAffinity", "no node matches the required node affinity", selected)
     else:
-        yield from _blocked(pod, [node for node in wanted if not _is_control_plane(node)] or wanted, pods)
+        yield from _blocked(pod, wanted, pods)
 
 
 def _blocked(pod: Json, nodes: Sequence[Json], pods: Sequence[Json]) -> Iterator[Mismatch]:
@@ -157,8 +160,9 @@ def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def _labels(document: Json) -> Mapping[str, str]:
+    """Return the labels of an object; a node is known by its host name, also where the label was removed."""
     labels: Mapping[str, str] = document["metadata"].get("labels") or {}
-    return labels
+    return {_HOSTNAME: key_of(document)[1], **labels}
 
 
 def _text(labels: Mapping[str, str]) -> str:

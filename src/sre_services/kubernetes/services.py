@@ -58,7 +58,8 @@ def join_services(services: Sequence[Service], pods: Sequence[Json], slices: Seq
 
 def _check_selector(service: Service, matched: Sequence[Json], pods: Sequence[Json]) -> Iterator[Mismatch]:
     """Report a selector that selects no pod, with the pods that it misses by least."""
-    if not service.selector or matched:
+    # Where no pod is known at all, nothing is known of what the selector misses.
+    if not service.selector or matched or not pods:
         return
     nearest = sorted(pods, key=lambda pod: (-_agreement(service, pod), key_of(pod)[1]))
     near = nearest[0] if nearest and _agreement(service, nearest[0]) > 0 else None

@@ -92,13 +92,13 @@ def shorten_service(service: Service) -> Service:
 
 
 def is_troubled(workload: Workload) -> bool:
-    """True for a workload that lacks pods or refers to what does not match."""
-    return bool(workload.mismatches) or workload.ready < workload.desired
+    """True for a workload that lacks pods, has pods in trouble, or refers to what does not match."""
+    return bool(workload.mismatches or workload.troubled_pods) or workload.ready < workload.desired
 
 
 def sort_troubled_first(workloads: Sequence[Workload]) -> list[Workload]:
     """Sort workloads: those that lack pods first, then those with a mismatch."""
-    return sorted(workloads, key=lambda item: (item.ready >= item.desired, not item.mismatches, item.name))
+    return sorted(workloads, key=lambda item: (item.ready >= item.desired, not item.troubled_pods, not item.mismatches, item.name))
 
 
 def shorten_workload(workload: Workload) -> Workload:

@@ -41,6 +41,7 @@ class Workload(Camel):
     """A Deployment, StatefulSet, DaemonSet or CronJob, with what its pod template refers to and what of that does not match.
 
     `calls` are the Services that its environment names; `nodes` are those that its pods run on.
+    `waiting_pods` have no node; `troubled_pods` are not ready, or were restarted.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Workload(Camel):
     calls: Sequence[str] = ()
     nodes: Sequence[str] = ()
     waiting_pods: Sequence[str] = ()
+    troubled_pods: Sequence[str] = ()
     service_account: str = ""
     image_pull_secrets: Sequence[str] = ()
     claims: Sequence[str] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sre_services.kubernetes.model import Mismatch
-from sre_services.kubernetes.objects import Json, key_of, parse_resources
+from sre_services.kubernetes.objects import Json, key_of, parse_pod, parse_resources
 from sre_services.kubernetes.references import Known, check_environment, check_ports, check_references, claims_of, named_services
 from sre_services.kubernetes.scheduling import check_nodes
 from sre_services.kubernetes.workload_model import DeclaredContainer, Probe, Workload
@@ -56,7 +56,19 @@ def join_workload(workload: Workload, document: Json, around: Surroundings) -> W
         calls=tuple(sorted({target.name for target in named_services(spec, workload.namespace, around.known)} - {workload.name})),
         nodes=tuple(sorted({str(pod["spec"]["nodeName"]) for pod in pods if pod["spec"].get("nodeName")})),
         waiting_pods=tuple(key_of(pod)[1] for pod in waiting),
+        troubled_pods=tuple(key_of(pod)[1] for pod in pods if _is_troubled(pod)),
     )
+
+
+def _is_troubled(pod: Json) -> bool:
+    parsed = parse_pod(pod)
+    return not parsed.ready or parsed.restarts > 0
+
+
+def labels_of(document: Json) -> Mapping[str, str]:
+    """Return the labels of a workload's pods."""
+    labels: Mapping[str, str] = (((document.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("labels") or {}
+    return labels
 
 
 def template_of(document: Json) -> Json:

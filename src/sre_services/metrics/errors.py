@@ -50,6 +50,20 @@ def measure_calls(store: MetricStore, window: Window, service: str) -> list[Call
     return sorted(found, key=lambda call: (-call.failed_percent, call.to))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServiceCalls:
+    """The services that a service calls, also where only the fact is known and no rate."""
+
+    service: str
+    calls: Sequence[Calls]
+
+
+def list_calls(store: MetricStore, window: Window, services: Sequence[str]) -> list[ServiceCalls]:
+    """List who calls whom, the most failing first."""
+    found = [ServiceCalls(service=name, calls=measure_calls(store, window, name)) for name in services]
+    return sorted((item for item in found if item.calls), key=lambda item: (-item.calls[0].failed_percent, item.service))
+
+
 def error_percent_series(series: Sequence[Series], service: str) -> Series | None:
     """Compute the percentage of 5xx of one service at each time that has requests; None without requests."""
     own = [found for found in series if found.service == service]

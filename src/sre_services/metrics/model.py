@@ -17,6 +17,7 @@ class Measure(StrEnum):
     REQUESTS_PER_SECOND = "requests_per_second"  # one series per HTTP status: label `code`
     LATENCY_MS = "latency_ms"  # one series per quantile: label `quantile`
     CPU_MILLICORES = "cpu_millicores"  # one series per pod
+    CPU_THROTTLED_MS_PER_SECOND = "cpu_throttled_ms_per_second"  # one series per pod
     MEMORY_BYTES = "memory_bytes"  # one series per pod
     RESTARTS = "restarts"  # one series per pod, counted since its creation
     UP = "up"  # one series per pod: 1 while it answers its scrape
@@ -24,6 +25,7 @@ class Measure(StrEnum):
     MEMORY_LIMIT_BYTES = "memory_limit_bytes"
     CALLS_PER_SECOND = "calls_per_second"  # from one service to another: label `to`
     FAILED_CALLS_PER_SECOND = "failed_calls_per_second"
+    RETRANSMISSIONS_PER_SECOND = "retransmissions_per_second"  # of TCP, one series per node, whose name is in place of a service's
 
 
 @dataclass(frozen=True, kw_only=True)

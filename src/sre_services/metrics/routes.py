@@ -12,7 +12,7 @@ from starlette.responses import Response
 from sre_services.answer import Answer, render_answer
 from sre_services.metrics import views
 from sre_services.metrics.availability import measure_availability
-from sre_services.metrics.errors import measure_error_rates
+from sre_services.metrics.errors import list_calls, measure_error_rates
 from sre_services.metrics.model import MetricStore
 from sre_services.parameters import EndTime, Operation, Service, StartTime, TimeWindow, accept_any_case, match_names
 from sre_services.timespan import Moment, Span, Window
@@ -101,14 +101,23 @@ def analyze_trends(
     time_window: TimeWindow = Span("1h"),  # noqa: B008
     anomaly_threshold: Threshold = 3.0,
 ) -> Response:
-    """Series that are not steady, the most striking first: direction (rising, falling, sawtooth), slope per hour, change
-    point with the level before and after, drops, and outliers. Steady series are only counted, unless one service is asked for."""
+    """Series that are not steady, the most striking first: direction, slope per hour, change point with the level before and
+    after, drops, outliers, and a pulse: a level that came and went. Latencies are of every percentile that is measured. Steady
+    series are only counted, unless one service is asked for."""
     window = time_window.until(store.as_of)
     found = views.analyze_trends(store, window, match_names(store.services(), service), metric_name, anomaly_threshold)
     notable = [trend for trend in found if service or trend.notable]
     summary = {"series": len(found), "steady": sum(not trend.notable for trend in found)}
     answer = _answer(store, window, notable, service, summary)
     return render_answer(replace(answer, note="Every series is steady.") if found and not notable else answer)
+
+
+@router.get("/metrics/calls", operation_id="get_service_graph", summary="Which service calls which")
+def get_service_graph(store: Provider, service: Service = "", time_window: TimeWindow = Span("1h")) -> Response:  # noqa: B008
+    """Return the services that each service calls, by traces or requests, with rate and share of failures where these are measured."""
+    window = time_window.until(store.as_of)
+    found = list_calls(store, window, match_names(store.services(), service))
+    return render_answer(_answer(store, window, found, service, {"services": len(found), "calls": sum(len(item.calls) for item in found)}))
 
 
 def _answer(

@@ -75,6 +75,7 @@ SOURCES: Mapping[Measure, tuple[Source, ...]] = {
         _latency("istio_request_duration_milliseconds_bucket", "destination_workload", "destination_service_name", scale=1),
     ),
     Measure.CPU_MILLICORES: (_of_containers("container_cpu_usage_seconds_total", scale=1000, counter=True),),
+    Measure.CPU_THROTTLED_MS_PER_SECOND: (_of_containers("container_cpu_cfs_throttled_seconds_total", scale=1000, counter=True),),
     Measure.MEMORY_BYTES: (_of_containers("container_memory_working_set_bytes"),),
     Measure.RESTARTS: (_of_containers("kube_pod_container_status_restarts_total"),),
     Measure.UP: (Source(metric="up", per_pod=True, extreme="min"),),
@@ -82,6 +83,7 @@ SOURCES: Mapping[Measure, tuple[Source, ...]] = {
     Measure.MEMORY_LIMIT_BYTES: (_of_containers("kube_pod_container_resource_limits", where={"resource": "memory"}),),
     Measure.CALLS_PER_SECOND: (_calls("traces_service_graph_request_total"),),
     Measure.FAILED_CALLS_PER_SECOND: (_calls("traces_service_graph_request_failed_total"),),
+    Measure.RETRANSMISSIONS_PER_SECOND: (Source(metric="node_netstat_Tcp_RetransSegs", counter=True, named_by=("node", "instance")),),
 }
 """For each measure its sources; of those that know a service, the first counts."""
 

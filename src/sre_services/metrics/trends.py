@@ -22,6 +22,8 @@ _NOTICEABLE = 0.1
 _FLOORS = {"percent": 1.0, "ms": 5.0, "requests_per_second": 0.5, "millicores": 10.0, "bytes": 8 * 2.0**20, "restarts": 0.5}
 _FITS = 0.5
 _STRAIGHT = 0.8
+# Levels that differ by this factor are a pulse, where both last.
+_PULSE = 2.0
 # A single point is noise; this many in a row are an event.
 _IN_A_ROW = 2
 
@@ -48,12 +50,30 @@ class Anomalies:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """A level that came and went, or came last: the usual level before, and the level of the points from `start` to `end`."""
+
+    start: datetime
+    end: datetime
+    normal: float
+    level: float
+    ended: bool
+
+    @property
+    def score(self) -> float:
+        """The factor between both levels."""
+        low, high = sorted((abs(self.normal), abs(self.level)))
+        return min(high / max(low, 1e-9), 1000.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trend:
     """The trend of one series. Fields are absent where nothing of the kind was found."""
 
     service: str
     metric: str
     unit: str
+    quantile: str = ""
     pod: str = ""
     direction: str
     first: float
@@ -66,13 +86,15 @@ class Trend:
     slope_per_hour_between_drops: float | None = None
     change_point: ChangePoint | None = None
     anomalies: Anomalies | None = None
+    pulse: Pulse | None = None
 
     @property
     def notable(self) -> float:
         """The importance of this trend; 0 for a steady series."""
         course = {"sawtooth": 40.0, "rising": 15.0, "falling": 15.0}.get(self.direction, 0.0)
         jump = self.change_point.score if self.change_point else 0.0
-        return max(jump, course, self.anomalies.worst_score if self.anomalies else 0.0)
+        pulse = self.pulse.score if self.pulse else 0.0
+        return max(jump, course, pulse, self.anomalies.worst_score if self.anomalies else 0.0)
 
 
 def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> Trend | None:
@@ -89,6 +111,7 @@ def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> 
         service=series.service,
         metric=metric,
         unit=unit,
+        quantile=series.labels.get("quantile", ""),
         pod=series.pod,
         direction="sawtooth" if sawtooth else course,
         first=float(values[0]),
@@ -101,6 +124,7 @@ def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> 
         slope_per_hour_between_drops=between * 3600 if sawtooth else None,
         change_point=find_change_point(times, values, threshold, floor),
         anomalies=find_anomalies(times, values, threshold, floor),
+        pulse=find_pulse(times, values, floor),
     )
 
 
@@ -155,6 +179,34 @@ def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: flo
         worst=float(values[worst]),
         worst_score=float(scores[worst]),
     )
+
+
+def find_pulse(times: Numbers, values: Numbers, floor: float) -> Pulse | None:
+    """Find the longest run of points at several times the usual level, or at a fraction of it. The usual level is that of the first
+    quarter of the window."""
+    usual = float(np.median(values[: max(len(values) // 4, _FEWEST // 2)]))
+    high, low = values > max(_PULSE * usual, usual + 2 * floor), values < min(usual / _PULSE, usual - 2 * floor)
+    start, end = max(_longest_run(high), _longest_run(low), key=lambda run: run[1] - run[0])
+    if end - start <= _IN_A_ROW:
+        return None
+    return Pulse(
+        start=to_datetime(float(times[start])),
+        end=to_datetime(float(times[end - 1])),
+        normal=usual,
+        level=float(np.median(values[start:end])),
+        ended=end < len(values),
+    )
+
+
+def _longest_run(marked: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return start and end of the longest run of marked points; one point between two of them does not end it."""
+    best = start = end = 0
+    found = (0, 0)
+    for index in np.flatnonzero(marked):
+        start, end = (start, int(index) + 1) if end and index - end <= 1 else (int(index), int(index) + 1)
+        if end - start > best:
+            best, found = end - start, (start, end)
+    return found
 
 
 def direction(values: Numbers, slope: float, fit: float, floor: float) -> str:

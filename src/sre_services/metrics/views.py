@@ -19,6 +19,11 @@ _RESOURCES = {
     "memory": (Measure.MEMORY_BYTES, Measure.MEMORY_LIMIT_BYTES, "bytes"),
     "restarts": (Measure.RESTARTS, None, "restarts"),
 }
+# What has trends and no limit that would be worth a list of its own.
+_OTHERS = {
+    "cpu_throttled": (Measure.CPU_THROTTLED_MS_PER_SECOND, "ms_per_second"),
+    "retransmissions": (Measure.RETRANSMISSIONS_PER_SECOND, "per_second"),
+}
 
 
 def summarize_performance(store: MetricStore, window: Window, services: Sequence[str], metric_type: str) -> list[SeriesSummary]:
@@ -79,9 +84,9 @@ def _series(store: MetricStore, window: Window, services: Sequence[str]) -> Iter
             yield "error_rate", "percent", series
         if series := throughput(store, window, name):
             yield "throughput", "requests_per_second", series
-    for series in store.series(Measure.LATENCY_MS, window, services):
-        if series.labels.get("quantile") == "0.95":
-            yield "latency", "ms", series
+    yield from (("latency", "ms", series) for series in store.series(Measure.LATENCY_MS, window, services))
+    for name, (measure, unit) in _OTHERS.items():
+        yield from ((name, unit, series) for series in store.series(measure, window, services))
     for resource, (measure, _, unit) in _RESOURCES.items():
         yield from ((resource, unit, series) for series in store.series(measure, window, services))
 

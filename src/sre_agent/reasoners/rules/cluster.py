@@ -25,6 +25,10 @@ _EVENTS = {
 }
 
 
+# What no longer matters once the pods run.
+_PASSING = frozenset({Kind.UNSCHEDULABLE, Kind.CANNOT_START, Kind.UNAVAILABLE})
+
+
 def detect_workloads(workloads: tuple[Workload, ...]) -> Iterator[Signal]:
     """Detect deployments that lack replicas, are scaled to zero, or name hosts that don't exist."""
     for workload in workloads:
@@ -66,11 +70,19 @@ def detect_events(events: tuple[Event, ...], pods: tuple[Pod, ...], since: datet
         if kind is None or not event.warning or (event.at is not None and event.at < since - CHANGE_MATTERS):
             continue
         service = event.service or event.name
+        if kind in _PASSING and _is_well(service, pods):
+            continue
         if kind is Kind.OOM_KILL and event.kind == "Node":
             kind, service = _find_killed(event, pods)
         times = f" ({event.count} times)" if event.count > 1 else ""
         what = f"{event.kind} {event.name}: {event.reason}{times}: {event.message}"
         yield Signal(kind=kind, service=service, what=what, sources=(event.source,), at=event.at)
+
+
+def _is_well(service: str, pods: tuple[Pod, ...]) -> bool:
+    """True where all pods of a service are ready: a refusal that came before is over."""
+    own = [pod for pod in pods if pod.service == service]
+    return bool(own) and all(pod.ready for pod in own)
 
 
 def _find_killed(event: Event, pods: tuple[Pod, ...]) -> tuple[Kind, str]:

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from sre_agent.observations import Observations
 from sre_agent.reasoners.rules import cluster, logs, metrics, pods, service_graph
+from sre_agent.reasoners.rules.causes import admission, databases, nodes, performance, probes, scheduling, services, startup
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, ServiceSignals, find_candidates
+from sre_agent.reasoners.rules.scene import Scene
 from sre_agent.reasoners.rules.service_graph import ServiceGraph
 from sre_agent.reasoners.rules.signals import SYMPTOMS, Kind, Signal
 from sre_agent.report import Verdict
@@ -17,6 +19,28 @@ from sre_agent.scope import Scope
 from sre_core import clock
 
 CONCLUDES = 0.6  # the score from which a candidate is concluded
+DETECTORS = (
+    admission.detect,
+    scheduling.detect,
+    startup.detect,
+    probes.detect,
+    services.detect,
+    databases.detect,
+    nodes.detect,
+    performance.detect,
+)
+# Kinds that say only that something fails; what a detector of a cause found at the same place says more.
+GENERAL = frozenset(
+    {
+        "unschedulable",
+        "image_pull_failure",
+        "container_cannot_start",
+        "node_problem",
+        "cpu_saturation",
+        "out_of_memory",
+        "failing_after_change",
+    }
+)
 OUT_OF_SCOPE = 0.1  # the points that a candidate loses if the service in the question does not depend on it
 
 
@@ -35,6 +59,7 @@ class Diagnosis:
 
     verdict: Verdict
     cause: Candidate | None
+    others: tuple[Candidate, ...]
     suspicion: Candidate | None
     affected: tuple[str, ...]
     symptoms: tuple[Signal, ...]
@@ -61,13 +86,16 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
     """Diagnose observations: the verdict, the best candidate, and everything that was ruled out."""
     signals = detect_signals(observations, scope)
     graph = service_graph.build_graph(observations, [(signal.service, signal.peer) for signal in signals if signal.peer])
-    ranked = _rank_candidates(signals, graph, scope)
+    names = service_graph.collect_names(observations)
+    scene = Scene(observations, signals, graph, names, scope.since(observations.as_of or clock.now()))
+    ranked = _rank_candidates(scene, scope)
     best = ranked[0] if ranked else None
     concluded = best if best and best.decisive and best.score >= CONCLUDES else None
     symptoms = tuple(signal for signal in signals if signal.kind in SYMPTOMS)
     return Diagnosis(
         verdict=_verdict(observations, concluded, symptoms),
         cause=concluded,
+        others=_find_others(concluded, ranked, graph) if concluded else (),
         suspicion=None if concluded or not symptoms else best,
         affected=_find_affected(concluded, graph, signals) if concluded else (),
         symptoms=symptoms,
@@ -76,8 +104,9 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
     )
 
 
-def _rank_candidates(signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> list[Candidate]:
+def _rank_candidates(scene: Scene, scope: Scope) -> list[Candidate]:
     """Rank all candidates: decisive ones first, then by score, then by who failed first."""
+    signals, graph = scene.signals, scene.graph
     by_service: dict[str, list[Signal]] = defaultdict(list)
     for signal in signals:
         by_service[signal.service].append(signal)
@@ -86,7 +115,8 @@ def _rank_candidates(signals: Sequence[Signal], graph: ServiceGraph, scope: Scop
         for service, own in sorted(by_service.items())
         for candidate in find_candidates(ServiceSignals(service, tuple(own)))
     ]
-    found = [candidate for candidate in found if candidate.kind != "scaled_to_zero" or _complaints(candidate, signals)]
+    specific = [_weigh_candidate(candidate, signals, graph, scope) for detect in DETECTORS for candidate in detect(scene)]
+    found = [*specific, *(candidate for candidate in found if not _says_less(candidate, specific))]
     now = clock.now()
 
     def order(candidate: Candidate) -> tuple[bool, bool, bool, float, datetime, str]:
@@ -94,6 +124,15 @@ def _rank_candidates(signals: Sequence[Signal], graph: ServiceGraph, scope: Scop
         return not candidate.decisive, follows, candidate.vague, -candidate.score, candidate.began or now, candidate.service
 
     return sorted(found, key=order)
+
+
+def _says_less(candidate: Candidate, specific: Sequence[Candidate]) -> bool:
+    """True for a general candidate at a place where a detector found the cause, unless a change brought what it names."""
+    if candidate.kind == "scaled_to_zero":
+        return True
+    changed = any(signal.kind is Kind.CHANGED for signal in candidate.signals)
+    general = candidate.kind in GENERAL or (candidate.kind == "bad_configuration" and not changed)
+    return general and any(candidate.service == found.service or candidate.service in found.explains for found in specific)
 
 
 def _weigh_candidate(candidate: Candidate, signals: Sequence[Signal], graph: ServiceGraph, scope: Scope) -> Candidate:
@@ -120,16 +159,25 @@ def _find_source(candidate: Candidate, others: Sequence[Candidate], graph: Servi
     """Find a decisive candidate that this one's service depends on and that failed no later: this one is then a consequence."""
     behind = graph.dependencies_of(candidate.service)
     for other in others:
-        if (
-            other.service in behind
-            and other.decisive
-            and other.score >= CONCLUDES
-            and candidate.service not in graph.dependencies_of(other.service)
-        ):
+        if not other.decisive or other.score < CONCLUDES or other.service == candidate.service:
+            continue
+        if candidate.service in other.explains and candidate.service != other.service and other.service not in candidate.explains:
+            return other
+        if other.service in behind and not other.vague and candidate.service not in graph.dependencies_of(other.service):
             earlier = other.began is None or candidate.began is None or other.began <= candidate.began
             if earlier:
                 return other
     return None
+
+
+def _find_others(cause: Candidate, ranked: Sequence[Candidate], graph: ServiceGraph) -> tuple[Candidate, ...]:
+    """Find further causes: decisive, specific, at other objects, and no consequence of any other candidate."""
+    found: dict[str, Candidate] = {}
+    for candidate in ranked:
+        alone = candidate.service != cause.service and candidate.service not in cause.explains and not candidate.vague
+        if alone and candidate.decisive and candidate.score >= CONCLUDES and _find_source(candidate, ranked, graph) is None:
+            found.setdefault(candidate.service, candidate)
+    return tuple(found.values())
 
 
 def _find_affected(cause: Candidate, graph: ServiceGraph, signals: Sequence[Signal]) -> tuple[str, ...]:
@@ -150,7 +198,7 @@ def _rule_out(signals: Sequence[Signal], ranked: Sequence[Candidate], cause: Can
     yield from _rule_out_restarts(signals)
     yield from _rule_out_changes(signals, cause)
     for candidate in ranked:
-        if cause is None or candidate.service == cause.service:
+        if cause is None or candidate.service == cause.service or candidate in _find_others(cause, ranked, graph):
             continue
         source = _find_source(candidate, ranked, graph)
         if source:

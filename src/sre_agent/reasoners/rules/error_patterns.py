@@ -56,6 +56,7 @@ _CREDENTIAL = re.compile(
 _CONNECTION = re.compile(
     r"connection refused|ECONNREFUSED|connect(?:ion)? (?:to .{1,80} )?(?:timed? ?out|failed|reset)|ECONNRESET|ETIMEDOUT|i/o timeout|"
     r"unreachable|broken pipe|deadline exceeded|connection error|(?:could not|failed to|unable to) connect|"
+    r"unable ?to ?connect|no connection (?:is|became) available|communications link failure|"
     r"upstream (?:connect error|timed out|unavailable)|\b50[234]\b|service unavailable|bad gateway|gateway time-?out|"
     r"circuit (?:breaker )?(?:is )?open",
     re.I,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sre_agent.reasoners.rules.signals import Kind, Signal
+from sre_agent.relations import Ref
 
 SHORTLY_BEFORE = timedelta(hours=2)  # between a change and the first failure that it can have caused
 OVERLAP = timedelta(minutes=2)  # pods may fail shortly before the recorded time of their revision
@@ -29,7 +30,8 @@ class Reason:
 class Candidate:
     """A possible root cause at one service. `decisive` says that the signals without which this kind is never concluded are there.
 
-    `vague` says that it names no mechanism, so that any other suspicion is better.
+    `vague` says that it names no mechanism, so that any other suspicion is better. `specific` says that a detector of `causes`
+    found it, so that the general kinds here say less. `explains` are services that fail because of it.
     """
 
     kind: str
@@ -39,6 +41,9 @@ class Candidate:
     decisive: bool
     vague: bool = False
     missing: str = ""
+    specific: bool = False
+    explains: frozenset[str] = frozenset()
+    object: Ref | None = None
     reasons: tuple[Reason, ...]
 
     @property

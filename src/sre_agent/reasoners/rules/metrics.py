@@ -20,7 +20,7 @@ def detect(observations: Observations) -> Iterator[Signal]:
     for trend in observations.trends:
         if trend.metric == "memory":
             yield from _memory(trend, usages.get(("memory", trend.pod)))
-        elif trend.metric in {"latency", "error_rate"}:
+        elif trend.metric == "error_rate" or (trend.metric == "latency" and trend.quantile in {"", "0.9", "0.95"}):
             yield from _degraded(trend)
     for usage in observations.usages:
         if usage.metric == "cpu" and usage.limit and usage.last >= usage.limit * NEAR / 100:

@@ -63,6 +63,8 @@ def build_graph(observations: Observations, complaints: Iterable[tuple[str, str]
     needs: dict[str, set[str]] = defaultdict(set)
     for service, peer in (*((call.service, call.peer) for call in observations.calls), *complaints):
         needs[service].add(peer)
+    for required in observations.requirements:
+        needs[required.ref.name].update(required.calls)
     for workload in observations.workloads:
         for value in workload.settings.values():
             if peer := names.find_in_text(value, but=workload.service):

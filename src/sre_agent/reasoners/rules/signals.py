@@ -35,6 +35,7 @@ class Kind(StrEnum):
     MEMORY_RISING = "memory_rising"
     CPU_SATURATED = "cpu_saturated"
     DEGRADED = "degraded"
+    RELATION = "relation"
 
 
 # The kinds that mean that something is wrong now, whatever the cause.

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from sre_agent.evidence import Answer, EvidenceLog, Excerpt
-from sre_agent.finding import CONCLUSION_NEEDS, Finding, Rejected, accept
+from sre_agent.finding import Finding, Rejected, accept
 from sre_agent.observations import Observations, Runbook
 from sre_agent.reading import part, text
 from sre_agent.reasoner import Inquiry
 from sre_agent.reasoners.rules.diagnose import Diagnosis, RuledOut
+from sre_agent.reasoners.rules.hypotheses import Candidate
 from sre_agent.reasoners.rules.signals import Kind, Signal
+from sre_agent.relations import Ref
 from sre_agent.report import Claim, Confidence, Gap, Report, RootCause, Step
 from sre_agent.scope import Scope
 from sre_core import clock
@@ -24,8 +26,9 @@ _NOT_NOW = frozenset({Kind.OLD_RESTARTS, Kind.RESTARTED})
 
 
 def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> Report:
-    """Write the report. A root cause with too few citations becomes "not enough evidence" here at the latest."""
-    cause = _root_cause(diagnosis, log)
+    """Write the report. A root cause that cites nothing becomes "not enough evidence" here at the latest."""
+    cause = _root_cause(diagnosis.cause, observations, log, diagnosis.affected) if diagnosis.cause else None
+    others = (_root_cause(found, observations, log) for found in diagnosis.others)
     verdict = "not_enough_evidence" if diagnosis.cause and not cause else diagnosis.verdict
     findings = _accept_all((*_asked_about(inquiry.scope, observations, diagnosis, log), *_findings(diagnosis, log)), log)
     return Report(
@@ -37,6 +40,7 @@ def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagno
         reasoner="rules",
         verdict=verdict,
         root_cause=cause,
+        other_causes=tuple(found for found in others if found),
         findings=findings,
         timeline=_accept_all(_timeline(diagnosis, log), log),
         ruled_out=_accept_all((_ruled_out(found, log) for found in diagnosis.ruled_out), log),
@@ -47,22 +51,29 @@ def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagno
     )
 
 
-def _root_cause(diagnosis: Diagnosis, log: EvidenceLog) -> RootCause | None:
-    cause = diagnosis.cause
-    if cause is None:
-        return None
+def _root_cause(cause: Candidate, observations: Observations, log: EvidenceLog, affected: tuple[str, ...] = ()) -> RootCause | None:
     cited = _cite(cause.signals, log)[:MOST_CITATIONS]
-    if len(cited) < CONCLUSION_NEEDS or isinstance(accept(Finding(claim=cause.summary, evidence=cited), log), Rejected):
+    if isinstance(accept(Finding(claim=cause.summary, evidence=cited), log), Rejected):
         return None
     return RootCause(
         kind=cause.kind,
         service=cause.service,
+        ref=cause.object or _find_object(cause.service, observations),
         summary=cause.summary,
         confidence=Confidence(cause.score),
         reasons=tuple(f"{reason.because} ({reason.points:+.2f})" for reason in cause.reasons),
-        affected=diagnosis.affected,
+        affected=affected,
         evidence=cited,
     )
+
+
+def _find_object(name: str, observations: Observations) -> Ref:
+    """Find the node or the workload of a name."""
+    if any(node.name == name for node in observations.nodes):
+        return Ref(kind="Node", name=name)
+    known = next((required.ref for required in observations.requirements if required.ref.name == name), None)
+    namespaces = (record.namespace for kind in (observations.workloads, observations.pods) for record in kind if record.service == name)
+    return known or Ref(kind="Deployment", namespace=next(namespaces, ""), name=name)
 
 
 def _asked_about(scope: Scope, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:

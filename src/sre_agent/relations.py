@@ -1,0 +1,112 @@
+"""Typed objects of a cluster with their relations, as the backends check them where the data is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sre_agent.evidence import Excerpt
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Ref:
+    """The name of an object: a bare name may mean a Service, a Deployment or a pod."""
+
+    kind: str
+    namespace: str = ""
+    name: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"kind": self.kind, **({"namespace": self.namespace} if self.namespace else {}), "name": self.name}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A reference that leads nowhere or to something else."""
+
+    relation: str
+    message: str
+    object: Ref | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A probe of a container: what it asks, where and from when."""
+
+    container: str
+    type: str
+    handler: str
+    port: str
+    initial_delay: int
+    timeout: int
+    period: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirements:
+    """What the pods of one workload need, and what of that does not match."""
+
+    ref: Ref
+    desired: int
+    ready: int
+    mismatches: tuple[Mismatch, ...]
+    calls: tuple[str, ...]
+    nodes: tuple[str, ...]
+    waiting_pods: tuple[str, ...]
+    probes: tuple[Probe, ...]
+    ports: tuple[str, ...]
+    containers: int
+    claims: tuple[str, ...]
+    image_pull_secrets: tuple[str, ...]
+    source: Excerpt = field(repr=False)
+
+    @property
+    def lacks_pods(self) -> bool:
+        return self.ready < self.desired
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """A Service: where its selector and its ports lead."""
+
+    ref: Ref
+    ports: Mapping[int, str]
+    mismatches: tuple[Mismatch, ...]
+    pods: tuple[str, ...]
+    ready_endpoints: int | None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A claim of storage, the pods that use it, and why no volume fits."""
+
+    ref: Ref
+    bound: bool
+    mismatches: tuple[Mismatch, ...]
+    used_by: tuple[Ref, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """A quota of a namespace: its limits, what is used up, and what may be missing because of it."""
+
+    ref: Ref
+    limited: tuple[str, ...]
+    exhausted: tuple[str, ...]
+    missing_objects: tuple[Ref, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A component of a node, and if it runs."""
+
+    node: str
+    component: str
+    running: bool
+    state: str
+    since: datetime | None
+    source: Excerpt = field(repr=False)

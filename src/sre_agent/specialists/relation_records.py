@@ -1,0 +1,104 @@
+"""Kubernetes answers about relations, parsed to records: workloads, Services, claims, quotas, components of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sre_agent.evidence import Answer
+from sre_agent.reading import Json, items, moment, objects, part, text, texts, whole
+from sre_agent.relations import Claim, Component, Exposure, Mismatch, Probe, Quota, Ref, Requirements
+
+
+def parse_requirements(answer: Answer) -> Iterator[Requirements]:
+    """Parse the workloads of `get_workload_status`."""
+    for item, source in items(answer):
+        containers = objects(item, "containers")
+        yield Requirements(
+            ref=Ref(kind=text(item, "kind"), namespace=text(item, "namespace"), name=text(item, "name")),
+            desired=whole(item, "desired") or 0,
+            ready=whole(item, "ready") or 0,
+            mismatches=tuple(_mismatches(item)),
+            calls=texts(item, "calls"),
+            nodes=texts(item, "nodes"),
+            waiting_pods=texts(item, "waitingPods"),
+            probes=tuple(_probe(text(container, "name"), probe) for container in containers for probe in objects(container, "probes")),
+            ports=tuple(port for container in containers for port in texts(container, "ports")),
+            containers=len(containers),
+            claims=texts(item, "claims"),
+            image_pull_secrets=texts(item, "imagePullSecrets"),
+            source=source,
+        )
+
+
+def parse_exposures(answer: Answer) -> Iterator[Exposure]:
+    """Parse the Services of `get_service_status`."""
+    for item, source in items(answer):
+        yield Exposure(
+            ref=Ref(kind="Service", namespace=text(item, "namespace"), name=text(item, "name")),
+            ports={whole(port, "port") or 0: text(port, "targetPort") for port in objects(item, "ports")},
+            mismatches=tuple(_mismatches(item)),
+            pods=texts(item, "pods"),
+            ready_endpoints=whole(item, "readyEndpoints"),
+            source=source,
+        )
+
+
+def parse_claims(answer: Answer) -> Iterator[Claim]:
+    """Parse the claims of `get_storage_status`."""
+    for item, source in items(answer):
+        yield Claim(
+            ref=Ref(kind="PersistentVolumeClaim", namespace=text(item, "namespace"), name=text(item, "name")),
+            bound=text(item, "phase") == "Bound",
+            mismatches=tuple(_mismatches(item)),
+            used_by=tuple(_ref(found) for found in objects(item, "usedBy")),
+            source=source,
+        )
+
+
+def parse_quotas(answer: Answer) -> Iterator[Quota]:
+    """Parse the quotas of `get_quota_status`."""
+    for item, source in items(answer):
+        hard = part(item, "hard")
+        yield Quota(
+            ref=Ref(kind="ResourceQuota", namespace=text(item, "namespace"), name=text(item, "name")),
+            limited=tuple(map(str, hard)) if isinstance(hard, dict) else (),
+            exhausted=texts(item, "exhausted"),
+            missing_objects=tuple(_ref(found) for found in objects(item, "missingObjects")),
+            source=source,
+        )
+
+
+def parse_components(answer: Answer) -> Iterator[Component]:
+    """Parse the components of `get_node_components`."""
+    for item, source in items(answer):
+        yield Component(
+            node=text(item, "node"),
+            component=text(item, "component"),
+            running=part(item, "running") is True,
+            state=text(item, "state"),
+            since=moment(item, "since"),
+            source=source,
+        )
+
+
+def _mismatches(item: Json) -> Iterator[Mismatch]:
+    for found in objects(item, "mismatches"):
+        about = part(found, "object")
+        ref = _ref(about) if isinstance(about, dict) else None
+        yield Mismatch(relation=text(found, "relation"), message=text(found, "message"), object=ref)
+
+
+def _probe(container: str, probe: Json) -> Probe:
+    return Probe(
+        container=container,
+        type=text(probe, "type"),
+        handler=text(probe, "handler"),
+        port=text(probe, "port"),
+        initial_delay=whole(probe, "initialDelaySeconds") or 0,
+        timeout=whole(probe, "timeoutSeconds") or 1,
+        period=whole(probe, "periodSeconds") or 10,
+    )
+
+
+def _ref(found: Json) -> Ref:
+    return Ref(kind=text(found, "kind"), namespace=text(found, "namespace"), name=text(found, "name"))
