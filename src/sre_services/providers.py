@@ -27,6 +27,8 @@ PROVIDERS: Registry = {
         "recorded": "sre_services.logs.providers.recorded",
         "kubeconfig": "sre_services.logs.providers.pods",
         "in-cluster": "sre_services.logs.providers.pods",
+        "files": "sre_services.logs.providers.files",
+        "journald": "sre_services.logs.providers.journald",
     },
     "metrics": {
         "none": "sre_services.sources.absent",

@@ -23,7 +23,12 @@ KUBECONFIG = {
 }
 # Only a pod of a cluster has what it reads.
 ELSEWHERE = {"in-cluster"}
-SETTINGS = {"prometheus": {"url": "https://prometheus.example"}, "kubeconfig": {"kubeconfig": "kubeconfig"}}
+SETTINGS = {
+    "prometheus": {"url": "https://prometheus.example"},
+    "kubeconfig": {"kubeconfig": "kubeconfig"},
+    "files": {"path": "/var/log"},
+    "journald": {"url": "https://journal.example"},
+}
 """What each source needs at least."""
 
 WIKI = '''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from fixtures.journal import GATEWAY, journal
 from fixtures.kubernetes_api import Cluster, served
 from fixtures.prometheus import prometheus, victoria_metrics
 from sre_core import clock
@@ -149,19 +151,58 @@ LOGS: list[tuple[str, dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
-def test_logs_of_pods(
-    on_cluster: Callable[[str], TestClient], cluster: Cluster, copied: Callable[[str], Path], path: str, parameters: dict[str, str]
-) -> None:
-    """A cluster has the logs of the pods that it still has; of these every answer is that of the recording."""
+@pytest.fixture
+def recorded_logs(cluster: Cluster, copied: Callable[[str], Path]) -> Path:
+    """The recording with the lines of the pods that the cluster still has."""
     folder = copied("crash-loop")
     there = {item["metadata"]["name"] for item in cluster.objects["pods"]}
     for file in folder.glob("logs/*.log"):
         kept = [line for line in file.read_text().splitlines() if line.split("/")[1] in there]
         # Pod by pod, as they come from a cluster: a stack trace is then not torn by the lines of another pod.
         file.write_text("".join(f"{line}\n" for line in sorted(kept, key=lambda line: line.split("/")[1])))
-    recorded = application("logs", folder, clock.stamp(END))
-    ours, theirs = (without_ids(client.get(path, params=parameters).json()) for client in (on_cluster("logs"), recorded))
+    return folder
+
+
+@pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
+def test_logs_of_pods(on_cluster: Callable[[str], TestClient], recorded_logs: Path, path: str, parameters: dict[str, str]) -> None:
+    """A cluster has the logs of the pods that it still has; of these every answer is that of the recording."""
+    assert_same_logs(on_cluster("logs"), recorded_logs, path, parameters)
+
+
+@pytest.fixture(scope="module")
+def journal_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with journal(ended("crash-loop"), tmp_path_factory.mktemp("journal")) as url:
+        yield url
+
+
+@pytest.mark.skipif(not GATEWAY.exists() and not os.environ.get("CI"), reason=f"needs {GATEWAY}")
+@pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
+def test_logs_of_a_journal(journal_gateway: str, path: str, parameters: dict[str, str]) -> None:
+    """systemd's own gateway gives the answers of the recording."""
+    assert_same_logs(live("logs", source="journald", url=journal_gateway), "crash-loop", path, parameters)
+
+
+@pytest.fixture(scope="module")
+def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recording's logs as files of our own, with the shifted times."""
+    folder, recording = tmp_path_factory.mktemp("logs"), ended("crash-loop")
+    for path in recording.files("logs/*.log"):
+        lines = [line.partition("] ") for line in path.read_text().splitlines()]
+        shifted = [(prefix, *rest.partition(" ")) for prefix, _, rest in lines]
+        text = "".join(f"{prefix}] {recording.shift_time(at).isoformat()} {message}\n" for prefix, at, _, message in shifted)
+        (folder / path.name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
+def test_logs_of_a_folder(log_folder: Path, path: str, parameters: dict[str, str]) -> None:
+    """Files give the answers of the recording."""
+    assert_same_logs(live("logs", source="files", path=str(log_folder)), "crash-loop", path, parameters)
+
+
+def assert_same_logs(real: TestClient, recording: Path | str, path: str, parameters: dict[str, str]) -> None:
+    recorded = application("logs", recording, clock.stamp(END))
+    ours, theirs = (without_ids(client.get(path, params=parameters).json()) for client in (real, recorded))
     assert ours == theirs
     assert ours["items"]
 

@@ -11,7 +11,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.secret_reference import SecretReference
-from sre_agent_deploy.config.sources import ClusterSource
+from sre_agent_deploy.config.sources import ClusterSource, LogSource
 from sre_agent_deploy.instance.sources import list_secrets
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
@@ -26,7 +26,7 @@ def read_source_secrets(config: Config, aws: Aws) -> Secrets:
     for service, source in list_secrets(config):
         for field, reference in source.references().items():
             value = _read(reference, aws)
-            if isinstance(source, ClusterSource) and isinstance(value, Secret):
+            if isinstance(source, ClusterSource | LogSource) and field == "kubeconfig" and isinstance(value, Secret):
                 value = flatten_kubeconfig(value, _folder(reference), source.context, here=config.mode == "local")
             if isinstance(value, Secret):
                 found[service, field] = value

@@ -172,6 +172,12 @@ SOURCE_URL = Syntax(
     says="an address with http:// or https://, without user, password and query: those have fields of their own",
     example="https://prometheus.example.com",
 )
+SOURCE_PATH = Syntax(
+    code="CONFIG-SOURCE-PATH",
+    pattern=r"/[^\x00\n]*",
+    says="a whole path that begins with /: the services run with another home and another folder than you",
+    example="/var/log/shop",
+)
 NAMESPACE = Syntax(
     code="CONFIG-NAMESPACE",
     pattern=r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",

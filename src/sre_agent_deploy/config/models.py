@@ -14,7 +14,7 @@ from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, RetriesConfig, StateConfig
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
-from sre_agent_deploy.config.sources import ClusterSource, MetricSource, Source, list_faults
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, list_faults
 
 __all__ = [
     "AWSConfig",
@@ -47,8 +47,10 @@ class ServicesConfig(Section):
         'A cluster of your own, which is only read: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod}]. '
         "With one system of your own, nothing is answered from a recording but runbooks.",
     )
-    logs: tuple[ClusterSource, ...] = setting(
-        (), 'The logs of a cluster\'s pods: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod, namespace: shop}].'
+    logs: tuple[LogSource, ...] = setting(
+        (),
+        'Logs of your own: [{source: kubeconfig, kubeconfig: "file:~/.kube/config"}], [{source: files, path: /var/log/shop}] '
+        'or [{source: journald, url: "http://host.example.com:19531"}].',
     )
     metrics: tuple[MetricSource, ...] = setting(
         (), 'Metrics of your own: [{source: prometheus, url: "https://prometheus.example.com", token: "env:PROMETHEUS_TOKEN"}].'

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.fault import Fault, Mode, format_path, required
-from sre_agent_deploy.config.field_syntax import NAMESPACE, SOURCE_URL
+from sre_agent_deploy.config.field_syntax import NAMESPACE, SOURCE_PATH, SOURCE_URL
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
@@ -23,7 +23,7 @@ class Source(Section):
         for field in self.SECRETS:
             text = getattr(self, field)
             if text and not SecretReference.parse(text):
-                yield plain_secret(field)
+                yield _no_reference() if field == "kubeconfig" else plain_secret(field)
 
     def references(self) -> dict[str, SecretReference]:
         """Return the references to this source's secrets, by field."""
@@ -49,36 +49,79 @@ class ClusterSource(Source):
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a kubeconfig that is no reference, and for a namespace that Kubernetes would refuse."""
+        yield from super().faults(mode)
         if not self.kubeconfig:
             yield required("kubeconfig", KUBECONFIG, "A cluster is reached by a kubeconfig.")
-        elif not SecretReference.parse(self.kubeconfig):
-            yield _no_reference()
         yield from NAMESPACE.faults("namespace", self.namespace)
 
 
-class MetricSource(Source):
+class RemoteSource(Source):
+    """A system that answers HTTP requests."""
+
+    url: str = setting("", "Its address.", example="https://prometheus.example.com")
+    token: str = setting("", "A reference to a bearer token.", example="env:SOURCE_TOKEN")
+    username: str = setting("", "The user of basic authentication.", example="sre")
+    password: str = setting("", "A reference to the user's password.", example="env:SOURCE_PASSWORD")
+    ca: str = setting("", "A reference to the PEM file of a private certificate authority.", example="file:/etc/ssl/company-ca.pem")
+    tenant: str = setting("", "The tenant, sent as X-Scope-OrgID (Mimir, Loki).", example="team-a")
+
+    def remote_faults(self, example: str) -> Iterator[Fault]:
+        """Yield a fault for a missing or malformed address, and for half of a user's credentials."""
+        if not self.url:
+            yield required("url", example, "The system is asked at an address.")
+        yield from SOURCE_URL.faults("url", self.url)
+        if self.password and not self.username:
+            yield required("username", "sre", "Basic authentication needs a user besides the password.")
+
+
+class LogSource(RemoteSource):
+    """Logs: of a cluster's pods, of files, or of a journal."""
+
+    SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig", "token", "password", "ca")
+
+    source: Literal["kubeconfig", "files", "journald"] = setting(
+        "kubeconfig",
+        "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: a systemd-journal-gatewayd.",
+        example="kubeconfig",
+    )
+    kubeconfig: str = setting("", f"Of a cluster: a reference to the kubeconfig; empty takes {KUBECONFIG}.", example=KUBECONFIG)
+    context: str = setting("", "Of a cluster: the context; empty takes the current one.", example="prod")
+    namespace: str = setting("", "Of a cluster: the namespace; empty takes that of the context.", example="shop")
+    path: str = setting("", "Of files: the folder, which is read where the services run.", example="/var/log/shop")
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for each setting that this kind of source needs or refuses."""
+        yield from super().faults(mode)
+        if self.source == "files" and not self.path:
+            yield required("path", "/var/log/shop", "Files are read from a folder.")
+        yield from SOURCE_PATH.faults("path", self.path)
+        if self.source == "journald":
+            yield from self.remote_faults("http://host.example.com:19531")
+        yield from NAMESPACE.faults("namespace", self.namespace)
+
+    def references(self) -> dict[str, SecretReference]:
+        """Return the references of this kind of source; the usual kubeconfig where none is named."""
+        if self.source == "files":
+            return {}
+        if self.source != "kubeconfig":
+            return {field: reference for field, reference in super().references().items() if field != "kubeconfig"}
+        reference = SecretReference.parse(self.kubeconfig or KUBECONFIG)
+        return {"kubeconfig": reference} if reference else {}
+
+
+class MetricSource(RemoteSource):
     """A system with Prometheus' HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("token", "password", "ca")
 
     source: Literal["prometheus"] = setting("prometheus", "prometheus: any system with its HTTP API.", example="prometheus")
-    url: str = setting("", "Its address, with the path below which /api/v1 is.", example="https://prometheus.example.com")
-    token: str = setting("", "A reference to a bearer token.", example="env:PROMETHEUS_TOKEN")
-    username: str = setting("", "The user of basic authentication.", example="sre")
-    password: str = setting("", "A reference to the user's password.", example="env:PROMETHEUS_PASSWORD")
-    ca: str = setting("", "A reference to the PEM file of a private certificate authority.", example="file:/etc/ssl/company-ca.pem")
-    tenant: str = setting("", "The tenant, sent as X-Scope-OrgID (Mimir).", example="team-a")
     namespace: str = setting("", "Only metrics of this namespace of Kubernetes; empty takes all.", example="shop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a missing or malformed address, and for half of a user's credentials."""
         yield from super().faults(mode)
-        if not self.url:
-            yield required("url", "https://prometheus.example.com", "Metrics are read from an address.")
-        yield from SOURCE_URL.faults("url", self.url)
+        yield from self.remote_faults("https://prometheus.example.com")
         yield from NAMESPACE.faults("namespace", self.namespace)
-        if self.password and not self.username:
-            yield required("username", "sre", "Basic authentication needs a user besides the password.")
 
 
 def list_faults(field: str, sources: Sequence[Source], mode: Mode) -> Iterator[Fault]:

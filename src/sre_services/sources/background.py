@@ -8,13 +8,27 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import Any
 
+from sre_core.problem import Problem, Refused
+
 LONGEST_SECONDS = 20.0
 """No answer of a source takes longer: whoever asked would have given up."""
 
 
 def wait_for[T](work: Coroutine[Any, Any, T], seconds: float = LONGEST_SECONDS) -> T:
-    """Run a coroutine on the loop of the sources and return its result. Raises TimeoutError after `seconds`."""
-    return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), _loop()).result()
+    """Run a coroutine on the loop of the sources and return its result. Raises Refused after `seconds`."""
+    try:
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), _loop()).result()
+    except TimeoutError:
+        raise Refused(_too_slow(seconds)) from None
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(
+        code="SVC-SOURCE-SLOW",
+        what="The source did not give all that is needed for this answer in time.",
+        why=f"It took longer than {seconds:.0f} seconds.",
+        do=("Ask for less: one service, or a shorter time.", "If it is always so, look at the load of the source itself."),
+    )
 
 
 @cache

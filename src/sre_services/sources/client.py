@@ -29,11 +29,13 @@ class SourceClient:
     url: str
     http: httpx2.AsyncClient
 
-    async def get(self, path: str, parameters: Mapping[str, Any] | None = None, *, permission: str = "") -> httpx2.Response:
+    async def get(
+        self, path: str, parameters: Mapping[str, Any] | None = None, *, permission: str = "", headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         """Ask for a path. Raises Refused with a Problem; `permission` is what a 403 means to lack."""
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                answer = await self.http.get(path, params=parameters)
+                answer = await self.http.get(path, params=parameters, headers=headers)
         except (httpx2.HTTPError, OSError, TimeoutError) as fault:
             raise Refused(failures.explain_no_answer(self.name, self.url, fault)) from None
         if answer.status_code >= 400:
