@@ -21,7 +21,7 @@ from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Event, Observer, ignore_event
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, run_interrupted, was_interrupted
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, name_end, run_interrupted, was_interrupted
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
@@ -161,7 +161,7 @@ class _Apply:
             # An interruption is one problem of the run, not one for each resource that waited.
             with self._reporting:
                 self.problems += () if was_interrupted((named,)) else (named,)
-            self.observe(Event("failed", change.name, what, seconds, named))
+            self.observe(Event(name_end(named), change.name, what, seconds, named))
             return False
         self.observe(Event("done", change.name, what, seconds))
         return True

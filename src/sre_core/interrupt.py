@@ -1,31 +1,44 @@
-"""Ctrl-C while a program starts, or while it has nothing to clean up: one line and exit code 130, never a traceback."""
+"""Ctrl-C outside of a run: one line and exit code 130, never a traceback, and never without an effect.
+
+Python loses a Ctrl-C in two places. A signal between the display of a prompt and the system call that waits for the answer
+interrupts nothing, so its handler runs only after the next key. A KeyboardInterrupt inside a callback of the garbage collector
+is discarded. Both are sent again until the command has seen one.
+"""
 
 from __future__ import annotations
 
+import _thread
 import os
+import select
 import signal
-from typing import TYPE_CHECKING
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
 
 from sre_core.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
     from types import FrameType
 
+# Seconds after which a Ctrl-C without an effect is sent again.
+_AGAIN_AFTER = 0.2
+_seen = threading.Event()
+
 
 def exit_on_ctrl_c() -> None:
     """End the process at once on Ctrl-C.
 
-    A KeyboardInterrupt inside an import shows a traceback, and one inside a callback of the garbage collector is lost. A signal that
-    the caller ignores stays ignored.
+    A KeyboardInterrupt inside an import shows a traceback. A signal that the caller ignores stays ignored.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _raise):
         signal.signal(signal.SIGINT, _exit)
 
 
 def raise_on_ctrl_c() -> None:
-    """Raise KeyboardInterrupt again, for a command that must clean up."""
+    """Raise KeyboardInterrupt on Ctrl-C, for a command that must clean up."""
     if signal.getsignal(signal.SIGINT) is _exit:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _watch_signals()
+        signal.signal(signal.SIGINT, _raise)
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
@@ -33,3 +46,53 @@ def _exit(number: int, frame: FrameType | None) -> None:
         os.write(2, b"Interrupted.\n")
     finally:
         os._exit(INTERRUPTED)
+
+
+def acknowledge() -> None:
+    """Record that a handler has seen the signal, so that it is not sent again."""
+    _seen.set()
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    acknowledge()
+    raise KeyboardInterrupt
+
+
+def _watch_signals() -> None:
+    """Begin to send a lost Ctrl-C again. The interpreter writes a byte for each signal, also while it waits for input."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_repeat_until_seen, args=(reader,), daemon=True, name="ctrl-c").start()
+    hook = sys.unraisablehook
+
+    def resend_discarded(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            # `threading` takes locks that the interrupted code may hold.
+            _thread.start_new_thread(_send_later, ())
+        else:
+            hook(unraisable)
+
+    sys.unraisablehook = resend_discarded
+
+
+def _repeat_until_seen(reader: int) -> None:
+    while number := os.read(reader, 1):
+        if number[0] != signal.SIGINT:
+            continue
+        while not _seen.wait(_AGAIN_AFTER) and signal.getsignal(signal.SIGINT) is _raise:
+            _send()
+        _seen.clear()
+        # What was sent again was written into the pipe as well.
+        while select.select([reader], [], [], 0)[0]:
+            os.read(reader, 4096)
+
+
+def _send_later() -> None:
+    threading.Event().wait(_AGAIN_AFTER)
+    _send()
+
+
+def _send() -> None:
+    """Send SIGINT to the main thread itself: only there does it interrupt the wait for an answer."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

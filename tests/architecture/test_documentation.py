@@ -12,6 +12,7 @@ import click
 
 from architecture.sources import ROOT
 from sre_agent.cli.root import command as assistant
+from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.cli.root import COMMANDS, root
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -45,6 +46,18 @@ def test_the_glossary_is_short() -> None:
     words = re.findall(r"^\| ([a-z][^|]*) \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)[1:]
     assert len(words) <= MOST_WORDS
     assert words == sorted(words, key=str.casefold)
+
+
+def test_check_ids() -> None:
+    """Each line of a verification that a page quotes is of a check that exists."""
+    known = {check.id for check in verification_checks()}
+    shown = {
+        (_name(page), id)
+        for page in PAGES
+        for id in re.findall(r"^ +(?:ok|FAIL|\?) +([a-z_]+\.[a-z_]+) ", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(shown) >= 5
+    assert not [(page, id) for page, id in shown if id not in known]
 
 
 def _name(page: Path) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-C finishes the calls under way and says how to continue; a second one stops at once; both can be resumed."""
+"""Ctrl-C finishes the calls under way and says how to continue; a second one stops at once; the same command continues."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_interrupted_while_waiting(desk: Desk) -> None:
     assert process.stderr is not None
     # On a busy machine other waits take long enough to be reported, too.
     reported = ""
-    while not re.search(r"user_pool +AWS throttles ListUserPools \(TooManyRequestsException\), until \d\d:\d\d:\d\d", reported):
+    while not re.search(r"user_pool +AWS throttles ListUserPools \(TooManyRequestsException\), gives up at \d\d:\d\d:\d\d", reported):
         line = process.stderr.readline()
         assert line, reported
         reported += line
@@ -82,6 +82,9 @@ def test_interrupted_cleanup(desk: Desk) -> None:
     assert "`sre-agent-deploy resume`" not in stopped.err
     assert " remain" not in stopped.err
     assert "Next: sre-agent-deploy cleanup" in desk.deploy("status").out
+    resumed = desk.deploy("resume")
+    assert (resumed.code, "RESUME-AFTER-CLEANUP" in resumed.err) == (1, True), resumed.text
+    assert "To delete the rest: `sre-agent-deploy cleanup`." in resumed.err
 
     assert desk.deploy("cleanup", "--yes").code == 0
     assert lister.everything(desk.client) == before

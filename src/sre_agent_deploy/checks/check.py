@@ -1,17 +1,19 @@
-"""The protocol of a check, and the engine that runs many at once without one hiding another."""
+"""The protocol of a check, and the function that runs many checks at once; the failure of one stops no other."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from sre_agent_deploy.progress.events import Event, Observer, ignore_event
+from sre_agent_deploy.progress.events import Event, Observer, Step, ignore_event
 from sre_core.problem import Problem
 
 type Status = Literal["passed", "failed", "unknown"]
+_STEPS: dict[Status, Step] = {"passed": "done", "failed": "failed", "unknown": "unknown"}
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,7 @@ def _run_one[World](check: Check[World, Any], world: World, observe: Observer) -
     began = time.monotonic()
     observe(Event("started", check.id, check.proves))
     finding = replace(_judge_one(check, world), seconds=time.monotonic() - began)
-    step: Literal["done", "failed"] = "done" if finding.status == "passed" else "failed"
-    observe(Event(step, check.id, finding.what, finding.seconds, finding.problem))
+    observe(Event(_STEPS[finding.status], check.id, finding.what, finding.seconds, finding.problem))
     return finding
 
 
@@ -104,6 +105,14 @@ def _judge_one[World](check: Check[World, Any], world: World) -> Finding:
     status: Status = "unknown" if verdict.holds is None else "passed" if verdict.holds else "failed"
     required = check.required and not (verdict.optional and status == "unknown")
     return Finding(check.id, status, verdict.what, check.requirements, required, verdict.problem)
+
+
+def count_findings(findings: Sequence[Finding]) -> str:
+    """Count the findings of each status, for people (pure)."""
+    counts = Counter(finding.status for finding in findings)
+    passed = f"{counts['passed'] or 'no'} check{'s' if counts['passed'] != 1 else ''} passed"
+    others = {"failed": counts["failed"], "not tried": counts["unknown"]}
+    return ", ".join([passed, *(f"{number} {status}" for status, number in others.items() if number)])
 
 
 def is_complete(findings: Sequence[Finding]) -> bool:

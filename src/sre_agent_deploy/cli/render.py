@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red", "keep": None}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": "="}
+_STEP_SIGNS = {"done": "ok  ", "failed": "FAIL", "unknown": "?   ", "stopped": "stop", "waiting": "... ", "started": "    "}
 _FINDING_SIGNS = {"passed": "ok  ", "failed": "FAIL", "unknown": "?   "}
 
 
@@ -87,14 +88,15 @@ def show_lifetime(found: Lifetime | None) -> None:
 
 
 def show_report(report: Report, *, as_json: bool = False) -> None:
-    """Show the verdict and what failed; the whole report is in its files."""
+    """Show the verdict and what a complete deployment lacks; the whole report is in its files."""
+    from sre_agent_deploy.checks.check import count_findings
+
     if as_json:
         click.echo(json.dumps({"report": report.to_json()}))
         return
-    passed = sum(finding.status == "passed" for finding in report.findings)
     verdict = click.style("verified", fg="green") if report.verified else click.style("NOT verified", fg="red")
-    click.echo(f"\nDeployment {report.deployment} is {verdict}: {passed} of {len(report.findings)} checks passed.")
-    show_problems(finding.problem for finding in report.findings if finding.problem and finding.status != "passed")
+    click.echo(f"\nDeployment {report.deployment} is {verdict}: {count_findings(report.findings)}.")
+    show_problems(finding.problem for finding in report.findings if finding.problem and finding.required and finding.status != "passed")
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool, every: bool = False) -> None:
@@ -142,11 +144,10 @@ def count(number: int, what: str) -> str:
 
 def event_line(event: Event) -> str:
     """Describe an event in one line."""
-    sign = {"done": "ok  ", "failed": "FAIL", "waiting": "... ", "started": "    "}[event.step]
-    took = f"  ({event.seconds:.1f} s)" if event.step in ("done", "failed") else ""
-    return f"  {sign} {event.name:28} {event.what}{until(event)}{took}"
+    took = f"  ({event.seconds:.1f} s)" if event.ended else ""
+    return f"  {_STEP_SIGNS[event.step]} {event.name:28} {event.what}{until(event)}{took}"
 
 
 def until(event: Event) -> str:
-    """Say until when an event is waited for."""
-    return f", until {event.wait.until.astimezone():%H:%M:%S}" if event.wait else ""
+    """Say when the wait of an event gives up."""
+    return f", gives up at {event.wait.until.astimezone():%H:%M:%S}" if event.wait else ""

@@ -8,7 +8,7 @@ import termios
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import click
 
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from sre_agent_deploy.report.report import Report
 
 _writing = threading.Lock()
+
+
+class Declined(click.ClickException):
+    """The user answered no. This is no fault, so its text is shown without "Error:"."""
+
+    def show(self, file: IO[str] | None = None) -> None:
+        click.echo(self.message, file=file, err=True)
 
 
 class Terminal(User):
@@ -96,7 +103,8 @@ class Terminal(User):
             click.echo(line, err=True)
         # What was typed before the question appeared is no answer to it.
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
-        click.confirm(question.text, abort=True, err=True)
+        if not click.confirm(question.text, err=True):
+            raise Declined(f"{question.if_no}: you answered no.")
 
 
 def end(result: CommandResult, user: Terminal) -> NoReturn:
@@ -146,9 +154,9 @@ def _live() -> Iterator[Observer]:
 
         def observe(event: Event) -> None:
             with _writing:
-                if event.step in ("done", "failed"):
+                if event.ended:
                     under_way.pop(event.name, None)
-                    live.console.print(Text(render.event_line(event), style="" if event.step == "done" else "red"))
+                    live.console.print(Text(render.event_line(event), style="red" if event.step == "failed" else ""))
                 else:
                     under_way[event.name] = event.what + render.until(event)
                 live.update(Text("\n".join(f"  ...  {name:28} {what}" for name, what in under_way.items()), style="dim"))

@@ -137,6 +137,7 @@ def _confirm(account: Account, deployment: str, found: Inventory, user: User, *,
         _unconfirmed(deployment, count),
         lines=(f"Deployment {deployment} in {where}:", *(f"  - {entry}" for entry in found.entries)),
         answered=named_by_user,
+        if_no="Nothing was deleted",
     )
     user.confirm(question)
 

@@ -46,6 +46,8 @@ def resume(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure =
     located = find_state(request)
     if located.state is None:
         raise Refused(state_not_found(located.store.location, "resume"))
+    if located.state.runs and located.state.runs[-1].command == "cleanup":
+        raise Refused(_last_was_cleanup(located.state))
     return _deploy(located.of_deployed(), user, "resume", on_failure)
 
 
@@ -172,6 +174,16 @@ def _deployed(plan: Plan, seconds: float, url: str, report: str) -> CommandResul
 def _not_deployed(message: str, *problems: Problem, interrupted: bool = False) -> CommandResult:
     return CommandResult(
         success=False, component="deployment", message=f"\nNot deployed. {message}", problems=problems, interrupted=interrupted
+    )
+
+
+def _last_was_cleanup(state: State) -> Problem:
+    rest = ("To delete the rest: `sre-agent-deploy cleanup`.",) if state.alive() else ()
+    return Problem(
+        code="RESUME-AFTER-CLEANUP",
+        what=f"There is nothing to resume: the last run of {state.deployment} was a cleanup{' that did not finish' if rest else ''}.",
+        why="`resume` continues a deployment. After a cleanup it would create again what you deleted.",
+        do=(*rest, "To create the deployment again: `sre-agent-deploy deploy`."),
     )
 
 

@@ -87,7 +87,7 @@ class Scope:
 def _confirm(to_delete: Sequence[Verdict], older_than: timedelta, user: User) -> None:
     names = ", ".join(verdict.deployment for verdict in to_delete)
     count = sum(verdict.resources for verdict in to_delete)
-    user.confirm(Question(f"Delete {names} with {count} resources?", _unconfirmed(names, older_than)))
+    user.confirm(Question(f"Delete {names} with {count} resources?", _unconfirmed(names, older_than), if_no="Nothing was deleted"))
 
 
 def _delete_all(scope: Scope, to_delete: Sequence[Verdict], unseen: tuple[Problem, ...], user: User) -> CommandResult:

@@ -37,6 +37,8 @@ class Question:
     lines: tuple[str, ...] = ()
     """What the user must see before answering."""
     answered: bool = False
+    if_no: str = "Nothing was changed"
+    """What the user reads after the answer no."""
 
 
 class User:

@@ -21,7 +21,7 @@ from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.progress.events import Event, Observer, ignore_event
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, deletion_interrupted
+from sre_agent_deploy.progress.interrupt import NEVER, Stop, deletion_interrupted, name_end
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, Waiting
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
@@ -196,7 +196,7 @@ class _Cleaning:
                 self._problems[entry.key] = problem.with_context(resource=entry.name, id=entry.id)
             else:
                 self.deleted.append(entry)
-        self.observe(Event("failed" if problem else "done", entry.name, what, time.monotonic() - began, problem))
+        self.observe(Event(name_end(problem), entry.name, what, time.monotonic() - began, problem))
 
     def _record_of(self, entry: Entry) -> Record | None:
         alive = self.journal.state.alive() if self.journal else ()

@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 from sre_core import clock
 from sre_core.problem import Problem
 
+type Step = Literal["started", "waiting", "done", "failed", "unknown", "stopped"]
+"""`unknown`: a check that could not look. `stopped`: the user stopped it."""
 type Why = Literal["throttled", "busy", "transient", "propagating", "ready", "shown", "gone"]
 
 
@@ -30,16 +32,21 @@ class Wait:
 class Event:
     """One step of one resource or check. `seconds` is its duration, once it has ended."""
 
-    step: Literal["started", "waiting", "done", "failed"]
+    step: Step
     name: str
     what: str
     seconds: float = 0.0
     problem: Problem | None = None
     wait: Wait | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Say if nothing more comes of this step."""
+        return self.step not in ("started", "waiting")
+
     def to_json(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {"event": f"{self.step}", "time": clock.stamp(), "name": self.name, "what": self.what}
-        if self.step in ("done", "failed"):
+        parts: dict[str, Any] = {"event": self.step, "time": clock.stamp(), "name": self.name, "what": self.what}
+        if self.ended:
             parts["seconds"] = round(self.seconds, 3)
         if self.wait:
             parts["wait"] = self.wait.to_json()

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one finishes and records the calls under way, the second one ends the process at once. Both can be resumed."""
+"""Ctrl-C: the first one finishes and records the calls under way, the second one ends the process at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from sre_agent_deploy.progress.events import Step
+from sre_core import interrupt
 from sre_core.problem import Problem
 
 EXIT_CODE = 130
-_FIRST = b"\nStopping: the calls under way are finished and written down. Ctrl-C again stops at once; both can be resumed.\n"
+_FIRST = b"\nStopping: the calls under way are finished and recorded. Ctrl-C again stops at once. Either way, the same command continues.\n"
 
 
 class Stop:
@@ -41,6 +43,7 @@ def interruptible() -> Iterator[Stop]:
     stop = Stop()
 
     def handle(_number: int, _frame: object) -> None:
+        interrupt.acknowledge()
         if stop.requested:
             # The journal is written ahead of each call, so there is nothing to save; a normal exit would wait for every thread.
             os._exit(EXIT_CODE)
@@ -86,6 +89,11 @@ def deletion_interrupted() -> Problem:
             "To create the deployment again: `sre-agent-deploy deploy`.",
         ),
     )
+
+
+def name_end(problem: Problem | None) -> Step:
+    """Name how one step ended: what the user stopped did not fail."""
+    return "done" if problem is None else "stopped" if was_interrupted((problem,)) else "failed"
 
 
 def was_interrupted(problems: Iterable[Problem]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.checks.check import Finding, is_complete
+from sre_agent_deploy.checks.check import Finding, Status, count_findings, is_complete
 from sre_core import atomic_file, clock
 from sre_core.state_folder import state_folder
 
@@ -58,22 +58,20 @@ class Report:
 
     def markdown(self) -> str:
         """Render the report for people: verdict first, then failures, then every check and resource."""
-        passed = sum(finding.status == "passed" for finding in self.findings)
         head = [
             f"# Deployment {self.deployment}: {'verified' if self.verified else 'NOT verified'}",
             "",
             f"{self.mode} mode, region {self.region}, {self.timestamp or clock.stamp()}. "
-            f"{passed} of {len(self.findings)} checks passed. Assistant: <{self.assistant_url}>",
+            f"{count_findings(self.findings)}. Assistant: <{self.assistant_url}>",
             "",
         ]
-        return "\n".join([*head, *self._failures(), *self._checks(), *self._resources()]) + "\n"
+        explained = [*self._explain("What failed", "failed"), *self._explain("What was not tried", "unknown")]
+        return "\n".join([*head, *explained, *self._checks(), *self._resources()]) + "\n"
 
-    def _failures(self) -> list[str]:
-        failed = [finding for finding in self.findings if finding.problem and finding.status != "passed"]
-        if not failed:
-            return []
-        lines = ["## What failed", ""]
-        for finding in failed:
+    def _explain(self, title: str, status: Status) -> list[str]:
+        explained = [finding for finding in self.findings if finding.problem and finding.status == status]
+        lines = [f"## {title}", ""] if explained else []
+        for finding in explained:
             lines += [f"### {finding.check}", "", "```", str(finding.problem), "```", ""]
         return lines
 

@@ -16,6 +16,7 @@ from sre_agent_deploy.cli.render import show_plan, show_problems, show_report
 from sre_agent_deploy.cli.terminal import Terminal
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
 from sre_agent_deploy.progress.events import Event, Wait
+from sre_agent_deploy.progress.interrupt import name_end, run_interrupted
 from sre_agent_deploy.report.report import Report
 from sre_core import clock
 from sre_core.problem import Problem
@@ -40,7 +41,7 @@ def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
             observe(event)
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", _all_of(ours).decode())
     assert "  ok   bucket                       create AWS::S3::Bucket  (1.2 s)" in shown
-    assert f"AWS throttles CreateGateway (SlowDown), until {UNTIL.astimezone():%H:%M:%S}" in " ".join(shown.split())
+    assert f"AWS throttles CreateGateway (SlowDown), gives up at {UNTIL.astimezone():%H:%M:%S}" in " ".join(shown.split())
 
 
 def test_on_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +52,7 @@ def test_on_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         for event in EVENTS[:3]:
             observe(event)
     waiting, done = _all_of(ours).decode().splitlines()
-    assert f"AWS throttles CreateGateway (SlowDown), until {UNTIL.astimezone():%H:%M:%S}" in waiting
+    assert f"AWS throttles CreateGateway (SlowDown), gives up at {UNTIL.astimezone():%H:%M:%S}" in waiting
     assert done == "  ok   bucket                       create AWS::S3::Bucket  (1.2 s)"
 
 
@@ -72,7 +73,7 @@ def test_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
             observe(event)
     said = capsys.readouterr()
     waiting, done, failed = said.err.splitlines()
-    assert waiting.endswith(f"until {UNTIL.astimezone():%H:%M:%S}")
+    assert waiting.endswith(f"gives up at {UNTIL.astimezone():%H:%M:%S}")
     assert (done.split()[:2], failed.split()[:2]) == (["ok", "bucket"], ["FAIL", "gateway"])
     assert said.out == ""
 
@@ -102,6 +103,29 @@ def test_what_befell_many_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_a_check_that_was_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    """It did not fail: it has a sign and a number of its own, and its problem is in the report only, unless it is required."""
+    with Terminal().progress() as observe:
+        observe(Event("unknown", "access.expired_token", "not tried: tokens live 60 minutes", 0.5, PROBLEM))
+    assert capsys.readouterr().err == "  ?    access.expired_token         not tried: tokens live 60 minutes  (0.5 s)\n"
+    optional = Finding("access.expired_token", "unknown", "not tried", (), required=False, problem=PROBLEM)
+    report = Report("sre-1", "us-east-1", "local", "https://a", (), (Finding("a.b", "passed", "it holds"), optional), clock.stamp())
+    show_report(report)
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("\nDeployment sre-1 is verified: 1 check passed, 1 not tried.\n", "")
+    written = report.markdown()
+    assert ("## What was not tried" in written, "## What failed" in written, "Delete one." in written) == (True, False, True)
+    show_report(replace(report, findings=(replace(optional, required=True),)))
+    assert "Delete one." in capsys.readouterr().err
+
+
+def test_what_the_user_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    """It did not fail: it only waited."""
+    with Terminal().progress() as observe:
+        observe(Event(name_end(run_interrupted()), "instance", "delete AWS::EC2::Instance", 2.0))
+    assert capsys.readouterr().err.startswith("  stop instance ")
+
+
 def test_a_plan_with_problems(capsys: pytest.CaptureFixture[str]) -> None:
     """What could not be looked at is not in it, so it never passes for all that would change."""
     show_plan(Plan("sre-1", (), (PROBLEM,)))
@@ -125,7 +149,9 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 to update, 1 to keep, 1 to delete" in said
 
 
-@pytest.mark.parametrize(("status", "verdict"), [("passed", "is verified: 1 of 1"), ("failed", "is NOT verified: 0 of 1")])
+@pytest.mark.parametrize(
+    ("status", "verdict"), [("passed", "is verified: 1 check passed."), ("failed", "is NOT verified: no checks passed, 1 failed.")]
+)
 def test_a_report(status: str, verdict: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The verdict, and the problem of what failed with its next step; for programs the whole report."""
     finding = Finding("endpoint.tls", status, "TLS", ("5.1",), True, None if status == "passed" else PROBLEM)  # type: ignore[arg-type]

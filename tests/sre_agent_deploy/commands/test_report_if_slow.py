@@ -22,4 +22,4 @@ def test_what_takes_long() -> None:
             deadline = time.monotonic() + 120
             while not said.getvalue() and time.monotonic() < deadline:
                 time.sleep(0.01)
-    assert re.fullmatch(r"  [.]{3}  aws +the local AWS to start, until \d\d:\d\d:\d\d\n", said.getvalue())
+    assert re.fullmatch(r"  [.]{3}  aws +the local AWS to start, gives up at \d\d:\d\d:\d\d\n", said.getvalue())
