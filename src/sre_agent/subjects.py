@@ -17,6 +17,9 @@ from sre_agent.question.wording import split_words
 from sre_agent.request import Request
 
 FEW_WORDS = 3  # a question this short that is no sentence may be only a name
+# A question for a cause ends in what it is about: "what is wrong with the ledger". Elsewhere a word may name a thing of the business.
+_ABOUT = r"\b(?:with|in|of|for|to|about|by|at) (?:the |our |my )?(?:service |pod |app )?"
+_QUESTION = re.compile(r"(and |so )?(why|what|how|is|are|do|does|did|can|explain)\b")
 _NODE_ACTION = re.compile(r"\b(cordon|uncordon|drain|nodes?|machine|host)\b")
 
 
@@ -48,7 +51,7 @@ async def find_subject(view: View, request: Request) -> Subject | Unknown | None
     about_node = bool(lookup and lookup.about == "node") or (view.intent.kind == "action" and bool(_NODE_ACTION.search(view.words)))
     if about_node:
         return await _find_node(view) if _may_name(view) else None
-    if not _may_name(view):
+    if not _may_name(view) or _is_alert(view):
         return _subject_before(view, request)
     found = await _find_service(view)
     return found or _subject_before(view, request)
@@ -66,6 +69,16 @@ def _may_name(view: View) -> bool:
     if view.intent.kind == CAPABILITIES and len(split_words(view.words)) > FEW_WORDS:
         return False
     return bool(view.intent.mentions) or any(word not in COMMON and not word[0].isdigit() for word in split_words(view.words))
+
+
+def _is_alert(view: View) -> bool:
+    """True for the words of an alert without a name in them: the reasoner finds the service among all that it sees."""
+    named = any(mention.explicit or _ends_in(view, mention) for mention in view.intent.mentions)
+    return view.intent.kind == "diagnosis" and not named and not _QUESTION.match(view.words)
+
+
+def _ends_in(view: View, mention: Mention) -> bool:
+    return bool(re.search(_ABOUT + re.escape(mention.text) + r"$", view.words))
 
 
 def _subject_before(view: View, request: Request) -> Subject | None:
@@ -111,7 +124,9 @@ def _unknown(mention: Mention, names: Directory, view: View) -> Unknown | None:
     """Return an unknown name. Where not all names could be read, or nothing but a guess says that it is one, it is no answer."""
     if view.intent.kind == CAPABILITIES:
         return None
-    guessed = not mention.explicit and view.intent.kind == "diagnosis" and bool(re.search(r"\bwhy\b|\bhow come\b", view.words))
+    guessed = not mention.explicit and view.intent.kind == "diagnosis" and not _ends_in(view, mention)
+    if guessed and not _QUESTION.match(view.words):
+        return None
     return Unknown(
         name=mention.text,
         nearest=names.nearest(mention.text),

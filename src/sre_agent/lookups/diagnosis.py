@@ -5,6 +5,8 @@ from __future__ import annotations
 from sre_agent.lookups.lookup import Lookup
 from sre_agent.question.intent import cue
 
+_ASKS = "how what which show list is are was were did does do can could give get tell when who whom whose has have any see plot check"
+_NO_QUESTION = rf"^(?!(and |so )?({'|'.join(_ASKS.split())})\b).*"
 LOOKUP = Lookup(
     kind="diagnosis",
     example="What is wrong?",
@@ -24,6 +26,20 @@ LOOKUP = Lookup(
             6,
             r"\b(outage|incident)\b|\b(are|is) there (a |any |some )?(problems?|issues?|trouble|incidents?"
             r"|outages?)\b|\bany (problems?|issues?|trouble|incidents?|outages?)\b",
+        ),
+        # The words of an alert, which is no question: "Latency of orders increased", "Partial service outage", "Pods are stuck".
+        cue(
+            14,
+            _NO_QUESTION
+            + r"\b(increas(ed?|es|ing)|decreas(ed?|es|ing)|rose|rising|risen|climb(s|ed|ing)|spik(e|es|ed|ing)|surg(e|es|ed|ing)|jump(s|ed)"
+            r"|drop(s|ped|ping)?|degrad\w+|abnormal\w*|anomal\w+|unreachab\w+|unavailab\w+|unresponsive\w*|unstable|instability"
+            r"|intermittent\w*|elevated|exhaust\w+|saturat\w+|outages?|disruptions?|exceed(s|ed|ing)|high(er)?)\b",
+        ),
+        cue(
+            14,
+            _NO_QUESTION + r"\b(is|are|was|were|keeps?|has|have|not|repeatedly|frequently|cannot|does|do|will)\b.*"
+            r"\b(fail\w*|crash\w*|errors?|restart\w*|stuck|pending|ready|time(d|s)? out|timeouts?|killed|evicted|slow"
+            r"|down|start|scheduled)\b",
         ),
         cue(
             4,
