@@ -213,7 +213,8 @@ def ratchet(deaths: Path, moments: list[str]) -> Doom:
     dying = threading.Lock()
 
     def doom(count: int, operation: str, label: str) -> str:
-        order = moments[:1] + moments[1:][:: 1 if crc32(label.encode()) % 2 else -1]
+        later = [moment for moment in moments if moment != "before"][:: 1 if crc32(label.encode()) % 2 else -1]
+        order = [*(moment for moment in moments if moment == "before"), *later]
         moment = next((moment for moment in order if f"{moment} {label}" not in tried), "")
         if not moment:
             return ""
