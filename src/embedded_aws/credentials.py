@@ -14,7 +14,7 @@ _KEY_ID_ALPHABET = string.ascii_uppercase + "234567"
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One access key that can sign."""
+    """One access key, with which requests can be signed."""
 
     access_key_id: str
     secret_access_key: Secret
@@ -24,7 +24,7 @@ class AccessKey:
 
 
 def new_root_key(account_id: str) -> AccessKey:
-    """Create the random access key of the account root: only a reader of the registry can sign."""
+    """Create the random access key of the account root: only a program that can read the registry file can sign requests."""
     key_id = "AKIA" + "".join(secrets.choice(_KEY_ID_ALPHABET) for _ in range(16))
     return AccessKey(key_id, Secret(secrets.token_urlsafe(30)), f"arn:aws:iam::{account_id}:root")
 

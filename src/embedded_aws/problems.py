@@ -34,7 +34,10 @@ def already_running(found: Registry) -> Problem:
         code="EMBEDDED-AWS-ALREADY-RUNNING",
         what=f"The local AWS of this state folder is already running, as process {found.process.pid}.",
         why="A state folder has one local AWS, so that all programs use the same one.",
-        do=(f"Use it at {found.endpoint}.", "To run a second one, name another folder: --state-dir DIR"),
+        do=(
+            f'To use it in this shell: eval "$(python -m embedded_aws env --state-dir {found.ca_file.parent})"',
+            "To run a second one, name another folder: --state-dir DIR",
+        ),
         context={"endpoint": found.endpoint},
     )
 
@@ -69,6 +72,7 @@ def died_at_start(log_file: Path, output: str) -> Problem:
         why=shown or "It wrote nothing to its log.",
         do=(
             "Read the output above. If a package is missing, install it: pip install 'sre-agent[local]'",
+            "In a checkout: pip install '.[local]'",
             "Run the same command again.",
         ),
         context={"log": str(log_file)},

@@ -88,7 +88,7 @@ def _not_an_id(text: str) -> Problem:
         code="EVIDENCE-ID-INVALID",
         what=f"{text!r} is not an evidence id.",
         why="An evidence id looks like inv-7c2f91ab-e12.",
-        do=("Copy one from a report: every claim there ends with its ids in brackets.",),
+        do=("Copy one from a report: every claim there ends with its ids in parentheses.",),
     )
 
 

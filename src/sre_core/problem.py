@@ -67,15 +67,18 @@ class Problem:
             lines.append(f"  at {self.where}")
             lines.extend(f"    {line}" for line in self.where.excerpt.splitlines())
         lines.append(f"  why: {self.why}")
-        first, *others = self.do
-        lines.append(f"  do:  {first}")
-        lines.extend(f"       {step}" for step in others)
-        lines.extend(f"  {key}: {value}" for key, value in self.context.items())
+        for number, line in enumerate(line for step in self.do for line in step.splitlines()):
+            lines.append(f"       {line}" if number else f"  do:  {line}")
+        # A correction is for programs: to people the steps usually say the same.
+        lines.extend(f"  {key}: {value}" for key, value in self.context.items() if key != "correction" or not self._advises(value))
         if self.request_id:
             lines.append(f"  AWS request id: {self.request_id}")
         if self.aws_docs:
             lines.append(f"  see: {self.aws_docs}")
         return "\n".join(lines)
+
+    def _advises(self, value: str) -> bool:
+        return any(value in step for step in self.do)
 
 
 class Refused(Exception):

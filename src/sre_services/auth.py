@@ -54,7 +54,7 @@ def read_api_key(environment: Mapping[str, str]) -> Secret | Problem:
 
 
 def _without_empty_parameters(scope: Scope) -> Scope:
-    """Models send `""` for what they have no value for; that is the same as leaving it out."""
+    """Remove query parameters with an empty value: models send `""` for a parameter that they leave out."""
     query = scope["query_string"].decode("latin-1")
     if not query:
         return scope

@@ -80,7 +80,7 @@ class TargetSchemas:
 
 @lru_cache(maxsize=64)
 def _trusting(pems: tuple[str, ...]) -> ssl.SSLContext:
-    """Return one context for all targets with the same CAs: reading the CAs of the system is slow."""
+    """Return the TLS context for these CAs. Targets with the same CAs share one, because reading the CAs of the system is slow."""
     context = ssl.create_default_context()
     for pem in pems:
         context.load_verify_locations(cadata=pem)

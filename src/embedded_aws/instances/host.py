@@ -1,4 +1,4 @@
-"""START HERE: start, stop and terminate the instances behind the EC2 API, and forward their addresses."""
+"""START HERE: start, stop and terminate the instances behind the EC2 API, and forward the connections to their addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaps: what a specialist could not observe, because a tool failed, was cut, or had nothing."""
+"""Gaps: what a specialist could not observe, because a tool failed, its answer was cut off, or it returned no data."""
 
 from __future__ import annotations
 

@@ -88,6 +88,9 @@ def start_local_aws(region: str) -> Registry | Problem:
             _run_embedded_aws("stop")
         raise
     if answer.returncode != 0:
+        running = _read_region(_registry_path())
+        if "EMBEDDED-AWS-OTHER-REGION" in answer.stderr and running:
+            return _other_region(running, region)
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
     registry = parse_registry(_registry_path(), json.loads(answer.stdout))
     if registry.start_id != previous_start:
@@ -111,6 +114,11 @@ def record_deployment(registry: Registry, deployment: str) -> None:
     note = _deployment_note(deployment)
     note.parent.mkdir(mode=0o700, exist_ok=True)
     atomic_file.write(note, registry.start_id.encode())
+
+
+def has_note(deployment: str) -> bool:
+    """Return True if a local AWS of this machine had this deployment and it was not cleaned up."""
+    return bool(deployment) and _deployment_note(deployment).exists()
 
 
 def forget_deployment(deployment: str) -> None:
@@ -176,6 +184,13 @@ def _start_id(path: Path) -> str:
         return ""
 
 
+def _read_region(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8")).get("region", ""))
+    except (OSError, ValueError):
+        return ""
+
+
 def _run_embedded_aws(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     folder = folder or state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -190,14 +205,26 @@ def parse_registry(path: Path, document: dict[str, Any]) -> Registry:
     return Registry(path=path, secret_access_key=Secret(document["secret_access_key"]), **{name: document[name] for name in names})
 
 
+def _other_region(running: str, wanted: str) -> Problem:
+    return Problem(
+        code="LOCAL-AWS-OTHER-REGION",
+        what=f"The local AWS runs in {running}; the configuration asks for {wanted}.",
+        why="A local AWS has one region for as long as it runs.",
+        do=(
+            f"Set `aws.region: {running}` in the configuration.",
+            "Or clean up what runs there (`sre-agent-deploy cleanup` in its folder): then the local AWS stops and can start elsewhere.",
+        ),
+    )
+
+
 def _not_started(detail: str) -> Problem:
-    absent = "No module named" in detail
+    install = "Install what local mode needs: `pip install 'sre-agent[local]'`, in a checkout `pip install '.[local]'`."
     return Problem(
         code="LOCAL-AWS-NOT-STARTED",
         what="The local AWS, which local mode deploys to, did not start.",
         why=detail[-600:] or "It ended without output.",
         do=(
-            "Install what local mode needs: `pip install 'sre-agent[local]'`." if absent else "Correct the cause named above.",
+            install if "No module named" in detail else "Correct the cause named above.",
             "Run the same command again.",
         ),
     )

@@ -11,7 +11,10 @@ from sre_agent_deploy.commands import Request
 
 
 @click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
-@click.option("--deployment-id", help="Which deployment; needed where the state file is lost.")
+@click.option(
+    "--deployment-id",
+    help="Which deployment; needed where the state file is lost. Without a terminal it confirms the deletion, as --yes does.",
+)
 @click.option(
     "--older-than",
     callback=parse_length,

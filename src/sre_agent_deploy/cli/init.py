@@ -44,12 +44,13 @@ def write_template(path: Path, mode: Mode, *, force: bool) -> None:
 
     if problem := find_obstacle(path, force=force):
         raise Refused(problem)
-    written = write(path, render_template(mode, schema=write_schema(path.parent)), force=force)
+    schema = write_schema(path.parent)
+    written = write(path, render_template(mode, schema=schema), force=force)
     if isinstance(written, Problem):
         raise Refused(written)
     if written.replaced:
         click.echo(f"The file that was there is now {written.replaced}.")
-    click.echo(f"Wrote {path}.")
+    click.echo(f"Wrote {path}{f', and {schema} by which editors check it' if schema else ''}.")
     if mode == "production":
         click.echo("Every setting is explained in it. Fill in at least aws.account_id, deployment.domain_name and the certificate.")
     click.echo(f"Next: sre-agent-deploy validate --config {path}")

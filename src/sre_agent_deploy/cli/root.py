@@ -43,7 +43,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            from sre_core.nearest import find_nearest
+
+            alike = find_nearest(cmd_name, COMMANDS)
+            raise click.UsageError(f"There is no command {cmd_name}.{f' Did you mean {alike}?' if alike else ' See --help.'}", ctx)
         module, _, function = COMMANDS[cmd_name][0].partition(".")
         command: click.Command = getattr(import_module(f"sre_agent_deploy.cli.{module}"), function)
         return command

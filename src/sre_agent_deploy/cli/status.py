@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sre_agent_deploy.commands.status import Status
     from sre_agent_deploy.journal.state import Run
 
+# The state file keeps shorter words.
+_PHASES = {"born": "created", "dying": "deleting"}
+
 
 @click.command("status", help="Show what the last run left, and how to go on.")
 @state_option
@@ -41,7 +44,8 @@ def _show(found: Status) -> None:
         click.echo("Nothing exists: it was cleaned up. Next: sre-agent-deploy deploy")
         return
     for record in state.alive():
-        click.echo(f"  {record.phase:11} {record.name:26} {record.id or '(no id yet)'}{'  (named by you)' if record.named else ''}")
+        phase = _PHASES.get(record.phase, record.phase)
+        click.echo(f"  {phase:11} {record.name:26} {record.id or '(no id yet)'}{'  (named by you)' if record.named else ''}")
     show_lifetime(found.lifetime)
     if last:
         ended = f"{last.started} - {last.ended or 'not ended'} {last.result}"

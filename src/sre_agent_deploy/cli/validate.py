@@ -71,7 +71,18 @@ def _account_fits(located: Located, *, as_json: bool) -> bool:
 
 def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
     result = config.validate()
-    return result.warnings, result.suggestions
+    return (*result.warnings, *_find_missing_files(config)), result.suggestions
+
+
+def _find_missing_files(config: Config) -> tuple[str, ...]:
+    """List the files that the configuration names and this machine does not have: they may be on the machine that deploys."""
+    fields = ("ssl_cert_path", "ssl_key_path", "ssl_ca_path") if config.tls.source == "files" else ()
+    named = {field: getattr(config.deployment, field) for field in fields}
+    return tuple(
+        f"deployment.{field}: there is no file {file} on this machine; a deployment from here needs it."
+        for field, file in named.items()
+        if file and not Path(file).exists()
+    )
 
 
 @click.command("schema", help="Print the JSON Schema of config.yaml.")

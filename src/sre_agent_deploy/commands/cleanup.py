@@ -14,11 +14,12 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN, other_account
+from sre_agent_deploy.account.facts import deployment_id as compute_id
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.claims import delete_claim, describe_known, read_claim
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
-from sre_agent_deploy.commands.takeover import delete_claim
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import (
     Located,
@@ -33,6 +34,7 @@ from sre_agent_deploy.config.models import AWSConfig, Config
 from sre_agent_deploy.config.operations import RetriesConfig
 from sre_agent_deploy.engine.delete import CleanedUp, clean_up, preview
 from sre_agent_deploy.engine.inventory import Inventory, Named, take_inventory
+from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
@@ -41,13 +43,15 @@ from sre_agent_deploy.progress.interrupt import Stop, lookup_interrupted
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem, Refused
 
+_LIST = "sre-agent-deploy cleanup --older-than 1s --dry-run"
+
 
 def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "", dry_run: bool = False) -> CommandResult:
     """Delete everything of one deployment, or with `dry_run` only show what would be deleted."""
     located = find_state(request)
     deployment = _choose_deployment(deployment_id, located)
     state = located.state if located.state and located.state.deployment == deployment else None
-    config = config_for_cleanup(located, state)
+    config = config_for_cleanup(located, state, deployment)
     named = {} if state else named_resources(config)
     with use_account(config, user, start=False) as account:
         if account is None:
@@ -57,6 +61,8 @@ def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "
         found = _take_inventory(account, deployment, state, named, user)
         if dry_run:
             return _preview(account, deployment, found, user)
+        if not found.entries and state is None and lock.find_owner(lock.deployment_lock(deployment)) is None:
+            return _finish_unknown(account, deployment, found, user)
         _confirm(account, deployment, found, user, named_by_user=bool(deployment_id))
         with hold_deployment(deployment, account, "cleanup"), user.progress() as observe, user.stoppable() as stop:
             cleaned = clean_up_with_journal(account, deployment, located.store, state, observe, named=named, stop=stop)
@@ -66,14 +72,16 @@ def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "
 def _choose_deployment(deployment_id: str, located: Located) -> str:
     deployment = deployment_id or (located.state.deployment if located.state else "")
     if not deployment:
-        raise Refused(_which_deployment(located.store.location))
+        raise Refused(_which_deployment(located))
     if not re.fullmatch(DEPLOYMENT_ID_PATTERN, deployment):
         raise Refused(_not_an_id(deployment))
     return deployment
 
 
-def config_for_cleanup(located: Located, state: State | None) -> Config:
+def config_for_cleanup(located: Located, state: State | None, deployment: str = "") -> Config:
     """Choose the AWS to look in: that of the state if there is one. Deleting needs little else of the configuration."""
+    if state is None and not located.mode and not located.named and _is_local(deployment):
+        return default_config("local")
     if located.named or (state is None and located.mode != "local" and located.file.text is not None):
         return located.config()
     if state is None:
@@ -82,6 +90,12 @@ def config_for_cleanup(located: Located, state: State | None) -> Config:
     aws = AWSConfig(account_id=state.account, region=state.region, endpoint_url=endpoint)
     retries = _retries(located, state).model_dump()
     return Config.model_validate({"mode": located.mode or state.mode, "aws": aws.model_dump(), "retries": retries})
+
+
+def _is_local(deployment: str) -> bool:
+    """Return True if this machine knows a deployment as a local one."""
+    claim = read_claim(deployment) if deployment else None
+    return bool(claim and claim.mode == "local") or local.has_note(deployment)
 
 
 def _retries(located: Located, state: State) -> RetriesConfig:
@@ -187,6 +201,24 @@ def _finish(deployment: str, cleaned: CleanedUp, account: Account, user: User) -
     return _cleaned(deployment, message, count, aws_stopped=stopped)
 
 
+def _finish_unknown(account: Account, deployment: str, found: Inventory, user: User) -> CommandResult:
+    """Finish where neither the account nor a state file has anything of the deployment. No lock is needed for that."""
+    user.show_problems(found.problems)
+    if found.problems:
+        return CommandResult(success=False, component="cleanup", message=describe_unfinished(CleanedUp((), ())), problems=found.problems)
+    # In another region it may exist.
+    stopped = forget_deployment(deployment, account) if account.registry else False
+    where = f"account {account.aws.account_id}, region {account.aws.region}"
+    message = f"Nothing of deployment {deployment} was found in {where}. {_describe_others()}"
+    return _cleaned(deployment, message, 0, aws_stopped=stopped)
+
+
+def _describe_others() -> str:
+    """Say which other deployments there are, or how to list them."""
+    known = describe_known()
+    return f"This machine knows: {known}." if known else f"To list the deployments of an account: `{_LIST}`."
+
+
 def _finish_without_aws(deployment: str, state: State | None) -> CommandResult:
     """Finish without the local AWS; nothing exists but what it left on the disk: credentials of its instances, sockets, the connection."""
     problem = explain_missing_aws(state)
@@ -230,19 +262,30 @@ def _not_an_id(text: str) -> Problem:
         what=f"Nothing was deleted: {text} is not a deployment id.",
         why="An id is `sre-` and ten of the characters 0-9 and a-f; a part of one could also be a part of other deployments' names.",
         do=(
-            "Give the whole id: it is the value of the tag sre-agent:deployment-id, and `sre-agent-deploy status` shows it first.",
+            f"Give the whole id. {_describe_others()}",
             "If it comes from an edited state file, restore a good copy.",
         ),
     )
 
 
-def _which_deployment(place: str) -> Problem:
+def _which_deployment(located: Located) -> Problem:
+    computed, known = _compute_id(located), describe_known()
+    machine = f" This machine knows: {known}." if known else ""
+    own = (f"To delete the deployment of {located.file.path}: `sre-agent-deploy cleanup --deployment-id {computed}`.",) if computed else ()
+    listing = (f"List the deployments of the account and region: `{_LIST}`.",) if not (computed and known) else ()
     return Problem(
         code="CLEANUP-WHICH",
         what="It is not clear which deployment to clean up.",
-        why=f"There is no state {place}, and no --deployment-id was given.",
-        do=(
-            "Give the id: `sre-agent-deploy cleanup --deployment-id sre-…`; it is the value of the tag sre-agent:deployment-id.",
-            "Or name the state file: --state-file PATH.",
-        ),
+        why=f"There is no state {located.store.location}, and no --deployment-id was given.{machine}",
+        do=(*own, *listing, "Then delete one: `sre-agent-deploy cleanup --deployment-id ID`, or name its state file: --state-file PATH."),
     )
+
+
+def _compute_id(located: Located) -> str:
+    """Compute the id of the configuration's deployment, as `plan` does; empty where its account is not known without AWS."""
+    config = located.file.load(located.mode) if located.file.text is not None else ()
+    if isinstance(config, tuple):
+        return ""
+    registry = local.find_running() if config.mode == "local" else None
+    account_id = registry.account_id if registry else "" if config.mode == "local" else config.aws.account_id
+    return compute_id(account_id, config.aws.region, config.name) if account_id else ""

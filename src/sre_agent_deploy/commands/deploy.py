@@ -12,10 +12,11 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
+from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.rollback import roll_back
-from sre_agent_deploy.commands.takeover import confirm_takeover, delete_claim, record_claim
+from sre_agent_deploy.commands.takeover import confirm_takeover
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
@@ -23,7 +24,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import State
-from sre_agent_deploy.journal.store import Store, state_not_found
+from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress.events import Observer
 from sre_agent_deploy.progress.interrupt import NEVER, Stop
@@ -75,7 +76,7 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
         confirm_takeover(plan, here.state, here.store.location, user)
         _confirm_losses(plan, user)
         journal.begin_run(command)
-        record_claim(wanted.deployment, here.store.location)
+        record_claim(wanted.deployment, here.store.location, here.config.mode)
         if here.account.registry:
             local.record_deployment(here.account.registry, wanted.deployment)
         with watch(here.account, user) as account:

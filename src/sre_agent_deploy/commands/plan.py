@@ -7,6 +7,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.commands import CONFIG, Request
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import ConfigFile, Located, find_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
@@ -19,9 +20,19 @@ from sre_core import clock
 
 def plan(request: Request, user: User = UNATTENDED) -> Plan:
     """Compare the configuration with what AWS has now."""
-    with open_workspace(find_state(request), user, start=True) as here, watch(here.account, user) as account:
+    located = find_state(request)
+    with open_workspace(located, user, start=True) as here, watch(here.account, user) as account:
         warn_if_locked(here.store, user)
+        _note_ended_aws(located, here.state, user)
         return plan_deployment(account, draw_blueprint(here.config, account, here.state), here.state)
+
+
+def _note_ended_aws(located: Located, current: State | None, user: User) -> None:
+    """Say why everything is to be created, if the state is of a local AWS that has ended."""
+    ended = located.state
+    if current is None and ended and ended.mode == "local" and ended.alive():
+        problem = explain_missing_aws(ended)
+        user.warn(f"{problem.code}: the local AWS with deployment {ended.deployment} has ended. {problem.why}")
 
 
 def check_account(located: Located, user: User = UNATTENDED) -> tuple[Finding, ...]:

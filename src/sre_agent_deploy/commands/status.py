@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sre_agent_deploy import connection
 from sre_agent_deploy.account import local
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
-from sre_agent_deploy.journal.store import state_not_found
 from sre_agent_deploy.lifetime import TTL_RESOURCE, Lifetime, read_lifetime
 from sre_core.problem import Problem, Refused
 
@@ -92,6 +92,8 @@ def unlock(request: Request, user: User = UNATTENDED) -> str:
     taken = store.unlock()
     if isinstance(taken, Problem):
         raise Refused(taken)
+    if located.state is None and not taken:
+        raise Refused(state_not_found(store.location, "unlock"))
     of_machine = _unlock_deployment(located.state, owner)
     taken = taken or of_machine
     return f"{store.location} is free; {f'the lock was held by {taken}' if taken else 'it was not locked'}."

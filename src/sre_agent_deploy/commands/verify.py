@@ -26,6 +26,7 @@ from sre_core.file_error import file_problem
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
 
+_MOST_NAMED = 3
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 
 
@@ -103,10 +104,16 @@ def fill_in_ids(plan: Plan, journal: Journal) -> Plan:
     return replace(plan, changes=tuple(map(fill_in, plan.changes)))
 
 
+def _describe_absent(absent: list[str]) -> str:
+    if len(absent) <= _MOST_NAMED:
+        return f"AWS does not have: {', '.join(absent)}."
+    return f"AWS does not have {len(absent)} of its resources; the plan above names them."
+
+
 def _incomplete(absent: list[str]) -> Problem:
     return Problem(
         code="VERIFY-INCOMPLETE",
         what="The deployment is not complete, so it can't be verified.",
-        why=f"AWS does not have: {', '.join(absent)}." if absent else "The plan has problems; they are above.",
+        why=_describe_absent(absent) if absent else "The plan has problems; they are above.",
         do=("Finish it: `sre-agent-deploy resume`, or `deploy`.", "Then run `sre-agent-deploy verify` again."),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,7 +19,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws, find_elsewhere
 from sre_agent_deploy.commands.user import User
-from sre_agent_deploy.config.load import load_text
+from sre_agent_deploy.config.load import is_configuration, load_text
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.journal.state import State
@@ -79,7 +79,7 @@ class Located:
         return self.request.config_file is not None
 
     def of_deployed(self) -> Located:
-        """Use the configuration that was deployed, unless the user named another: config.yaml may be of another deployment."""
+        """Use the configuration that the state names, unless the user named one: config.yaml here may describe another deployment."""
         if self.named or self.state is None:
             return self
         path = Path(self.state.config_file)
@@ -116,8 +116,25 @@ def load_state(store: Store) -> State | None:
     """Load the state that a store keeps now. Raises Refused where it can't be used."""
     state = store.load()
     if isinstance(state, Problem):
-        raise Refused(state)
+        raise Refused(_explain_configuration(store.location) or state)
     return state
+
+
+def _explain_configuration(location: str) -> Problem | None:
+    """Explain that the file named as state is a configuration, if it is one."""
+    path = Path(location)
+    text = None if is_s3(location) else read_text(path)
+    if not isinstance(text, str) or not is_configuration(path, text):
+        return None
+    return Problem(
+        code="STATE-IS-CONFIG",
+        what=f"{path} is a configuration, not a state file. It was not changed.",
+        why="--state-file names the record of what a deployment has created.",
+        do=(
+            f"Pass it with --config: `--config {path}`.",
+            "Leave --state-file out: the state file is usually .deployment_state in the folder of the deployment.",
+        ),
+    )
 
 
 def _open_aws_of_state(config: Config | None) -> Aws:
@@ -156,9 +173,22 @@ def open_workspace(located: Located, user: User, *, start: bool) -> Iterator[Wor
     with use_account(config, user, start=start) as account:
         if account is None:
             raise Refused(explain_missing_aws(located.state))
+        if ignored := find_ignored_region(config, os.environ):
+            user.warn(ignored)
         if config.mode == "production" and account.aws.endpoint:
             user.warn(f"NOT Amazon's AWS: every call goes to {account.aws.endpoint.url}")
         yield Workspace(config, located.file.path, account, located.store, keep_current(located.state, account))
+
+
+def find_ignored_region(config: Config, environ: Mapping[str, str]) -> str:
+    """Say that the region of the environment is not used, if the configuration names none; empty where there is nothing to say."""
+    name = next((name for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if environ.get(name)), "")
+    if config.mode != "production" or not name or "region" in config.aws.model_fields_set or environ[name] == config.aws.region:
+        return ""
+    return (
+        f"{name} is {environ[name]} and is not used: the region is {config.aws.region}, the default of aws.region. "
+        f"To deploy to the other one, set `aws.region: {environ[name]}` in the configuration."
+    )
 
 
 @contextmanager

@@ -32,11 +32,16 @@ class Fault:
     at_key: bool = False
     mark: Mark | None = None  # its position, if that is not the position of `path`
     aws_docs: str | None = None
+    example: str | None = None  # shown under its section, in place of the first step
 
     def under(self, *parents: str | int) -> Fault:
         """Return the same fault with a path that begins further up."""
         named = self.what.replace(format_path(self.path), format_path((*parents, *self.path)), 1)
-        return replace(self, path=(*parents, *self.path), what=named)
+        path = (*parents, *self.path)
+        # In a list, the excerpt shows the item that lacks it.
+        in_list = any(isinstance(step, int) for step in path)
+        do = self.do if in_list or self.example is None else (_show_in_sections(path, self.example), *self.do[1:])
+        return replace(self, path=path, what=named, do=do)
 
 
 def format_path(path: FieldPath) -> str:
@@ -45,6 +50,12 @@ def format_path(path: FieldPath) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def _show_in_sections(path: FieldPath, example: str) -> str:
+    """Show a field as the lines that belong into the file."""
+    lines = [f"{'  ' * depth}{step}:" for depth, step in enumerate(path)]
+    return "\n".join(["Add it, like this:", *(f"  {line}" for line in lines[:-1]), f"  {lines[-1]} {example}"])
 
 
 def required(field: str, example: str, why: str) -> Fault:
@@ -56,6 +67,7 @@ def required(field: str, example: str, why: str) -> Fault:
         why=why,
         do=(f"Add it, like this: {field}: {example}",),
         at_key=True,
+        example=example,
     )
 
 

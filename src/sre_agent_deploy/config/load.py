@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sre_agent_deploy.config import document
-from sre_agent_deploy.config.document import Tree, duplicate_faults, to_plain
+from sre_agent_deploy.config.document import Scalar, Tree, duplicate_faults, to_plain
 from sre_agent_deploy.config.environment import Expansion, apply_overrides, read_dotenv
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode
 from sre_agent_deploy.config.models import Config
@@ -17,7 +17,11 @@ from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.secret_reference import secret_faults
 from sre_agent_deploy.config.shape import fit
 from sre_agent_deploy.config.syntax_errors import explain_yaml_error, find_json_fault
-from sre_core.problem import Problem
+from sre_core.problem import Problem, Where
+
+SUFFIXES = (".yaml", ".yml", ".json")
+# Two keys of every state file, which no configuration has.
+_OF_A_STATE = {"schema", "records"}
 
 
 def load(path: Path, *, environ: Mapping[str, str], mode: Mode | None) -> Config | tuple[Problem, ...]:
@@ -33,12 +37,24 @@ def load_text(
     page = SourceFile(str(path), text)
     tree = read_tree(path, text)
     if isinstance(tree, Fault):
-        return (page.problem(tree),)
+        return (_other_kind(path),) if path.suffix and path.suffix.lower() not in SUFFIXES else (page.problem(tree),)
+    if _list_keys(tree) >= _OF_A_STATE:
+        return (_state_given(path),)
     variables, malformed = _read_variables(path.parent / ".env", dotenv)
     known = {**variables, **environ}
     judged = judge(apply_overrides(tree, known), environ=known, mode=mode)
-    problems = (*malformed, *page.problems(judged.tree, judged.faults))
+    found = page.problems(judged.tree, judged.faults)
+    if mode == "production" and to_plain(document.find_position(tree, ("mode",)).node or Scalar("", Mark(1, 1))) == "local":
+        found = tuple(map(_explain_override, found))
+    problems = (*malformed, *found)
     return problems or judged.config
+
+
+def _explain_override(problem: Problem) -> Problem:
+    """Say why a local configuration lacks what production needs."""
+    if problem.code != "CONFIG-REQUIRED":
+        return problem
+    return replace(problem, why=f"--mode production overrides `mode: local` of the file. {problem.why}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,39 @@ def read_tree(path: Path, text: str) -> document.Mapping | Fault:
     if isinstance(tree, Malformed):
         return explain_yaml_error(tree, text)
     return tree if isinstance(tree, document.Mapping) else _no_sections(tree.mark)
+
+
+def is_configuration(path: Path, text: str) -> bool:
+    """Return True if a text has sections of a configuration, or a faulty one is named like a configuration."""
+    tree = read_tree(path, text)
+    if isinstance(tree, Fault):
+        return path.suffix.lower() in SUFFIXES[:2]
+    keys = _list_keys(tree)
+    return not keys >= _OF_A_STATE and bool(keys & {name for name, _ in Config().sections()} or "mode" in keys)
+
+
+def _list_keys(tree: document.Mapping) -> set[str]:
+    return {entry.key for entry in tree.entries}
+
+
+def _state_given(path: Path) -> Problem:
+    return Problem(
+        code="CONFIG-IS-STATE",
+        what=f"{path} is the state of a deployment, not a configuration.",
+        why="It records what was created. A configuration has sections such as `aws:` and `deployment:`.",
+        do=(f"Pass it with --state-file: `--state-file {path}`.", "Name the configuration: `--config config.yaml`."),
+        where=Where(str(path)),
+    )
+
+
+def _other_kind(path: Path) -> Problem:
+    return Problem(
+        code="CONFIG-TYPE",
+        what=f"{path} is not a configuration (YAML or JSON).",
+        why=f"Its name ends with {path.suffix}, and its text is neither YAML nor JSON with sections.",
+        do=("Name the configuration, for example: `--config config.yaml`.", "Or begin with a template: sre-agent-deploy init"),
+        where=Where(str(path)),
+    )
 
 
 def _no_sections(mark: Mark) -> Fault:

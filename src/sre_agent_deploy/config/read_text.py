@@ -8,6 +8,7 @@ from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Where
 
 LARGEST = 256 * 1024
+_SUFFIXES = {".yaml", ".yml", ".json"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -15,7 +16,7 @@ def read_text(path: Path) -> str | Problem:
     """Read a file as UTF-8 text, without its byte order mark and with `\\n` as line end."""
     try:
         if path.is_dir():
-            return _unreadable(path, "It is a folder.", f"Name the file in it, for example {path / 'config.yaml'}")
+            return _unreadable(path, "It is a folder.", _name_files(path))
         with path.open("rb") as file:
             body = file.read(LARGEST + 1)
     except FileNotFoundError:
@@ -43,18 +44,33 @@ def _decode(path: Path, body: bytes) -> str | Problem:
         return _no_text(path, body[: error.start], "This byte is not UTF-8; the file is in another encoding, or is not text.")
 
 
+def _name_files(folder: Path) -> str:
+    """Name the configurations in a folder, as far as their names tell."""
+    files = sorted(str(file) for file in folder.iterdir() if file.suffix in _SUFFIXES)
+    return f"Name one of its files: {', '.join(files)}" if files else f"Name the file in it, for example {folder / 'config.yaml'}"
+
+
+def _find_alike(path: Path) -> tuple[str, ...]:
+    """Say which file, or which folder, has a name like that of a file that does not exist."""
+    folder = path.parent
+    if folder.is_dir():
+        alike = find_nearest(path.name, (file.name for file in folder.iterdir() if file.suffix in _SUFFIXES))
+        return (f"There is {folder / alike}: did you mean that?",) if alike else ()
+    above = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    alike = find_nearest(folder.name, (file.name for file in above if file.is_dir()))
+    return (f"There is no folder {folder}; did you mean {folder.parent / alike}?" if alike else f"There is no folder {folder}.",)
+
+
 def _missing(path: Path) -> Problem:
-    beside = path.parent.iterdir() if path.parent.is_dir() else ()
-    alike = find_nearest(path.name, (file.name for file in beside if file.suffix in {".yaml", ".yml", ".json"}))
     return Problem(
         code="CONFIG-FILE-MISSING",
         what=f"There is no file {path}.",
         why="A deployment needs a configuration file.",
         do=(
-            *((f"There is {path.parent / alike}: did you mean that?",) if alike else ()),
-            f"Begin with a commented template: sre-agent-deploy init --output {path}",
+            *_find_alike(path),
+            f"If you are in the wrong folder, change to the one with {path.name}, or name the file: --config PATH",
+            f"To begin, write a commented template: sre-agent-deploy init --output {path}",
             f"Or answer questions: sre-agent-deploy init --interactive --output {path}",
-            "Or name another file with --config.",
         ),
         where=Where(str(path)),
     )

@@ -39,6 +39,7 @@ def fit(data: dict[str, Plain]) -> Shaped:
             for detail in error.errors(include_url=False):
                 fault, meant = _convert_error(detail)
                 faults.append(fault)
+                faults.extend(_find_unknown_within(fault.path, meant, detail["input"]))
                 unjudged.update({fault.path, meant})
                 _drop_value(data, fault.path)
 
@@ -121,10 +122,17 @@ def _suggest_list(given: object) -> str | None:
     return f'["{given}"]' if safe else None
 
 
-def _unknown_key(path: FieldPath) -> tuple[Fault, FieldPath]:
+def _find_unknown_within(path: FieldPath, meant: FieldPath, given: Any) -> list[Fault]:
+    """Find the unknown keys within a section whose own name is misspelled: both are reported at once."""
+    if len(path) != 1 or path == meant or not isinstance(given, dict):
+        return []
+    return [_unknown_key((*path, key), section=meant)[0] for key in given if key not in _list_fields(str(meant[0]))]
+
+
+def _unknown_key(path: FieldPath, section: FieldPath | None = None) -> tuple[Fault, FieldPath]:
     """Build the fault of an unknown key, with the most similar key of this or another section."""
     key = str(path[-1])
-    siblings = list(_find_model(path[:-1]).model_fields)
+    siblings = list(_find_model(path[:-1] if section is None else section).model_fields)
     home = next((section for section in Config.model_fields if key in _list_fields(section)), None)
     meant = None if home else find_nearest(key, siblings)
     do = f"It belongs under {home}: move it there." if home else f"Choose one of: {', '.join(siblings)}"

@@ -39,6 +39,9 @@ def _examine_config(seen: Observations) -> Finding:
         return Finding(kind="file", name=config.path, purpose=purpose, status="unset", how=how)
     # A variable that is not set has its own finding.
     faults = [problem for problem in config.problems if problem.code != "CONFIG-ENV-MISSING"]
+    if not faults and config.problems:
+        found = "not valid until the variables above are set"
+        return Finding(kind="file", name=config.path, purpose=purpose, status="note", found=found)
     if not faults:
         return Finding(kind="file", name=config.path, purpose=purpose, status="ok", found="valid")
     return Finding(kind="file", name=config.path, purpose=purpose, status="wrong", found="not valid", problem=_faulty(config.path, faults))

@@ -114,7 +114,7 @@ def _no_library(names: list[str]) -> Problem:
         code="DOCTOR-LIBRARY-MISSING",
         what=f"Not installed: {', '.join(names)}.",
         why="Local mode runs the local AWS and the services, which need more libraries than the deployer.",
-        do=("Install them: pip install 'sre-agent[local]'",),
+        do=("Install them: pip install 'sre-agent[local]' (in a checkout: pip install '.[local]')",),
     )
 
 

@@ -149,10 +149,17 @@ def _examine_reference(reference: Reference, seen: Observations) -> Finding:
         return Finding(kind="variable", name=name, purpose=purpose, status="wrong" if problem else "ok", found=found, problem=problem)
     if reference.has_default:
         return Finding(kind="variable", name=name, purpose=purpose, status="unset", how=f"export {name}=... (there is a default)")
-    return Finding(kind="variable", name=name, purpose=purpose, status="missing", problem=_not_set(reference, seen))
+    how = _show_export(reference, known)
+    return Finding(kind="variable", name=name, purpose=purpose, status="missing", problem=_not_set(reference, seen, how), how=how)
 
 
-def _not_set(reference: Reference, seen: Observations) -> Problem:
+def _show_export(reference: Reference, known: Variable | None) -> str:
+    """Show a command that can be typed. A secret is not typed into the command line, which the shell's history keeps."""
+    name = reference.name
+    return f"read -rs {name} && export {name}" if reference.is_secret else f"export {name}={known.example if known else 'VALUE'}"
+
+
+def _not_set(reference: Reference, seen: Observations, how: str) -> Problem:
     alike = find_nearest(reference.name, seen.environ)
     return Problem(
         code="CONFIG-ENV-MISSING",
@@ -160,7 +167,7 @@ def _not_set(reference: Reference, seen: Observations) -> Problem:
         why=f"{reference.where} in {seen.config.path} takes its value from this variable, and has no default.",
         do=(
             *((f"A variable {alike} is set: did you mean that one?",) if alike else ()),
-            f"Set it: {f'read -rs {reference.name} && export {reference.name}' if reference.is_secret else f'export {reference.name}=...'}",
+            f"Set it: {how}",
             "Or write it into the .env file beside the configuration.",
         ),
     )

@@ -55,7 +55,7 @@ def leaf_fingerprint(certificate: Path) -> bytes:
 
 
 def wait_until(true: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition is true, or the time is over; return the condition."""
+    """Wait until a condition is true, at most some seconds. Return True if it became true."""
     deadline = time.monotonic() + seconds
     while not (now := true()) and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY)

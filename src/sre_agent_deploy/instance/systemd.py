@@ -86,7 +86,7 @@ def _file(*sections: tuple[str, Iterable[str]]) -> str:
 
 
 def _quote(text: str) -> str:
-    """Quote one word: `%` starts a specifier, and quotes, backslashes and line ends have meanings."""
+    """Quote one word of a unit file: escape what systemd would interpret (`%`, quotes, backslashes, line ends)."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
     return f'"{escaped}"'
 

@@ -69,16 +69,3 @@ def _no_key(location: str) -> Problem:
         why="A state in S3 needs a bucket and a key.",
         do=("Write bucket and key, for example s3://my-bucket/sre-agent/state.json",),
     )
-
-
-def state_not_found(location: str, command: str) -> Problem:
-    """There is no state for a command that needs one."""
-    return Problem(
-        code="STATE-NOT-FOUND",
-        what=f"There is no state {location}.",
-        why="No deployment was begun in this folder, or its state has another name or place.",
-        do=(
-            f"Name the state: `sre-agent-deploy {command} --state-file PATH` (or s3://BUCKET/KEY).",
-            "Or deploy: `sre-agent-deploy deploy --config config.yaml`. Existing resources are found by their tags and adopted.",
-        ),
-    )

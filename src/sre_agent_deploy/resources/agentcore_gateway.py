@@ -186,7 +186,7 @@ class Gateway(Defaults):
             do=(
                 f"Check that {self.discovery_url} answers from the internet, and that the role's trust policy names "
                 "bedrock-agentcore.amazonaws.com and this gateway's name.",
-                "A name has at most 48 letters, digits and single hyphens; a description at most 200 characters.",
+                "Shorten gateway.gateway_name to 48 characters and gateway.description to 200.",
                 "Run the same command again; a role that is new may need minutes.",
             ),
             aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-prerequisites-permissions.html",

@@ -178,8 +178,11 @@ class Budget(Defaults):
             (operation, "InvalidParameterException"): lambda budget: Problem(
                 code="BUDGET-REFUSED",
                 what=f"AWS did not accept the budget {budget.budget_name}.",
-                why=f"It does not take {budget.limit_amount} {budget.limit_unit} a month, or an e-mail address, as they stand.",
-                do=("Correct limits.monthly_usd or alerts.email.", "Run the same command again."),
+                why=f"It does not accept the amount ({budget.limit_amount} {budget.limit_unit} a month) or the e-mail address.",
+                do=(
+                    "Set limits.monthly_usd to an amount above 0, and alerts.email to one valid address.",
+                    "Run the same command again.",
+                ),
             )
             for operation in ("CreateBudget", "UpdateBudget", "CreateNotification")
         },

@@ -142,7 +142,11 @@ class UserPool(Defaults):
             code="COGNITO-POOL-PROTECTED",
             what="The user pool was not deleted.",
             why="Its deletion protection is active, or a domain still belongs to it.",
-            do=("Run the same command again in a minute.", "If it fails again, see Amazon Cognito > User pools > Branding > Domain."),
+            do=(
+                "Run the same command again in a minute.",
+                "If it fails again, delete the domain: User pools > the pool > Branding > Domain.",
+                "Turn off deletion protection in the pool's settings, and run the same command again.",
+            ),
         ),
     }
 

@@ -180,7 +180,11 @@ class SecurityGroup(Defaults):
             code="SECURITY-GROUP-QUOTA",
             what=f"Security group {group.group_name} did not get all its rules.",
             why=f"{len(group.ingress)} rules are more than the quota of rules per security group.",
-            do=("Name fewer address ranges in deployment.ssh_cidrs.", "Run the same command again."),
+            do=(
+                "Name fewer address ranges in deployment.ssh_cidrs.",
+                "Or ask for more under Service Quotas > Amazon VPC > Inbound or outbound rules per security group.",
+                "Run the same command again.",
+            ),
         ),
     } | {
         ("DeleteSecurityGroup", code): lambda _: Problem(
@@ -190,6 +194,7 @@ class SecurityGroup(Defaults):
             do=(
                 "Run the same command again in a minute: a terminated instance releases it within a minute.",
                 "If it is still refused, find what uses it: EC2 > Network Interfaces, filtered by this security group.",
+                "Detach or delete that interface, or delete the rule that names the group; then run the same command again.",
             ),
         )
         for code in ("DependencyViolation", "InvalidGroup.InUse")

@@ -164,8 +164,8 @@ class S3Object(Defaults):
             what=f"{item.key} was not stored in {item.bucket_name}.",
             why="The bucket encrypts with a KMS key that is disabled, scheduled for deletion, or not in this region.",
             do=(
-                "Switch the key on again (KMS > Customer managed keys), or choose another under S3 > the bucket > Properties > "
-                "Default encryption.",
+                "Enable the key, or cancel its deletion (KMS > Customer managed keys > Key actions).",
+                "Or choose another key: S3 > the bucket > Properties > Default encryption.",
                 "Run the same command again.",
             ),
             aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",

@@ -85,8 +85,10 @@ class InSecretsManager(Defaults):
                 what=f"Secret {secret.secret_name} was not created.",
                 why="A secret of that name is scheduled for deletion, and keeps the name until then.",
                 do=(
-                    f"Wait a minute if it was just deleted; else run: aws secretsmanager restore-secret --secret-id {secret.secret_name}, "
-                    "and delete it with --force-delete-without-recovery.",
+                    "If it was deleted a moment ago, wait a minute and run the same command again.",
+                    f"Otherwise restore it: `aws secretsmanager restore-secret --secret-id {secret.secret_name}`.",
+                    "Then delete it at once: "
+                    f"`aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery`.",
                     "Run the same command again.",
                 ),
             ),

@@ -30,7 +30,7 @@ class CertificateFiles:
     renews: bool
 
     def issue(self, hosts: tuple[str, ...]) -> Issued:
-        """Return the files' own certificate; `load_certificate_files` has checked its names."""
+        """Return the certificate of the files. `load_certificate_files` has checked that it is valid for the hosts."""
         return Issued(self.chain, self.private_key)
 
     def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ def find_change_point(times: Numbers, values: Numbers, threshold: float, floor: 
 
 
 def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -> Anomalies | None:
-    """Find points far from the median, several in a row, in median deviations, which outliers don't change."""
+    """Find points that are far from the median, several in a row. The unit is the median deviation, which outliers don't change."""
     middle = float(np.median(values))
     deviations = np.abs(values - middle)
     scores = deviations / _noise(deviations, float(values.max() - values.min()), floor)

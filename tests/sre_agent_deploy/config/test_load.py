@@ -142,7 +142,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (problem,) = load(tmp_path / "config.yaml", environ={}, mode=None)  # type: ignore[misc]
     assert problem.code == "CONFIG-FILE-MISSING"
     assert "config.yml" in problem.do[0]
-    assert "template" in problem.do[1]
+    assert "template" in problem.do[2]
 
 
 def test_paths_that_are_no_files(tmp_path: Path) -> None:

@@ -103,10 +103,10 @@ def _no_answer(domain: str, error: Exception) -> Problem:
     return Problem(
         code="DNS-UNREACHABLE",
         what=f"No name server answered a question about {domain}.",
-        why=str(error) or type(error).__name__,
+        why=f"{str(error) or type(error).__name__}. This does not stop the deployment.",
         do=(
             "Check this machine's name servers (`cat /etc/resolv.conf`).",
-            f"The deployment continues. Check the name again after it: `dig +short {domain}`.",
+            f"Check the name again after the deployment: `dig +short {domain}`.",
         ),
     )
 

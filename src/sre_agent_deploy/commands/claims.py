@@ -1,0 +1,97 @@
+"""The deployments that this machine knows: each run that changes one notes who runs it, and with which state file."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sre_agent_deploy.journal.lock import user_name
+from sre_agent_deploy.journal.store import is_s3
+from sre_core import atomic_file, clock
+from sre_core.problem import Problem
+from sre_core.state_folder import state_folder
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The last run on this machine that changed a deployment: who ran it, when, in which mode, and with which state file."""
+
+    who: str
+    host: str
+    since: str
+    state_file: str
+    mode: str = ""
+
+    def __str__(self) -> str:
+        return f"deployed by {self.who} on {self.host} at {self.since} with the state file {self.state_file}"
+
+    @property
+    def has_state(self) -> bool:
+        """Say if the state file can still be there; of one in S3 nothing is known."""
+        return is_s3(self.state_file) or Path(self.state_file).exists()
+
+
+def record_claim(deployment: str, state_file: str, mode: str = "") -> None:
+    """Note that this run changes a deployment."""
+    claim = Claim(user_name(), socket.gethostname(), clock.stamp(), state_file, mode)
+    path = _path(deployment)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    atomic_file.write(path, json.dumps(asdict(claim)).encode(), mode=0o600)
+
+
+def delete_claim(deployment: str) -> None:
+    """Forget who deployed a deployment that is gone."""
+    _path(deployment).unlink(missing_ok=True)
+
+
+def read_claim(deployment: str) -> Claim | None:
+    """Read the note about a deployment; None if this machine has none that can be read."""
+    try:
+        return Claim(**json.loads(_path(deployment).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def list_claims() -> dict[str, Claim]:
+    """List the deployments that this machine knows, newest first."""
+    files = _path("any").parent.glob("*.json")
+    claims = {file.stem: claim for file in files if (claim := read_claim(file.stem))}
+    return dict(sorted(claims.items(), key=lambda item: item[1].since, reverse=True))
+
+
+def _path(deployment: str) -> Path:
+    return state_folder() / "claims" / f"{deployment}.json"
+
+
+def describe_known() -> str:
+    """Name the deployments that this machine knows, with mode and state file; empty if there are none."""
+    return "; ".join(
+        f"{deployment} ({', '.join(filter(None, (f'{claim.mode} mode' if claim.mode else '', f'state file {claim.state_file}')))})"
+        for deployment, claim in list_claims().items()
+    )
+
+
+def state_not_found(location: str, command: str) -> Problem:
+    """Explain that a command found no state, and name the state files that this machine knows."""
+    known = [(deployment, claim) for deployment, claim in list_claims().items() if claim.has_state and claim.state_file != location]
+    places = tuple(_lead_to(deployment, claim.state_file) for deployment, claim in known[:_MOST_NAMED])
+    return Problem(
+        code="STATE-NOT-FOUND",
+        what=f"There is no state {location}.",
+        why="No deployment was begun in this folder, or its state has another name or place.",
+        do=(
+            *places,
+            *(() if places else (f"Name the state: `sre-agent-deploy {command} --state-file PATH` (or s3://BUCKET/KEY).",)),
+            "Or deploy: `sre-agent-deploy deploy --config config.yaml`. Existing resources are found by their tags and adopted.",
+        ),
+    )
+
+
+def _lead_to(deployment: str, state_file: str) -> str:
+    path = Path(state_file)
+    go = f"Go to {path.parent}, or add" if path.name == ".deployment_state" and not is_s3(state_file) else "Add"
+    return f"{go} --state-file {state_file} (deployment {deployment})."
