@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent.ask import Reply
 from sre_agent.evidence import Evidence, investigation_of
-from sre_agent.render import render_evidence
+from sre_agent.render import render_evidence, replace_control_characters
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
 
@@ -51,6 +52,53 @@ def find_evidence(folder: Path, evidence_id: str) -> Evidence:
         raise Refused(_damaged(folder, evidence_id)) from error
 
 
+@dataclass(frozen=True)
+class Kept:
+    """One kept report: its id, when it was asked, the question, and the first line of its answer."""
+
+    id: str
+    at: str
+    prompt: str
+    answer: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"id": self.id, "time": self.at, "prompt": self.prompt, "answer": self.answer}
+
+
+def list_reports(folder: Path) -> tuple[Kept, ...]:
+    """List the reports of a folder, the newest first. A file that is no report is left out."""
+    found = []
+    for path in folder.glob("inv-*.json"):
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+            cause = report.get("root_cause") or {}
+            answer = str(report.get("headline") or cause.get("summary") or report["verdict"])
+            found.append(Kept(path.stem, str(report["finished_at"]), str(report["prompt"]), answer))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return tuple(sorted(found, key=lambda kept: kept.at, reverse=True))
+
+
+def format_list(kept: tuple[Kept, ...], *, as_json: bool) -> str:
+    """Format a list of reports for the terminal."""
+    if as_json:
+        return json.dumps([report.to_json() for report in kept], indent=2, ensure_ascii=False) + "\n"
+    lines = [f"{report.id} {report.at} {_line(report.prompt)}\n    {_line(report.answer)}" for report in kept]
+    return "\n".join(lines or ["No report is kept yet."]) + "\n"
+
+
+def read_report(folder: Path, report_id: str, *, as_json: bool) -> str:
+    """Read one kept report. Raises Refused when it is not there."""
+    path = folder / f"{report_id}{'.json' if as_json else '.md'}"
+    if not _INVESTIGATION_ID.fullmatch(report_id) or not path.is_file():
+        raise Refused(_no_report(report_id, folder))
+    return path.read_text(encoding="utf-8")
+
+
+def _line(text: str) -> str:
+    return replace_control_characters(" ".join(text.split()))[:140]
+
+
 def format_evidence(record: Evidence, *, as_json: bool) -> str:
     """Format one record for the terminal."""
     if as_json:
@@ -80,6 +128,15 @@ def _unknown(evidence_id: str, folder: Path) -> Problem:
             "Copy an id from a report that sre-agent --prompt printed.",
             "If the question was asked with --output-dir DIR: sre-agent --output-dir DIR evidence ID",
         ),
+    )
+
+
+def _no_report(report_id: str, folder: Path) -> Problem:
+    return Problem(
+        code="REPORT-UNKNOWN",
+        what=f"There is no report {report_id!r} in {folder}.",
+        why="That folder holds the reports of the questions that this user asked on this machine.",
+        do=("List them: sre-agent reports", "If the question was asked with --output-dir DIR: sre-agent --output-dir DIR report ID"),
     )
 
 

@@ -39,17 +39,17 @@ class Reply:
         return tuple(cited or ([str(record["id"]) for record in records] if isinstance(records, list) else []))
 
 
-def ask(connection: Connection, prompt: str) -> Reply:
-    """Ask, and return the answer. Raises Refused with what failed at which hop."""
+def ask(connection: Connection, prompt: str, options: Mapping[str, object] | None = None) -> Reply:
+    """Ask, with the options of `request` and the question before, and return the answer. Raises Refused with what failed at which hop."""
     secret = aws.read_client_secret(connection.client_secret, connection.registry)
-    return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), prompt))
+    return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), {"prompt": prompt, **(options or {})}))
 
 
-async def _ask(connection: Connection, client: Client, prompt: str) -> Reply:
+async def _ask(connection: Connection, client: Client, question: Mapping[str, object]) -> Reply:
     proxies = not connection.is_local
     async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
         tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
-        body = {"input": {"prompt": prompt, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
+        body = {"input": {**question, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
         try:
             response = await http.post(f"{connection.assistant_url}/invocations", json=body, auth=BearerAuth(tokens))
         except httpx2.HTTPError as error:

@@ -38,7 +38,7 @@ class Connection:
 
 
 def choose(*, file: str | None, deployment: str | None, state: Path) -> Connection:
-    """Choose the connection that was named, else the newest. Raises Refused when there is none."""
+    """Choose the connection that was named, else the only one. Raises Refused when there is none, or a choice."""
     if file:
         return load(Path(file))
     folder = state / "connections"
@@ -47,10 +47,17 @@ def choose(*, file: str | None, deployment: str | None, state: Path) -> Connecti
         if path.name != f"{deployment}.json" or not path.is_file():
             raise Refused(_unknown(deployment, folder))
         return load(path)
-    known = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    known = list_deployments(state)
     if not known:
         raise Refused(_no_deployment(folder))
-    return load(known[-1])
+    if len(known) > 1:
+        raise Refused(_ambiguous(known))
+    return load(folder / f"{known[0]}.json")
+
+
+def list_deployments(state: Path) -> tuple[str, ...]:
+    """List the deployments that have a connection file."""
+    return tuple(sorted(path.stem for path in (state / "connections").glob("*.json")))
 
 
 def load(path: Path) -> Connection:
@@ -91,13 +98,22 @@ def _no_deployment(folder: Path) -> Problem:
     )
 
 
+def _ambiguous(known: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="DEPLOYMENT-AMBIGUOUS",
+        what=f"There are {len(known)} deployments that could be asked: {', '.join(known)}.",
+        why="The answer of one is not true of another, so none is chosen for you.",
+        do=(f'Name one: sre-agent --deployment {known[0]} "..."', "See what each is: sre-agent-deploy status"),
+    )
+
+
 def _unknown(deployment: str, folder: Path) -> Problem:
     known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
     return Problem(
         code="DEPLOYMENT-UNKNOWN",
         what=f"No connection file for deployment {deployment} was found.",
         why=f"{folder} has connection files for: {known}.",
-        do=("Name one of these with --deployment, or leave the option out for the newest.",),
+        do=("Name one of these with --deployment, or leave the option out where there is only one.",),
     )
 
 

@@ -47,16 +47,16 @@ class Deployment:
     state: Path
     connection: Path
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         own = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("COVERAGE")}
         told = {**own, **POISON, "SRE_AGENT_STATE_DIR": str(self.state), **environment}
         program = [sys.executable, "-m", "sre_agent", *arguments]
-        return subprocess.run(program, env=told, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(program, env=told, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
-    def invoke(self, *arguments: str, **environment: str) -> Result:
+    def invoke(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         """The same command within this process, which is quicker; its environment is restored."""
         told = {**POISON, "AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "SRE_AGENT_STATE_DIR": str(self.state), **environment}
-        return CliRunner().invoke(command, arguments, env=told, prog_name="sre-agent")
+        return CliRunner().invoke(command, arguments, input=input, env=told, prog_name="sre-agent")
 
     def changed(self, **changes: object) -> str:
         """Another connection file that differs in these parts."""
@@ -140,6 +140,30 @@ def test_asking_as_a_program(deployment: Deployment, tmp_path: Path) -> None:
     cited = report["root_cause"]["evidence"][0]
     shown = deployment.invoke("--output-dir", str(folder), "evidence", cited, "--json")
     assert json.loads(shown.stdout)["id"] == cited
+
+
+def test_questions_one_after_the_other(deployment: Deployment) -> None:
+    """A question continues the one before, in one command after the other and in a chat; -q prints the answer alone."""
+    first = deployment.invoke("-q", "Is payment healthy?")
+    assert first.stdout.startswith("# payment-service is NOT healthy")
+    assert first.stderr == ""
+    assert deployment.invoke("and its logs?").stdout.startswith("# The newest 6 log lines of payment-service")
+    told = "/help\nIs cart healthy?\nand its pods?\n/history\n/save\n/clear\n/nonsense\n/exit\nnever read\n"
+    chat = deployment.invoke("chat", input=told)
+    assert chat.exit_code == 0, chat.output
+    assert "# cart-service is healthy" in chat.stdout
+    assert "# 2 pods of cart-service" in chat.stdout
+    assert "and its pods?" in chat.stdout
+    assert "There is no /nonsense" in chat.stdout
+    assert "never read" not in chat.output
+
+
+def test_a_question_on_standard_input(deployment: Deployment) -> None:
+    """A pipe is a question."""
+    done = deployment.run("-q", stdin="How many nodes are there?\n")
+    assert done.stdout.startswith("# 3 nodes, all ready"), done.stderr
+    full = deployment.invoke("--full", "--prompt", "How many nodes are there?").stdout
+    assert "## Answer" in full
 
 
 @pytest.mark.parametrize(

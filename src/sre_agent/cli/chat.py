@@ -1,0 +1,88 @@
+"""`sre-agent chat`: questions one after the other, each of which may continue the one before."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import click
+
+from sre_agent.cli.asking import Options, ask_in_session, choose_deployment, keep_and_print
+from sre_agent.cli.problems import show_problems
+from sre_core.problem import Refused
+from sre_core.state_folder import state_folder
+
+if TYPE_CHECKING:
+    from sre_agent.ask import Reply
+
+HELP = """Ask in English. A question may leave out what the one before named: "and its logs?"
+/agents    what can be looked at
+/history   the questions of this session
+/save      keep the last report, and say where
+/clear     begin anew: the next question continues nothing
+/exit      end (or Ctrl-D)"""
+AGENTS = """Kubernetes: pods, workloads, services, nodes, events, changes
+Logs: lines, errors, patterns
+Metrics: error rates, latency, memory, CPU, availability
+Runbooks: steps, escalation, commands (never executed)"""
+
+
+class Chat:
+    """One session at a terminal, or with questions from a file."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._chosen = choose_deployment(options)
+        self._session = f"chat-{secrets.token_hex(8)}"
+        self._last: Reply | None = None
+
+    def run(self) -> None:
+        """Read questions until /exit or the end of the input."""
+        click.echo(f"Deployment {self._chosen.deployment_id}. /help says what can be typed, /exit ends.", err=True)
+        while (line := _read_line()) is not None and line != "/exit":
+            if line.startswith("/"):
+                self._command(line)
+            elif line:
+                self._ask(line)
+
+    def _ask(self, line: str) -> None:
+        try:
+            self._last = ask_in_session(self._chosen, line, self._options, session=self._session)
+        except Refused as refused:
+            show_problems(refused.problems, as_json=False)
+            return
+        keep_and_print(self._last, self._options)
+
+    def _command(self, line: str) -> None:
+        from sre_agent.sessions import Sessions
+
+        sessions = Sessions(state_folder())
+        if line == "/history":
+            click.echo(
+                "\n".join(f"{turn.at} {turn.report} {turn.prompt}" for turn in sessions.turns(self._session)) or "Nothing was asked yet."
+            )
+        elif line == "/clear":
+            sessions.clear(self._session)
+            click.echo("The next question continues nothing.")
+        elif line == "/save":
+            self._save()
+        else:
+            click.echo({"/help": HELP, "/agents": AGENTS}.get(line, f"There is no {line}.\n{HELP}"))
+
+    def _save(self) -> None:
+        from sre_agent import archive
+
+        if self._last is None:
+            click.echo("Nothing was asked yet.")
+            return
+        try:
+            click.echo(f"Kept in {archive.save_report(self._options.reports, self._last)}")
+        except Refused as refused:
+            show_problems(refused.problems, as_json=False)
+
+
+def _read_line() -> str | None:
+    try:
+        return input("> ").strip()
+    except EOFError:
+        return None
