@@ -7,6 +7,7 @@ import httpx2
 from sre_agent import supervisor, transport
 from sre_agent.gateway import CALL_SECONDS, open_tools
 from sre_agent.oidc import Discovery
+from sre_agent.pool import Pool
 from sre_agent.reasoner import Reasoner
 from sre_agent.report import Report
 from sre_agent.request import Request
@@ -25,20 +26,22 @@ class Assistant:
         *,
         reasoner: Reasoner,
         call_seconds: float = CALL_SECONDS,
+        pool: Pool | None = None,
     ) -> None:
         self._gateway_url = gateway_url
         self._gateway_http = gateway_http
         self._issuer_http = issuer_http
         self._reasoner = reasoner
         self._call_seconds = call_seconds
+        self._pool = pool or Pool()
 
     async def investigate(self, prompt: str) -> Report:
         """Answer a question that comes without options."""
         return await self.answer(Request(prompt=prompt))
 
     async def answer(self, request: Request) -> Report:
-        """Answer one question. Raises Refused when no tool can be reached at all."""
-        async with open_tools(self._gateway_url, self._gateway_http, self._call_seconds) as tools:
+        """Answer one question. Raises Refused when no tool can be reached at all, and Busy when too many wait."""
+        async with self._pool.enter(), open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools:
             return await supervisor.answer(request, tools, self._reasoner)
 
     async def close(self) -> None:

@@ -16,13 +16,13 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
 from sre_agent.evidence import Answer, Argument
+from sre_agent.pool import Pool
 from sre_agent.transport import is_certificate_error
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact, redact_tree
 
 CALL_SECONDS = 10.0
-MOST_CALLS = 8  # in flight: more of them only wait inside the gateway
 MOST_PAGES = 20  # a gateway may never stop paging
 
 
@@ -37,11 +37,11 @@ class Tool:
 class GatewayTools:
     """The tools of one open session, by operation, whatever target has it."""
 
-    def __init__(self, client: Client, offered: Mapping[str, Tool], call_seconds: float = CALL_SECONDS) -> None:
+    def __init__(self, client: Client, offered: Mapping[str, Tool], call_seconds: float = CALL_SECONDS, pool: Pool | None = None) -> None:
         self._client = client
         self._offered = offered
         self._call_seconds = call_seconds
-        self._slots = asyncio.Semaphore(MOST_CALLS)
+        self._slots = (pool or Pool()).calls
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Call one tool. A failure is part of the answer and never raised."""
@@ -75,11 +75,13 @@ def read_result(tool: str, arguments: Mapping[str, Argument], result: CallToolRe
 
 
 @asynccontextmanager
-async def open_tools(url: str, http: httpx2.AsyncClient, call_seconds: float = CALL_SECONDS) -> AsyncGenerator[GatewayTools]:
+async def open_tools(
+    url: str, http: httpx2.AsyncClient, call_seconds: float = CALL_SECONDS, pool: Pool | None = None
+) -> AsyncGenerator[GatewayTools]:
     """Open one MCP session for one investigation. Raises Refused when the gateway can't be used at all."""
     try:
         async with Client(streamable_http_client(url, http_client=http), read_timeout_seconds=call_seconds) as client:
-            yield GatewayTools(client, await _list_tools(client), call_seconds)
+            yield GatewayTools(client, await _list_tools(client), call_seconds, pool)
     except* Refused as refused:
         raise Refused(*_problems(refused)) from refused
     except* (MCPError, httpx2.HTTPError, OSError, TimeoutError) as failed:

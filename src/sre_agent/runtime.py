@@ -15,6 +15,7 @@ from starlette.routing import Route
 from sre_agent.assistant import Assistant
 from sre_agent.brief import render_brief
 from sre_agent.jwt import Denial, Verifier
+from sre_agent.pool import RETRY_SECONDS, Busy
 from sre_agent.render import render_markdown
 from sre_agent.request import Request, parse_request
 from sre_core import clock, log, security_event
@@ -103,6 +104,9 @@ async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
     events = log.get(session=question.session_id)
     try:
         report = await assistant.answer(question.request)
+    except Busy:
+        events.warning("investigation.refused", reason="busy")
+        return _failure(429, (_busy(),), {"retry-after": str(RETRY_SECONDS)})
     except Refused as refused:
         events.warning("investigation.failed", codes=[problem.code for problem in refused.problems])
         return _failure(502, refused.problems)
@@ -141,10 +145,19 @@ _MESSAGES = {
 }
 
 
-def _failure(status: int, problems: tuple[Problem, ...]) -> JSONResponse:
+def _failure(status: int, problems: tuple[Problem, ...], headers: Mapping[str, str] | None = None) -> JSONResponse:
     first = problems[0]
     error = {**first.to_json(), "message": f"{first.what} {first.why}"}
-    return JSONResponse({"error": error, "problems": [problem.to_json() for problem in problems]}, status_code=status)
+    return JSONResponse({"error": error, "problems": [problem.to_json() for problem in problems]}, status_code=status, headers=headers)
+
+
+def _busy() -> Problem:
+    return Problem(
+        code="ASSISTANT-BUSY",
+        what="The assistant is answering as many questions as it can, and as many wait as may wait.",
+        why="Each answer rests on dozens of calls; with more at a time all would rest on less.",
+        do=(f"Ask again in {RETRY_SECONDS} seconds.", "Ask for less: a look-up needs one or two calls, an investigation about thirty."),
+    )
 
 
 def _unknown_path() -> Problem:

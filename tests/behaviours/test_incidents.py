@@ -15,6 +15,7 @@ def test_another_incident_by_an_update(desk: Desk) -> None:
     first = _asked(desk)
     assert first["root_cause"]["kind"] == "bad_configuration"
     assert first["root_cause"]["service"] == "payment-service"
+    _look_things_up(desk)
 
     desk.configure(services={"recording": "memory-leak"})
     plan = json.loads(desk.deploy("plan", "--json").out)["changes"]
@@ -29,6 +30,22 @@ def test_another_incident_by_an_update(desk: Desk) -> None:
     assert second["root_cause"]["service"] == "catalog-service"
     instances = [one for entry in desk.client("ec2").describe_instances()["Reservations"] for one in entry["Instances"]]
     assert sorted(instance["State"]["Name"] for instance in instances) == ["running", "terminated"]
+
+
+def _look_things_up(desk: Desk) -> None:
+    """Each question gets its own short answer, and a question that leaves out its subject continues the one before."""
+    answers = {
+        "How many nodes are there?": "# 3 nodes, all ready",
+        "What is wrong with billing?": "# There is nothing named billing",
+        "Restart payment": "# Restart payment-service: nothing was done, this version only looks",
+        "Is cart healthy?": "# cart-service is healthy",
+        "and its logs?": "# The newest 6 log lines of cart-service",
+        "Wie viele Nodes gibt es?": "# This is German; the assistant understands English only.",
+    }
+    for question, headline in answers.items():
+        ended = desk.agent("-q", question)
+        assert (ended.code, ended.out.splitlines()[0]) == (0, headline), ended.text
+        assert len(ended.out.splitlines()) <= 12
 
 
 def _asked(desk: Desk) -> dict[str, object]:

@@ -1,0 +1,38 @@
+"""The bounds that all questions share: calls of tools in flight, questions being answered, and questions that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+MOST_CALLS = 8  # in flight: more of them only wait inside the gateway
+MOST_ANSWERED = 16  # at a time: each keeps its answers in memory
+MOST_WAITING = 100
+RETRY_SECONDS = 10
+
+
+class Busy(Exception):
+    """Raised where as many questions wait as may wait."""
+
+
+class Pool:
+    """Lets questions share the gateway: a call waits for its turn before its time limit begins, so that load costs no evidence."""
+
+    def __init__(self, *, calls: int = MOST_CALLS, answered: int = MOST_ANSWERED, waiting: int = MOST_WAITING) -> None:
+        self.calls = asyncio.Semaphore(calls)
+        self._answered = asyncio.Semaphore(answered)
+        self._most = answered + waiting
+        self._inside = 0
+
+    @asynccontextmanager
+    async def enter(self) -> AsyncGenerator[None]:
+        """Wait for the turn of one question. Raises Busy where too many wait already."""
+        if self._inside >= self._most:
+            raise Busy
+        self._inside += 1
+        try:
+            async with self._answered:
+                yield
+        finally:
+            self._inside -= 1

@@ -1,0 +1,97 @@
+"""Many questions at the same time: all with full evidence, or told to come back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from agent_backends import tools_and_backend
+from agent_gateway import Gateway
+from agent_https import BUSY, Authority, connect
+from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
+from httpx2 import ASGITransport, AsyncClient
+
+from sre_agent import runtime
+from sre_agent.assistant import Assistant
+from sre_agent.jwt import Keys, Verifier
+from sre_agent.oidc import Discovery
+from sre_agent.pool import Busy, Pool
+from sre_agent.reasoners.rules.reasoner import Rules
+from sre_agent.request import Request
+from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_core.secret import Secret
+
+
+def assistant(gateway: Gateway, authority: Authority, issuer: Issuer, pool: Pool) -> Assistant:
+    http = connect(authority)
+    client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
+    gateway_http = connect(authority, BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client)))
+    return Assistant(gateway.url, gateway_http, http, reasoner=Rules(), call_seconds=BUSY, pool=pool)
+
+
+def test_load_costs_no_evidence(gateway: Gateway, authority: Authority, issuer: Issuer) -> None:
+    """Ten questions at once have the same evidence as one, and never more calls in flight than the pool allows."""
+    _, backend = tools_and_backend("crash-loop")
+    inside, most = 0, 0
+
+    async def counted(tool: str, arguments: Mapping[str, Any]) -> tuple[int, str]:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        try:
+            await asyncio.sleep(0.002)
+            return await backend(tool, arguments)
+        finally:
+            inside -= 1
+
+    async def run() -> list[tuple[int, int]]:
+        asked = assistant(gateway, authority, issuer, Pool(calls=4, answered=3))
+        try:
+            reports = await asyncio.gather(*(asked.answer(Request(prompt="Is everything ok?")) for _ in range(10)))
+        finally:
+            await asked.close()
+        return [(len(report.evidence), len(report.failed)) for report in reports]
+
+    gateway.backend = counted
+    found = asyncio.run(run())
+    assert len(set(found)) == 1
+    assert found[0][0] > 2
+    assert found[0][1] == 0
+    assert most <= 4
+
+
+def test_more_than_may_wait(gateway: Gateway, authority: Authority, issuer: Issuer) -> None:
+    """One question beyond the queue is refused with 429 and Retry-After; those in the queue are answered."""
+    _, backend = tools_and_backend("healthy")
+
+    async def run() -> list[tuple[int, str | None]]:
+        discovery = Discovery(connect(authority), issuer.discovery_url)
+        verifier = Verifier(Keys(connect(authority), discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
+        app = runtime.build_app(assistant(gateway, authority, issuer, Pool(answered=1, waiting=1)), verifier)
+        headers = {"authorization": f"Bearer {issuer.token()}"}
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://assistant", timeout=BUSY, headers=headers) as http:
+            body = {"input": {"prompt": "How many nodes are there?"}}
+            answers = await asyncio.gather(*(http.post("/invocations", json=body) for _ in range(3)))
+        return sorted((answer.status_code, answer.headers.get("retry-after")) for answer in answers)
+
+    gateway.backend = backend
+    assert asyncio.run(run()) == [(200, None), (200, None), (429, "10")]
+
+
+def test_a_question_that_ends_leaves_the_queue() -> None:
+    """A place is free again after an answer, and after a failure."""
+
+    async def run() -> None:
+        pool = Pool(answered=1, waiting=0)
+        with pytest.raises(ValueError, match="broken"):
+            async with pool.enter():
+                with pytest.raises(Busy):
+                    async with pool.enter():
+                        pass
+                raise ValueError("broken")
+        async with pool.enter():
+            pass
+
+    asyncio.run(run())
