@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from sre_agent import aws, transport
 from sre_agent.connection import Connection
 from sre_agent.oidc import Discovery
 from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_agent.watching import Watch
 from sre_core.problem import Problem, Refused
 
 ANSWER_SECONDS = 180.0
+EVENTS = "text/event-stream"
 
 
 @dataclass(frozen=True)
@@ -39,35 +42,55 @@ class Reply:
         return tuple(cited or ([str(record["id"]) for record in records] if isinstance(records, list) else []))
 
 
-def ask(connection: Connection, prompt: str, options: Mapping[str, object] | None = None) -> Reply:
+def ask(connection: Connection, prompt: str, options: Mapping[str, object] | None = None, watch: Watch | None = None) -> Reply:
     """Ask, with the options of `request` and the question before, and return the answer. Raises Refused with what failed at which hop."""
     secret = aws.read_client_secret(connection.client_secret, connection.registry)
-    return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), {"prompt": prompt, **(options or {})}))
+    return asyncio.run(
+        _ask(connection, Client(connection.client_id, secret, connection.scope), {"prompt": prompt, **(options or {})}, watch)
+    )
 
 
-async def _ask(connection: Connection, client: Client, question: Mapping[str, object]) -> Reply:
+async def _ask(connection: Connection, client: Client, question: Mapping[str, object], watch: Watch | None) -> Reply:
     proxies = not connection.is_local
     async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
         tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
         body = {"input": {**question, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
         try:
-            response = await http.post(f"{connection.assistant_url}/invocations", json=body, auth=BearerAuth(tokens))
+            url, headers = f"{connection.assistant_url}/invocations", {"accept": EVENTS} if watch else {}
+            async with http.stream("POST", url, json=body, headers=headers, auth=BearerAuth(tokens)) as response:
+                if watch and EVENTS in response.headers.get("content-type", ""):
+                    return _read(connection, *await _follow(response, watch))
+                await response.aread()
         except httpx2.HTTPError as error:
             raise Refused(_unreachable(connection, error)) from error
-    return _parse(connection, response)
+    return _read(connection, response.status_code, response.text)
 
 
-def _parse(connection: Connection, response: httpx2.Response) -> Reply:
+async def _follow(response: httpx2.Response, watch: Watch) -> tuple[int, str]:
+    """Follow server-sent events: show each call, and return the status and body of the answer."""
+    event = ""
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name == "event":
+            event = value
+        elif name == "data" and event == "looking":
+            watch(str(json.loads(value).get("tool", "")))
+        elif name == "data":
+            return (200 if event == "answer" else 502), value
+    return 502, ""
+
+
+def _read(connection: Connection, status: int, body: str) -> Reply:
     try:
-        answer = response.json()
-        if response.status_code == 200:
+        answer = json.loads(body)
+        if status == 200:
             output = answer["output"]
             message = str(output["message"])
             return Reply(message, str(output.get("markdown", message)), dict(output["report"]))
         error = answer["error"]
-        raise Refused(_failed(connection, response.status_code, error))
+        raise Refused(_failed(connection, status, error))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(_not_the_assistant(connection, response.status_code)) from error
+        raise Refused(_not_the_assistant(connection, status)) from error
 
 
 def _failed(connection: Connection, status: int, error: Mapping[str, object]) -> Problem:

@@ -13,6 +13,7 @@ from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.settings import Settings
 from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_agent.watching import Watch, WatchedTools
 
 
 class Assistant:
@@ -39,10 +40,13 @@ class Assistant:
         """Answer a question that comes without options."""
         return await self.answer(Request(prompt=prompt))
 
-    async def answer(self, request: Request) -> Report:
-        """Answer one question. Raises Refused when no tool can be reached at all, and Busy when too many wait."""
+    async def answer(self, request: Request, watch: Watch | None = None) -> Report:
+        """Answer one question, and show each call to `watch`.
+
+        Raises Refused when no tool can be reached at all, and Busy when too many wait.
+        """
         async with self._pool.enter(), open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools:
-            return await supervisor.answer(request, tools, self._reasoner)
+            return await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, self._reasoner)
 
     async def close(self) -> None:
         """Close the connections."""

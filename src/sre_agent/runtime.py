@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sre_agent.assistant import Assistant
@@ -18,11 +19,13 @@ from sre_agent.jwt import Denial, Verifier
 from sre_agent.pool import RETRY_SECONDS, Busy
 from sre_agent.render import render_markdown
 from sre_agent.request import Request, parse_request
+from sre_agent.watching import Watch
 from sre_core import clock, log, security_event
 from sre_core.problem import Problem, Refused
 
 BODY_LIMIT = 65_536
 PROMPT_LIMIT = 8_000
+_UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -52,7 +55,7 @@ class Question:
 def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
     """Build the ASGI application around one assistant."""
 
-    async def invocations(request: HttpRequest) -> JSONResponse:
+    async def invocations(request: HttpRequest) -> Response:
         try:
             caller = await verifier.check(request.headers.get("authorization"))
         except Refused as refused:
@@ -63,6 +66,8 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
         question = Question.parse(body) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
         if isinstance(question, Problem):
             return _failure(400, (question,))
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return StreamingResponse(_stream(assistant, question), media_type="text/event-stream", headers=_UNBUFFERED)
         return await _answer(assistant, question)
 
     @asynccontextmanager
@@ -100,10 +105,25 @@ async def _read_body(request: HttpRequest) -> bytes | None:
     return body
 
 
-async def _answer(assistant: Assistant, question: Question) -> JSONResponse:
+async def _stream(assistant: Assistant, question: Question) -> AsyncGenerator[str]:
+    """Yield server-sent events: `looking` for each call, then `answer` or `error` with the body that a plain answer has."""
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    task = asyncio.create_task(_answer(assistant, question, queue.put_nowait))
+    task.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (operation := await queue.get()) is not None:
+            yield f"event: looking\ndata: {json.dumps({'tool': operation})}\n\n"
+        response = task.result()
+        name = "answer" if response.status_code == 200 else "error"
+        yield f"event: {name}\ndata: {bytes(response.body).decode()}\n\n"
+    finally:
+        task.cancel()
+
+
+async def _answer(assistant: Assistant, question: Question, watch: Watch | None = None) -> JSONResponse:
     events = log.get(session=question.session_id)
     try:
-        report = await assistant.answer(question.request)
+        report = await assistant.answer(question.request, watch)
     except Busy:
         events.warning("investigation.refused", reason="busy")
         return _failure(429, (_busy(),), {"retry-after": str(RETRY_SECONDS)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -23,7 +24,9 @@ from agent_running import assistant_app
 from click.testing import CliRunner, Result
 from moto.server import DomainDispatcherApplication, create_backend_app
 
+from sre_agent.ask import ask
 from sre_agent.cli.root import command
+from sre_agent.connection import load
 from sre_core import exit_codes
 
 POISON = {
@@ -156,6 +159,29 @@ def test_questions_one_after_the_other(deployment: Deployment) -> None:
     assert "and its pods?" in chat.stdout
     assert "There is no /nonsense" in chat.stdout
     assert "never read" not in chat.output
+
+
+def test_progress(deployment: Deployment) -> None:
+    """Whoever waits sees each call that is made for the answer, and gets the same answer."""
+    seen: list[str] = []
+    reply = ask(load(deployment.connection), "Who is on call?", None, seen.append)
+    assert seen == ["get_escalation_procedures"]
+    assert reply.message.startswith("# Whom to inform")
+
+
+def test_progress_at_a_terminal(deployment: Deployment) -> None:
+    """At a terminal the call under way is shown on standard error, and wiped before the answer."""
+    ours, terminal = pty.openpty()
+    told = {**os.environ, **POISON, "SRE_AGENT_STATE_DIR": str(deployment.state)}
+    command_line = [sys.executable, "-m", "sre_agent", "Who is on call?"]
+    done = subprocess.run(
+        command_line, env=told, stdout=subprocess.PIPE, stderr=terminal, stdin=subprocess.DEVNULL, timeout=120, check=False
+    )
+    os.close(terminal)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert done.stdout.startswith(b"# Whom to inform"), shown
+    assert "1: get_escalation_procedures\r\x1b[K" in shown
 
 
 def test_a_question_on_standard_input(deployment: Deployment) -> None:

@@ -64,6 +64,19 @@ def test_a_question(running: Running, issuer: Issuer) -> None:
     assert len(output["report"]["root_cause"]["evidence"]) >= 3
 
 
+def test_a_question_with_progress(running: Running, issuer: Issuer) -> None:
+    """A caller that accepts events sees each call of a tool, and then the answer that the others get; a token is asked for all the same."""
+    body, events = {"input": {"prompt": "How many nodes are there?"}}, {"accept": "text/event-stream"}
+    response = running.post(body, issuer.token(), **events)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    named = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
+    assert named == ["looking", "answer"]
+    data = [json.loads(line.removeprefix("data: ")) for line in response.text.splitlines() if line.startswith("data: ")]
+    assert data[0] == {"tool": "get_node_status"}
+    assert data[1]["output"]["message"].startswith("# 3 nodes, all ready")
+    assert running.post(body, None, **events).status_code == 401
+
+
 def test_ping(running: Running) -> None:
     """Health needs no token and says since when."""
     answer = running.get("/ping")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sre_agent.cli.problems import show_problems
+from sre_agent.cli.progress import show_progress
 from sre_core import exit_codes
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
@@ -63,7 +64,9 @@ def ask_in_session(chosen: Connection, prompt: str, options: Options, *, session
     before = sessions.last(session)
     if not options.quiet:
         click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
-    reply = ask(chosen, prompt, {**options.where, **({"before": before.to_json()} if before else {})})
+    given = {**options.where, **({"before": before.to_json()} if before else {})}
+    with show_progress(quiet=options.quiet) as watch:
+        reply = ask(chosen, prompt, given, watch)
     sessions.add(session, prompt, reply.report)
     return reply
 

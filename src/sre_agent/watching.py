@@ -1,0 +1,23 @@
+"""Progress of one question: each call of a tool is shown to whoever waits for the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sre_agent.evidence import Answer, Argument
+from sre_agent.tools import Tools
+
+type Watch = Callable[[str], None]
+
+
+class WatchedTools:
+    """The tools of one question; each call is shown by its operation before it is made."""
+
+    def __init__(self, tools: Tools, watch: Watch) -> None:
+        self._tools = tools
+        self._watch = watch
+
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
+        """Show the call, and make it."""
+        self._watch(operation)
+        return await self._tools.call(operation, **arguments)
