@@ -19,6 +19,8 @@ from sre_agent.evidence import Answer, Argument
 from sre_agent.reasoner import DEFAULT, create_reasoner
 from sre_agent.report import Report
 
+# The cases' own questions ("Partial Service Unreachability.") tell nothing that the cluster does not.
+PROMPT = "What is wrong?"
 CONFIDENT = 0.8  # the confidence from which a wrong answer is a confident error
 # The kinds of objects for which labels say "app": what runs an application, and what leads to it or belongs to it.
 _PREFIXES = {"Namespace": "namespace", "Node": "node"}
@@ -76,9 +78,8 @@ def score(case: Case) -> Scored:
     """Ask about one case. The time is that of the investigation alone."""
     with tempfile.TemporaryDirectory() as folder:
         tools = CountedTools(RecordedTools(str(write_recording(case, Path(folder)))))
-        prompt = str(case.metadata.get("query") or "What is wrong?")
         started = time.perf_counter()
-        report = asyncio.run(supervisor.investigate(prompt, tools, create_reasoner(DEFAULT, {})))
+        report = asyncio.run(supervisor.investigate(PROMPT, tools, create_reasoner(DEFAULT, {})))
         seconds = time.perf_counter() - started
     confidence = report.root_cause.confidence.score if report.root_cause else 0.0
     return Scored(name=case.name, expected=case.expected, said=_verdict(report), confidence=confidence, seconds=seconds, calls=tools.calls)

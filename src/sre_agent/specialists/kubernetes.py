@@ -11,7 +11,7 @@ from sre_agent.specialists import relation_records as relations
 from sre_agent.specialists.gaps import record_answers, unique
 from sre_agent.tools import Tools
 
-MOST_DETAILS = 4  # deployments whose configuration and revisions are read: the most recently changed ones
+MOST_DETAILS = 1  # deployments whose configuration and revisions are read: the overview has the latest change of each
 
 
 async def observe(tools: Tools, scope: Scope) -> Observations:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sre_agent.evidence import Answer
 from sre_agent.observations import ErrorCount, LogLine, Observations
-from sre_agent.reading import items, moment, text, whole
+from sre_agent.reading import Json, items, moment, text, whole
 from sre_agent.scope import Scope
 from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
@@ -42,7 +42,7 @@ def parse_templates(answer: Answer) -> Iterator[LogLine]:
             at=at,
             service=text(item, "service"),
             level=text(item, "level"),
-            message=text(item, "example") or text(item, "template"),
+            message=_with_cause(item, text(item, "example") or text(item, "template")),
             count=whole(item, "count") or 1,
             source=replace(source, happened=at),
         )
@@ -57,9 +57,15 @@ def parse_records(answer: Answer) -> Iterator[LogLine]:
             at=at,
             service=text(item, "service"),
             level=text(item, "level"),
-            message=text(item, "message"),
+            message=_with_cause(item, text(item, "message")),
             source=replace(source, text=line, happened=at),
         )
+
+
+def _with_cause(item: Json, message: str) -> str:
+    """Add the exception and its innermost cause where a long trace was cut before them."""
+    missing = [found for key in ("exception", "cause") if (found := text(item, key)) and found not in message]
+    return "\n".join([message, *dict.fromkeys(missing)])
 
 
 def parse_error_counts(answer: Answer) -> Iterator[ErrorCount]:

@@ -16,17 +16,16 @@ from sre_agent.tools import Tools
 
 async def observe(tools: Tools, scope: Scope) -> Observations:
     """Observe error rates with the calls between services, availability, memory and CPU, and every series that is not steady."""
-    errors, up, memory, cpu, changes, graph = await asyncio.gather(
+    errors, up, resources, changes, graph = await asyncio.gather(
         tools.call("get_error_rates", time_window=scope.recent),
         tools.call("get_availability_metrics", time_window=scope.window),
-        tools.call("get_resource_metrics", resource_type="memory", time_window=scope.window),
-        tools.call("get_resource_metrics", resource_type="cpu", time_window=scope.window),
+        tools.call("get_resource_metrics", resource_type="all", time_window=scope.window),
         tools.call("analyze_trends", metric_name="all", time_window=scope.window),
         tools.call("get_service_graph", time_window=scope.window),
     )
-    return record_answers(errors, up, memory, cpu, searches=(changes, graph)) + Observations(
+    return record_answers(errors, up, resources, searches=(changes, graph)) + Observations(
         trends=tuple(parse_trends(changes)),
-        usages=(*parse_usages(memory), *parse_usages(cpu)),
+        usages=tuple(parse_usages(resources)),
         error_rates=tuple(parse_error_rates(errors)),
         calls=(*parse_calls(errors), *parse_calls(graph)),
         availabilities=tuple(parse_availabilities(up)),

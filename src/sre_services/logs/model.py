@@ -18,7 +18,10 @@ type Attribute = Literal["service", "level", "pod"]
 
 @dataclass(frozen=True, kw_only=True)
 class LogRecord:
-    """One record that a container wrote; `id` finds it again. A stack trace belongs to the record above it."""
+    """One record that a container wrote; `id` finds it again. A stack trace belongs to the record above it.
+
+    `exception` is the record's exception with its message, `cause` the innermost one that caused it.
+    """
 
     id: str
     time: datetime
@@ -26,6 +29,8 @@ class LogRecord:
     pod: str
     level: str
     message: str
+    exception: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ def get_error_logs(store: Provider, since: Since = Span("1h"), service: Service 
 def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), min_occurrences: MinOccurrences = 2) -> Response:  # noqa: B008
     """Records that differ only in numbers and names as one template with its count, the count in the equally long window before
     (is_new: none there; absent if nothing is known of that time), level, service, first and last time, and an example. Errors
-    first, then warnings; new ones before others, then by count."""
+    first, then warnings; new ones before others, the most frequent of each service before its others."""
     where = LogFilter(window=time_window.until(store.as_of))
     now, before = store.records(where), store.records(where.before())
     found = templates.find_templates(now, before, min_occurrences)

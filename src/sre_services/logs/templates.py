@@ -19,6 +19,7 @@ from sre_services.logs.model import LEVELS, LogRecord
 ANY = "<*>"
 SIMILAR = 0.6
 _LONGEST_EXAMPLE = 300
+_LONGEST_TEMPLATE = 200
 _RANK = {level: {"FATAL": 0, "ERROR": 0, "WARN": 1}.get(level, 2) for level in LEVELS}
 _MASKS = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), ANY),
@@ -47,6 +48,8 @@ class Template:
     pods: Sequence[str]
     example_id: str
     example: str
+    exception: str = ""
+    cause: str = ""
 
 
 @dataclass
@@ -80,7 +83,19 @@ def find_templates(now: Sequence[LogRecord], before: Sequence[LogRecord], min_oc
     groups = group_records([*before, *now])
     found = [_template(group, now[0].time, comparable=bool(before)) for group in groups]
     kept = [template for template in found if template is not None and template.count >= min_occurrences]
-    return sorted(kept, key=lambda t: (_RANK[t.level], not t.is_new, -t.count, t.template))
+    kept.sort(key=lambda t: (_RANK[t.level], not t.is_new, -t.count, t.template))
+    return _spread(kept)
+
+
+def _spread(found: Sequence[Template]) -> list[Template]:
+    """Put the first template of each service before the second of any, within the same level: one that repeats itself hides none."""
+    turns: dict[tuple[int, str], int] = defaultdict(int)
+    ordered: list[tuple[int, bool, int, Template]] = []
+    for template in found:
+        rank = _RANK[template.level]
+        ordered.append((rank, not template.is_new, turns[rank, template.service], template))
+        turns[rank, template.service] += 1
+    return [template for *_, template in sorted(ordered, key=lambda item: item[:3])]
 
 
 def group_records(records: Iterable[LogRecord]) -> list[RecordGroup]:
@@ -88,7 +103,7 @@ def group_records(records: Iterable[LogRecord]) -> list[RecordGroup]:
     buckets: dict[tuple[str, str, int], list[RecordGroup]] = defaultdict(list)
     found: list[RecordGroup] = []
     for record in records:
-        tokens = mask_variables(record.message)
+        tokens = [*mask_variables(record.message), *_cause_words(record)]
         bucket = buckets[record.service, record.level, len(tokens)]
         best = max(bucket, key=lambda group: group.similarity(tokens), default=None)
         if best is None or best.similarity(tokens) < SIMILAR:
@@ -97,6 +112,12 @@ def group_records(records: Iterable[LogRecord]) -> list[RecordGroup]:
             found.append(best)
         best.add(record, tokens)
     return found
+
+
+def _cause_words(record: LogRecord) -> list[str]:
+    """Return the words of what caused a record: the same sentence with another cause is another template."""
+    cause = record.cause or record.exception
+    return mask_variables(cause) if cause and cause not in record.message.partition("\n")[0] else []
 
 
 def mask_variables(message: str) -> list[str]:
@@ -113,7 +134,7 @@ def _template(group: RecordGroup, start: datetime, *, comparable: bool) -> Templ
         return None
     before = len(group.records) - len(now)
     return Template(
-        template=clip_text(group.template, _LONGEST_EXAMPLE),
+        template=clip_text(group.template, _LONGEST_TEMPLATE),
         service=group.service,
         level=group.level,
         count=len(now),
@@ -124,4 +145,6 @@ def _template(group: RecordGroup, start: datetime, *, comparable: bool) -> Templ
         pods=sorted({record.pod for record in now if record.pod})[:5],
         example_id=now[-1].id,
         example=clip_text(now[-1].message, _LONGEST_EXAMPLE),
+        exception=clip_text(now[-1].exception, _LONGEST_EXAMPLE),
+        cause=clip_text(now[-1].cause, _LONGEST_EXAMPLE),
     )

@@ -22,13 +22,12 @@ def line(message: str, number: int = 0) -> LogRecord:
 
 
 def test_both_forms_of_kubectl() -> None:
-    """With --prefix the pod is known; without it, it is empty. The id is file and line."""
+    """With --prefix the pod is known; without it, it is empty. The id is file and line. An empty line is no record of its own."""
     text = f"[pod/web-1/app] {TIME} INFO one\n{TIME} ERROR two\nno time at all\n\n{TIME}\n"
     found = list(parse_records(text, "web", clock.parse))
     assert [(record.id, record.pod, record.level, record.message) for record in found] == [
         ("web:1", "web-1", "INFO", "INFO one"),
         ("web:2", "", "ERROR", "ERROR two"),
-        ("web:5", "", "UNKNOWN", ""),
     ]
 
 
@@ -104,3 +103,38 @@ def test_a_pattern_that_is_allowed(text: str, message: str) -> None:
     """Plain words, alternatives, classes and a few wildcards find their line and no other."""
     search = Pattern(text).search()
     assert (search.matches(["all is well"]), search.matches(["all is well", message])) == (False, True)
+
+
+SPRING = [
+    "2026-11-20 10:00:00.123 ERROR 1 --- [nio-80-exec-1] o.a.c.c.C.[.[.[/].[dispatcherServlet] : Servlet.service() threw exception "
+    "[Request processing failed] with root cause",
+    "",
+    "org.example.ServiceException: order failed",
+    "\tat org.example.Orders.place(Orders.java:10)",
+    "Caused by: java.sql.SQLNonTransientConnectionException: Too many connections",
+    "\tat com.mysql.jdbc.Connect(Connect.java:1)",
+    "\t... 40 common frames omitted",
+    "",
+    "2026-11-20 10:00:01.000  INFO 1 --- [main] app : fine",
+]
+
+
+def test_a_stack_trace_after_an_empty_line() -> None:
+    """It stays with the record that announced it, whose exception and innermost cause are fields."""
+    text = "\n".join(f"2026-11-20T10:00:00.000000Z {line}" for line in SPRING)
+    failed, fine = parse_records(text, "orders", clock.parse)
+    assert failed.level == "ERROR"
+    assert "Orders.java:10" in failed.message
+    assert failed.exception == "org.example.ServiceException: order failed"
+    assert failed.cause == "java.sql.SQLNonTransientConnectionException: Too many connections"
+    assert (fine.level, fine.exception, fine.cause) == ("INFO", "", "")
+
+
+def test_levels_of_structured_lines() -> None:
+    """JSON and logfmt name the level anywhere, and words of the message do not."""
+    lines = {
+        '{"message":"x","error":"y","http.req.path":"/a/very/long/path/that/goes/on","severity":"warning"}': "WARN",
+        'time=2026-11-20T10:00:00Z msg="a long message that fills the beginning of the line" level=error': "ERROR",
+        '{"message":"there was no error","level":"info"}': "INFO",
+    }
+    assert {line: parse_level(line) for line in lines} == lines

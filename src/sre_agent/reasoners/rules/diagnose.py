@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sre_agent.observations import Observations
 from sre_agent.reasoners.rules import cluster, logs, metrics, pods, service_graph
-from sre_agent.reasoners.rules.causes import admission, databases, nodes, performance, probes, scheduling, services, startup
+from sre_agent.reasoners.rules.causes import admission, databases, nodes, performance, probes, routes, scheduling, services, startup
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, ServiceSignals, find_candidates
 from sre_agent.reasoners.rules.scene import Scene
 from sre_agent.reasoners.rules.service_graph import ServiceGraph
@@ -28,6 +28,7 @@ DETECTORS = (
     databases.detect,
     nodes.detect,
     performance.detect,
+    routes.detect,
 )
 # Kinds that say only that something fails; what a detector of a cause found at the same place says more.
 GENERAL = frozenset(

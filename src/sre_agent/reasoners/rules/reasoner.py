@@ -15,7 +15,7 @@ from sre_agent.scope import Scope
 from sre_agent.specialists import logs, runbooks
 from sre_agent.tools import Tools
 
-MOST_SUSPECTS = 4  # services whose own errors are read
+MOST_SUSPECTS = 2  # services whose own errors are read
 
 
 class Rules:

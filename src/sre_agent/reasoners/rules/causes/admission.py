@@ -94,11 +94,10 @@ def _missing_claim(scene: Scene, quota: Quota) -> Iterator[Candidate]:
 def _missing_accounts(scene: Scene) -> Iterator[Candidate]:
     """A workload that lacks pods because its account does not exist."""
     for service, required in scene.requirements.items():
-        told = [
-            event
-            for event in scene.observations.events
-            if event.service == service and event.reason == "FailedCreate" and _ACCOUNT.search(event.message)
-        ]
+        refused = [event for event in scene.observations.events if event.service == service and event.reason == "FailedCreate"]
+        latest = max((event.at for event in refused if event.at), default=None)
+        # An account that comes a moment late is normal in a rollout; what was refused last is the reason.
+        told = [event for event in refused if _ACCOUNT.search(event.message) and event.at == latest]
         absent = [found for found in required.mismatches if found.relation == "serviceAccount"]
         if not required.lacks_pods or not (told or absent) or _was_created(scene, service):
             continue

@@ -39,7 +39,7 @@ def _service(scene: Scene, exposure: Exposure) -> Iterator[Candidate]:
         cause = {"selector": "service_selector_mismatch", "targetPort": "service_port_mapping_mismatch"}.get(found.relation)
         if found.relation == "targetPort" and "with another protocol" in found.message:
             cause = "service_protocol_mismatch"
-        if cause and not (cause == "service_selector_mismatch" and _has_no_pods(scene, name)):
+        if cause and not (cause == "service_selector_mismatch" and _has_no_pods(scene, name, found)):
             yield suspect(
                 cause,
                 exposure.ref,
@@ -51,10 +51,10 @@ def _service(scene: Scene, exposure: Exposure) -> Iterator[Candidate]:
     yield from _port_that_nobody_calls(scene, exposure)
 
 
-def _has_no_pods(scene: Scene, name: str) -> bool:
-    """True where the pods that a Service is named after are missing: then the selector is not what is wrong."""
-    required = scene.requirements.get(name)
-    return required is not None and not scene.pods.get(name)
+def _has_no_pods(scene: Scene, name: str, found: Mismatch) -> bool:
+    """True where the pods are missing that a Service is for: then the selector is not what is wrong."""
+    missing = {service for service in scene.requirements if not scene.pods.get(service)}
+    return name in missing or (found.object is None and bool(missing))
 
 
 def _port_that_nobody_calls(scene: Scene, exposure: Exposure) -> Iterator[Candidate]:
