@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -50,7 +51,14 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner) -> Report:
     if lookup.look is not None:
         return replace(write.write_answer(view, lookup.kind, started, await lookup.look(view)), notes=notes)
     inquiry = Inquiry(prompt=request.prompt, scope=scope, started_at=started)
-    return replace(await _diagnose(view, inquiry, reasoner), notes=notes, subject=write.subject_of(view))
+    report = await _diagnose(view, inquiry, reasoner)
+    return replace(report, notes=notes, subject=write.subject_of(view) or _service_of(report))
+
+
+def _service_of(report: Report) -> Mapping[str, str]:
+    """Return the service that the reasoner found in the words of the question, for the question that follows."""
+    service = report.scope["service"]
+    return {} if service == "all" else {"name": service, "kind": "service", "namespace": ""}
 
 
 async def _diagnose(view: View, inquiry: Inquiry, reasoner: Reasoner) -> Report:

@@ -67,13 +67,15 @@ def test_more_than_may_wait(gateway: Gateway, authority: Authority, issuer: Issu
     _, backend = tools_and_backend("healthy")
 
     async def run() -> list[tuple[int, str | None]]:
-        discovery = Discovery(connect(authority), issuer.discovery_url)
-        verifier = Verifier(Keys(connect(authority), discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
-        app = runtime.build_app(assistant(gateway, authority, issuer, Pool(answered=1, waiting=1)), verifier)
+        http, asked = connect(authority), assistant(gateway, authority, issuer, Pool(answered=1, waiting=1))
+        discovery = Discovery(http, issuer.discovery_url)
+        verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
+        app = runtime.build_app(asked, verifier)
         headers = {"authorization": f"Bearer {issuer.token()}"}
-        async with AsyncClient(transport=ASGITransport(app), base_url="http://assistant", timeout=BUSY, headers=headers) as http:
+        async with http, AsyncClient(transport=ASGITransport(app), base_url="http://assistant", timeout=BUSY, headers=headers) as caller:
             body = {"input": {"prompt": "How many nodes are there?"}}
-            answers = await asyncio.gather(*(http.post("/invocations", json=body) for _ in range(3)))
+            answers = await asyncio.gather(*(caller.post("/invocations", json=body) for _ in range(3)))
+            await asked.close()
         return sorted((answer.status_code, answer.headers.get("retry-after")) for answer in answers)
 
     gateway.backend = backend

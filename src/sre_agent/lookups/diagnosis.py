@@ -15,7 +15,7 @@ LOOKUP = Lookup(
         cue(25, r"\bwhy\b|\bhow come\b|\broot cause\b|\breasons? (for|behind|of|that)\b"),
         cue(
             12,
-            r"\bwhat\b.{0,40}\b(causes?|caused|causing|breaks|broke|broken|wrong|at fault|to blame|failing"
+            r"\bwhat\b.{0,40}\b(causes?|caused|makes|made|causing|breaks|broke|broken|wrong|at fault|to blame|failing"
             r"|fails|failed|crashed|went down|the matter|the problem|the issue|the trouble|up with|messed"
             r"|the deal|behind)\b",
         ),

@@ -56,7 +56,9 @@ LOOKUP = Lookup(
         cue(13, r"\bon[- ]?call\b|\bescalat\w+\b|\bincident commander\b|\bon duty\b"),
         cue(
             13,
-            r"\bwho(m)?\b.*\b(call(ed)?|paged?|contact(ed)?|wake|tell|told|inform(ed)?|notify|notified|ask(ed)?|phoned?|ping(ed)?|reach(ed)?|responsible|owns?|alert|involve|help)\b",
+            r"\bwho(m)?\b.*\b(call(ed)?|paged?|contact(ed)?|wake|tell|told"
+            r"|inform(ed)?|notify|notified|ask(ed)?|phoned?|ping(ed)?|reach(ed)?|responsible|owns?|alert|involve|talk to|speak to"
+            r"|help)\b",
         ),
         cue(12, r"\bwhose (service|phone|pager)\b|\b(pager|contacts?|phone) (number|list|for)\b"),
     ),

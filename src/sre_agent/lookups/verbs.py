@@ -44,7 +44,7 @@ VERBS = (
     ),
     Verb(
         "Scale",
-        r"(?:scale|scaling|resize|add (?:more |some |\w+ )?(?:replicas|pods|instances)|more replicas)",
+        r"(?:scale|scaling|resize|add (?:\w+ ){0,3}(?:replicas|pods|instances)|more replicas)",
         "latency error rate",
         re.compile(r"\bscale\b"),
         "patch deployments/scale",
