@@ -10,7 +10,9 @@ from sre_services.kubernetes.model import Mismatch, Ref
 from sre_services.kubernetes.objects import Json, key_of, parse_quantity
 
 # Of reasons that keep out equally many nodes, the first is named.
-ORDER = ("taint", "podAntiAffinity", "cpu", "memory", "cordon")
+ORDER = ("taint", "podAntiAffinity", "cpu", "memory", "cordon", "notReady")
+# Kubernetes itself taints nodes that are in trouble: what is wrong is then the node, and no toleration.
+_OWN_TAINTS = "node.kubernetes.io/"
 _HOSTNAME = "kubernetes.io/hostname"
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
@@ -55,7 +57,10 @@ def _reasons(pod: Json, node: Json, nodes: Sequence[Json], pods: Sequence[Json])
     if own.get("unschedulable"):
         yield "cordon", "it is cordoned"
     taints = [taint for taint in own.get("taints") or () if not _is_tolerated(taint, spec.get("tolerations") or ())]
-    if taints:
+    own_taints = [taint for taint in taints if taint["key"].startswith(_OWN_TAINTS)]
+    if own_taints:
+        yield "notReady", ", ".join(f"it is tainted {taint['key']}" for taint in own_taints)
+    if taints := [taint for taint in taints if taint not in own_taints]:
         yield "taint", ", ".join(f"taint {taint['key']}={taint.get('value', '')}:{taint['effect']} is not tolerated" for taint in taints)
     yield from _missing_resources(pod, node, pods)
     if conflict := _conflict(pod, node, nodes, pods):

@@ -115,6 +115,7 @@ def test_values_that_name_no_service(copied: Callable[[str], Path]) -> None:
         ({"nodeSelector": {"disk": "ssd"}}, {}, "nodeSelector"),
         ({}, {"spec": {"unschedulable": True}}, "cordon"),
         ({}, {"spec": {"taints": [{"key": "gpu", "value": "true", "effect": "NoSchedule"}]}}, "taint"),
+        ({}, {"spec": {"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}]}}, "notReady"),
         ({"containers": [{"name": "c", "resources": {"requests": {"cpu": "64"}}}]}, {}, "cpu"),
         ({"containers": [{"name": "c", "resources": {"requests": {"memory": "900Gi"}}}]}, {}, "memory"),
         ({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [

@@ -14,6 +14,7 @@ from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, ServiceSigna
 from sre_agent.reasoners.rules.scene import Scene
 from sre_agent.reasoners.rules.service_graph import ServiceGraph
 from sre_agent.reasoners.rules.signals import SYMPTOMS, Kind, Signal
+from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.report import Verdict
 from sre_agent.scope import Scope
 from sre_core import clock
@@ -162,8 +163,11 @@ def _find_source(candidate: Candidate, others: Sequence[Candidate], graph: Servi
     for other in others:
         if not other.decisive or other.score < CONCLUDES or other.service == candidate.service:
             continue
-        if candidate.service in other.explains and candidate.service != other.service and other.service not in candidate.explains:
+        wider = other.object is not None and other.object.kind in {"Node", "Namespace"}
+        if candidate.service in other.explains and other.service not in candidate.explains and (wider or not _stands_alone(candidate)):
             return other
+        if _stands_alone(candidate):
+            continue
         if other.service in behind and not other.vague and candidate.service not in graph.dependencies_of(other.service):
             earlier = other.began is None or candidate.began is None or other.began <= candidate.began
             if earlier:
@@ -175,10 +179,15 @@ def _find_others(cause: Candidate, ranked: Sequence[Candidate], graph: ServiceGr
     """Find further causes: decisive, specific, at other objects, and no consequence of any other candidate."""
     found: dict[str, Candidate] = {}
     for candidate in ranked:
-        alone = candidate.service != cause.service and candidate.service not in cause.explains and not candidate.vague
+        alone = candidate.service != cause.service and not candidate.vague
         if alone and candidate.decisive and candidate.score >= CONCLUDES and _find_source(candidate, ranked, graph) is None:
             found.setdefault(candidate.service, candidate)
     return tuple(found.values())
+
+
+def _stands_alone(candidate: Candidate) -> bool:
+    """True for a fault of its own, such as a selector that matches nothing: no other service's failure brings it about."""
+    return candidate.specific and not candidate.vague and CAUSES[candidate.kind].area != "performance"
 
 
 def _find_affected(cause: Candidate, graph: ServiceGraph, signals: Sequence[Signal]) -> tuple[str, ...]:

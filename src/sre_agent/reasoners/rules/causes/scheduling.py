@@ -26,6 +26,7 @@ _WORDS = {
     "Insufficient memory": "memory_capacity_mismatch",
     "were unschedulable": "node_cordon_mismatch",
 }
+_OWN_TAINT = "untolerated taint {node.kubernetes.io/"
 _CLAIMS = {
     "occupied": "pv_binding_occupied",
     "storageClass": "pvc_storage_class_mismatch",
@@ -56,7 +57,7 @@ def _constraint(required: Requirements, waiting: list[Pod]) -> Iterator[Candidat
         cause, detail = _RELATIONS[related[0].relation], related[0].message
         decided = Reason(0.7, "what its pods ask of a node, no node offers", (fact(required.ref.name, detail, required.source),))
         yield suspect(cause, required.ref, detail, decided, Reason(0.2, "the scheduler says that no node takes them", (told,)))
-    elif word := next((word for word in _WORDS if word in message), ""):
+    elif word := next((word for word in _WORDS if word in message.replace(_OWN_TAINT, "")), ""):
         yield suspect(_WORDS[word], required.ref, message, Reason(0.72, "the scheduler says so", (told,)))
 
 
