@@ -150,6 +150,7 @@ def test_questions_one_after_the_other(deployment: Deployment) -> None:
     first = deployment.invoke("-q", "Is payment healthy?")
     assert first.stdout.startswith("# payment-service is NOT healthy")
     assert first.stderr == ""
+    assert json.loads(deployment.invoke("healthy?", "--service", "payment", "--json").stdout)["kind"] == "health"
     assert deployment.invoke("and its logs?").stdout.startswith("# The newest 6 log lines of payment-service")
     told = "/help\nIs cart healthy?\nand its pods?\n/history\n/save\n/clear\n/nonsense\n/exit\nnever read\n"
     chat = deployment.invoke("chat", input=told)

@@ -14,17 +14,24 @@ from sre_agent.cli.asking import Options, ask_once, parse_prompt, read_question
 from sre_agent.cli.problems import report_problems, show_problems
 from sre_core import exit_codes
 
+_WITH_VALUE = ("--prompt", "--deployment", "--connection", "--output-dir", "--since", "--namespace", "--service")
+
 
 class Questions(click.Group):
-    """Takes a question without `--prompt`: what has a space in it is no command."""
+    """Takes a question without `--prompt`, before or after options: what has a space or a question mark in it is no command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and " " in args[-1].strip() and (len(args) == 1 or args[-2] not in _WITH_VALUE) and not _has_command(self, args):
-            args = [*args[:-1], "--prompt", args[-1]]
+        found = None if _has_command(self, args) else _find_question(args)
+        if found is not None:
+            args = [*args[:found], "--prompt", *args[found:]]
         return super().parse_args(ctx, args)
 
 
-_WITH_VALUE = ("--prompt", "--deployment", "--connection", "--output-dir", "--since", "--namespace", "--service")
+def _find_question(args: list[str]) -> int | None:
+    """Return where the question stands; None where nothing is one, or where more than one word could be."""
+    values = {place + 1 for place, word in enumerate(args) if word in _WITH_VALUE}
+    found = [place for place, word in enumerate(args) if place not in values and not word.startswith("-")]
+    return found[0] if len(found) == 1 and {" ", "?"} & set(args[found[0]].strip()) else None
 
 
 def _has_command(group: click.Group, args: list[str]) -> bool:
