@@ -38,6 +38,7 @@ class Reasoner(Protocol):
 
 
 # To add a reasoner, write a module with `create(environment) -> Reasoner` and name it here. It is imported only where it is chosen.
+# A configuration may name it once `AssistantConfig` in sre_agent_deploy/config/models.py accepts the name.
 REASONERS: Mapping[str, str] = {
     "rules": "sre_agent.reasoners.rules.reasoner",
 }

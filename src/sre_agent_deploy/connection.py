@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sre_agent_deploy.account.account import Account
-from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_core import atomic_file, clock

@@ -1,7 +1,7 @@
 """The providers: the real systems, and recordings, from which the services can answer.
 
 To add a provider, write `sre_services/SERVICE/providers/NAME.py` with `open_provider(settings)` and name it here. It is imported
-only where it is chosen.
+only where it is chosen. A configuration may name it once sre_agent_deploy/config/sources.py has a section for it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 from sre_agent_deploy import connection
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.checks.check import run_checks
-from sre_agent_deploy.checks.verification.endpoints import Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment

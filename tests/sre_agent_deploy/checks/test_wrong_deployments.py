@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.checks.check import Finding, is_complete, run_checks
-from sre_agent_deploy.checks.verification.endpoints import Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.tls import local_ca

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.verification import tokens
-from sre_agent_deploy.checks.verification.endpoints import Answer, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_core import release
 from sre_core.problem import Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sre_agent_deploy.checks.check import Check
-from sre_agent_deploy.checks.verification.endpoints import Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
 from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused

@@ -10,7 +10,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.verification.endpoints import Answer, Endpoints, unreachable
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints, unreachable
 from sre_agent_deploy.tls import expiry
 from sre_core import clock
 from sre_core.problem import Problem

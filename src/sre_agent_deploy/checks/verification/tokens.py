@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.verification.endpoints import Answer, Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 

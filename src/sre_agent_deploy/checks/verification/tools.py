@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.verification import tokens
-from sre_agent_deploy.checks.verification.endpoints import Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_core import release
 from sre_core.problem import Problem
 

@@ -1,4 +1,4 @@
-"""The endpoints of a deployment as its users reach them: addresses, clients, and the certificates to trust."""
+"""The client of the verification checks: a deployment as its users reach it, by addresses, OAuth clients and trusted certificates."""
 
 from __future__ import annotations
 
