@@ -18,9 +18,11 @@ interrupt.raise_on_ctrl_c()
 ASKS = """
 import readline
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-for number in range(200):
+for number in range(1000):
     try:
-        input(f"{number}> ")
+        # As click does it: between the two, the program is not waiting yet.
+        print(f"{number}>", end="", flush=True)
+        input(" ")
     except KeyboardInterrupt:
         print(f"seen {number}.", flush=True)
 """
@@ -39,7 +41,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_at_the_moment_of_a_question() -> None:
-    """Pressed 200 times as soon as the prompt is shown, before the program waits for the answer, it ends every question."""
+    """Pressed 1000 times as soon as the prompt is shown, before the program waits for the answer, it ends every question."""
     ours, theirs = pty.openpty()
     environ = {**os.environ, "TERM": "dumb", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", PREPARED + ASKS]
@@ -47,8 +49,8 @@ def test_ctrl_c_at_the_moment_of_a_question() -> None:
     os.close(theirs)
     try:
         unread = ""
-        for number in range(200):
-            unread = _read_until(ours, f"{number}> ", unread)
+        for number in range(1000):
+            unread = _read_until(ours, f"{number}>", unread)
             os.write(ours, b"\x03")
             unread = _read_until(ours, f"seen {number}.", unread)
         assert process.wait(60) == 0
