@@ -29,6 +29,7 @@ PROVIDERS: Registry = {
         "in-cluster": "sre_services.logs.providers.pods",
         "files": "sre_services.logs.providers.files",
         "journald": "sre_services.logs.providers.journald",
+        "loki": "sre_services.logs.providers.loki",
     },
     "metrics": {
         "none": "sre_services.sources.absent",

@@ -28,6 +28,7 @@ SETTINGS = {
     "kubeconfig": {"kubeconfig": "kubeconfig"},
     "files": {"path": "/var/log"},
     "journald": {"url": "https://journal.example"},
+    "loki": {"url": "https://loki.example"},
 }
 """What each source needs at least."""
 

@@ -75,18 +75,19 @@ class RemoteSource(Source):
 
 
 class LogSource(RemoteSource):
-    """Logs: of a cluster's pods, of files, or of a journal."""
+    """Logs: of a cluster's pods, of files, of a journal, or of Loki."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig", "token", "password", "ca")
 
-    source: Literal["kubeconfig", "files", "journald"] = setting(
+    source: Literal["kubeconfig", "files", "journald", "loki"] = setting(
         "kubeconfig",
-        "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: a systemd-journal-gatewayd.",
+        "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki.",
         example="kubeconfig",
     )
     kubeconfig: str = setting("", f"Of a cluster: a reference to the kubeconfig; empty takes {KUBECONFIG}.", example=KUBECONFIG)
     context: str = setting("", "Of a cluster: the context; empty takes the current one.", example="prod")
     namespace: str = setting("", "Of a cluster: the namespace; empty takes that of the context.", example="shop")
+    label: str = setting("", "Of Loki: the label that names the service; empty takes service_name.", example="app")
     path: str = setting("", "Of files: the folder, which is read where the services run.", example="/var/log/shop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
@@ -97,6 +98,8 @@ class LogSource(RemoteSource):
         yield from SOURCE_PATH.faults("path", self.path)
         if self.source == "journald":
             yield from self.remote_faults("http://host.example.com:19531")
+        if self.source == "loki":
+            yield from self.remote_faults("https://loki.example.com")
         yield from NAMESPACE.faults("namespace", self.namespace)
 
     def references(self) -> dict[str, SecretReference]:

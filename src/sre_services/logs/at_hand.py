@@ -12,7 +12,6 @@ from sre_core import clock
 from sre_services.logs.counts import count_buckets, count_groups
 from sre_services.logs.model import Attribute, Group, LogFilter, LogRecord
 from sre_services.logs.selection import select_records
-from sre_services.timespan import Window
 
 # One answer shows records and counts them: both are of the same fetch.
 _REMEMBERED_SECONDS = 5.0
@@ -34,10 +33,10 @@ class FetchedLogs(ABC):
         """Return the names of the services that have logs."""
 
     @abstractmethod
-    def fetch(self, services: Sequence[str], window: Window, newest: int | None) -> Parts:
-        """Fetch the records of some services in a window, in parts that are ordered by time.
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Parts:
+        """Fetch the records of some services in the filter's window, in parts that are ordered by time.
 
-        With `newest` no more than so many of each part are looked at.
+        What the filter does not want may be left out already. With `newest` no more than so many of each part are looked at.
         """
 
     def records(self, where: LogFilter, *, limit: int | None = None, newest_first: bool = False) -> list[LogRecord]:
@@ -53,11 +52,11 @@ class FetchedLogs(ABC):
 
     def _select(self, where: LogFilter, *, newest_first: bool = False, newest: int | None = None) -> Iterator[LogRecord]:
         services = tuple(self.services()) if where.services is None else where.services
-        return select_records(self._fetch(services, where.window, newest), where, newest_first=newest_first)
+        return select_records(self._fetch(where, services, newest), where, newest_first=newest_first)
 
-    def _fetch(self, services: Sequence[str], window: Window, newest: int | None) -> Parts:
-        key, now = (tuple(services), window, newest), time.monotonic()
+    def _fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Parts:
+        key, now = (where, tuple(services), newest), time.monotonic()
         self._kept = {each: kept for each, kept in self._kept.items() if kept[0] > now}
         if key not in self._kept:
-            self._kept[key] = (now + _REMEMBERED_SECONDS, self.fetch(services, window, newest))
+            self._kept[key] = (now + _REMEMBERED_SECONDS, self.fetch(where, services, newest))
         return self._kept[key][1]

@@ -10,7 +10,7 @@ from pathlib import Path
 from sre_core.problem import Problem
 from sre_services.logs.at_hand import FetchedLogs
 from sre_services.logs.lines import parse_lines
-from sre_services.logs.model import LogRecord
+from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME
 from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
@@ -30,10 +30,10 @@ class LogFiles(FetchedLogs):
     def services(self) -> tuple[str, ...]:
         return tuple(sorted(self._by_service()))
 
-    def fetch(self, services: Sequence[str], window: Window, newest: int | None) -> list[list[LogRecord]]:
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
         files = self._by_service()
         return [
-            sorted((record for path in files.get(service, ()) for record in _read(path, service, window)), key=BY_TIME)
+            sorted((record for path in files.get(service, ()) for record in _read(path, service, where.window)), key=BY_TIME)
             for service in services
         ]
 

@@ -14,11 +14,10 @@ from typing import Any
 from sre_core.problem import Problem, Refused
 from sre_services.logs.at_hand import FetchedLogs
 from sre_services.logs.kubectl_lines import parse_records
-from sre_services.logs.model import LogRecord
+from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.sources.background import wait_for
 from sre_services.sources.client import SourceClient, open_client
 from sre_services.sources.settings import Settings
-from sre_services.timespan import Window
 
 _UNIT = "_SYSTEMD_UNIT"
 _MOST_ENTRIES = 20_000
@@ -37,7 +36,7 @@ class Journal(FetchedLogs):
         text = wait_for(self._client.get(f"/fields/{_UNIT}", headers={"Accept": "text/plain"})).text
         return tuple(sorted({unit.removesuffix(".service") for unit in text.splitlines() if unit.endswith(".service")}))
 
-    def fetch(self, services: Sequence[str], window: Window, newest: int | None) -> list[list[LogRecord]]:
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
         return wait_for(self._read_all(services, newest or _MOST_ENTRIES))
 
     def check(self) -> Problem | None:

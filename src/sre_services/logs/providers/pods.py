@@ -15,7 +15,7 @@ from sre_services.kubernetes.objects import Json, key_of
 from sre_services.kubernetes.workload_names import workload_of
 from sre_services.logs.at_hand import FetchedLogs
 from sre_services.logs.kubectl_lines import parse_records
-from sre_services.logs.model import LogRecord
+from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME
 from sre_services.sources.background import wait_for
 from sre_services.sources.settings import Settings
@@ -50,8 +50,8 @@ class PodLogs(FetchedLogs):
     def services(self) -> tuple[str, ...]:
         return tuple(sorted({workload_of(pod) for pod in wait_for(self._pods())}))
 
-    def fetch(self, services: Sequence[str], window: Window, newest: int | None) -> list[list[LogRecord]]:
-        return wait_for(self._read_all(frozenset(services), window, newest))
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
+        return wait_for(self._read_all(frozenset(services), where.window, newest))
 
     def check(self) -> Problem | None:
         """Explain why no logs can be read; None where they can."""
