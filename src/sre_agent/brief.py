@@ -65,7 +65,8 @@ def _incomplete(report: Report) -> Iterator[str]:
 
 def _without_cause(report: Report) -> Iterator[str]:
     if report.verdict == "nothing_wrong":
-        yield f"Looked at: {report.scope['service']} in namespace {report.scope['namespace']}, {len(report.evidence)} pieces of evidence"
+        service = "all services" if report.scope["service"] == "all" else report.scope["service"]
+        yield f"Looked at: {escape_markdown(service)}, {len(report.evidence)} pieces of evidence"
         yield from (f"- {escape_markdown(line)}" for line in LINES)
         return
     yield from (f"- {_shorten(claim.what)}{_cited(claim.evidence)}" for claim in report.findings[:4])
