@@ -29,7 +29,10 @@ def build_lists(case: Case) -> Lists:
     lists: Lists = defaultdict(list)
     events: list[Json] = []
     for kind, text, block in case.described():
-        built = _build(kind, text, block, now)
+        try:
+            built = _build(kind, text, block, now)
+        except (KeyError, ValueError, TypeError, IndexError):
+            continue  # a text that is not as kubectl prints it is left out, as if it had not been asked for
         if built is not None:
             lists[_FILES.get(kind, kind)].append(built)
         if kind == "nodes" and (lease := objects.lease(block)):
@@ -136,7 +139,8 @@ def _add_listed(case: Case, lists: Lists, now: datetime) -> None:
 def _short_pod(row: dict[str, str], namespace: str, now: datetime) -> Json:
     ready, _, wanted = row["READY"].partition("/")
     phase = row.get("STATUS", "Unknown")
-    restarts = int(row.get("RESTARTS", "0").partition(" ")[0] or 0)
+    counted = re.match(r"\d+", row.get("RESTARTS", ""))
+    restarts = int(counted[0]) if counted else 0
     age = parse_age(row.get("AGE", "")) or timedelta()
     metadata = {"name": row["NAME"], "namespace": namespace, "creationTimestamp": format_time(now - age)}
     condition = {"type": "Ready", "status": "True" if ready == wanted else "False"}

@@ -60,7 +60,13 @@ def parse_table(text: str) -> list[dict[str, str]]:
         return []
     heads = [(found.start(), found[0]) for found in re.finditer(r"\S+(?: \S+)*", lines[0])]
     ends = [start for start, _ in heads[1:]] + [None]
-    return [{name: line[start:end].strip() for (start, name), end in zip(heads, ends, strict=True)} for line in lines[1:]]
+    rows = []
+    for line in lines[1:]:
+        cells = split_columns(line)
+        # Where no cell is empty, the gaps tell the columns; else their places do.
+        by_place = [line[start:end].strip() for (start, _), end in zip(heads, ends, strict=True)]
+        rows.append(dict(zip((name for _, name in heads), cells if len(cells) == len(heads) else by_place, strict=True)))
+    return rows
 
 
 def parse_age(text: str) -> timedelta | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from sre_agent import supervisor
 from sre_agent.evidence import Answer, Argument
 from sre_agent.reasoner import DEFAULT, create_reasoner
 from sre_agent.report import Report
+from sre_core.problem import Refused
 
 # The cases' own questions ("Partial Service Unreachability.") tell nothing that the cluster does not.
 PROMPT = "What is wrong?"
@@ -75,6 +77,15 @@ def run(folder: Path, only: str = "", workers: int = 1) -> Iterator[Scored]:
 
 
 def score(case: Case) -> Scored:
+    """Ask about one case; one that can't be read counts as an abstention, and says why."""
+    try:
+        return _ask(case)
+    except (Refused, ValueError, KeyError, TypeError, AttributeError, IndexError) as fault:
+        sys.stderr.write(f"{case.name} can't be read: {fault!r}\n")
+        return Scored(name=case.name, expected=case.expected, said=Verdict(), confidence=0.0, seconds=0.0, calls=0)
+
+
+def _ask(case: Case) -> Scored:
     """Ask about one case. The time is that of the investigation alone."""
     with tempfile.TemporaryDirectory() as folder:
         tools = CountedTools(RecordedTools(str(write_recording(case, Path(folder)))))

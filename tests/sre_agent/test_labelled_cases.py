@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from labelled_case import write_case
+from labelled_case import key, write_case
 
 ROOT = Path(__file__).parents[2]
 # The adapter is beside the packages, not in one of them.
@@ -17,6 +17,7 @@ sys.path.append(str(ROOT))
 
 from evals.cases.case import find_cases  # noqa: E402
 from evals.cases.recording import write_recording  # noqa: E402
+from evals.cases.run import run  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,14 @@ def test_the_score_of_a_folder(tmp_path: Path) -> None:
     (scored,) = json.loads(kept.read_text())
     assert scored["expected"] == {"cause": "service_selector_mismatch", "object": "app/till"}
     assert scored["calls"] > 5
+    assert scored["said"] == scored["expected"]
+
+
+def test_a_case_that_is_damaged(tmp_path: Path) -> None:
+    """One text that is not as kubectl prints it is left out, and one damaged case does not end the run."""
+    write_case(tmp_path / "cases" / "service" / "1", selector="app=tills", changes={key("GetErrorLogs", service_name="web"): 7})
+    broken = write_case(tmp_path / "cases" / "service" / "2", changes={key("GetResources", resource_type="pods", name=""): "NAME READY\nx"})
+    (broken / "metadata.json").write_text(json.dumps({"result": {"root_cause": "a", "fault_object": "app/b"}}))
+    found = {scored.name: scored for scored in run(tmp_path / "cases")}
+    assert found["service/1"].right
+    assert found["service/2"].abstained
