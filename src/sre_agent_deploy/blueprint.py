@@ -36,6 +36,7 @@ from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
+from sre_agent_deploy.state_tag import state_tags
 from sre_core import release
 
 
@@ -46,7 +47,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
         id,
         (
             bucket(config, id),
-            backend_key(config, id),
+            backend_key(config, facts, id),
             *declare_login(config, id),
             *declare_client_secrets(id),
             *source_secrets(config, facts, id),
@@ -68,7 +69,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *dns(config),
             *budget(config, id),
         ),
-        {**config.tags, **lifetime.ttl_tags(config.deployment.ttl)},
+        {**config.tags, **lifetime.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
     )
 
 
@@ -77,7 +78,7 @@ def bucket(config: Config, id: str) -> Item:
     return Item(S3Bucket(name="bucket", bucket_name=chosen or f"{id}-{config.name}"), named=chosen)
 
 
-def backend_key(config: Config, id: str) -> Item:
+def backend_key(config: Config, facts: AccountFacts, id: str) -> Item:
     return Item(
         GeneratedSecret(
             name=lifetime.TTL_RESOURCE,
@@ -85,6 +86,7 @@ def backend_key(config: Config, id: str) -> Item:
             json_key=API_KEY,
             description="API key with which the gateway calls the backend APIs",
             ttl=config.deployment.ttl,
+            state_location=facts.state_location,
         )
     )
 

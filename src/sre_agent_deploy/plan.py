@@ -78,13 +78,15 @@ class Plan:
     deployment: str
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...] = ()
+    extras: tuple[Problem, ...] = ()
+    """What carries the deployment's tag and is not in its state: it is deleted or adopted by choice before anything is created."""
 
     def change(self, name: str) -> Change:
         return next(change for change in self.changes if change.name == name)
 
     @property
     def nothing_to_do(self) -> bool:
-        return not self.problems and all(change.action is Action.KEEP for change in self.changes)
+        return not self.problems and not self.extras and all(change.action is Action.KEEP for change in self.changes)
 
     def count(self) -> Mapping[Action, int]:
         return {action: sum(change.action is action for change in self.changes) for action in Action}

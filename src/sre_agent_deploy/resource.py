@@ -18,6 +18,7 @@ DEPLOYMENT_TAG = "sre-agent:deployment-id"
 NAME_TAG = "sre-agent:resource"
 GENERATION_TAG = "sre-agent:generation"
 TTL_TAG = "sre-agent:ttl"
+STATE_TAG = "sre-agent:state"
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ class Owned:
     """The value of its ttl tag: how long the deployment is needed."""
     created: datetime | None = None
     """When it was created, if the listing shows it."""
+    state: str = ""
+    """The value of its state tag: where the deployment's state is."""
 
     @classmethod
     def tagged(cls, id: str, tags: Mapping[str, str], created: datetime | None = None) -> Owned:
-        return cls(id, tags.get(NAME_TAG, ""), generation_of(tags), tags.get(TTL_TAG, ""), created)
+        return cls(id, tags.get(NAME_TAG, ""), generation_of(tags), tags.get(TTL_TAG, ""), created, tags.get(STATE_TAG, ""))
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ class Resource(Protocol):
     """True if the create call can be sent again: it has a client token, or the same values give the same resource."""
     UNIQUE: ClassVar[bool]
     """True if AWS refuses a second one of the same name: sending the create call again is safe, and shows if there is one."""
+    ID_FROM_AWS: ClassVar[bool]
+    """True if AWS chooses its id, so that a deployment can have two that carry the same tags: they are listed at each plan."""
     PROPAGATES: ClassVar[frozenset[str]]
     """The error codes that a new resource (a role, a security group) causes until AWS has propagated it."""
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]]
@@ -237,6 +242,7 @@ class Defaults:
     BESIDE: ClassVar[bool] = False
     TOKEN: ClassVar[bool] = False
     UNIQUE: ClassVar[bool] = False
+    ID_FROM_AWS: ClassVar[bool] = False
     PROPAGATES: ClassVar[frozenset[str]] = frozenset()
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     LOSES: ClassVar[str] = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def test_cleanup_of_somebody_elses(desk: Desk) -> None:
     s3.put_object(Bucket="somebody-elses", Key="precious", Body=b"data")
     text = desk.state_file.read_text()
     bucket = next(name for name in lister.storage(desk.client)["buckets"] if name.startswith("sre-"))
-    desk.state_file.write_text(text.replace(f'"id": "{bucket}"', '"id": "somebody-elses"'))
+    edited = json.loads(text.replace(f'"id": "{bucket}"', '"id": "somebody-elses"'))
+    del edited["checksum"]
+    desk.state_file.write_text(json.dumps(edited))
 
     shown = desk.deploy("cleanup", "--dry-run")
     assert (shown.code, "CLEANUP-NOT-OURS" in shown.err, "somebody-elses" in shown.out) == (1, True, False), shown.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 from behaviours import certificates
@@ -11,7 +12,9 @@ FILES = {"cert": "fullchain.pem", "key": "privkey.pem", "ca": "ca.pem"}
 
 
 def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
-    """It is deployed, shown, refused while another run holds the lock, unlocked and cleaned up, without a local state file."""
+    """It is deployed, shown, refused while another run holds the lock, unlocked and cleaned up, without a local state file, and at
+    last from a folder that knows nothing of the state.
+    """
     desk.start_aws("--no-boot")
     s3 = desk.client("s3")
     s3.create_bucket(Bucket="team-states")
@@ -51,9 +54,18 @@ def test_a_deployment_whose_state_is_in_s3(desk: Desk) -> None:
     assert refused.code == 1
     assert "STATE-LOCKED" in refused.err
     assert "ada on laptop" in refused.err
+    # With no state file at hand, the deployment's own tags lead to the same lock, and to the same state.
+    lost = desk.folder / "elsewhere"
+    lost.mkdir()
+    by_id = ("cleanup", "--yes", "--mode", "production", "--deployment-id", document["deployment"])
+    (lost / "config.yaml").write_text((desk.folder / "config.yaml").read_text())
+    elsewhere = dataclasses.replace(desk, folder=lost, environ={"SRE_AGENT_STATE_DIR": str(lost / "state")})
+    refused = elsewhere.deploy(*by_id, **aws)
+    assert (refused.code, "STATE-LOCKED" in refused.err, "ada on laptop" in refused.err) == (1, True, True), refused.text
     assert "UNLOCK-NOT-CONFIRMED" in desk.deploy("unlock", *where, **aws).err
     assert desk.deploy("unlock", "--yes", *where, **aws).code == 0
 
-    cleaned = desk.deploy("cleanup", "--yes", *where, **aws)
+    cleaned = elsewhere.deploy(*by_id, **aws)
     assert cleaned.code == 0, cleaned.text
+    assert "cleaned up" in desk.deploy("history", *where, **aws).out
     assert not desk.state_file.exists()

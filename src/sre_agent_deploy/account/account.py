@@ -20,6 +20,7 @@ from sre_agent_deploy.instance.release_archive import build_archive
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.progress.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
+from sre_agent_deploy.state_tag import taggable
 from sre_agent_deploy.tls import files, local_ca
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release
@@ -129,6 +130,7 @@ def describe_account(config: Config) -> AccountFacts:
         certificate=certificate,
         private_ca=private_ca,
         source_secrets=name_source_secrets(config),
+        state_location=taggable(config.state.location),
     )
 
 

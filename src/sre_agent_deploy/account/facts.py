@@ -54,6 +54,8 @@ class AccountFacts:
     """The CA certificate, in PEM, when clients and the gateway don't know it already."""
     source_secrets: Mapping[tuple[str, str], Secret] = field(default_factory=dict)
     """The secrets of the systems from which the services answer, by service and field."""
+    state_location: str = ""
+    """Where the state is in S3, as the value of a tag; empty if it is on this machine."""
 
     def deployment_id(self, name: str) -> str:
         """Derive the id of the deployment of this name; an encoded Ref where no account was asked."""

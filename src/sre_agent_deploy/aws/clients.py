@@ -99,6 +99,10 @@ class Aws:
         same.progress = progress
         return same
 
+    def separate(self) -> Aws:
+        """Open the same account once more, with clients of its own that no check of this one concerns."""
+        return Aws(region=self.region, account_id=self._session.account_id, endpoint=self.endpoint, progress=self.progress)
+
     def fenced(self, check: Check) -> AbstractContextManager[None]:
         """Make this check before each call that changes something, by any copy of this account, until the block ends."""
         return self._session.fence.checking(check)

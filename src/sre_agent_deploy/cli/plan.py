@@ -22,8 +22,8 @@ def plan(request: Request, *, as_json: bool) -> None:
     user = Terminal(as_json=as_json, json_events=False)
     found = commands.plan(request, user)
     user.show_plan(found)
-    user.show_problems(found.problems)
-    sys.exit(exit_codes.FAILED if found.problems else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
+    user.show_problems((*found.problems, *found.extras))
+    sys.exit(exit_codes.FAILED if found.problems or found.extras else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
 
 
 @click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown.")

@@ -76,6 +76,8 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
             click.echo(f"      {difference}")
     count = plan.count()
     click.echo("  " + ", ".join(f"{number} to {action}" for action, number in count.items() if number))
+    for extra in plan.extras:
+        click.echo(f"  {click.style('! extra   ', fg='red')}{extra.what}")
     if plan.problems:
         click.echo("  This is not all: what the problems are about is missing, and what depends on it may change less than shown here.")
     show_lifetime(lifetime.planned_lifetime(plan))

@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": ("verify.verify", "Prove again that a deployment works, and write the report."),
     "status": ("status.status", "Show what the last run left, and how to go on."),
     "history": ("status.history", "Show who did what to a deployment, when, and how it ended."),
+    "state": ("state.state", "List, adopt, forget or delete single resources of the state."),
     "unlock": ("status.unlock", "Take a lock away from an owner that is dead."),
     "cleanup": ("cleanup.cleanup", "Delete everything of a deployment."),
     "guide": ("plan.guide", "Print the steps to make the same deployment in the AWS Console."),

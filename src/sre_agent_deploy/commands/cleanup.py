@@ -18,7 +18,7 @@ from sre_agent_deploy.account.facts import deployment_id as compute_id
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import delete_claim, describe_known, read_claim
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state
+from sre_agent_deploy.commands.locks import find_tagged_store, hold_deployment, hold_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import (
@@ -64,8 +64,9 @@ def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "
         if not found.entries and state is None and lock.find_owner(lock.deployment_lock(deployment)) is None:
             return _finish_unknown(account, deployment, found, user)
         _confirm(account, deployment, found, user, named_by_user=bool(deployment_id))
+        store = located.store if state else find_tagged_store(found.entries, account)
         with hold_deployment(deployment, account, "cleanup"), user.progress() as observe, user.stoppable() as stop:
-            cleaned = clean_up_with_journal(account, deployment, located.store, state, observe, named=named, stop=stop)
+            cleaned = clean_up_with_journal(account, deployment, store, state, observe, named=named, stop=stop)
         return _finish(deployment, cleaned, account, user)
 
 
@@ -157,13 +158,16 @@ def _confirm(account: Account, deployment: str, found: Inventory, user: User, *,
 
 
 def clean_up_with_journal(
-    account: Account, deployment: str, store: Store, state: State | None, observe: Observer, *, named: Named, stop: Stop
+    account: Account, deployment: str, store: Store | None, state: State | None, observe: Observer, *, named: Named, stop: Stop
 ) -> CleanedUp:
-    """Delete everything of a deployment. If there is a state, hold its lock meanwhile and record every step in it."""
-    with hold_state(store, account, "cleanup") if state else nullcontext():
+    """Delete everything of a deployment. If it has a store, hold its lock meanwhile, and record every step in its state.
+
+    Without a known state, what the store has of this deployment is used if it can be read.
+    """
+    with hold_state(store, account, "cleanup") if store else nullcontext():
         # Another process may have finished while this one asked.
-        now = load_state(store) if state else None
-        if now is None or now.deployment != deployment:
+        now = load_state(store) if store and state else store.load() if store else None
+        if not store or not isinstance(now, State) or now.deployment != deployment:
             return clean_up(account.aws, deployment, None, observe, named=named, stop=stop)
         journal = Journal(store, now)
         journal.begin_run("cleanup")

@@ -61,7 +61,7 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
         if stops_deployment(findings):
             return _not_deployed("Nothing was changed.", *(finding.problem for finding in findings if finding.problem))
         with watch(here.account, user) as account:
-            wanted = draw_blueprint(here.config, account, here.state)
+            wanted = draw_blueprint(here.config, account, here.state, here.store.location)
         locks.enter_context(hold_deployment(wanted.deployment, here.account, command))
         file = here.config_file if located.named else _recorded_file(here.state)
         journal = open_journal(
@@ -70,9 +70,9 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
         user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
         with watch(here.account, user) as account:
             plan = plan_deployment(account, wanted, here.state)
-        if plan.problems:
-            user.show_problems(plan.problems)
-            return _not_deployed("Nothing was changed.", *plan.problems)
+        if prevented := (*plan.problems, *plan.extras):
+            user.show_problems(prevented)
+            return _not_deployed("Nothing was changed.", *prevented)
         confirm_takeover(plan, here.state, here.store.location, user)
         _confirm_losses(plan, user)
         journal.begin_run(command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sre_agent_deploy.account.account import Account, describe_account, look_up_account
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
@@ -15,6 +17,7 @@ from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.plan import Plan
+from sre_agent_deploy.state_tag import taggable
 from sre_core import clock
 
 
@@ -24,7 +27,7 @@ def plan(request: Request, user: User = UNATTENDED) -> Plan:
     with open_workspace(located, user, start=True) as here, watch(here.account, user) as account:
         warn_if_locked(here.store, user)
         _note_ended_aws(located, here.state, user)
-        return plan_deployment(account, draw_blueprint(here.config, account, here.state), here.state)
+        return plan_deployment(account, draw_blueprint(here.config, account, here.state, here.store.location), here.state)
 
 
 def _note_ended_aws(located: Located, current: State | None, user: User) -> None:
@@ -64,9 +67,13 @@ def _load_config(request: Request) -> Config:
     return ConfigFile.read(request.config_file or CONFIG).require(request.mode)
 
 
-def draw_blueprint(config: Config, account: Account, state: State | None) -> Blueprint:
-    """Draw the blueprint of a configuration for an account. Raises Refused where the account can't be used."""
-    return blueprint(config, look_up_account(config, account, _image_in_use(state)))
+def draw_blueprint(config: Config, account: Account, state: State | None, location: str = "") -> Blueprint:
+    """Draw the blueprint of a configuration for an account. Raises Refused where the account can't be used.
+
+    `location` is that of the state.
+    """
+    facts = look_up_account(config, account, _image_in_use(state))
+    return blueprint(config, replace(facts, state_location=taggable(location)))
 
 
 def _image_in_use(state: State | None) -> str:

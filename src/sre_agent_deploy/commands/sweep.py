@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sre_agent_deploy.account.account import Account
@@ -15,12 +15,12 @@ from sre_agent_deploy.commands.cleanup import (
     named_resources,
     refuse_other_account,
 )
-from sre_agent_deploy.commands.locks import hold_deployment
+from sre_agent_deploy.commands.locks import find_tagged_store, hold_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import find_state, keep_current, use_account
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine.inventory import Named, list_deployments
-from sre_agent_deploy.engine.staleness import Verdict, Verdicts, judge_deployment, look_at
+from sre_agent_deploy.engine.staleness import Seen, Verdict, Verdicts, judge_deployment, look_at
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
@@ -62,18 +62,32 @@ class Scope:
 
     def judge(self, deployment: str, worker: str) -> Verdict | None:
         """Judge one deployment as AWS shows it now; None if nothing is left of it."""
-        seen = look_at(self.account.aws, deployment, self.named, worker)
+        seen = self._look_at(deployment, worker)
         return judge_deployment(seen, clock.now(), self.older_than) if seen else None
+
+    def _look_at(self, deployment: str, worker: str) -> Seen | None:
+        """Look up a deployment, and who works on it by the lock that its own tags name."""
+        seen = look_at(self.account.aws, deployment, self.named, worker)
+        if seen is None or seen.worker:
+            return seen
+        try:
+            store = find_tagged_store(seen.parts, self.account)
+            owner = store.lock_owner() if store else None
+        except Refused as refused:
+            return replace(seen, unseen=seen.unseen or f"its lock could not be read: {refused.problems[0].what}")
+        return replace(seen, worker=str(owner or ""))
 
     def delete(self, deployment: str, observe: Observer, stop: Stop) -> tuple[Problem, ...]:
         """Delete one deployment if its verdict is still the same; return what remains and why."""
         state = self.state if self.state and self.state.deployment == deployment else None
         try:
             with hold_deployment(deployment, self.account, "cleanup"):
-                now = self.judge(deployment, worker="")
+                seen = self._look_at(deployment, worker="")
+                now = judge_deployment(seen, clock.now(), self.older_than) if seen else None
                 if now and not now.delete:
                     return (_changed_meanwhile(now),)
-                return clean_up_with_journal(self.account, deployment, self.store, state, observe, named=self.named, stop=stop).problems
+                store = self.store if state else find_tagged_store(seen.parts if seen else (), self.account)
+                return clean_up_with_journal(self.account, deployment, store, state, observe, named=self.named, stop=stop).problems
         except Refused as refused:
             return refused.problems
 

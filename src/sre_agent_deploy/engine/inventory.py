@@ -39,6 +39,7 @@ class Entry:
     generation: int
     ttl: str = ""
     created: datetime | None = None
+    state: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,7 +50,7 @@ class Entry:
 
     @classmethod
     def of_listing(cls, kind: type[Resource], owned: Owned) -> Entry:
-        return cls(kind, owned.id, owned.name, owned.generation, owned.ttl, owned.created)
+        return cls(kind, owned.id, owned.name, owned.generation, owned.ttl, owned.created, owned.state)
 
 
 @dataclass(frozen=True)

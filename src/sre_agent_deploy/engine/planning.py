@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.engine import generations, ownership
+from sre_agent_deploy.engine import extras, generations, ownership
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.state import Record, State
@@ -29,14 +30,20 @@ def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
     Raises Refused if a stop was requested: half a plan would be a wrong one.
     """
     planner = _Planner(aws, blueprint, state)
-    walk_graph(blueprint.sorter(), planner.plan_resource, aws.progress.stop)
+    used = {item.resource.KIND for item in blueprint} | {record.kind for record in (state.alive() if state else ())}
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(extras.list_repeatable, aws, blueprint.deployment, used)
+        walk_graph(blueprint.sorter(), planner.plan_resource, aws.progress.stop)
     if aws.progress.stop.requested:
         raise Refused(lookup_interrupted())
     names = [item.name for item in blueprint]
     changes = [planner.changes[name] for name in names if name in planner.changes]
     superseded = [change for name in names for change in planner.superseded.get(name, ())]
     records = [record for record in state.alive() if record.name not in names] if state else []
-    return Plan(blueprint.deployment, (*changes, *superseded, *generations.plan_unwanted(records)), tuple(planner.problems))
+    planned = (*changes, *superseded, *generations.plan_unwanted(records))
+    extra = extras.find_extras(aws, blueprint.deployment, listing.result(), state, planned)
+    problems = (*planner.problems, *extra.problems)
+    return Plan(blueprint.deployment, planned, problems, tuple(map(extras.extra_problem, extra.entries)))
 
 
 class _Planner:

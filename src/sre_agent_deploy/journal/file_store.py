@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sre_agent_deploy.journal.lease import Lease, describe_run, find_other_run
@@ -19,6 +21,7 @@ class FileStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: State | None = None
+        self._document: bytes | None = None
         self._lease: Lease | None = None
 
     @property
@@ -27,34 +30,59 @@ class FileStore:
 
     def load(self) -> State | Problem | None:
         """Load the state, None where there is no file, or a Problem. Never changes the file."""
-        loaded = self._read()
+        document = self._read_bytes()
+        loaded = self._parse(document)
         self._known = loaded if isinstance(loaded, State) else None
+        self._document = None if isinstance(document, Problem) else document or b""
         return loaded
 
-    def _read(self) -> State | Problem | None:
+    def _parse(self, document: bytes | Problem | None) -> State | Problem | None:
+        if not isinstance(document, bytes):
+            return document
+        parsed = parse_state(document, str(self.path))
+        return _offer_backup(parsed, self.path, self.backup) if isinstance(parsed, Problem) else parsed
+
+    def _read_bytes(self) -> bytes | Problem | None:
         try:
-            return parse_state(self.path.read_bytes(), str(self.path))
+            return self.path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             return _unreadable(self.path, error)
 
+    @property
+    def backup(self) -> Path:
+        """The state before the last save, beside the file itself: where the path is a link, beside what it leads to."""
+        return self.path.resolve().with_name(f"{self.path.resolve().name}.backup")
+
     def save(self, state: State) -> None:
         """Replace the file durably. Raises Refused on failure, or if the lock was lost; the old file is then unchanged."""
         if self._lease:
             self._lease.require()
+        document = render_state(state)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_file.write(self.path, render_state(state), mode=0o600)
+            self._keep_last()
+            atomic_file.write(self.path, document, mode=0o600)
         except OSError as error:
             if self._lease:
                 self._lease.require()
             raise Refused(_not_saved(self.path, error)) from error
-        self._known = state
+        self._known, self._document = state, document
+
+    def _keep_last(self) -> None:
+        """Keep the generation that is about to be replaced. Raises Refused if it is not the one that this run knows."""
+        if self._document is None:
+            return
+        current = self._read_bytes()
+        if current != (self._document or None):
+            raise Refused(_changed(self.path))
+        if isinstance(current, bytes):
+            _keep_beside(self.path.resolve(), self.backup, current)
 
     @contextmanager
     def lock(self, command: str) -> Iterator[Lease]:
-        with hold_lock(self.path, command, lambda: describe_run(find_other_run(self._known, self._read()))) as lease:
+        with hold_lock(self.path, command, lambda: describe_run(find_other_run(self._known, self._parse(self._read_bytes())))) as lease:
             self._lease = lease
             # A run that was stopped while it saved would otherwise finish when it wakes.
             atomic_file.cancel_writers(self.path)
@@ -69,6 +97,43 @@ class FileStore:
     def unlock(self) -> Owner | Problem | None:
         """Take the lock from an owner that is stopped, or on another machine; one that works here keeps it."""
         return take_away_lock(self.path)
+
+
+def _keep_beside(path: Path, backup: Path, content: bytes) -> None:
+    """Keep a file under a second name. Its content stays where it is on the disk, if the file system can do that."""
+    new = backup.with_name(f".{backup.name}.{os.getpid()}.new")
+    new.unlink(missing_ok=True)
+    try:
+        new.hardlink_to(path)
+    except OSError:
+        atomic_file.write(backup, content, mode=0o600)
+    else:
+        new.replace(backup)
+
+
+def _offer_backup(problem: Problem, path: Path, backup: Path) -> Problem:
+    """Offer the last good generation, if there is one."""
+    try:
+        kept = parse_state(backup.read_bytes(), str(backup))
+    except OSError:
+        return problem
+    if problem.code != "STATE-DAMAGED" or isinstance(kept, Problem):
+        return problem
+    age = f"the state before its last save, number {kept.serial}"
+    again = "then run the same command again: what was created since is found by its tags"
+    return replace(problem, do=(f"Go back to the last good generation: `cp {backup} {path}` ({age}); {again}.", *problem.do[1:]))
+
+
+def _changed(path: Path) -> Problem:
+    return Problem(
+        code="STATE-CHANGED",
+        what=f"The state file {path} was changed during this run. It was not overwritten.",
+        why="Another program wrote it (an editor, a synchronised folder, version control) although this run has its lock.",
+        do=(
+            f"See what it has now: `sre-agent-deploy state list --state-file {path}`.",
+            "If it is the right one, run the same command again: it continues; what it lacks is found by its tags.",
+        ),
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:

@@ -81,9 +81,15 @@ class Journal:
 
     def _write(self) -> None:
         with self._changing:
-            state, changed = self._next, self._changed
+            self._next = state = next_serial(self._next)
+            changed = self._changed
         self._store.save(state)
         self._state, self._saved = state, changed
+
+
+def next_serial(state: State) -> State:
+    """Number a state that is about to be saved; its first save begins its lineage."""
+    return dataclasses.replace(state, serial=state.serial + 1, lineage=state.lineage or f"{uuid.uuid4()}")
 
 
 def without_secrets(outputs: Outputs) -> Mapping[str, str]:

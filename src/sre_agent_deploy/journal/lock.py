@@ -229,4 +229,6 @@ def _owner_alive(owner: Owner, path: Path) -> Problem:
 
 
 def _path(state_file: Path) -> Path:
-    return state_file.with_name(state_file.name + ".lock")
+    # Two links to one state file are one lock.
+    resolved = state_file.resolve()
+    return resolved.with_name(f"{resolved.name}.lock")

@@ -92,6 +92,7 @@ def _unreadable(location: str, cause: Problem) -> Problem:
             "Allow s3:GetObject and s3:ListBucket on it for the identity you deploy with (`aws sts get-caller-identity`).",
             "Or correct the URI: --state-file s3://BUCKET/KEY, or state.location in the configuration.",
         ),
+        context=cause.context,
         request_id=cause.request_id,
     )
 

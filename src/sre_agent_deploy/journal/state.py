@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+from sre_agent_deploy.journal import checksum
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -21,8 +22,14 @@ type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
 type Result = Literal["applied", "not verified", "failed", "interrupted", "cleaned up", "rolled back", "rollback failed"]
 type Step = Callable[[dict[str, Any]], dict[str, Any]]
 
+
+def _number_states(document: dict[str, Any]) -> dict[str, Any]:
+    """Add what format 2 has: a lineage and a serial. Its checksum is that of the bytes, and is added when they are written."""
+    return {**document, "lineage": "", "serial": 0}
+
+
 # STEPS[n - 1] turns a document of format n into one of format n + 1.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (_number_states,)
 SCHEMA = 1 + len(STEPS)
 
 # The results of runs after which every resource exists: verification comes later, and may fail.
@@ -86,6 +93,10 @@ class State:
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     runs: tuple[Run, ...] = ()
     verified_at: str = ""
+    lineage: str = ""
+    """The same for every state that goes back to one beginning; empty for one that an earlier version began."""
+    serial: int = 0
+    """How often this state was saved: of two of one lineage, the higher is newer."""
     schema: int = SCHEMA
 
     __pydantic_config__: ClassVar[Any] = _READ
@@ -149,7 +160,7 @@ class State:
 
 def render_state(state: State) -> bytes:
     """Render a state as the document that stores keep."""
-    return json.dumps(state.to_json(), indent=1).encode()
+    return checksum.seal(state.to_json())
 
 
 def parse_state(document: bytes, location: str) -> State | Problem:
@@ -158,15 +169,17 @@ def parse_state(document: bytes, location: str) -> State | Problem:
         value = json.loads(document)
         if isinstance(value, dict) and isinstance(value.get("schema"), int) and value["schema"] > SCHEMA:
             return _too_new(location, value["schema"])
+        if checksum.FIELD in value and not checksum.is_intact(document, value.pop(checksum.FIELD)):
+            return _damaged(location, "its checksum is that of other content")
         return State.from_json(migrate(value))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return _damaged(location, error)
+        return _damaged(location, f"{type(error).__name__}: {error}")
 
 
 def migrate(document: dict[str, Any], steps: tuple[Step, ...] = STEPS) -> dict[str, Any]:
     """Convert a document to the newest format. Raises ValueError if its format never existed."""
     schema = document["schema"]
-    if not isinstance(schema, int) or not 1 <= schema <= 1 + len(steps):
+    if type(schema) is not int or not 1 <= schema <= 1 + len(steps):
         raise ValueError(f"there is no format {schema}")
     for number, step in enumerate(steps[schema - 1 :], start=schema + 1):
         document = {**step(document), "schema": number}
@@ -197,13 +210,14 @@ def _too_new(location: str, schema: int) -> Problem:
     )
 
 
-def _damaged(location: str, error: Exception) -> Problem:
+def _damaged(location: str, fault: str) -> Problem:
     return Problem(
         code="STATE-DAMAGED",
         what=f"The state file {location} is not the state of a deployment. It was not changed.",
-        why=f"It was truncated or edited, or it is another kind of file ({type(error).__name__}: {error}).",
+        why=f"It was truncated or edited, or it is another kind of file ({fault}).",
         do=(
             f"Restore a good copy of it: `cp BACKUP {location}`.",
+            f"If you edited it yourself, and that is what you want, delete its line with `{checksum.FIELD}`.",
             f"Without a copy, move it away (`mv {location} {location}.damaged`) and run the same command again:"
             " existing resources are found by their tags and adopted.",
         ),

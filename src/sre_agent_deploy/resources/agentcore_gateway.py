@@ -30,6 +30,7 @@ class Gateway(Defaults):
     LOSES: ClassVar[str] = "address"
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
+    ID_FROM_AWS: ClassVar[bool] = True
     # It works with its role and checks tokens by its pool until it is gone.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND, UserPool.KIND})
     # AgentCore tries to assume the role while it creates the gateway; until IAM has spread a new role, it can't.

@@ -33,6 +33,7 @@ class GatewayTarget(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_id"})
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
+    ID_FROM_AWS: ClassVar[bool] = True
     PARENT: ClassVar[str] = Gateway.KIND
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ApiKeyCredentialProvider.KIND})
 

@@ -34,6 +34,7 @@ class AppClient(Defaults):
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolClient"
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id"})
     LOSES: ClassVar[str] = "address"
+    ID_FROM_AWS: ClassVar[bool] = True
     PARENT: ClassVar[str] = UserPool.KIND
     NAME_FIELD: ClassVar[str] = "client_name"
     # Its scopes are the resource server's.

@@ -20,6 +20,10 @@ _TEMPORARY_DAYS = 1
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
+_FEW = 60
+"""Pools that are asked for their tags one by one: Cognito lists as many on a page."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class UserPool(Defaults):
     """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it.
@@ -32,6 +36,7 @@ class UserPool(Defaults):
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
+    ID_FROM_AWS: ClassVar[bool] = True
     CONFIGURED_BY: ClassVar[str] = "credentials.user_pool_id"
 
     name: str
@@ -42,8 +47,9 @@ class UserPool(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        # A listing shows no tags; our pool names begin with the deployment id, so only those few are asked for theirs.
-        pools = [pool for pool in _list_pools(aws) if pool["Name"].startswith(deployment)]
+        # A listing shows no tags. Our pool names begin with the deployment's id; among a few pools, those of other names are asked too.
+        listed = _list_pools(aws)
+        pools = [pool for pool in listed if len(listed) <= _FEW or pool["Name"].startswith(deployment)]
         tagged = [(pool, _describe_pool(aws, pool["Id"]).get("UserPoolTags", {})) for pool in pools]
         ours = [(pool, tags) for pool, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(pool["Id"], tags, pool["CreationDate"]) for pool, tags in ours)

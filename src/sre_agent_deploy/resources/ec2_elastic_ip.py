@@ -28,6 +28,7 @@ class ElasticIp(Defaults):
         {("ReleaseAddress", "InvalidIPAddress.InUse"), ("ReleaseAddress", "InvalidAddress.Locked")}
     )
     LOSES: ClassVar[str] = "address"
+    ID_FROM_AWS: ClassVar[bool] = True
 
     name: str
 

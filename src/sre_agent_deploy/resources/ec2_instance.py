@@ -58,6 +58,7 @@ class Ec2Instance(Defaults):
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, GeneratedSecret.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
     TOKEN: ClassVar[bool] = True
+    ID_FROM_AWS: ClassVar[bool] = True
     # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
@@ -79,7 +80,7 @@ class Ec2Instance(Defaults):
         pages = aws.client("ec2").get_paginator("describe_instances").paginate(Filters=of_deployment(deployment))
         instances = [instance for page in pages for reservation in page["Reservations"] for instance in reservation["Instances"]]
         alive = [instance for instance in instances if instance["State"]["Name"] != "terminated"]
-        return tuple(Owned.tagged(instance["InstanceId"], tags_of(instance.get("Tags"))) for instance in alive)
+        return tuple(Owned.tagged(instance["InstanceId"], tags_of(instance.get("Tags")), instance.get("LaunchTime")) for instance in alive)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

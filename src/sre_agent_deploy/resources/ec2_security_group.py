@@ -54,6 +54,7 @@ class SecurityGroup(Defaults):
 
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
     UNIQUE: ClassVar[bool] = True
+    ID_FROM_AWS: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
     # EC2 may not know a fresh group yet, nor show the rules that were just changed: reading and saying them again then helps.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidPermission.Duplicate", "InvalidPermission.NotFound"})

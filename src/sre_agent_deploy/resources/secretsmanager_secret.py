@@ -12,6 +12,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, Ref, Text, require_known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
+    STATE_TAG,
     TTL_TAG,
     CfnResource,
     Defaults,
@@ -141,7 +142,8 @@ class InSecretsManager(Defaults):
 class GeneratedSecret(InSecretsManager):
     """A random value that is generated once and that no person needs to know; programs read it by its ARN.
 
-    With a `ttl` its tag also says how long the deployment is needed; a sweep reads it.
+    With a `ttl` its tag also says how long the deployment is needed; a sweep reads it. With a `state_location` another tag says
+    where the deployment's state is; a cleanup without that state finds its lock there.
     """
 
     LOSES: ClassVar[str] = "data"
@@ -151,6 +153,7 @@ class GeneratedSecret(InSecretsManager):
     json_key: str
     description: str
     ttl: str = ""
+    state_location: str = ""
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -161,12 +164,13 @@ class GeneratedSecret(InSecretsManager):
         tags = tags_of(found.get("Tags"))
         description, ttl = found.get("Description", ""), tags.get(TTL_TAG, "")
         description += " (scheduled for deletion)" if _is_scheduled(found) else ""
-        seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=description, ttl=ttl)
+        location = tags.get(STATE_TAG, "")
+        seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=description, ttl=ttl, state_location=location)
         outputs = {"secret_arn": found["ARN"], "value": value, "created_at": clock.stamp(found["CreatedDate"]), "ttl": ttl}
         return Found(id, seen, outputs, tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        tagged = replace(mark, extra={**mark.extra, TTL_TAG: self.ttl}) if self.ttl else mark
+        tagged = replace(mark, extra={**mark.extra, **self._kept_tags()})
         return create_secret(aws, tagged, self.secret_name, self.description, {self.json_key: _generate()})
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -175,6 +179,11 @@ class GeneratedSecret(InSecretsManager):
         value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generate()
         put_values(aws, id, {self.json_key: value}, description=self.description)
         _set_tag(aws, id, TTL_TAG, self.ttl)
+        _set_tag(aws, id, STATE_TAG, self.state_location)
+
+    def _kept_tags(self) -> dict[str, str]:
+        """Return the tags that `configure` keeps right."""
+        return {tag: value for tag, value in ((TTL_TAG, self.ttl), (STATE_TAG, self.state_location)) if value}
 
     def console(self) -> Steps:
         return (
@@ -182,7 +191,7 @@ class GeneratedSecret(InSecretsManager):
             f"Key/value pairs: key {self.json_key}; value: the output of `openssl rand -hex {_LENGTH // 2}`",
             f"Secret name: {self.secret_name}",
             f"Description: {self.description}",
-            *((f"Tags > Add: {TTL_TAG} = {self.ttl}",) if self.ttl else ()),
+            *(f"Tags > Add: {tag} = {value}" for tag, value in self._kept_tags().items()),
             "Configure rotation: leave off",
         )
 
@@ -193,7 +202,7 @@ class GeneratedSecret(InSecretsManager):
             "PasswordLength": _LENGTH,
             "ExcludePunctuation": True,
         }
-        tags = ({"Key": TTL_TAG, "Value": self.ttl},) if self.ttl else ()
+        tags = tuple({"Key": tag, "Value": value} for tag, value in self._kept_tags().items())
         return cfn(
             KIND, {"secret_arn": "Ref"}, Name=self.secret_name, Description=self.description, GenerateSecretString=generate, Tags=tags
         )

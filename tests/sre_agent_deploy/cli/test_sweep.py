@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -127,7 +128,8 @@ def test_somebody_at_work(made: Made, sweep: Swept) -> None:
 def test_the_deployment_of_this_folder(made: Made, sweep: Swept, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Where its state is at hand, `status` says that its time is over, and it keeps account of what was deleted."""
     old = made("1s", "backend_key")
-    (folder / ".deployment_state").write_bytes(old.store.path.read_bytes().replace(b'"local"', b'"production"'))
+    assert old.state
+    FileStore(folder / ".deployment_state").save(dataclasses.replace(old.state, mode="production"))
     time.sleep(2.1)
     main(["status"])
     assert "EXPIRED" in capfd.readouterr().out

@@ -13,7 +13,8 @@ import pytest
 from sre_agent_deploy.journal.state import State, parse_state
 from sre_core.problem import Problem
 
-GOOD = json.loads((Path(__file__).parent / "formats" / "1.json").read_text())
+GOOD = json.loads((Path(__file__).parent / "formats" / "2.json").read_text())
+del GOOD["checksum"]
 ODD: tuple[Any, ...] = (None, 7, -1.5, True, "planted-words", [], [7], {}, {"x": 7})
 
 

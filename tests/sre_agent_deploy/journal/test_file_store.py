@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.sample import sample
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import SCHEMA, State
@@ -108,3 +110,75 @@ def test_a_file_that_can_not_be_saved(tmp_path: Path) -> None:
     assert refused.value.problems[0].code == "STATE-NOT-SAVED"
     assert path.read_bytes() == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "state"]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> FileStore:
+    """A state that was saved several times."""
+    written = journal(tmp_path / "state")
+    written.begin_run("deploy")
+    written.record_phase(written.record_intent("bucket", "AWS::S3::Bucket", 1), "born", id="b-1")
+    written.end_run("applied")
+    return FileStore(tmp_path / "state")
+
+
+def test_every_flipped_bit_and_every_cut(saved: FileStore) -> None:
+    """Each is noticed, wherever it is; nothing is lost: the generation before is kept beside it, good, and offered."""
+    good = saved.path.read_bytes()
+    positions = sample(range(len(good)), 60)
+    damaged = [good[:at] + bytes([good[at] ^ 1 << bit]) + good[at + 1 :] for at in positions for bit in range(8)]
+    for content in (*damaged, *(good[:at] for at in positions), good + b" ", good + good):
+        saved.path.write_bytes(content)
+        problem = saved.load()
+        assert isinstance(problem, Problem), content
+        assert problem.code in ("STATE-DAMAGED", "STATE-TOO-NEW")
+        assert problem.code != "STATE-DAMAGED" or f"cp {saved.backup} {saved.path}" in problem.do[0]
+        assert saved.path.read_bytes() == content
+    shutil.copy(saved.backup, saved.path)
+    before = saved.load()
+    assert isinstance(before, State)
+    assert before.records["bucket-1"].id == "b-1"
+    assert (before.serial, before.runs[-1].result) == (3, "")
+    saved.path.write_bytes(good)
+    last = saved.load()
+    assert isinstance(last, State)
+    assert (last.serial, last.lineage, last.runs[-1].result) == (4, before.lineage, "applied")
+
+
+def test_a_state_that_was_edited_on_purpose(saved: FileStore) -> None:
+    """It is refused, and accepted once its checksum is taken out."""
+    document = json.loads(saved.path.read_text())
+    document["verified_at"] = "2026-11-29T00:00:00Z"
+    saved.path.write_text(json.dumps(document))
+    problem = saved.load()
+    assert isinstance(problem, Problem)
+    assert "checksum" in str(problem.do)
+    del document["checksum"]
+    saved.path.write_text(json.dumps(document))
+    assert isinstance(saved.load(), State)
+
+
+def test_a_file_that_another_program_wrote(saved: FileStore) -> None:
+    """It is not overwritten by a run that has read it before."""
+    state = saved.load()
+    assert isinstance(state, State)
+    saved.path.write_bytes(b"another")
+    with pytest.raises(Refused, match="STATE-CHANGED"):
+        saved.save(state)
+    assert saved.path.read_bytes() == b"another"
+
+
+def test_a_state_file_that_is_a_link(saved: FileStore, tmp_path: Path) -> None:
+    """It stays one, its lock is that of the file it leads to, and so is its last generation."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = elsewhere / "state"
+    link.symlink_to(saved.path)
+    through = FileStore(link)
+    state = through.load()
+    assert isinstance(state, State)
+    with through.lock("deploy"):
+        assert saved.lock_owner()
+        Journal(through, state).begin_run("again")
+    assert (link.is_symlink(), [entry.name for entry in elsewhere.iterdir()]) == (True, ["state"])
+    assert saved.load() == through.load() != state
