@@ -8,11 +8,14 @@ is discarded. Both are sent again until the command has seen one.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import select
 import signal
 import sys
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sre_core.exit_codes import INTERRUPTED
@@ -22,7 +25,17 @@ if TYPE_CHECKING:
 
 # Seconds after which a Ctrl-C without an effect is sent again.
 _AGAIN_AFTER = 0.2
-_seen = threading.Event()
+
+
+@dataclass
+class _Watch:
+    """How often a handler has seen the signal, and a pipe with a byte for each signal that none has seen yet."""
+
+    seen: int = 0
+    unseen: int | None = None
+
+
+_watch = _Watch()
 
 
 def exit_on_ctrl_c() -> None:
@@ -50,7 +63,10 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 def acknowledge() -> None:
     """Record that a handler has seen the signal, so that it is not sent again."""
-    _seen.set()
+    if _watch.unseen is not None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(_watch.unseen, 4096)
+    _watch.seen += 1
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
@@ -60,10 +76,12 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 def _watch_signals() -> None:
     """Begin to send a lost Ctrl-C again. The interpreter writes a byte for each signal, also while it waits for input."""
-    reader, writer = os.pipe()
+    unseen, writer = os.pipe()
+    os.set_blocking(unseen, False)
     os.set_blocking(writer, False)
+    _watch.unseen = unseen
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    threading.Thread(target=_repeat_until_seen, args=(reader,), daemon=True, name="ctrl-c").start()
+    threading.Thread(target=_repeat_until_seen, args=(unseen,), daemon=True, name="ctrl-c").start()
     hook = sys.unraisablehook
 
     def resend_discarded(unraisable: Any) -> None:
@@ -76,20 +94,18 @@ def _watch_signals() -> None:
     sys.unraisablehook = resend_discarded
 
 
-def _repeat_until_seen(reader: int) -> None:
-    while number := os.read(reader, 1):
-        if number[0] != signal.SIGINT:
-            continue
-        while not _seen.wait(_AGAIN_AFTER) and signal.getsignal(signal.SIGINT) is _raise:
+def _repeat_until_seen(unseen: int) -> None:
+    """Send the signal again while its byte stays in the pipe. Only a handler reads it, so a second Ctrl-C is not taken for the first."""
+    while select.select([unseen], [], [])[0]:
+        before = _watch.seen
+        time.sleep(_AGAIN_AFTER)
+        still = select.select([unseen], [], [], 0)[0]
+        if still and _watch.seen == before and signal.getsignal(signal.SIGINT) is _raise:
             _send()
-        _seen.clear()
-        # What was sent again was written into the pipe as well.
-        while select.select([reader], [], [], 0)[0]:
-            os.read(reader, 4096)
 
 
 def _send_later() -> None:
-    threading.Event().wait(_AGAIN_AFTER)
+    time.sleep(_AGAIN_AFTER)
     _send()
 
 

@@ -49,7 +49,7 @@ def test_a_deployment_of_another_folder(engine: Engine) -> None:
 
 
 def test_an_instance_that_another_folder_added(engine: Engine, tmp_path: Path) -> None:
-    """`plan` in the first folder lists it: it costs money, and the first state file knows nothing of it."""
+    """`plan` in the first folder lists it: it costs money, and the first state file does not contain it."""
     engine.deploy()
     other = replace(engine, folder=tmp_path / "other", sections={"deployment": {"instance_type": "t3.2xlarge"}}, observed=[], drawn=None)
     other.folder.mkdir()
