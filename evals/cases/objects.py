@@ -80,11 +80,11 @@ def _fill_from_events(status: Json, own: list[Json]) -> None:
     if scheduled and scheduled["status"] == "False" and refused:
         scheduled |= {"reason": "Unschedulable", "message": refused[-1]}
     failed = [found["message"] for found in own if found["reason"] in {"Failed", "FailedMount", "InspectFailed"}]
-    told = [message for message in failed if not re.fullmatch(r"Error: (ImagePullBackOff|ErrImagePull)", message)]
+    messages = [message for message in failed if not re.fullmatch(r"Error: (ImagePullBackOff|ErrImagePull)", message)]
     for state in (*status["containerStatuses"], *status["initContainerStatuses"]):
         waiting = state.get("state", {}).get("waiting")
-        if waiting and told and "message" not in waiting and waiting.get("reason") not in {None, "CrashLoopBackOff", "PodInitializing"}:
-            waiting["message"] = told[-1]
+        if waiting and messages and "message" not in waiting and waiting.get("reason") not in {None, "CrashLoopBackOff", "PodInitializing"}:
+            waiting["message"] = messages[-1]
 
 
 def workload(block: Block, kind: str, now: datetime) -> Json:

@@ -1,4 +1,4 @@
-"""Progress of one question: each call of a tool is shown to whoever waits for the answer."""
+"""Progress of one question: each call of a tool is shown to the client that waits for the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rules make of scenes that no recording shows: other causes, and chains of services."""
+"""What the rules make of observations that no recording shows: other causes, and chains of services."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pod(service: str, *, reason: str = "", phase: str = "Running", created: floa
     )  # fmt: skip
 
 
-def scene(*pods: Pod, **others: Any) -> Observations:
+def observed(*pods: Pod, **others: Any) -> Observations:
     """These pods in a system that was looked at from all sides."""
     usual = {
         "error_rates": (ErrorRate(service="web", percent=0.0, percent_before=0.0, peak_at=None, source=seen("rate")),),
@@ -71,12 +71,12 @@ SICK_NODE = Node(name="node-1", ready=False, complaints=("Ready: KubeletNotReady
 @pytest.mark.parametrize(
     ("found", "kind", "service"),
     [
-        (scene(pod("api", container=waiting("ImagePullBackOff", "not found"))), "incorrect_image_reference", "api"),
-        (scene(pod("api", container=waiting("ImagePullBackOff", "it failed"))), "image_pull_failure", "api"),
-        (scene(pod("api", container=waiting("CreateContainerConfigError", 'secret "x" not found'))), "missing_secret_binding", "api"),
-        (scene(pod("api", container=waiting("CreateContainerConfigError", "it failed"))), "container_cannot_start", "api"),
-        (scene(pod("api", phase="Pending", reason="Unschedulable", container=waiting(""))), "unschedulable", "api"),
-        (scene(pod("api"), nodes=(SICK_NODE,)), "node_problem", "node-1"),
+        (observed(pod("api", container=waiting("ImagePullBackOff", "not found"))), "incorrect_image_reference", "api"),
+        (observed(pod("api", container=waiting("ImagePullBackOff", "it failed"))), "image_pull_failure", "api"),
+        (observed(pod("api", container=waiting("CreateContainerConfigError", 'secret "x" not found'))), "missing_secret_binding", "api"),
+        (observed(pod("api", container=waiting("CreateContainerConfigError", "it failed"))), "container_cannot_start", "api"),
+        (observed(pod("api", phase="Pending", reason="Unschedulable", container=waiting(""))), "unschedulable", "api"),
+        (observed(pod("api"), nodes=(SICK_NODE,)), "node_problem", "node-1"),
     ],
 )  # fmt: skip
 def test_causes_that_the_cluster_states(found: Observations, kind: str, service: str) -> None:
@@ -93,10 +93,10 @@ def test_cpu_at_its_limit() -> None:
         metric="latency", service="api", pod="", unit="ms", direction="rising", first=20, last=900, lowest=18, highest=950,
         slope_per_hour=800, fit=0.9, changed_at=ago(20), before=21.0, after=880.0, source=seen("latency"),
     )  # fmt: skip
-    cause = judged(scene(pod("api"), usages=(busy,), trends=(slower,))).cause
+    cause = judged(observed(pod("api"), usages=(busy,), trends=(slower,))).cause
     assert cause
     assert cause.kind == "cpu_saturation"
-    assert judged(scene(pod("api"), usages=(busy,))).cause is None
+    assert judged(observed(pod("api"), usages=(busy,))).cause is None
 
 
 def test_replicas_that_nobody_misses() -> None:
@@ -105,8 +105,8 @@ def test_replicas_that_nobody_misses() -> None:
     complaint = LogLine(
         at=ago(5), service="web", level="ERROR", message="dial tcp: connect to batch:80: connection refused", source=seen("c")
     )
-    assert judged(scene(pod("web"), workloads=(idle,))).verdict == "nothing_wrong"
-    cause = judged(scene(pod("web"), workloads=(idle,), logs=(complaint,))).cause
+    assert judged(observed(pod("web"), workloads=(idle,))).verdict == "nothing_wrong"
+    cause = judged(observed(pod("web"), workloads=(idle,), logs=(complaint,))).cause
     assert cause
     assert (cause.kind, cause.service) == ("deployment_zero_replicas", "batch")
 
@@ -121,7 +121,7 @@ def test_who_only_follows() -> None:
         )  # fmt: skip
         return pod(service, created=minutes, container=container)
 
-    found = scene(
+    found = observed(
         crashing("web", 10, "invalid value for WEB_MODE: x"),
         crashing("store", 20, "required environment variable STORE_DSN is not set"),
         calls=(Call(service="web", peer="store", failed_percent=90, source=seen("call")),),
@@ -137,7 +137,7 @@ def test_a_crash_after_a_change_that_says_nothing() -> None:
     """A change and a crash are a suspicion: without words or a matching difference nothing is concluded."""
     container = Container(name="main", ready=False, restarts=4, reason="CrashLoopBackOff", last_exit_code=2, last_finished=ago(2))
     change = Change(service="api", at=ago(12), revision="9", differences=("image: a:1 → a:2",), source=seen("change"))
-    judgement = judged(scene(pod("api", created=11, container=container), changes=(change,)))
+    judgement = judged(observed(pod("api", created=11, container=container), changes=(change,)))
     assert judgement.verdict == "not_enough_evidence"
     assert judgement.suspicion
     assert judgement.suspicion.missing
@@ -151,7 +151,7 @@ def test_a_wrong_port_in_a_change() -> None:
         at=ago(11), service="api", level="FATAL", message="dial tcp redis:6380: connect: connection refused", source=seen("line")
     )
     workload = Workload(namespace="n", service="api", desired=1, available=0, settings={}, complaints=(), source=seen("w"))
-    found = scene(pod("api", created=11, container=container), changes=(change,), logs=(line,), workloads=(workload,))
+    found = observed(pod("api", created=11, container=container), changes=(change,), logs=(line,), workloads=(workload,))
     cause = judged(found).cause
     assert cause
     assert "redis:6380" in cause.summary
@@ -167,6 +167,6 @@ def test_a_kill_on_a_node() -> None:
             source=seen(f"kill {minutes}"),
         )  # fmt: skip
 
-    judgement = judged(scene(pod("api", container=killed), events=(kill(5), kill(50))))
+    judgement = judged(observed(pod("api", container=killed), events=(kill(5), kill(50))))
     assert [signal.service for signal in judgement.signals if "Killed process" in signal.what] == ["api", "node-1"]
     assert judgement.cause is None

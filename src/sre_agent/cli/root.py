@@ -28,7 +28,7 @@ class Questions(click.Group):
 
 
 def _find_question(args: list[str]) -> int | None:
-    """Return where the question stands; None where nothing is one, or where more than one word could be."""
+    """Return the position of the question; None where nothing is one, or where more than one word could be."""
     values = {place + 1 for place, word in enumerate(args) if word in _WITH_VALUE}
     found = [place for place, word in enumerate(args) if place not in values and not word.startswith("-")]
     return found[0] if len(found) == 1 and {" ", "?"} & set(args[found[0]].strip()) else None

@@ -39,7 +39,7 @@ _SCRIPTS = {
 
 
 def find_foreign_language(text: str) -> str:
-    """Return the name of the language of a text that is not English; empty for English, and where nothing tells."""
+    """Return the name of the language of a text that is not English; empty for English and for an unknown language."""
     return _of_script(text) or _of_words(text)
 
 

@@ -45,7 +45,7 @@ class Mention:
 
 
 def find_mentions(text: str) -> tuple[Mention, ...]:
-    """Find the words of a normalized question that stand where a name stands and are no common words."""
+    """Find the words of a normalized question in the position of a name that are no common words."""
     quoted = [Mention((one or other).lower(), True) for one, other in _QUOTED.findall(text)]
     shaped = [Mention(word, True) for word in split_words(text) if _SHAPED.fullmatch(word) and not _is_common(word)]
     placed = [Mention(found["name"], False) for place in _PLACES for found in place.finditer(text) if not _is_common(found["name"])]

@@ -31,7 +31,7 @@ from sre_core.problem import Problem, Refused
 
 
 @dataclass(frozen=True)
-class Opened:
+class LockedDeployment:
     """A deployment whose locks this run holds."""
 
     account: Account
@@ -53,7 +53,7 @@ def list_records(request: Request) -> State:
 
 def adopt(request: Request, name: str, id: str, user: User = UNATTENDED) -> str:
     """Record a resource of this deployment under a name of its blueprint. Raises Refused where it is another owner's."""
-    with _opened(request, user, "state adopt") as here:
+    with _open_locked(request, user, "state adopt") as here:
         kind = _kind_of(here, name)
         found = _read_ours(here, kind, id, name)
         before = here.journal.state.current(name)
@@ -65,7 +65,7 @@ def adopt(request: Request, name: str, id: str, user: User = UNATTENDED) -> str:
 
 def forget(request: Request, name: str, user: User = UNATTENDED) -> str:
     """Delete a record from the state. The resource stays in AWS, and the next plan finds it by its tags."""
-    with _opened(request, user, "state forget") as here:
+    with _open_locked(request, user, "state forget") as here:
         record = here.journal.state.current(name)
         if record is None:
             raise Refused(_not_recorded(name, here.journal.state))
@@ -76,7 +76,7 @@ def forget(request: Request, name: str, user: User = UNATTENDED) -> str:
 
 def delete(request: Request, id: str, user: User = UNATTENDED) -> str:
     """Delete one resource that carries the deployment's tag and is not in its state."""
-    with _opened(request, user, "state delete") as here:
+    with _open_locked(request, user, "state delete") as here:
         if recorded := _find_record(here.journal.state, id):
             raise Refused(_is_recorded(recorded))
         entry = _find_entry(here, id)
@@ -88,7 +88,7 @@ def delete(request: Request, id: str, user: User = UNATTENDED) -> str:
 
 
 @contextmanager
-def _opened(request: Request, user: User, command: str) -> Iterator[Opened]:
+def _open_locked(request: Request, user: User, command: str) -> Iterator[LockedDeployment]:
     located = find_state(request)
     with open_workspace(located, user, start=False) as opened, hold_state(opened.store, opened.account, command):
         here = opened.reload_state()
@@ -102,10 +102,10 @@ def _opened(request: Request, user: User, command: str) -> Iterator[Opened]:
                 store=here.store,
                 state=here.state,
             )
-            yield Opened(here.account, wanted, journal)
+            yield LockedDeployment(here.account, wanted, journal)
 
 
-def _kind_of(here: Opened, name: str) -> type[Resource]:
+def _kind_of(here: LockedDeployment, name: str) -> type[Resource]:
     """Return the type of a resource of the blueprint, else of the state."""
     item = next((item for item in here.wanted if item.name == name), None)
     record = here.journal.state.current(name)
@@ -116,14 +116,14 @@ def _kind_of(here: Opened, name: str) -> type[Resource]:
     raise Refused(_not_recorded(name, here.journal.state))
 
 
-def _read_ours(here: Opened, kind: type[Resource], id: str, name: str) -> Found[Resource]:
+def _read_ours(here: LockedDeployment, kind: type[Resource], id: str, name: str) -> Found[Resource]:
     found = _ask(lambda: ownership.read(here.account.aws, kind, id, name, here.deployment), here)
     if found is None or found.broken or found.owner(here.deployment) != "us":
         raise Refused(_not_ours(kind.KIND, id, here.deployment))
     return found
 
 
-def _find_entry(here: Opened, id: str) -> Entry:
+def _find_entry(here: LockedDeployment, id: str) -> Entry:
     found = take_inventory(here.account.aws, here.deployment, None)
     entry = next((entry for entry in found.entries if entry.id == id), None)
     if entry is None:
@@ -135,7 +135,7 @@ def _find_record(state: State, id: str) -> Record | None:
     return next((record for record in state.alive() if record.id == id), None)
 
 
-def _ask[T](call: Callable[[], T], here: Opened) -> T:
+def _ask[T](call: Callable[[], T], here: LockedDeployment) -> T:
     answer = attempt(call, progress=here.account.aws.progress)
     if isinstance(answer, Problem | Lost):
         raise Refused(answer.problem if isinstance(answer, Lost) else answer)

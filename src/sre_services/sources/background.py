@@ -11,7 +11,7 @@ from typing import Any
 from sre_core.problem import Problem, Refused
 
 LONGEST_SECONDS = 20.0
-"""No answer of a source takes longer: whoever asked would have given up."""
+"""No answer of a source takes longer: the client would have given up by then."""
 
 
 def wait_for[T](work: Coroutine[Any, Any, T], seconds: float = LONGEST_SECONDS) -> T:

@@ -11,7 +11,7 @@ from sre_agent.observations import Observations
 from sre_agent.reasoners.rules import cluster, logs, metrics, pods, service_graph
 from sre_agent.reasoners.rules.causes import admission, databases, nodes, performance, probes, routes, scheduling, services, startup
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, ServiceSignals, find_candidates
-from sre_agent.reasoners.rules.scene import Scene
+from sre_agent.reasoners.rules.observation_index import ObservationIndex
 from sre_agent.reasoners.rules.service_graph import ServiceGraph
 from sre_agent.reasoners.rules.signals import SYMPTOMS, Kind, Signal
 from sre_agent.reasoners.rules.vocabulary import CAUSES
@@ -89,8 +89,8 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
     signals = detect_signals(observations, scope)
     graph = service_graph.build_graph(observations, [(signal.service, signal.peer) for signal in signals if signal.peer])
     names = service_graph.collect_names(observations)
-    scene = Scene(observations, signals, graph, names, scope.since(observations.as_of or clock.now()))
-    ranked = _rank_candidates(scene, scope)
+    index = ObservationIndex(observations, signals, graph, names, scope.since(observations.as_of or clock.now()))
+    ranked = _rank_candidates(index, scope)
     best = ranked[0] if ranked else None
     concluded = best if best and best.decisive and best.score >= CONCLUDES else None
     symptoms = tuple(signal for signal in signals if signal.kind in SYMPTOMS)
@@ -106,9 +106,9 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
     )
 
 
-def _rank_candidates(scene: Scene, scope: Scope) -> list[Candidate]:
+def _rank_candidates(index: ObservationIndex, scope: Scope) -> list[Candidate]:
     """Rank all candidates: decisive ones first, then by score, then by who failed first."""
-    signals, graph = scene.signals, scene.graph
+    signals, graph = index.signals, index.graph
     by_service: dict[str, list[Signal]] = defaultdict(list)
     for signal in signals:
         by_service[signal.service].append(signal)
@@ -117,7 +117,7 @@ def _rank_candidates(scene: Scene, scope: Scope) -> list[Candidate]:
         for service, own in sorted(by_service.items())
         for candidate in find_candidates(ServiceSignals(service, tuple(own)))
     ]
-    specific = [_weigh_candidate(candidate, signals, graph, scope) for detect in DETECTORS for candidate in detect(scene)]
+    specific = [_weigh_candidate(candidate, signals, graph, scope) for detect in DETECTORS for candidate in detect(index)]
     found = [*specific, *(candidate for candidate in found if not _says_less(candidate, specific))]
     now = clock.now()
 

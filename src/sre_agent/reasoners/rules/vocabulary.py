@@ -107,7 +107,7 @@ CAUSES: Mapping[str, Cause] = {
     "bad_configuration": Cause("configuration", "it fails at start because of a bad setting", "its log or its change names the setting"),
     "memory_leak": Cause("runtime", "its memory grows until it is killed", "the course of its memory, and kills"),
     "out_of_memory": Cause("runtime", "it was killed for memory once", "how its containers ended"),
-    "image_pull_failure": Cause("startup", "its image can't be pulled, for a reason that is not told", "the state of its containers"),
+    "image_pull_failure": Cause("startup", "its image can't be pulled, for a reason that nothing shows", "the state of its containers"),
     "container_cannot_start": Cause("startup", "its containers can't be created", "the state of its containers"),
     "unschedulable": Cause("scheduling", "no node takes its pods, for a reason that is not seen", "the state of its pods"),
     "node_problem": Cause("infrastructure", "the node is not ready or under pressure", "its conditions"),

@@ -1,4 +1,4 @@
-"""Logs of systemd units by systemd-journal-gatewayd: each unit is a service, and its host stands where a cluster has the pod.
+"""Logs of systemd units by systemd-journal-gatewayd: each unit is a service, and its host takes the place of a pod.
 
 API: systemd-journal-gatewayd.service(8). Up to systemd 254 it can't be asked for a time, only for a number of entries from the end.
 """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.scene import Scene, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 from sre_agent.relations import Quota, Ref
 
 # "exceeded quota: NAME, requested: requests.cpu=1, used: requests.cpu=10, limited: requests.cpu=10"
@@ -23,43 +23,43 @@ _RESOURCES = {
 }
 
 
-def detect(scene: Scene) -> Iterator[Candidate]:
+def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect exhausted quotas and missing accounts."""
-    yield from _refused_pods(scene)
-    for quota in scene.observations.quotas:
-        yield from _missing_service(scene, quota)
-        yield from _missing_claim(scene, quota)
-    yield from _missing_accounts(scene)
+    yield from _refused_pods(index)
+    for quota in index.observations.quotas:
+        yield from _missing_service(index, quota)
+        yield from _missing_claim(index, quota)
+    yield from _missing_accounts(index)
 
 
-def _refused_pods(scene: Scene) -> Iterator[Candidate]:
+def _refused_pods(index: ObservationIndex) -> Iterator[Candidate]:
     """Pods that a quota refused, of workloads that lack pods now."""
-    for event in scene.observations.events:
+    for event in index.observations.events:
         found = _REFUSED.search(event.message) if event.reason == "FailedCreate" else None
-        if not found or not scene.is_lacking(event.service):
+        if not found or not index.is_lacking(event.service):
             continue
         resource = next((name for name in _RESOURCES if name in found["requested"]), "")
-        quota = next((known for known in scene.observations.quotas if known.ref.name == found["quota"]), None)
-        namespace = quota.ref.namespace if quota else scene.ref(event.service).namespace
+        quota = next((known for known in index.observations.quotas if known.ref.name == found["quota"]), None)
+        namespace = quota.ref.namespace if quota else index.ref(event.service).namespace
         if resource:
-            told = fact(event.service, f"a pod of {event.service} was refused: {event.message}", event.source, at=event.at)
+            cited = fact(event.service, f"a pod of {event.service} was refused: {event.message}", event.source, at=event.at)
             full = (fact(found["quota"], f"quota {found['quota']} is used up", quota.source),) if quota and quota.exhausted else ()
             yield suspect(
                 _RESOURCES[resource],
                 Ref(kind="Namespace", name=namespace),
                 f"quota {found['quota']} refuses pods of {event.service} (limit {found['limited']})",
-                Reason(0.8, "the API server refused its pods because of the quota", (told,)),
+                Reason(0.8, "the API server refused its pods because of the quota", (cited,)),
                 Reason(0.1, "nothing is left of the quota", full),
                 explains=frozenset({event.service}),
             )
 
 
-def _missing_service(scene: Scene, quota: Quota) -> Iterator[Candidate]:
+def _missing_service(index: ObservationIndex, quota: Quota) -> Iterator[Candidate]:
     """A Service that workloads name, whose workload is there, and that a full quota did not let in."""
     if not any(name.endswith("services") for name in quota.exhausted):
         return
-    missing = [ref for ref in quota.missing_objects if ref.kind == "Service" and ref.name in scene.requirements]
-    complaints = tuple(signal for ref in missing for signal in scene.complaints.get(ref.name, ()))
+    missing = [ref for ref in quota.missing_objects if ref.kind == "Service" and ref.name in index.requirements]
+    complaints = tuple(signal for ref in missing for signal in index.complaints.get(ref.name, ()))
     full = fact(quota.ref.name, f"quota {quota.ref.name} of Services is used up", quota.source)
     if missing:
         yield suspect(
@@ -72,36 +72,36 @@ def _missing_service(scene: Scene, quota: Quota) -> Iterator[Candidate]:
         )
 
 
-def _missing_claim(scene: Scene, quota: Quota) -> Iterator[Candidate]:
+def _missing_claim(index: ObservationIndex, quota: Quota) -> Iterator[Candidate]:
     """A claim that a pod mounts and that does not exist, where a quota limits storage."""
     if not any("storage" in name or "persistentvolumeclaims" in name for name in quota.limited):
         return
-    for pod in scene.observations.pods:
+    for pod in index.observations.pods:
         found = _MISSING_CLAIM.search(pod.message)
         if found and pod.namespace == quota.ref.namespace:
-            told = fact(pod.service, f"pod {pod.name} waits: {pod.message}", pod.source)
+            cited = fact(pod.service, f"pod {pod.name} waits: {pod.message}", pod.source)
             limit = fact(quota.ref.name, f"quota {quota.ref.name} limits storage", quota.source)
             yield suspect(
                 "namespace_storage_quota_exceeded",
                 Ref(kind="Namespace", name=quota.ref.namespace),
                 f"claim {found['name']} of {pod.service} does not exist, and quota {quota.ref.name} limits storage",
-                Reason(0.5, "a claim that its pods mount does not exist", (told,)),
+                Reason(0.5, "a claim that its pods mount does not exist", (cited,)),
                 Reason(0.35, "a quota limits the storage of the namespace", (limit,)),
                 explains=frozenset({pod.service}),
             )
 
 
-def _missing_accounts(scene: Scene) -> Iterator[Candidate]:
+def _missing_accounts(index: ObservationIndex) -> Iterator[Candidate]:
     """A workload that lacks pods because its account does not exist."""
-    for service, required in scene.requirements.items():
-        refused = [event for event in scene.observations.events if event.service == service and event.reason == "FailedCreate"]
+    for service, required in index.requirements.items():
+        refused = [event for event in index.observations.events if event.service == service and event.reason == "FailedCreate"]
         latest = max((event.at for event in refused if event.at), default=None)
         # An account that comes a moment late is normal in a rollout; what was refused last is the reason.
-        told = [event for event in refused if _ACCOUNT.search(event.message) and event.at == latest]
+        cited = [event for event in refused if _ACCOUNT.search(event.message) and event.at == latest]
         absent = [found for found in required.mismatches if found.relation == "serviceAccount"]
-        if not required.lacks_pods or not (told or absent) or _was_created(scene, service):
+        if not required.lacks_pods or not (cited or absent) or _was_created(index, service):
             continue
-        name = absent[0].object.name if absent and absent[0].object else _account_of(told[-1].message)
+        name = absent[0].object.name if absent and absent[0].object else _account_of(cited[-1].message)
         yield suspect(
             "missing_service_account",
             required.ref,
@@ -110,14 +110,14 @@ def _missing_accounts(scene: Scene) -> Iterator[Candidate]:
             Reason(
                 0.3 if absent else 0.75,
                 "its pods were refused for that",
-                tuple(fact(service, e.message, e.source, at=e.at) for e in told[:2]),
+                tuple(fact(service, e.message, e.source, at=e.at) for e in cited[:2]),
             ),
         )
 
 
-def _was_created(scene: Scene, service: str) -> bool:
+def _was_created(index: ObservationIndex, service: str) -> bool:
     """True where pods exist: accounts that come a moment late are normal in a rollout."""
-    return bool(scene.pods.get(service))
+    return bool(index.pods.get(service))
 
 
 def _account_of(message: str) -> str:

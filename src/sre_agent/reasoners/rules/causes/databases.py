@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sre_agent.observations import LogLine
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.scene import Scene, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 
 _CREDENTIALS = re.compile(
     r"access denied for user|authentication failed for user|password authentication failed|login failed for user|"
@@ -35,57 +35,59 @@ _REFUSED = re.compile(r"connection refused|connect timed out", re.IGNORECASE)
 _DATABASE = re.compile(r"mysql|maria|postgres|pgsql|mongo|redis|(?:^|-)(?:ts)?db(?:-|$)|database", re.IGNORECASE)
 
 
-def detect(scene: Scene) -> Iterator[Candidate]:
+def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect databases that refuse, at the database or at the service whose settings are wrong."""
-    for service in scene.logs:
-        if lines := _matching(scene, service, _CREDENTIALS):
-            yield _at_service(scene, service, lines, "mysql_invalid_credentials", "the database refuses its user")
-        elif lines := [line for line in _matching(scene, service, _LINK) if _REFUSED.search(line.message) or scene.is_lacking(service)]:
-            yield from _wrong_port(scene, service, lines)
-    yield from _at_database(scene, _READ_ONLY, "db_readonly_mode", "the database refuses to write")
-    yield from _at_database(scene, _EXHAUSTED, "db_connection_exhaustion", "the database takes no more connections")
-    yield from _at_database(scene, _POOL, "db_connection_exhaustion", "no connection of the pool becomes free", points=0.62)
+    for service in index.logs:
+        if lines := _matching(index, service, _CREDENTIALS):
+            yield _at_service(index, service, lines, "mysql_invalid_credentials", "the database refuses its user")
+        elif lines := [line for line in _matching(index, service, _LINK) if _REFUSED.search(line.message) or index.is_lacking(service)]:
+            yield from _wrong_port(index, service, lines)
+    yield from _at_database(index, _READ_ONLY, "db_readonly_mode", "the database refuses to write")
+    yield from _at_database(index, _EXHAUSTED, "db_connection_exhaustion", "the database takes no more connections")
+    yield from _at_database(index, _POOL, "db_connection_exhaustion", "no connection of the pool becomes free", points=0.62)
 
 
-def find_database(scene: Scene, service: str) -> str:
+def find_database(index: ObservationIndex, service: str) -> str:
     """Find the database of a service: what it calls, or what its name and a database's have in common."""
-    called = scene.requirements[service].calls if service in scene.requirements else ()
-    direct = [name for name in (*called, *scene.graph.needs.get(service, ())) if _DATABASE.search(name)]
-    names = [found.ref.name for found in scene.observations.exposures] + list(scene.requirements)
+    called = index.requirements[service].calls if service in index.requirements else ()
+    direct = [name for name in (*called, *index.graph.needs.get(service, ())) if _DATABASE.search(name)]
+    names = [found.ref.name for found in index.observations.exposures] + list(index.requirements)
     known = {name for name in names if _DATABASE.search(name)}
     return next(iter(dict.fromkeys(direct)), "") or (next(iter(known)) if len(known) == 1 else "")
 
 
-def _wrong_port(scene: Scene, service: str, lines: list[LogLine]) -> Iterator[Candidate]:
+def _wrong_port(index: ObservationIndex, service: str, lines: list[LogLine]) -> Iterator[Candidate]:
     """A link that fails although its database is well: the address is then the service's own mistake."""
-    database = find_database(scene, service)
-    if not database or scene.is_lacking(database) or _complainers(scene, database) > 1:
+    database = find_database(index, service)
+    if not database or index.is_lacking(database) or _complainers(index, database) > 1:
         return
-    yield _at_service(scene, service, lines, "mysql_invalid_port", f"it can't connect to {database}, which is well", points=0.68)
+    yield _at_service(index, service, lines, "mysql_invalid_port", f"it can't connect to {database}, which is well", points=0.68)
 
 
-def _complainers(scene: Scene, database: str) -> int:
-    return sum(find_database(scene, service) == database for service in scene.logs if _matching(scene, service, _LINK))
+def _complainers(index: ObservationIndex, database: str) -> int:
+    return sum(find_database(index, service) == database for service in index.logs if _matching(index, service, _LINK))
 
 
-def _at_service(scene: Scene, service: str, lines: list[LogLine], cause: str, because: str, *, points: float = 0.85) -> Candidate:
-    told = tuple(fact(service, f"{service} logged: {line.message[:250]}", line.source, at=line.at) for line in lines[:3])
+def _at_service(
+    index: ObservationIndex, service: str, lines: list[LogLine], cause: str, because: str, *, points: float = 0.85
+) -> Candidate:
+    cited = tuple(fact(service, f"{service} logged: {line.message[:250]}", line.source, at=line.at) for line in lines[:3])
     return suspect(
-        cause, scene.ref(service), lines[0].message[:250], Reason(points, because, told), explains=scene.graph.dependents_of(service)
+        cause, index.ref(service), lines[0].message[:250], Reason(points, because, cited), explains=index.graph.dependents_of(service)
     )
 
 
-def _at_database(scene: Scene, words: re.Pattern[str], cause: str, because: str, points: float = 0.85) -> Iterator[Candidate]:
+def _at_database(index: ObservationIndex, words: re.Pattern[str], cause: str, because: str, points: float = 0.85) -> Iterator[Candidate]:
     """Collect the complaints about each database; without one that is known, they stay with the service that complains."""
     about: dict[str, list[tuple[str, LogLine]]] = defaultdict(list)
-    for service in scene.logs:
-        for line in _matching(scene, service, words):
-            about[service if _DATABASE.search(service) else find_database(scene, service) or service].append((service, line))
+    for service in index.logs:
+        for line in _matching(index, service, words):
+            about[service if _DATABASE.search(service) else find_database(index, service) or service].append((service, line))
     for name, complaints in about.items():
-        told = tuple(fact(name, f"{service} logged: {line.message[:250]}", line.source, at=line.at) for service, line in complaints[:4])
-        users = frozenset(service for service, _ in complaints) | scene.graph.dependents_of(name)
-        yield suspect(cause, scene.ref(name), complaints[0][1].message[:250], Reason(points, because, told), explains=users)
+        cited = tuple(fact(name, f"{service} logged: {line.message[:250]}", line.source, at=line.at) for service, line in complaints[:4])
+        users = frozenset(service for service, _ in complaints) | index.graph.dependents_of(name)
+        yield suspect(cause, index.ref(name), complaints[0][1].message[:250], Reason(points, because, cited), explains=users)
 
 
-def _matching(scene: Scene, service: str, words: re.Pattern[str]) -> list[LogLine]:
-    return [line for line in scene.logs.get(service, ()) if words.search(line.message)]
+def _matching(index: ObservationIndex, service: str, words: re.Pattern[str]) -> list[LogLine]:
+    return [line for line in index.logs.get(service, ()) if words.search(line.message)]

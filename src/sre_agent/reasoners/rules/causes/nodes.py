@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.scene import Scene, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 from sre_agent.relations import Component, Ref
 
 _CAUSES = {
@@ -19,19 +19,19 @@ _CAUSES = {
 }
 
 
-def detect(scene: Scene) -> Iterator[Candidate]:
+def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect components that do not run; one is named for each node, the container runtime before what needs it."""
-    down = [component for component in scene.observations.components if not component.running and component.component in _CAUSES]
+    down = [component for component in index.observations.components if not component.running and component.component in _CAUSES]
     for component in down:
-        yield _candidate(scene, component)
+        yield _candidate(index, component)
 
 
-def _candidate(scene: Scene, component: Component) -> Candidate:
+def _candidate(index: ObservationIndex, component: Component) -> Candidate:
     cause, node = _CAUSES[component.component], component.node
     what = f"{component.component} on node {node} does not run: {component.state}"
-    victims = _victims(scene, component)
-    sources = [pod.source for pod in scene.observations.pods if pod.service in victims][:2]
-    nodes = [found.source for found in scene.observations.nodes if found.name == node and not found.ready]
+    victims = _victims(index, component)
+    sources = [pod.source for pod in index.observations.pods if pod.service in victims][:2]
+    nodes = [found.source for found in index.observations.nodes if found.name == node and not found.ready]
     return suspect(
         cause,
         Ref(kind="Node", name=node),
@@ -43,7 +43,7 @@ def _candidate(scene: Scene, component: Component) -> Candidate:
     )
 
 
-def _victims(scene: Scene, component: Component) -> frozenset[str]:
+def _victims(index: ObservationIndex, component: Component) -> frozenset[str]:
     if component.component == "kube-scheduler":
-        return frozenset(pod.service for pod in scene.observations.pods if pod.phase == "Pending" and not pod.node)
-    return frozenset(pod.service for pod in scene.observations.pods if pod.node == component.node)
+        return frozenset(pod.service for pod in index.observations.pods if pod.phase == "Pending" and not pod.node)
+    return frozenset(pod.service for pod in index.observations.pods if pod.node == component.node)

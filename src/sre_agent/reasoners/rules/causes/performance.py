@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sre_agent.observations import Trend
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.scene import Scene, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.relations import Ref
 
@@ -61,21 +61,21 @@ class Slowness:
         return frozenset({*self.middle, *self.tail})
 
 
-def detect(scene: Scene) -> Iterator[Candidate]:
+def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect what made services slow; a network is only suspected where no CPU explains it."""
-    slow = _find_slow(scene)
-    busy = list(_overloaded(scene, slow))
-    lossy = list(_lossy_nodes(scene, slow))
+    slow = _find_slow(index)
+    busy = list(_overloaded(index, slow))
+    lossy = list(_lossy_nodes(index, slow))
     yield from (*busy, *lossy)
-    if slow.all and not busy and not lossy and not _is_explained(scene, slow):
-        yield from _delayed(scene, slow)
+    if slow.all and not busy and not lossy and not _is_explained(index, slow):
+        yield from _delayed(index, slow)
 
 
-def _is_explained(scene: Scene, slow: Slowness) -> bool:
+def _is_explained(index: ObservationIndex, slow: Slowness) -> bool:
     """True where something else explains slowness: what is at its limit or was changed, and whatever fails outright."""
-    limited = {signal.service for signal in scene.signals if signal.kind in {Kind.CPU_SATURATED, Kind.CHANGED}}
-    near = {signal.service for signal in scene.signals if signal.kind is Kind.MEMORY_RISING and float(signal.subject or 0) >= _NEAR}
-    return bool((limited | near) & slow.all) or any(signal.kind in _FAILURES for signal in scene.signals)
+    limited = {signal.service for signal in index.signals if signal.kind in {Kind.CPU_SATURATED, Kind.CHANGED}}
+    near = {signal.service for signal in index.signals if signal.kind is Kind.MEMORY_RISING and float(signal.subject or 0) >= _NEAR}
+    return bool((limited | near) & slow.all) or any(signal.kind in _FAILURES for signal in index.signals)
 
 
 def find_rise(trend: Trend) -> Rise | None:
@@ -87,49 +87,49 @@ def find_rise(trend: Trend) -> Rise | None:
     return None
 
 
-def _rises(scene: Scene, metric: str, factor: float, least: float) -> Iterator[Rise]:
-    for trend in scene.observations.trends:
+def _rises(index: ObservationIndex, metric: str, factor: float, least: float) -> Iterator[Rise]:
+    for trend in index.observations.trends:
         rise = find_rise(trend) if trend.metric == metric else None
         if rise and rise.factor >= factor and rise.level - rise.normal >= least:
             yield rise
 
 
-def _find_slow(scene: Scene) -> Slowness:
+def _find_slow(index: ObservationIndex) -> Slowness:
     middle: dict[str, Rise] = {}
     tail: dict[str, Rise] = {}
-    for rise in _rises(scene, "latency", _SLOWER, _FEWEST_MS):
+    for rise in _rises(index, "latency", _SLOWER, _FEWEST_MS):
         place = middle if rise.trend.quantile and float(rise.trend.quantile) <= 0.5 else tail
         if rise.trend.service not in place or place[rise.trend.service].level < rise.level:
             place[rise.trend.service] = rise
     return Slowness(middle, tail)
 
 
-def _overloaded(scene: Scene, slow: Slowness) -> Iterator[Candidate]:
+def _overloaded(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     """A service whose CPU rose without more requests, and that is throttled or slower because of it."""
-    throttled = {rise.trend.service: rise for rise in _rises(scene, "cpu_throttled", _BUSIER, _FEWEST_MILLICORES)}
-    requested = {rise.trend.service: rise.factor for rise in _rises(scene, "throughput", 1.5, 1.0)}
-    for rise in _rises(scene, "cpu", _BUSIER, _FEWEST_MILLICORES):
+    throttled = {rise.trend.service: rise for rise in _rises(index, "cpu_throttled", _BUSIER, _FEWEST_MILLICORES)}
+    requested = {rise.trend.service: rise.factor for rise in _rises(index, "throughput", 1.5, 1.0)}
+    for rise in _rises(index, "cpu", _BUSIER, _FEWEST_MILLICORES):
         service = rise.trend.service
         slower = (slow.of(service).signal(service),) if service in slow.all else ()
         held = (throttled[service].signal(service),) if service in throttled else ()
-        elsewhere = requested.get(service, 1.0) >= rise.factor / 2 or any(s.service == service and s.kind in _WORK for s in scene.signals)
+        elsewhere = requested.get(service, 1.0) >= rise.factor / 2 or any(s.service == service and s.kind in _WORK for s in index.signals)
         if elsewhere or not (slower or held):
             continue
         yield suspect(
             "pod_cpu_overload",
-            scene.ref(service),
+            index.ref(service),
             f"CPU went from {rise.normal:.0f} to {rise.level:.0f} millicores",
             Reason(0.6, "its CPU use rose, and its requests did not", (rise.signal(service),)),
             Reason(0.15, "it was throttled", held),
             Reason(0.15, "it became slower", slower),
-            explains=scene.graph.dependents_of(service),
+            explains=index.graph.dependents_of(service),
         )
 
 
-def _lossy_nodes(scene: Scene, slow: Slowness) -> Iterator[Candidate]:
+def _lossy_nodes(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     """The node with pods on it where far more packets are sent again than on any other."""
-    hosts = {pod.node for pod in scene.observations.pods}
-    rises = [rise for rise in _rises(scene, "retransmissions", _SLOWER, _LOSSY) if rise.trend.service in hosts]
+    hosts = {pod.node for pod in index.observations.pods}
+    rises = [rise for rise in _rises(index, "retransmissions", _SLOWER, _LOSSY) if rise.trend.service in hosts]
     rises.sort(key=lambda rise: -rise.level)
     if not rises or not slow.all or (len(rises) > 1 and rises[1].level * 3 > rises[0].level):
         return
@@ -144,31 +144,31 @@ def _lossy_nodes(scene: Scene, slow: Slowness) -> Iterator[Candidate]:
     )
 
 
-def _delayed(scene: Scene, slow: Slowness) -> Iterator[Candidate]:
+def _delayed(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     """The service at the end of the slow calls; the node where several such services run."""
-    heads = _deepest(scene, frozenset(slow.middle)) or _deepest(scene, frozenset(slow.tail))
-    nodes = {service: node for pod in scene.observations.pods if (node := pod.node) for service in [pod.service]}
+    heads = _deepest(index, frozenset(slow.middle)) or _deepest(index, frozenset(slow.tail))
+    nodes = {service: node for pod in index.observations.pods if (node := pod.node) for service in [pod.service]}
     places = {nodes.get(service, "") for service in heads}
-    if common := _find_common_caller(scene, slow, nodes):
-        yield _slow_pod(scene, slow, common)
+    if common := _find_common_caller(index, slow, nodes):
+        yield _slow_pod(index, slow, common)
         return
     if len(heads) > 1 and len(places) == 1 and "" not in places:
         node = places.pop()
-        told = tuple(slow.of(service).signal(node) for service in sorted(heads))
+        cited = tuple(slow.of(service).signal(node) for service in sorted(heads))
         here = frozenset(service for service, place in nodes.items() if place == node)
         because = f"services that do not call one another became slow together, and all of them run there: {', '.join(sorted(heads))}"
-        yield suspect("node_network_delay", Ref(kind="Node", name=node), because, Reason(0.72, because, told), explains=here | slow.all)
+        yield suspect("node_network_delay", Ref(kind="Node", name=node), because, Reason(0.72, because, cited), explains=here | slow.all)
         return
-    complaining = {signal.service for signal in scene.signals if signal.peer}
-    for service in sorted(_follow_tails(scene, slow, heads) - complaining, key=lambda name: -slow.of(name).level)[:1]:
-        yield _slow_pod(scene, slow, service)
+    complaining = {signal.service for signal in index.signals if signal.peer}
+    for service in sorted(_follow_tails(index, slow, heads) - complaining, key=lambda name: -slow.of(name).level)[:1]:
+        yield _slow_pod(index, slow, service)
 
 
-def _slow_pod(scene: Scene, slow: Slowness, service: str) -> Candidate:
-    others = tuple(slow.of(other).signal(service) for other in sorted(slow.all & scene.graph.dependents_of(service)))
+def _slow_pod(index: ObservationIndex, slow: Slowness, service: str) -> Candidate:
+    others = tuple(slow.of(other).signal(service) for other in sorted(slow.all & index.graph.dependents_of(service)))
     return suspect(
         "pod_network_delay",
-        scene.ref(service),
+        index.ref(service),
         f"latency went from {slow.of(service).normal:.3g} to {slow.of(service).level:.3g} ms, and its CPU did not rise",
         Reason(0.62, "it became slow, and nothing that it calls is slower on its own", (slow.of(service).signal(service),)),
         Reason(0.1, "those that call it became slower", others[:3]),
@@ -176,10 +176,10 @@ def _slow_pod(scene: Scene, slow: Slowness, service: str) -> Candidate:
     )
 
 
-def _find_common_caller(scene: Scene, slow: Slowness, nodes: Mapping[str, str]) -> str:
+def _find_common_caller(index: ObservationIndex, slow: Slowness, nodes: Mapping[str, str]) -> str:
     """Find a slow service of which nearly all callees are slow at once, on several nodes: they have only their caller in common."""
     for service in sorted(slow.middle, key=lambda name: -slow.middle[name].level):
-        calls = scene.graph.needs.get(service, frozenset())
+        calls = index.graph.needs.get(service, frozenset())
         late = calls & slow.all
         spread = {nodes.get(callee, "") for callee in late}
         if len(late) >= _COMMON and len(late) >= _NEARLY_ALL * len(calls) and len(spread) > 1:
@@ -187,17 +187,17 @@ def _find_common_caller(scene: Scene, slow: Slowness, nodes: Mapping[str, str]) 
     return ""
 
 
-def _deepest(scene: Scene, slow: frozenset[str]) -> frozenset[str]:
+def _deepest(index: ObservationIndex, slow: frozenset[str]) -> frozenset[str]:
     """Find the slow services that call no other slow one."""
-    return frozenset(service for service in slow if not (scene.graph.dependencies_of(service) & slow) - {service})
+    return frozenset(service for service in slow if not (index.graph.dependencies_of(service) & slow) - {service})
 
 
-def _follow_tails(scene: Scene, slow: Slowness, heads: frozenset[str]) -> frozenset[str]:
+def _follow_tails(index: ObservationIndex, slow: Slowness, heads: frozenset[str]) -> frozenset[str]:
     """Follow each head to what it calls and what is slow at times; where nearly everything that it calls is, it is itself the cause."""
     found: set[str] = set()
     for head in heads:
-        calls = scene.graph.needs.get(head, frozenset())
+        calls = index.graph.needs.get(head, frozenset())
         late = {service for service in calls if service in slow.tail and service not in slow.middle}
         is_common = len(late) >= _COMMON and len(late) * 2 > len(calls)
-        found |= {head} if is_common or not late else _deepest(scene, frozenset(late))
+        found |= {head} if is_common or not late else _deepest(index, frozenset(late))
     return frozenset(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sre_agent.observations import Event, Pod
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.scene import Scene, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 from sre_agent.relations import Probe, Requirements
 
 _FAILED = re.compile(r"^(?P<type>Liveness|Readiness|Startup) probe (?:failed|errored)")
@@ -23,10 +23,10 @@ _MESH_PORTS = frozenset({"15020", "15021", "15090", "4191"})
 _SHORT = 10  # seconds until the first kill that hardly any runtime starts in
 
 
-def detect(scene: Scene) -> Iterator[Candidate]:
+def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect why a probe fails, of services that it restarts or keeps out of traffic."""
-    for service, required in scene.requirements.items():
-        failing = [(pod, event) for pod, event in scene.events_of_pods(service, "Unhealthy") if _matters(pod, event)]
+    for service, required in index.requirements.items():
+        failing = [(pod, event) for pod, event in index.events_of_pods(service, "Unhealthy") if _matters(pod, event)]
         for type_ in ("liveness", "readiness"):
             own = [(pod, event) for pod, event in failing if event.message.lower().startswith(f"{type_} ")]
             if own and (candidate := _judge(required, type_, own)):
@@ -52,14 +52,14 @@ def _judge(required: Requirements, type_: str, failing: list[tuple[Pod, Event]])
     if not cause:
         return None
     service = required.ref.name
-    told = tuple(fact(service, f"pod {pod.name}: {event.message[:250]}", event.source, at=event.at) for pod, event in failing[:3])
+    cited = tuple(fact(service, f"pod {pod.name}: {event.message[:250]}", event.source, at=event.at) for pod, event in failing[:3])
     pods = tuple({pod.name: fact(service, _state(pod), pod.source) for pod, _ in failing}.values())
     return suspect(
         cause,
         required.ref,
         why,
         Reason(0.6, why, (fact(service, why, required.source),)),
-        Reason(0.2, "the kubelet reports that the probe fails", told),
+        Reason(0.2, "the kubelet reports that the probe fails", cited),
         Reason(0.1, "it has consequences", pods[:2]),
     )
 

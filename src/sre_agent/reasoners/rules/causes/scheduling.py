@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sre_agent.observations import Pod
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.scene import Scene, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 from sre_agent.relations import Claim, Requirements
 
 _RELATIONS = {
@@ -36,14 +36,14 @@ _CLAIMS = {
 }
 
 
-def detect(scene: Scene) -> Iterator[Candidate]:
+def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect the constraint that keeps waiting pods from the nodes, and the claim that keeps them waiting."""
-    for service, required in scene.requirements.items():
-        waiting = [pod for pod in scene.pods.get(service, ()) if pod.phase == "Pending" and not pod.node]
+    for service, required in index.requirements.items():
+        waiting = [pod for pod in index.pods.get(service, ()) if pod.phase == "Pending" and not pod.node]
         if waiting:
             yield from _constraint(required, waiting)
-    for claim in scene.observations.claims:
-        yield from _claim(scene, claim)
+    for claim in index.observations.claims:
+        yield from _claim(index, claim)
 
 
 def _constraint(required: Requirements, waiting: list[Pod]) -> Iterator[Candidate]:
@@ -52,28 +52,28 @@ def _constraint(required: Requirements, waiting: list[Pod]) -> Iterator[Candidat
     if "PersistentVolumeClaim" in message or "persistentvolumeclaim" in message or not refused:
         return
     related = [found for found in required.mismatches if found.relation in _RELATIONS]
-    told = fact(required.ref.name, f"pod {waiting[0].name} waits: {message}", waiting[0].source, at=waiting[0].created)
+    cited = fact(required.ref.name, f"pod {waiting[0].name} waits: {message}", waiting[0].source, at=waiting[0].created)
     if related:
         cause, detail = _RELATIONS[related[0].relation], related[0].message
         decided = Reason(0.7, "what its pods ask of a node, no node offers", (fact(required.ref.name, detail, required.source),))
-        yield suspect(cause, required.ref, detail, decided, Reason(0.2, "the scheduler says that no node takes them", (told,)))
+        yield suspect(cause, required.ref, detail, decided, Reason(0.2, "the scheduler says that no node takes them", (cited,)))
     elif word := next((word for word in _WORDS if word in message.replace(_OWN_TAINT, "")), ""):
-        yield suspect(_WORDS[word], required.ref, message, Reason(0.72, "the scheduler says so", (told,)))
+        yield suspect(_WORDS[word], required.ref, message, Reason(0.72, "the scheduler says so", (cited,)))
 
 
-def _claim(scene: Scene, claim: Claim) -> Iterator[Candidate]:
+def _claim(index: ObservationIndex, claim: Claim) -> Iterator[Candidate]:
     """A claim that is not bound, at the workload whose pods wait for it."""
     users = {ref.name for ref in claim.used_by}
-    waiting = [pod for pod in scene.observations.pods if pod.name in users and not pod.ready]
+    waiting = [pod for pod in index.observations.pods if pod.name in users and not pod.ready]
     related = [found for found in claim.mismatches if found.relation in _CLAIMS]
     if claim.bound or not waiting or not related:
         return
     service, detail = waiting[0].service, f"claim {claim.ref.name}: {related[0].message}"
-    told = fact(service, f"pod {waiting[0].name} waits: {waiting[0].message or waiting[0].phase}", waiting[0].source)
+    cited = fact(service, f"pod {waiting[0].name} waits: {waiting[0].message or waiting[0].phase}", waiting[0].source)
     yield suspect(
         _CLAIMS[related[0].relation],
-        scene.ref(service),
+        index.ref(service),
         detail,
         Reason(0.7, "its claim is not bound, and the nearest volume does not fit", (fact(service, detail, claim.source),)),
-        Reason(0.2, "its pods wait for the claim", (told,)),
+        Reason(0.2, "its pods wait for the claim", (cited,)),
     )

@@ -1,4 +1,4 @@
-"""The scene of a diagnosis: all observations, indexed by the service or object that they are about."""
+"""All observations of a diagnosis, indexed by the service or object that they are about."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_agent.relations import Ref, Requirements
 
 
 @dataclass(frozen=True)
-class Scene:
+class ObservationIndex:
     """Everything that detectors of causes look at."""
 
     observations: Observations
