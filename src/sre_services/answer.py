@@ -25,7 +25,8 @@ class Answer:
     """Items in order of importance, with a summary. They are cut from the end.
 
     `total` is there where the items are only the first of those that exist. `note` explains an empty answer; `more` says how to ask
-    for what was cut, from the number of items kept where that matters.
+    for what was cut, from the number of items kept where that matters. `unread` says what the source has and was not looked at:
+    summary and total are then of a part only.
     """
 
     as_of: datetime
@@ -34,6 +35,7 @@ class Answer:
     summary: Mapping[str, object] = field(default_factory=dict)
     window: Window | None = None
     note: str = ""
+    unread: str = ""
     more: str | Callable[[int], str] = "Ask for less at once: a shorter time or one name."
 
 
@@ -51,9 +53,10 @@ def render_answer(answer: Answer) -> Response:
     kept = _select_fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encode(to_json_value(frame))) - 800)
     if len(kept) < total:
         frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
-    if answer.note:
-        frame["note"] = answer.note
-    return Response(_encode({**to_json_value(frame), "truncated": len(kept) < total, "items": kept}), media_type="application/json")
+    if note := " ".join(filter(None, (answer.note, answer.unread))):
+        frame["note"] = note
+    truncated = len(kept) < total or bool(answer.unread)
+    return Response(_encode({**to_json_value(frame), "truncated": truncated, "items": kept}), media_type="application/json")
 
 
 def to_json_value(value: Any) -> Any:

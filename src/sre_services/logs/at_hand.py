@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import ClassVar
 
 from sre_core import clock
 from sre_services.logs.counts import count_buckets, count_groups
@@ -15,14 +17,23 @@ from sre_services.logs.selection import select_records
 
 # One answer shows records and counts them: both are of the same fetch.
 _REMEMBERED_SECONDS = 5.0
-type Parts = Sequence[Sequence[LogRecord]]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Records in parts that are ordered by time, and the names of the logs that have more in the window."""
+
+    parts: Sequence[Sequence[LogRecord]]
+    cut: Collection[str] = ()
 
 
 class FetchedLogs(ABC):
-    """Selects and counts what `fetch` returns."""
+    """Selects and counts what `fetch` returns. `MOST` says how much of one log is read at most."""
+
+    MOST: ClassVar[str]
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], tuple[float, Parts]] = {}
+        self._kept: dict[tuple[object, ...], tuple[float, Fetched]] = {}
 
     @property
     def as_of(self) -> datetime:
@@ -33,8 +44,8 @@ class FetchedLogs(ABC):
         """Return the names of the services that have logs."""
 
     @abstractmethod
-    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Parts:
-        """Fetch the records of some services in the filter's window, in parts that are ordered by time.
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
+        """Fetch the records of some services in the filter's window.
 
         What the filter does not want may be left out already. With `newest` no more than so many of each part are looked at.
         """
@@ -50,11 +61,19 @@ class FetchedLogs(ABC):
     def histogram(self, where: LogFilter, buckets: int) -> list[int]:
         return count_buckets(self._select(where), where.window, buckets)
 
-    def _select(self, where: LogFilter, *, newest_first: bool = False, newest: int | None = None) -> Iterator[LogRecord]:
-        services = tuple(self.services()) if where.services is None else where.services
-        return select_records(self._fetch(where, services, newest), where, newest_first=newest_first)
+    def describe_unread(self, where: LogFilter) -> str:
+        cut = sorted(self._fetch(where, self._services(where), None).cut)
+        if not cut:
+            return ""
+        return f"Only the newest {self.MOST} were read of {', '.join(cut)}, so counts are too low: ask for a shorter time or one service."
 
-    def _fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Parts:
+    def _services(self, where: LogFilter) -> tuple[str, ...]:
+        return tuple(self.services()) if where.services is None else where.services
+
+    def _select(self, where: LogFilter, *, newest_first: bool = False, newest: int | None = None) -> Iterator[LogRecord]:
+        return select_records(self._fetch(where, self._services(where), newest).parts, where, newest_first=newest_first)
+
+    def _fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
         key, now = (where, tuple(services), newest), time.monotonic()
         self._kept = {each: kept for each, kept in self._kept.items() if kept[0] > now}
         if key not in self._kept:

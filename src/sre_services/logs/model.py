@@ -82,3 +82,7 @@ class LogStore(Protocol):
     def histogram(self, where: LogFilter, buckets: int) -> Sequence[int]:
         """Return the number of records that match in each of equally long parts of the window."""
         ...
+
+    def describe_unread(self, where: LogFilter) -> str:
+        """Say which logs have more in this window than was looked at; empty where all of it was."""
+        ...

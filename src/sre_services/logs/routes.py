@@ -88,7 +88,8 @@ def analyze_log_patterns(store: Provider, time_window: TimeWindow = Span("1h"), 
     }
     note = "" if found else views.describe_no_templates(min_occurrences)
     more = "Ask for a shorter time_window, or a higher min_occurrences."
-    return render_answer(Answer(as_of=store.as_of, items=found, summary=summary, window=where.window, note=note, more=more))
+    unread = store.describe_unread(where)
+    return render_answer(Answer(as_of=store.as_of, items=found, summary=summary, window=where.window, note=note, unread=unread, more=more))
 
 
 @router.get("/logs/recent", operation_id="get_recent_logs", summary="The newest log records")
@@ -110,4 +111,6 @@ def count_log_events(
     found = counts.count_over_time(store, where) if group_by == "time" else counts.count_by(store, where, group_by)
     summary = {"count": found.count, "count_before": found.count_before, "event_type": event_type, "group_by": group_by}
     note = "" if found.count else f"No record of kind {event_type} in this window."
-    return render_answer(Answer(as_of=store.as_of, items=found.items, summary=summary, window=where.window, note=note))
+    return render_answer(
+        Answer(as_of=store.as_of, items=found.items, summary=summary, window=where.window, note=note, unread=store.describe_unread(where))
+    )

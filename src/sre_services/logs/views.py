@@ -42,6 +42,7 @@ def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> A
         summary=summary,
         window=where.window,
         note="" if records else note,
+        unread=store.describe_unread(where),
         more=more_from,
     )
 

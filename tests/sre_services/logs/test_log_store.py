@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from starlette.testclient import TestClient
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
-from sre_services.logs.model import ERROR_LEVELS, LEVELS, Attribute, Group, LogFilter, LogRecord
+from sre_services.logs.model import ERROR_LEVELS, LEVELS, Attribute, Group, LogFilter, LogRecord, LogStore
 from sre_services.logs.pattern import Pattern
+from sre_services.logs.providers.files import LogFiles
 from sre_services.logs.providers.recorded import Recorded
 from sre_services.recording import SHIPPED, Recording
 from sre_services.timespan import Window
@@ -56,8 +58,11 @@ class Asked:
         self.filters.append(where)
         return [1] * buckets
 
+    def describe_unread(self, where: LogFilter) -> str:
+        return ""
 
-def ask(store: Asked, path: str) -> dict[str, Any]:
+
+def ask(store: LogStore, path: str) -> dict[str, Any]:
     """The answer of the logs API over this store."""
     client = TestClient(build_app(Api.of("logs"), store, Secret(KEY)), headers={"X-API-Key": KEY})
     answer: dict[str, Any] = client.get(path).json()
@@ -131,3 +136,18 @@ def test_a_recording_is_searched_as_it_is_read(
     assert {record.id for record in found} <= {record.id for record in plain}
     assert sum(group.count for group in RECORDED.count(where, ["service", "level"])) == len(plain)
     assert sum(RECORDED.histogram(where, 24)) == len(plain)
+
+
+@pytest.mark.parametrize(
+    "path", ["/logs/search?start_time=1h", "/logs/errors?since=1h", "/logs/patterns?time_window=1h", "/logs/counts?time_window=1h"]
+)
+def test_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> None:
+    """The answer says that it is of a part only, of which file, and how to ask for less; one that was read whole says nothing."""
+    now = clock.now()
+    lines = [f"{clock.stamp(now - timedelta(seconds=60 - second))} ERROR charge {second} failed" for second in range(60)]
+    (tmp_path / "payment.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    cut, whole = ask(LogFiles(tmp_path, most_bytes=1_000), path), ask(LogFiles(tmp_path), path)
+    assert cut["truncated"] is True
+    assert "payment.log" in cut["note"]
+    assert "counts are too low" in cut["note"]
+    assert (whole["truncated"], whole.get("note", "")) == (False, "")

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sre_core.problem import Problem
-from sre_services.logs.at_hand import FetchedLogs
+from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.lines import parse_lines
 from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME
@@ -23,19 +23,25 @@ _PATTERNS = ("*.log", "*.log.[0-9]*", "*.jsonl")
 class LogFiles(FetchedLogs):
     """Reads the files that were written to since a window began."""
 
-    def __init__(self, folder: Path) -> None:
+    MOST = f"{_MOST_BYTES // 2**20} MiB"
+
+    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
         super().__init__()
         self._folder = folder
+        self._most_bytes = most_bytes
 
     def services(self) -> tuple[str, ...]:
         return tuple(sorted(self._by_service()))
 
-    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
         files = self._by_service()
-        return [
-            sorted((record for path in files.get(service, ()) for record in _read(path, service, where.window)), key=BY_TIME)
-            for service in services
-        ]
+        read = {path: _read(path, service, where.window, self._most_bytes) for service in services for path in files.get(service, ())}
+        parts = [sorted((record for path in files.get(service, ()) for record in read[path]), key=BY_TIME) for service in services]
+        return Fetched(parts, {str(path) for path, found in read.items() if self._has_more(path, found, where.window)})
+
+    def _has_more(self, path: Path, found: Sequence[LogRecord], window: Window) -> bool:
+        """True if the part of a file that was not read may be of this window."""
+        return bool(found) and found[0].time > window.start and path.stat().st_size > self._most_bytes
 
     def check(self) -> Problem | None:
         """Explain why there is nothing to read; None where there is."""
@@ -60,19 +66,19 @@ def open_provider(settings: Settings) -> LogFiles:
     return LogFiles(Path(settings.require("path")).expanduser())
 
 
-def _read(path: Path, service: str, window: Window) -> Iterator[LogRecord]:
+def _read(path: Path, service: str, window: Window, most: int) -> list[LogRecord]:
     """Read the records of a file; none where it was last written to before the window."""
     try:
         about = path.stat()
         if about.st_mtime < window.start.timestamp():
-            return
+            return []
         with path.open("rb") as file:
-            file.seek(max(0, about.st_size - _MOST_BYTES))
-            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+            file.seek(max(0, about.st_size - most))
+            text = file.read(most).decode("utf-8", "replace")
     except OSError:
         # Rotated away meanwhile, or not ours to read: check() and the other files say more.
-        return
-    yield from parse_lines(text.splitlines(), service)
+        return []
+    return list(parse_lines(text.splitlines(), service))
 
 
 def _no_files(folder: Path) -> Problem:

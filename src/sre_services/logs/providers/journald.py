@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sre_core.problem import Problem, Refused
-from sre_services.logs.at_hand import FetchedLogs
+from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.kubectl_lines import parse_records
 from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.sources.background import wait_for
 from sre_services.sources.client import SourceClient, open_client
 from sre_services.sources.settings import Settings
+from sre_services.timespan import Window
 
 _UNIT = "_SYSTEMD_UNIT"
 _MOST_ENTRIES = 20_000
@@ -28,6 +29,8 @@ _PRIORITIES = {"0": "FATAL", "1": "FATAL", "2": "FATAL", "3": "ERROR", "4": "WAR
 class Journal(FetchedLogs):
     """Reads the newest entries of each unit that is asked for."""
 
+    MOST = f"{_MOST_ENTRIES:,} entries"
+
     def __init__(self, client: SourceClient) -> None:
         super().__init__()
         self._client = client
@@ -36,8 +39,10 @@ class Journal(FetchedLogs):
         text = wait_for(self._client.get(f"/fields/{_UNIT}", headers={"Accept": "text/plain"})).text
         return tuple(sorted({unit.removesuffix(".service") for unit in text.splitlines() if unit.endswith(".service")}))
 
-    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
-        return wait_for(self._read_all(services, newest or _MOST_ENTRIES))
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
+        parts = wait_for(self._read_all(services, newest or _MOST_ENTRIES))
+        cut = [service for service, (entries, found) in zip(services, parts, strict=True) if _has_more(entries, found, where.window)]
+        return Fetched([found for _, found in parts], () if newest else cut)
 
     def check(self) -> Problem | None:
         """Explain why it can't be read; None where it can."""
@@ -47,21 +52,25 @@ class Journal(FetchedLogs):
             return refused.problems[0]
         return None
 
-    async def _read_all(self, services: Sequence[str], newest: int) -> list[list[LogRecord]]:
+    async def _read_all(self, services: Sequence[str], newest: int) -> list[tuple[int, list[LogRecord]]]:
         return list(await asyncio.gather(*(self._read(service, newest) for service in services)))
 
-    async def _read(self, service: str, newest: int) -> list[LogRecord]:
-        """Read the newest entries of one unit, oldest first."""
+    async def _read(self, service: str, newest: int) -> tuple[int, list[LogRecord]]:
+        """Read the newest entries of one unit; returns their number, and the records that they are, oldest first."""
         # Skipping -3 from the end leads to the fourth entry from the end.
         headers = {"Accept": "application/json", "Range": f"entries=:-{newest}:{newest + 1}"}
         answer = await self._client.get("/entries", {_UNIT: f"{service}.service"}, headers=headers)
         entries = [json.loads(line) for line in answer.text.splitlines() if line]
-        return list(_parse(entries, service))
+        return len(entries), list(_parse(entries, service))
 
 
 def open_provider(settings: Settings) -> Journal:
     """Open the gateway at `url`."""
     return Journal(open_client(settings, "The journal gateway"))
+
+
+def _has_more(entries: int, found: Sequence[LogRecord], window: Window) -> bool:
+    return entries >= _MOST_ENTRIES and bool(found) and found[0].time > window.start
 
 
 def _parse(entries: Sequence[Mapping[str, Any]], service: str) -> Iterator[LogRecord]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sre_core.problem import Problem, Refused
-from sre_services.logs.at_hand import FetchedLogs
+from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.kubectl_lines import parse_level
 from sre_services.logs.logql import write_query
 from sre_services.logs.model import LogFilter, LogRecord
@@ -27,6 +27,8 @@ SERVICE_LABEL = "service_name"
 class Loki(FetchedLogs):
     """Reads the newest entries that Loki's own filters leave."""
 
+    MOST = f"{_MOST_ENTRIES:,} entries"
+
     def __init__(self, client: SourceClient, label: str) -> None:
         super().__init__()
         self._client = client
@@ -37,8 +39,9 @@ class Loki(FetchedLogs):
         document = wait_for(self._client.get_json(f"/loki/api/v1/label/{self._label}/values", parameters, permission="queries"))
         return tuple(sorted(document.get("data") or ()))
 
-    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
-        return [wait_for(self._read(where, services, newest or _MOST_ENTRIES))] if services else []
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
+        found = wait_for(self._read(where, services, newest or _MOST_ENTRIES)) if services else []
+        return Fetched([found], ("Loki",) if not newest and len(found) >= _MOST_ENTRIES else ())
 
     def check(self) -> Problem | None:
         """Explain why it can't be read; None where it can."""

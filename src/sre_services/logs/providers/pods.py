@@ -13,7 +13,7 @@ from sre_core.problem import Problem, Refused
 from sre_services.kubernetes.api.server import ApiServer, open_server
 from sre_services.kubernetes.objects import Json, key_of
 from sre_services.kubernetes.workload_names import workload_of
-from sre_services.logs.at_hand import FetchedLogs
+from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.kubectl_lines import parse_records
 from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME
@@ -21,10 +21,9 @@ from sre_services.sources.background import wait_for
 from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
 
-# A container may log more than anybody can read; the newest megabytes of a window are read.
+# Of one container and answer.
 _MOST_BYTES = 4 * 2**20
 _MOST_LINES = 20_000
-# Pods of one answer are read at the same time; the client has so many connections.
 _ABSENT = ("SVC-SOURCE-ANSWER", "SVC-SOURCE-ABSENT")
 
 
@@ -42,6 +41,8 @@ class Written:
 class PodLogs(FetchedLogs):
     """Reads the pods of one namespace, or of all."""
 
+    MOST = f"{_MOST_LINES:,} lines or {_MOST_BYTES // 2**20} MiB"
+
     def __init__(self, server: ApiServer, namespace: str | None) -> None:
         super().__init__()
         self._server = server
@@ -50,7 +51,7 @@ class PodLogs(FetchedLogs):
     def services(self) -> tuple[str, ...]:
         return tuple(sorted({workload_of(pod) for pod in wait_for(self._pods())}))
 
-    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> list[list[LogRecord]]:
+    def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
         return wait_for(self._read_all(frozenset(services), where.window, newest))
 
     def check(self) -> Problem | None:
@@ -69,14 +70,15 @@ class PodLogs(FetchedLogs):
         found = await self._server.list_objects("pods", self._namespace)
         return found or await self._server.list_objects("pods")
 
-    async def _read_all(self, services: frozenset[str], window: Window, newest: int | None) -> list[list[LogRecord]]:
+    async def _read_all(self, services: frozenset[str], window: Window, newest: int | None) -> Fetched:
         parameters = {"sinceTime": clock.stamp(window.start), "limitBytes": _MOST_BYTES, "tailLines": newest or _MOST_LINES}
         wanted = [each for pod in await self._pods() for each in _logs_of(pod) if each.service in services]
         texts = await asyncio.gather(*(self._read(each, parameters) for each in wanted))
         by_service: dict[str, list[LogRecord]] = defaultdict(list)
         for each, text in zip(wanted, texts, strict=True):
             by_service[each.service] += _parse(each, text)
-        return [sorted(by_service[service], key=BY_TIME) for service in sorted(by_service)]
+        parts = [sorted(by_service[service], key=BY_TIME) for service in sorted(by_service)]
+        return Fetched(parts, {each.pod for each, text in zip(wanted, texts, strict=True) if not newest and _is_full(text)})
 
     async def _read(self, log: Written, parameters: Mapping[str, Any]) -> str:
         """Read one log; none is there before a container's first start, and after its node has thrown it away."""
@@ -87,6 +89,10 @@ class PodLogs(FetchedLogs):
             if refused.problems[0].code in _ABSENT:
                 return ""
             raise
+
+
+def _is_full(text: str) -> bool:
+    return text.count("\n") >= _MOST_LINES or len(text.encode()) >= _MOST_BYTES
 
 
 def open_provider(settings: Settings) -> PodLogs:

@@ -36,6 +36,9 @@ class Recorded:
     def count(self, where: LogFilter, by: Sequence[Attribute] = ()) -> list[Group]:
         return count_groups(self._scan(where), by)
 
+    def describe_unread(self, where: LogFilter) -> str:
+        return ""
+
     def histogram(self, where: LogFilter, buckets: int) -> list[int]:
         return count_buckets(self._scan(where), where.window, buckets)
 
