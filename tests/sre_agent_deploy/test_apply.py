@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from fixtures.cut import Cut, cut_at, no_mutation
+from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.progress.events import ignore_event
@@ -99,6 +100,45 @@ def test_an_update_that_was_cut_short(engine: Engine, operation: str, moment: st
     engine.deploy()
     assert _instances(engine) == [_serving(engine)]
     assert (_serving(engine) == old) == (ending == "reverted")
+
+
+@pytest.mark.parametrize(
+    ("operation", "moment"), [("RunInstances", "committed"), ("RunInstances", "before"), ("AssociateAddress", "before")]
+)
+def test_a_third_version_after_an_update_that_was_cut_short(engine: Engine, operation: str, moment: str) -> None:
+    """The machine that is left is that of the third version, and not the one that the second had begun."""
+    engine.deploy()
+    engine.sections["deployment"] = {"volume_gb": 60}
+    with pytest.raises(Cut), cut_at(engine.aws, operation, moment):
+        engine.apply()
+    engine.sections["deployment"] = {"volume_gb": 70}
+    engine.deploy()
+    assert _instances(engine) == [_serving(engine)]
+    assert _volume_sizes(engine) == [70]
+    assert engine.changes() == {}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_third_release_after_an_update_that_was_cut_short(engine: Engine, moment: str) -> None:
+    """The release that is left is the third: the object of the second, of which the journal knows no id, is not taken for it."""
+    engine.parts = ("release",)
+    engine.deploy()
+    for version in (2, 3):
+        engine.site = replace(engine.site, release=f"v{version}".encode(), release_sha256=f"{version}" * 64)
+        if version == 2:
+            with pytest.raises(Cut), cut_at(engine.aws, "PutObject", moment):
+                engine.apply()
+    engine.deploy()
+    bucket = engine.id_of("bucket")
+    keys = [entry["Key"] for entry in engine.client("s3").list_objects_v2(Bucket=bucket)["Contents"] if "/releases/" in entry["Key"]]
+    assert [key.rpartition("/")[2] for key in keys] == [f"{'3' * 64}.zip"]
+    assert engine.changes() == {}
+
+
+def _volume_sizes(engine: Engine) -> list[int]:
+    """The sizes of the volumes of this deployment's instances, in GiB."""
+    attached = [{"Name": "attachment.instance-id", "Values": _instances(engine)}]
+    return [volume["Size"] for volume in engine.client("ec2").describe_volumes(Filters=attached)["Volumes"]]
 
 
 def test_what_the_configuration_names_from_now_on(engine: Engine) -> None:

@@ -11,6 +11,7 @@ from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
+from sre_agent_deploy.plan import compare
 from sre_agent_deploy.progress.interrupt import run_interrupted
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Mark, Resource, Waiting
@@ -142,6 +143,11 @@ def _look_up(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
     ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
     for id in filter(None, (*ids, wanted.natural_id(aws))):
         found = ownership.read(aws, kind, id, mark.name, mark.deployment)
-        if found and not found.broken and found.owner(mark.deployment) == "us":
+        if found and not found.broken and found.owner(mark.deployment) == "us" and not _is_of_another_configuration(wanted, found.seen):
             return id
     return None
+
+
+def _is_of_another_configuration(wanted: Resource, seen: Resource) -> bool:
+    """Check if an interrupted update created it for a configuration that has changed since. The next plan then deletes it."""
+    return wanted.BESIDE and any(difference.field in wanted.FIXED for difference in compare(wanted, seen))

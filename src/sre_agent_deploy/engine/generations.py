@@ -21,6 +21,12 @@ def find_record(found: Found[Any] | None, records: Sequence[Record]) -> Record |
     return next(known, None) or next(intended, None)
 
 
+def sort_newest_first(candidates: Sequence[Found[Any]], records: Sequence[Record]) -> tuple[Found[Any], ...]:
+    """Sort what may be one resource by generation. What an interrupted update created may be newer than all that has a recorded id."""
+    recorded = {record.id: record.generation for record in records if record.id}
+    return tuple(sorted(candidates, key=lambda found: -recorded.get(found.id, generation_of(found.tags or {}))))
+
+
 def assign_generation(change: Change, records: Sequence[Record]) -> Change:
     """Give a change the generation of the resource that it uses, and the next one for a replacement."""
     if change.named:

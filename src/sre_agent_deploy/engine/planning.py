@@ -101,7 +101,7 @@ class _Planner:
             known = {seen.id for seen in found}
             found += [seen for owned in self._list_owned(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
         natural = "" if found else wanted.natural_id(self.aws)
-        return tuple(found) if not natural else tuple(filter(None, [self._read(wanted, natural)]))
+        return generations.sort_newest_first(found, own) if not natural else tuple(filter(None, [self._read(wanted, natural)]))
 
     def _read_recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
         """Read what a record is about; if it was created just now, for as long as AWS may hide it."""
