@@ -61,7 +61,9 @@ def _delete_leftovers(path: Path, new: Path) -> None:
             handle = os.open(begun, os.O_WRONLY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                begun.unlink()
+                # Its writer may have finished since it was opened, and begun another under the same name.
+                if _is_at(handle, begun):
+                    begun.unlink()
             finally:
                 os.close(handle)
 

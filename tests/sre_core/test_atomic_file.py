@@ -21,6 +21,14 @@ with atomic_file.replace(pathlib.Path(sys.argv[1])) as file:
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 """
+# Stops when it has opened what another writer has begun, and is about to see if that writer lives.
+LOOKS_FOR_LEFTOVERS = """
+import os, pathlib, signal, sys
+from sre_core import atomic_file
+waits = [True]
+sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGSTOP) if event == "fcntl.flock" and waits and waits.pop() else None)
+atomic_file.write(pathlib.Path(sys.argv[1]), b"other")
+"""
 MANY = """
 import pathlib, sys
 from sre_core import atomic_file
@@ -105,3 +113,17 @@ def test_a_writer_that_is_stopped(tmp_path: Path) -> None:
     stopped.send_signal(signal.SIGCONT)
     assert "FileNotFoundError" in stopped.communicate()[1]
     assert (path.read_text(), names(tmp_path)) == ("new", ["file"])
+
+
+def test_a_writer_that_begins_again_while_another_looks_for_leftovers(tmp_path: Path) -> None:
+    """What it has begun is not taken for a leftover, although its first file was free for a moment."""
+    path = tmp_path / "file"
+    with atomic_file.replace(path) as file:
+        file.write(b"first")
+        other = subprocess.Popen([sys.executable, "-c", LOOKS_FOR_LEFTOVERS, path])
+        os.waitid(os.P_PID, other.pid, os.WSTOPPED | os.WNOWAIT)
+    with atomic_file.replace(path) as file:
+        other.send_signal(signal.SIGCONT)
+        assert other.wait() == 0
+        file.write(b"second")
+    assert (path.read_text(), names(tmp_path)) == ("second", ["file"])

@@ -57,18 +57,22 @@ class FileStore:
 
     def save(self, state: State) -> None:
         """Replace the file durably. Raises Refused on failure, or if the lock was lost; the old file is then unchanged."""
-        if self._lease:
-            self._lease.require()
         document = render_state(state)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._keep_last()
-            atomic_file.write(self.path, document, mode=0o600)
+            with atomic_file.replace(self.path, mode=0o600) as file:
+                # The new file is there before the lock is looked at: a run that takes the lock over later deletes it.
+                self._require_lock()
+                self._keep_last()
+                file.write(document)
         except OSError as error:
-            if self._lease:
-                self._lease.require()
+            self._require_lock()
             raise Refused(_not_saved(self.path, error)) from error
         self._known, self._document = state, document
+
+    def _require_lock(self) -> None:
+        if self._lease:
+            self._lease.require()
 
     def _keep_last(self) -> None:
         """Keep the generation that is about to be replaced. Raises Refused if it is not the one that this run knows."""
@@ -76,6 +80,7 @@ class FileStore:
             return
         current = self._read_bytes()
         if current != (self._document or None):
+            self._require_lock()
             raise Refused(_changed(self.path))
         if isinstance(current, bytes):
             _keep_beside(self.path.resolve(), self.backup, current)

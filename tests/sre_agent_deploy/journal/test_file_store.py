@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,29 @@ from sre_agent_deploy.journal.file_store import FileStore
 
 sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rename" else None)
 FileStore(Path(sys.argv[1])).save(FileStore(Path(sys.argv[1])).load())
+"""
+
+# Stops at the chosen one of the file operations of a save; says how the save ended.
+STOPPED_WHILE_SAVING = """
+import itertools, os, signal, sys
+from pathlib import Path
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_core.problem import Refused
+
+store, chosen, operations = FileStore(Path(sys.argv[1])), int(sys.argv[2]), itertools.count()
+
+def stop(event, arguments):
+    if event in ("open", "os.link", "os.rename", "os.remove", "fcntl.flock") and next(operations) == chosen:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+with store.lock("deploy"):
+    state = store.load()
+    sys.addaudithook(stop)
+    try:
+        store.save(state)
+        print("saved before")
+    except Refused as refused:
+        print(*(problem.code for problem in refused.problems))
 """
 
 
@@ -182,3 +206,27 @@ def test_a_state_file_that_is_a_link(saved: FileStore, tmp_path: Path) -> None:
         Journal(through, state).begin_run("again")
     assert (link.is_symlink(), [entry.name for entry in elsewhere.iterdir()]) == (True, ["state"])
     assert saved.load() == through.load() != state
+
+
+def test_a_run_that_is_stopped_while_it_saves(tmp_path: Path) -> None:
+    """Another takes the lock over and saves: at whichever operation before its rename the first was stopped, that state stays."""
+    ended = [_stop_at(operation, tmp_path / f"{operation}" / "state") for operation in range(9)]
+    assert ended == ["LOCK-LOST"] * 8 + ["saved before"]
+
+
+def _stop_at(operation: int, path: Path) -> str:
+    """Return how a run ended that was stopped at this operation, and woken after another had saved."""
+    journal(path).begin_run("deploy")
+    command = [sys.executable, "-c", STOPPED_WHILE_SAVING, str(path), f"{operation}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
+        second = FileStore(path)
+        assert second.unlock()
+        with second.lock("deploy"):
+            loaded = second.load()
+            assert isinstance(loaded, State)
+            Journal(second, loaded).begin_run("cleanup")
+        saved = path.read_bytes()
+        first.send_signal(signal.SIGCONT)
+        said = first.communicate()[0].strip()
+    return said if path.read_bytes() == saved else f"{said}, and it replaced the state"
