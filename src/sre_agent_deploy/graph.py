@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from sre_agent_deploy.later import refs
@@ -35,6 +35,17 @@ class Blueprint:
 
     def item(self, name: str) -> Item:
         return next(item for item in self.items if item.name == name)
+
+    def limit(self, targets: Iterable[str]) -> Blueprint:
+        """Return the targets and everything that they refer to, in the same order. Without targets: everything."""
+        if not (open_names := [*targets]):
+            return self
+        needs, limited = self.needs(), set[str]()
+        while open_names:
+            name = open_names.pop()
+            open_names += () if name in limited else needs[name]
+            limited.add(name)
+        return replace(self, items=tuple(item for item in self.items if item.name in limited))
 
     def sorter(self) -> TopologicalSorter[str]:
         """Sort the names, each after those it refers to; ready to be walked in parallel."""

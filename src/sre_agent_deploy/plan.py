@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -83,6 +83,11 @@ class Plan:
 
     def change(self, name: str) -> Change:
         return next(change for change in self.changes if change.name == name)
+
+    def limit(self, names: Collection[str]) -> Plan:
+        """Return the changes of these resources, with the problems that are theirs or nobody's. Extras prevent these changes too."""
+        problems = tuple(problem for problem in self.problems if problem.context.get("resource", "") in ("", *names))
+        return dataclasses.replace(self, changes=tuple(change for change in self.changes if change.name in names), problems=problems)
 
     @property
     def nothing_to_do(self) -> bool:

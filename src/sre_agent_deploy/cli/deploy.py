@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import json_option, on_failure_option, request_options, yes_option
+from sre_agent_deploy.cli.options import json_option, on_failure_option, request_options, target_option, yes_option
 from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
     from sre_agent_deploy.commands.deploy import OnFailure
 
 
-@click.command("deploy", help="Take a configuration to a verified, running deployment.")
+@click.command("deploy", help="Take a configuration to a verified, running deployment, or carry out a plan that `plan --out` saved.")
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
 @request_options
+@target_option
 @yes_option
 @on_failure_option
 @json_option
-def deploy(request: Request, *, yes: bool, as_json: bool, on_failure: OnFailure = "keep") -> None:
+def deploy(
+    request: Request,
+    *,
+    plan_file: Path | None = None,
+    targets: tuple[str, ...] = (),
+    yes: bool,
+    as_json: bool,
+    on_failure: OnFailure = "keep",
+) -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import deploy as commands
 
+    if plan_file and (targets or request.mode):
+        raise click.UsageError("a saved plan has its targets and its mode; leave --target and --mode out.")
     user = Terminal(yes=yes, as_json=as_json)
-    end(commands.deploy(request, user, on_failure=on_failure), user)
+    end(commands.deploy(request, user, on_failure=on_failure, targets=targets, plan_file=plan_file), user)
 
 
 @click.command("resume", help="Continue an interrupted deployment.")

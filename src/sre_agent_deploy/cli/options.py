@@ -23,6 +23,13 @@ on_failure_option = click.option(
     default="keep",
     help="What to do with a failed run: keep it to continue it (default), or go back to what was there before.",
 )
+target_option = click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="NAME",
+    help="Only this resource and what it needs, by its name in the plan. Can be given several times.",
+)
 yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")
 
 

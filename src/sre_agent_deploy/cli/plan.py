@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.options import json_option, request_options
+from sre_agent_deploy.cli.options import json_option, request_options, target_option
 from sre_agent_deploy.commands import Request
 from sre_core import exit_codes
 
 
 @click.command("plan", help="Show what a deployment would change, and why; changes nothing.")
 @request_options
+@target_option
+@click.option("--out", type=click.Path(path_type=Path), help="Save the plan in this file; `deploy FILE` carries out exactly this plan.")
 @json_option
-def plan(request: Request, *, as_json: bool) -> None:
+def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import plan as commands
 
     # Events are no part of the plan, so they go to stderr in any case.
     user = Terminal(as_json=as_json, json_events=False)
-    found = commands.plan(request, user)
+    found = commands.plan(request, user, targets=targets, out=out)
     user.show_plan(found)
     user.show_problems((*found.problems, *found.extras))
+    if out and (found.problems or found.extras):
+        user.warn(f"The plan was not saved in {out}: it can't be carried out until the problems above are solved.")
+    elif out:
+        user.note(f"Saved. To carry out exactly this plan: sre-agent-deploy deploy {out}")
     sys.exit(exit_codes.FAILED if found.problems or found.extras else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
 
 

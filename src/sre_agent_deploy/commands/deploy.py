@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -10,12 +11,14 @@ from sre_agent_deploy import connection, lifetime
 from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.apply import Outcome, apply
+from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
-from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
+from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment
 from sre_agent_deploy.commands.rollback import roll_back
+from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_plan, require_unmoved
 from sre_agent_deploy.commands.takeover import confirm_takeover
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
@@ -23,7 +26,7 @@ from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, 
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
-from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.state import Result, State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress.events import Observer
@@ -37,9 +40,34 @@ type OnFailure = Literal["keep", "rollback"]
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "already there", "delete": "deleted"}
 
 
-def deploy(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure = "keep") -> CommandResult:
-    """Take a configuration to a verified, running deployment."""
-    return _deploy(find_state(request), user, "deploy", on_failure)
+@dataclass(frozen=True)
+class Scope:
+    """How much of a deployment a run changes: everything, the targets and what they need, or exactly a saved plan."""
+
+    targets: tuple[str, ...] = ()
+    saved: SavedPlan | None = None
+
+    @property
+    def result(self) -> Result:
+        """How the history names a run that did all of it."""
+        return "applied in part" if self.targets else "applied"
+
+
+def deploy(
+    request: Request,
+    user: User = UNATTENDED,
+    *,
+    on_failure: OnFailure = "keep",
+    targets: tuple[str, ...] = (),
+    plan_file: Path | None = None,
+) -> CommandResult:
+    """Take a configuration to a verified, running deployment, or carry out a saved plan."""
+    if plan_file is None:
+        return _deploy(find_state(request), user, "deploy", on_failure, Scope(targets))
+    saved = load_plan(plan_file)
+    if isinstance(saved, Problem):
+        raise Refused(saved)
+    return _deploy(find_state(saved.request(request)), user, "deploy", on_failure, Scope(saved.targets, saved))
 
 
 def resume(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure = "keep") -> CommandResult:
@@ -49,10 +77,10 @@ def resume(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure =
         raise Refused(state_not_found(located.store.location, "resume"))
     if located.state.runs and located.state.runs[-1].command == "cleanup":
         raise Refused(_last_was_cleanup(located.state))
-    return _deploy(located.of_deployed(), user, "resume", on_failure)
+    return _deploy(located.of_deployed(), user, "resume", on_failure, Scope())
 
 
-def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -> CommandResult:
+def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, scope: Scope) -> CommandResult:
     with open_workspace(located, user, start=True) as opened, ExitStack() as locks:
         locks.enter_context(hold_state(opened.store, opened.account, command))
         here = opened.reload_state()
@@ -61,7 +89,9 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
         if stops_deployment(findings):
             return _not_deployed("Nothing was changed.", *(finding.problem for finding in findings if finding.problem))
         with watch(here.account, user) as account:
-            wanted = draw_blueprint(here.config, account, here.state, here.store.location)
+            facts = look_up_facts(here.config, account, here.state, here.store.location)
+        whole = blueprint(here.config, facts)
+        wanted = limit_blueprint(whole, scope.targets)
         locks.enter_context(hold_deployment(wanted.deployment, here.account, command))
         file = here.config_file if located.named else _recorded_file(here.state)
         journal = open_journal(
@@ -69,20 +99,26 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure) -
         )
         user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
         with watch(here.account, user) as account:
-            plan = plan_deployment(account, wanted, here.state)
+            plan = plan_deployment(account, whole, here.state)
+        if scope.targets:
+            plan = plan.limit([item.name for item in wanted])
         if prevented := (*plan.problems, *plan.extras):
             user.show_problems(prevented)
             return _not_deployed("Nothing was changed.", *prevented)
+        if scope.saved:
+            require_unmoved(scope.saved, describe_plan(here, facts, plan, scope.targets))
         confirm_takeover(plan, here.state, here.store.location, user)
-        _confirm_losses(plan, user)
+        if not scope.saved:
+            _confirm_losses(plan, user)
         journal.begin_run(command)
         record_claim(wanted.deployment, here.store.location, here.config.mode)
         if here.account.registry:
             local.record_deployment(here.account.registry, wanted.deployment)
         with watch(here.account, user) as account:
-            outcome = apply_plan(account, wanted, plan, journal, account.aws.progress.observe, stop=account.aws.progress.stop)
+            progress = account.aws.progress
+            outcome = apply_plan(account, wanted, plan, journal, progress.observe, stop=progress.stop, result=scope.result)
         if not outcome.problems:
-            return _prove_deployed(here, journal, plan, outcome, user)
+            return _deployed_partly(plan, outcome, scope) if scope.targets else _prove_deployed(here, journal, plan, outcome, user)
         user.show_problems(outcome.problems)
         if outcome.stopped:
             return _not_deployed("The run was stopped.", *outcome.problems, interrupted=True)
@@ -115,10 +151,12 @@ def _confirm_losses(plan: Plan, user: User) -> None:
     user.confirm(Question(f"This loses {', '.join(f'{change.loses} of {change.name}' for change in losing)}. Continue?", refusal))
 
 
-def apply_plan(account: Account, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER) -> Outcome:
-    """Carry out a plan and record how it ended."""
+def apply_plan(
+    account: Account, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER, result: Result = "applied"
+) -> Outcome:
+    """Carry out a plan and record how it ended: with `result`, if nothing failed."""
     outcome = apply(account.aws, wanted, plan, journal, observe, stop=stop)
-    journal.end_run("interrupted" if outcome.stopped else "failed" if outcome.problems else "applied")
+    journal.end_run("interrupted" if outcome.stopped else "failed" if outcome.problems else result)
     return outcome
 
 
@@ -161,12 +199,27 @@ def _note_temporary_and_budget(account: Account, plan: Plan, outcome: Outcome, u
         user.note(f"So that the budget counts anything, {Budget.COUNTS_ONCE}.")
 
 
-def _deployed(plan: Plan, seconds: float, url: str, report: str) -> CommandResult:
-    counts = ", ".join(f"{number} {_DONE[action]}" for action, number in plan.count().items() if number)
+def _deployed_partly(plan: Plan, outcome: Outcome, scope: Scope) -> CommandResult:
+    """Say that only a part was changed: the rest may not exist, or not fit it, so nothing is proved."""
     return CommandResult(
         success=True,
         component="deployment",
-        message=f"Resources: {counts} ({seconds:.1f} s).\nAssistant: {url}\nReport:    {report}",
+        message=f"{_count_resources(plan, outcome.seconds)}\nOnly {', '.join(scope.targets)} and what it needs; not verified.",
+        details={"deployed": plan.deployment, "targets": scope.targets, "seconds": round(outcome.seconds, 1)},
+        next_steps=("sre-agent-deploy plan   (shows the rest)", "sre-agent-deploy deploy"),
+    )
+
+
+def _count_resources(plan: Plan, seconds: float) -> str:
+    counts = ", ".join(f"{number} {_DONE[action]}" for action, number in plan.count().items() if number)
+    return f"Resources: {counts} ({seconds:.1f} s)."
+
+
+def _deployed(plan: Plan, seconds: float, url: str, report: str) -> CommandResult:
+    return CommandResult(
+        success=True,
+        component="deployment",
+        message=f"{_count_resources(plan, seconds)}\nAssistant: {url}\nReport:    {report}",
         details={"deployed": plan.deployment, "assistant_url": url, "report": report, "seconds": round(seconds, 1)},
         next_steps=('sre-agent --prompt "What is wrong right now?"', "sre-agent-deploy status | plan | verify | cleanup"),
     )

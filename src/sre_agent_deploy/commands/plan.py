@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from sre_agent_deploy.account.account import Account, describe_account, look_up_account
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
+from sre_agent_deploy.commands.saved_plan import describe_plan, require_replaceable, save_plan
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import ConfigFile, Located, find_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
@@ -19,15 +22,46 @@ from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.state_tag import taggable
 from sre_core import clock
+from sre_core.nearest import find_nearest
+from sre_core.problem import Problem, Refused
 
 
-def plan(request: Request, user: User = UNATTENDED) -> Plan:
-    """Compare the configuration with what AWS has now."""
+def plan(request: Request, user: User = UNATTENDED, *, targets: tuple[str, ...] = (), out: Path | None = None) -> Plan:
+    """Compare the configuration with what AWS has now. With `out`, save the plan there, if it can be carried out."""
+    if out:
+        require_replaceable(out)
     located = find_state(request)
     with open_workspace(located, user, start=True) as here, watch(here.account, user) as account:
         warn_if_locked(here.store, user)
         _note_ended_aws(located, here.state, user)
-        return plan_deployment(account, draw_blueprint(here.config, account, here.state, here.store.location), here.state)
+        facts = look_up_facts(here.config, account, here.state, here.store.location)
+        wanted = blueprint(here.config, facts)
+        limited = limit_blueprint(wanted, targets)
+        found = plan_deployment(account, wanted, here.state)
+        if targets:
+            found = found.limit([item.name for item in limited])
+        if out and not (found.problems or found.extras):
+            save_plan(out, describe_plan(here, facts, found, targets))
+        return found
+
+
+def limit_blueprint(wanted: Blueprint, targets: tuple[str, ...]) -> Blueprint:
+    """Return the targets and what they need; everything without targets. Raises Refused where there is no resource of that name."""
+    names = [item.name for item in wanted]
+    unknown = [target for target in targets if target not in names]
+    if unknown:
+        raise Refused(*(_target_unknown(target, names) for target in unknown))
+    return wanted.limit(targets)
+
+
+def _target_unknown(target: str, names: list[str]) -> Problem:
+    alike = find_nearest(target, names)
+    return Problem(
+        code="TARGET-UNKNOWN",
+        what=f"The deployment has no resource {target}. Nothing was changed.",
+        why="--target takes the name that a resource has in the plan, not its id and not its type.",
+        do=(*((f"Did you mean --target {alike}?",) if alike else ()), f"The names are: {', '.join(names)}."),
+    )
 
 
 def _note_ended_aws(located: Located, current: State | None, user: User) -> None:
@@ -72,8 +106,12 @@ def draw_blueprint(config: Config, account: Account, state: State | None, locati
 
     `location` is that of the state.
     """
-    facts = look_up_account(config, account, _image_in_use(state))
-    return blueprint(config, replace(facts, state_location=taggable(location)))
+    return blueprint(config, look_up_facts(config, account, state, location))
+
+
+def look_up_facts(config: Config, account: Account, state: State | None, location: str = "") -> AccountFacts:
+    """Look up what a blueprint needs to know. Raises Refused where the account can't be used."""
+    return replace(look_up_account(config, account, _image_in_use(state)), state_location=taggable(location))
 
 
 def _image_in_use(state: State | None) -> str:

@@ -19,7 +19,7 @@ from sre_core.problem import Problem
 
 type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
 """How far a resource is. The words are those of the state file: `born` is created, `dying` is being deleted."""
-type Result = Literal["applied", "not verified", "failed", "interrupted", "cleaned up", "rolled back", "rollback failed"]
+type Result = Literal["applied", "applied in part", "not verified", "failed", "interrupted", "cleaned up", "rolled back", "rollback failed"]
 type Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 
