@@ -105,7 +105,7 @@ def decide_change(item: Item, wanted: Resource, found: Found[Any] | None, record
     if found is None:
         return Change(name, kind, Action.CREATE, _explain_absence(record), generation=record.generation if record else 1)
     if found.owner(deployment) == "stranger":
-        return _not_ours(item, wanted, found, deployment)
+        return refuse_stranger(wanted, found, deployment)
     return _compare_with_found(wanted, found, record)
 
 
@@ -184,10 +184,11 @@ def _use_named(item: Item, wanted: Resource, found: Found[Any] | None) -> Change
     return Change(item.name, wanted.KIND, Action.KEEP, because, id=found.id, outputs=found.outputs, named=True)
 
 
-def _not_ours(item: Item, wanted: Resource, found: Found[Any], deployment: str) -> Problem:
+def refuse_stranger(wanted: Resource, found: Found[Any], deployment: str) -> Problem:
+    """Build the problem of a resource that is needed and exists, but belongs to another owner."""
     return Problem(
         code="EXISTS-NOT-OURS",
-        what=f"{found.id} ({wanted.KIND}, needed as {item.name}) exists already and does not belong to this deployment.",
+        what=f"{found.id} ({wanted.KIND}, needed as {wanted.name}) exists already and does not belong to this deployment.",
         why="It does not carry this deployment's tag, and resources of others are never changed.",
         do=(
             "To use it, name it in the configuration where a field exists for it: it is then verified and never changed.",

@@ -150,6 +150,8 @@ class Resource(Protocol):
     """True if the create call can be sent again: it has a client token, or the same values give the same resource."""
     UNIQUE: ClassVar[bool]
     """True if AWS refuses a second one of the same name: sending the create call again is safe, and shows if there is one."""
+    ADOPTS_SILENTLY: ClassVar[bool]
+    """True if AWS may answer the creation of one that exists as if it had created it: its owner is read just before."""
     ID_FROM_AWS: ClassVar[bool]
     """True if AWS chooses its id, so that a deployment can have two that carry the same tags: they are listed at each plan."""
     PROPAGATES: ClassVar[frozenset[str]]
@@ -242,6 +244,7 @@ class Defaults:
     BESIDE: ClassVar[bool] = False
     TOKEN: ClassVar[bool] = False
     UNIQUE: ClassVar[bool] = False
+    ADOPTS_SILENTLY: ClassVar[bool] = False
     ID_FROM_AWS: ClassVar[bool] = False
     PROPAGATES: ClassVar[frozenset[str]] = frozenset()
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset()

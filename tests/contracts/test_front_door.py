@@ -191,14 +191,18 @@ async def test_a_path_with_two_meanings(door: Door, path: str) -> None:
 
 async def test_who_a_service_believes_to_talk_to(door: Door) -> None:
     """The door says who asked and how; what the client claims does not arrive."""
-    claims = "X-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: http\nX-Forwarded-Host: evil\nForwarded: for=evil\nX-Real-IP: 1\nX_Api_Key: k"
+    removed = (
+        "Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Ssl",
+        "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "Proxy", "TE", "X_Api_Key",
+    )  # fmt: skip
+    claims = "\n".join(("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: http", *(f"{name}: evil" for name in removed)))
     _, _, received = await exchange(door, f"GET /echo HTTP/1.1\n{claims}\nX-API-Key: real")
     headers = [(name.lower(), value) for name, value in json.loads(received)["headers"]]
     assert [value for name, value in headers if name == "x-forwarded-for"] == ["127.0.0.1"]
     assert [value for name, value in headers if name == "x-forwarded-proto"] == ["https"]
     assert ("x-api-key", "real") in headers
     assert ("host", "localhost") in headers
-    assert not {"forwarded", "x-real-ip", "x-forwarded-host", "x_api_key"} & {name for name, _ in headers}
+    assert [(name, value) for name, value in headers if name in map(str.lower, removed) or value == "evil"] == []
 
 
 async def test_what_every_answer_carries(door: Door) -> None:

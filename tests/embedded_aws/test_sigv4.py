@@ -98,6 +98,21 @@ def test_an_unsigned_header_is_refused() -> None:
     assert judged(request.with_headers([("x-amz-acl", "public-read")])) is Refusal.UNSIGNED_HEADER
 
 
+def test_a_scope_of_another_day_is_refused() -> None:
+    """The day in the scope is that of the request, even where the key has signed both: a signing key is good for one day."""
+    request = signed("sts", "POST", "/", {}, b"")
+    claim = sigv4.read(request)
+    assert claim
+    stale = replace(claim, date="20200101")
+    forged = (
+        request.header("authorization")
+        .replace(f"/{claim.date}/", "/20200101/")
+        .replace(claim.signature, sigv4.expected_signature(request, stale, KEY.secret_access_key.reveal()))
+    )
+
+    assert judged(request.with_headers([("authorization", forged)])) is Refusal.INCOMPLETE
+
+
 def test_an_unknown_key_is_refused() -> None:
     """A well-formed signature of somebody else's key proves nothing."""
     request = signed("sts", "POST", "/", {}, b"")

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from sre_agent_deploy.engine.generations import replaces_beside
+from sre_agent_deploy.engine.generations import replaces_beside, sort_newest_first
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.state import Phase, Record
 from sre_agent_deploy.later import Ref
-from sre_agent_deploy.plan import Action, Change, decide_change
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found
+from sre_agent_deploy.plan import Action, Change, choose_generation, decide_change
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, Found
+from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_core.problem import Problem
 
@@ -56,6 +57,39 @@ def test_a_difference_in_a_fixed_field_is_a_replacement() -> None:
     change = decided(replace(WANTED, search=True))
     assert change.action is Action.REPLACE
     assert "can't be changed in place" in change.because
+
+
+def test_what_a_replacement_loses() -> None:
+    """A pool's people, a bucket's objects, a secret's value, an address that others know: the plan names it, so that the user is asked."""
+    assert {kind.KIND: kind.LOSES for kind in kinds.ORDER if kind.LOSES} == {
+        "AWS::BedrockAgentCore::Gateway": "address",
+        "AWS::Cognito::UserPool": "data",
+        "AWS::Cognito::UserPoolClient": "address",
+        "AWS::Cognito::UserPoolDomain": "address",
+        "AWS::EC2::EIP": "address",
+        "AWS::S3::Bucket": "data",
+        "AWS::SecretsManager::Secret": "data",
+    }
+    assert decided(replace(WANTED, search=True)).loses == "address"
+    assert decided(replace(WANTED, description="other")).loses == ""
+
+
+def candidate(id: str, generation: int, seen: Gateway = WANTED) -> Found[Gateway]:
+    return Found(id, seen, {}, US | {GENERATION_TAG: str(generation)})
+
+
+def test_which_generation_goes_on() -> None:
+    """The newest one that matches; where none does, the newest: an older one may have been given up already."""
+    other = replace(WANTED, description="other")
+    found = [candidate("g-1", 1, other), candidate("g-3", 3, other), candidate("g-2", 2, other)]
+    newest_first = sort_newest_first(found, ())
+    assert [each.id for each in newest_first] == ["g-3", "g-2", "g-1"]
+    chosen = choose_generation(WANTED, newest_first)
+    assert chosen
+    assert chosen.id == "g-3"
+    matching = choose_generation(WANTED, (candidate("g-3", 3, other), candidate("g-2", 2), candidate("g-1", 1)))
+    assert matching
+    assert matching.id == "g-2"
 
 
 def test_a_value_that_is_not_known_yet_is_a_difference() -> None:

@@ -27,10 +27,11 @@ from .resources.wire import Recorder
 EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
 
 
-def drawn(region: str) -> Blueprint:
+def drawn(region: str, *, ssh_cidrs: tuple[str, ...] = ()) -> Blueprint:
     """The production example, in an account whose values are easy to see."""
     config = load(EXAMPLE, environ={"AWS_ACCOUNT_ID": "123456789012", "AWS_REGION": region}, mode="production")
     assert isinstance(config, Config), config
+    config = config.model_copy(update={"deployment": config.deployment.model_copy(update={"ssh_cidrs": ssh_cidrs})})
     facts = dataclasses.replace(
         describe_account(config),
         partition=partition_of(region),
@@ -42,10 +43,10 @@ def drawn(region: str) -> Blueprint:
     return blueprint(config, facts)
 
 
-def sent(region: str = "us-east-1") -> Mapping[str, Mapping[str, Any]]:
+def sent(region: str = "us-east-1", *, ssh_cidrs: tuple[str, ...] = ()) -> Mapping[str, Mapping[str, Any]]:
     """The parameters of every changing call, by resource and operation. A Ref is sent as `resource.output`."""
     recorder, calls = Recorder(region), defaultdict[str, dict[str, Any]](dict)
-    for item in drawn(region):
+    for item in drawn(region, ssh_cidrs=ssh_cidrs):
         outputs = defaultdict[str, dict[str, str]](dict)
         for ref in refs(item.resource):
             outputs[ref.of][ref.output] = f"{ref.of}.{ref.output}"
@@ -90,6 +91,15 @@ def test_who_may_reach_the_instance(calls: Calls) -> None:
         ingress(8012, "172.31.0.0/16", "logs inside the VPC"),
         ingress(8013, "172.31.0.0/16", "metrics inside the VPC"),
         ingress(8014, "172.31.0.0/16", "runbooks inside the VPC"),
+    ]
+
+
+def test_who_may_reach_the_instance_by_ssh() -> None:
+    """Only the ranges that the configuration names, in both address families."""
+    permissions = sent(ssh_cidrs=("203.0.113.7/32", "2001:db8::/48"))["security_group"]["AuthorizeSecurityGroupIngress"]["IpPermissions"]
+    assert [rule for rule in permissions if rule["FromPort"] <= 22 <= rule["ToPort"]] == [
+        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/48", "Description": "SSH"}]},
+        ingress(22, "203.0.113.7/32", "SSH"),
     ]
 
 

@@ -90,6 +90,23 @@ def test_a_writer_that_is_killed(tmp_path: Path) -> None:
     assert (path.read_text(), names(tmp_path)) == ("new", ["file"])
 
 
+def test_a_machine_that_loses_power(tmp_path: Path) -> None:
+    """The content is on the disk before the name leads to it, and the name before the call returns."""
+    calls: list[str] = []
+
+    def note(_: object, event: str, called: object) -> None:
+        name = getattr(called, "__name__", "")
+        if event == "c_call" and name in ("flush", "fsync", "replace", "rename"):
+            calls.append(name)
+
+    sys.setprofile(note)
+    try:
+        atomic_file.write(tmp_path / "file", b"new")
+    finally:
+        sys.setprofile(None)
+    assert calls == ["flush", "fsync", "replace", "fsync"]
+
+
 def test_many_writers(tmp_path: Path) -> None:
     """A reader always sees what one of them wrote, whole."""
     path = tmp_path / "file"

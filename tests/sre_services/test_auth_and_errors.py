@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
+from sre_services.auth import read_api_key
 
 from .conftest import KEY, Asked
 
@@ -35,6 +38,29 @@ def test_no_key_header_at_all(ask: Callable[..., Asked], capsys: pytest.CaptureF
     assert open_client.get("/runbooks/search").status_code == 401
     assert '"reason": "missing_api_key"' in capsys.readouterr().err
     assert open_client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthX", "/health/", "/health/x", "/healthz", "/HEALTH", "//health", "/health%2f"])
+def test_a_path_that_looks_like_the_health_path(ask: Callable[..., Asked], path: str) -> None:
+    """Only the health path itself needs no key."""
+    open_client = TestClient(ask("runbooks", "healthy").client.app)
+    assert open_client.get(f"http://testserver{path}").status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": ""}, {"X-API-Key": " "}])
+def test_a_service_without_a_key(headers: dict[str, str]) -> None:
+    """It opens to nobody: a key that was lost on the way must not be one that anybody has."""
+    client = TestClient(build_app(Api.of("kubernetes"), object(), Secret("")), headers=headers)
+    assert client.get("/openapi.json").status_code == 401
+
+
+@pytest.mark.parametrize("text", ["", "\n", "  \n"])
+def test_an_empty_key_file(tmp_path: Path, text: str) -> None:
+    """The service does not start, and says which credential is missing."""
+    (tmp_path / "backend-api-key").write_text(text)
+    problem = read_api_key({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert isinstance(problem, Problem)
+    assert problem.code == "SVC-CREDENTIAL-MISSING"
 
 
 def test_all_faults_at_once(ask: Callable[..., Asked]) -> None:

@@ -11,7 +11,7 @@ from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
-from sre_agent_deploy.plan import compare
+from sre_agent_deploy.plan import compare, refuse_stranger
 from sre_agent_deploy.progress.interrupt import run_interrupted
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Mark, Resource, Waiting
@@ -37,6 +37,8 @@ def create_resource(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) ->
                 return earlier
             if earlier:
                 return journal.record_phase(intent, "born", id=earlier)
+        if wanted.ADOPTS_SILENTLY and (taken := _find_stranger(aws, wanted, mark)):
+            return taken
         created = _create_when_free(aws, wanted, journal, mark)
         if isinstance(created, Problem):
             return _adopt_or_refuse(aws, wanted, journal, mark, created, again=intent is not None)
@@ -61,6 +63,21 @@ def find_unfinished(aws: Aws, kind: type[Resource], record: Record | None, deplo
         if ids:
             return ids
     return run_interrupted() if aws.progress.stop.requested else ()
+
+
+def _find_stranger(aws: Aws, wanted: Resource, mark: Mark) -> Problem | None:
+    """Find out if another owner has taken the name since the plan was made; a lookup that fails counts as taken."""
+    found = attempt(
+        lambda: ownership.read(aws, type(wanted), wanted.natural_id(aws), wanted.name, mark.deployment),
+        progress=aws.progress,
+        subject=wanted,
+        failures=wanted.FAILURES,
+    )
+    if isinstance(found, Lost):
+        return found.problem
+    if found is None or isinstance(found, Problem):
+        return found
+    return refuse_stranger(wanted, found, mark.deployment) if found.owner(mark.deployment) != "us" else None
 
 
 def _open_intent(journal: Journal, mark: Mark) -> Record | None:

@@ -47,10 +47,18 @@ def install_libraries(layout: Layout) -> None:
     """Install exactly the locked libraries, each verified by its hash, in an environment of this release."""
     if not _user_exists(USER):
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
-    run(sys.executable, "-m", "venv", str(layout.venv))
-    requirements = layout.release / "sre_agent_deploy" / "instance" / "requirements.txt"
-    run(str(layout.python), "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
-    run(str(layout.python), "-m", "compileall", "-q", str(layout.release))
+    for command in install_commands(layout):
+        run(*command)
+
+
+def install_commands(layout: Layout) -> tuple[tuple[str, ...], ...]:
+    """List the commands that install the libraries (pure). A library without its hash, or one that would run a setup script, is refused."""
+    python, requirements = str(layout.python), layout.release / "sre_agent_deploy" / "instance" / "requirements.txt"
+    return (
+        (sys.executable, "-m", "venv", str(layout.venv)),
+        (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements)),
+        (python, "-m", "compileall", "-q", str(layout.release)),
+    )
 
 
 def write_credentials(aws: AwsCli, machine: Machine, layout: Layout) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ class S3Bucket(Defaults):
 
     KIND: ClassVar[str] = "AWS::S3::Bucket"
     UNIQUE: ClassVar[bool] = True
+    # In us-east-1, S3 answers 200 where this account has the bucket already: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    ADOPTS_SILENTLY: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
     # A new bucket is not known everywhere at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})

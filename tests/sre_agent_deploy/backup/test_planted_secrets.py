@@ -7,6 +7,8 @@ import os
 import pytest
 
 from fixtures.kept_files import Folder
+from sre_agent_deploy.backup.restore import Restoration
+from sre_agent_deploy.edit.file import Original
 
 SECRETS = {
     "key": "planted-hunter2-under-a-key",
@@ -64,6 +66,20 @@ def test_migrating(folder: Folder, options: tuple[str, ...]) -> None:
     written = [file for file in folder.path.glob("config.yaml*") if "before-migration" not in file.name]
     assert not leaked(folder.everything_written(*inputs))
     assert bool(written) == ("--dry-run" not in options)
+
+
+def test_the_difference_to_a_file_with_secrets(folder: Folder) -> None:
+    """The diff shows which lines change, and the secrets of neither side: not of this file, nor of a backup that has them."""
+    folder.write("config.yaml", "version: 1\nmode: local\nname: demo\n")
+    assert folder.run("backup", "--output", "without.zip").code == 0
+    mine = folder.write("config.yaml", OURS + "tags: {team: platform}\n")
+    told = folder.run("restore", "without.zip", "--dry-run")
+    assert "-  client_secret: ***" in told.out
+    assert not leaked(told.text)
+
+    restoration = Restoration(Original(mine, b"version: 1\n"), OURS, Original(folder.path / ".env", b""), "", ())
+    assert "+  client_secret: ***" in restoration.diff()
+    assert not leaked(restoration.diff())
 
 
 @pytest.mark.parametrize("text", [OURS, FLAT, OURS + "broken: [\n"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
@@ -33,6 +35,38 @@ class Kind:
 
 POOL = Kind("user_pool", "CreateUserPool", "ListUserPools")
 ADDRESS = Kind("address", "AllocateAddress", "DescribeAddresses")
+
+
+_ANYBODY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}'
+# By part: how somebody else takes its name, and the check that what they have is as they made it.
+STRANGERS: dict[str, tuple[Callable[[Engine], Any], Callable[[Engine], bool]]] = {
+    "gateway_role": (
+        lambda engine: engine.client("iam").create_role(RoleName=f"{engine.id}-gateway", AssumeRolePolicyDocument=_ANYBODY),
+        lambda engine: engine.client("iam").list_role_policies(RoleName=f"{engine.id}-gateway")["PolicyNames"] == [],
+    ),
+    "security_group": (
+        lambda engine: engine.client("ec2").create_security_group(GroupName=engine.id, Description="theirs", VpcId=engine.site.vpc_id),
+        lambda engine: engine.client("ec2").describe_security_groups(GroupNames=[engine.id])["SecurityGroups"][0]["IpPermissions"] == [],
+    ),
+    "bucket": (
+        lambda engine: engine.client("s3").create_bucket(Bucket=f"{engine.id}-{engine.name}"),
+        lambda engine: _has_no_policy(engine, f"{engine.id}-{engine.name}"),
+    ),
+    "backend_key": (
+        lambda engine: engine.client("secretsmanager").create_secret(Name=f"{engine.id}/backend-api-key", SecretString="theirs"),
+        lambda engine: (
+            engine.client("secretsmanager").get_secret_value(SecretId=f"{engine.id}/backend-api-key")["SecretString"] == "theirs"
+        ),
+    ),
+}
+
+
+def _has_no_policy(engine: Engine, bucket: str) -> bool:
+    try:
+        engine.client("s3").get_bucket_policy(Bucket=bucket)
+    except ClientError as error:
+        return bool(error.response["Error"]["Code"] == "NoSuchBucketPolicy")
+    return False
 
 
 def codes(engine: Engine) -> list[str]:
@@ -102,6 +136,21 @@ def test_the_name_is_taken_by_ourselves(engine: Engine, faults: Faults) -> None:
     faults({"kind": "cut", "operation": "CreateBucket", "nth": 1, "committed": True})
     assert codes(engine) == []
     assert engine.changes() == {}
+
+
+@pytest.mark.parametrize("part", ["gateway_role", "security_group", "bucket", "backend_key"])
+def test_the_name_is_taken_by_another_just_before(engine: Engine, part: str) -> None:
+    """A resource of another owner that appears after the plan is not adopted: the run says so, records nothing, and leaves it."""
+    engine.parts = (part,)
+    plan = engine.plan()
+    take, untouched = STRANGERS[part]
+    take(engine)
+    codes = [problem.code for problem in engine.apply(plan).problems]
+    assert len(codes) == 1
+    assert engine.state
+    assert not engine.state.generations(part)
+    assert untouched(engine)
+    assert [problem.code for problem in engine.plan().problems] == ["EXISTS-NOT-OURS"]
 
 
 def test_a_refusal_after_an_answer_that_was_lost(engine: Engine, faults: Faults) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from threading import Timer
 from typing import Any
 
+from fixtures.cut import refused
 from fixtures.engine import Engine
 
 type Faults = Callable[..., None]
@@ -33,6 +34,29 @@ def test_the_answer_was_lost(engine: Engine, faults: Faults) -> None:
     deployed(engine, transient="1s", ready="15s")
     faults({"kind": "cut", "operation": "ReleaseAddress", "committed": True})
     assert engine.cleanup().problems == ()
+
+
+def test_a_refused_deletion(engine: Engine) -> None:
+    """It stays in the journal with its id, and the rest is recorded as gone; the next cleanup continues with it."""
+    engine.parts = ("address", "gateway_role")
+    engine.deploy()
+    address = engine.id_of("address")
+    with refused(engine.aws, "ec2", "ReleaseAddress"):
+        assert [problem.code for problem in engine.cleanup().problems] == ["AWS-ACCESS-DENIED"]
+    assert engine.state
+    assert [(record.name, record.phase, record.id) for record in engine.state.alive()] == [("address", "dying", address)]
+    assert engine.cleanup().problems == ()
+    assert engine.state.alive() == ()
+
+
+def test_a_listing_that_is_refused(engine: Engine) -> None:
+    """What could not be looked for is not gone: the journal keeps what was not deleted."""
+    engine.parts = ("address",)
+    engine.deploy()
+    with refused(engine.aws, "ec2", "DescribeAddresses"):
+        assert engine.cleanup().problems
+    assert engine.state
+    assert [record.name for record in engine.state.alive()] == ["address"]
 
 
 def test_no_answer_at_all(engine: Engine, faults: Faults) -> None:

@@ -7,6 +7,7 @@ import json
 import socketserver
 import ssl
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.bootstrap import write_credentials
+from sre_agent_deploy.instance.bootstrap import install_commands, write_credentials
 from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
 from sre_core.machine import Machine, SecretRef
@@ -43,6 +44,17 @@ def with_secrets(client: Callable[[str], Any]) -> Machine:
             "gateway-client-secret": SecretRef(kept("client", client_id="c", client_secret="secret-of-the-client"), "client_secret"),
         },
         certificate=SecretRef(kept("certificate", certificate="CERTIFICATE\nCHAIN\n", private_key="PRIVATE-KEY\n")),
+    )
+
+
+def test_what_installs_the_libraries() -> None:
+    """pip takes a library only with its hash, and only where it need not be built."""
+    release, python = "/opt/sre-agent/releases/abc", "/opt/sre-agent/venvs/abc/bin/python"
+    requirements = f"{release}/sre_agent_deploy/instance/requirements.txt"
+    assert install_commands(Layout(Path(release))) == (
+        (sys.executable, "-m", "venv", "/opt/sre-agent/venvs/abc"),
+        (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements),
+        (python, "-m", "compileall", "-q", release),
     )
 
 

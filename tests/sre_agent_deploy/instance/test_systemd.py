@@ -31,6 +31,67 @@ def test_what_a_unit_says(kubernetes: MachineService) -> None:
     assert 'Environment="SRE_RECORDING=crash-loop"' in text
 
 
+def test_the_whole_unit(kubernetes: MachineService) -> None:
+    """Written by hand: a service is no root, sees no other service, and can neither write nor load code."""
+    assert render_unit(kubernetes, LAYOUT, "us-east-1") == UNIT
+
+
+UNIT = """\
+[Unit]
+Description=sre-agent kubernetes
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+User=sre-agent
+Group=sre-agent
+ExecStart="/opt/sre-agent/venvs/abc/bin/python" "-m" "sre_services" "kubernetes" "--socket" "/run/sre-agent/kubernetes/http.sock"
+Environment="PYTHONPATH=/opt/sre-agent/releases/abc"
+Environment="AWS_REGION=us-east-1"
+Environment="SRE_RECORDING=crash-loop"
+LoadCredential=backend-api-key:/etc/sre-agent/credentials/kubernetes/backend-api-key
+RuntimeDirectory=sre-agent/kubernetes
+RuntimeDirectoryMode=0750
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=10
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateUsers=yes
+ProtectHostname=yes
+ProtectClock=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+KeyringMode=private
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+UMask=0007
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [

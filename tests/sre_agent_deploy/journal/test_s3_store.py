@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import secrets
@@ -141,6 +142,46 @@ def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: d
     assert store.lock_owner() is None
     with store.lock("deploy"):
         assert store.lock_owner()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"not a lock", b'{"expires": "soon", "host": "another"}', b'{"expires": 7}'])
+def test_a_lock_that_cannot_be_read(unbooted: EmbeddedAws, bucket: str, body: bytes) -> None:
+    """It is held: what can't be read never ends by itself, and only `unlock` frees it."""
+    unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json.lock", Body=body)
+    store = _store(unbooted, bucket)
+    assert store.lock_owner() is not None
+    with pytest.raises(Refused, match="STATE-LOCKED"), store.lock("deploy"):
+        pass
+
+
+def test_two_takeovers_of_one_lock(unbooted: EmbeddedAws, bucket: str) -> None:
+    """A run that saw a stale lock takes over that lock only, not the one of a run that was quicker."""
+    _lock(unbooted, bucket, host="another", expires="2020-01-01T00:00:00Z")
+    aws = Aws(region="us-east-1", endpoint=deployers_aws(unbooted).endpoint)
+    quicker = [True]
+
+    def take_over(**_: Any) -> None:
+        if quicker and quicker.pop():
+            _lock(unbooted, bucket, host="quicker", machine="elsewhere", expires="2999-01-01T00:00:00Z")
+
+    aws.client("s3").meta.events.register("before-call.s3.PutObject", take_over)
+    with pytest.raises(Refused, match=r"(?s)STATE-LOCKED.*on quicker"), S3Store(aws, bucket, "team/state.json").lock("deploy"):
+        pass
+    owner = _store(unbooted, bucket).lock_owner()
+    assert owner
+    assert owner.host == "quicker"
+
+
+def test_the_end_of_a_run_that_lost_its_lock(unbooted: EmbeddedAws, bucket: str) -> None:
+    """It leaves the lock of the run that took it over."""
+    first, second = _store(unbooted, bucket), _store(unbooted, bucket)
+    with contextlib.ExitStack() as second_run:
+        with first.lock("deploy"):
+            assert isinstance(second.unlock(), Owner)
+            second_run.enter_context(second.lock("cleanup"))
+        owner = second.lock_owner()
+        assert owner
+        assert owner.command == "cleanup"
 
 
 def test_an_owner_in_another_container(unbooted: EmbeddedAws, bucket: str) -> None:

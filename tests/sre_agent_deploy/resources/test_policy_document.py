@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,50 @@ def test_any_change_to_a_policy_shows(statements: tuple[Statement, ...], key: st
     shown = json.loads(policy_document.render_json(policy_document.permissions_policy(statements)))
     shown["Statement"].append({"Sid": "Added", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"} | {key: value})
     assert policy_document.parse_statements(shown) != statements
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"Effect": "Deny"},
+        {"Sid": "Other"},
+        {"Action": ["s3:PutObject"]},
+        {"NotAction": ["s3:GetObject"]},
+        {"Resource": ["arn:aws:s3:::files"]},
+        {"NotResource": ["arn:aws:s3:::files"]},
+        {"Principal": "*"},
+        {"Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+    ],
+    ids=lambda edit: next(iter(edit)),
+)
+def test_a_declared_statement_that_was_edited(edit: dict[str, Any]) -> None:
+    """Each of its parts counts, and so does a part that was added to it."""
+    declared = (Statement("Read", ("s3:GetObject",), ("arn:aws:s3:::files/*",), {"Bool": {"aws:SecureTransport": "false"}}),)
+    shown = policy_document.permissions_policy(declared)
+    assert policy_document.parse_statements(shown) == declared
+    edited = {**shown, "Statement": [shown["Statement"][0] | edit]}
+    assert policy_document.parse_statements(edited) != declared
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"Effect": "Deny"},
+        {"Action": "sts:TagSession"},
+        {"Principal": {"Service": "lambda.amazonaws.com"}},
+        {"Principal": {"AWS": "*"}},
+        {"Condition": {"StringEquals": {"aws:SourceAccount": "210987654321"}}},
+        {"NotPrincipal": {"AWS": "*"}},
+    ],
+    ids=str,
+)
+def test_a_trust_policy_that_was_edited(edit: dict[str, Any]) -> None:
+    """Another service, action, effect or condition never reads as the declared trust."""
+    conditions = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    shown = policy_document.trust_policy("ec2.amazonaws.com", conditions)
+    assert policy_document.parse_trust(shown) == ("ec2.amazonaws.com", conditions)
+    edited = {**shown, "Statement": [shown["Statement"][0] | edit]}
+    assert policy_document.parse_trust(edited) != ("ec2.amazonaws.com", conditions)
 
 
 def test_any_resource_without_a_reason() -> None:
