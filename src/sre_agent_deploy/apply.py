@@ -11,7 +11,7 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import generations
-from sre_agent_deploy.engine.configure import configure_resource, read_back, wait_until_ready
+from sre_agent_deploy.engine.configure import configure_resource, read_back, restore_tags, wait_until_ready
 from sre_agent_deploy.engine.create import create_resource, find_unfinished
 from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.engine.walk import walk_graph
@@ -90,6 +90,8 @@ class _Apply:
         if isinstance(record, Problem):
             return record
         problem = configure_resource(aws, wanted, record.id) if change.action is not Action.KEEP else None
+        if not problem and change.action is Action.UPDATE:
+            problem = restore_tags(aws, wanted, record.id, self._mark(change.name, change.generation))
         if problem:
             return problem
         record = self.journal.record_phase(record, "configured")

@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, refs
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, generation_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Mark, Resource, compare_tags, generation_of
 from sre_core.problem import Problem
 
 
@@ -97,8 +98,16 @@ class Plan:
         return {action: sum(change.action is action for change in self.changes) for action in Action}
 
 
-def decide_change(item: Item, wanted: Resource, found: Found[Any] | None, record: Record | None, deployment: str) -> Change | Problem:
-    """Decide what to do with one resource. The Refs in `wanted` are resolved as far as they are known."""
+def decide_change(
+    item: Item,
+    wanted: Resource,
+    found: Found[Any] | None,
+    record: Record | None,
+    deployment: str,
+    *,
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> Change | Problem:
+    """Decide what to do with one resource. The Refs in `wanted` are resolved as far as they are known; `tags` are the user's."""
     name, kind = item.name, wanted.KIND
     if item.named:
         return _use_named(item, wanted, found)
@@ -106,11 +115,12 @@ def decide_change(item: Item, wanted: Resource, found: Found[Any] | None, record
         return Change(name, kind, Action.CREATE, _explain_absence(record), generation=record.generation if record else 1)
     if found.owner(deployment) == "stranger":
         return refuse_stranger(wanted, found, deployment)
-    return _compare_with_found(wanted, found, record)
+    generation = record.generation if record else generation_of(found.tags or {})
+    return _compare_with_found(wanted, found, record, Mark(deployment, wanted.name, generation, token="", extra=tags))
 
 
-def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | None) -> Change:
-    differences = compare(wanted, found.seen)
+def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | None, mark: Mark) -> Change:
+    differences = (*compare(wanted, found.seen), *_compare_tags(wanted, mark, found.tags or {}))
     because = ", ".join(entry.field for entry in differences)
     keep = Change(
         wanted.name,
@@ -119,7 +129,7 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
         "AWS already matches the configuration",
         differences,
         id=found.id,
-        generation=record.generation if record else generation_of(found.tags or {}),
+        generation=mark.generation,
         outputs=found.outputs,
     )
     if found.broken:
@@ -144,6 +154,17 @@ def compare(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
     fields = [f.name for f in dataclasses.fields(wanted) if f.name != "name" and f.name not in wanted.UNSEEN]  # type: ignore[arg-type]
     pairs = [(name, getattr(seen, name), getattr(wanted, name)) for name in fields]
     return tuple(Difference(name, _render(old), _render(new)) for name, old, new in pairs if old != new)
+
+
+def _compare_tags(wanted: Resource, mark: Mark, seen: Mapping[str, str]) -> tuple[Difference, ...]:
+    """Show the tags that differ, as one difference."""
+    declared = mark.tags(wanted.MOST_TAGS) if wanted.MOST_TAGS else {}
+    changes = compare_tags(declared, seen) if wanted.MOST_TAGS else None
+    if not changes:
+        return ()
+    keys = sorted((*changes.set, *changes.remove))
+    had, gets = (", ".join(f"{key}={tags[key]}" for key in keys if key in tags) for tags in (seen, changes.set))
+    return (Difference("tags", _render_plain(had or "none"), _render_plain(gets or "none")),)
 
 
 def _render(value: Any) -> str:

@@ -19,6 +19,8 @@ NAME_TAG = "sre-agent:resource"
 GENERATION_TAG = "sre-agent:generation"
 TTL_TAG = "sre-agent:ttl"
 STATE_TAG = "sre-agent:state"
+# What AWS itself, this program and its local AWS keep on a resource besides the tags of its declaration.
+_RESERVED_TAGS = ("aws:", "awsApplication", "sre-agent:", "embedded-aws:")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,36 @@ class Mark:
 def tags_of(tags: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
     """Turn AWS's list of `{"Key": …, "Value": …}` into a mapping; an answer without tags gives an empty one."""
     return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
+
+
+@dataclass(frozen=True)
+class TagChanges:
+    """The tags that AWS has otherwise than declared: those to set, and the keys of those to remove."""
+
+    set: Mapping[str, str]
+    remove: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.set or self.remove)
+
+    def tag_list(self) -> list[Any]:
+        """Build the tags to set in the shape that most of AWS wants: `[{"Key": …, "Value": …}]`."""
+        return [{"Key": key, "Value": value} for key, value in self.set.items()]
+
+    def merge(self, seen: Mapping[str, str]) -> dict[str, str]:
+        """Return all tags that are left of `seen` after the changes, for a call that replaces them all."""
+        return {key: value for key, value in seen.items() if key not in self.remove} | dict(self.set)
+
+
+def compare_tags(declared: Mapping[str, str], seen: Mapping[str, str]) -> TagChanges:
+    """Compare the tags that a resource should have with those that it has.
+
+    What is not declared is removed, but for the tags that AWS and this program keep there. Of the ttl and state tags only those of
+    one resource count, which has them as fields.
+    """
+    wanted = {key: value for key, value in declared.items() if key not in (TTL_TAG, STATE_TAG)}
+    differing = {key: value for key, value in wanted.items() if seen.get(key) != value}
+    return TagChanges(differing, tuple(sorted(key for key in seen if key not in wanted and not key.startswith(_RESERVED_TAGS))))
 
 
 def generation_of(tags: Mapping[str, str]) -> int:
@@ -172,6 +204,8 @@ class Resource(Protocol):
     """True if it exists in one region; else every region of the account shows it."""
     LISTS_KIND: ClassVar[bool]
     """True if this class lists, reads and deletes all of its KIND. If several classes declare one KIND, one of them does."""
+    MOST_TAGS: ClassVar[int]
+    """How many tags AWS takes; 0 for what can't be tagged. With more of the user's than that, it gets ours alone."""
     FAILURES: ClassVar[Failures]
 
     @property
@@ -207,6 +241,11 @@ class Resource(Protocol):
 
     def configure(self, aws: Aws, id: str) -> None:
         """Make every call that can be repeated, until AWS has the expected settings."""
+        ...
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        """Set these tags and remove those; its others stay. Needed if `MOST_TAGS` is not 0."""
         ...
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
@@ -255,6 +294,7 @@ class Defaults:
     CONFIGURED_BY: ClassVar[str] = ""
     REGIONAL: ClassVar[bool] = True
     LISTS_KIND: ClassVar[bool] = True
+    MOST_TAGS: ClassVar[int] = 0
     FAILURES: ClassVar[Failures] = MappingProxyType({})
 
     def natural_id(self, aws: Aws) -> str:
@@ -270,6 +310,10 @@ class Defaults:
 
     def configure(self, aws: Aws, id: str) -> None:
         """Do nothing: the create call has said everything."""
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        """Do nothing: it can't be tagged."""
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         return Ready()

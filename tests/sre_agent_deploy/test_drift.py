@@ -51,3 +51,50 @@ def test_deleted_by_hand(engine: Engine, lost: bool) -> None:
     engine.deploy()
     after = {name: engine.id_of(name) for name in before}
     assert {name for name in before if before[name] != after[name]} <= {"instance"}
+
+
+def test_changed_tags(engine: Engine) -> None:
+    """Another value of `tags:` updates everything that has tags and replaces nothing; a tag that AWS lost or got by hand is repaired."""
+    engine.sections["tags"] = {"team": "red"}
+    engine.deploy()
+    before = {item.name: engine.id_of(item.name) for item in engine.wanted}
+    engine.sections["tags"] = {"team": "blue", "cost-centre": "7"}
+    changes = {change.name: change for change in engine.plan().changes if change.action is not Action.KEEP}
+    assert set(changes) == {item.name for item in engine.wanted if item.resource.MOST_TAGS}
+    assert {(change.action, change.differences) for change in changes.values()} == {
+        (Action.UPDATE, (Difference("tags", "team=red", "cost-centre=7, team=blue"),))
+    }
+    engine.deploy()
+    assert {item.name: engine.id_of(item.name) for item in engine.wanted} == before
+    engine.client("ec2").delete_tags(Resources=[before["security_group"]], Tags=[{"Key": "team"}])
+    engine.client("iam").tag_role(RoleName=before["gateway_role"], Tags=[{"Key": "owner", "Value": "somebody"}])
+    assert engine.changes() == {"security_group": Action.UPDATE, "gateway_role": Action.UPDATE}
+    engine.deploy()
+    volume = engine.client("ec2").describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [before["instance"]]}])
+    assert {"Key": "team", "Value": "blue"} in volume["Volumes"][0]["Tags"]
+
+
+def test_stopped_by_hand(engine: Engine) -> None:
+    """The plan says that the instance is stopped, and a deployment starts the same one again."""
+    engine.deploy()
+    instance = engine.id_of("instance")
+    engine.client("ec2").stop_instances(InstanceIds=[instance])
+    changes = [change for change in engine.plan().changes if change.action is not Action.KEEP]
+    assert [(change.name, change.action, change.differences) for change in changes] == [
+        ("instance", Action.UPDATE, (Difference("instance_state", "stopped", "running"),))
+    ]
+    engine.deploy()
+    assert engine.id_of("instance") == instance
+
+
+def test_outbound_rules_changed_by_hand(engine: Engine) -> None:
+    """A rule that was added is revoked, and the one that was revoked is added."""
+    engine.deploy()
+    group = engine.id_of("security_group")
+    everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    database = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+    engine.client("ec2").revoke_security_group_egress(GroupId=group, IpPermissions=[everywhere])
+    engine.client("ec2").authorize_security_group_egress(GroupId=group, IpPermissions=[database])
+    [change] = [change for change in engine.plan().changes if change.action is not Action.KEEP]
+    assert (change.name, [difference.field for difference in change.differences]) == ("security_group", ["egress"])
+    engine.deploy()

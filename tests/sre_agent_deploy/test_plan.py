@@ -11,12 +11,12 @@ from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.state import Phase, Record
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.plan import Action, Change, choose_generation, decide_change
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, Found
+from sre_agent_deploy.resource import GENERATION_TAG, Found, Mark
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_core.problem import Problem
 
-US = {DEPLOYMENT_TAG: "sre-1"}
+US = Mark("sre-1", "gateway", 1, token="").tags()
 WANTED = Gateway(name="gateway", gateway_name="g", description="d", role_arn="arn:role", discovery_url="https://i/", allowed_clients=("c",))
 
 

@@ -92,6 +92,9 @@ def test_who_may_reach_the_instance(calls: Calls) -> None:
         ingress(8013, "172.31.0.0/16", "metrics inside the VPC"),
         ingress(8014, "172.31.0.0/16", "runbooks inside the VPC"),
     ]
+    assert calls["security_group"]["AuthorizeSecurityGroupEgress"]["IpPermissions"] == [
+        {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ]
 
 
 def test_who_may_reach_the_instance_by_ssh() -> None:
@@ -270,6 +273,7 @@ def test_nothing_else_is_sent(calls: Calls) -> None:
         "AllocateAddress",
         "AssociateAddress",
         "AttachRolePolicy",
+        "AuthorizeSecurityGroupEgress",
         "AuthorizeSecurityGroupIngress",
         "CreateApiKeyCredentialProvider",
         "CreateBucket",
@@ -293,6 +297,7 @@ def test_nothing_else_is_sent(calls: Calls) -> None:
         "RevokeSecurityGroupIngress",
         "RunInstances",
         "SetUserPoolMfaConfig",
+        "StartInstances",
         "UpdateApiKeyCredentialProvider",
         "UpdateAssumeRolePolicy",
         "UpdateGateway",

@@ -7,7 +7,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.resource import Found, Ready, Resource
+from sre_agent_deploy.resource import Found, Mark, Ready, Resource, compare_tags
 from sre_core.problem import Problem
 
 
@@ -17,6 +17,27 @@ def configure_resource(aws: Aws, wanted: Resource, id: str) -> Problem | None:
         lambda: wanted.configure(aws, id), progress=aws.progress, subject=wanted, failures=wanted.FAILURES, propagates=wanted.PROPAGATES
     )
     return answer.problem if isinstance(answer, Lost) else answer
+
+
+def restore_tags(aws: Aws, wanted: Resource, id: str, mark: Mark) -> Problem | None:
+    """Give a resource that exists the tags that a new one would be created with."""
+    if not wanted.MOST_TAGS:
+        return None
+    answer = attempt(
+        lambda: _restore_tags(aws, wanted, id, mark),
+        progress=aws.progress,
+        subject=wanted,
+        failures=wanted.FAILURES,
+        propagates=wanted.PROPAGATES,
+    )
+    return answer.problem if isinstance(answer, Lost) else answer
+
+
+def _restore_tags(aws: Aws, wanted: Resource, id: str, mark: Mark) -> None:
+    found = type(wanted).read(aws, id, wanted.name)
+    changes = compare_tags(mark.tags(wanted.MOST_TAGS), found.tags or {}) if found else None
+    if changes:
+        wanted.set_tags(aws, id, changes)
 
 
 def wait_until_ready(aws: Aws, wanted: Resource, id: str) -> Problem | None:

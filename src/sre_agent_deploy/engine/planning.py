@@ -76,7 +76,7 @@ class _Planner:
     def _decide(self, item: Item, wanted: Resource, candidates: tuple[Found[Any], ...], records: tuple[Record, ...]) -> Problem | None:
         deployment = self.blueprint.deployment
         found = choose_generation(wanted, candidates)
-        decided = decide_change(item, wanted, found, generations.find_record(found, records), deployment)
+        decided = decide_change(item, wanted, found, generations.find_record(found, records), deployment, tags=self.blueprint.tags)
         if isinstance(decided, Problem):
             return decided
         change = generations.assign_generation(decided, records)

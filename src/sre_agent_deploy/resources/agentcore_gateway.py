@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import update_fields
 from sre_agent_deploy.later import Later, LaterText, require_known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Ready,
+    Steps,
+    TagChanges,
+    Waiting,
+    cfn,
+)
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
@@ -27,6 +40,7 @@ class Gateway(Defaults):
 
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::Gateway"
     FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_name", "search"})
+    MOST_TAGS: ClassVar[int] = 50
     LOSES: ClassVar[str] = "address"
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
@@ -111,6 +125,14 @@ class Gateway(Defaults):
         seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGateway", _get_gateway(aws, id))
         kept = {key: value for key, value in seen.items() if key not in {"description", "exceptionLevel"}}
         aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, **(kept | self._settings()))
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        arn = _get_gateway(aws, id).get("gatewayArn", "")
+        if changes.set:
+            aws.client("bedrock-agentcore-control").tag_resource(resourceArn=arn, tags=changes.set)
+        if changes.remove:
+            aws.client("bedrock-agentcore-control").untag_resource(resourceArn=arn, tagKeys=changes.remove)
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         gateway = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)

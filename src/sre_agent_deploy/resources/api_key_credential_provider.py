@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, require_known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
 from sre_core.problem import Problem
 
@@ -26,6 +26,7 @@ class ApiKeyCredentialProvider(Defaults):
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::ApiKeyCredentialProvider"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"provider_name"})
+    MOST_TAGS: ClassVar[int] = 50
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({GeneratedSecret.KIND})
 
     name: str
@@ -74,6 +75,14 @@ class ApiKeyCredentialProvider(Defaults):
         found = self.read(aws, id, self.name)
         if found is None or found.seen != self:
             aws.client("bedrock-agentcore-control").update_api_key_credential_provider(**self._settings())
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        arn = aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=id)["credentialProviderArn"]
+        if changes.set:
+            aws.client("bedrock-agentcore-control").tag_resource(resourceArn=arn, tags=changes.set)
+        if changes.remove:
+            aws.client("bedrock-agentcore-control").untag_resource(resourceArn=arn, tagKeys=changes.remove)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn, tags_of
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Budget(Defaults):
     KIND: ClassVar[str] = "AWS::Budgets::Budget"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"budget_name"})
+    MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
     # Only the account that pays can do it or see whether it was done, so this is written and not checked.
     COUNTS_ONCE: ClassVar[str] = (
@@ -120,6 +121,14 @@ class Budget(Defaults):
             aws.client("budgets").delete_notification(**scope, Notification=notification.key())
         for notification in sorted(wanted - seen):
             aws.client("budgets").create_notification(**scope, Notification=notification.key(), Subscribers=notification.subscribers())
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        arn = _arn(aws, id)
+        if changes.set:
+            aws.client("budgets").tag_resource(ResourceARN=arn, ResourceTags=changes.tag_list())
+        if changes.remove:
+            aws.client("budgets").untag_resource(ResourceARN=arn, ResourceTagKeys=changes.remove)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -205,10 +214,13 @@ def _denied() -> Problem:
     )
 
 
+def _arn(aws: Aws, budget_name: str) -> str:
+    # AWS Budgets knows budgets by name everywhere but where it speaks of tags, and never shows an ARN.
+    return f"arn:{aws.partition}:budgets::{aws.account_id}:budget/{budget_name}"
+
+
 def _read_tags(aws: Aws, budget_name: str) -> dict[str, str]:
-    # AWS Budgets knows budgets by name everywhere but here, and never shows an ARN.
-    arn = f"arn:{aws.partition}:budgets::{aws.account_id}:budget/{budget_name}"
-    answer: Any = or_none(lambda: aws.client("budgets").list_tags_for_resource(ResourceARN=arn), _GONE)
+    answer: Any = or_none(lambda: aws.client("budgets").list_tags_for_resource(ResourceARN=_arn(aws, budget_name)), _GONE)
     return tags_of((answer or {}).get("ResourceTags"))
 
 

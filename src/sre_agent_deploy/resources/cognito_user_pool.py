@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import update_fields
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class UserPool(Defaults):
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
+    MOST_TAGS: ClassVar[int] = 50
     ID_FROM_AWS: ClassVar[bool] = True
     CONFIGURED_BY: ClassVar[str] = "credentials.user_pool_id"
 
@@ -91,6 +92,14 @@ class UserPool(Defaults):
         settings["Policies"] = seen.get("Policies", {}) | settings["Policies"]
         kept = update_fields(aws.client("cognito-idp"), "UpdateUserPool", seen)
         aws.client("cognito-idp").update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings))
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        arn = _describe_pool(aws, id).get("Arn", "")
+        if changes.set:
+            aws.client("cognito-idp").tag_resource(ResourceArn=arn, Tags=changes.set)
+        if changes.remove:
+            aws.client("cognito-idp").untag_resource(ResourceArn=arn, TagKeys=changes.remove)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Mark
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Mark, TagChanges
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
@@ -24,6 +25,14 @@ IMAGE_PARAMETERS = {
 def tag_specification(resource_type: str, mark: Mark) -> list[Any]:
     """EC2's `TagSpecifications` for a create call."""
     return [{"ResourceType": resource_type, "Tags": mark.tag_list()}]
+
+
+def change_tags(aws: Aws, ids: list[str], changes: TagChanges) -> None:
+    """Set and remove tags of anything that EC2 knows by its id."""
+    if changes.set:
+        aws.client("ec2").create_tags(Resources=ids, Tags=changes.tag_list())
+    if changes.remove:
+        aws.client("ec2").delete_tags(Resources=ids, Tags=[{"Key": key} for key in changes.remove])
 
 
 def of_deployment(deployment: str) -> list[Any]:
@@ -48,6 +57,16 @@ def describe_instance(aws: Aws, instance_id: str) -> Any:
     """Describe the instance; None if EC2 does not know it (any more)."""
     answer = or_none(lambda: aws.client("ec2").describe_instances(InstanceIds=[instance_id]), _GONE)
     return answer["Reservations"][0]["Instances"][0] if answer and answer["Reservations"] else None
+
+
+def first_launch(instance: Any) -> datetime:
+    """Return when an instance was launched. Its launch time moves with each start, and its user data runs at the first one alone.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html (launchTime)
+    """
+    attached = [interface["Attachment"]["AttachTime"] for interface in instance.get("NetworkInterfaces", []) if "Attachment" in interface]
+    first: datetime = min((instance["LaunchTime"], *attached))
+    return first
 
 
 def serves(aws: Aws, status_uri: str) -> bool:

@@ -7,8 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import of_deployment, tag_specification
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Steps,
+    TagChanges,
+    Waiting,
+    cfn,
+    tags_of,
+)
+from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,6 +41,7 @@ class ElasticIp(Defaults):
         {("ReleaseAddress", "InvalidIPAddress.InUse"), ("ReleaseAddress", "InvalidAddress.Locked")}
     )
     LOSES: ClassVar[str] = "address"
+    MOST_TAGS: ClassVar[int] = 50
     ID_FROM_AWS: ClassVar[bool] = True
 
     name: str
@@ -53,6 +67,10 @@ class ElasticIp(Defaults):
     def create(self, aws: Aws, mark: Mark) -> str:
         made = aws.client("ec2").allocate_address(Domain="vpc", TagSpecifications=tag_specification("elastic-ip", mark))
         return made["AllocationId"]
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        change_tags(aws, [id], changes)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.later import LaterText, Ref, require_known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn, tags_of
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_describe import (
     STATUS_TAG,
     USUAL_ROOT,
+    change_tags,
     describe_instance,
+    first_launch,
     of_deployment,
     read_is_protected,
     read_root_device_name,
@@ -53,6 +55,7 @@ class Ec2Instance(Defaults):
             "status_uri",
         }
     )
+    EXEMPT: ClassVar[Mapping[str, str]] = {"instance_state": "a new instance runs; one that was stopped is started again"}
     UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
     BESIDE: ClassVar[bool] = True
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
@@ -60,7 +63,11 @@ class Ec2Instance(Defaults):
     TOKEN: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
     # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
-    PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"})
+    MOST_TAGS: ClassVar[int] = 50
+    # One that is stopping can't be started before it has stopped.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset(
+        {"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "IncorrectInstanceState"}
+    )
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
 
     name: str
@@ -74,6 +81,7 @@ class Ec2Instance(Defaults):
     key_name: str = ""
     status_uri: LaterText = ""
     root_device_name: str = ""
+    instance_state: str = "running"
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -90,7 +98,7 @@ class Ec2Instance(Defaults):
             return None
         tags = tags_of(instance.get("Tags"))
         status_uri = tags.get(STATUS_TAG, "")
-        report = ec2_boot.read_latest_status(aws, status_uri, id, instance["LaunchTime"]) if status_uri else None
+        report = ec2_boot.read_latest_status(aws, status_uri, id, first_launch(instance)) if status_uri else None
         seen = cls(
             name=name,
             image_id=instance["ImageId"],
@@ -102,14 +110,26 @@ class Ec2Instance(Defaults):
             volume_gb=read_volume_gb(aws, instance),
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
+            instance_state="running" if instance["State"]["Name"] == "pending" else instance["State"]["Name"],
         )
-        return Found(id, seen, _outputs(instance, report), tags, ec2_boot.failure_of(report))
+        return Found(id, seen, _outputs(instance, report), tags, _why_broken(instance, report))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
         root_device_name = self.root_device_name or read_root_device_name(aws, self.image_id)
         made = aws.client("ec2").run_instances(**self._request(root_device_name), **_mark_request(mark, require_known(self.status_uri)))
         return made["Instances"][0]["InstanceId"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        instance = describe_instance(aws, id)
+        if instance and instance["State"]["Name"] not in ("pending", "running"):
+            aws.client("ec2").start_instances(InstanceIds=[id])
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        # The tags of its volumes say whose they are if one outlives it.
+        volumes = [mapping["Ebs"]["VolumeId"] for mapping in (describe_instance(aws, id) or {}).get("BlockDeviceMappings", [])]
+        change_tags(aws, [id, *volumes], changes)
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         instance = describe_instance(aws, id)
@@ -120,7 +140,7 @@ class Ec2Instance(Defaults):
             return _not_running(id, state, instance.get("StateReason", {}).get("Message", ""))
         if not self.status_uri:
             return Ready()
-        return ec2_boot.judge_boot(id, ec2_boot.read_latest_status(aws, require_known(self.status_uri), id, instance["LaunchTime"]))
+        return ec2_boot.judge_boot(id, ec2_boot.read_latest_status(aws, require_known(self.status_uri), id, first_launch(instance)))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -299,6 +319,10 @@ class Ec2Instance(Defaults):
             why="The one that an interrupted run had started was terminated meanwhile, and EC2 starts no second one for the same request.",
             do=("Run the same command again; it starts a new instance.",),
         ),
+        ("StartInstances", "IncorrectInstanceState"): lambda instance: _not_running(instance.name, "not stopped yet", ""),
+        ("StartInstances", "InsufficientInstanceCapacity"): _no_capacity,
+        ("StartInstances", "InstanceLimitExceeded"): _over_quota,
+        ("StartInstances", "VcpuLimitExceeded"): _over_quota,
         ("TerminateInstances", "OperationNotPermitted"): lambda _: _protected("INSTANCE"),
     }
 
@@ -320,6 +344,11 @@ def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
     outputs = {"instance_id": instance["InstanceId"], "private_ip": instance.get("PrivateIpAddress", "")}
     url = ec2_boot.private_url(report)
     return outputs | ({"private_url": url} if url else {})
+
+
+def _why_broken(instance: Any, report: ec2_boot.Status | None) -> str:
+    """Say why no configuration can make the instance work; empty if one can."""
+    return "it is being terminated" if instance["State"]["Name"] == "shutting-down" else ec2_boot.failure_of(report)
 
 
 def _profile_name(profile_arn: LaterText) -> LaterText:

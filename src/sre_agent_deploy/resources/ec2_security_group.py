@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
-from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import describe_instance, of_deployment, tag_specification
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
+from sre_agent_deploy.resources.ec2_describe import change_tags, describe_instance, of_deployment, tag_specification
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -48,6 +48,39 @@ class Ingress:
         return {"IpProtocol": "tcp", "FromPort": self.port, "ToPort": self.port, key: self.cidr, "Description": self.description}
 
 
+@dataclass(frozen=True)
+class Egress:
+    """One address range that may be reached; `protocol` -1 is every protocol and port."""
+
+    cidr: str
+    protocol: str = "-1"
+    ports: tuple[int, int] = (-1, -1)
+
+    def permission(self) -> Any:
+        """Build the rule for EC2's `IpPermissions`."""
+        ranges, key = ("Ipv6Ranges", "CidrIpv6") if ":" in self.cidr else ("IpRanges", "CidrIp")
+        return self._traffic() | {ranges: [{key: self.cidr}]}
+
+    def template(self) -> dict[str, Any]:
+        """Build the rule for CloudFormation."""
+        key = "CidrIpv6" if ":" in self.cidr else "CidrIp"
+        return self._traffic() | {key: self.cidr}
+
+    def _traffic(self) -> dict[str, Any]:
+        # Every protocol is also every port.
+        ports = {} if self.protocol == "-1" else {"FromPort": self.ports[0], "ToPort": self.ports[1]}
+        return {"IpProtocol": self.protocol, **ports}
+
+    def __str__(self) -> str:
+        what = "All traffic" if self.protocol == "-1" else f"{self.protocol} {self.ports[0]}-{self.ports[1]}"
+        return f"{what} to {self.cidr}"
+
+
+ANYWHERE = Egress("0.0.0.0/0")
+# What EC2 itself adds to a new group where the VPC has IPv6 addresses; it is neither missed nor removed.
+_ANYWHERE_IPV6 = Egress("::/0")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SecurityGroup(Defaults):
     """Lets address ranges reach the ports named here, and no others."""
@@ -58,6 +91,7 @@ class SecurityGroup(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
     # EC2 may not know a fresh group yet, nor show the rules that were just changed: reading and saying them again then helps.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidPermission.Duplicate", "InvalidPermission.NotFound"})
+    MOST_TAGS: ClassVar[int] = 50
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
         {("DeleteSecurityGroup", "DependencyViolation"), ("DeleteSecurityGroup", "InvalidGroup.InUse")}
     )
@@ -67,9 +101,11 @@ class SecurityGroup(Defaults):
     description: str
     vpc_id: LaterText
     ingress: tuple[Ingress, ...]
+    egress: tuple[Egress, ...] = (ANYWHERE,)
 
     def __post_init__(self) -> None:
         # AWS lists rules in no particular order.
+        object.__setattr__(self, "egress", tuple(sorted(self.egress, key=str)))
         object.__setattr__(self, "ingress", tuple(sorted(self.ingress, key=lambda rule: rule.opens)))
 
     def natural_id(self, aws: Aws) -> str:
@@ -89,13 +125,14 @@ class SecurityGroup(Defaults):
         answer = or_none(lambda: aws.client("ec2").describe_security_groups(GroupIds=[id]), ("InvalidGroup.NotFound",))
         if answer is None:
             return None
-        group = answer["SecurityGroups"][0]
+        group, rules = answer["SecurityGroups"][0], _list_rules(aws, id)
         seen = cls(
             name=name,
             group_name=group["GroupName"],
             description=group["Description"],
             vpc_id=group["VpcId"],
-            ingress=tuple(map(_parse_rule, _list_rules(aws, id))),
+            ingress=tuple(_parse_rule(rule) for rule in rules if not rule["IsEgress"]),
+            egress=tuple(_parse_egress(rule) for rule in rules if rule["IsEgress"] and _parse_egress(rule) != _ANYWHERE_IPV6),
         )
         return Found(id, seen, {"security_group_id": id}, tags_of(group.get("Tags")))
 
@@ -109,7 +146,12 @@ class SecurityGroup(Defaults):
         return made["GroupId"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        found = [(_parse_rule(rule), rule["SecurityGroupRuleId"]) for rule in _list_rules(aws, id)]
+        rules = _list_rules(aws, id)
+        self._configure_ingress(aws, id, [rule for rule in rules if not rule["IsEgress"]])
+        self._configure_egress(aws, id, [rule for rule in rules if rule["IsEgress"]])
+
+    def _configure_ingress(self, aws: Aws, id: str, rules: list[Any]) -> None:
+        found = [(_parse_rule(rule), rule["SecurityGroupRuleId"]) for rule in rules]
         there, wanted = {rule.opens: rule for rule, _ in found}, {rule.opens: rule for rule in self.ingress}
         # New rules are added before old ones are revoked, so that no allowed connection is cut off meanwhile.
         if missing := [rule.permission() for opens, rule in wanted.items() if opens not in there]:
@@ -118,6 +160,17 @@ class SecurityGroup(Defaults):
             aws.client("ec2").update_security_group_rule_descriptions_ingress(GroupId=id, IpPermissions=renamed)
         if extra := [rule_id for rule, rule_id in found if rule.opens not in wanted]:
             aws.client("ec2").revoke_security_group_ingress(GroupId=id, SecurityGroupRuleIds=extra)
+
+    def _configure_egress(self, aws: Aws, id: str, rules: list[Any]) -> None:
+        found = {_parse_egress(rule): rule["SecurityGroupRuleId"] for rule in rules}
+        if missing := [rule.permission() for rule in self.egress if rule not in found]:
+            aws.client("ec2").authorize_security_group_egress(GroupId=id, IpPermissions=missing)
+        if extra := [rule_id for rule, rule_id in found.items() if rule not in (*self.egress, _ANYWHERE_IPV6)]:
+            aws.client("ec2").revoke_security_group_egress(GroupId=id, SecurityGroupRuleIds=extra)
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        change_tags(aws, [id], changes)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -139,7 +192,8 @@ class SecurityGroup(Defaults):
             f"VPC: {self.vpc_id}",
             "Inbound rules:",
             *rules,
-            "Outbound rules: leave All traffic to 0.0.0.0/0",
+            "Outbound rules (a new group has All traffic to 0.0.0.0/0):",
+            *map(str, self.egress),
         )
 
     def template(self) -> CfnResource:
@@ -150,6 +204,7 @@ class SecurityGroup(Defaults):
             GroupDescription=self.description,
             VpcId=self.vpc_id,
             SecurityGroupIngress=tuple(rule.template() for rule in self.ingress),
+            SecurityGroupEgress=tuple(rule.template() for rule in self.egress),
         )
 
     FAILURES: ClassVar[Failures] = {
@@ -204,15 +259,25 @@ class SecurityGroup(Defaults):
 
 def _list_rules(aws: Aws, group_id: str) -> list[Any]:
     pages = aws.client("ec2").get_paginator("describe_security_group_rules").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
-    return [rule for page in pages for rule in page["SecurityGroupRules"] if not rule["IsEgress"]]
+    return [rule for page in pages for rule in page["SecurityGroupRules"]]
 
 
 def _parse_rule(rule: Any) -> Ingress:
     """Parse a rule as we declare it; one of another protocol or range of ports is described in `cidr`, and so differs from any of ours."""
-    source = rule.get("CidrIpv4") or rule.get("CidrIpv6") or rule.get("PrefixListId") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
+    source = _other_side(rule)
     protocol, first, last = rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1)
     plain = protocol == "tcp" and first == last
     return Ingress(first, str(source) if plain else f"{source} ({protocol} {first}-{last})", rule.get("Description", ""))
+
+
+def _parse_egress(rule: Any) -> Egress:
+    return Egress(_other_side(rule), rule["IpProtocol"], (rule.get("FromPort", -1), rule.get("ToPort", -1)))
+
+
+def _other_side(rule: Any) -> str:
+    """Return the addresses, prefix list or group that a rule names."""
+    other = rule.get("CidrIpv4") or rule.get("CidrIpv6") or rule.get("PrefixListId") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
+    return str(other)
 
 
 def _find_users(aws: Aws, group_id: str) -> Waiting | Problem:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn, tags_of
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
 
@@ -30,6 +30,7 @@ class InstanceProfile(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"profile_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND})
+    MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
     # A new role is not known to every part of IAM at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
@@ -75,6 +76,13 @@ class InstanceProfile(Defaults):
             aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=other)
         if self.role_name not in members:
             aws.client("iam").add_role_to_instance_profile(InstanceProfileName=id, RoleName=require_known(self.role_name))
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        if changes.set:
+            aws.client("iam").tag_instance_profile(InstanceProfileName=id, Tags=changes.tag_list())
+        if changes.remove:
+            aws.client("iam").untag_instance_profile(InstanceProfileName=id, TagKeys=changes.remove)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

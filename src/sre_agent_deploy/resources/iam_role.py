@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn, tags_of
 from sre_agent_deploy.resources import policy_document
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement
 from sre_core.problem import Problem
@@ -27,6 +27,7 @@ class IamRole(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+    MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
     # A new role is not known to every part of IAM at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchEntity"})
@@ -94,6 +95,13 @@ class IamRole(Defaults):
             aws.client("iam").attach_role_policy(RoleName=id, PolicyArn=arn)
         for arn in sorted(attached - wanted):
             aws.client("iam").detach_role_policy(RoleName=id, PolicyArn=arn)
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        if changes.set:
+            aws.client("iam").tag_role(RoleName=id, Tags=changes.tag_list())
+        if changes.remove:
+            aws.client("iam").untag_role(RoleName=id, TagKeys=changes.remove)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -19,6 +19,7 @@ from sre_agent_deploy.resource import (
     Mark,
     Owned,
     Steps,
+    TagChanges,
     cfn,
 )
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
@@ -43,6 +44,7 @@ class DnsRecord(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     # A name that points to an address which another customer may get next would lead our users to them.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND})
+    MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
 
     name: str
@@ -86,6 +88,12 @@ class DnsRecord(Defaults):
         record = _find_record(aws, zone, domain, "A")
         if record is None or record.get("ResourceRecords") != [{"Value": require_known(self.address)}]:
             _change(aws, zone, ("UPSERT", self._address()))
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        zone, domain = _split_id(id)
+        seen = _parse_heritage(_find_record(aws, zone, _heritage_name(domain), "TXT"))
+        _change(aws, zone, ("UPSERT", _record_set(_heritage_name(domain), "TXT", _heritage(changes.merge(seen)))))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import raise_first_error
 from sre_agent_deploy.later import PARTITION, LaterText, text
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, cfn, tags_of
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Steps,
+    TagChanges,
+    Waiting,
+    cfn,
+    tags_of,
+)
 from sre_agent_deploy.resources import policy_document
 from sre_core.problem import Problem
 
@@ -34,6 +47,7 @@ class S3Bucket(Defaults):
     # A new bucket is not known everywhere at once.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"NoSuchBucket"})
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteBucket", "BucketNotEmpty"), VERSIONS_REFUSED})
+    MOST_TAGS: ClassVar[int] = 50
     LOSES: ClassVar[str] = "data"
     CONFIGURED_BY: ClassVar[str] = "gateway.s3_bucket"
 
@@ -77,6 +91,13 @@ class S3Bucket(Defaults):
     def configure(self, aws: Aws, id: str) -> None:
         aws.client("s3").put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=_CLOSED)
         aws.client("s3").put_bucket_policy(Bucket=id, Policy=json.dumps(_tls_only(aws.partition, id)))
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        # S3 replaces all tags at once, and refuses those that AWS itself keeps there.
+        merged = changes.merge(_read_tags(aws, id))
+        tags: Any = [{"Key": key, "Value": value} for key, value in merged.items() if not key.startswith("aws:")]
+        aws.client("s3").put_bucket_tagging(Bucket=id, Tagging={"TagSet": tags})
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -9,7 +9,19 @@ from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, Text, require_known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, Waiting, tags_of
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Steps,
+    TagChanges,
+    Waiting,
+    tags_of,
+)
 from sre_agent_deploy.resources.s3_bucket import VERSIONS_REFUSED, S3Bucket, delete_versions, find_lock
 from sre_core.problem import Problem
 
@@ -55,6 +67,7 @@ class S3Object(Defaults):
     BESIDE: ClassVar[bool] = True
     # Storing the same object again changes nothing.
     TOKEN: ClassVar[bool] = True
+    MOST_TAGS: ClassVar[int] = 10
     PARENT: ClassVar[str] = S3Bucket.KIND
 
     name: str
@@ -90,7 +103,7 @@ class S3Object(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         id = f"{require_known(self.bucket_name)}/{require_known(self.key)}"
-        self._put(aws, id, mark.tags(at_most=10))
+        self._put(aws, id, mark.tags(self.MOST_TAGS))
         return id
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -109,6 +122,12 @@ class S3Object(Defaults):
             Metadata={"sha256": self.content.sha256},
             Tagging=urlencode(tags),
         )
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        bucket_name, key = _split_id(id)
+        tags: Any = [{"Key": name, "Value": value} for name, value in changes.merge(_read_tags(aws, id)).items()]
+        aws.client("s3").put_object_tagging(Bucket=bucket_name, Key=key, Tagging={"TagSet": tags})
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

@@ -21,6 +21,7 @@ from sre_agent_deploy.resource import (
     Mark,
     Owned,
     Steps,
+    TagChanges,
     Waiting,
     cfn,
     tags_of,
@@ -43,6 +44,7 @@ class InSecretsManager(Defaults):
     KIND: ClassVar[str] = KIND
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
+    MOST_TAGS: ClassVar[int] = 50
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateSecret", "InvalidRequestException")})
 
     secret_name: str
@@ -58,6 +60,13 @@ class InSecretsManager(Defaults):
         listed = [(secret, tags_of(secret.get("Tags"))) for page in pages for secret in page["SecretList"]]
         ours = [(secret, tags) for secret, tags in listed if tags.get(DEPLOYMENT_TAG) == deployment]
         return tuple(Owned.tagged(secret["Name"], tags, secret.get("CreatedDate")) for secret, tags in ours)
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        if changes.set:
+            aws.client("secretsmanager").tag_resource(SecretId=id, Tags=changes.tag_list())
+        if changes.remove:
+            aws.client("secretsmanager").untag_resource(SecretId=id, TagKeys=changes.remove)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
