@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx2
 
 from sre_agent.evidence import Answer, Argument
+from sre_agent.tools import Tool
 from sre_core import clock
 from sre_core.redaction import redact_tree
 from sre_core.secret import Secret
@@ -23,6 +25,7 @@ class _Route:
     tool: str
     path: str
     parameters: frozenset[str]
+    described: Tool
 
 
 class RecordedTools:
@@ -40,8 +43,12 @@ class RecordedTools:
             for path, methods in api.document()["paths"].items():
                 operation: dict[str, Any] = methods["get"]
                 parameters = frozenset(found["name"] for found in operation.get("parameters", ()))
-                route = _Route(client, f"{name}___{operation['operationId']}", path, parameters)
-                self._routes[operation["operationId"]] = route
+                described = _describe(name, operation)
+                self._routes[operation["operationId"]] = _Route(client, described.name, path, parameters, described)
+
+    def offered(self) -> Mapping[str, Tool]:
+        """Return the tools by operation, as the gateway makes them from the OpenAPI documents."""
+        return {operation: route.described for operation, route in self._routes.items()}
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """What the service answers to this operation."""
@@ -54,3 +61,13 @@ class RecordedTools:
         truncated = isinstance(data, dict) and data.get("truncated") is True
         digest, size = sha256(response.content).hexdigest(), len(response.text)
         return Answer(tool=route.tool, arguments=known, at=clock.now(), data=data, sha256=digest, size=size, truncated=truncated)
+
+
+def _describe(target: str, operation: Mapping[str, Any]) -> Tool:
+    parameters = operation.get("parameters", ())
+    schema = {
+        "type": "object",
+        "properties": {found["name"]: found["schema"] for found in parameters},
+        "required": [found["name"] for found in parameters if found.get("required")],
+    }
+    return Tool(f"{target}___{operation['operationId']}", operation.get("description", ""), schema)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from sre_agent import supervisor
 from sre_agent.evidence import Answer, Argument
 from sre_agent.reasoner import DEFAULT, create_reasoner
 from sre_agent.report import Report
+from sre_agent.tools import Tool
 from sre_core.problem import Refused
 
 # The cases' own questions ("Partial Service Unreachability.") tell nothing that the cluster does not.
@@ -59,6 +60,10 @@ class CountedTools:
     def __init__(self, tools: RecordedTools) -> None:
         self._tools = tools
         self.calls = 0
+
+    def offered(self) -> Mapping[str, Tool]:
+        """Return the tools by operation."""
+        return self._tools.offered()
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Count the call, and make it."""

@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (start, serve):
         command.add_argument("--no-boot", action="store_true", help="instances start nothing, and report at once that they are ready")
         command.add_argument("--faults", type=Path, metavar="FILE", help="fault rules as JSON; read again when the file changes")
+        command.add_argument(
+            "--bedrock-script", type=lambda text: Path(text).absolute(), metavar="FILE", help="how Bedrock's models answer, as JSON"
+        )
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -56,7 +59,8 @@ def _start(parsed: argparse.Namespace) -> int:
         return _refuse(unusable)
     boots = ("--no-boot",) if parsed.no_boot else ()
     faults = ("--faults", str(parsed.faults.absolute())) if parsed.faults else ()
-    outcome = daemon.start(parsed.state_dir, parsed.region, *boots, *faults)
+    bedrock = ("--bedrock-script", str(parsed.bedrock_script)) if parsed.bedrock_script else ()
+    outcome = daemon.start(parsed.state_dir, parsed.region, *boots, *faults, *bedrock)
     if isinstance(outcome, Problem):
         return _refuse(outcome)
     print(json.dumps(outcome.to_json(), indent=2))
@@ -140,7 +144,8 @@ def _run(parsed: argparse.Namespace) -> int:
             _report(parsed.ready_fd, daemon.READY)
 
     try:
-        asyncio.run(server.serve(server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, faults), ready))
+        settings = server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, faults, parsed.bedrock_script)
+        asyncio.run(server.serve(settings, ready))
     except MotoMoved as moved:
         return _refuse(problems.moto_moved(str(moved)))
     return 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from embedded_aws import compute, listener, registry, strict
 from embedded_aws.account import ACCOUNT_ID, Account
 from embedded_aws.agentcore.control import Regions
+from embedded_aws.bedrock.converse import Bedrock
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
 from embedded_aws.faults.faults import Faults
 from embedded_aws.instances.boot import boot, report_ready
@@ -35,6 +36,8 @@ class Settings:
     boots: bool = True
     """Whether instances run their services, or only report that they are ready."""
     faults: Faults = field(default_factory=Faults)
+    bedrock_script: Path | None = None
+    """The script by which Bedrock's models answer; without one they refuse every request."""
 
     @property
     def ca_file(self) -> Path:
@@ -80,7 +83,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
             oauth=OAuthEndpoints(account.account_id, account.endpoint),
-            apps={"bedrock-agentcore": agentcore.plane},
+            apps={"bedrock-agentcore": agentcore.plane, "bedrock": Bedrock(settings.bedrock_script).plane},
             everything_else=machines.report_after(moto),
             faults=settings.faults,
         )

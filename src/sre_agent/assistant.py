@@ -46,7 +46,7 @@ class Assistant:
         Raises Refused when no tool can be reached at all, and Busy when too many wait.
         """
         async with self._pool.enter(), open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools:
-            return await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, self._reasoner)
+            return await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, self._reasoner, watch)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""The caller's client secret, from Secrets Manager. This is the only module of the package that imports boto3."""
+"""The caller's client secret from Secrets Manager, and the client of Bedrock. This is the only module of the package that imports boto3."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sre_agent.connection import SecretReference
 from sre_core.problem import Problem, Refused, Where
@@ -45,6 +45,30 @@ def read_client_secret(reference: SecretReference, registry_file: str) -> Secret
         raise Refused(_unreachable(registry_file, str(error))) from error
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(_refused(reference, f"it holds no {reference.json_key}", None)) from error
+
+
+def open_bedrock(region: str, environment: Mapping[str, str], seconds: float) -> Any:
+    """Open a client of Bedrock Runtime, with the machine's role or what the environment names."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.session.Session().client(
+        "bedrock-runtime",
+        region_name=region,
+        endpoint_url=environment.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        verify=environment.get("AWS_CA_BUNDLE"),
+        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        config=Config(connect_timeout=5, read_timeout=seconds, retries={"total_max_attempts": 2, "mode": "standard"}),
+    )
+
+
+def client_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of AWS's clients: no credentials, no region, no answer."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (BotoCoreError, ClientError)
 
 
 def _read_registry(path: Path) -> Registry:

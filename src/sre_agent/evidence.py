@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,11 @@ from sre_core import clock
 EXCERPT_LIMIT = 1_200  # characters: enough for a stack trace's head, small enough for a report with fifty of them
 
 type Argument = str | int | float | bool
+
+
+def format_call(tool: str, arguments: Mapping[str, Argument]) -> str:
+    """Format a call as a person writes it."""
+    return f"{tool}({', '.join(f'{name}={value}' for name, value in arguments.items())})"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +38,7 @@ class Answer:
     @property
     def call(self) -> str:
         """The call as a person writes it: `kubernetes___get_pod_status(namespace=NAME)`."""
-        return f"{self.tool}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
+        return format_call(self.tool, self.arguments)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ class Evidence:
     sha256: str
     happened: datetime | None = None
 
+    @property
+    def call(self) -> str:
+        """The call as a person writes it."""
+        return format_call(self.tool, self.arguments)
+
     def to_json(self) -> dict[str, object]:
         """Return the form that reports keep and `sre-agent evidence ID` shows."""
         return {
@@ -77,6 +87,15 @@ class EvidenceLog:
         self.investigation_id = investigation_id
         self._records: dict[str, Evidence] = {}
         self._ids: dict[tuple[str, str, str], str] = {}
+
+    @classmethod
+    def resume(cls, investigation_id: str, records: Iterable[Evidence]) -> EvidenceLog:
+        """Return a log that goes on after the records of a report, which keep their ids."""
+        log = cls(investigation_id)
+        for record in records:
+            log._records[record.id] = record
+            log._ids[record.call, record.sha256, record.excerpt] = record.id
+        return log
 
     def record(self, excerpt: Excerpt) -> str:
         """Record an excerpt, and return the id by which it is cited."""

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import httpx2
 from mcp import MCPError
@@ -17,6 +16,7 @@ from mcp.types import CallToolResult, TextContent
 
 from sre_agent.evidence import Answer, Argument
 from sre_agent.pool import Pool
+from sre_agent.tools import Tool
 from sre_agent.transport import is_certificate_error
 from sre_core import clock
 from sre_core.problem import Problem, Refused
@@ -24,14 +24,6 @@ from sre_core.redaction import redact, redact_tree
 
 CALL_SECONDS = 10.0
 MOST_PAGES = 20  # a gateway may never stop paging
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool that the gateway offers: its full name, and the arguments it takes."""
-
-    name: str
-    parameters: frozenset[str]
 
 
 class GatewayTools:
@@ -42,6 +34,10 @@ class GatewayTools:
         self._offered = offered
         self._call_seconds = call_seconds
         self._slots = (pool or Pool()).calls
+
+    def offered(self) -> Mapping[str, Tool]:
+        """Return the tools by operation."""
+        return self._offered
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Call one tool. A failure is part of the answer and never raised."""
@@ -95,8 +91,7 @@ async def _list_tools(client: Client) -> dict[str, Tool]:
     for _ in range(MOST_PAGES):
         page = await client.list_tools(cursor=cursor)
         for tool in page.tools:
-            properties = tool.input_schema.get("properties", {})
-            tools[tool.name.rpartition("___")[2]] = Tool(tool.name, frozenset(properties))
+            tools[tool.name.rpartition("___")[2]] = Tool(tool.name, tool.description or "", tool.input_schema)
         cursor = page.next_cursor
         if not cursor:
             break

@@ -12,6 +12,7 @@ from sre_agent.observations import Observations
 from sre_agent.report import Report
 from sre_agent.scope import Scope
 from sre_agent.tools import Tools
+from sre_agent.watching import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Inquiry:
     prompt: str
     scope: Scope
     started_at: datetime
+    watch: Watch | None = None
 
 
 @runtime_checkable
@@ -41,6 +43,9 @@ class Reasoner(Protocol):
 # A configuration may name it once `AssistantConfig` in sre_agent_deploy/config/models.py accepts the name.
 REASONERS: Mapping[str, str] = {
     "rules": "sre_agent.reasoners.rules.reasoner",
+    "bedrock": "sre_agent.models.bedrock",
+    "anthropic": "sre_agent.models.anthropic",
+    "openai": "sre_agent.models.openai",
 }
 DEFAULT = "rules"
 

@@ -161,6 +161,8 @@ class Report:
     notes: tuple[str, ...] = ()
     subject: Mapping[str, str] = field(default_factory=dict)
     proposal: Proposal | None = None
+    model: Mapping[str, object] = field(default_factory=dict)
+    """The language model that was asked, what came of it, and what it cost; empty where none was asked."""
 
     @property
     def failed(self) -> tuple[Gap, ...]:
@@ -193,4 +195,5 @@ class Report:
             "notes": list(self.notes),
             "subject": dict(self.subject),
             "proposal": self.proposal.to_json() if self.proposal else None,
+            "model": dict(self.model),
         }

@@ -23,6 +23,7 @@ from sre_agent.scope import BEFORE, Scope, find_service, parse_prompt
 from sre_agent.specialists import kubernetes, logs, metrics, runbooks
 from sre_agent.subjects import Unknown
 from sre_agent.tools import Tools
+from sre_agent.watching import Watch
 from sre_core import clock
 
 
@@ -31,8 +32,8 @@ async def investigate(prompt: str, tools: Tools, reasoner: Reasoner) -> Report:
     return await answer(Request(prompt=prompt), tools, reasoner)
 
 
-async def answer(request: Request, tools: Tools, reasoner: Reasoner) -> Report:
-    """Answer a question: the question decides whether it is looked up or investigated."""
+async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watch | None = None) -> Report:
+    """Answer a question: the question decides whether it is looked up or investigated. `watch` sees what a model does."""
     started = clock.now()
     intent = _continue(parse_intent(request.prompt, CUES), request)
     scope = await _parse_scope(request, intent, tools)
@@ -50,9 +51,9 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner) -> Report:
     notes = (subject.note,) if isinstance(subject, Unknown) else ()
     if lookup.look is not None:
         return replace(write.write_answer(view, lookup.kind, started, await lookup.look(view)), notes=notes)
-    inquiry = Inquiry(prompt=request.prompt, scope=scope, started_at=started)
+    inquiry = Inquiry(prompt=request.prompt, scope=scope, started_at=started, watch=watch)
     report = await _diagnose(view, inquiry, reasoner)
-    return replace(report, notes=notes, subject=write.subject_of(view) or _service_of(report))
+    return replace(report, notes=(*report.notes, *notes), subject=write.subject_of(view) or _service_of(report))
 
 
 def _service_of(report: Report) -> Mapping[str, str]:

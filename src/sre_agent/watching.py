@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sre_agent.evidence import Answer, Argument
-from sre_agent.tools import Tools
+from sre_agent.tools import Tool, Tools
 
 type Watch = Callable[[str], None]
 
@@ -16,6 +16,10 @@ class WatchedTools:
     def __init__(self, tools: Tools, watch: Watch) -> None:
         self._tools = tools
         self._watch = watch
+
+    def offered(self) -> Mapping[str, Tool]:
+        """Return the tools by operation."""
+        return self._tools.offered()
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Show the call, and make it."""

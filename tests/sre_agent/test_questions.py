@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import cache
 
 import pytest
@@ -17,6 +18,7 @@ from sre_agent.question.intent import parse_intent
 from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.report import Report
 from sre_agent.request import Before, Request
+from sre_agent.tools import Tool
 
 QUESTIONS = read_questions()
 NAMES = {"get_workload_status", "get_service_status"}  # the names that exist, where a question names something
@@ -33,6 +35,9 @@ class Counted:
     @property
     def operations(self) -> set[str]:
         return {operation for operation, _ in self.calls}
+
+    def offered(self) -> Mapping[str, Tool]:
+        return self._tools.offered()
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         self.calls.append((operation, arguments))

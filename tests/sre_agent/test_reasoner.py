@@ -8,6 +8,7 @@ import pytest
 from agent_asking import Investigate
 
 from sre_agent.reasoner import REASONERS, Reasoner, create_reasoner
+from sre_core.problem import Refused
 
 MADE_UP = '''
 from sre_agent.evidence import new_investigation_id
@@ -53,4 +54,29 @@ def test_a_reasoner_that_was_added(investigate: Investigate, tmp_path: Path, mon
 @pytest.mark.parametrize("name", REASONERS)
 def test_each_reasoner_of_the_registry(name: str) -> None:
     """Its module creates what the protocol asks for."""
-    assert isinstance(create_reasoner(name, {}), Reasoner)
+    settings = {
+        "AWS_REGION": "eu-west-1",
+        "ANTHROPIC_API_KEY": "k-of-this-run",
+        "SRE_MODEL": "some-model",
+        "SRE_MODEL_URL": "http://127.0.0.1:1",
+    }
+    assert isinstance(create_reasoner(name, settings), Reasoner)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("bedrock", {}, "MODEL-SETTING-INVALID"),
+        ("anthropic", {}, "MODEL-KEY-MISSING"),
+        ("openai", {}, "MODEL-SETTING-INVALID"),
+        ("openai", {"SRE_MODEL": "gpt-5.2"}, "MODEL-KEY-MISSING"),
+        ("openai", {"SRE_MODEL": "m", "SRE_MODEL_URL": "http://models.example.com/v1"}, "MODEL-SETTING-INVALID"),
+        ("anthropic", {"ANTHROPIC_API_KEY": "k", "SRE_MODEL_TOKENS": "many"}, "MODEL-SETTING-INVALID"),
+        ("anthropic", {"ANTHROPIC_API_KEY": "k", "SRE_PRIVACY_HIDE": '["("]'}, "MODEL-SETTING-INVALID"),
+    ],
+)
+def test_settings_of_a_model(name: str, settings: dict[str, str], expected: str) -> None:
+    """A model that can't be asked is refused at the start, with what to set; an address in clear text is refused outside this machine."""
+    with pytest.raises(Refused) as refused:
+        create_reasoner(name, settings)
+    assert [problem.code for problem in refused.value.problems] == [expected]

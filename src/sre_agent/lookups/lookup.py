@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sre_agent.evidence import Answer, Argument, EvidenceLog, Excerpt
 from sre_agent.question.intent import Cue, Intent
 from sre_agent.report import Claim, Proposal
 from sre_agent.scope import Scope
-from sre_agent.tools import Tools
+from sre_agent.tools import Tool, Tools
 
 MOST_LINES = 8  # below a headline; with gaps and a hint an answer has at most twelve lines
 
@@ -65,6 +65,10 @@ class View:
     def during(self) -> str:
         """The words for the time that was looked at."""
         return f"from {self.scope.start} to {self.scope.end}" if self.scope.until else f"in the last {_spell(self.scope.start)}"
+
+    def offered(self) -> Mapping[str, Tool]:
+        """Return the tools by operation."""
+        return self.tools.offered()
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Call a tool and keep its answer, with its failure if it has one."""

@@ -46,7 +46,7 @@ def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagno
         ruled_out=_accept_all((_ruled_out(found, log) for found in diagnosis.ruled_out), log),
         gaps=(*observations.gaps, *_gap_of_suspicion(diagnosis)),
         checked=_accept_all(_checked(observations.answers, log), log),
-        next_steps=_steps(observations.runbooks, log) if verdict != "nothing_wrong" else (),
+        next_steps=list_steps(observations.runbooks, log) if verdict != "nothing_wrong" else (),
         evidence=tuple(log),
     )
 
@@ -158,7 +158,8 @@ def _gap_of_suspicion(diagnosis: Diagnosis) -> tuple[Gap, ...]:
     return (Gap(f"What would decide whether {suspicion.summary}", suspicion.missing),) if suspicion and suspicion.missing else ()
 
 
-def _steps(runbooks: Sequence[Runbook], log: EvidenceLog) -> tuple[Step, ...]:
+def list_steps(runbooks: Sequence[Runbook], log: EvidenceLog) -> tuple[Step, ...]:
+    """List the steps of runbooks, each with the citation of its runbook."""
     return tuple(
         Step(
             text=step.text,

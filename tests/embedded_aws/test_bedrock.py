@@ -1,0 +1,75 @@
+"""Bedrock of the local AWS, with unmodified boto3: answers come from a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fixtures.embedded import EmbeddedAws, served
+
+MODEL = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+ASKED = {"modelId": MODEL, "system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Which pod? pod-7f"}]}]}
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    folder = tmp_path_factory.mktemp("scripted")
+    with served(folder, "--no-boot", "--bedrock-script", str(folder / "script.json")) as running:
+        yield running
+
+
+def write_script(aws: EmbeddedAws, *answers: dict[str, Any], **availability: dict[str, str]) -> None:
+    (aws.state_dir / "script.json").write_text(json.dumps({"answers": answers, "availability": availability}))
+
+
+def test_converse(aws: EmbeddedAws) -> None:
+    """The first rule that fits answers, with what it quotes from the conversation, and with its tool calls."""
+    tool = {"name": "get_pod_status", "arguments": {"pod_name": "<<pod-[0-9a-f]+>>"}}
+    write_script(aws, {"system": "long", "text": "no"}, {"turn": 0, "text": "I look.", "tools": [tool]}, {"turn": 1, "text": "Done."})
+    answer = aws.client("bedrock-runtime").converse(**ASKED)
+    text, call = answer["output"]["message"]["content"]
+    assert text["text"] == "I look."
+    assert call["toolUse"]["input"] == {"pod_name": "pod-7f"}
+    assert answer["stopReason"] == "tool_use"
+    result = {"toolResult": {"toolUseId": call["toolUse"]["toolUseId"], "content": [{"text": "running"}]}}
+    further = [*ASKED["messages"], answer["output"]["message"], {"role": "user", "content": [result]}]
+    assert aws.client("bedrock-runtime").converse(**{**ASKED, "messages": further})["output"]["message"]["content"] == [{"text": "Done."}]
+
+
+def test_converse_stream(aws: EmbeddedAws) -> None:
+    """The same answer comes as events, which botocore decodes and whose checksums it verifies."""
+    write_script(aws, {"text": "Half and half", "tools": [{"name": "look", "arguments": {"at": 1}}], "usage": {"cache_read": 7}})
+    events = list(aws.client("bedrock-runtime").converse_stream(**ASKED)["stream"])
+    deltas = [event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event]
+    assert "".join(delta.get("text", "") for delta in deltas) == "Half and half"
+    assert json.loads(next(delta["toolUse"]["input"] for delta in deltas if "toolUse" in delta)) == {"at": 1}
+    assert events[-1]["metadata"]["usage"]["cacheReadInputTokens"] == 7
+    assert events[-2] == {"messageStop": {"stopReason": "tool_use"}}
+
+
+@pytest.mark.parametrize("operation", ["converse", "converse_stream"])
+def test_errors(aws: EmbeddedAws, operation: str) -> None:
+    """A script may refuse; a request that no rule fits is refused too."""
+    client = aws.client("bedrock-runtime")
+    write_script(aws, {"error": "ThrottlingException", "status": 429, "message": "Too many tokens"})
+    with pytest.raises(client.exceptions.ThrottlingException, match="Too many tokens"):
+        getattr(client, operation)(**ASKED)
+    write_script(aws)
+    with pytest.raises(client.exceptions.ValidationException):
+        getattr(client, operation)(**ASKED)
+
+
+def test_availability(aws: EmbeddedAws) -> None:
+    """Each model is available, unless the script says otherwise."""
+    client = aws.client("bedrock")
+    write_script(aws, **{"amazon.nova-pro-v1:0": {"entitlement": "NOT_AVAILABLE"}, "x.y": {"error": "AccessDeniedException"}})
+    assert client.get_foundation_model_availability(modelId="amazon.nova-lite-v1:0")["entitlementAvailability"] == "AVAILABLE"
+    assert client.get_foundation_model_availability(modelId="amazon.nova-pro-v1:0")["entitlementAvailability"] == "NOT_AVAILABLE"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.get_foundation_model_availability(modelId="x.y")
+    with pytest.raises(ClientError):
+        client.get_foundation_model(modelIdentifier="x.y")
