@@ -43,7 +43,7 @@ def choose(*, file: str | None, deployment: str | None, state: Path) -> Connecti
         return load(Path(file))
     folder = state / "connections"
     if deployment:
-        path = folder / f"{deployment}.json"
+        path = folder / f"{_find_named(folder, deployment) or deployment}.json"
         if path.name != f"{deployment}.json" or not path.is_file():
             raise Refused(_unknown(deployment, folder))
         return load(path)
@@ -53,6 +53,23 @@ def choose(*, file: str | None, deployment: str | None, state: Path) -> Connecti
     if len(known) > 1:
         raise Refused(_ambiguous(known))
     return load(folder / f"{known[0]}.json")
+
+
+def _find_named(folder: Path, name: str) -> str:
+    """Return the id of the deployment with this name. Raises Refused when several have it; an id is found by its file."""
+    found = tuple(sorted(path.stem for path in folder.glob("*.json") if _read_name(path) == name))
+    if len(found) > 1:
+        raise Refused(_ambiguous(found))
+    return found[0] if found else ""
+
+
+def _read_name(path: Path) -> str:
+    """Read the name in a connection file; empty where it has none, or is damaged: choosing it says so."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(document.get("name", "")) if isinstance(document, dict) else ""
 
 
 def list_deployments(state: Path) -> tuple[str, ...]:
@@ -111,7 +128,7 @@ def _unknown(deployment: str, folder: Path) -> Problem:
     known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
     return Problem(
         code="DEPLOYMENT-UNKNOWN",
-        what=f"No connection file for deployment {deployment} was found.",
+        what=f"No connection file for a deployment with the id or name {deployment} was found.",
         why=f"{folder} has connection files for: {known}.",
         do=("Name one of these with --deployment, or leave the option out where there is only one.",),
     )

@@ -39,12 +39,13 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
     )
 
 
-def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, account: Account) -> Path:
+def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, account: Account, *, name: str = "") -> Path:
     """Write the connection file and return its path."""
     path = connection_path(deployment)
     document = {
         "schema": 1,
         "deployment_id": deployment,
+        "name": name,
         "written_at": clock.stamp(),
         "assistant_url": endpoints.base_url,
         "ca_file": _write_bundle(path, endpoints.ca_files),
@@ -61,6 +62,12 @@ def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, acc
 def connection_path(deployment: str) -> Path:
     """Return the path of a deployment's connection file."""
     return state_folder() / "connections" / f"{deployment}.json"
+
+
+def read_url(deployment: str) -> str:
+    """Read the address of a deployment's assistant; empty where no connection file was written."""
+    file = connection_path(deployment)
+    return str(json.loads(file.read_text(encoding="utf-8"))["assistant_url"]) if file.exists() else ""
 
 
 def delete_connection(deployment: str) -> None:

@@ -43,7 +43,7 @@ def _has_command(group: click.Group, args: list[str]) -> bool:
 @click.option("--since", default="", metavar="TIME", help="Look from this time on: 2h, 14:00, yesterday, 2026-11-22T14:35:40Z.")
 @click.option("--namespace", default="", metavar="NAME", help="Look in this namespace; all looks in every one.")
 @click.option("--service", default="", metavar="NAME", help="Look at this service.")
-@click.option("--deployment", metavar="ID", help="Which deployment to ask. Needed where there are several.")
+@click.option("--deployment", metavar="NAME", help="Which deployment to ask, by name or id. Needed where there are several.")
 @click.option("--connection", metavar="FILE", help="Ask by this connection file instead.")
 @click.option(
     "--output-dir", type=click.Path(file_okay=False, path_type=Path), help="Where reports are kept. Default: <state dir>/reports."

@@ -16,6 +16,9 @@ config_option = click.option(
 )
 mode_option = click.option("--mode", type=click.Choice(["production", "local"]), help="Overrides the mode in the configuration.")
 state_option = click.option("--state-file", type=click.Path(path_type=Path), help="The state file (default: .deployment_state).")
+deployment_option = click.option(
+    "--deployment", default="", metavar="NAME", help="A deployment that `list` shows, by name or id, from any folder; with its own files."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on stdout.")
 on_failure_option = click.option(
     "--on-failure",
@@ -36,11 +39,21 @@ yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting
 def request_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say what a command works on; the command gets them as one `Request`, its first parameter."""
 
-    @wraps(command)
-    def run(*, config_file: Path | None, mode: Mode | None, state_file: Path | None, **own: object) -> None:
-        command(Request(config_file, mode, state_file), **own)
+    return config_option(mode_option(deployed_options(command)))
 
-    return config_option(mode_option(state_option(run)))
+
+def deployed_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which existing deployment a command is about, for a command that needs no configuration."""
+
+    @wraps(command)
+    def run(
+        *, config_file: Path | None = None, mode: Mode | None = None, state_file: Path | None, deployment: str = "", **own: object
+    ) -> None:
+        if deployment and (config_file or mode or state_file):
+            raise click.UsageError("--deployment stands for the files of that deployment; leave --config, --mode and --state-file out.")
+        command(Request(config_file, mode, state_file, deployment), **own)
+
+    return state_option(deployment_option(run))
 
 
 def parse_length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:

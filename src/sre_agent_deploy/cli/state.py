@@ -1,4 +1,4 @@
-"""`state list`, `adopt`, `forget` and `delete`: single resources where the state and AWS differ."""
+"""`state list`, `show`, `adopt`, `forget` and `delete`: single resources where the state and AWS differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sre_agent_deploy.cli.options import json_option, request_options, yes_optio
 from sre_agent_deploy.commands import Request
 
 
-@click.group("state", help="List, adopt, forget or delete single resources of the state.")
+@click.group("state", help="List, show, adopt, forget or delete single resources of the state.")
 def state() -> None:
     pass
 
@@ -27,6 +27,27 @@ def list_records(request: Request, *, as_json: bool) -> None:
         return
     for record in found.alive():
         click.echo(f"{record.name:26} {record.kind:40} {record.phase:11} {record.id or '(no id yet)'}")
+
+
+@state.command("show", help="Show what the state has of one resource; asks AWS nothing.")
+@click.argument("name")
+@request_options
+@json_option
+def show_record(request: Request, *, name: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from sre_agent_deploy.commands import state as commands
+
+    record = commands.show_record(request, name)
+    fields = {**asdict(record), "outputs": dict(record.outputs)}
+    if as_json:
+        click.echo(json.dumps(fields))
+        return
+    for field, value in fields.items():
+        if field != "outputs" and value not in ("", False):
+            click.echo(f"{field:12} {value}")
+    for output, value in record.outputs.items():
+        click.echo(f"  {output:18} {value}")
 
 
 @state.command("adopt", help="Record a resource that carries the deployment's tag under a name of the state.")

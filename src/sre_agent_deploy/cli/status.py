@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import json_option, state_option, yes_option
+from sre_agent_deploy.cli.options import deployed_options, json_option, yes_option
 from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
@@ -21,12 +20,12 @@ _PHASES = {"born": "created", "dying": "deleting"}
 
 
 @click.command("status", help="Show what the last run left, and how to go on.")
-@state_option
+@deployed_options
 @json_option
-def status(state_file: Path | None, as_json: bool) -> None:
+def status(request: Request, *, as_json: bool) -> None:
     from sre_agent_deploy.commands import status as commands
 
-    found = commands.status(Request(state_file=state_file))
+    found = commands.status(request)
     if as_json:
         click.echo(json.dumps({**found.state.to_json(), "locked_by": str(found.owner) if found.owner else ""}))
     else:
@@ -73,12 +72,12 @@ def _how_to_finish(last: Run | None) -> str:
 
 
 @click.command("history", help="Show who did what to a deployment, when, and how it ended.")
-@state_option
+@deployed_options
 @json_option
-def history(state_file: Path | None, as_json: bool) -> None:
+def history(request: Request, *, as_json: bool) -> None:
     from sre_agent_deploy.commands import status as commands
 
-    found = commands.history(Request(state_file=state_file))
+    found = commands.history(request)
     if as_json:
         click.echo(json.dumps({"deployment": found.state.deployment, "runs": [dataclasses.asdict(run) for run in found.state.runs]}))
         return
@@ -94,10 +93,10 @@ def describe_run(run: Run, *, running: bool) -> str:
 
 
 @click.command("unlock", help="Take a lock away from an owner that is dead.")
-@state_option
+@deployed_options
 @yes_option
-def unlock(state_file: Path | None, yes: bool) -> None:
+def unlock(request: Request, *, yes: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import status as commands
 
-    click.echo(commands.unlock(Request(state_file=state_file), Terminal(yes=yes)))
+    click.echo(commands.unlock(request, Terminal(yes=yes)))

@@ -19,3 +19,5 @@ class Request:
     config_file: Path | None = None
     mode: Mode | None = None
     state_file: Path | None = None
+    deployment: str = ""
+    """The id or the name of a deployment that this machine knows; its own state and configuration are then used."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from sre_agent_deploy.journal.lock import user_name
 from sre_agent_deploy.journal.store import is_s3
 from sre_core import atomic_file, clock
-from sre_core.problem import Problem
+from sre_core.nearest import find_nearest
+from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
 
 _MOST_NAMED = 3
@@ -25,6 +26,9 @@ class Claim:
     since: str
     state_file: str
     mode: str = ""
+    name: str = ""
+    account: str = ""
+    region: str = ""
 
     def __str__(self) -> str:
         return f"deployed by {self.who} on {self.host} at {self.since} with the state file {self.state_file}"
@@ -35,9 +39,9 @@ class Claim:
         return is_s3(self.state_file) or Path(self.state_file).exists()
 
 
-def record_claim(deployment: str, state_file: str, mode: str = "") -> None:
+def record_claim(deployment: str, state_file: str, mode: str = "", *, name: str = "", account: str = "", region: str = "") -> None:
     """Note that this run changes a deployment."""
-    claim = Claim(user_name(), socket.gethostname(), clock.stamp(), state_file, mode)
+    claim = Claim(user_name(), socket.gethostname(), clock.stamp(), state_file, mode, name, account, region)
     path = _path(deployment)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     atomic_file.write(path, json.dumps(asdict(claim)).encode(), mode=0o600)
@@ -61,6 +65,39 @@ def list_claims() -> dict[str, Claim]:
     files = _path("any").parent.glob("*.json")
     claims = {file.stem: claim for file in files if (claim := read_claim(file.stem))}
     return dict(sorted(claims.items(), key=lambda item: item[1].since, reverse=True))
+
+
+def choose_claim(text: str) -> tuple[str, Claim]:
+    """Return the deployment of this machine with this id or name. Raises Refused if there is none, or more than one."""
+    known = list_claims()
+    found = [(deployment, claim) for deployment, claim in known.items() if text in (deployment, claim.name)]
+    if len(found) == 1:
+        return found[0]
+    raise Refused(_several(text, found) if found else _unknown(text, known))
+
+
+def _several(text: str, found: list[tuple[str, Claim]]) -> Problem:
+    shown = "; ".join(f"{deployment} ({claim.mode} mode, account {claim.account}, {claim.region})" for deployment, claim in found)
+    return Problem(
+        code="DEPLOYMENT-AMBIGUOUS",
+        what=f"This machine knows {len(found)} deployments with the name {text}: {shown}.",
+        why="A name is unique only within one account and region.",
+        do=(f"Name it by its id: --deployment {found[0][0]}", "See them all: `sre-agent-deploy list`."),
+    )
+
+
+def _unknown(text: str, known: dict[str, Claim]) -> Problem:
+    alike = find_nearest(text, [*known, *filter(None, (claim.name for claim in known.values()))])
+    return Problem(
+        code="DEPLOYMENT-UNKNOWN",
+        what=f"This machine knows no deployment with the id or name {text}.",
+        why="A deployment is known where it was last deployed, by the user who did it.",
+        do=(
+            *((f"Did you mean --deployment {alike}?",) if alike else ()),
+            "See those that are known: `sre-agent-deploy list`.",
+            "If its state is elsewhere, name the state: --state-file PATH, or s3://BUCKET/KEY.",
+        ),
+    )
 
 
 def _path(deployment: str) -> Path:

@@ -17,7 +17,7 @@ from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN, other_account
 from sre_agent_deploy.account.facts import deployment_id as compute_id
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.claims import delete_claim, describe_known, read_claim
+from sre_agent_deploy.commands.claims import choose_claim, delete_claim, describe_known, list_claims, read_claim
 from sre_agent_deploy.commands.locks import find_tagged_store, hold_deployment, hold_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
@@ -48,6 +48,7 @@ _LIST = "sre-agent-deploy cleanup --older-than 1s --dry-run"
 
 def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "", dry_run: bool = False) -> CommandResult:
     """Delete everything of one deployment, or with `dry_run` only show what would be deleted."""
+    deployment_id = _resolve_name(deployment_id)
     located = find_state(request)
     deployment = _choose_deployment(deployment_id, located)
     state = located.state if located.state and located.state.deployment == deployment else None
@@ -77,6 +78,12 @@ def _choose_deployment(deployment_id: str, located: Located) -> str:
     if not re.fullmatch(DEPLOYMENT_ID_PATTERN, deployment):
         raise Refused(_not_an_id(deployment))
     return deployment
+
+
+def _resolve_name(text: str) -> str:
+    """Return the id of the deployment that has this name on this machine; the text itself where none has."""
+    named = text and any(claim.name == text for claim in list_claims().values())
+    return choose_claim(text)[0] if named else text
 
 
 def config_for_cleanup(located: Located, state: State | None, deployment: str = "") -> Config:

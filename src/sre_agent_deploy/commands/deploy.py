@@ -111,7 +111,14 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
         if not scope.saved:
             _confirm_losses(plan, user)
         journal.begin_run(command)
-        record_claim(wanted.deployment, here.store.location, here.config.mode)
+        record_claim(
+            wanted.deployment,
+            here.store.location,
+            here.config.mode,
+            name=here.config.name,
+            account=facts.account_id,
+            region=facts.region,
+        )
         if here.account.registry:
             local.record_deployment(here.account.registry, wanted.deployment)
         with watch(here.account, user) as account:
@@ -176,7 +183,8 @@ def _roll_back(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal,
 def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outcome, user: User) -> CommandResult:
     """Write the connection file, then prove that the deployment works."""
     endpoints = find_endpoints(here.config, here.account, outcome.outputs)
-    connection.write_connection(plan.deployment, endpoints, str(outcome.outputs["caller_client_secret"]["secret_arn"]), here.account)
+    secret = str(outcome.outputs["caller_client_secret"]["secret_arn"])
+    connection.write_connection(plan.deployment, endpoints, secret, here.account, name=here.config.name)
     _note_temporary_and_budget(here.account, plan, outcome, user)
     user.note("Verifying:")
     report = prove(here.config, fill_in_ids(plan, journal), endpoints, user)

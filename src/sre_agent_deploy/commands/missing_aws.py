@@ -10,6 +10,12 @@ from sre_core.problem import Problem
 from sre_core.state_folder import state_folder
 
 
+def is_running(state: State) -> bool:
+    """Return True if the local AWS of a state still runs."""
+    registry = local.find_running()
+    return registry is not None and registry.start_id == state.aws.get("start_id")
+
+
 def explain_missing_aws(state: State | None) -> Problem:
     """Explain why no local AWS is found: it has ended, or it runs with another HOME or as another user."""
     return (find_elsewhere(state) if state else None) or _local_aws_gone(state)

@@ -27,6 +27,7 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource
 from sre_agent_deploy.resources import kinds
+from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused
 
 
@@ -49,6 +50,15 @@ def list_records(request: Request) -> State:
     if located.state is None:
         raise Refused(state_not_found(located.store.location, "state list"))
     return located.state
+
+
+def show_record(request: Request, name: str) -> Record:
+    """Return the newest record of one resource. Asks AWS nothing. Raises Refused if the state has none of that name."""
+    state = list_records(request)
+    record = state.current(name)
+    if record is None:
+        raise Refused(_not_recorded(name, state))
+    return record
 
 
 def adopt(request: Request, name: str, id: str, user: User = UNATTENDED) -> str:
@@ -152,12 +162,16 @@ def _unconfirmed(command: str, words: str) -> Problem:
 
 
 def _not_recorded(name: str, state: State) -> Problem:
-    names = ", ".join(sorted({record.name for record in state.alive() if not record.named})) or "none"
+    recorded = sorted({record.name for record in state.alive() if not record.named})
+    names, alike = ", ".join(recorded) or "none", find_nearest(name, recorded)
     return Problem(
         code="STATE-NO-RECORD",
         what=f"There is no resource {name} of this deployment that the state could have.",
         why=f"Its names are those of the blueprint, and what the configuration names is only used. The state has: {names}.",
-        do=("See the names: `sre-agent-deploy state list`, or `sre-agent-deploy plan`.",),
+        do=(
+            *((f"Did you mean {alike}?",) if alike else ()),
+            "See the names: `sre-agent-deploy state list`, or `sre-agent-deploy plan`.",
+        ),
     )
 
 

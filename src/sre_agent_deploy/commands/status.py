@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from sre_agent_deploy import connection
-from sre_agent_deploy.account import local
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
-from sre_agent_deploy.commands.missing_aws import explain_missing_aws
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.journal import lock
@@ -54,20 +52,9 @@ def status(request: Request) -> Status:
     state = located.state
     if state is None:
         raise Refused(state_not_found(located.store.location, "status"))
-    if state.mode == "local" and state.alive() and not _runs(state):
+    if state.mode == "local" and state.alive() and not is_running(state):
         raise Refused(explain_missing_aws(state))
-    return Status(state, located.store.location, located.store.lock_owner(), _assistant_url(state.deployment))
-
-
-def _runs(state: State) -> bool:
-    """Return True if the local AWS of a state still runs."""
-    registry = local.find_running()
-    return registry is not None and registry.start_id == state.aws.get("start_id")
-
-
-def _assistant_url(deployment: str) -> str:
-    file = connection.connection_path(deployment)
-    return str(json.loads(file.read_text(encoding="utf-8"))["assistant_url"]) if file.exists() else ""
+    return Status(state, located.store.location, located.store.lock_owner(), connection.read_url(state.deployment))
 
 
 def history(request: Request) -> Status:

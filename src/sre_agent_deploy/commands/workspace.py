@@ -17,6 +17,7 @@ from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account, open_local_account, open_production_account
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
+from sre_agent_deploy.commands.claims import choose_claim
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws, find_elsewhere
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.load import is_configuration, load_text
@@ -96,6 +97,10 @@ def find_state(request: Request) -> Located:
 
     Raises Refused where the state can't be used. In local mode it is kept on this machine.
     """
+    if request.deployment:
+        _, claim = choose_claim(request.deployment)
+        known = Request(mode="local" if claim.mode == "local" else None, state_file=Path(claim.state_file))
+        return find_state(known).of_deployed()
     file = ConfigFile.read(request.config_file or CONFIG)
     loaded = file.load(request.mode) if file.text is not None else None
     # A faulty configuration is reported by the commands that need more of it than where the state is.
@@ -209,6 +214,8 @@ def use_account(config: Config, user: User, *, start: bool) -> Iterator[Account 
     finally:
         if account and account.registry:
             local.release_local_aws(account.registry)
+            if account.registry.hold:
+                account.registry.hold.close()
 
 
 @contextmanager

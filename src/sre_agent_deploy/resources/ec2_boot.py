@@ -91,6 +91,14 @@ def _list_reports(aws: Aws, bucket: str, prefix: str) -> dict[str, datetime]:
     return {each["Key"]: each["LastModified"] for each in answer.get("Contents", [])} if answer else {}
 
 
+def read_reports(aws: Aws, status_uri: str, instance_id: str) -> tuple[Status, ...]:
+    """Read the report of each step of an instance, in the order of the steps."""
+    bucket, _, prefix = own_uri(status_uri, instance_id).removeprefix("s3://").partition("/")
+    written = _list_reports(aws, bucket, prefix)
+    keys = [(step, f"{prefix}{step}.json") for step in STEPS]
+    return tuple(Status.parse(step, _read_text(aws, bucket, key)) for step, key in keys if key in written)
+
+
 def failure_of(status: Status | None) -> str:
     """Say why an instance will never work (pure). Its bootstrap runs once, so the instance must be replaced."""
     return f"its bootstrap failed at {status.step}" if status and status.state == "failed" else ""
