@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.engine import Engine
+from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, NAME_TAG
 
 
@@ -69,7 +70,7 @@ def test_a_lost_state_and_a_removed_name_tag(deployed: Engine) -> None:
     """What can't be recognised any more is shown instead of created a second time."""
     address = deployed.id_of("address")
     deployed.client("ec2").delete_tags(Resources=[address], Tags=[{"Key": NAME_TAG}])
-    assert deployed.plan().nothing_to_do
+    assert [change.name for change in deployed.plan().changes if change.action is not Action.KEEP] == ["address"]
     deployed.forget()
     plan = deployed.plan()
     assert [extra.context["id"] for extra in plan.extras] == [address]
