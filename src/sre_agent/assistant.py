@@ -8,12 +8,13 @@ from sre_agent import supervisor, transport
 from sre_agent.gateway import CALL_SECONDS, open_tools
 from sre_agent.oidc import Discovery
 from sre_agent.pool import Pool
-from sre_agent.reasoner import Reasoner
+from sre_agent.reasoner import DEFAULT, Reasoner, create_reasoner
 from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.settings import Settings
 from sre_agent.tokens import BearerAuth, Client, TokenSource
 from sre_agent.watching import Watch, WatchedTools
+from sre_core.problem import Problem, Refused
 
 
 class Assistant:
@@ -45,8 +46,17 @@ class Assistant:
 
         Raises Refused when no tool can be reached at all, and Busy when too many wait.
         """
+        reasoner = self._choose(request.reasoner)
         async with self._pool.enter(), open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools:
-            return await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, self._reasoner, watch)
+            return await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, reasoner, watch)
+
+    def _choose(self, name: str) -> Reasoner:
+        """Choose the deployment's reasoner, or the rules, which every deployment has. Raises Refused for any other."""
+        if name in {"", self._reasoner.name}:
+            return self._reasoner
+        if name == DEFAULT:
+            return create_reasoner(DEFAULT, {})
+        raise Refused(_not_configured(name, self._reasoner.name))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -60,3 +70,15 @@ def assemble(settings: Settings, issuer_http: httpx2.AsyncClient, discovery: Dis
     tokens = TokenSource(issuer_http, discovery, client)
     gateway_http = transport.create_client(auth=BearerAuth(tokens), seconds=15.0)
     return Assistant(settings.gateway_url, gateway_http, issuer_http, reasoner=reasoner)
+
+
+def _not_configured(name: str, configured: str) -> Problem:
+    return Problem(
+        code="ASSISTANT-REASONER-NOT-CONFIGURED",
+        what=f"This deployment can't answer with the reasoner {name!r}.",
+        why=f"It is configured for {configured}; the rules can be asked everywhere.",
+        do=(
+            f"Ask with --reasoner {configured}, or without the option.",
+            "To use a language model, set assistant.reasoner in config.yaml and run: sre-agent-deploy deploy --config config.yaml",
+        ),
+    )

@@ -31,6 +31,7 @@ class Request:
     since: str = ""
     namespace: str = ""
     service: str = ""
+    reasoner: str = ""
     before: Before | None = None
 
     def time_words(self, *, continues: bool) -> str:
@@ -45,7 +46,7 @@ class Request:
 def parse_request(given: Mapping[str, object], prompt: str) -> Request:
     """Parse the optional parts of `input`; what has another type than text counts as absent."""
     before = given.get("before")
-    options = {name: text(given, name)[:LONGEST_OPTION] for name in ("since", "namespace", "service")}
+    options = {name: text(given, name)[:LONGEST_OPTION] for name in ("since", "namespace", "service", "reasoner")}
     return Request(prompt=prompt, before=_parse_before(before) if isinstance(before, Mapping) else None, **options)
 
 

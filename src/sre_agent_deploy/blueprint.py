@@ -19,7 +19,7 @@ from sre_agent_deploy.names import (
     gateway_name,
     prefix,
 )
-from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust
+from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust, model_statements
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
@@ -206,8 +206,11 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         role_name=f"{id}-instance",
         path=path,
         service="ec2.amazonaws.com",
-        statements=assistant_role_statements(
-            prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service, _ in list_secrets(config)]
+        statements=(
+            *assistant_role_statements(
+                prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service, _ in list_secrets(config)]
+            ),
+            *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),
         ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )

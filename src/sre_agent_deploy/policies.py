@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.resources.policy_document import Statement
+from sre_core import bedrock
 
 
 def gateway_trust(partition: str, region: str, account_id: str, gateway_name: str) -> Mapping[str, Mapping[str, LaterText]]:
@@ -30,6 +31,31 @@ def gateway_role_statements(partition: str, region: str, account_id: str, gatewa
             (Ref("credential_provider", "provider_arn"), f"{agentcore}:token-vault/default", directory, identity),
         ),
         Statement("ReadApiKey", ("secretsmanager:GetSecretValue",), (api_key_secret,)),
+    )
+
+
+def model_statements(partition: str, region: str, account_id: str, models: Sequence[str]) -> tuple[Statement, ...]:
+    """Allow exactly these models on Bedrock: each by its inference profile, and only through that in every region it routes to.
+
+    Source: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    """
+    return tuple(
+        statement for number, model in enumerate(models) for statement in _model_statements(partition, region, account_id, model, number)
+    )
+
+
+def _model_statements(partition: str, region: str, account_id: str, model: str, number: int) -> tuple[Statement, ...]:
+    profile = bedrock.choose_profile(model, region)
+    name, actions = bedrock.model_of(profile), ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+    if model.startswith("arn:"):
+        return (Statement(f"InvokeModel{number}", actions, (model,)),)
+    arns = tuple(f"arn:{partition}:bedrock:{where}::foundation-model/{name}" for where in bedrock.list_destinations(profile, region))
+    if profile == name:
+        return (Statement(f"InvokeModel{number}", actions, arns),)
+    through = f"arn:{partition}:bedrock:{region}:{account_id}:inference-profile/{profile}"
+    return (
+        Statement(f"InvokeProfile{number}", actions, (through,)),
+        Statement(f"InvokeModel{number}", actions, arns, {"StringEquals": {"bedrock:InferenceProfileArn": through}}),
     )
 
 

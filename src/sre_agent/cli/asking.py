@@ -35,6 +35,7 @@ class Options:
     since: str = ""
     namespace: str = ""
     service: str = ""
+    reasoner: str = ""
 
     @property
     def reports(self) -> Path:
@@ -44,7 +45,7 @@ class Options:
     @property
     def where(self) -> dict[str, object]:
         """The options that say where and when to look, as they are sent."""
-        given = {"since": self.since, "namespace": self.namespace, "service": self.service}
+        given = {"since": self.since, "namespace": self.namespace, "service": self.service, "reasoner": self.reasoner}
         return {name: value for name, value in given.items() if value}
 
 

@@ -14,7 +14,7 @@ from sre_agent.cli.asking import Options, ask_once, parse_prompt, read_question
 from sre_agent.cli.problems import report_problems, show_problems
 from sre_core import exit_codes
 
-_WITH_VALUE = ("--prompt", "--deployment", "--connection", "--output-dir", "--since", "--namespace", "--service")
+_WITH_VALUE = ("--prompt", "--deployment", "--connection", "--output-dir", "--since", "--namespace", "--service", "--reasoner")
 
 
 class Questions(click.Group):
@@ -43,6 +43,7 @@ def _has_command(group: click.Group, args: list[str]) -> bool:
 @click.option("--since", default="", metavar="TIME", help="Look from this time on: 2h, 14:00, yesterday, 2026-11-22T14:35:40Z.")
 @click.option("--namespace", default="", metavar="NAME", help="Look in this namespace; all looks in every one.")
 @click.option("--service", default="", metavar="NAME", help="Look at this service.")
+@click.option("--reasoner", default="", metavar="NAME", help="Answer with the deployment's language model, or with rules.")
 @click.option("--deployment", metavar="NAME", help="Which deployment to ask, by name or id. Needed where there are several.")
 @click.option("--connection", metavar="FILE", help="Ask by this connection file instead.")
 @click.option(

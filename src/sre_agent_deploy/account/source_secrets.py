@@ -31,7 +31,8 @@ def read_source_secrets(config: Config, aws: Aws) -> Secrets:
             if isinstance(value, Secret):
                 found[service, field] = value
             else:
-                problems.append(_unreadable(("services", service, 0, field), reference, value))
+                path = ("assistant", field) if service == "assistant" else ("services", service, 0, field)
+                problems.append(_unreadable(path, reference, value))
     if problems:
         raise Refused(*problems)
     return found

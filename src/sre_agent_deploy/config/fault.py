@@ -71,13 +71,13 @@ def required(field: str, example: str, why: str) -> Fault:
     )
 
 
-def unavailable(field: str, subject: str, instead: str) -> Fault:
+def unavailable(field: str, why: str, instead: str) -> Fault:
     """Build the fault of a value that the format has and this version can't do yet."""
     return Fault(
         code="CONFIG-NOT-YET",
         path=(field,),
         what=f"{field} has a value that this version does not support yet.",
-        why=f"{subject} are planned for a later version.",
+        why=why,
         do=(f"Use {instead}.",),
         correction=instead,
     )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.aws import AWSConfig
 from sre_agent_deploy.config.consistency import account_faults, budget_faults, certificate_faults, instance_type_faults, tag_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, unavailable
-from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING
+from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
+from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING, SOURCE_URL
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, RetriesConfig, StateConfig
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, list_faults
+from sre_core import bedrock
 
 __all__ = [
     "AWSConfig",
@@ -25,6 +27,7 @@ __all__ = [
     "DeploymentConfig",
     "GatewayConfig",
     "LimitsConfig",
+    "PrivacyConfig",
     "RetriesConfig",
     "ServicesConfig",
     "SetupResult",
@@ -67,17 +70,72 @@ class ServicesConfig(Section):
         return {"kubernetes": self.kubernetes, "logs": self.logs, "metrics": self.metrics}
 
 
+class ModelKey(Source):
+    """The key of a language model's provider."""
+
+    SECRETS: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    api_key: str = ""
+
+
 class AssistantConfig(Section):
     """The engine that the assistant reasons with."""
 
-    reasoner: Literal["rules", "bedrock", "anthropic", "openai-compatible"] = setting(
-        "rules", "rules: deterministic, needs no model and no credentials.", example="rules"
+    reasoner: Literal["rules", "bedrock", "anthropic", "openai"] = setting(
+        "rules",
+        "rules: deterministic, needs no model and no credentials. With a model, the rules answer first, and where the model fails: "
+        "bedrock (Amazon Bedrock), anthropic, openai (OpenAI and compatible: Ollama, vLLM).",
+        example="rules",
     )
+    model: str = setting("", "The model; empty takes the provider's usual one. openai has none.", example="anthropic.claude-sonnet-4-6")
+    fallback_model: str = setting("", "The model that is asked when the first fails.", example="amazon.nova-pro-v1:0")
+    url: str = setting("", "Of anthropic and openai: another address than the provider's.", example="https://models.example.com/v1")
+    api_key: str = setting("", "Of anthropic and openai: a reference to the key.", example="env:ANTHROPIC_API_KEY")
+    tokens_per_question: int = setting(400_000, "Tokens that one question may cost.", example="400000")
+    requests_per_question: int = setting(24, "Requests to the model that one question may cost.", example="24")
+    seconds_per_question: int = setting(120, "Seconds that the model may take for one question.", example="120")
+    usd_per_question: float = setting(1.0, "US dollars that one question may cost, where the model's price is known.", example="1.0")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Yield a fault for a reasoner that this version does not have."""
-        if self.reasoner != "rules":
-            yield unavailable("reasoner", "Language models", "rules")
+        """Yield a fault for a model that can't be reached, and for a key that is written into the file."""
+        yield from ModelKey(api_key=self.api_key).faults(mode)
+        yield from SOURCE_URL.faults("url", self.url)
+        if self.reasoner == "bedrock" and mode == "local":
+            yield unavailable(
+                "reasoner", "The local AWS has no models of Bedrock. openai with the url of a model on this machine works.", "rules"
+            )
+        if self.reasoner == "openai" and not self.model:
+            yield required("model", "gpt-5.2", "An OpenAI-compatible endpoint has models of any name.")
+        if self.reasoner == "anthropic" and not self.api_key:
+            yield required("api_key", "env:ANTHROPIC_API_KEY", "Anthropic's API needs a key.")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models on Bedrock that the instance may use."""
+        if self.reasoner != "bedrock":
+            return ()
+        return tuple(dict.fromkeys((self.model or bedrock.MODEL, self.fallback_model or bedrock.FALLBACK)))
+
+
+class PrivacyConfig(Section):
+    """What a language model never gets to see besides secrets, which are always hidden from it."""
+
+    hide: tuple[str, ...] = setting((), "Regular expressions; what they match is hidden.", example='["customer-[0-9]+"]')
+    addresses: Literal["show", "hide"] = setting("show", "Whether a model sees IP addresses.", example="show")
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for a pattern that is no regular expression."""
+        for number, pattern in enumerate(self.hide):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                yield Fault(
+                    code="CONFIG-PATTERN",
+                    path=("hide", number),
+                    what="This pattern is no regular expression.",
+                    why=f"{error}.",
+                    do=("Correct it; single quotes around it keep YAML from reading backslashes.",),
+                )
 
 
 class Config(Section):
@@ -93,6 +151,7 @@ class Config(Section):
     tls: TLSConfig = TLSConfig()
     services: ServicesConfig = ServicesConfig()
     assistant: AssistantConfig = AssistantConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     state: StateConfig = StateConfig()
     limits: LimitsConfig = LimitsConfig()
     retries: RetriesConfig = RetriesConfig()

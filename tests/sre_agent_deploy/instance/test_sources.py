@@ -9,9 +9,10 @@ from typing import Any
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.load import load_text
-from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.models import AssistantConfig, Config
 from sre_agent_deploy.instance.sources import describe_sources
 from sre_agent_deploy.instance.user_data import describe_machine
+from sre_agent_deploy.policies import model_statements
 
 
 def configured(services: dict[str, object]) -> Config:
@@ -69,3 +70,32 @@ def test_the_deployment_of_it() -> None:
     with_it = {service.name for service in machine.services if "source-password" in service.credentials}
     assert with_it == {"metrics"}
     assert {service.name for service in machine.services if "SRE_SOURCES" in service.environment} == {"kubernetes", "logs", "metrics"}
+
+
+def with_model(**assistant: object) -> Config:
+    parts = {"version": 1, "mode": "local", "name": "test", "assistant": assistant, "privacy": {"hide": ["x[0-9]"]}}
+    loaded = load_text(Path("config.yaml"), json.dumps(parts), environ={}, mode="local")
+    assert isinstance(loaded, Config), loaded
+    return loaded
+
+
+def test_a_model_with_a_key() -> None:
+    """The assistant is told which model, its budget and what to hide; the key is a credential, never a variable."""
+    found = describe_sources(with_model(reasoner="anthropic", api_key="env:ANTHROPIC_API_KEY", tokens_per_question=1000))["assistant"]
+    assert found.environment["SRE_REASONER"] == "anthropic"
+    assert found.environment["SRE_MODEL_TOKENS"] == "1000"
+    assert found.environment["SRE_PRIVACY_HIDE"] == '["x[0-9]"]'
+    assert found.credentials["model-api-key"].json_key == "api_key"
+    assert "KEY" not in "".join(found.environment)
+
+
+def test_the_models_that_the_instance_may_use() -> None:
+    """On Bedrock exactly two: by profile in this region, and only through it in those regions that it routes to. Otherwise none."""
+    chosen = AssistantConfig(reasoner="bedrock").models
+    statements = model_statements("aws", "eu-west-1", "123456789012", chosen)
+    arns = [str(arn) for statement in statements for arn in statement.resources]
+    assert "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-6" in arns
+    assert "arn:aws:bedrock:eu-north-1::foundation-model/amazon.nova-pro-v1:0" in arns
+    assert not [arn for arn in arns if "*" in arn or "us-" in arn]
+    assert all(statement.conditions for statement in statements if "foundation-model" in str(statement.resources[0]))
+    assert with_model(reasoner="openai", model="m", api_key="env:K").assistant.models == ()

@@ -1,0 +1,57 @@
+"""Inference profiles of Bedrock: which one fits a model in a region, and to which regions it routes.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html. AWS extends the lists from time to time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MODEL = "anthropic.claude-sonnet-4-6"
+FALLBACK = "amazon.nova-pro-v1:0"
+ANY_REGION = "*"
+
+# Where a geography's profile may send a request.
+DESTINATIONS: Mapping[str, tuple[str, ...]] = {
+    "us": ("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+    "us-gov": ("us-gov-east-1", "us-gov-west-1"),
+    "eu": ("eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-3"),
+    "jp": ("ap-northeast-1", "ap-northeast-3"),
+    "au": ("ap-southeast-2", "ap-southeast-4"),
+    "apac": ("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2"),
+    "global": (ANY_REGION,),
+}
+_BY_REGION = (("us-gov-", "us-gov"), ("us-", "us"), ("eu-", "eu"))
+_ANTHROPIC_ASIA = {region: name for name in ("jp", "au") for region in DESTINATIONS[name]}
+
+
+def choose_profile(model: str, region: str) -> str:
+    """Return the inference profile of a model that fits a region. A name that is a profile or an ARN stays as it is."""
+    vendor = model.partition(".")[0]
+    if model.startswith("arn:") or vendor in DESTINATIONS:
+        return model
+    geography = next((name for start, name in _BY_REGION if region.startswith(start)), "")
+    if not geography and vendor == "anthropic":
+        geography = _ANTHROPIC_ASIA.get(region, "global")
+    if not geography and region.startswith("ap-"):
+        geography = "apac"
+    return f"{geography}.{model}" if geography else model
+
+
+def list_destinations(profile: str, region: str) -> tuple[str, ...]:
+    """List the regions to which a profile routes requests of a region; a model without a profile stays in the region."""
+    geography = _geography(profile)
+    if geography == "global":
+        return (ANY_REGION,)
+    return tuple(sorted({region, *DESTINATIONS.get(geography, ())}))
+
+
+def model_of(profile: str) -> str:
+    """Return the model behind a profile."""
+    geography = _geography(profile)
+    return profile.removeprefix(f"{geography}.") if geography else profile
+
+
+def _geography(profile: str) -> str:
+    found = profile.partition(".")[0]
+    return found if found in DESTINATIONS else ""
