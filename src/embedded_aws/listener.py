@@ -12,12 +12,66 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from embedded_aws.http_messages import ConnectionCut
 from embedded_aws.world import AsgiApp, Receive, Scope, Send, ServerCertificate
+from sre_core import security_event
 
 _CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
 _CLOSE_TIMEOUT = 3
+# AWS's signatures cover headers that some AWS clients make large (policies in presigned URLs).
+LARGEST_HEAD = 64 * 1024
+LONGEST_HEAD_SECONDS = 30.0
+
+
+class _BoundedHeads(HttpToolsProtocol):
+    """One connection on which the head of a request has a largest size and a longest time; httptools bounds neither."""
+
+    _head_bytes = 0
+    _in_head = True
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
+        if self._head_bytes > LARGEST_HEAD:
+            self._refuse_head("431 Request Header Fields Too Large", "head_too_large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._cancel_timer()
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._cancel_timer()
+        self._in_head = True
+        self._head_timer = self.loop.call_later(LONGEST_HEAD_SECONDS, self._refuse_head, "408 Request Timeout", "head_too_slow")
+
+    def _cancel_timer(self) -> None:
+        if self._head_timer:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse_head(self, status: str, reason: str) -> None:
+        self._cancel_timer()
+        if self.transport.is_closing():
+            return
+        security_event.log_denied(service="embedded-aws", reason=reason, method="", path="", client=self.client[0] if self.client else "")
+        self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -91,10 +145,9 @@ async def serve(app: AsgiApp, certificate: ServerCertificate, listening: socket.
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=_BoundedHeads,
         ws="none",
         timeout_keep_alive=75,
-        # AWS's signatures cover headers that some AWS clients make large (policies in presigned URLs).
-        h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -127,6 +180,8 @@ def tls_context(certificate: ServerCertificate, folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
+    # One curve of the profile, which every client has: Python can name one only, and OpenSSL's own list has others.
+    context.set_ecdh_curve("prime256v1")
     context.set_alpn_protocols(["http/1.1"])
     # OpenSSL reads keys from files only; this one exists, readable by its owner alone, for that one call.
     with tempfile.NamedTemporaryFile(dir=folder, prefix="key-", suffix=".pem") as file:
@@ -149,7 +204,7 @@ class _Guest(uvicorn.Server):
 async def serve_sockets(app: AsgiApp, listening: Sequence[socket.socket], tls: ssl.SSLContext | None) -> AsyncIterator[None]:
     """Serve `app` while the context is open; requests in progress get a second to end. The caller closes the sockets."""
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", loop="none", interface="asgi3", log_config=None, access_log=False,
+        app, http=_BoundedHeads, ws="none", lifespan="off", loop="none", interface="asgi3", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=1,
         ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )  # fmt: skip

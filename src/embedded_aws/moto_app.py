@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import Any
+from xml.etree import ElementTree
 
 from embedded_aws import refusals
 from embedded_aws.agentcore.model import parse_models_once
-from embedded_aws.http_messages import Request, Response
+from embedded_aws.http_messages import Request, Response, parse_json
+from embedded_aws.refusals import Protocol
 from embedded_aws.sigv4 import ALGORITHM
 from embedded_aws.strict.patching import replace
 from embedded_aws.strict.s3 import CALLER_ARN
@@ -73,12 +75,38 @@ class MotoApp:
     def _call(self, request: Request, service: str) -> Response:
         from werkzeug.test import run_wsgi_app
 
+        protocol = refusals.protocol_of(request, service)
+        # moto reads a body that is no JSON as one without parameters.
+        if protocol is Protocol.JSON and (code := _malformation(request, protocol)):
+            return _refuse_body(protocol, code)
         body, status, headers = run_wsgi_app(self._app, _environ(request), buffered=True)
         if status.startswith("500") and headers.get("content-type", "").startswith("text/html"):
-            protocol = refusals.protocol_of(request, service)
+            if code := _malformation(request, protocol):
+                return _refuse_body(protocol, code)
             return refusals.answer(protocol, 500, "InternalFailure", "The local AWS can't do that; its log says why.")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON)
         return Response(int(status.split(" ", 1)[0]), b"".join(body), kept)
+
+
+def _refuse_body(protocol: Protocol, code: str) -> Response:
+    return refusals.answer(protocol, 400, code, "The body of the request can't be parsed.")
+
+
+def _malformation(request: Request, protocol: Protocol) -> str:
+    """Return AWS's error code for a body that is no JSON or no XML where the protocol wants it; empty where it is well-formed."""
+    if not request.body:
+        return ""
+    if protocol in (Protocol.JSON, Protocol.REST_JSON):
+        try:
+            return "" if isinstance(parse_json(request.body), dict) else "SerializationException"
+        except ValueError:
+            return "SerializationException"
+    if protocol is Protocol.S3 or request.header("content-type").endswith("xml"):
+        try:
+            ElementTree.fromstring(request.body)  # noqa: S314  # its sender has a valid signature of this start
+        except ElementTree.ParseError:
+            return "MalformedXML"
+    return ""
 
 
 def _cache_lookups(dispatcher: Any) -> None:

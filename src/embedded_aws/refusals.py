@@ -65,13 +65,16 @@ def of_signature(request: Request, service: str, refusal: Refusal) -> Response:
     """Return the response of `service` to a request whose signature was not accepted."""
     protocol = protocol_of(request, service)
     if protocol is Protocol.EC2:
-        code, status = "AuthFailure", 401
+        code, status = "IncompleteSignature" if refusal is Refusal.INCOMPLETE else "AuthFailure", 401
     elif protocol is Protocol.S3:
         code, status = _S3_CODES.get(refusal, "SignatureDoesNotMatch"), 403
     elif protocol is Protocol.QUERY:
         code, status = _QUERY_CODES.get(refusal, "SignatureDoesNotMatch"), 403
     else:
         code, status = _JSON_CODES.get(refusal, "InvalidSignatureException"), 403
+    if refusal is Refusal.INCOMPLETE or (refusal is Refusal.WRONG_PAYLOAD and protocol is Protocol.S3):
+        # It can't be read: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and every service's common errors.
+        status = 400
     return answer(protocol, status, code, _MESSAGES[refusal])
 
 

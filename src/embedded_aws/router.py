@@ -13,11 +13,13 @@ from embedded_aws.credentials import Keyring
 from embedded_aws.faults.faults import Faults
 from embedded_aws.http_messages import CutOff, Request, Response, TooLarge, read_head, read_whole
 from embedded_aws.oauth.endpoints import OAuthEndpoints
-from embedded_aws.verifier import Caller, Refusal, verify
+from embedded_aws.verifier import Caller, Refusal, read_claim, verify
 from embedded_aws.world import AsgiApp, MutableMessage, Receive, Scope, Send
 from sre_core import clock, security_event
 
 LARGEST_BODY = 256 * 1024 * 1024
+# A token request, which needs no signature, is a short form.
+LARGEST_PUBLIC_BODY = 64 * 1024
 # moto's own control API would change or empty the local AWS without being an API of AWS.
 _CLOSED_PATHS = ("/moto-api", "/latest/meta-data", "/latest/api")
 type Answering = Callable[[Request, Caller], Awaitable[Response]]
@@ -49,24 +51,31 @@ class Router:
         if reason := _browser_refusal(begun, self._port):
             _log_refusal(begun, "embedded-aws", reason)
             return await _browser_answer(reason).send(send)
+        public = self._oauth.answers(begun)
+        if not public and isinstance(unknown := read_claim(begun, self._keyring), Refusal):
+            return await _refuse(begun, unknown, send)
+        return await self._answer(begun, scope, receive, send, LARGEST_PUBLIC_BODY if public else LARGEST_BODY)
+
+    async def _answer(self, begun: Request, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        """Read the body, and answer if the whole request is public or correctly signed."""
         try:
-            request = await read_whole(begun, receive, limit=LARGEST_BODY)
+            request = await read_whole(begun, receive, limit=limit)
         except CutOff:
             return None  # as on AWS: half a request gets no response
         except TooLarge:
+            _log_refusal(begun, "embedded-aws", "body_too_large")
             return await Response.of_json(413, {"message": "The request is too large."}).send(send)
         if document := self._oauth.answer(request):
             return await document.send(send, without_body=request.method == "HEAD")
         caller = verify(request, self._keyring, clock.now())
         if isinstance(caller, Refusal):
-            service = _service_in_claim(request)
-            _log_refusal(request, service, caller.value)
-            return await refusals.of_signature(request, service, caller).send(send)
+            return await _refuse(request, caller, send)
         return await self._dispatch(request, caller, scope, send)
 
     async def _dispatch(self, request: Request, caller: Caller, scope: Scope, send: Send) -> None:
         service = caller.signature.service
         if request.path.startswith(_CLOSED_PATHS):
+            _log_refusal(request, service, "closed_path")
             answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
             return await answer.send(send)
         answer = await self._faults.handle(request, service, lambda: self._perform(request, caller, scope))
@@ -107,6 +116,13 @@ def _service_in_claim(request: Request) -> str:
     credential = request.header("authorization").partition("Credential=")[2] or request.parameter("X-Amz-Credential")
     parts = credential.partition(",")[0].split("/")
     return parts[3] if len(parts) == 5 else ""
+
+
+async def _refuse(request: Request, refusal: Refusal, send: Send) -> None:
+    """Answer a request whose signature was not accepted, in the protocol of the service that it names."""
+    service = _service_in_claim(request)
+    _log_refusal(request, service, refusal.value)
+    await refusals.of_signature(request, service, refusal).send(send)
 
 
 def _log_refusal(request: Request, service: str, reason: str) -> None:

@@ -38,8 +38,8 @@ class Caller:
     signature: sigv4.Signature
 
 
-def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusal:
-    """Return the sender of this request, or why it is not verified."""
+def read_claim(request: Request, keyring: Keyring) -> tuple[sigv4.Signature, AccessKey] | Refusal:
+    """Return the claim of a request and the key that it names, from the head alone: no body is read for a stranger."""
     try:
         claim = sigv4.read(request)
     except sigv4.Incomplete:
@@ -47,8 +47,15 @@ def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusa
     if claim is None:
         return Refusal.UNSIGNED
     key = keyring.find(claim.access_key_id)
-    if key is None:
-        return Refusal.UNKNOWN_KEY
+    return (claim, key) if key else Refusal.UNKNOWN_KEY
+
+
+def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusal:
+    """Return the sender of this request, or why it is not verified."""
+    read = read_claim(request, keyring)
+    if isinstance(read, Refusal):
+        return read
+    claim, key = read
     # The signature first: a client without the key must not learn which of the other checks would pass.
     computed = sigv4.expected_signature(request, claim, key.secret_access_key.reveal())
     if not hmac.compare_digest(computed.encode(), claim.signature.encode()):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
 import warnings
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from fixtures.embedded import EmbeddedAws
+from sre_core import clock
 
 FORM = "Action=GetCallerIdentity&Version=2011-06-15"
 
@@ -108,6 +114,10 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(embedded: Embedde
     url = urlsplit(embedded.endpoint)
     connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file))
     connection.putrequest("PUT", "/bucket/key")
+    # Only for a caller whose key is known is a body read at all.
+    credential = f"{embedded.registry['access_key_id']}/{clock.now():%Y%m%d}/us-east-1/s3/aws4_request"
+    connection.putheader("Authorization", f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature={'0' * 64}")
+    connection.putheader("X-Amz-Date", f"{clock.now():%Y%m%dT%H%M%SZ}")
     connection.putheader("Content-Length", str(10**12))
     connection.endheaders()
     assert connection.getresponse().status == 413
@@ -126,6 +136,69 @@ def test_a_pages_body_is_not_even_read(embedded: EmbeddedAws) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 403
     connection.close()
+
+
+def _raw(aws: EmbeddedAws) -> ssl.SSLSocket:
+    url = urlsplit(aws.endpoint)
+    plain = socket.create_connection(("127.0.0.1", url.port or 443), timeout=120)
+    return ssl.create_default_context(cafile=aws.ca_file).wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("", 403),
+        ("AWS4-HMAC-SHA256 Credential=a/b", 400),
+        ("AWS4-HMAC-SHA256 Credential=AKIANOBODY/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none", 400),
+    ],
+)
+def test_the_body_of_a_stranger_is_not_read(embedded: EmbeddedAws, authorization: str, status: int) -> None:
+    """A request without a signature, or with one that can't be read, is answered from its head alone."""
+    host = urlsplit(embedded.endpoint).netloc
+    signed = f"Authorization: {authorization}\r\n" if authorization else ""
+    with _raw(embedded) as connection:
+        connection.sendall(f"PUT /bucket/key HTTP/1.1\r\nHost: {host}\r\n{signed}Content-Length: 100000000\r\n\r\n".encode())
+        assert connection.recv(64).split()[1] == str(status).encode()
+
+
+@pytest.mark.parametrize("service", ["s3", "ec2", "sts", "bedrock-agentcore"])
+def test_a_signature_that_cannot_be_read(embedded: EmbeddedAws, service: str) -> None:
+    """It is a bad request in every protocol, not a forbidden one."""
+    credential = f"AKIANOBODY/20260101/us-east-1/{service}/aws4_request"
+    header = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none"
+    assert answer(embedded, "POST", body=FORM, Authorization=header)[0] == 400
+
+
+@pytest.mark.parametrize("line", ["x-filler: {filler}\r\n", "x-filler-without-an-end: {filler}"])
+def test_a_head_that_is_too_large(embedded: EmbeddedAws, line: str) -> None:
+    """It is refused before it is whole."""
+    host = urlsplit(embedded.endpoint).netloc
+    with _raw(embedded) as connection, contextlib.suppress(ConnectionError, ssl.SSLError):
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n".encode())
+        for _ in range(64):
+            connection.sendall(line.format(filler="x" * 16000).encode())
+        assert connection.recv(64).split()[1:2] in ([b"431"], [])
+
+
+def test_malformed_requests_that_are_signed(embedded: EmbeddedAws) -> None:
+    """A body that is no JSON or no XML is answered with 400, as a mistake of its sender."""
+    for service, path, headers in (
+        ("secretsmanager", "/", {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"}),
+        ("bedrock-agentcore", "/gateways/", {"Content-Type": "application/json"}),
+        ("s3", "/any-bucket-name?tagging", {"Content-Type": "application/xml"}),
+    ):
+        embedded.client("s3").create_bucket(Bucket="any-bucket-name")
+        assert _signed(embedded, service, path, headers) == 400, service
+
+
+def _signed(aws: EmbeddedAws, service: str, path: str, headers: dict[str, str]) -> int:
+    """Send a body that is malformed in every protocol, signed by botocore."""
+    credentials = Credentials(aws.registry["access_key_id"], aws.registry["secret_access_key"])
+    method = "PUT" if service == "s3" else "POST"
+    request = AWSRequest(method, aws.endpoint + path, data=b"<not {json", headers=headers)
+    (S3SigV4Auth if service == "s3" else SigV4Auth)(credentials, service, aws.region).add_auth(request)
+    named = {name.replace("-", "_"): str(value) for name, value in request.headers.items()}
+    return answer(aws, method, path, "<not {json", **named)[0]
 
 
 def test_plain_http_and_old_tls_get_no_answer(embedded: EmbeddedAws) -> None:

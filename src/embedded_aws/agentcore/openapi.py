@@ -118,10 +118,7 @@ def is_https(url: str) -> bool:
 
 
 def _forbidden(document: Node) -> Iterator[str]:
-    if document.get("security"):
-        yield "Security requirements in the schema are not supported; use the target's credential provider."
-    if document.get("components", {}).get("securitySchemes"):
-        yield "Security schemes in the schema are not supported; use the target's credential provider."
+    # `security` and `components.securitySchemes` are ignored: six of Amazon's own sample documents have them, and their targets are READY.
     for keyword in _UNSUPPORTED_SCHEMA:
         if place := next(_places_of(document, keyword), None):
             yield f"The schema keyword {keyword} is not supported: {place}"
@@ -162,7 +159,8 @@ def _operation_reasons(document: Node) -> Iterator[str]:
         elif operation_id in seen:
             yield f"operationId {operation_id} is used more than once."
         seen.add(str(operation_id))
-        yield from (f"{where}: {word} are not supported." for word in ("callbacks", "security") if operation.get(word))
+        if operation.get("callbacks"):
+            yield f"{where}: callbacks are not supported."
         responses = operation.get("responses", {}).values() if isinstance(operation.get("responses"), dict) else ()
         if any(isinstance(response, dict) and response.get("links") for response in responses):
             yield f"{where}: links are not supported."

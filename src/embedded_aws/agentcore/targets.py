@@ -51,7 +51,7 @@ class Targets:
         if made := self._tokens.find_created("CreateGatewayTarget", request):
             return self._registry.targets[gateway.gateway_id][made].to_json()
         if gateway.status not in ("READY", "UPDATE_UNSUCCESSFUL"):
-            raise conflict(f"Gateway with ID: {gateway.gateway_id} is in status {gateway.status}; wait until it is READY.")
+            raise invalid(f"Cannot perform operation CreateGatewayTarget when gateway is in {gateway.status} status")
         declared = self._validate(request)
         self._refuse_duplicate(gateway, declared["name"])
         if len(self._registry.targets[gateway.gateway_id]) >= _TARGETS_AT_MOST:

@@ -50,6 +50,10 @@ class OAuthEndpoints:
         self._account_id = account_id
         self._endpoint = endpoint
 
+    def answers(self, request: Request) -> bool:
+        """Say by the path alone if this needs no signature."""
+        return bool(_DOCUMENT.fullmatch(request.path) or _TOKEN.fullmatch(request.path))
+
     def answer(self, request: Request) -> Response | None:
         if match := _DOCUMENT.fullmatch(request.path):
             return self._document(request, match["pool"], match["name"])

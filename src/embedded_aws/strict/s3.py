@@ -84,6 +84,19 @@ def _creation_tags(body: bytes) -> dict[str, str]:
     return {tag.findtext(f"{_NAMESPACE}Key") or "": tag.findtext(f"{_NAMESPACE}Value") or "" for tag in document.iter(f"{_NAMESPACE}Tag")}
 
 
+def forget_tags_of_deleted_buckets() -> None:
+    """Delete a bucket's tags with it; in moto the next bucket of that name has them."""
+    from moto.s3.models import S3Backend
+
+    @patch(S3Backend, "delete_bucket")
+    def delete_bucket(original: Any, self: Any, bucket_name: str) -> Any:
+        bucket = self.buckets.get(bucket_name)
+        deleted = original(self, bucket_name)
+        if deleted is not None and bucket is not None:
+            self.tagger.delete_all_tags_for_resource(bucket.arn)
+        return deleted
+
+
 CALLER_ARN: ContextVar[str] = ContextVar("caller_arn", default="")
 """Who sent the request that moto works on."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import credentials, jwt_authorizer, openapi, unique
+from .conftest import Aws, credentials, jwt_authorizer, openapi, unique
 
 SERVER = "https://127.0.0.1:9"
 
@@ -76,10 +76,11 @@ def young_gateway(slow_control: Any, role_arn: str, issuer: Any) -> Any:
 
 
 def test_a_gateway_that_is_not_ready(slow_control: Any, young_gateway: Any, request_for: Any) -> None:
-    """Targets wait for their gateway."""
-    assert (
-        code_of(slow_control, "create_gateway_target", **request_for(gatewayIdentifier=young_gateway["gatewayId"])) == "ConflictException"
-    )
+    """Targets wait for their gateway, and are refused in AgentCore's own words."""
+    with pytest.raises(slow_control.exceptions.ValidationException) as refused:
+        slow_control.create_gateway_target(**request_for(gatewayIdentifier=young_gateway["gatewayId"]))
+    message = "Cannot perform operation CreateGatewayTarget when gateway is in CREATING status"
+    assert refused.value.response["Error"]["Message"] == message
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,6 @@ def test_what_is_refused_at_once(control: Any, request_for: Any, changes: Any, c
         ({"paths": {}}, "no operations"),
         ({"paths": {"/a": {"get": {"responses": {}}}}}, "GET /a has no operationId"),
         ({"components": {"schemas": {"Note": {"anyOf": [{"type": "string"}]}}}}, "anyOf is not supported"),
-        ({"security": [{"key": []}]}, "Security requirements"),
     ],
 )
 def test_a_schema_that_makes_no_tools(*, aws: Any, control: Any, gateway: Any, request_for: Any, changes: Any, says: str) -> None:
@@ -137,6 +137,45 @@ def test_what_a_target_refers_to_is_absent(aws: Any, control: Any, gateway: Any,
     """A missing S3 object is found out after the creation, not at the first call."""
     made = control.create_gateway_target(**request_for(**changes))
     assert settled(aws, control, gateway, made["targetId"], until="FAILED")["statusReasons"]
+
+
+def test_what_amazons_sample_sends(aws: Aws, control: Any, role_arn: str, bucket: str) -> None:
+    """Its sequence of calls by plain boto3, with documents that say how the API wants to be called, ends with four READY targets."""
+    pool = aws.client("cognito-idp").create_user_pool(PoolName=unique("sre"))["UserPool"]["Id"]
+    client = aws.client("cognito-idp").create_user_pool_client(UserPoolId=pool, ClientName="sre")["UserPoolClient"]["ClientId"]
+    key = control.create_api_key_credential_provider(name=unique("sre-agent-api-key"), apiKey=uuid.uuid4().hex)
+    url = f"{aws.account.endpoint}/{pool}/.well-known/openid-configuration"
+    gateway = control.create_gateway(
+        name=unique("MyAgentCoreGateway"),
+        roleArn=role_arn,
+        protocolType="MCP",
+        authorizerType="CUSTOM_JWT",
+        authorizerConfiguration={"customJWTAuthorizer": {"discoveryUrl": url, "allowedClients": [client]}},
+        protocolConfiguration={"mcp": {"searchType": "SEMANTIC", "supportedVersions": ["2025-03-26"]}},
+        exceptionLevel="DEBUG",
+        description="AgentCore Gateway created via SDK",
+    )
+    aws.settled(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
+    for port, api in ((8011, "k8s"), (8012, "logs"), (8013, "metrics"), (8014, "runbooks")):
+        schemes = {"ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+        described = openapi(f"https://sre.example.com:{port}", security=[{"ApiKeyAuth": []}])
+        described["components"] = {**described.get("components", {}), "securitySchemes": schemes}
+        aws.client("s3").put_object(Bucket=bucket, Key=f"{api}_api.yaml", Body=json.dumps(described))
+        target = control.create_gateway_target(
+            gatewayIdentifier=gateway["gatewayId"],
+            name=f"{api}-api",
+            description=f"{api} Analysis API",
+            targetConfiguration={"mcp": {"openApiSchema": {"s3": {"uri": f"s3://{bucket}/{api}_api.yaml"}}}},
+            credentialProviderConfigurations=credentials(key["credentialProviderArn"]),
+        )
+        settled(aws, control, gateway, target["targetId"])
+    targets = control.list_gateway_targets(gatewayIdentifier=gateway["gatewayId"])["items"]
+    assert sorted((target["name"], target["status"]) for target in targets) == [
+        ("k8s-api", "READY"),
+        ("logs-api", "READY"),
+        ("metrics-api", "READY"),
+        ("runbooks-api", "READY"),
+    ]
 
 
 def test_a_private_ca_from_secrets_manager(aws: Any, gateway: Any, make_target: Any, caller_of: Any, api: Any) -> None:

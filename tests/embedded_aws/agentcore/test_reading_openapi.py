@@ -98,7 +98,6 @@ def test_names_that_look_like_keywords() -> None:
     [
         ({"operationId": ""}, "no operationId"),
         ({"callbacks": {"a": {}}}, "callbacks are not supported"),
-        ({"security": [{"key": []}]}, "security are not supported"),
         ({"responses": {"200": {"links": {"a": {}}}}}, "links are not supported"),
         ({"parameters": [{"name": "a", "in": "cookie", "schema": {}}]}, "Parameters in cookie"),
         ({"parameters": [{"name": "a", "in": "query", "style": "deepObject", "schema": {}}]}, "serializers"),
@@ -116,9 +115,18 @@ def test_operations_that_make_no_tool(operation: Any, says: str) -> None:
 
 def test_every_reason_is_told_at_once() -> None:
     """Nobody has to fix a document one reason at a time."""
-    found = read(document(operation={"operationId": "", "callbacks": {"a": {}}}, servers=[], security=[{"a": []}]))
+    found = read(document(operation={"operationId": "", "callbacks": {"a": {}}}, servers=[]))
     assert isinstance(found, Unusable)
-    assert len(found.reasons) == 4
+    assert len(found.reasons) == 3
+
+
+def test_how_an_api_wants_to_be_called() -> None:
+    """`securitySchemes` and `security`, of the document or of an operation, are accepted and ignored: the target says which key is sent."""
+    plain = json.loads(document())
+    key = {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}}
+    wants_key = json.loads(document(operation={"security": [{"key": []}]}, security=[{"key": []}]))
+    wants_key["components"] = {**plain.get("components", {}), **key}
+    assert operation_of(json.dumps(wants_key).encode()) == operation_of(document(operation={}))
 
 
 def test_an_operation_id_that_is_used_twice() -> None:

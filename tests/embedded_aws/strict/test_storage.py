@@ -38,6 +38,17 @@ def bucket(s3: Any) -> str:
     return name
 
 
+def test_a_bucket_that_is_made_anew(s3: Any) -> None:
+    """It has no tags of the bucket that had its name before."""
+    name = f"bucket-{uuid.uuid4().hex[:10]}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": [{"Key": "team", "Value": "platform"}]})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "team", "Value": "platform"}]
+    s3.delete_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name)
+    with pytest.raises(ClientError, match="NoSuchTagSet"):
+        s3.get_bucket_tagging(Bucket=name)
+
+
 def deny(bucket: str, **more: Any) -> str:
     statement = {
         "Effect": "Deny",
