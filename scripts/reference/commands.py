@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sre_agent.cli.root import command as assistant
+from sre_agent_deploy.cli.help import EXAMPLES
 from sre_agent_deploy.cli.root import COMMANDS, root
 
 HEAD = """# Commands
@@ -49,6 +50,8 @@ def _section(command: click.Command, context: click.Context, path: str) -> str:
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
     usage = " ".join([path, *(p.make_metavar(context) for p in arguments)])
     text = f"## {path}\n\n{(command.help or '').strip()}\n\n```text\n{usage}\n```\n\n"
+    if (name := path.removeprefix("sre-agent-deploy ")) in EXAMPLES:
+        text += "Examples: " + ", ".join(f"`sre-agent-deploy {example}`" for example in EXAMPLES[name]) + "\n\n"
     rows = [_row(p, context) for p in command.params if isinstance(p, click.Option) and not p.hidden]
     return text + ("| option | meaning |\n| --- | --- |\n" + "".join(rows) + "\n" if rows else "")
 

@@ -38,7 +38,10 @@ def _has_command(group: click.Group, args: list[str]) -> bool:
     return any(word in group.commands for word in args)
 
 
-@click.group(cls=Questions, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in exit_codes.MEANINGS.items())
+
+
+@click.group(cls=Questions, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
 @click.option("--prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why do orders fail?")
 @click.option("--since", default="", metavar="TIME", help="Look from this time on: 2h, 14:00, yesterday, 2026-11-22T14:35:40Z.")
 @click.option("--namespace", default="", metavar="NAME", help="Look in this namespace; all looks in every one.")

@@ -1,4 +1,4 @@
-"""`explain`: what a problem's code means, why it happens, and what to do."""
+"""`explain`: what a problem's code means, why it happens, and what to do. `completion`: the commands and options for a shell."""
 
 from __future__ import annotations
 
@@ -38,3 +38,14 @@ def _show_all(*, as_json: bool) -> None:
     width = max((len(found.code) for found in pages), default=0)
     for found in pages:
         click.echo(f"{found.code:{width}}  {found.summary}")
+
+
+@click.command("completion", help="Print the script by which a shell completes commands and options. Load it in the shell's start file.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(ctx.find_root().command, {}, "sre-agent-deploy", "_SRE_AGENT_DEPLOY_COMPLETE").source())

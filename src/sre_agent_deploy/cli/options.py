@@ -28,6 +28,7 @@ on_failure_option = click.option(
 )
 target_option = click.option(
     "--target",
+    "-target",
     "targets",
     multiple=True,
     metavar="NAME",

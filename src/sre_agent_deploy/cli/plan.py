@@ -15,14 +15,17 @@ from sre_core import exit_codes
 @click.command("plan", help="Show what a deployment would change, and why; changes nothing.")
 @request_options
 @target_option
-@click.option("--out", type=click.Path(path_type=Path), help="Save the plan in this file; `deploy FILE` carries out exactly this plan.")
+@click.option(
+    "--out", "-out", "out", type=click.Path(path_type=Path), help="Save the plan in this file; `deploy FILE` carries out exactly this plan."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show each resource that stays as it is, too.")
 @json_option
-def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbose: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import plan as commands
 
     # Events are no part of the plan, so they go to stderr in any case.
-    user = Terminal(as_json=as_json, json_events=False)
+    user = Terminal(as_json=as_json, json_events=False, verbose=verbose)
     found = commands.plan(request, user, targets=targets, out=out)
     user.show_plan(found)
     user.show_problems((*found.problems, *found.extras))

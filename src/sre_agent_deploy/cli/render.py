@@ -58,8 +58,8 @@ def _with_page(problem: Problem) -> str:
     return f"{problem}\n  more: sre-agent-deploy explain {problem.code}"
 
 
-def show_plan(plan: Plan, *, as_json: bool = False) -> None:
-    """Show every change with its reason, also what is kept."""
+def show_plan(plan: Plan, *, as_json: bool = False, every: bool = False) -> None:
+    """Show every change with its reason; what stays as it is only with `every`, or as JSON."""
     from sre_agent_deploy import lifetime
 
     if as_json:
@@ -68,7 +68,7 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
         click.echo(json.dumps({"deployment": plan.deployment, "changes": changes, **ends}))
         return
     click.echo(f"Plan for deployment {plan.deployment}:")
-    for change in plan.changes:
+    for change in (change for change in plan.changes if every or change.action != "keep" or change.named):
         lost = f"  (loses {change.loses})" if change.loses and change.action in ("replace", "delete") else ""
         sign = click.style(f"{_SIGNS[change.action]} {change.action:8}", fg=_COLOURS[change.action])
         click.echo(f"  {sign}{change.name:26} {change.because}{lost}")
@@ -76,6 +76,8 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
             click.echo(f"      {difference}")
     count = plan.count()
     click.echo("  " + ", ".join(f"{number} to {action}" for action, number in count.items() if number))
+    if not every and count["keep"]:  # type: ignore[index]  # an Action is its text
+        click.echo("  What stays is not listed; `plan -v` lists it.")
     for extra in plan.extras:
         click.echo(f"  {click.style('! extra   ', fg='red')}{extra.what}")
     if plan.problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 
+from sre_agent_deploy.cli.help import GROUPS, render_codes, render_epilog
 from sre_core import exit_codes
 
 # Name -> where it is, and one line of help. The module is imported only when its command is used, so that --help stays quick.
@@ -39,6 +41,7 @@ COMMANDS = {
     "backup": ("backup.backup", "Keep every setting in one portable file, without secrets."),
     "restore": ("backup.restore", "Take a configuration back out of a backup, after it was validated and shown."),
     "explain": ("explain.explain", "Explain a problem by its code."),
+    "completion": ("explain.completion", "Print the completion script for bash, zsh or fish."),
 }
 
 
@@ -49,6 +52,8 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS and ctx.resilient_parsing:
+            return None
         if cmd_name not in COMMANDS:
             from sre_core.nearest import find_nearest
 
@@ -56,14 +61,21 @@ class Commands(click.Group):
             raise click.UsageError(f"There is no command {cmd_name}.{f' Did you mean {alike}?' if alike else ' See --help.'}", ctx)
         module, _, function = COMMANDS[cmd_name][0].partition(".")
         command: click.Command = getattr(import_module(f"sre_agent_deploy.cli.{module}"), function)
+        command.epilog = render_epilog(cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names])
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=f"\b\nExit codes:\n{render_codes()}",
+)
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file; with no other flag: deploy it.")
 @click.option("--mode", type=click.Choice(["production", "local"]), help="Where to; overrides the mode in the configuration.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="With --mode local: deploy over the cluster of this kubeconfig.")
@@ -165,7 +177,8 @@ def _run(arguments: list[str]) -> None:
     from sre_core.problem import Refused
 
     try:
-        root.main(arguments, prog_name="sre-agent-deploy", standalone_mode=False)
+        color = False if os.environ.get("NO_COLOR") else None
+        root.main(arguments, prog_name="sre-agent-deploy", standalone_mode=False, color=color)
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
     except click.UsageError as error:

@@ -40,11 +40,12 @@ class Declined(click.ClickException):
 class Terminal(User):
     """Shows everything. With `as_json`, stdout holds one JSON document per line; events too, unless `json_events` is False."""
 
-    def __init__(self, *, yes: bool = False, as_json: bool = False, json_events: bool = True) -> None:
+    def __init__(self, *, yes: bool = False, as_json: bool = False, json_events: bool = True, verbose: bool = False) -> None:
         super().__init__(yes=yes)
         # Everything is loaded, and from here on a command may have something to clean up.
         interrupt.raise_on_ctrl_c()
         self.as_json = as_json
+        self.verbose = verbose
         self.json_events = as_json and json_events
 
     def note(self, line: str) -> None:
@@ -58,7 +59,7 @@ class Terminal(User):
         render.show_findings(findings, as_json=self.as_json)
 
     def show_plan(self, plan: Plan) -> None:
-        render.show_plan(plan, as_json=self.as_json)
+        render.show_plan(plan, as_json=self.as_json, every=self.verbose)
 
     def show_lifetime(self, lifetime: Lifetime) -> None:
         if not self.as_json:

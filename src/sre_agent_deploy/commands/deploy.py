@@ -109,7 +109,7 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
             require_unmoved(scope.saved, describe_plan(here, facts, plan, scope.targets))
         confirm_takeover(plan, here.state, here.store.location, user)
         if not scope.saved:
-            _confirm_losses(plan, user)
+            confirm_losses(plan, f"{here.config.name} in account {facts.account_id}, {facts.region}", user)
         journal.begin_run(command)
         record_claim(
             wanted.deployment,
@@ -148,14 +148,17 @@ def open_journal(deployment: str, *, config: Config, config_file: Path, account:
     return Journal(store, state if state and state.deployment == deployment else fresh)
 
 
-def _confirm_losses(plan: Plan, user: User) -> None:
-    """Ask before a change that loses data or an address."""
-    losing = [change for change in plan.changes if change.loses and change.action in ("replace", "delete")]
-    if not losing or user.yes:
+def confirm_losses(plan: Plan, where: str, user: User) -> None:
+    """Ask before something is replaced or deleted. Without a terminal, only a loss of data or an address needs the answer."""
+    ending = [change for change in plan.changes if change.action in ("replace", "delete")]
+    losing = [change for change in ending if change.loses]
+    if not ending or user.yes:
         return
     refusal = _loses(", ".join(f"{change.name} ({change.loses})" for change in losing))
+    loss = f" This loses {', '.join(f'{change.loses} of {change.name}' for change in losing)}." if losing else ""
     user.show_plan(plan)
-    user.confirm(Question(f"This loses {', '.join(f'{change.loses} of {change.name}' for change in losing)}. Continue?", refusal))
+    text = f"Deployment {plan.deployment}, {where}: {', '.join(f'{change.action} {change.name}' for change in ending)}.{loss} Continue?"
+    user.confirm(Question(text, refusal, answered=not losing))
 
 
 def apply_plan(

@@ -142,6 +142,9 @@ def test_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
         Change("gateway_role", "K", Action.KEEP, "AWS already matches", loses="data"),
     )
     show_plan(Plan("sre-1", changes, ()))
+    assert "gateway_role" not in (folded := capsys.readouterr().out)
+    assert "`plan -v` lists it" in folded
+    show_plan(Plan("sre-1", changes, ()), every=True)
     said = capsys.readouterr().out
     assert "- delete  bucket                     nothing asks for it any more  (loses data)" in said
     assert "      description: old -> new" in said

@@ -1,0 +1,56 @@
+"""What `--help` says beyond the options: the groups of commands, examples, and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sre_core import exit_codes
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
+    "Deploy": ("plan", "deploy", "resume", "verify", "cleanup"),
+    "Look": ("list", "status", "output", "logs", "exec", "ssh", "open", "history"),
+    "Repair": ("state", "unlock", "explain"),
+    "Hand over": ("guide", "export", "completion"),
+}
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "init": ("init --mode local", "init --interactive"),
+    "validate": ("validate --config config.yaml", "validate --account"),
+    "set": ("set deployment.instance_type t3.large",),
+    "schema": ("schema > config.schema.json",),
+    "doctor": ("doctor --mode local",),
+    "migrate": ("migrate --help",),
+    "backup": ("backup", "backup --list"),
+    "restore": ("restore BACKUP --dry-run",),
+    "plan": ("plan", "plan --out deployment.plan", "plan --target gateway"),
+    "deploy": ("deploy --config config.yaml", "deploy deployment.plan", "deploy --target gateway", "deploy --yes --json"),
+    "resume": ("resume", "resume --on-failure rollback"),
+    "verify": ("verify", "verify --deployment NAME"),
+    "cleanup": ("cleanup --dry-run", "cleanup --deployment NAME", "cleanup --older-than 24h --yes"),
+    "list": ("list", "list --account --json"),
+    "status": ("status", "status --deployment NAME"),
+    "output": ("output", "output assistant_url", "output --json"),
+    "logs": ("logs -f", "logs metrics -n 20", "logs boot"),
+    "exec": ("exec uptime", "exec ls /opt/sre-agent"),
+    "ssh": ("ssh", "ssh --deployment NAME"),
+    "open": ("open",),
+    "history": ("history",),
+    "state": ("state list", "state show gateway", "state adopt NAME ID"),
+    "unlock": ("unlock",),
+    "explain": ("explain S3-NAME-TAKEN", "explain --list"),
+    "guide": ("guide > guide.md",),
+    "export": ("export cloudformation > template.json",),
+    "completion": ("completion bash > ~/.local/share/bash-completion/completions/sre-agent-deploy", "completion zsh", "completion fish"),
+}
+
+
+def render_codes() -> str:
+    """List the exit codes in one line each."""
+    return "\n".join(f"  {code:<4} {meaning}" for code, meaning in exit_codes.MEANINGS.items())
+
+
+def render_epilog(name: str) -> str:
+    """Render the examples of a command and the exit codes of all."""
+    examples = "\n".join(f"  sre-agent-deploy {example}" for example in EXAMPLES[name])
+    return f"\b\nExamples:\n{examples}\n\n\b\nExit codes:\n{render_codes()}"

@@ -1,0 +1,92 @@
+"""`--help`, completion and the question before a replacement: what a person who types the command meets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+
+from sre_agent_deploy.cli.help import EXAMPLES, GROUPS
+from sre_agent_deploy.cli.root import COMMANDS, root
+from sre_agent_deploy.commands.deploy import confirm_losses
+from sre_agent_deploy.commands.user import Question, User
+from sre_agent_deploy.plan import Action, Change, Plan
+from sre_core import exit_codes
+from sre_core.problem import Refused
+
+type Typed = Callable[..., tuple[int, str, str]]
+
+
+def test_every_command_is_in_one_group() -> None:
+    """One list in groups, and none is missing."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(COMMANDS)
+    assert sorted(EXAMPLES) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(name: str, typed: Typed) -> None:
+    """It has examples that the command line accepts, and every exit code."""
+    code, out, _ = typed(name, "--help")
+    assert (code, "Examples:" in out) == (0, True), out
+    assert [number for number in exit_codes.MEANINGS if f"    {number:<4} " not in out] == []
+    for example in EXAMPLES[name]:
+        words = example.partition(" > ")[0].split()
+        command = root.get_command(click.Context(root), words[0])
+        assert command is not None
+        if "--help" not in words:
+            command.make_context(words[0], words[1:], resilient_parsing=True)
+
+
+def test_help_in_both_programs() -> None:
+    """The exit codes are the same in `sre-agent`."""
+    from sre_agent.cli.root import command as assistant
+
+    shown = assistant.get_help(click.Context(assistant))
+    assert [number for number in exit_codes.MEANINGS if f"  {number:<4} " not in shown] == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, typed: Typed) -> None:
+    """Each shell gets its script, and the script's own call answers with the commands that begin like this."""
+    code, out, _ = typed("completion", shell)
+    assert (code, "_SRE_AGENT_DEPLOY_COMPLETE" in out) == (0, True)
+    environ = {**os.environ, "_SRE_AGENT_DEPLOY_COMPLETE": f"{shell}_complete", "COMP_WORDS": "sre-agent-deploy outp", "COMP_CWORD": "1"}
+    if shell == "fish":
+        environ["COMP_CWORD"] = "outp"
+    ended = subprocess.run([sys.executable, "-m", "sre_agent_deploy"], env=environ, capture_output=True, text=True, check=False)
+    assert "output" in ended.stdout, ended.stderr
+
+
+class Asked(User):
+    """A user who is asked, and sees the plan."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[object] = []
+
+    def show_plan(self, plan: Plan) -> None:
+        self.seen.append(plan)
+
+    def confirm(self, question: Question) -> None:
+        self.seen.append(question.text)
+        super().confirm(question)
+
+
+def test_the_question_before_a_replacement() -> None:
+    """Plan, name, account and region are shown. Without a terminal only a loss needs the answer."""
+    change = Change("instance", "AWS::EC2::Instance", Action.REPLACE, "image_id can't be changed in place", id="i-1")
+    asked, plan = Asked(), Plan("sre-1", (change,))
+    confirm_losses(plan, "demo in account 111122223333, eu-west-1", asked)
+    assert asked.seen == [plan, "Deployment sre-1, demo in account 111122223333, eu-west-1: replace instance. Continue?"]
+    losing = Plan("sre-1", (Change("address", "AWS::EC2::EIP", Action.DELETE, "not wanted", id="e-1", loses="the address"),))
+    with pytest.raises(Refused) as refused:
+        confirm_losses(losing, "demo in account 111122223333, eu-west-1", asked)
+    assert refused.value.problems[0].code == "PLAN-LOSES"
+    keeping = Asked()
+    confirm_losses(Plan("sre-1", (Change("bucket", "AWS::S3::Bucket", Action.KEEP, "matches"),)), "demo", keeping)
+    assert keeping.seen == []
