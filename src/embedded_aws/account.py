@@ -47,6 +47,10 @@ class Account:
         """Return whether IAM has a role of this ARN."""
         return moto_state.role_exists(self.account_id, arn)
 
+    def role_of_profile(self, profile_arn: str) -> str | None:
+        """Return the ARN of the role of an instance profile; None where there is no such profile, or no role in it."""
+        return moto_state.role_of_profile(self.account_id, profile_arn)
+
     def credentials_for_role(self, role_arn: str, session_name: str) -> TemporaryCredentials:
         """Create credentials of a role, as an instance profile provides them (KeyError where the role is absent)."""
         if not self.role_exists(role_arn):

@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--region", default=daemon.DEFAULT_REGION)
     for command in (start, serve):
         command.add_argument("--no-boot", action="store_true", help="instances start nothing, and report at once that they are ready")
+        command.add_argument("--boot-with", type=shlex.split, default=[], metavar="COMMAND", help="a command that boots each instance")
         command.add_argument("--faults", type=Path, metavar="FILE", help="fault rules as JSON; read again when the file changes")
         command.add_argument(
             "--bedrock-script", type=lambda text: Path(text).absolute(), metavar="FILE", help="how Bedrock's models answer, as JSON"
@@ -58,9 +59,10 @@ def _start(parsed: argparse.Namespace) -> int:
     if isinstance(unusable := _read_faults(parsed.faults), Problem):
         return _refuse(unusable)
     boots = ("--no-boot",) if parsed.no_boot else ()
+    program = ("--boot-with", shlex.join(parsed.boot_with)) if parsed.boot_with else ()
     faults = ("--faults", str(parsed.faults.absolute())) if parsed.faults else ()
     bedrock = ("--bedrock-script", str(parsed.bedrock_script)) if parsed.bedrock_script else ()
-    outcome = daemon.start(parsed.state_dir, parsed.region, *boots, *faults, *bedrock)
+    outcome = daemon.start(parsed.state_dir, parsed.region, *boots, *program, *faults, *bedrock)
     if isinstance(outcome, Problem):
         return _refuse(outcome)
     print(json.dumps(outcome.to_json(), indent=2))
@@ -144,7 +146,8 @@ def _run(parsed: argparse.Namespace) -> int:
             _report(parsed.ready_fd, daemon.READY)
 
     try:
-        settings = server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, faults, parsed.bedrock_script)
+        boot_with = tuple(parsed.boot_with)
+        settings = server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, boot_with, faults, parsed.bedrock_script)
         asyncio.run(server.serve(settings, ready))
     except MotoMoved as moved:
         return _refuse(problems.moto_moved(str(moved)))

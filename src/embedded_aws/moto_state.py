@@ -58,6 +58,14 @@ def role_exists(account_id: str, arn: str) -> bool:
     return any(role.arn == arn for role in tuple(iam_backends[account_id][_PARTITION].get_roles()))
 
 
+def role_of_profile(account_id: str, profile_arn: str) -> str | None:
+    """Return the ARN of the role in an instance profile; None where either is absent."""
+    from moto.iam.models import iam_backends
+
+    profiles = tuple(iam_backends[account_id][_PARTITION].instance_profiles.values())
+    return next((str(role.arn) for profile in profiles if profile.arn == profile_arn for role in profile.roles), None)
+
+
 def assume_role(account_id: str, region: str, role_arn: str, session_name: str) -> TemporaryCredentials:
     """Create credentials as STS does; GetCallerIdentity answers with the role for them."""
     from moto.sts.models import sts_backends

@@ -18,7 +18,8 @@ from embedded_aws.agentcore.control import Regions
 from embedded_aws.bedrock.converse import Bedrock
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
 from embedded_aws.faults.faults import Faults
-from embedded_aws.instances.boot import boot, report_ready
+from embedded_aws.instances.boot import Boot, boot, report_ready
+from embedded_aws.instances.program import boot_by_program
 from embedded_aws.moto_app import MotoApp, configure_moto
 from embedded_aws.oauth.endpoints import OAuthEndpoints
 from embedded_aws.process import Identity
@@ -35,6 +36,8 @@ class Settings:
     region: str
     boots: bool = True
     """Whether instances run their services, or only report that they are ready."""
+    boot_with: tuple[str, ...] = ()
+    """The command that boots an instance in place of this process; see `instances/program.py`."""
     faults: Faults = field(default_factory=Faults)
     bedrock_script: Path | None = None
     """The script by which Bedrock's models answer; without one they refuse every request."""
@@ -78,7 +81,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
     strict.apply(account.addresses)
     moto = MotoApp()
     agentcore = Regions(account)
-    async with compute.connect_machines(account, boot if settings.boots else report_ready) as machines:
+    async with compute.connect_machines(account, _choose_boot(settings)) as machines:
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
@@ -94,6 +97,12 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             await endpoint.close()
             await agentcore.close()
             moto.close()
+
+
+def _choose_boot(settings: Settings) -> Boot:
+    if settings.boot_with:
+        return boot_by_program(settings.boot_with)
+    return boot if settings.boots else report_ready
 
 
 @contextlib.contextmanager

@@ -265,6 +265,11 @@ class Resource(Protocol):
         """
         ...
 
+    @classmethod
+    def witness(cls, aws: Aws, id: str) -> str:
+        """Read what AWS has recorded of a resource that does not become ready; empty if nothing."""
+        ...
+
     def console(self) -> Steps:
         """Describe the steps in the AWS Console, with every value."""
         ...
@@ -321,3 +326,7 @@ class Defaults:
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         return None
+
+    @classmethod
+    def witness(cls, aws: Aws, id: str) -> str:
+        return ""

@@ -22,9 +22,11 @@ _LONGEST_SOCKET_PATH = 100
 
 @dataclass(frozen=True)
 class Disk:
-    """The folders of one instance."""
+    """The folders of one instance, whose id is the name of `root`, and what it was launched with."""
 
     root: Path
+    user_data: bytes = b""
+    profile_arn: str = ""
 
     @property
     def release(self) -> Path:

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from embedded_aws.instances.boot import Boot, Disk, boot
 from embedded_aws.instances.elastic_ip import ElasticIp
@@ -21,11 +20,11 @@ from sre_core.machine import MACHINE_FILE, Machine
 class Instance:
     """One EC2 instance: it boots in the background, can be stopped and started, and leaves nothing once it is terminated."""
 
-    def __init__(self, world: World, instance_id: str, machine: Machine, folder: Path, private_ip: str, *, boot: Boot = boot) -> None:
+    def __init__(self, world: World, instance_id: str, machine: Machine, disk: Disk, private_ip: str, *, boot: Boot = boot) -> None:
         self._world = world
         # An update has two machines, and each must be judged by its own reports.
         self._machine = replace(machine, status_uri=f"{machine.status_uri}{instance_id}/")
-        self._folder = folder
+        self._disk = disk
         self._private_ip = private_ip
         self._boot = boot
         self._log = log.get(instance_id=instance_id)
@@ -47,13 +46,13 @@ class Instance:
     async def terminate(self) -> None:
         """Stop the instance and delete its disk."""
         await self.stop()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._disk.root, ignore_errors=True)
 
     async def _live(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._disk.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             async with AsyncExitStack() as running:
-                self.door = await self._boot(self._world, self._machine, Disk(self._folder), self._private_ip, running)
+                self.door = await self._boot(self._world, self._machine, self._disk, self._private_ip, running)
                 self._log.info("instance.ready", listeners=self.door.report())
                 await asyncio.Event().wait()
         except StepFailed as failed:
@@ -91,8 +90,8 @@ class InstanceHost:
             # As on AWS: without a role it can neither read the release nor report that it can't.
             self._log.error("instance.has_no_role", instance_id=instance_id)
             return
-        folder = self._world.folder / "instances" / instance_id
-        self._instances[instance_id] = Instance(self._world, instance_id, machine, folder, private_ip, boot=self._boot)
+        disk = Disk(self._world.folder / "instances" / instance_id, user_data, iam_instance_profile_arn)
+        self._instances[instance_id] = Instance(self._world, instance_id, machine, disk, private_ip, boot=self._boot)
         self._instances[instance_id].start()
 
     async def terminate(self, instance_id: str) -> None:

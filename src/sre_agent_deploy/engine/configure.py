@@ -68,12 +68,17 @@ def _not_ready(aws: Aws, wanted: Resource, id: str, status: str) -> Problem:
     return Problem(
         code="WAIT-TOO-LONG",
         what=f"{wanted.name} ({wanted.KIND}, {id}) was not ready after {duration.format_exactly(aws.progress.limits.ready)}.",
-        why=f"Its last status: {status}",
+        why=f"Its last status: {status}{_read_witness(aws, wanted, id)}",
         do=(
             f"See the resource's own reason in the Console ({id}).",
             "Run `sre-agent-deploy resume`: it waits again, for as long as `retries.ready` in the configuration says.",
         ),
     )
+
+
+def _read_witness(aws: Aws, wanted: Resource, id: str) -> str:
+    text = attempt(lambda: type(wanted).witness(aws, id), progress=aws.progress)
+    return f"\nThe end of what it printed:\n{text}" if text and isinstance(text, str) else ""
 
 
 def _vanished(wanted: Resource, id: str) -> Problem:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
-from sre_agent_deploy.instance.commands import AwsCli, StepFailed
+from sre_agent_deploy.instance.commands import StepFailed
 from sre_core import clock
 from sre_core.secret import Secret, conceal
 
 _LONGEST_OUTPUT = 4000
 
 
+class Reports(Protocol):
+    """The place to which reports are written."""
+
+    def put_object(self, uri: str, body: str) -> None:
+        """Write one report. StepFailed where this is refused to the end."""
+        ...
+
+
 class BootReport:
     """Writes `<status uri><step>.json` when a step starts, ends or fails, without secrets."""
 
-    def __init__(self, aws: AwsCli, status_uri: str) -> None:
+    def __init__(self, aws: Reports, status_uri: str) -> None:
         self._aws = aws
         self._status_uri = status_uri
         self._secrets: tuple[Secret, ...] = ()
@@ -37,12 +47,24 @@ class BootReport:
             self._write(name, "failed", failed.what, failed.output)
             raise
         except Exception as unexpected:
-            self._write(name, "failed", f"The bootstrap could not finish this step: {type(unexpected).__name__}: {unexpected}")
+            what = f"The bootstrap could not finish this step: {type(unexpected).__name__}: {unexpected}"
+            self._write(name, "failed", what, traceback.format_exc())
             raise
         self._write(name, "ok", facts=facts)
 
     def _write(self, step: str, state: str, what: str = "", output: str = "", facts: Mapping[str, object] | None = None) -> None:
-        status = {"step": step, "state": state, "time": clock.stamp(), "what": conceal(what, self._secrets)}
+        status: dict[str, object] = {"step": step, "state": state, "time": clock.stamp(), "what": conceal(what, self._secrets)}
         status["output"] = conceal(output, self._secrets)[-_LONGEST_OUTPUT:]
-        print(json.dumps(status), file=sys.stderr, flush=True)
-        self._aws.put_object(f"{self._status_uri}{step}.json", json.dumps({**status, **(facts or {})}))
+        status |= facts or {}
+        reported = self._put(f"{self._status_uri}{step}.json", json.dumps(status))
+        # The first stage reads it, and reports the last status where this did not.
+        print(json.dumps({**status, "reported": reported}), file=sys.stderr, flush=True)
+
+    def _put(self, uri: str, body: str) -> bool:
+        try:
+            self._aws.put_object(uri, body)
+        except StepFailed as refused:
+            # A machine that works is not given up because a report is missing.
+            print(refused.what, refused.output, file=sys.stderr, sep="\n", flush=True)
+            return False
+        return True

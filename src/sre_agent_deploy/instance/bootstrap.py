@@ -1,38 +1,48 @@
 """Run once on a new machine, from its verified release: from machine.json to services behind nginx.
 
-Python 3.12 and its standard library only. Needs root, systemd, nginx and the AWS CLI, which the first stage installed.
+Needs root, systemd and nginx, which the first stage installed. It begins with the standard library of Python 3.12 only, installs the
+locked libraries, and continues with them: what follows calls AWS from this one process.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import pwd
 import socket
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
+from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import render_unit, unit_name
 from sre_core import atomic_file
 from sre_core.machine import Listener, Machine, MachineService, SecretRef
 
+if TYPE_CHECKING:
+    from sre_agent_deploy.instance.aws import MachineAws
+
 _HEALTHY_WITHIN = 120.0
+_INSTALLED_WITHIN = 600.0
 _UNITS = Path("/etc/systemd/system")
 _NGINX_CONF = Path("/etc/nginx/nginx.conf")
 _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 
 
 def bootstrap(machine: Machine, layout: Layout) -> None:
-    """Take the machine to ready and report each step. Raises StepFailed after the failure is reported."""
-    aws = AwsCli(machine.region)
+    """Take the machine with its libraries to ready and report each step. Raises StepFailed after the failure is reported."""
+    from sre_agent_deploy.instance.aws import MachineAws
+
+    aws = MachineAws(machine.region)
     progress = BootReport(aws, machine.status_uri)
     with progress.step("release"):
-        install_libraries(layout)
+        pass  # its libraries are what this runs with
     with progress.step("credentials"):
         progress.conceal(*write_credentials(aws, machine, layout))
     with progress.step("services"):
@@ -48,20 +58,22 @@ def install_libraries(layout: Layout) -> None:
     if not _user_exists(USER):
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
     for command in install_commands(layout):
-        run(*command)
+        run(*command, longest=_INSTALLED_WITHIN)
 
 
 def install_commands(layout: Layout) -> tuple[tuple[str, ...], ...]:
     """List the commands that install the libraries (pure). A library without its hash, or one that would run a setup script, is refused."""
     python, requirements = str(layout.python), layout.release / "sre_agent_deploy" / "instance" / "requirements.txt"
+    options = ("--quiet", "--no-compile", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
     return (
         (sys.executable, "-m", "venv", str(layout.venv)),
-        (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements)),
-        (python, "-m", "compileall", "-q", str(layout.release)),
+        (python, "-m", "pip", "install", *options, "-r", str(requirements)),
+        # Once, on all processors; pip would compile file by file.
+        (python, "-m", "compileall", "-q", "-j", "0", str(layout.release), str(layout.venv / "lib")),
     )
 
 
-def write_credentials(aws: AwsCli, machine: Machine, layout: Layout) -> tuple[str, ...]:
+def write_credentials(aws: MachineAws, machine: Machine, layout: Layout) -> tuple[str, ...]:
     """Write every credential as a file that only root reads; return the values that no output may show."""
     shown: list[str] = []
     for service in machine.services:
@@ -109,8 +121,16 @@ def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]
         through = partial(health.is_healthy_through_front_door, "127.0.0.1", public.port, path, layout.certificate)
         if path and not health.wait_until(through, 15):
             raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {path}.")
-    address = socket.gethostbyname(socket.gethostname())
+    address = find_own_address()
     return [{"port": each.port, "address": address, "actual_port": each.port} for each in machine.front_door.listeners]
+
+
+def find_own_address() -> str:
+    """Return the address that this machine has in its subnet: the one from which it would send to others."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unconnected:
+        # Nothing is sent: connecting a datagram socket only chooses the route.
+        unconnected.connect(("169.254.169.254", 80))
+        return str(unconnected.getsockname()[0])
 
 
 def write_private(file: Path, text: str) -> None:
@@ -141,10 +161,16 @@ def main(machine_file: str, release: str, instance_id: str) -> int:
     """Run the bootstrap; 0 when the machine is ready. It reports below its own id: an update has two machines."""
     machine = Machine.parse(Path(machine_file).read_text(encoding="utf-8"))
     machine = replace(machine, status_uri=f"{machine.status_uri}{instance_id}/")
+    layout = Layout(Path(release))
     try:
-        bootstrap(machine, Layout(Path(release)))
+        if Path(sys.prefix) != layout.venv:
+            install_libraries(layout)
+            os.execv(layout.python, [str(layout.python), "-m", "sre_agent_deploy.instance.bootstrap", machine_file, release, instance_id])  # noqa: S606
+        bootstrap(machine, layout)
     except StepFailed as failed:
-        print(failed.what, failed.output, file=sys.stderr, sep="\n")
+        if Path(sys.prefix) != layout.venv:
+            # AWS can't be called without the libraries; the first stage reports what is printed.
+            print(json.dumps({"step": "release", "state": "failed", "what": failed.what, "output": failed.output}), file=sys.stderr)
         return 1
     return 0
 

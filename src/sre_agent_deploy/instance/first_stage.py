@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,24 @@ MACHINE_FILE = "/etc/sre-agent/machine.json"
 # cloud-init writes the EC2 instance's id there before it runs user data.
 INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
+# Ubuntu runs its own upgrades after the first boot, and these hold the lock for minutes.
+APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
 # Keyed by the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
 PACKAGES = {
     "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "awscli-2", "docker"),),
     "ubuntu": (
-        ("apt-get", "update", "-q"),
-        ("apt-get", "install", "-y", "-q", "nginx", "python3-venv", "docker.io", "docker-compose-v2"),
+        (*APT, "update"),
+        (*APT, "install", "-y", "nginx", "python3-venv", "docker.io", "docker-compose-v2"),
         ("snap", "install", "aws-cli", "--classic"),
         ("python3", "-m", "venv", "/opt/sre-agent/uv"),
-        ("/opt/sre-agent/uv/bin/pip", "install", "-q", "uv"),
-        ("/opt/sre-agent/uv/bin/uv", "python", "install", "-q", "--install-dir", "/opt/sre-agent/python", "3.12"),
+        ("/opt/sre-agent/uv/bin/pip", "install", "-q", "uv==0.13.9"),
+        ("/opt/sre-agent/uv/bin/uv", "python", "install", "-q", "--install-dir", "/opt/sre-agent/python", "3.12.16"),
     ),
 }
+# Seconds that a program may take, and a call of AWS.
+LONGEST, LONGEST_CALL = 600, 60
+# The waits before a report is sent again: S3 may refuse a new instance profile for some minutes.
+REPORT_WAITS = (2, 5, 10, 20, 30, 60, 60, 60)
 
 
 class Failed(Exception):
@@ -42,35 +49,41 @@ class Failed(Exception):
         self.output = output
 
 
-def run(*command: str) -> str:
-    """Run a program and return its output; raise Failed with the output where it fails."""
+def run(*command: str, longest: float = LONGEST) -> str:
+    """Run a program and return its output; raise Failed with the output where it fails or takes too long."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ.get("PATH", os.defpath) + ":/snap/bin"}
+    name, both = " ".join(command[:4]), {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=environment)  # noqa: S603  # our own words
+        done = subprocess.run(command, **both, stdin=subprocess.DEVNULL, check=False, env=environment, timeout=longest)  # type: ignore[call-overload]  # noqa: S603
     except OSError as absent:
         raise Failed(f"`{command[0]}` could not be started: {absent.strerror}.") from absent
-    output = done.stdout.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f"`{name}` did not end within {longest:.0f} s.", (late.stdout or b"").decode("utf-8", "replace")) from late
+    output: str = done.stdout.decode("utf-8", "replace")
     if done.returncode:
-        raise Failed(f"`{' '.join(command[:4])}` ended with exit code {done.returncode}.", output)
+        raise Failed(f"`{name}` ended with exit code {done.returncode}.", output)
     return output
 
 
-def run_with_retries(*command: str, waits: tuple[int, ...] = (5, 15, 30)) -> str:
+def run_with_retries(*command: str, waits: tuple[int, ...] = (5, 15, 30), longest: float = LONGEST) -> str:
     """Run a program, and again after a while if it fails: package mirrors and new permissions may need a minute."""
     for seconds in waits:
         try:
-            return run(*command)
+            return run(*command, longest=longest)
         except Failed:
             time.sleep(seconds)
-    return run(*command)
+    return run(*command, longest=longest)
 
 
-def write_report(machine: dict[str, Any], root: Path, state: str, what: str = "", output: str = "") -> None:
-    """Write the status object of the step `release`, which the bootstrap finishes."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    file = root / "release.status.json"
-    file.write_text(json.dumps({"step": "release", "state": state, "time": now, "what": what, "output": output[-4000:]}))
-    run("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", str(file), machine["status"]["uri"] + "release.json")
+def write_report(machine: dict[str, Any], root: Path, status: dict[str, Any]) -> None:
+    """Write the status object of a step. If S3 refuses to the end, the console keeps what happened, and the boot goes on."""
+    file, uri = root / "status.json", f"{machine['status']['uri']}{status['step']}.json"
+    file.write_text(json.dumps({**status, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))
+    copy = ("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", str(file), uri)
+    try:
+        run_with_retries(*copy, waits=REPORT_WAITS, longest=LONGEST_CALL)
+    except Failed as refused:
+        print(f"No report could be written: {refused}", refused.output, file=sys.stderr, sep="\n")
 
 
 def fetch_release(machine: dict[str, Any], root: Path) -> Path:
@@ -84,7 +97,26 @@ def fetch_release(machine: dict[str, Any], root: Path) -> Path:
         raise Failed(f"The release {uri} has SHA-256 {found}, but machine.json asks for {wanted}.")
     with zipfile.ZipFile(archive) as release:
         release.extractall(folder)
+    archive.unlink()
     return folder
+
+
+def run_bootstrap(command: list[str], folder: Path) -> tuple[int, list[str]]:
+    """Run the bootstrap with its output on the console; return its exit code and its last lines."""
+    last: deque[str] = deque(maxlen=40)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as bootstrap:  # noqa: S603
+        assert bootstrap.stdout is not None
+        for line in bootstrap.stdout:
+            last.append(line.decode("utf-8", "replace").rstrip())
+            print(last[-1], file=sys.stderr, flush=True)
+    return bootstrap.returncode, list(last)
+
+
+def find_status(lines: list[str]) -> dict[str, Any]:
+    """Find the last report of the bootstrap; it prints each as a line of JSON."""
+    reports = [json.loads(line) for line in lines if line.startswith('{"step": ')]
+    return dict(reports[-1]) if reports else {"step": "release", "state": "running"}
 
 
 def find_python(root: Path) -> str:
@@ -119,15 +151,24 @@ def main(
     root.mkdir(parents=True, exist_ok=True)
     try:
         install_packages(os_release)
-        write_report(machine, root, "running")
+        write_report(machine, root, {"step": "release", "state": "running"})
         folder, interpreter = fetch_release(machine, root), find_python(root)
-    except (Failed, OSError, zipfile.BadZipFile) as failed:
+    except Exception as failed:
         output = getattr(failed, "output", "")
         print(failed, output, file=sys.stderr, sep="\n")
-        write_report(machine, root, "failed", str(failed), output)
-        return 1
-    bootstrap = [interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder), instance_id]
-    return subprocess.run(bootstrap, check=False, env={**os.environ, "PYTHONPATH": str(folder)}).returncode  # noqa: S603  # our own words
+        what = str(failed) or repr(failed)
+        write_report(machine, root, {"step": "release", "state": "failed", "what": what, "output": output[-4000:]})
+        if isinstance(failed, (Failed, OSError, zipfile.BadZipFile)):
+            return 1
+        raise
+    code, last = run_bootstrap([interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder), instance_id], folder)
+    status = find_status(last)
+    if code and status["state"] != "failed":
+        ended = {"state": "failed", "what": f"The bootstrap ended with exit code {code}.", "output": "\n".join(last)[-4000:]}
+        status = {"step": status["step"], **ended}
+    if not status.pop("reported", False):
+        write_report(machine, root, status)
+    return code
 
 
 if __name__ == "__main__":

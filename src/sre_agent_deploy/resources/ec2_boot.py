@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources.s3_bucket import delete_versions
 from sre_core.problem import Problem
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 STEPS = ("release", "credentials", "services", "front_door", "ready")
+# Where a machine has the log of a step. Before `services` there is only what cloud-init kept.
+_CLOUD_INIT = "sudo less /var/log/cloud-init-output.log"
+_LOGS = {"services": "sudo journalctl -b -u 'sre-agent*'"} | dict.fromkeys(("front_door", "ready"), "sudo journalctl -b -u nginx")
+_LINES_OF_CONSOLE = 40
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,20 @@ def read_reports(aws: Aws, status_uri: str, instance_id: str) -> tuple[Status, .
     return tuple(Status.parse(step, _read_text(aws, bucket, key)) for step, key in keys if key in written)
 
 
-def failure_of(status: Status | None) -> str:
-    """Say why an instance will never work (pure). Its bootstrap runs once, so the instance must be replaced."""
-    return f"its bootstrap failed at {status.step}" if status and status.state == "failed" else ""
+def failure_of(status: Status | None, age: timedelta, limit: timedelta) -> str:
+    """Say why an instance of this age will never work (pure). Its bootstrap runs once, so the instance must be replaced."""
+    if status and status.state == "failed":
+        return f"its bootstrap failed at {status.step}"
+    if age > limit and not (status and (status.step, status.state) == (STEPS[-1], "ok")):
+        return f"its bootstrap has not finished in {duration.format_exactly(limit)}"
+    return ""
+
+
+def read_console(aws: Aws, instance_id: str) -> str:
+    """Read the end of what the instance printed on its serial console; empty where EC2 has nothing yet."""
+    answer = or_none(lambda: aws.client("ec2").get_console_output(InstanceId=instance_id), ("InvalidInstanceID.NotFound",))
+    # boto3 has decoded it.
+    return "\n".join((answer.get("Output", "") if answer else "").splitlines()[-_LINES_OF_CONSOLE:])
 
 
 def delete_reports(aws: Aws, uri: str) -> None:
@@ -123,7 +139,7 @@ def _failed(instance_id: str, status: Status) -> Problem:
         why=f"Its last output was:\n{status.output}" if status.output else "The step gave no output.",
         do=(
             "Correct what the message names and run the same command again: it starts a new instance in place of this one.",
-            f"On AWS, look around first: aws ssm start-session --target {instance_id}, then sudo journalctl -b -u 'sre-agent*'.",
+            f"On AWS, look around first: aws ssm start-session --target {instance_id}, then {_LOGS.get(status.step, _CLOUD_INIT)}.",
         ),
         context={"step": status.step},
     )

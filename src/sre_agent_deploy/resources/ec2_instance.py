@@ -27,6 +27,7 @@ from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
+from sre_core import clock
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Ec2Instance(Defaults):
             status_uri=status_uri,
             instance_state="running" if instance["State"]["Name"] == "pending" else instance["State"]["Name"],
         )
-        return Found(id, seen, _outputs(instance, report), tags, _why_broken(instance, report))
+        return Found(id, seen, _outputs(instance, report), tags, _why_broken(aws, instance, report, reports=bool(status_uri)))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
@@ -157,6 +158,10 @@ class Ec2Instance(Defaults):
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         return _protected(id)
+
+    @classmethod
+    def witness(cls, aws: Aws, id: str) -> str:
+        return ec2_boot.read_console(aws, id)
 
     def console(self) -> Steps:
         return (
@@ -346,9 +351,12 @@ def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
     return outputs | ({"private_url": url} if url else {})
 
 
-def _why_broken(instance: Any, report: ec2_boot.Status | None) -> str:
+def _why_broken(aws: Aws, instance: Any, report: ec2_boot.Status | None, *, reports: bool) -> str:
     """Say why no configuration can make the instance work; empty if one can."""
-    return "it is being terminated" if instance["State"]["Name"] == "shutting-down" else ec2_boot.failure_of(report)
+    if instance["State"]["Name"] == "shutting-down":
+        return "it is being terminated"
+    age = clock.now() - first_launch(instance)
+    return ec2_boot.failure_of(report, age, aws.progress.limits.ready) if reports else ""
 
 
 def _profile_name(profile_arn: LaterText) -> LaterText:

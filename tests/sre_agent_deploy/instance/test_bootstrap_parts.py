@@ -21,13 +21,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance import health
+from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.bootstrap import install_commands, write_credentials
-from sre_agent_deploy.instance.commands import AwsCli, StepFailed, run
+from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.resources.ec2_boot import STEPS
 from sre_core.machine import Machine, SecretRef
 
-AWS = AwsCli("us-east-1")
+
+@pytest.fixture
+def aws(client: Callable[[str], Any]) -> MachineAws:
+    """AWS as the machine calls it, without patience."""
+    return MachineAws("us-east-1", waits=())
 
 
 @pytest.fixture
@@ -48,20 +54,21 @@ def with_secrets(client: Callable[[str], Any]) -> Machine:
 
 
 def test_what_installs_the_libraries() -> None:
-    """pip takes a library only with its hash, and only where it need not be built."""
+    """pip takes a library only with its hash, and only where it need not be built; all is compiled once, by all processors."""
     release, python = "/opt/sre-agent/releases/abc", "/opt/sre-agent/venvs/abc/bin/python"
     requirements = f"{release}/sre_agent_deploy/instance/requirements.txt"
+    options = ("--quiet", "--no-compile", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
     assert install_commands(Layout(Path(release))) == (
         (sys.executable, "-m", "venv", "/opt/sre-agent/venvs/abc"),
-        (python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements),
-        (python, "-m", "compileall", "-q", release),
+        (python, "-m", "pip", "install", *options, "-r", requirements),
+        (python, "-m", "compileall", "-q", "-j", "0", release, "/opt/sre-agent/venvs/abc/lib"),
     )
 
 
-def test_credentials(with_secrets: Machine, tmp_path: Path) -> None:
+def test_credentials(aws: MachineAws, with_secrets: Machine, tmp_path: Path) -> None:
     """Each service's credential is a private file of its own, and every value is known to whoever conceals."""
     layout = Layout(tmp_path / "release", secrets=tmp_path / "etc")
-    concealed = write_credentials(AWS, with_secrets, layout)
+    concealed = write_credentials(aws, with_secrets, layout)
     assert layout.credential("kubernetes", "backend-api-key").read_text() == "key-of-the-backends"
     assert layout.credential("assistant", "gateway-client-secret").read_text() == "secret-of-the-client"
     assert layout.certificate.read_text() == "CERTIFICATE\nCHAIN\n"
@@ -69,16 +76,16 @@ def test_credentials(with_secrets: Machine, tmp_path: Path) -> None:
     assert {"key-of-the-backends", "secret-of-the-client", "PRIVATE-KEY\n"} <= set(concealed)
 
 
-def test_a_secret_that_is_absent(client: Callable[[str], Any]) -> None:
-    """The report has what the AWS CLI said."""
+def test_a_secret_that_is_absent(aws: MachineAws) -> None:
+    """The report has what AWS said."""
     with pytest.raises(StepFailed) as failed:
-        AWS.secret(SecretRef("arn:aws:secretsmanager:us-east-1:123456789012:secret:none-AbCdEf"))
+        aws.secret(SecretRef("arn:aws:secretsmanager:us-east-1:123456789012:secret:none-AbCdEf"))
     assert "ResourceNotFoundException" in failed.value.output
 
 
-def test_progress(s3: Any) -> None:
+def test_progress(aws: MachineAws, s3: Any) -> None:
     """Each step says that it runs and how it ended; secrets are removed from what and output."""
-    progress = BootReport(AWS, "s3://bucket/status/")
+    progress = BootReport(aws, "s3://bucket/status/")
     progress.conceal("key-of-the-backends", "-----BEGIN\nline-of-a-key\n-----END")
     with progress.step("ready") as facts:
         facts["listeners"] = [{"port": 443}]
@@ -96,6 +103,38 @@ def test_a_program_that_fails(command: tuple[str, ...], said: str) -> None:
     """The sentence names the program and how it ended."""
     with pytest.raises(StepFailed, match=said):
         run(*command)
+
+
+def test_a_program_that_hangs() -> None:
+    """It is ended at its deadline, and what it said until then is reported."""
+    with pytest.raises(StepFailed, match=r"`sh -c .*` did not end within 1 s") as failed:
+        run("sh", "-c", "echo begun; exec sleep 60", longest=1)
+    assert failed.value.output == "begun\n"
+
+
+def test_reports_while_s3_refuses(aws: MachineAws, client: Callable[[str], Any]) -> None:
+    """A report is sent again until S3 takes it; the steps go on meanwhile also if it never does."""
+    progress = BootReport(MachineAws("us-east-1", waits=(0.2,) * 50), "s3://late/status/")
+    threading.Timer(1, lambda: client("s3").create_bucket(Bucket="late")).start()
+    with progress.step("services"):
+        pass
+    assert json.loads(client("s3").get_object(Bucket="late", Key="status/services.json")["Body"].read())["state"] == "ok"
+    with BootReport(aws, "s3://never/status/").step("services"):
+        pass
+
+
+def test_a_third_step_that_fails(aws: MachineAws, s3: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is reported with the output of the program that failed, after the reports of the steps before."""
+    progress = BootReport(aws, "s3://bucket/status/")
+    for step in ("release", "credentials"):
+        with progress.step(step):
+            pass
+    with pytest.raises(StepFailed), progress.step("services"):
+        run("sh", "-c", "echo no such unit; exit 5")
+    said = [json.loads(s3.get_object(Bucket="bucket", Key=f"status/{step}.json")["Body"].read()) for step in STEPS[:3]]
+    assert [each["state"] for each in said] == ["ok", "ok", "failed"]
+    assert said[2]["output"] == "no such unit\n"
+    assert json.loads(capfd.readouterr().err.splitlines()[-1])["reported"] is True
 
 
 class Healthy(http.server.BaseHTTPRequestHandler):

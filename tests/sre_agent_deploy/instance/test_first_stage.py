@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sre_agent_deploy.instance import first_stage
 from sre_agent_deploy.instance.first_stage import main
 
 
@@ -50,8 +51,8 @@ def boot(s3, fresh: Path) -> Callable[[str], int]:
     return run
 
 
-def status(s3) -> dict[str, str]:
-    return json.loads(s3.get_object(Bucket="bucket", Key="status/i-0123456789abcdef0/release.json")["Body"].read())
+def status(s3, step: str = "release") -> dict[str, str]:
+    return json.loads(s3.get_object(Bucket="bucket", Key=f"status/i-0123456789abcdef0/{step}.json")["Body"].read())
 
 
 def test_a_release_that_is_what_it_should_be(s3, boot, fresh: Path) -> None:
@@ -61,6 +62,7 @@ def test_a_release_that_is_what_it_should_be(s3, boot, fresh: Path) -> None:
     assert (Path(path) / "sre_core/__init__.py").is_file()
     assert arguments == ["-m", "sre_agent_deploy.instance.bootstrap", str(fresh / "machine.json"), path, "i-0123456789abcdef0"]
     assert status(s3)["state"] == "running"
+    assert not list((fresh / "root").glob("*.zip")), "the release takes its room twice"
 
 
 def test_a_release_that_is_another(s3, boot, fresh: Path) -> None:
@@ -77,3 +79,46 @@ def test_an_image_that_is_not_supported(s3, boot, fresh: Path) -> None:
     (fresh / "os-release").write_text("ID=arch\n")
     assert boot() == 1
     assert "arch; Amazon Linux 2023 and Ubuntu 22.04" in status(s3)["what"]
+
+
+def replace_python(fresh: Path, text: str) -> None:
+    (fresh / "bin/python3.12").write_text(f"#!/bin/sh\n{text}\n")
+
+
+def test_a_bootstrap_that_ends_without_a_report(s3, boot, fresh: Path) -> None:
+    """The step that it named last is reported as failed, with the end of its output: nobody waits for a machine that has given up."""
+    replace_python(fresh, """echo '{"step": "services", "state": "running", "reported": true}'; echo Killed; exit 137""")
+    assert boot() == 137
+    said = status(s3, "services")
+    assert (said["state"], said["what"]) == ("failed", "The bootstrap ended with exit code 137.")
+    assert said["output"].endswith("Killed")
+
+
+def test_a_bootstrap_whose_last_report_did_not_arrive(s3, boot, fresh: Path) -> None:
+    """It is sent again as it was."""
+    replace_python(fresh, """echo '{"step": "ready", "state": "ok", "listeners": [{"port": 443}], "reported": false}'""")
+    assert boot() == 0
+    said = status(s3, "ready")
+    assert (said["state"], said["listeners"]) == ("ok", [{"port": 443}])
+
+
+def test_libraries_that_can_not_be_installed(s3, boot, fresh: Path) -> None:
+    """The report has the message and the output of the installer, which the bootstrap could not send without its libraries."""
+    replace_python(fresh, """echo '{"step": "release", "state": "failed", "what": "pip failed.", "output": "no match"}'; exit 1""")
+    assert boot() == 1
+    assert (status(s3)["what"], status(s3)["output"]) == ("pip failed.", "no match")
+
+
+def test_reports_while_s3_refuses(boot, s3, fresh: Path) -> None:
+    """The first report is sent again until S3 takes it, and the boot goes on."""
+    (fresh / "refused").touch()
+    aws = fresh / "bin/aws"
+    aws.write_text(aws.read_text().replace("exec", f'case "$*" in *status.json*) rm "{fresh}/refused" 2>/dev/null && exit 1;; esac\nexec'))
+    assert boot() == 0
+    assert status(s3)["state"] == "running"
+
+
+def test_a_program_that_hangs() -> None:
+    """It is ended at its deadline and named."""
+    with pytest.raises(first_stage.Failed, match=r"`sleep 60` did not end within 1 s"):
+        first_stage.run("sleep", "60", longest=1)

@@ -13,6 +13,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_boot import STEPS, Status
+from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
@@ -90,3 +91,29 @@ def test_reports_of_a_version_before(aws: Aws, marked: Marked, deployment: str) 
     assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) == Status("ready", "ok")
     ec2_boot.delete_reports(aws, uri)
     assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) is None
+
+
+@pytest.mark.parametrize(("step", "log"), [("release", "cloud-init-output.log"), ("services", "sre-agent*"), ("front_door", "-u nginx")])
+def test_where_the_log_of_a_step_is(step: str, log: str) -> None:
+    """The advice names a log that exists when this step fails."""
+    problem = ec2_boot.judge_boot("i-1", Status(step, "failed"))
+    assert isinstance(problem, Problem)
+    assert log in problem.do[1]
+
+
+@pytest.mark.parametrize("status", [None, Status("services", "running"), Status("front_door", "ok")])
+def test_a_boot_that_never_ends(status: Status | None) -> None:
+    """A machine that is older than a boot may take is replaced by the next deployment; a younger one is waited for."""
+    limit = timedelta(minutes=15)
+    assert ec2_boot.failure_of(status, timedelta(minutes=16), limit) == "its bootstrap has not finished in 15m"
+    assert ec2_boot.failure_of(status, timedelta(minutes=14), limit) == ""
+    assert ec2_boot.failure_of(Status("ready", "ok"), timedelta(days=9), limit) == ""
+
+
+def test_the_last_witness(aws: Aws) -> None:
+    """The end of the serial console is read; an instance that is gone has none."""
+    image = latest_image(aws, "amazon-linux-2023")
+    id = aws.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    assert "Linux version" in ec2_boot.read_console(aws, id)
+    aws.client("ec2").terminate_instances(InstanceIds=[id])
+    assert ec2_boot.read_console(aws, "i-0123456789abcdef0") == ""

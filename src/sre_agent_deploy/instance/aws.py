@@ -1,0 +1,59 @@
+"""Call AWS from the machine with the role of the instance: read secrets, write reports."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import cache
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sre_agent_deploy.instance.commands import StepFailed
+from sre_core.machine import SecretRef
+
+# Seconds between tries. AWS may refuse a new role for some minutes, which boto3 does not try again.
+WAITS = (1, 2, 5, 10, 20, 30)
+_CONFIG = Config(retries={"mode": "standard"}, connect_timeout=5, read_timeout=20)
+
+
+class MachineAws:
+    """AWS in one region, as this machine may use it. Its values are never logged."""
+
+    def __init__(self, region: str, waits: tuple[float, ...] = WAITS) -> None:
+        self._waits = waits
+        self._client = cache(lambda service: boto3.session.Session(region_name=region).client(service, config=_CONFIG))
+        # One secret serves several services.
+        self._read = cache(lambda arn: str(self._client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]))
+
+    def secret(self, reference: SecretRef) -> str:
+        """Read the value that a reference names. StepFailed names the secret and never shows its text."""
+        arn = reference.secret_arn
+        text = self._call(f"The secret {arn} could not be read.", lambda: self._read(arn))
+        if not reference.json_key:
+            return text
+        try:
+            value = json.loads(text)[reference.json_key]
+        except (ValueError, KeyError, TypeError):
+            value = None
+        if not isinstance(value, str) or not value:
+            raise StepFailed(f"The secret {arn} has no text under the key {reference.json_key}.")
+        return value
+
+    def put_object(self, uri: str, body: str) -> None:
+        """Write one S3 object. StepFailed where S3 refuses it to the end."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        s3 = self._client("s3")
+        self._call(f"The report {uri} could not be written.", lambda: s3.put_object(Bucket=bucket, Key=key, Body=body.encode()))
+
+    def _call[T](self, failure: str, call: Callable[[], T]) -> T:
+        for seconds in (*self._waits, None):
+            try:
+                return call()
+            except (BotoCoreError, ClientError) as refused:
+                if seconds is None:
+                    raise StepFailed(failure, str(refused)) from refused
+                time.sleep(seconds)
+        raise AssertionError("the last try returned or raised")

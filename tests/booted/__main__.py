@@ -1,0 +1,114 @@
+"""START HERE: `make test-instance` deploys in production mode, boots the machine for real, and prints each check's outcome."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from behaviours import certificates
+from behaviours.command_line import ROOT, Desk, Ended
+from booted import image
+from sre_core.problem import Problem
+
+DOMAIN = "sre.example.com"
+REQUIREMENTS = ROOT / "src/sre_agent_deploy/instance/requirements.txt"
+# What boots a machine, and the Debian package that has it.
+PROGRAMS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount"}
+_STARTED = time.monotonic()
+
+
+def main() -> int:
+    """Run everything in its order; 0 if each check passed."""
+    if problem := find_obstacle():
+        print(problem, file=sys.stderr)
+        return 2
+    say("look for the image")
+    root = image.find_or_build()
+    say(f"the image is {root}")
+    wheels = image.find_or_download_wheels(REQUIREMENTS)
+    desk = Desk(Path(tempfile.mkdtemp(prefix="sre-instance-")))
+    try:
+        return check_deployment(desk, root, wheels)
+    finally:
+        desk.close()
+        shutil.rmtree(desk.folder, ignore_errors=True)
+
+
+def find_obstacle() -> Problem | None:
+    """Say what this computer lacks to boot a machine."""
+    absent = {package for program, package in PROGRAMS.items() if not shutil.which(program)}
+    if not sys.platform.startswith("linux") or os.geteuid():
+        why = "It needs Linux and root: a machine has a network namespace and a disk of its own."
+    elif absent:
+        why = f"These Debian packages are not installed: {', '.join(sorted(absent))}."
+    else:
+        return None
+    return Problem(
+        code="TEST-INSTANCE-IMPOSSIBLE",
+        what="No machine was booted, so nothing is known about it.",
+        why=why,
+        do=("Run `make test-instance` as root on Debian or Ubuntu with these packages: " + ", ".join(sorted(PROGRAMS.values())),),
+    )
+
+
+def check_deployment(desk: Desk, root: Path, wheels: Path) -> int:
+    """Deploy and verify with a machine that boots."""
+    environment = f"PYTHONPATH={ROOT / 'tests'}"
+    driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", str(root), str(wheels)))
+    desk.start_aws("--boot-with", driver)
+    say("AWS is up")
+    deployed = run(desk, "--config", "config.yaml", "--mode", "production", **prepared(desk))
+    say(f"deployed with exit code {deployed.code}")
+    print(deployed.text)
+    show_machine(desk, deployed)
+    return deployed.code
+
+
+def run(desk: Desk, *words: str, **settings: str) -> Ended:
+    """Run the command line to its end, which a machine that boots on a busy computer makes late."""
+    process = desk.started("sre_agent_deploy", *words, **settings)
+    out, err = process.communicate(timeout=1200)
+    return Ended(process.returncode, out, err)
+
+
+def show_machine(desk: Desk, ended: Ended) -> None:
+    """Show what the machine printed, where the deployment failed."""
+    if ended.code and os.environ.get("KEEP"):
+        shutil.copytree(desk.state_dir, os.environ["KEEP"], ignore=lambda *_: ["root", "upper", "work"], dirs_exist_ok=True)
+    for console in desk.state_dir.glob("start-*/instances/*/console.log"):
+        if ended.code:
+            print(f"The console of {console.parent.name}:", *console.read_text(errors="replace").splitlines()[-60:], sep="\n")
+
+
+def prepared(desk: Desk) -> dict[str, str]:
+    """Prepare the production example as a user does; return the environment that they would export."""
+    certificates.written(desk.folder, DOMAIN)
+    shutil.copy(ROOT / "examples" / "production.yaml", desk.folder / "config.yaml")
+    registry = desk.registry()
+    zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
+    return {
+        "AWS_ENDPOINT_URL": registry["endpoint"],
+        "AWS_CA_BUNDLE": registry["ca_file"],
+        "AWS_ACCESS_KEY_ID": registry["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
+        "AWS_ACCOUNT_ID": registry["account_id"],
+        "SRE_DOMAIN_NAME": DOMAIN,
+        "SRE_SSL_CERT_PATH": str(desk.folder / "fullchain.pem"),
+        "SRE_SSL_KEY_PATH": str(desk.folder / "privkey.pem"),
+        "SRE_SSL_CA_PATH": str(desk.folder / "ca.pem"),
+        "SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID": zone,
+    }
+
+
+def say(what: str) -> None:
+    """Print a line with the seconds since the start."""
+    print(f"{time.monotonic() - _STARTED:6.1f} s  {what}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

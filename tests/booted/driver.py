@@ -1,0 +1,132 @@
+"""Boot one instance in systemd-nspawn, for `python -m embedded_aws serve --boot-with`: how it asks is in its `program.py`.
+
+The disk is an overlay over the image, so that a machine that is stopped and started finds what it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from booted import imds, network
+from booted.network import METADATA, Network
+
+PORTS = (443, 80, 8011, 8012, 8013, 8014)
+# What systemd-nspawn answers for a machine that wants to be started again.
+REBOOT = 133
+_STOP_WITHIN = 20
+
+
+async def drive(image: Path, wheels: Path) -> None:
+    """Read what to boot, boot it, and keep it until standard input closes."""
+    commands = await _standard_input()
+    instance: dict[str, Any] = json.loads(await commands.readline())
+    folder = Path(instance["folder"])
+    async with contextlib.AsyncExitStack() as running:
+        root = running.enter_context(_disk(image, folder / "disk"))
+        made = running.enter_context(network.opened(instance["instance_id"][-8:]))
+        _personalise(root, instance)
+        await running.enter_async_context(imds.serve(network.listening_in(made.vpc, METADATA, 80), instance))
+        await running.enter_async_context(network.endpoints_relayed(made, _endpoints(instance)))
+        ports = await running.enter_async_context(network.ports_relayed(made, instance["private_ip"], PORTS))
+        await running.enter_async_context(_machine(root, made, wheels, folder))
+        print(json.dumps({"ports": ports}), flush=True)
+        await commands.read()
+
+
+def _endpoints(instance: dict[str, Any]) -> set[int]:
+    """Find the ports of this computer that the machine needs: of AWS, and those that its user data names."""
+    text = base64.b64decode(instance["user_data"]).decode() + instance["endpoint"]
+    return {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
+
+
+@contextlib.contextmanager
+def _disk(image: Path, folder: Path) -> Iterator[Path]:
+    """Mount an overlay over the image."""
+    root = folder / "root"
+    for each in (root, folder / "upper", folder / "work"):
+        each.mkdir(parents=True, exist_ok=True)
+        # It becomes the machine's `/`, which all of its users read.
+        each.chmod(0o755)
+    options = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", "--lazy", str(root)], check=False)
+
+
+def _personalise(root: Path, instance: dict[str, Any]) -> None:
+    """Give the machine what would be the internet's: where AWS is, and the authority that its certificates are from."""
+    ca_file = root / "usr/local/share/ca-certificates/aws.crt"
+    if ca_file.exists():
+        return
+    shutil.copy(instance["ca_file"], ca_file)
+    subprocess.run(["chroot", str(root), "update-ca-certificates"], stdout=sys.stderr, stderr=sys.stderr, check=True)
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    settings = {"AWS_ENDPOINT_URL": instance["endpoint"], "AWS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
+    environment = " ".join(f"{name}={value}" for name, value in settings.items())
+    conf = root / "etc/systemd/system.conf.d/aws.conf"
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.write_text(f"[Manager]\nDefaultEnvironment={environment}\n")
+
+
+@contextlib.asynccontextmanager
+async def _machine(root: Path, made: Network, wheels: Path, folder: Path) -> AsyncIterator[None]:
+    """Run the machine, again after each reboot; it is stopped in order with the block."""
+    running = asyncio.create_task(_keep_booted(root, made, wheels, folder / "console.log"))
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def _keep_booted(root: Path, made: Network, wheels: Path, console: Path) -> None:
+    code = REBOOT
+    while code == REBOOT:
+        with console.open("ab") as log:
+            nspawn = await asyncio.create_subprocess_exec(
+                "systemd-nspawn", "--boot", "--quiet", "--directory", str(root), "--machine", made.machine, "--keep-unit", "--register=no",
+                f"--network-namespace-path={made.path}", "--resolv-conf=off", "--timezone=off", "--console=pipe",
+                "--kill-signal=SIGRTMIN+4", f"--bind-ro={wheels}:/opt/wheels",
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+            )  # fmt: skip
+        try:
+            code = await nspawn.wait()
+        finally:
+            await _stop(nspawn)
+
+
+async def _stop(nspawn: asyncio.subprocess.Process) -> None:
+    if nspawn.returncode is not None:
+        return
+    nspawn.terminate()
+    try:
+        await asyncio.wait_for(nspawn.wait(), _STOP_WITHIN)
+    except TimeoutError:
+        nspawn.kill()
+        await nspawn.wait()
+
+
+async def _standard_input() -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=1 << 24)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+if __name__ == "__main__":
+    # It ends with its standard input; a Ctrl-C in a terminal must not end the machine before its owner says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(drive(Path(sys.argv[1]), Path(sys.argv[2])))

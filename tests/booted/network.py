@@ -1,0 +1,137 @@
+"""The network of one machine: a network namespace of its own, and relays that connect it to this computer's loopback.
+
+`machine` has 10.0.0.10 and its own 127.0.0.1; `vpc`, at the other end of its cable, has the metadata service's address. Nothing
+else can be reached from there, and this computer's network is not touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ADDRESS, ROUTER, METADATA, MAC = "10.0.0.10", "10.0.0.1", "169.254.169.254", "02:00:00:00:00:10"
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET of <sched.h>
+
+
+@dataclass(frozen=True)
+class Network:
+    """The two namespaces, by name."""
+
+    machine: str
+    vpc: str
+
+    @property
+    def path(self) -> str:
+        return f"/run/netns/{self.machine}"
+
+
+@contextlib.contextmanager
+def opened(name: str) -> Iterator[Network]:
+    """Create the namespaces of one machine; they end with the block."""
+    network = Network(f"sre-{name}", f"sre-{name}-vpc")
+    try:
+        for namespace in (network.machine, network.vpc):
+            _ip("netns", "add", namespace)
+            _ip("-n", namespace, "link", "set", "lo", "up")
+        _ip("-n", network.machine, "link", "add", "eth0", "address", MAC, "type", "veth", "peer", "name", "eth0", "netns", network.vpc)
+        _ip("-n", network.machine, "address", "add", f"{ADDRESS}/24", "dev", "eth0")
+        for address in (f"{ROUTER}/24", f"{METADATA}/32"):
+            _ip("-n", network.vpc, "address", "add", address, "dev", "eth0")
+        for namespace in (network.machine, network.vpc):
+            _ip("-n", namespace, "link", "set", "eth0", "up")
+        _ip("-n", network.machine, "route", "add", "default", "via", ROUTER)
+        yield network
+    finally:
+        for namespace in (network.machine, network.vpc):
+            subprocess.run(["ip", "netns", "delete", namespace], stderr=subprocess.DEVNULL, check=False)
+
+
+def socket_in(namespace: str) -> socket.socket:
+    """Open a TCP socket in a namespace: a socket stays where it was opened, whoever uses it."""
+    made: list[socket.socket] = []
+
+    def work() -> None:
+        with Path("/run/netns", namespace).open() as file:
+            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _NEW_NETWORK):
+                raise OSError(ctypes.get_errno(), f"could not enter the namespace {namespace}")
+        made.append(socket.socket())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    made[0].setblocking(False)
+    return made[0]
+
+
+def listening_in(namespace: str, address: str, port: int) -> socket.socket:
+    """Listen on a port of a namespace."""
+    sock = socket_in(namespace)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((address, port))
+    sock.listen(128)
+    return sock
+
+
+@contextlib.asynccontextmanager
+async def endpoints_relayed(network: Network, ports: set[int]) -> AsyncIterator[None]:
+    """Let 127.0.0.1:PORT of the machine lead to the same port of this computer."""
+    async with contextlib.AsyncExitStack() as stack:
+        for port in ports:
+            await stack.enter_async_context(_relayed(listening_in(network.machine, "127.0.0.1", port), None, ("127.0.0.1", port)))
+        yield
+
+
+@contextlib.asynccontextmanager
+async def ports_relayed(network: Network, address: str, ports: tuple[int, ...]) -> AsyncIterator[dict[int, int]]:
+    """Lead free ports of `address` on this computer to the machine's ports; yields which."""
+    async with contextlib.AsyncExitStack() as stack:
+        chosen: dict[int, int] = {}
+        for port in ports:
+            listening = socket.create_server((address, 0))
+            await stack.enter_async_context(_relayed(listening, network.vpc, (ADDRESS, port)))
+            chosen[port] = listening.getsockname()[1]
+        yield chosen
+
+
+@contextlib.asynccontextmanager
+async def _relayed(listening: socket.socket, namespace: str | None, to: tuple[str, int]) -> AsyncIterator[None]:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward = socket_in(namespace) if namespace else socket.socket()
+        onward.setblocking(False)
+        try:
+            await asyncio.wait_for(asyncio.get_running_loop().sock_connect(onward, to), 10)
+            onward_reader, onward_writer = await asyncio.open_connection(sock=onward)
+        except (OSError, TimeoutError):
+            writer.close()
+            return
+        await asyncio.gather(_pump(reader, onward_writer), _pump(onward_reader, writer), return_exceptions=True)
+        onward_writer.close()
+        writer.close()
+
+    server = await asyncio.start_server(accept, sock=listening)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+        sink.write_eof()
+    except OSError:
+        sink.close()
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"})
