@@ -71,19 +71,17 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 @pytest.fixture(scope="module")
 def services(layout: Layout) -> Iterator[None]:
     """Two services that run; a third one is published and does not."""
-    running = []
-    for name in ("assistant", "logs"):
-        layout.socket(name).parent.mkdir(parents=True)
-        command = [sys.executable, "-I", str(TINY), name, "--socket", str(layout.socket(name))]
-        running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-    deadline = time.monotonic() + 120
-    while not all(layout.socket(name).exists() for name in ("assistant", "logs")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield
-    for process in running:
-        process.kill()
-        process.wait()
+    with contextlib.ExitStack() as running:
+        for name in ("assistant", "logs"):
+            layout.socket(name).parent.mkdir(parents=True)
+            command = [sys.executable, "-I", str(TINY), name, "--socket", str(layout.socket(name))]
+            process = running.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+            running.callback(process.kill)
+        deadline = time.monotonic() + 120
+        while not all(layout.socket(name).exists() for name in ("assistant", "logs")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield
 
 
 @pytest.fixture(scope="module", params=["built-in", pytest.param("nginx", marks=pytest.mark.needs("nginx"))])
@@ -121,10 +119,11 @@ def nginx(described: FrontDoor, layout: Layout) -> Iterator[None]:
     said = subprocess.run(["nginx", "-t", "-c", str(conf)], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "[warn]" not in said.stderr
-    server = subprocess.Popen(["nginx", "-c", str(conf), "-g", "daemon off;"])
-    yield
-    server.terminate()
-    server.wait()
+    with subprocess.Popen(["nginx", "-c", str(conf), "-g", "daemon off;"]) as server:
+        try:
+            yield
+        finally:
+            server.terminate()
 
 
 async def listening(port: int) -> None:

@@ -19,6 +19,11 @@ def conf(machine: Machine) -> str:
     return render_nginx_conf(machine.front_door, LAYOUT, NginxPaths())
 
 
+def test_the_whole_file(conf: str) -> None:
+    """It is nginx.conf beside this test, reviewed line by line: a header that passes, or a path that leads elsewhere, is a change there."""
+    assert conf == (Path(__file__).parent / "nginx.conf").read_text()
+
+
 def test_its_ports(conf: str, machine: Machine) -> None:
     """Every listener is a TLS port, and the redirect port is the only plain one."""
     listens = [line.strip() for line in conf.splitlines() if line.strip().startswith("listen ")]
