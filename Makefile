@@ -28,6 +28,12 @@ test-thorough: ## all tests with every point and many more examples; hours
 	@scripts/bring-up test
 	@scripts/system-packages
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
+	@$(MAKE) test-mutations
+
+test-mutations: ## change safety-critical code in one place at a time: a test must fail each time
+	@scripts/bring-up test
+	@$$(scripts/get-uv $(BIN)/python) sync --quiet --frozen --all-extras --group mutation
+	@$(BIN)/python scripts/mutations
 
 coverage: ## the same, and at least the branch coverage that pyproject.toml asks for
 	@scripts/bring-up test

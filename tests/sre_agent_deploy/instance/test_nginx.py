@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
-from sre_core.machine import Machine
+from sre_core.machine import Listener, Machine, Route
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
 
@@ -31,6 +32,28 @@ def test_its_ports(conf: str, machine: Machine) -> None:
         *(f"listen {each.port} ssl default_server;" for each in machine.front_door.listeners),
         "listen 80 default_server;",
     ]
+
+
+def test_a_door_without_an_assistant(machine: Machine) -> None:
+    """What no route publishes is a JSON error, also the path of a route without its slash."""
+    listener = Listener(443, "public", (Route("/api/logs/", "logs"),))
+    conf = render_nginx_conf(replace(machine.front_door, listeners=(listener,)), LAYOUT, NginxPaths())
+    message = "No service is published below this path."
+    nothing = "return 404 '" + '{"error": {"code": "FRONT-DOOR-NO-ROUTE", "message": "' + message + "\"}}';"
+    assert [line.strip() for line in conf.splitlines() if line.strip().startswith("location ")] == [
+        f"location = /api/logs {{ {nothing} }}",
+        f"location / {{ {nothing} }}",
+        "location /api/logs/ { set $service logs; proxy_pass http://logs/; }",
+    ]
+
+
+def test_one_address(machine: Machine) -> None:
+    """A front door that is given an address listens on no other, and has a plain port only if it redirects."""
+    door = replace(machine.front_door, redirect_port=None)
+    for described, plain in ((machine.front_door, ["listen 127.0.0.1:80 default_server;"]), (door, [])):
+        conf = render_nginx_conf(described, LAYOUT, NginxPaths(address="127.0.0.1"))
+        listens = [line.strip() for line in conf.splitlines() if line.strip().startswith("listen ")]
+        assert listens == [*(f"listen 127.0.0.1:{each.port} ssl default_server;" for each in door.listeners), *plain]
 
 
 def test_tls_is_the_intermediate_profile(conf: str) -> None:
