@@ -53,7 +53,6 @@ def render_code_block(text: str) -> list[str]:
 
 def _lines(report: Report) -> Iterator[str]:
     yield from _conclusion(report)
-    yield from (line for note in report.notes for line in ("", escape_markdown(note)))
     yield from _claims("Answer" if report.headline else "What was seen", report.findings)
     yield from (("", escape_markdown(report.hint)) if report.hint else ())
     yield from _timeline(report.timeline)
@@ -69,15 +68,22 @@ def _conclusion(report: Report) -> Iterator[str]:
     cause = report.root_cause
     if cause is None:
         yield f"# {escape_markdown(report.headline) or _HEADLINES[report.verdict]}"
+        yield from _notes(report)
         yield ""
         yield f"Asked: {escape_markdown(report.prompt)}"
         return
     yield f"# Root cause: {escape_markdown(cause.summary)}"
+    yield from _notes(report)
     yield ""
     yield f"Confidence: {cause.confidence.word} ({cause.confidence.score:.2f}) · evidence: {', '.join(cause.evidence)}"
     yield ""
     yield f"Asked: {escape_markdown(report.prompt)}"
     yield from _reasons(cause)
+
+
+def _notes(report: Report) -> Iterator[str]:
+    """Say first what restricts the answer, such as a language model that failed."""
+    yield from (line for note in report.notes for line in ("", escape_markdown(note)))
 
 
 def _reasons(cause: RootCause) -> Iterator[str]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from agent_asking import Investigate
+from evals.recorded_tools import RecordedTools
 from scripted_models import Scripted
 
 from fixtures.embedded import EmbeddedAws, served
+from sre_agent import supervisor
+from sre_agent.brief import render_brief
 from sre_agent.reasoner import Reasoner, create_reasoner
+from sre_agent.render import render_markdown
 from sre_agent.report import Report
+from sre_agent.request import Request
 
 KEY = "k-of-this-run"
 DATABASE = r'id="(inv-[0-9a-f]+-e\d+)" tool="logs___get_recent_logs'
@@ -108,3 +114,103 @@ def test_the_tool_loop(asked: Callable[..., Report], provider: str) -> None:
     assert cited.tool == "kubernetes___get_pod_status"
     assert report.model["requests"] == 4
     assert report.notes == ()
+
+
+THROTTLED = {"error": "ThrottlingException", "status": 429, "message": "Too many tokens"}
+ENDLESS = (
+    {"system": SUPERVISOR, "tools": [ask("kubernetes", "Again?")]},
+    answer(KUBERNETES, 0, "get_node_status"),
+    {"system": KUBERNETES, "tools": [{"name": "answer", "arguments": {"claims": [], "not_seen": "all"}}]},
+)
+CONCLUDED = {"verdict": "root_cause_found", "cause": "oom_killed", "kind": "Deployment", "namespace": "shop", "name": "cart-service"}
+INVENTED = [
+    {"claim": "It was killed", "evidence": "inv-00000000-e1", "quote": "OOMKilled exit code 137"},
+    {"claim": "It used all memory", "evidence": r"<<id=\"(inv-[0-9a-f]+-e\d+)\">>", "quote": "memory usage is 4096 petabytes"},
+]
+SAID = {**CONCLUDED, "summary": "It was killed", "claims": INVENTED}
+INVENTS = ({"system": SUPERVISOR, "tools": [{"name": "conclude", "arguments": SAID}]},)
+
+
+@pytest.mark.parametrize(
+    ("provider", "rules", "settings", "says"),
+    [
+        ("bedrock", (THROTTLED,), {}, "throttles"),
+        ("anthropic", (THROTTLED,), {}, "throttles"),
+        ("openai", ({"error": "server_error", "status": 500, "message": "down"},), {}, "error (500"),
+        ("openai", ({"error": "invalid_api_key", "status": 401, "message": "no"},), {}, "refuses access"),
+        ("openai", GOOD, {"SRE_MODEL_URL": "http://127.0.0.1:9/v1"}, "can't be reached"),
+        ("openai", ({"text": "Clouds are made of water."},), {}, "no form that can be used"),
+        ("openai", ENDLESS, {"SRE_MODEL_REQUESTS": "6"}, "budget (requests)"),
+        ("openai", ENDLESS, {"SRE_MODEL_CALLS": "4"}, "budget (calls of tools)"),
+        ("openai", ENDLESS, {"SRE_MODEL_TOKENS": "3000"}, "budget (tokens)"),
+        ("anthropic", ENDLESS, {"SRE_MODEL_DOLLARS": "0.00001"}, "budget (dollars)"),
+        ("openai", ({"seconds": 3, "text": "late"},), {"SRE_MODEL_SECONDS": "0.5"}, "within 0.5 s"),
+    ],
+    ids=[
+        "throttled",
+        "throttled-anthropic",
+        "down",
+        "refused",
+        "unreachable",
+        "nonsense",
+        "never stops",
+        "calls",
+        "tokens",
+        "money",
+        "slow",
+    ],
+)
+def test_a_model_that_fails(
+    asked: Callable[..., Report], provider: str, rules: tuple[Rule, ...], settings: dict[str, str], says: str
+) -> None:
+    """The rules' answer stands, and the first lines of the short answer and of the report say why the model gave none."""
+    report = asked(provider, *rules, **settings)
+    assert report.root_cause
+    assert report.root_cause.kind == "bad_configuration"
+    assert says in str(report.model["why"])
+    first = render_brief(report).splitlines()[1]
+    assert "gave no usable answer" in first
+    assert "answer of the rules" in first
+    assert "gave no usable answer" in "".join(render_markdown(report).splitlines()[:4])
+
+
+def test_a_model_that_invents_evidence(asked: Callable[..., Report]) -> None:
+    """Neither an observation that does not exist nor words that are not in it reach the reader, and the rules' cause stands."""
+    report = asked("openai", *INVENTS)
+    assert report.root_cause
+    assert report.root_cause.kind == "bad_configuration"
+    assert not [claim for claim in report.findings if claim.what in {"It was killed", "It used all memory"}]
+    assert any("2 claims of the language model were refused" in note for note in report.notes)
+
+
+def test_the_second_model(asked: Callable[..., Report], models: Models) -> None:
+    """Where the first model is throttled, the second one answers, each by the profile of the region."""
+    report = asked("bedrock", {"model": "us.anthropic.*", **THROTTLED}, *({"model": "us.amazon.nova-pro*", **rule} for rule in GOOD))
+    assert models.aws.region.startswith("us-")
+    assert report.model["answered"], report.model["why"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_progress(models: Models, provider: str) -> None:
+    """Where somebody waits, the answers are streamed, and each question to a specialist is shown as it is asked."""
+    models.script(*GOOD)
+    shown: list[str] = []
+    tools = RecordedTools("crash-loop")
+    report = asyncio.run(supervisor.answer(Request(prompt="What is wrong?"), tools, models.reasoner(provider), shown.append))
+    assert report.model["answered"], report.model["why"]
+    assert shown == ["ask_kubernetes"]
+
+
+def test_secrets_and_what_the_settings_hide(asked: Callable[..., Report], models: Models) -> None:
+    """Nothing that is secret or hidden is in any request, not even from the question; the key is only in its header."""
+    secret = "AKIA" + "Q7RT2ZX4MN8PLK3V"
+    hidden = {"SRE_PRIVACY_HIDE": '["payments-db", "customer-[0-9]+"]', "SRE_PRIVACY_ADDRESSES": "hide"}
+    prompt = f"Why does payment fail for customer-4711 at 10.1.2.3 with password=hunter2 and {secret}?"
+    models.scripted.headers.clear()
+    report = asked("anthropic", *GOOD, prompt=prompt, **hidden)
+    assert report.model["answered"], report.model["why"]
+    sent = "".join(models.scripted.bodies)
+    assert "Why does payment fail for" in sent
+    assert not [text for text in (secret, "hunter2", "customer-4711", "10.1.2.3", "payments-db", KEY) if text in sent]
+    assert all(KEY in str(headers) for headers in models.scripted.headers)
+    assert '"cache_control"' in sent

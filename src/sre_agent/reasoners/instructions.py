@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-# The phrases of public collections of prompt injections; docs/guides/language-models.md names them.
+# The phrases of public collections of prompt injections; docs/how-to/language-models.md names them.
 _INSTRUCTION = re.compile(
     r"""
     \b(?:ignore|disregard|forget|override|bypass|skip)\b.{0,40}
