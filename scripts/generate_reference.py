@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from reference import commands, configuration, problems, resources
+from reference import commands, configuration, drift, problems, resources
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"commands": commands, "configuration": configuration, "problems": problems, "resources": resources}
+PAGES = {"commands": commands, "configuration": configuration, "drift": drift, "problems": problems, "resources": resources}
 
 
 def main() -> None:

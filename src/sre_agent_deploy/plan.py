@@ -34,9 +34,11 @@ class Difference:
     field: str
     seen: str
     wanted: str
+    stays: bool = False
+    """A protection that a user added: it is shown, and no deployment switches it off."""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.seen} -> {self.wanted}"
+        return f"{self.field}: {self.seen} (stays)" if self.stays else f"{self.field}: {self.seen} -> {self.wanted}"
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,13 @@ def decide_change(
 
 def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | None, mark: Mark) -> Change:
     differences = (*compare(wanted, found.seen), *_compare_tags(wanted, mark, found.tags or {}))
-    because = ", ".join(entry.field for entry in differences)
+    stays, repaired = ([entry.field for entry in differences if entry.stays == staying] for staying in (True, False))
+    because = ", ".join(repaired)
     keep = Change(
         wanted.name,
         wanted.KIND,
         Action.KEEP,
-        "AWS already matches the configuration",
+        _explain_match(wanted, stays),
         differences,
         id=found.id,
         generation=mark.generation,
@@ -136,7 +139,7 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
         return dataclasses.replace(keep, action=Action.REPLACE, because=found.broken, broken=True)
     if any(entry.field in wanted.FIXED for entry in differences):
         return dataclasses.replace(keep, action=Action.REPLACE, because=f"{because} can't be changed in place", loses=wanted.LOSES)
-    if differences:
+    if repaired:
         return dataclasses.replace(keep, action=Action.UPDATE, because=f"{because} differs")
     if record and record.phase in ("intended", "born"):
         return dataclasses.replace(keep, action=Action.UPDATE, because="its configuration was not finished")
@@ -145,7 +148,7 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
 
 def choose_generation(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:
     """Choose the generation to continue with: the newest one that matches what is wanted, else the newest."""
-    matching = (found for found in candidates if not compare(wanted, found.seen))
+    matching = (found for found in candidates if all(entry.stays for entry in compare(wanted, found.seen)))
     return next(matching, candidates[0] if candidates else None)
 
 
@@ -153,7 +156,41 @@ def compare(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
     """List the fields whose values in AWS differ. Fields that AWS never shows (`UNSEEN`) are not compared."""
     fields = [f.name for f in dataclasses.fields(wanted) if f.name != "name" and f.name not in wanted.UNSEEN]  # type: ignore[arg-type]
     pairs = [(name, getattr(seen, name), getattr(wanted, name)) for name in fields]
-    return tuple(Difference(name, _render(old), _render(new)) for name, old, new in pairs if old != new)
+    return tuple(
+        Difference(name, _render(old), _render(new), stays=name in wanted.PROTECTIONS and not new) for name, old, new in pairs if old != new
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a plan compares one setting of a resource type. `because` says why it does not, or what a difference means."""
+
+    setting: str
+    compared: bool
+    because: str
+    changeable: bool = True
+
+
+def describe_comparisons(kind: type[Resource]) -> tuple[Comparison, ...]:
+    """Describe for each setting of a resource type how it is compared."""
+    fields = tuple(_describe_comparison(kind, f.name) for f in dataclasses.fields(kind) if f.name != "name")  # type: ignore[arg-type]
+    tags = (Comparison("tags", compared=True, because="repaired"),) if kind.MOST_TAGS else ()
+    return (*fields, *tags, *(Comparison(setting, compared=False, because=why) for setting, why in kind.NOT_COMPARED.items()))
+
+
+def _describe_comparison(kind: type[Resource], field: str) -> Comparison:
+    if field in kind.UNSEEN:
+        return Comparison(field, compared=False, because=kind.UNSEEN[field])
+    if field in kind.UNCHANGEABLE:
+        return Comparison(field, compared=True, because="AWS lets no user change it", changeable=False)
+    if field in kind.PROTECTIONS:
+        return Comparison(field, compared=True, because=f"shown, and left as it is: {kind.PROTECTIONS[field]}")
+    return Comparison(field, compared=True, because="replaced" if field in kind.FIXED else "repaired")
+
+
+def _explain_match(wanted: Resource, stays: Sequence[str]) -> str:
+    matches = "AWS already matches the configuration"
+    return f"{matches}, and {'; '.join(wanted.PROTECTIONS[field] for field in stays)}" if stays else matches
 
 
 def _compare_tags(wanted: Resource, mark: Mark, seen: Mapping[str, str]) -> tuple[Difference, ...]:

@@ -19,6 +19,7 @@ NAME_TAG = "sre-agent:resource"
 GENERATION_TAG = "sre-agent:generation"
 TTL_TAG = "sre-agent:ttl"
 STATE_TAG = "sre-agent:state"
+VERSION_TAG = "sre-agent:version"
 # What AWS itself, this program and its local AWS keep on a resource besides the tags of its declaration.
 _RESERVED_TAGS = ("aws:", "awsApplication", "sre-agent:", "embedded-aws:")
 
@@ -174,6 +175,12 @@ class Resource(Protocol):
     """The fields that can't change in place: a difference means REPLACE."""
     UNSEEN: ClassVar[Mapping[str, str]]
     """The fields that AWS never shows, each with the reason why it need not be compared."""
+    UNCHANGEABLE: ClassVar[frozenset[str]]
+    """The fields that AWS lets no user change: a resource with another value is another resource. They are compared all the same."""
+    PROTECTIONS: ClassVar[Mapping[str, str]]
+    """The fields with which a user protects the resource, each and what it does: a plan shows them, no deployment switches them off."""
+    NOT_COMPARED: ClassVar[Mapping[str, str]]
+    """Settings of AWS that are no fields here, each with the reason why it is not compared."""
     SETTLES: ClassVar[timedelta]
     """How long AWS may hide a resource that was just created."""
     BESIDE: ClassVar[bool]
@@ -198,6 +205,8 @@ class Resource(Protocol):
     """For what has no tags and may lie in a parent of the user's: the field that begins with the deployment's id."""
     DELETE_BEFORE: ClassVar[frozenset[str]]
     """The KINDs that it uses, which are created before it and deleted after it. Its PARENT is one of them and need not be named."""
+    OWNED_BY_PLACE: ClassVar[bool]
+    """True if all that bears the deployment's id in a parent of the deployment's own is its own, also if it was replaced without tags."""
     CONFIGURED_BY: ClassVar[str]
     """The setting (`section.field`) with which the user names an existing one, for a kind in which others lie."""
     REGIONAL: ClassVar[bool]
@@ -284,6 +293,9 @@ class Defaults:
 
     FIXED: ClassVar[frozenset[str]] = frozenset()
     UNSEEN: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset()
+    PROTECTIONS: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = MappingProxyType({})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=10)
     BESIDE: ClassVar[bool] = False
     TOKEN: ClassVar[bool] = False
@@ -296,6 +308,7 @@ class Defaults:
     PARENT: ClassVar[str] = ""
     NAME_FIELD: ClassVar[str] = ""
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset()
+    OWNED_BY_PLACE: ClassVar[bool] = False
     CONFIGURED_BY: ClassVar[str] = ""
     REGIONAL: ClassVar[bool] = True
     LISTS_KIND: ClassVar[bool] = True

@@ -242,7 +242,13 @@ def test_what_a_program_may_ask_for(calls: Calls, client: str, scope: str) -> No
 def test_how_the_instance_is_locked(calls: Calls) -> None:
     """Credentials only by session tokens that no container can ask for, an encrypted disk, no key pair, one security group."""
     started = calls["instance"]["RunInstances"]
-    assert started["MetadataOptions"] == {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
+    assert calls["instance"]["ModifyInstanceMetadataOptions"].items() >= started["MetadataOptions"].items()
+    assert started["MetadataOptions"] == {
+        "HttpTokens": "required",
+        "HttpEndpoint": "enabled",
+        "HttpPutResponseHopLimit": 1,
+        "InstanceMetadataTags": "disabled",
+    }
     [volume] = started["BlockDeviceMappings"]
     assert volume["Ebs"] == {"VolumeSize": 50, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
     assert started["SecurityGroupIds"] == ["security_group.security_group_id"]
@@ -261,7 +267,12 @@ def test_the_secrets(calls: Calls) -> None:
         "caller_client_secret": f"{ID}/caller-client",
         "certificate": f"{ID}/certificate",
     }
-    assert {operation for made in secrets.values() for operation in made} <= {"CreateSecret", "PutSecretValue", "UpdateSecret"}
+    assert {operation for made in secrets.values() for operation in made} <= {
+        "CreateSecret",
+        "DeleteResourcePolicy",
+        "PutSecretValue",
+        "UpdateSecret",
+    }
     assert not any("AddReplicaRegions" in made["CreateSecret"] for made in secrets.values())
     assert len(json.loads(secrets["backend_key"]["CreateSecret"]["SecretString"])["api_key"]) == 48
 
@@ -287,7 +298,13 @@ def test_nothing_else_is_sent(calls: Calls) -> None:
         "CreateUserPool",
         "CreateUserPoolClient",
         "CreateUserPoolDomain",
+        "DeleteBucketLifecycle",
+        "DeleteResourcePolicy",
         "DetachRolePolicy",
+        "ModifyInstanceMetadataOptions",
+        "ModifyVolume",
+        "PutBucketEncryption",
+        "PutBucketOwnershipControls",
         "PutBucketPolicy",
         "PutObject",
         "PutPublicAccessBlock",
@@ -303,6 +320,7 @@ def test_nothing_else_is_sent(calls: Calls) -> None:
         "UpdateGateway",
         "UpdateGatewayTarget",
         "UpdateResourceServer",
+        "UpdateRole",
         "UpdateSecret",
         "UpdateUserPool",
         "UpdateUserPoolClient",

@@ -156,6 +156,22 @@ def reset_omitted_client_settings() -> None:
         return original(self, user_pool_id, client_id, extended_config)
 
 
+def complete_pool_updates() -> None:
+    """Let UpdateUserPool rename a pool, and remove its triggers by an empty LambdaConfig; moto does neither.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
+    """
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "update_user_pool")
+    def update_user_pool(original: Any, self: Any, user_pool_id: str, extended_config: Any) -> None:
+        original(self, user_pool_id, extended_config)
+        pool = self.describe_user_pool(user_pool_id)
+        pool.name = extended_config.get("PoolName", pool.name)
+        if not pool.extended_config.get("LambdaConfig", True):
+            del pool.extended_config["LambdaConfig"]
+
+
 def _validate_oauth(pool: Any, settings: Any, *, has_secret: bool) -> None:
     from moto.core.exceptions import JsonRESTError
 

@@ -265,6 +265,28 @@ def honour_stop_protection() -> None:
         return original(self, instance_ids)
 
 
+def keep_omitted_metadata_options() -> None:
+    """Keep the metadata options that ModifyInstanceMetadataOptions omits; moto drops them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html
+    """
+    from moto.ec2.models import EC2Backend
+
+    kept = {
+        "http_tokens": "http_tokens",
+        "hop_limit": "http_put_response_hop_limit",
+        "http_endpoint": "http_endpoint",
+        "http_protocol": "http_protocol_ipv6",
+        "metadata_tags": "instance_metadata_tags",
+    }
+
+    @patch(EC2Backend, "modify_instance_metadata_options")
+    def modify_instance_metadata_options(original: Any, self: Any, instance_id: str, **wanted: Any) -> Any:
+        before = self.get_instance(instance_id).metadata_options
+        omitted = {name: getattr(before, attribute) for name, attribute in kept.items() if wanted.get(name) is None}
+        return original(self, instance_id, **(wanted | omitted))
+
+
 def refuse_deleting_used_groups() -> None:
     """Refuse to delete a group that an interface has, or that a rule of another group names (DependencyViolation).
 

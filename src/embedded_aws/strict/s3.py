@@ -28,6 +28,40 @@ def secure_new_buckets() -> None:
         )
 
 
+def enforce_bucket_ownership() -> None:
+    """Give new buckets the ownership BucketOwnerEnforced, under which access lists can't be set; moto has neither.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+    """
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.models import FakeBucket, S3Backend
+
+    enforced = "BucketOwnerEnforced"
+
+    @patch(FakeBucket, "__init__")
+    def __init__(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it is one
+        original(self, *args, **kwargs)
+        self.ownership_rule = enforced
+
+    @patch(S3Backend, "put_bucket_acl")
+    def put_bucket_acl(original: Any, self: Any, bucket_name: str, acl: Any) -> None:
+        if acl is not None and self.get_bucket(bucket_name).ownership_rule == enforced and not _is_private(acl):
+            raise S3ClientError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+        original(self, bucket_name, acl)
+
+    @patch(S3Backend, "put_bucket_ownership_controls")
+    def put_bucket_ownership_controls(original: Any, self: Any, bucket_name: str, ownership: Any) -> None:
+        if ownership == enforced and not _is_private(self.get_bucket_acl(bucket_name)):
+            message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+            raise S3ClientError("InvalidBucketAclWithObjectOwnership", message)
+        original(self, bucket_name, ownership)
+
+
+def _is_private(acl: Any) -> bool:
+    """Return True for an access list that has the owner alone."""
+    return acl is None or all(grantee.id and not grantee.uri for grant in acl.grants for grantee in grant.grantees)
+
+
 def redirect_to_bucket_region() -> None:
     """Redirect a request that is signed for another region than that of the bucket; moto answers it.
 

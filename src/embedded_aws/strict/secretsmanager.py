@@ -21,3 +21,18 @@ def keep_names_during_recovery() -> None:
         if taken and taken.is_deleted():
             raise InvalidRequestException("You can't create this secret because a secret with this name is already scheduled for deletion.")
         return original(self, name, *args, **kwargs)
+
+
+def move_current_version() -> None:
+    """Let UpdateSecretVersionStage make another version the current one for later calls too; moto then keeps two current ones.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+    """
+    from moto.secretsmanager.models import SecretsManagerBackend
+
+    @patch(SecretsManagerBackend, "update_secret_version_stage")
+    def update_secret_version_stage(original: Any, self: Any, secret_id: str, version_stage: str, *args: Any, **moves: Any) -> Any:
+        answer = original(self, secret_id, version_stage, *args, **moves)
+        if version_stage == "AWSCURRENT" and moves.get("move_to_version_id"):
+            self.secrets[secret_id].default_version_id = moves["move_to_version_id"]
+        return answer

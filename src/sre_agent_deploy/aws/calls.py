@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
@@ -13,6 +14,12 @@ def update_fields(client: Any, operation: str, seen: Mapping[str, Any]) -> dict[
     """
     takes = client.meta.service_model.operation_model(operation).input_shape.members
     return {key: value for key, value in seen.items() if key in takes}
+
+
+def read_together(*reads: Callable[[], Any]) -> list[Any]:
+    """Make several reads at the same time and return their results in order: AWS shows the settings of some things one by one."""
+    with ThreadPoolExecutor(len(reads)) as pool:
+        return list(pool.map(lambda read: read(), reads))
 
 
 def raise_first_error(operation: str, answers: Iterable[Mapping[str, Any]]) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _GONE = ("ResourceNotFoundException",)
 _ON_ITS_WAY = frozenset({"CREATING", "UPDATING"})
+_EXTENSIONS = frozenset({"interceptorConfigurations", "policyEngineConfiguration", "customTransformConfiguration"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,10 @@ class Gateway(Defaults):
 
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::Gateway"
     FIXED: ClassVar[frozenset[str]] = frozenset({"gateway_name", "search"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"gateway_name", "search"})
+    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("allowed_audience", "extensions"), "a new gateway has none; what is added by hand is removed"
+    )
     MOST_TAGS: ClassVar[int] = 50
     LOSES: ClassVar[str] = "address"
     TOKEN: ClassVar[bool] = True
@@ -62,6 +67,10 @@ class Gateway(Defaults):
     allowed_scopes: tuple[LaterText, ...] = ()
     search: bool = False
     debug: bool = False
+    authorizer: str = "CUSTOM_JWT"
+    allowed_audience: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    """Settings by which functions or policies of others take part in each call."""
 
     def __post_init__(self) -> None:
         # Clients and scopes are sets that AWS may answer in an order of its own.
@@ -106,6 +115,9 @@ class Gateway(Defaults):
             allowed_scopes=tuple(jwt.get("allowedScopes", [])),
             search=gateway.get("protocolConfiguration", {}).get("mcp", {}).get("searchType") == "SEMANTIC",
             debug=gateway.get("exceptionLevel") == "DEBUG",
+            authorizer=gateway.get("authorizerType", ""),
+            allowed_audience=tuple(jwt.get("allowedAudience", [])),
+            extensions=tuple(sorted(_EXTENSIONS & gateway.keys())),
         )
         outputs = {"gateway_id": id, "gateway_url": gateway.get("gatewayUrl", ""), "arn": gateway["gatewayArn"]}
         return Found(id, seen, outputs, tags.get("tags", {}), going)
@@ -123,7 +135,7 @@ class Gateway(Defaults):
         if found is not None and found.seen == self:
             return
         seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGateway", _get_gateway(aws, id))
-        kept = {key: value for key, value in seen.items() if key not in {"description", "exceptionLevel"}}
+        kept = {key: value for key, value in seen.items() if key not in _EXTENSIONS | {"description", "exceptionLevel"}}
         aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, **(kept | self._settings()))
 
     @classmethod
@@ -160,7 +172,7 @@ class Gateway(Defaults):
             f"Additional configurations > Gateway description: {self.description}",
             f"Additional configurations > Enable semantic search: {'Yes' if self.search else 'No'}",
             f"Additional configurations > Exception level debug: {'Yes' if self.debug else 'No'}",
-            "Inbound Auth type: Use JSON Web Tokens (JWT) > Use existing identity provider configurations",
+            f"Inbound Auth type: Use JSON Web Tokens (JWT, {self.authorizer}) > Use existing identity provider configurations",
             f"Discovery URL: {self.discovery_url}",
             f"Allowed clients: {', '.join(map(str, self.allowed_clients))}",
             f"Allowed scopes: {', '.join(map(str, self.allowed_scopes)) or '(none)'}",
@@ -178,7 +190,7 @@ class Gateway(Defaults):
             RoleArn=self.role_arn,
             ProtocolType="MCP",
             ProtocolConfiguration={"Mcp": {"SearchType": "SEMANTIC"}} if self.search else None,
-            AuthorizerType="CUSTOM_JWT",
+            AuthorizerType=self.authorizer,
             AuthorizerConfiguration={"CustomJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
             ExceptionLevel="DEBUG" if self.debug else None,
         )
@@ -195,7 +207,7 @@ class Gateway(Defaults):
             "description": self.description,
             "roleArn": require_known(self.role_arn),
             "protocolType": "MCP",
-            "authorizerType": "CUSTOM_JWT",
+            "authorizerType": self.authorizer,
             "authorizerConfiguration": {"customJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
             "exceptionLevel": "DEBUG" if self.debug else "",
         }

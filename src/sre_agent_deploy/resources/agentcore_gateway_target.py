@@ -34,6 +34,8 @@ class GatewayTarget(Defaults):
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"gateway_id"})
+    EXEMPT: ClassVar[Mapping[str, str]] = {"prefix": "the key is sent as it is; a prefix that was added by hand is removed"}
     PARENT: ClassVar[str] = Gateway.KIND
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ApiKeyCredentialProvider.KIND})
 
@@ -45,6 +47,7 @@ class GatewayTarget(Defaults):
     provider_arn: Later[str]
     header: str = "X-API-Key"
     ca_uri: LaterText = ""
+    prefix: str = ""
 
     def natural_id(self, aws: Aws) -> str:
         if not isinstance(self.gateway_id, str):
@@ -73,6 +76,7 @@ class GatewayTarget(Defaults):
             schema_uri=target["targetConfiguration"].get("mcp", {}).get("openApiSchema", {}).get("s3", {}).get("uri", "") + unread,
             provider_arn=key.get("providerArn", ""),
             header=key.get("credentialParameterName", "") if key.get("credentialLocation") == "HEADER" else "",
+            prefix=key.get("credentialPrefix", ""),
             ca_uri=next((entry["s3"]["uri"] for entry in target.get("certificateConfigurations", []) if "s3" in entry), ""),
         )
         return Found(id, seen, {"target_id": target["targetId"]}, broken=going)

@@ -26,6 +26,7 @@ class ApiKeyCredentialProvider(Defaults):
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::ApiKeyCredentialProvider"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"provider_name"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"provider_name"})
     MOST_TAGS: ClassVar[int] = 50
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({GeneratedSecret.KIND})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -48,6 +49,8 @@ class Budget(Defaults):
     KIND: ClassVar[str] = "AWS::Budgets::Budget"
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"budget_name"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"budget_name", "budget_type"})
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {"CostTypes": "which taxes and credits count; its defaults are AWS's, and it stops nothing"}
     MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
     # Only the account that pays can do it or see whether it was done, so this is written and not checked.

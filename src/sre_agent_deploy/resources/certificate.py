@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -10,7 +11,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Found, Mark, Steps, tags_of
-from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager, create_secret, describe_secret, put_values, read_values
+from sre_agent_deploy.resources.secretsmanager_secret import (
+    InSecretsManager,
+    create_secret,
+    describe_secret,
+    put_values,
+    read_access,
+    read_values,
+    restore_access,
+)
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
@@ -54,6 +63,9 @@ class Certificate(InSecretsManager):
     hosts: tuple[LaterText, ...]
     issued_by: str = ""
     fresh: bool = True
+    policy: str = ""
+    kms_key: str = ""
+    rotates: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hosts", tuple(sorted(self.hosts, key=str)))
@@ -70,7 +82,7 @@ class Certificate(InSecretsManager):
         chain = _parse_chain(parts)
         fresh = chain is not None and not expiry.needs_renewal(chain.not_after, clock.now())
         source = _Stored(chain.identity if chain else "", fresh)
-        seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain))
+        seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain), **read_access(aws, id, found))
         outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
         return Found(id, seen, outputs, tags_of(found.get("Tags")))
 
@@ -78,8 +90,9 @@ class Certificate(InSecretsManager):
         return create_secret(aws, mark, self.secret_name, self._description(), self._issue())
 
     def configure(self, aws: Aws, id: str) -> None:
+        restore_access(aws, id)
         found = type(self).read(aws, id, self.name)
-        if found is None or found.seen != self:
+        if found is None or dataclasses.replace(found.seen, kms_key=self.kms_key) != self:
             put_values(aws, id, self._issue(), description=self._description())
 
     def console(self) -> Steps:

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _MINUTES = {"seconds": 1 / 60, "minutes": 1, "hours": 60, "days": 24 * 60}
-# Left out, Cognito would also allow sign-in by password (SRP) and custom challenges.
-_MACHINE_ONLY: dict[str, Any] = {
-    "AllowedOAuthFlows": ["client_credentials"],
-    "AllowedOAuthFlowsUserPoolClient": True,
-    "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"],
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +27,13 @@ class AppClient(Defaults):
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolClient"
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"user_pool_id"})
+    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("callback_urls", "identity_providers"), "a machine's client has none; what is added by hand is removed"
+    )
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {
+        "validity of refresh and id tokens; attributes": "they are for people who sign in, and no one signs in through this client"
+    }
     LOSES: ClassVar[str] = "address"
     ID_FROM_AWS: ClassVar[bool] = True
     PARENT: ClassVar[str] = UserPool.KIND
@@ -45,6 +46,13 @@ class AppClient(Defaults):
     client_name: str
     scopes: tuple[LaterText, ...]
     token_minutes: int = 60
+    flows: tuple[str, ...] = ("client_credentials",)
+    auth_flows: tuple[str, ...] = ("ALLOW_REFRESH_TOKEN_AUTH",)
+    """Without this one Cognito would also allow sign-in by password (SRP) and custom challenges."""
+    callback_urls: tuple[str, ...] = ()
+    identity_providers: tuple[str, ...] = ()
+    revocation: bool = True
+    user_existence_errors: str = "ENABLED"
 
     def __post_init__(self) -> None:
         # Scopes are a set that AWS answers in an order of its own.
@@ -72,9 +80,14 @@ class AppClient(Defaults):
             name=name,
             user_pool_id=client["UserPoolId"],
             client_name=client["ClientName"],
-            # A client that can do more than ask for these scopes by its secret is another client.
-            scopes=tuple(client.get("AllowedOAuthScopes", [])) if client.items() >= _MACHINE_ONLY.items() else (),
+            scopes=tuple(client.get("AllowedOAuthScopes", [])),
             token_minutes=_token_minutes(client),
+            flows=tuple(client.get("AllowedOAuthFlows", [])) if client.get("AllowedOAuthFlowsUserPoolClient") else (),
+            auth_flows=tuple(client.get("ExplicitAuthFlows", [])),
+            callback_urls=(*client.get("CallbackURLs", []), *client.get("LogoutURLs", [])),
+            identity_providers=tuple(client.get("SupportedIdentityProviders", [])),
+            revocation=client.get("EnableTokenRevocation", False),
+            user_existence_errors=client.get("PreventUserExistenceErrors", "LEGACY"),
         )
         return Found(id, seen, {"client_id": client["ClientId"], "client_secret": Secret(client.get("ClientSecret", ""))})
 
@@ -90,6 +103,8 @@ class AppClient(Defaults):
             return
         seen = _describe_client(aws, id)
         settings = update_fields(aws.client("cognito-idp"), "UpdateUserPoolClient", seen) | self._settings()
+        for added in ("CallbackURLs", "LogoutURLs", "DefaultRedirectURI", "SupportedIdentityProviders"):
+            settings.pop(added, None)
         settings["TokenValidityUnits"] = {**seen.get("TokenValidityUnits", {}), **settings["TokenValidityUnits"]}
         aws.client("cognito-idp").update_user_pool_client(**settings)
 
@@ -104,10 +119,12 @@ class AppClient(Defaults):
             "Application type: Machine-to-machine application",
             f"Name your application: {self.client_name}",
             "Create app client; then App client information > Edit:",
-            "Authentication flows: none but the refresh token's, which can't be taken away",
+            f"Authentication flows: none but the refresh token's, which can't be taken away ({', '.join(self.auth_flows)})",
+            f"Enable token revocation: {'Yes' if self.revocation else 'No'}",
+            f"Prevent user existence errors: {self.user_existence_errors}",
             f"Access token expiration: {self.token_minutes} minutes",
             "Save changes; then Login pages > Edit:",
-            "OAuth grant types: Client credentials",
+            f"OAuth grant types: {', '.join(self.flows)}",
             f"Custom scopes: {', '.join(map(str, self.scopes))}",
         )
 
@@ -126,9 +143,11 @@ class AppClient(Defaults):
             "AllowedOAuthScopes": list(self.scopes),
             "AccessTokenValidity": self.token_minutes,
             "TokenValidityUnits": {"AccessToken": "minutes"},
-            "EnableTokenRevocation": True,
-            "PreventUserExistenceErrors": "ENABLED",
-            **_MACHINE_ONLY,
+            "EnableTokenRevocation": self.revocation,
+            "PreventUserExistenceErrors": self.user_existence_errors,
+            "AllowedOAuthFlows": list(self.flows),
+            "AllowedOAuthFlowsUserPoolClient": True,
+            "ExplicitAuthFlows": list(self.auth_flows),
         }
 
     FAILURES: ClassVar[Failures] = {

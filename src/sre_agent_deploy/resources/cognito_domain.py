@@ -30,6 +30,7 @@ class UserPoolDomain(Defaults):
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateUserPoolDomain", "InvalidParameterException")})
     LOSES: ClassVar[str] = "address"
     PARENT: ClassVar[str] = UserPool.KIND
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "domain"})
     NAME_FIELD: ClassVar[str] = "domain"
 
     name: str

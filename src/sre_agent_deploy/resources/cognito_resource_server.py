@@ -23,6 +23,7 @@ class ResourceServer(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "identifier"})
     PARENT: ClassVar[str] = UserPool.KIND
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"user_pool_id", "identifier"})
     NAME_FIELD: ClassVar[str] = "identifier"
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,8 +15,7 @@ from sre_core.problem import Problem
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
-_EVERY_KIND: dict[str, bool] = {"RequireUppercase": True, "RequireLowercase": True, "RequireNumbers": True, "RequireSymbols": True}
-_TEMPORARY_DAYS = 1
+_KINDS = ("Lowercase", "Numbers", "Symbols", "Uppercase")
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
@@ -26,16 +25,20 @@ _FEW = 60
 
 @dataclass(frozen=True, kw_only=True)
 class UserPool(Defaults):
-    """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it.
-
-    Deletion protection is no field: if it was switched on by hand, it stays on (docs/decisions/0009-protections-stay-on.md).
-    """
+    """Issues the tokens that the gateway and the assistant accept. Only an administrator adds people to it."""
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPool"
     # A second pool of the same name succeeds, so one that is not listed yet must not be created again too soon.
     SETTLES: ClassVar[timedelta] = timedelta(seconds=30)
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteUserPool", "InvalidParameterException")})
     LOSES: ClassVar[str] = "data"
+    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("deletion_protection", "triggers"), "a new pool has none; what is added by hand is shown by a plan"
+    )
+    PROTECTIONS: ClassVar[Mapping[str, str]] = {"deletion_protection": "its deletion protection, which was switched on by hand, stays on"}
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {
+        "texts of messages, branding": "they change what people read, not who is let in",
+    }
     MOST_TAGS: ClassVar[int] = 50
     ID_FROM_AWS: ClassVar[bool] = True
     CONFIGURED_BY: ClassVar[str] = "credentials.user_pool_id"
@@ -44,7 +47,11 @@ class UserPool(Defaults):
     pool_name: str
     mfa: str = "OPTIONAL"
     password_length: int = 14
+    password_kinds: tuple[str, ...] = ("Lowercase", "Numbers", "Symbols", "Uppercase")
+    temporary_days: int = 1
     self_registration: bool = False
+    triggers: tuple[str, ...] = ()
+    deletion_protection: bool = False
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -64,12 +71,17 @@ class UserPool(Defaults):
         pool = _describe_pool(aws, id)
         if not pool:
             return None
+        policy = pool.get("Policies", {}).get("PasswordPolicy", {})
         issuer = f"{aws.client('cognito-idp').meta.endpoint_url}/{id}"
         seen = cls(
             name=name,
             pool_name=pool["Name"],
             mfa=_mfa(aws, id),
-            password_length=_password_length(pool),
+            password_length=int(policy.get("MinimumLength", 0)),
+            password_kinds=tuple(kind for kind in _KINDS if policy.get(f"Require{kind}")),
+            temporary_days=int(policy.get("TemporaryPasswordValidityDays", 0)),
+            triggers=tuple(sorted(pool.get("LambdaConfig", {}))),
+            deletion_protection=pool.get("DeletionProtection") == "ACTIVE",
             self_registration=not pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False),
         )
         outputs = {"user_pool_id": id, "arn": pool["Arn"], "issuer": issuer, "discovery_url": issuer + _DISCOVERY}
@@ -91,7 +103,9 @@ class UserPool(Defaults):
         settings["AdminCreateUserConfig"] |= {key: text for key, text in invitation.items() if text}
         settings["Policies"] = seen.get("Policies", {}) | settings["Policies"]
         kept = update_fields(aws.client("cognito-idp"), "UpdateUserPool", seen)
-        aws.client("cognito-idp").update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings))
+        # A function that somebody attached could add to the tokens, or let people in.
+        removed: Any = {"LambdaConfig": {}} if seen.get("LambdaConfig") else {}
+        aws.client("cognito-idp").update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings | removed))
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -115,8 +129,8 @@ class UserPool(Defaults):
             "Amazon Cognito > User pools > Create user pool",
             "Application type: Machine-to-machine application (delete the app client it adds; a later step makes ours)",
             f"Overview > Rename user pool: {self.pool_name}",
-            f"Authentication > Authentication methods > Password policy > Custom: minimum length {self.password_length}; numbers, special "
-            f"characters, uppercase and lowercase letters; temporary passwords expire in {_TEMPORARY_DAYS} day(s)",
+            f"Authentication > Authentication methods > Password policy > Custom: minimum length {self.password_length}; "
+            f"contains {', '.join(self.password_kinds)}; temporary passwords expire in {self.temporary_days} day(s)",
             f"Authentication > Sign-in > Multi-factor authentication: {self.mfa}, methods: Authenticator apps",
             f"Authentication > Sign-up > Self-service sign-up: {'Enabled' if self.self_registration else 'Disabled'}",
         )
@@ -135,7 +149,8 @@ class UserPool(Defaults):
         return self.mfa
 
     def _settings(self) -> dict[str, Any]:
-        password = {"MinimumLength": self.password_length, "TemporaryPasswordValidityDays": _TEMPORARY_DAYS, **_EVERY_KIND}
+        kinds = {f"Require{kind}": kind in self.password_kinds for kind in _KINDS}
+        password = {"MinimumLength": self.password_length, "TemporaryPasswordValidityDays": self.temporary_days, **kinds}
         return {
             "Policies": {"PasswordPolicy": password},
             "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not self.self_registration},
@@ -180,13 +195,9 @@ def _mfa(aws: Aws, id: str) -> str:
     answer = aws.client("cognito-idp").get_user_pool_mfa_config(UserPoolId=id)
     mode = answer.get("MfaConfiguration", "OFF")
     app = answer.get("SoftwareTokenMfaConfiguration", {}).get("Enabled", False)
+    if mode != "OFF" and "SmsMfaConfiguration" in answer:
+        return f"{mode} with text messages"
     return mode if app or mode == "OFF" else f"{mode} without authenticator apps"
-
-
-def _password_length(pool: dict[str, Any]) -> int:
-    """Read the minimum length; 0 if the policy does not ask for every kind of character, so that it counts as a difference."""
-    policy = pool.get("Policies", {}).get("PasswordPolicy", {})
-    return int(policy.get("MinimumLength", 0)) if policy.items() >= _EVERY_KIND.items() else 0
 
 
 def _protected(pool_id: str, tags: dict[str, str]) -> Problem:

@@ -29,6 +29,7 @@ class AddressAssociation(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"allocation_id"})
     # Associating once more what is associated already changes nothing.
     TOKEN: ClassVar[bool] = True
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"allocation_id"})
     PARENT: ClassVar[str] = ElasticIp.KIND
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Ec2Instance.KIND})
 

@@ -75,12 +75,12 @@ def serves(aws: Aws, status_uri: str) -> bool:
     return bool(aws.client("ec2").describe_instances(Filters=alive)["Reservations"])
 
 
-def read_is_protected(aws: Aws, instance_id: str) -> bool:
-    """Read if the instance's termination protection or stop protection is on; EC2 then refuses to terminate it."""
+def read_protections(aws: Aws, instance_id: str) -> tuple[bool, bool]:
+    """Read if the instance's termination protection and its stop protection are on; with either EC2 refuses to terminate it."""
     ec2 = aws.client("ec2")
     termination = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="disableApiTermination")
     stop = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="disableApiStop")
-    return bool(termination["DisableApiTermination"].get("Value") or stop["DisableApiStop"].get("Value"))
+    return bool(termination["DisableApiTermination"].get("Value")), bool(stop["DisableApiStop"].get("Value"))
 
 
 def read_user_data(aws: Aws, instance_id: str) -> str:
@@ -89,11 +89,20 @@ def read_user_data(aws: Aws, instance_id: str) -> str:
     return base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode(errors="replace")
 
 
-def read_volume_gb(aws: Aws, instance: Any) -> int:
-    """Read the size of its root volume in GiB; 0 if it has none."""
-    root = [m["Ebs"]["VolumeId"] for m in instance.get("BlockDeviceMappings", []) if m["DeviceName"] == instance.get("RootDeviceName")]
+def read_root_volume(aws: Aws, instance: Any) -> Any:
+    """Describe its root volume; empty if it has none."""
+    root = [ebs["VolumeId"] for ebs in _root_devices(instance)]
     volumes = aws.client("ec2").describe_volumes(VolumeIds=root)["Volumes"] if root else []
-    return volumes[0]["Size"] if volumes else 0
+    return volumes[0] if volumes else {}
+
+
+def keeps_root_volume(instance: Any) -> bool:
+    """Return True if its root volume stays when the instance is terminated."""
+    return any(not ebs.get("DeleteOnTermination", True) for ebs in _root_devices(instance))
+
+
+def _root_devices(instance: Any) -> list[Any]:
+    return [m["Ebs"] for m in instance.get("BlockDeviceMappings", []) if m["DeviceName"] == instance.get("RootDeviceName")]
 
 
 def list_kept_volumes(aws: Aws, deployment: str) -> tuple[str, ...]:

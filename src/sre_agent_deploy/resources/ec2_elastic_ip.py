@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -41,6 +41,7 @@ class ElasticIp(Defaults):
         {("ReleaseAddress", "InvalidIPAddress.InUse"), ("ReleaseAddress", "InvalidAddress.Locked")}
     )
     LOSES: ClassVar[str] = "address"
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {"reverse DNS": "a user sets it, for mail; the deployment sends none"}
     MOST_TAGS: ClassVar[int] = 50
     ID_FROM_AWS: ClassVar[bool] = True
 

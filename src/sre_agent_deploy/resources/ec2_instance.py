@@ -15,11 +15,12 @@ from sre_agent_deploy.resources.ec2_describe import (
     change_tags,
     describe_instance,
     first_launch,
+    keeps_root_volume,
     of_deployment,
-    read_is_protected,
+    read_protections,
     read_root_device_name,
+    read_root_volume,
     read_user_data,
-    read_volume_gb,
     serves,
     tag_specification,
 )
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _AGAIN = "Run the same command again; it continues."
 _TROUBLE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html"
-_METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,21 @@ class Ec2Instance(Defaults):
             "status_uri",
         }
     )
-    EXEMPT: ClassVar[Mapping[str, str]] = {"instance_state": "a new instance runs; one that was stopped is started again"}
+    EXEMPT: ClassVar[Mapping[str, str]] = {
+        "instance_state": "a new instance runs; one that was stopped is started again",
+        **dict.fromkeys(
+            ("termination_protection", "stop_protection", "keeps_volume"), "a new instance has none; what is set by hand is shown by a plan"
+        ),
+    }
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"image_id", "subnet_id", "key_name"})
+    PROTECTIONS: ClassVar[Mapping[str, str]] = {
+        "termination_protection": "its termination protection, which was switched on by hand, stays on",
+        "stop_protection": "its stop protection, which was switched on by hand, stays on",
+        "keeps_volume": "its volume, as was set by hand, stays when the instance is terminated",
+    }
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {
+        "detailed monitoring, EBS optimization, source/destination check": "the deployment works the same with and without them",
+    }
     UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
     BESIDE: ClassVar[bool] = True
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
@@ -83,6 +97,14 @@ class Ec2Instance(Defaults):
     status_uri: LaterText = ""
     root_device_name: str = ""
     instance_state: str = "running"
+    http_tokens: str = "required"
+    http_endpoint: str = "enabled"
+    hop_limit: int = 1
+    metadata_tags: str = "disabled"
+    volume_type: str = "gp3"
+    termination_protection: bool = False
+    stop_protection: bool = False
+    keeps_volume: bool = False
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -97,7 +119,8 @@ class Ec2Instance(Defaults):
         instance = describe_instance(aws, id)
         if instance is None or instance["State"]["Name"] == "terminated":
             return None
-        tags = tags_of(instance.get("Tags"))
+        tags, metadata, volume = tags_of(instance.get("Tags")), instance.get("MetadataOptions", {}), read_root_volume(aws, instance)
+        termination_protection, stop_protection = read_protections(aws, id)
         status_uri = tags.get(STATUS_TAG, "")
         report = ec2_boot.read_latest_status(aws, status_uri, id, first_launch(instance)) if status_uri else None
         seen = cls(
@@ -108,7 +131,15 @@ class Ec2Instance(Defaults):
             security_group_id=",".join(group["GroupId"] for group in instance.get("SecurityGroups", [])),
             profile_arn=instance.get("IamInstanceProfile", {}).get("Arn", ""),
             user_data=read_user_data(aws, id),
-            volume_gb=read_volume_gb(aws, instance),
+            volume_gb=volume.get("Size", 0),
+            volume_type=volume.get("VolumeType", ""),
+            keeps_volume=keeps_root_volume(instance),
+            http_tokens=metadata.get("HttpTokens", ""),
+            http_endpoint=metadata.get("HttpEndpoint", ""),
+            hop_limit=metadata.get("HttpPutResponseHopLimit", 0),
+            metadata_tags=metadata.get("InstanceMetadataTags", "disabled"),
+            termination_protection=termination_protection,
+            stop_protection=stop_protection,
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
             instance_state="running" if instance["State"]["Name"] == "pending" else instance["State"]["Name"],
@@ -123,8 +154,17 @@ class Ec2Instance(Defaults):
 
     def configure(self, aws: Aws, id: str) -> None:
         instance = describe_instance(aws, id)
-        if instance and instance["State"]["Name"] not in ("pending", "running"):
-            aws.client("ec2").start_instances(InstanceIds=[id])
+        if instance is None:
+            return
+        ec2 = aws.client("ec2")
+        wanted, seen = self._metadata(), instance.get("MetadataOptions", {})
+        if any(seen.get(option) != value for option, value in wanted.items()):
+            ec2.modify_instance_metadata_options(InstanceId=id, **wanted)
+        volume = read_root_volume(aws, instance)
+        if volume and volume["VolumeType"] != self.volume_type:
+            ec2.modify_volume(VolumeId=volume["VolumeId"], VolumeType=self._volume_type())
+        if instance["State"]["Name"] not in ("pending", "running"):
+            ec2.start_instances(InstanceIds=[id])
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -147,7 +187,7 @@ class Ec2Instance(Defaults):
     def delete(cls, aws: Aws, id: str) -> None:
         instance = describe_instance(aws, id) or {}
         status_uri = tags_of(instance.get("Tags")).get(STATUS_TAG, "")
-        if status_uri and not read_is_protected(aws, id):
+        if status_uri and not any(read_protections(aws, id)):
             # First: a run that is killed after the termination finds no instance any more, and nothing would delete its reports.
             ec2_boot.delete_reports(aws, ec2_boot.own_uri(status_uri, id))
         aws.client("ec2").terminate_instances(InstanceIds=[id])
@@ -172,9 +212,10 @@ class Ec2Instance(Defaults):
             f"Key pair: {self.key_name or 'Proceed without a key pair'}",
             f"Network settings > Edit > Subnet: {self.subnet_id}; Auto-assign public IP: Enable",
             f"Firewall: Select existing security group: {self.security_group_id}",
-            f"Configure storage: root volume ({self.root_device_name or USUAL_ROOT}) {self.volume_gb} GiB gp3, Encrypted",
+            f"Configure storage: root volume ({self.root_device_name or USUAL_ROOT}) {self.volume_gb} GiB {self.volume_type}, Encrypted",
             f"Advanced details > IAM instance profile: {self.profile_arn}",
-            "Advanced details > Metadata version: V2 only (token required); Metadata response hop limit: 1",
+            f"Advanced details > Metadata accessible: {self.http_endpoint}; Metadata version: V2 only (token {self.http_tokens}); "
+            f"Metadata response hop limit: {self.hop_limit}; Allow tags in metadata: {self.metadata_tags}",
             "Advanced details > User data, paste:",
             str(self.user_data),
         )
@@ -190,8 +231,8 @@ class Ec2Instance(Defaults):
             IamInstanceProfile=_profile_name(self.profile_arn),
             KeyName=self.key_name,
             UserData={"Fn::Base64": self.user_data},
-            MetadataOptions=_METADATA,
-            BlockDeviceMappings=(_root_volume(self.root_device_name or USUAL_ROOT, self.volume_gb),),
+            MetadataOptions=self._metadata(),
+            BlockDeviceMappings=(self._root_volume(self.root_device_name or USUAL_ROOT),),
             Tags=({"Key": STATUS_TAG, "Value": self.status_uri},) if self.status_uri else (),
         )
 
@@ -204,9 +245,24 @@ class Ec2Instance(Defaults):
             "SecurityGroupIds": [require_known(self.security_group_id)],
             "IamInstanceProfile": {"Arn": require_known(self.profile_arn)},
             "UserData": require_known(self.user_data),
-            "MetadataOptions": _METADATA,
-            "BlockDeviceMappings": [_root_volume(root_device_name, self.volume_gb)],
+            "MetadataOptions": self._metadata(),
+            "BlockDeviceMappings": [self._root_volume(root_device_name)],
         }
+
+    def _metadata(self) -> Any:
+        return {
+            "HttpTokens": self.http_tokens,
+            "HttpEndpoint": self.http_endpoint,
+            "HttpPutResponseHopLimit": self.hop_limit,
+            "InstanceMetadataTags": self.metadata_tags,
+        }
+
+    def _volume_type(self) -> Any:
+        return self.volume_type
+
+    def _root_volume(self, root_device_name: str) -> Any:
+        ebs = {"VolumeSize": self.volume_gb, "VolumeType": self.volume_type, "Encrypted": True, "DeleteOnTermination": True}
+        return {"DeviceName": root_device_name, "Ebs": ebs}
 
     def _no_capacity(self) -> Problem:
         return Problem(
@@ -338,11 +394,6 @@ def _mark_request(mark: Mark, status_uri: str) -> dict[str, Any]:
     if status_uri:
         instance[0]["Tags"].append({"Key": STATUS_TAG, "Value": status_uri})
     return {"ClientToken": mark.token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}
-
-
-def _root_volume(root_device_name: str, volume_gb: int) -> Any:
-    ebs = {"VolumeSize": volume_gb, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
-    return {"DeviceName": root_device_name, "Ebs": ebs}
 
 
 def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:

@@ -91,6 +91,7 @@ class SecurityGroup(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
     # EC2 may not know a fresh group yet, nor show the rules that were just changed: reading and saying them again then helps.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"InvalidGroup.NotFound", "InvalidPermission.Duplicate", "InvalidPermission.NotFound"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
     MOST_TAGS: ClassVar[int] = 50
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
         {("DeleteSecurityGroup", "DependencyViolation"), ("DeleteSecurityGroup", "InvalidGroup.InUse")}

@@ -30,6 +30,7 @@ class InstanceProfile(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"profile_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"profile_name", "path"})
     MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
     # A new role is not known to every part of IAM at once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -27,6 +27,10 @@ class IamRole(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=15)
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"role_name", "path"})
+    PROTECTIONS: ClassVar[Mapping[str, str]] = {
+        "permissions_boundary": "its permissions boundary, which was set by hand, stays: it limits what the role may do"
+    }
     MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
     # A new role is not known to every part of IAM at once.
@@ -39,6 +43,9 @@ class IamRole(Defaults):
     trust_conditions: Conditions = NO_CONDITIONS
     statements: tuple[Statement, ...] = ()
     managed_policies: tuple[str, ...] = ()
+    session_seconds: int = 3600
+    permissions_boundary: str = ""
+    description: str = ""
 
     def __post_init__(self) -> None:
         # AWS lists them in an order of its own.
@@ -75,15 +82,29 @@ class IamRole(Defaults):
             trust_conditions=conditions,
             statements=_read_statements(aws, id),
             managed_policies=_list_attached_policies(aws, id),
+            session_seconds=role.get("MaxSessionDuration", 3600),
+            description=role.get("Description", ""),
+            permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
         )
         return Found(id, seen, {"role_arn": role["Arn"], "role_name": id}, tags_of(role.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         trust = policy_document.render_json(self._trust())
-        made = aws.client("iam").create_role(RoleName=self.role_name, Path=self.path, AssumeRolePolicyDocument=trust, Tags=mark.tag_list())
+        more: Any = {"PermissionsBoundary": self.permissions_boundary, "Description": self.description}
+        made = aws.client("iam").create_role(
+            RoleName=self.role_name,
+            Path=self.path,
+            AssumeRolePolicyDocument=trust,
+            MaxSessionDuration=self.session_seconds,
+            Tags=mark.tag_list(),
+            **{key: value for key, value in more.items() if value},
+        )
         return made["Role"]["RoleName"]
 
     def configure(self, aws: Aws, id: str) -> None:
+        role: Any = aws.client("iam").get_role(RoleName=id)["Role"]
+        if (role.get("MaxSessionDuration", 3600), role.get("Description", "")) != (self.session_seconds, self.description):
+            aws.client("iam").update_role(RoleName=id, MaxSessionDuration=self.session_seconds, Description=self.description)
         aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.render_json(self._trust()))
         if self.statements:
             permissions = policy_document.render_json(policy_document.permissions_policy(self.statements))
@@ -123,6 +144,9 @@ class IamRole(Defaults):
             f"Role name: {self.role_name}",
             f"The Console makes roles under the path /; the path {self.path} needs the AWS CLI: "
             f"aws iam create-role --role-name {self.role_name} --path {self.path} --assume-role-policy-document file://trust.json",
+            *((f"Description: {self.description}",) if self.description else ()),
+            f"Maximum session duration: {self.session_seconds} seconds",
+            *((f"Permissions boundary: {self.permissions_boundary}",) if self.permissions_boundary else ()),
             *attach,
             *self._inline_steps(),
         )
@@ -136,6 +160,9 @@ class IamRole(Defaults):
             Path=self.path,
             AssumeRolePolicyDocument=self._trust(),
             ManagedPolicyArns=self.managed_policies,
+            MaxSessionDuration=self.session_seconds,
+            Description=self.description,
+            PermissionsBoundary=self.permissions_boundary,
             Policies=(permissions,) if self.statements else (),
         )
 

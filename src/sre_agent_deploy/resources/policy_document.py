@@ -69,7 +69,7 @@ def parse_trust(document: Mapping[str, Any]) -> tuple[str, Conditions]:
         service = principal.get("Service") if isinstance(principal, Mapping) else None
         if isinstance(service, str) and _equal(trust_policy(service, conditions), document):
             return service, conditions
-    return json.dumps(parts), NO_CONDITIONS
+    return json.dumps(parts), parts[0].get("Condition", NO_CONDITIONS) if len(parts) == 1 else NO_CONDITIONS
 
 
 def _allow_statement(statement: Statement) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class DnsRecord(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     # A name that points to an address which another customer may get next would lead our users to them.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
 
@@ -51,6 +52,7 @@ class DnsRecord(Defaults):
     hosted_zone_id: str
     domain: str
     address: LaterText
+    ttl: int = _TTL
 
     def __post_init__(self) -> None:
         # Route 53 keeps and shows names in lower case.
@@ -74,7 +76,7 @@ class DnsRecord(Defaults):
         if record is None and heritage is None:
             return None
         address = ",".join(value["Value"] for value in (record or {}).get("ResourceRecords", []))
-        seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address)
+        seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address, ttl=(record or {}).get("TTL", 0))
         return Found(id, seen, {"domain": domain}, _parse_heritage(heritage))
 
     def create(self, aws: Aws, mark: Mark) -> str:
@@ -86,7 +88,7 @@ class DnsRecord(Defaults):
     def configure(self, aws: Aws, id: str) -> None:
         zone, domain = _split_id(id)
         record = _find_record(aws, zone, domain, "A")
-        if record is None or record.get("ResourceRecords") != [{"Value": require_known(self.address)}]:
+        if record is None or record != record | self._address() | {"Name": record["Name"]}:
             _change(aws, zone, ("UPSERT", self._address()))
 
     @classmethod
@@ -105,7 +107,7 @@ class DnsRecord(Defaults):
     def console(self) -> Steps:
         zone = f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record"
         return (
-            f"{zone}; Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {_TTL}",
+            f"{zone}; Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {self.ttl}",
             f"{zone}; Record name: {_heritage_name(self.domain)}; Record type: TXT; Value: {self._mark_by_hand()}; TTL: {_TTL}",
         )
 
@@ -116,7 +118,7 @@ class DnsRecord(Defaults):
             HostedZoneId=self.hosted_zone_id,
             Name=self.domain,
             Type="A",
-            TTL=str(_TTL),
+            TTL=str(self.ttl),
             ResourceRecords=(self.address,),
         )
         note = f"So that the record is known as this deployment's, add a TXT record {_heritage_name(self.domain)}: {self._mark_by_hand()}"
@@ -126,7 +128,7 @@ class DnsRecord(Defaults):
         return _heritage({DEPLOYMENT_TAG: "DEPLOYMENT-ID", NAME_TAG: self.name, GENERATION_TAG: "1"})
 
     def _address(self) -> Any:
-        return _record_set(self.domain, "A", require_known(self.address))
+        return _record_set(self.domain, "A", require_known(self.address)) | {"TTL": self.ttl}
 
     FAILURES: ClassVar[Failures] = {
         ("ChangeResourceRecordSets", "InvalidChangeBatch"): lambda record: Problem(

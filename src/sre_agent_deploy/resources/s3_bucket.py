@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.aws.calls import raise_first_error
+from sre_agent_deploy.aws.calls import raise_first_error, read_together
 from sre_agent_deploy.later import PARTITION, LaterText, text
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
@@ -50,10 +51,21 @@ class S3Bucket(Defaults):
     MOST_TAGS: ClassVar[int] = 50
     LOSES: ClassVar[str] = "data"
     CONFIGURED_BY: ClassVar[str] = "gateway.s3_bucket"
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
+    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("tls_only", "closed", "acl", "versioning", "lifecycle"), "a new bucket has it; only what AWS has can be otherwise"
+    )
 
     name: str
     bucket_name: str
     tls_only: bool = True
+    closed: bool = True
+    """All four settings of Block Public Access are on."""
+    ownership: str = "BucketOwnerEnforced"
+    acl: str = "private"
+    encryption: str = "AES256"
+    versioning: str = "Off"
+    lifecycle: tuple[str, ...] = ()
 
     def natural_id(self, aws: Aws) -> str:
         return self.bucket_name
@@ -72,14 +84,21 @@ class S3Bucket(Defaults):
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         if or_none(lambda: aws.client("s3").head_bucket(Bucket=id), ("404", "NoSuchBucket")) is None:
             return None
-        policy = or_none(lambda: aws.client("s3").get_bucket_policy(Bucket=id)["Policy"], ("NoSuchBucketPolicy",))
-        closed = or_none(
-            lambda: aws.client("s3").get_public_access_block(Bucket=id)["PublicAccessBlockConfiguration"],
-            ("NoSuchPublicAccessBlockConfiguration",),
+        readers = (_read_policy, _read_closed, _read_ownership, _read_acl, _read_encryption, _read_versioning, _read_lifecycle, _read_tags)
+        settings = read_together(*(partial(read, aws, id) for read in readers))
+        policy, closed, ownership, acl, encryption, versioning, lifecycle, tags = settings
+        seen = cls(
+            name=name,
+            bucket_name=id,
+            tls_only=policy == _tls_only(aws.partition, id),
+            closed=closed,
+            ownership=ownership,
+            acl=acl,
+            encryption=encryption,
+            versioning=versioning,
+            lifecycle=lifecycle,
         )
-        tls_only = policy is not None and json.loads(policy) == _tls_only(aws.partition, id) and closed == _CLOSED
-        outputs = {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}
-        return Found(id, cls(name=name, bucket_name=id, tls_only=tls_only), outputs, _read_tags(aws, id))
+        return Found(id, seen, {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}, tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # us-east-1 refuses its own name as LocationConstraint, so it gets none.
@@ -91,6 +110,27 @@ class S3Bucket(Defaults):
     def configure(self, aws: Aws, id: str) -> None:
         aws.client("s3").put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=_CLOSED)
         aws.client("s3").put_bucket_policy(Bucket=id, Policy=json.dumps(_tls_only(aws.partition, id)))
+        found = type(self).read(aws, id, self.name)
+        if found and found.seen != self:
+            self._restore(aws, id, found.seen)
+
+    def _restore(self, aws: Aws, id: str, seen: S3Bucket) -> None:
+        """Restore what a new bucket has and a user changed."""
+        acl: Any = self.acl
+        ownership: Any = {"Rules": [{"ObjectOwnership": self.ownership}]}
+        encryption: Any = _encryption(self.encryption)
+        s3 = aws.client("s3")
+        # Access lists can be changed only while the bucket has them, and are switched off only if they let in nobody else.
+        if seen.acl != self.acl:
+            s3.put_bucket_acl(Bucket=id, ACL=acl)
+        if seen.ownership != self.ownership:
+            s3.put_bucket_ownership_controls(Bucket=id, OwnershipControls=ownership)
+        if seen.encryption != self.encryption:
+            s3.put_bucket_encryption(Bucket=id, ServerSideEncryptionConfiguration=encryption)
+        if seen.versioning != self.versioning:
+            s3.put_bucket_versioning(Bucket=id, VersioningConfiguration={"Status": "Suspended"})
+        if seen.lifecycle != self.lifecycle:
+            s3.delete_bucket_lifecycle(Bucket=id)
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -115,8 +155,9 @@ class S3Bucket(Defaults):
         return (
             "S3 > Buckets > Create bucket",
             f"Bucket name: {self.bucket_name}",
+            f"Object Ownership: ACLs disabled ({self.ownership}); Bucket Versioning: Disable",
             "Block Public Access settings: Block all public access",
-            "Default encryption: Server-side encryption with Amazon S3 managed keys (SSE-S3)",
+            f"Default encryption: Server-side encryption with Amazon S3 managed keys (SSE-S3, {self.encryption})",
             "Create bucket; then Permissions > Bucket policy > Edit, and paste:",
             policy_document.render_indented(_tls_only(PARTITION, self.bucket_name)),
         )
@@ -128,6 +169,8 @@ class S3Bucket(Defaults):
             {"bucket_name": "Ref", "arn": "Arn"},
             BucketName=self.bucket_name,
             PublicAccessBlockConfiguration=_CLOSED,
+            OwnershipControls={"Rules": [{"ObjectOwnership": self.ownership}]},
+            BucketEncryption={"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": self.encryption}}]},
         )
         return replace(bucket, also={"Policy": policy})
 
@@ -192,6 +235,57 @@ def _taken(bucket: S3Bucket) -> Problem:
 def _read_tags(aws: Aws, bucket: str) -> dict[str, str]:
     answer = or_none(lambda: aws.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"], ("NoSuchTagSet", "NoSuchBucket"))
     return tags_of(answer)
+
+
+def _read_policy(aws: Aws, bucket: str) -> Any:
+    policy = or_none(lambda: aws.client("s3").get_bucket_policy(Bucket=bucket)["Policy"], ("NoSuchBucketPolicy",))
+    return json.loads(policy) if policy else None
+
+
+def _read_closed(aws: Aws, bucket: str) -> bool:
+    blocks = or_none(
+        lambda: aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"],
+        ("NoSuchPublicAccessBlockConfiguration",),
+    )
+    return bool(blocks == _CLOSED)
+
+
+def _read_ownership(aws: Aws, bucket: str) -> str:
+    """Read who owns objects. A bucket without the setting is older than it: whoever writes an object owns it."""
+    answer: Any = or_none(lambda: aws.client("s3").get_bucket_ownership_controls(Bucket=bucket), ("OwnershipControlsNotFoundError",))
+    return str(answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"]) if answer else "ObjectWriter"
+
+
+def _read_acl(aws: Aws, bucket: str) -> str:
+    """Read the access list: `private` if only the owner is in it, else whom it lets in, and to what."""
+    answer: Any = aws.client("s3").get_bucket_acl(Bucket=bucket)
+    owner = answer.get("Owner", {}).get("ID")
+    grants = [(grant["Grantee"].get("ID") or grant["Grantee"].get("URI", ""), grant["Permission"]) for grant in answer.get("Grants", [])]
+    return ", ".join(sorted(f"{permission} to {who}" for who, permission in grants if who != owner)) or "private"
+
+
+def _read_encryption(aws: Aws, bucket: str) -> str:
+    answer: Any = or_none(
+        lambda: aws.client("s3").get_bucket_encryption(Bucket=bucket), ("ServerSideEncryptionConfigurationNotFoundError",)
+    )
+    rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else [{}]
+    default = rules[0].get("ApplyServerSideEncryptionByDefault", {})
+    return " ".join(filter(None, (default.get("SSEAlgorithm", "none"), default.get("KMSMasterKeyID"))))
+
+
+def _read_versioning(aws: Aws, bucket: str) -> str:
+    """Read if new versions are kept. MFA Delete forbids to switch that off, and stays: then it counts as not kept."""
+    answer = aws.client("s3").get_bucket_versioning(Bucket=bucket)
+    return "Enabled" if answer.get("Status") == "Enabled" and answer.get("MFADelete") != "Enabled" else "Off"
+
+
+def _read_lifecycle(aws: Aws, bucket: str) -> tuple[str, ...]:
+    answer: Any = or_none(lambda: aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket), ("NoSuchLifecycleConfiguration",))
+    return tuple(json.dumps(rule, default=str) for rule in answer["Rules"]) if answer else ()
+
+
+def _encryption(algorithm: str) -> dict[str, Any]:
+    return {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}]}
 
 
 def _tls_only(partition: LaterText, bucket: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -61,6 +62,8 @@ class S3Object(Defaults):
 
     KIND: ClassVar[str] = "AWS::S3::Object"
     UNIQUE: ClassVar[bool] = True
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
+    OWNED_BY_PLACE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"bucket_name", "key"})
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({VERSIONS_REFUSED})
     # Instances of the previous release may still start from theirs.
@@ -75,6 +78,7 @@ class S3Object(Defaults):
     key: LaterText
     content: Content
     content_type: str
+    storage_class: str = "STANDARD"
 
     def natural_id(self, aws: Aws) -> str:
         return f"{self.bucket_name}/{self.key}" if isinstance(self.bucket_name, str) and isinstance(self.key, str) else ""
@@ -94,11 +98,18 @@ class S3Object(Defaults):
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         bucket_name, key = _split_id(id)
-        answer = or_none(lambda: aws.client("s3").head_object(Bucket=bucket_name, Key=key), _GONE)
+        answer = or_none(lambda: aws.client("s3").head_object(Bucket=bucket_name, Key=key, ChecksumMode="ENABLED"), _GONE)
         if answer is None:
             return None
-        sha256 = answer["Metadata"].get("sha256", "")
-        seen = cls(name=name, bucket_name=bucket_name, key=key, content=Content.digest(sha256), content_type=answer["ContentType"])
+        sha256 = _read_sha256(answer)
+        seen = cls(
+            name=name,
+            bucket_name=bucket_name,
+            key=key,
+            content=Content.digest(sha256),
+            content_type=answer["ContentType"],
+            storage_class=answer.get("StorageClass", "STANDARD"),
+        )
         return Found(id, seen, {"uri": f"s3://{id}", "key": key, "sha256": sha256}, _read_tags(aws, id))
 
     def create(self, aws: Aws, mark: Mark) -> str:
@@ -114,11 +125,15 @@ class S3Object(Defaults):
 
     def _put(self, aws: Aws, id: str, tags: dict[str, str]) -> None:
         bucket_name, key = _split_id(id)
+        storage_class: Any = self.storage_class
         aws.client("s3").put_object(
             Bucket=bucket_name,
             Key=key,
             Body=self.content.bytes(),
             ContentType=self.content_type,
+            StorageClass=storage_class,
+            # S3 computes it of what it has: nobody can store other content under it.
+            ChecksumAlgorithm="SHA256",
             Metadata={"sha256": self.content.sha256},
             Tagging=urlencode(tags),
         )
@@ -143,14 +158,16 @@ class S3Object(Defaults):
         return (
             f"S3 > Buckets > {self.bucket_name} > Upload",
             f"Object key: {self.key}",
-            f"Properties > Metadata: System defined, Content-Type = {self.content_type}; "
-            f"User defined, x-amz-meta-sha256 = {self.content.sha256 or '(the SHA-256 of the file)'}",
-            f"or, in CloudShell: aws s3 cp FILE s3://{self.bucket_name}/{self.key} --content-type {self.content_type}",
+            f"Properties > Metadata: System defined, Content-Type = {self.content_type}; Storage class: {self.storage_class}; "
+            f"Checksums: SHA-256 ({self.content.sha256 or 'of the file'})",
+            f"or, in CloudShell: aws s3 cp FILE s3://{self.bucket_name}/{self.key} --content-type {self.content_type} "
+            "--checksum-algorithm SHA256",
         )
 
     def template(self) -> CfnResource:
         note = (
             f"CloudFormation can't store objects. Upload s3://{self.bucket_name}/{self.key} (Content-Type {self.content_type}, "
+            f"{self.storage_class}, "
             f"SHA-256 {self.content.sha256 or 'of the final text'}) before the resources that read it are created."
         )
         return CfnResource(None, note=note)
@@ -191,6 +208,14 @@ class S3Object(Defaults):
         )
         for code in ("KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException")
     }
+
+
+def _read_sha256(answer: Any) -> str:
+    """Read the SHA-256 that S3 has computed of the content; empty for an object that was stored without one."""
+    try:
+        return base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True).hex()
+    except ValueError:
+        return ""
 
 
 def _split_id(id: str) -> tuple[str, str]:

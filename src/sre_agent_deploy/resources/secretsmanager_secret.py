@@ -14,6 +14,7 @@ from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     STATE_TAG,
     TTL_TAG,
+    VERSION_TAG,
     CfnResource,
     Defaults,
     Failures,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 KIND = "AWS::SecretsManager::Secret"
 _GONE = ("ResourceNotFoundException",)
 _LENGTH = 48
+AS_GENERATED = "as generated"
 
 
 class InSecretsManager(Defaults):
@@ -45,6 +47,13 @@ class InSecretsManager(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
     MOST_TAGS: ClassVar[int] = 50
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"secret_name"})
+    EXEMPT: ClassVar[Mapping[str, str]] = {
+        "policy": "a new secret has none; one that was added by hand is deleted",
+        "rotates": "a new secret has no rotation; one that was set by hand is cancelled",
+        "kms_key": "a new secret has AWS's key; another one that was chosen by hand is shown by a plan",
+    }
+    PROTECTIONS: ClassVar[Mapping[str, str]] = {"kms_key": "its KMS key, which was chosen by hand, stays"}
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateSecret", "InvalidRequestException")})
 
     secret_name: str
@@ -155,6 +164,7 @@ class GeneratedSecret(InSecretsManager):
     where the deployment's state is; a cleanup without that state finds its lock there.
     """
 
+    EXEMPT: ClassVar[Mapping[str, str]] = {**InSecretsManager.EXEMPT, "value": "it is generated; a plan shows that it was changed"}
     LOSES: ClassVar[str] = "data"
 
     name: str
@@ -163,6 +173,11 @@ class GeneratedSecret(InSecretsManager):
     description: str
     ttl: str = ""
     state_location: str = ""
+    value: str = AS_GENERATED
+    """Write-only: the tag `sre-agent:version` has the version of the value that was generated."""
+    policy: str = ""
+    kms_key: str = ""
+    rotates: bool = False
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -174,21 +189,35 @@ class GeneratedSecret(InSecretsManager):
         description, ttl = found.get("Description", ""), tags.get(TTL_TAG, "")
         description += " (scheduled for deletion)" if _is_scheduled(found) else ""
         location = tags.get(STATE_TAG, "")
-        seen = cls(name=name, secret_name=found["Name"], json_key=json_key, description=description, ttl=ttl, state_location=location)
+        version = _current_version(found)
+        seen = cls(
+            name=name,
+            secret_name=found["Name"],
+            json_key=json_key,
+            description=description,
+            ttl=ttl,
+            state_location=location,
+            value=AS_GENERATED if version == tags.get(VERSION_TAG) else f"changed outside of this tool (version {version})",
+            **read_access(aws, id, found),
+        )
         outputs = {"secret_arn": found["ARN"], "value": value, "created_at": clock.stamp(found["CreatedDate"]), "ttl": ttl}
         return Found(id, seen, outputs, tags)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        tagged = replace(mark, extra={**mark.extra, **self._kept_tags()})
+        # The token becomes the id of the first version.
+        tagged = replace(mark, extra={**mark.extra, **self._kept_tags(), VERSION_TAG: mark.token})
         return create_secret(aws, tagged, self.secret_name, self.description, {self.json_key: _generate()})
 
     def configure(self, aws: Aws, id: str) -> None:
+        restore_access(aws, id)
+        _restore_version(aws, id)
         # A value that programs use already is kept: another one would lock them out.
         kept = _restore_values(aws, id)
         value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generate()
         put_values(aws, id, {self.json_key: value}, description=self.description)
         _set_tag(aws, id, TTL_TAG, self.ttl)
         _set_tag(aws, id, STATE_TAG, self.state_location)
+        _set_tag(aws, id, VERSION_TAG, _current_version(describe_secret(aws, id) or {}))
 
     def _kept_tags(self) -> dict[str, str]:
         """Return the tags that `configure` keeps right."""
@@ -228,6 +257,9 @@ class StoredSecret(InSecretsManager):
     name: str
     secret_name: str
     values: tuple[tuple[str, Later[Secret] | LaterText], ...]
+    policy: str = ""
+    kms_key: str = ""
+    rotates: bool = False
 
     def __post_init__(self) -> None:
         # What is known is a Secret from here on, so that neither a plan nor a log shows it.
@@ -239,13 +271,15 @@ class StoredSecret(InSecretsManager):
         found = describe_secret(aws, id)
         if found is None:
             return None
-        seen = cls(name=name, secret_name=found["Name"], values=tuple(read_values(aws, id).items()))
+        values = tuple(read_values(aws, id).items())
+        seen = cls(name=name, secret_name=found["Name"], values=values, **read_access(aws, id, found))
         return Found(id, seen, {"secret_arn": found["ARN"]}, tags_of(found.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         return create_secret(aws, mark, self.secret_name, "", self._known_values())
 
     def configure(self, aws: Aws, id: str) -> None:
+        restore_access(aws, id)
         put_values(aws, id, self._known_values(), description="")
 
     def console(self) -> Steps:
@@ -271,6 +305,36 @@ class StoredSecret(InSecretsManager):
 def describe_secret(aws: Aws, name: str) -> Any:
     """Read a secret without its value; None where it is absent."""
     return or_none(lambda: aws.client("secretsmanager").describe_secret(SecretId=name), _GONE)
+
+
+def read_access(aws: Aws, name: str, found: Any) -> dict[str, Any]:
+    """Read who else may use or change the secret: its own policy, a KMS key that is not AWS's, a rotation."""
+    answer: Any = or_none(lambda: aws.client("secretsmanager").get_resource_policy(SecretId=name), (*_GONE, "InvalidRequestException"))
+    rotates = found.get("RotationEnabled", False)
+    return {"policy": (answer or {}).get("ResourcePolicy", ""), "kms_key": found.get("KmsKeyId", ""), "rotates": rotates}
+
+
+def restore_access(aws: Aws, name: str) -> None:
+    """Delete the secret's own policy, because the roles of the deployment say who may read it, and cancel a rotation."""
+    seen = read_access(aws, name, describe_secret(aws, name) or {})
+    if seen["policy"]:
+        aws.client("secretsmanager").delete_resource_policy(SecretId=name)
+    if seen["rotates"]:
+        aws.client("secretsmanager").cancel_rotate_secret(SecretId=name)
+
+
+def _current_version(found: Any) -> str:
+    return next((version for version, stages in found.get("VersionIdsToStages", {}).items() if "AWSCURRENT" in stages), "")
+
+
+def _restore_version(aws: Aws, name: str) -> None:
+    """Make the version current again that programs use, for as long as AWS keeps it."""
+    found = describe_secret(aws, name) or {}
+    kept, current, wanted = found.get("VersionIdsToStages", {}), _current_version(found), tags_of(found.get("Tags")).get(VERSION_TAG, "")
+    if wanted in kept and current and wanted != current:
+        aws.client("secretsmanager").update_secret_version_stage(
+            SecretId=name, VersionStage="AWSCURRENT", MoveToVersionId=wanted, RemoveFromVersionId=current
+        )
 
 
 def read_values(aws: Aws, name: str) -> dict[str, Secret]:

@@ -1,0 +1,594 @@
+"""One change by hand for each setting that a plan compares: plain boto3, as a person with the AWS CLI makes it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fixtures.engine import Engine
+
+from .resources.life import until
+
+type Change = Callable[[Engine], object]
+
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]}
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]}]}
+OWNED_BY_OTHERS = {"Key": "sre-agent:resource", "Value": "another"}
+
+
+def _ec2(method: str, name: str, **wanted: Any) -> Change:
+    def change(engine: Engine) -> object:
+        key = "InstanceId" if name == "instance" else "GroupId"
+        return getattr(engine.client("ec2"), method)(**{key: engine.id_of(name)}, **wanted)
+
+    return change
+
+
+def _bucket(method: str, **wanted: Any) -> Change:
+    return lambda engine: getattr(engine.client("s3"), method)(Bucket=engine.id_of("bucket"), **wanted)
+
+
+def _object(**wanted: Any) -> Change:
+    """Overwrite an object as a person does: without our tags too, if no tags are named."""
+
+    def change(engine: Engine) -> object:
+        bucket, _, key = engine.id_of("openapi_logs").partition("/")
+        seen = engine.client("s3").get_object(Bucket=bucket, Key=key)
+        tags = engine.client("s3").get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+        tagging = "&".join(f"{tag['Key']}={tag['Value']}" for tag in tags)
+        settings = {"Body": seen["Body"].read(), "ContentType": seen["ContentType"], "Metadata": seen["Metadata"], "Tagging": tagging}
+        return engine.client("s3").put_object(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **(settings | wanted))
+
+    return change
+
+
+def _role(method: str, **wanted: Any) -> Change:
+    return lambda engine: getattr(engine.client("iam"), method)(RoleName=engine.id_of("gateway_role"), **wanted)
+
+
+def _trust(part: str, value: Any) -> Change:
+    """Change one part of the statement by which the gateway may assume its role."""
+
+    def change(engine: Engine) -> object:
+        role = engine.client("iam").get_role(RoleName=engine.id_of("gateway_role"))["Role"]
+        document = role["AssumeRolePolicyDocument"]
+        document["Statement"][0].pop(part)
+        document["Statement"][0] |= {part: value} if value else {}
+        return engine.client("iam").update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=json.dumps(document))
+
+    return change
+
+
+def _statement(part: str, value: Any) -> Change:
+    """Change one part of the first statement of an inline policy."""
+
+    def change(engine: Engine) -> object:
+        name = engine.id_of("instance_role")
+        document = engine.client("iam").get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+        document["Statement"][0][part] = value
+        return engine.client("iam").put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    return change
+
+
+def _pool(**wanted: Any) -> Change:
+    def change(engine: Engine) -> object:
+        idp, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
+        seen = idp.describe_user_pool(UserPoolId=pool)["UserPool"]
+        kept = {key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "UserPoolTags", "MfaConfiguration")}
+        return idp.update_user_pool(UserPoolId=pool, **(kept | wanted))
+
+    return change
+
+
+def _password(**wanted: Any) -> Change:
+    usual = {"MinimumLength": 14, "TemporaryPasswordValidityDays": 1}
+    kinds = {f"Require{kind}": True for kind in ("Lowercase", "Numbers", "Symbols", "Uppercase")}
+    return _pool(Policies={"PasswordPolicy": usual | kinds | wanted})
+
+
+def _client(**wanted: Any) -> Change:
+    def change(engine: Engine) -> object:
+        pool, _, client = engine.id_of("caller_client").partition("/")
+        idp = engine.client("cognito-idp")
+        seen = idp.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+        takes = idp.meta.service_model.operation_model("UpdateUserPoolClient").input_shape.members
+        return idp.update_user_pool_client(**({key: value for key, value in seen.items() if key in takes} | wanted))
+
+    return change
+
+
+def _agentcore(what: str, change: Callable[[dict[str, Any]], object]) -> Change:
+    """Update a gateway or a target with what AWS shows of it and one thing changed."""
+
+    def apply(engine: Engine) -> object:
+        aws = engine.client("bedrock-agentcore-control")
+        if what == "Gateway":
+            which = {"gatewayIdentifier": engine.id_of("gateway")}
+        else:
+            gateway, _, target = engine.id_of("target_logs").partition("/")
+            which = {"gatewayIdentifier": gateway, "targetId": target}
+        suffix = "gateway" if what == "Gateway" else "gateway_target"
+        seen = getattr(aws, f"get_{suffix}")(**which)
+        takes = aws.meta.service_model.operation_model(f"Update{what}").input_shape.members
+        settings = {key: value for key, value in seen.items() if key in takes} | which
+        change(settings)
+        getattr(aws, f"update_{suffix}")(**settings)
+        return until(lambda: getattr(aws, f"get_{suffix}")(**which)["status"] != "UPDATING")
+
+    return apply
+
+
+def _gateway(change: Callable[[dict[str, Any]], object]) -> Change:
+    return _agentcore("Gateway", change)
+
+
+def _jwt(key: str, value: Any) -> Change:
+    return _gateway(lambda gateway: gateway["authorizerConfiguration"]["customJWTAuthorizer"].update({key: value}))
+
+
+def _open_to_everyone(gateway: dict[str, Any]) -> None:
+    gateway["authorizerType"] = "NONE"
+    del gateway["authorizerConfiguration"]
+
+
+def _target(change: Callable[[dict[str, Any]], object]) -> Change:
+    return _agentcore("GatewayTarget", change)
+
+
+def _key(**wanted: str) -> Change:
+    def change(target: dict[str, Any]) -> None:
+        target["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"].update(wanted)
+
+    return _target(change)
+
+
+def _other_provider(engine: Engine) -> object:
+    aws = engine.client("bedrock-agentcore-control")
+    name = f"{engine.name}-other"
+    try:
+        arn = aws.create_api_key_credential_provider(name=name, apiKey="k")["credentialProviderArn"]
+    except aws.exceptions.ConflictException:
+        arn = aws.get_api_key_credential_provider(name=name)["credentialProviderArn"]
+    return _key(providerArn=arn)(engine)
+
+
+def _provider(json_key: str) -> Change:
+    """Let the provider hand out the key of another secret."""
+
+    def change(engine: Engine) -> object:
+        secret = engine.client("secretsmanager").create_secret(Name=f"{engine.name}-{json_key}", SecretString=json.dumps({json_key: "k"}))
+        settings = {"secretId": secret["ARN"], "jsonKey": json_key}
+        return engine.client("bedrock-agentcore-control").update_api_key_credential_provider(
+            name=engine.id_of("credential_provider"), apiKeySecretSource="EXTERNAL", apiKeySecretConfig=settings
+        )
+
+    return change
+
+
+def _secret(method: str, name: str, **wanted: Any) -> Change:
+    return lambda engine: getattr(engine.client("secretsmanager"), method)(SecretId=engine.id_of(name), **wanted)
+
+
+def _budget(**wanted: Any) -> Change:
+    def change(engine: Engine) -> object:
+        budgets, account = engine.client("budgets"), engine.embedded.account_id
+        seen = budgets.describe_budget(AccountId=account, BudgetName=engine.id_of("budget"))["Budget"]
+        kept = {key: seen[key] for key in ("BudgetName", "BudgetType", "TimeUnit", "BudgetLimit", "CostFilters")}
+        return budgets.update_budget(AccountId=account, NewBudget=kept | wanted)
+
+    return change
+
+
+def _record(**wanted: Any) -> Change:
+    def change(engine: Engine) -> object:
+        zone, _, domain = engine.id_of("dns_record").partition("/")
+        dns = engine.client("route53")
+        seen = dns.list_resource_record_sets(HostedZoneId=zone, StartRecordName=domain, StartRecordType="A")["ResourceRecordSets"][0]
+        changes = [{"Action": "UPSERT", "ResourceRecordSet": seen | wanted}]
+        return dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+    return change
+
+
+def _ec2_tags(name: str) -> Change:
+    return lambda engine: engine.client("ec2").create_tags(Resources=[engine.id_of(name)], Tags=[OWNED_BY_OTHERS])
+
+
+def _agentcore_tags(kind: str) -> Change:
+    def change(engine: Engine) -> object:
+        aws = engine.client("bedrock-agentcore-control")
+        if kind == "gateway":
+            arn = aws.get_gateway(gatewayIdentifier=engine.id_of("gateway"))["gatewayArn"]
+        else:
+            arn = aws.get_api_key_credential_provider(name=engine.id_of("credential_provider"))["credentialProviderArn"]
+        return aws.tag_resource(resourceArn=arn, tags={"team": "another"})
+
+    return change
+
+
+def _pool_tags(engine: Engine) -> object:
+    idp = engine.client("cognito-idp")
+    arn = idp.describe_user_pool(UserPoolId=engine.id_of("user_pool"))["UserPool"]["Arn"]
+    return idp.untag_resource(ResourceArn=arn, TagKeys=["team"])
+
+
+def _budget_tags(engine: Engine) -> object:
+    arn = f"arn:aws:budgets::{engine.embedded.account_id}:budget/{engine.id_of('budget')}"
+    return engine.client("budgets").tag_resource(ResourceARN=arn, ResourceTags=[OWNED_BY_OTHERS])
+
+
+def _object_tags(engine: Engine) -> object:
+    bucket, _, key = engine.id_of("openapi_logs").partition("/")
+    return engine.client("s3").delete_object_tagging(Bucket=bucket, Key=key)
+
+
+def _bucket_tags(engine: Engine) -> object:
+    tags = engine.client("s3").get_bucket_tagging(Bucket=engine.id_of("bucket"))["TagSet"]
+    changed = [tag for tag in tags if tag["Key"] != "team"]
+    return engine.client("s3").put_bucket_tagging(Bucket=engine.id_of("bucket"), Tagging={"TagSet": changed})
+
+
+def _heritage(engine: Engine) -> object:
+    zone, _, domain = engine.id_of("dns_record").partition("/")
+    value = f'"heritage=sre-agent&sre-agent%3Adeployment-id={engine.id}&sre-agent%3Aresource=another&sre-agent%3Ageneration=1"'
+    record = {"Name": f"_sre-agent.{domain}", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": value}]}
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
+    return engine.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+def _public_acl(engine: Engine) -> object:
+    """Two settings at once, because one forbids the other; the ownership alone has its own change."""
+    _bucket("put_bucket_ownership_controls", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})(engine)
+    return _bucket("put_bucket_acl", ACL="public-read")(engine)
+
+
+def _scopes(engine: Engine) -> object:
+    pool, _, identifier = engine.id_of("resource_server").partition("/")
+    idp = engine.client("cognito-idp")
+    seen = idp.describe_resource_server(UserPoolId=pool, Identifier=identifier)["ResourceServer"]
+    scopes = [*seen["Scopes"], {"ScopeName": "admin", "ScopeDescription": "everything"}]
+    return idp.update_resource_server(UserPoolId=pool, Identifier=identifier, Name=identifier, Scopes=scopes)
+
+
+def _other_role_in_profile(engine: Engine) -> object:
+    iam, profile = engine.client("iam"), engine.id_of("instance_profile")
+    iam.remove_role_from_instance_profile(InstanceProfileName=profile, RoleName=engine.id_of("instance_role"))
+    return iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=engine.id_of("gateway_role"))
+
+
+def _disassociate(engine: Engine) -> object:
+    """Give the address to another instance."""
+    ec2 = engine.client("ec2")
+    image = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]["ImageId"]
+    other = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    return ec2.associate_address(AllocationId=engine.id_of("address"), InstanceId=other, AllowReassociation=True)
+
+
+def _delete_volume(*, with_instance: bool) -> Change:
+    def change(engine: Engine) -> object:
+        mapping = [{"DeviceName": _root(engine)["DeviceName"], "Ebs": {"DeleteOnTermination": with_instance}}]
+        return engine.client("ec2").modify_instance_attribute(InstanceId=engine.id_of("instance"), BlockDeviceMappings=mapping)
+
+    return change
+
+
+def _other_role(engine: Engine) -> object:
+    """Give the gateway a role with the same trust."""
+    iam, name = engine.client("iam"), f"{engine.name}-other"
+    trust = iam.get_role(RoleName=engine.id_of("gateway_role"))["Role"]["AssumeRolePolicyDocument"]
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    return _gateway(lambda gateway: gateway.update(roleArn=arn))(engine)
+
+
+def _other_schema(engine: Engine) -> object:
+    """Let a target read a copy of its document."""
+    bucket, _, key = engine.id_of("openapi_logs").partition("/")
+    engine.client("s3").copy_object(Bucket=bucket, Key="copy.json", CopySource={"Bucket": bucket, "Key": key})
+    uri = {"s3": {"uri": f"s3://{bucket}/copy.json"}}
+    return _target(lambda target: target["targetConfiguration"]["mcp"].update(openApiSchema=uri))(engine)
+
+
+def _notify_another(engine: Engine) -> object:
+    return engine.client("budgets").create_notification(
+        AccountId=engine.embedded.account_id,
+        BudgetName=engine.id_of("budget"),
+        Notification={"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 10.0},
+        Subscribers=[{"SubscriptionType": "EMAIL", "Address": "another@example.com"}],
+    )
+
+
+def _modify_volume(**wanted: Any) -> Change:
+    return lambda engine: engine.client("ec2").modify_volume(VolumeId=_root(engine)["Ebs"]["VolumeId"], **wanted)
+
+
+def _root(engine: Engine) -> Any:
+    found = engine.client("ec2").describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
+    return found["BlockDeviceMappings"][0]
+
+
+def _other_group(engine: Engine) -> object:
+    found = engine.client("ec2").describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])["SecurityGroups"][0]
+    return engine.client("ec2").modify_instance_attribute(InstanceId=engine.id_of("instance"), Groups=[found["GroupId"]])
+
+
+def _permission(**wanted: Any) -> list[dict[str, Any]]:
+    return [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]} | wanted]
+
+
+# By type and setting: the resource that is changed, and how. Several ways where a setting has several parts.
+MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
+    ("Gateway", "description"): ("gateway", (_gateway(lambda gateway: gateway.update(description="changed")),)),
+    ("Gateway", "role_arn"): ("gateway", (_other_role,)),
+    ("Gateway", "debug"): ("gateway", (_gateway(lambda gateway: gateway.update(exceptionLevel="DEBUG")),)),
+    ("Gateway", "authorizer"): ("gateway", (_gateway(_open_to_everyone),)),
+    ("Gateway", "allowed_clients"): ("gateway", (_jwt("allowedClients", ["another"]),)),
+    ("Gateway", "allowed_scopes"): ("gateway", (_jwt("allowedScopes", ["another"]),)),
+    ("Gateway", "allowed_audience"): ("gateway", (_jwt("allowedAudience", ["another"]),)),
+    ("Gateway", "discovery_url"): (
+        "gateway",
+        (_jwt("discoveryUrl", "https://example.com/.well-known/openid-configuration"),),
+    ),
+    ("Gateway", "tags"): ("gateway", (_agentcore_tags("gateway"),)),
+    ("GatewayTarget", "target_name"): ("target_logs", (_target(lambda target: target.update(name="another")),)),
+    ("GatewayTarget", "description"): ("target_logs", (_target(lambda target: target.update(description="changed")),)),
+    ("GatewayTarget", "header"): ("target_logs", (_key(credentialParameterName="X-Other"),)),
+    ("GatewayTarget", "prefix"): ("target_logs", (_key(credentialPrefix="Bearer"),)),
+    ("GatewayTarget", "schema_uri"): ("target_logs", (_other_schema,)),
+    ("GatewayTarget", "ca_uri"): ("target_logs", (_target(lambda target: target.pop("certificateConfigurations")),)),
+    ("GatewayTarget", "provider_arn"): ("target_logs", (_other_provider,)),
+    ("ApiKeyCredentialProvider", "secret_arn"): ("credential_provider", (_provider("api_key"),)),
+    ("ApiKeyCredentialProvider", "json_key"): ("credential_provider", (_provider("other"),)),
+    ("ApiKeyCredentialProvider", "tags"): ("credential_provider", (_agentcore_tags("provider"),)),
+    ("Budget", "limit_amount"): ("budget", (_budget(BudgetLimit={"Amount": "9999", "Unit": "USD"}),)),
+    ("Budget", "limit_unit"): ("budget", (_budget(BudgetLimit={"Amount": "50", "Unit": "EUR"}),)),
+    ("Budget", "time_unit"): ("budget", (_budget(TimeUnit="ANNUALLY"),)),
+    ("Budget", "tag_key_value"): ("budget", (_budget(CostFilters={"Service": ["Amazon EC2"]}),)),
+    ("Budget", "notifications"): ("budget", (_notify_another,)),
+    ("Budget", "tags"): ("budget", (_budget_tags,)),
+    ("AppClient", "client_name"): ("caller_client", (_client(ClientName="changed"),)),
+    ("AppClient", "scopes"): ("caller_client", (_client(AllowedOAuthScopes=["openid"]),)),
+    ("AppClient", "token_minutes"): ("caller_client", (_client(AccessTokenValidity=1440),)),
+    ("AppClient", "flows"): ("caller_client", (_client(AllowedOAuthFlows=["client_credentials", "code"]),)),
+    ("AppClient", "auth_flows"): ("caller_client", (_client(ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]),)),
+    ("AppClient", "callback_urls"): (
+        "caller_client",
+        (_client(CallbackURLs=["https://example.com/"]), _client(LogoutURLs=["https://example.com/"])),
+    ),
+    ("AppClient", "identity_providers"): ("caller_client", (_client(SupportedIdentityProviders=["COGNITO"]),)),
+    ("AppClient", "revocation"): ("caller_client", (_client(EnableTokenRevocation=False),)),
+    ("AppClient", "user_existence_errors"): ("caller_client", (_client(PreventUserExistenceErrors="LEGACY"),)),
+    ("ResourceServer", "scopes"): ("resource_server", (_scopes,)),
+    ("UserPool", "pool_name"): ("user_pool", (_pool(PoolName="changed"),)),
+    ("UserPool", "mfa"): (
+        "user_pool",
+        (
+            lambda engine: engine.client("cognito-idp").set_user_pool_mfa_config(
+                UserPoolId=engine.id_of("user_pool"), MfaConfiguration="OFF"
+            ),
+        ),
+    ),
+    ("UserPool", "password_length"): ("user_pool", (_password(MinimumLength=6),)),
+    ("UserPool", "password_kinds"): ("user_pool", (_password(RequireSymbols=False),)),
+    ("UserPool", "temporary_days"): ("user_pool", (_password(TemporaryPasswordValidityDays=365),)),
+    ("UserPool", "self_registration"): ("user_pool", (_pool(AdminCreateUserConfig={"AllowAdminCreateUserOnly": False}),)),
+    ("UserPool", "triggers"): (
+        "user_pool",
+        (_pool(LambdaConfig={"PreTokenGeneration": "arn:aws:lambda:us-east-1:123456789012:function:f"}),),
+    ),
+    ("UserPool", "deletion_protection"): ("user_pool", (_pool(DeletionProtection="ACTIVE"),)),
+    ("UserPool", "tags"): ("user_pool", (_pool_tags,)),
+    ("AddressAssociation", "instance_id"): ("address_association", (_disassociate,)),
+    ("ElasticIp", "tags"): ("address", (_ec2_tags("address"),)),
+    ("Ec2Instance", "instance_state"): (
+        "instance",
+        (lambda engine: engine.client("ec2").stop_instances(InstanceIds=[engine.id_of("instance")]),),
+    ),
+    ("Ec2Instance", "http_tokens"): ("instance", (_ec2("modify_instance_metadata_options", "instance", HttpTokens="optional"),)),
+    ("Ec2Instance", "http_endpoint"): ("instance", (_ec2("modify_instance_metadata_options", "instance", HttpEndpoint="disabled"),)),
+    ("Ec2Instance", "hop_limit"): ("instance", (_ec2("modify_instance_metadata_options", "instance", HttpPutResponseHopLimit=4),)),
+    ("Ec2Instance", "metadata_tags"): (
+        "instance",
+        (_ec2("modify_instance_metadata_options", "instance", InstanceMetadataTags="enabled"),),
+    ),
+    ("Ec2Instance", "volume_type"): ("instance", (_modify_volume(VolumeType="gp2"),)),
+    ("Ec2Instance", "termination_protection"): (
+        "instance",
+        (_ec2("modify_instance_attribute", "instance", DisableApiTermination={"Value": True}),),
+    ),
+    ("Ec2Instance", "stop_protection"): ("instance", (_ec2("modify_instance_attribute", "instance", DisableApiStop={"Value": True}),)),
+    ("Ec2Instance", "keeps_volume"): ("instance", (_delete_volume(with_instance=False),)),
+    ("Ec2Instance", "tags"): ("instance", (_ec2_tags("instance"),)),
+    ("Ec2Instance", "instance_type"): ("instance", (_ec2("modify_instance_attribute", "instance", InstanceType={"Value": "t3.nano"}),)),
+    ("Ec2Instance", "user_data"): (
+        "instance",
+        (_ec2("modify_instance_attribute", "instance", Attribute="userData", Value="IyEvYmluL3No"),),
+    ),
+    ("Ec2Instance", "volume_gb"): ("instance", (_modify_volume(Size=400),)),
+    ("Ec2Instance", "security_group_id"): ("instance", (_other_group,)),
+    ("Ec2Instance", "status_uri"): (
+        "instance",
+        (
+            lambda engine: engine.client("ec2").create_tags(
+                Resources=[engine.id_of("instance")], Tags=[{"Key": "sre-agent:status-uri", "Value": "s3://elsewhere/"}]
+            ),
+        ),
+    ),
+    ("SecurityGroup", "ingress"): (
+        "security_group",
+        (
+            _ec2("authorize_security_group_ingress", "security_group", IpPermissions=_permission()),
+            _ec2("authorize_security_group_ingress", "security_group", IpPermissions=_permission(IpProtocol="udp")),
+        ),
+    ),
+    ("SecurityGroup", "egress"): (
+        "security_group",
+        (
+            _ec2("authorize_security_group_egress", "security_group", IpPermissions=_permission()),
+            _ec2(
+                "revoke_security_group_egress",
+                "security_group",
+                IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+            ),
+        ),
+    ),
+    ("SecurityGroup", "tags"): ("security_group", (_ec2_tags("security_group"),)),
+    ("InstanceProfile", "role_name"): ("instance_profile", (_other_role_in_profile,)),
+    ("InstanceProfile", "tags"): (
+        "instance_profile",
+        (
+            lambda engine: engine.client("iam").tag_instance_profile(
+                InstanceProfileName=engine.id_of("instance_profile"), Tags=[OWNED_BY_OTHERS]
+            ),
+        ),
+    ),
+    ("IamRole", "service"): ("gateway_role", (_trust("Principal", {"AWS": "*"}), _trust("Principal", {"Service": "ec2.amazonaws.com"}))),
+    ("IamRole", "trust_conditions"): ("gateway_role", (_trust("Condition", {}),)),
+    ("IamRole", "statements"): (
+        "instance_role",
+        (
+            _statement("Effect", "Deny"),
+            _statement("Action", ["s3:GetObject", "s3:DeleteObject"]),
+            _statement("Resource", ["*"]),
+            _statement("Condition", {"Bool": {"aws:SecureTransport": "false"}}),
+            lambda engine: engine.client("iam").put_role_policy(
+                RoleName=engine.id_of("instance_role"), PolicyName="more", PolicyDocument=json.dumps(ANYTHING)
+            ),
+        ),
+    ),
+    ("IamRole", "managed_policies"): (
+        "gateway_role",
+        (_role("attach_role_policy", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"),),
+    ),
+    ("IamRole", "session_seconds"): ("gateway_role", (_role("update_role", MaxSessionDuration=43200),)),
+    ("IamRole", "description"): ("gateway_role", (_role("update_role", Description="changed", MaxSessionDuration=3600),)),
+    ("IamRole", "permissions_boundary"): (
+        "gateway_role",
+        (_role("put_role_permissions_boundary", PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess"),),
+    ),
+    ("IamRole", "tags"): ("gateway_role", (_role("untag_role", TagKeys=["team"]),)),
+    ("DnsRecord", "address"): ("dns_record", (_record(ResourceRecords=[{"Value": "192.0.2.1"}]),)),
+    ("DnsRecord", "ttl"): ("dns_record", (_record(TTL=86400),)),
+    ("DnsRecord", "tags"): ("dns_record", (_heritage,)),
+    ("S3Bucket", "tls_only"): ("bucket", (_bucket("delete_bucket_policy"), _bucket("put_bucket_policy", Policy=json.dumps(POLICY)))),
+    ("S3Bucket", "closed"): ("bucket", (_bucket("delete_public_access_block"),)),
+    ("S3Bucket", "ownership"): (
+        "bucket",
+        (_bucket("put_bucket_ownership_controls", OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}),),
+    ),
+    ("S3Bucket", "acl"): ("bucket", (_public_acl,)),
+    ("S3Bucket", "encryption"): (
+        "bucket",
+        (
+            _bucket(
+                "put_bucket_encryption",
+                ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]},
+            ),
+        ),
+    ),
+    ("S3Bucket", "versioning"): ("bucket", (_bucket("put_bucket_versioning", VersioningConfiguration={"Status": "Enabled"}),)),
+    ("S3Bucket", "lifecycle"): (
+        "bucket",
+        (
+            _bucket(
+                "put_bucket_lifecycle_configuration",
+                LifecycleConfiguration={"Rules": [{"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]},
+            ),
+        ),
+    ),
+    ("S3Bucket", "tags"): ("bucket", (_bucket_tags,)),
+    ("S3Object", "content"): ("openapi_logs", (_object(Body=b"changed"),)),
+    ("S3Object", "content_type"): ("openapi_logs", (_object(ContentType="text/plain"),)),
+    ("S3Object", "storage_class"): ("openapi_logs", (_object(StorageClass="ONEZONE_IA"),)),
+    ("S3Object", "tags"): ("openapi_logs", (_object_tags, _object(Tagging=""))),
+    ("GeneratedSecret", "description"): ("backend_key", (_secret("update_secret", "backend_key", Description="changed"),)),
+    ("GeneratedSecret", "value"): (
+        "backend_key",
+        (_secret("put_secret_value", "backend_key", SecretString='{"api_key": "changed"}'),),
+    ),
+    ("GeneratedSecret", "json_key"): (
+        "backend_key",
+        (_secret("put_secret_value", "backend_key", SecretString='{"another": "changed"}'),),
+    ),
+    ("GeneratedSecret", "tags"): ("backend_key", (_secret("untag_resource", "backend_key", TagKeys=["team"]),)),
+    ("GeneratedSecret", "ttl"): (
+        "backend_key",
+        (_secret("tag_resource", "backend_key", Tags=[{"Key": "sre-agent:ttl", "Value": "1h"}]),),
+    ),
+    ("GeneratedSecret", "state_location"): (
+        "backend_key",
+        (_secret("tag_resource", "backend_key", Tags=[{"Key": "sre-agent:state", "Value": "s3://elsewhere/state"}]),),
+    ),
+    ("StoredSecret", "values"): (
+        "caller_client_secret",
+        (_secret("put_secret_value", "caller_client_secret", SecretString='{"client_id": "another"}'),),
+    ),
+    ("StoredSecret", "tags"): ("caller_client_secret", (_secret("untag_resource", "caller_client_secret", TagKeys=["team"]),)),
+    **{
+        ("Certificate", setting): (
+            "certificate",
+            (_secret("put_secret_value", "certificate", SecretString='{"certificate": "damaged"}'),),
+        )
+        for setting in ("hosts", "issued_by", "fresh")
+    },
+    ("Certificate", "tags"): ("certificate", (_secret("untag_resource", "certificate", TagKeys=["team"]),)),
+    **{
+        (kind, "policy"): (name, (_secret("put_resource_policy", name, ResourcePolicy=json.dumps(ANYTHING)),))
+        for kind, name in (("GeneratedSecret", "backend_key"), ("StoredSecret", "caller_client_secret"), ("Certificate", "certificate"))
+    },
+    **{
+        (kind, "kms_key"): (name, (_secret("update_secret", name, KmsKeyId="alias/own"),))
+        for kind, name in (("GeneratedSecret", "backend_key"), ("StoredSecret", "caller_client_secret"), ("Certificate", "certificate"))
+    },
+}
+
+# Settings that AWS changes together with another one.
+ALSO: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("Gateway", "authorizer"): ("allowed_clients", "discovery_url"),
+    ("S3Bucket", "acl"): ("ownership",),
+    ("ApiKeyCredentialProvider", "json_key"): ("secret_arn",),
+    ("GeneratedSecret", "json_key"): ("value",),
+    ("Certificate", "hosts"): ("issued_by", "fresh"),
+    ("Certificate", "issued_by"): ("hosts", "fresh"),
+    ("Certificate", "fresh"): ("hosts", "issued_by"),
+}
+ELSEWHERE: Mapping[tuple[str, str], str] = {
+    ("Gateway", "extensions"): "the local AWS refuses a gateway with functions or policies of others, because it would not call them",
+    ("Ec2Instance", "profile_arn"): "the local AWS always shows the profile with which an instance was launched",
+    **{
+        (kind, "rotates"): "the local AWS has no functions, and so none that could rotate a secret"
+        for kind in ("GeneratedSecret", "StoredSecret", "Certificate")
+    },
+}
+LIFTS: Mapping[tuple[str, str], Change] = {
+    ("UserPool", "deletion_protection"): _pool(DeletionProtection="INACTIVE"),
+    ("IamRole", "permissions_boundary"): _role("delete_role_permissions_boundary"),
+    ("Ec2Instance", "keeps_volume"): _delete_volume(with_instance=True),
+    **{
+        (kind, "kms_key"): _secret("update_secret", name, KmsKeyId="")
+        for kind, name in (("GeneratedSecret", "backend_key"), ("StoredSecret", "caller_client_secret"), ("Certificate", "certificate"))
+    },
+    ("Ec2Instance", "termination_protection"): _ec2("modify_instance_attribute", "instance", DisableApiTermination={"Value": False}),
+    ("Ec2Instance", "stop_protection"): _ec2("modify_instance_attribute", "instance", DisableApiStop={"Value": False}),
+}
+
+
+def _give_back(**wanted: Any) -> Callable[[Engine, Any], object]:
+    return lambda engine, instance: engine.client("ec2").modify_instance_attribute(
+        InstanceId=engine.id_of("instance"), **{key: value(instance) for key, value in wanted.items()}
+    )
+
+
+# Changes for which a deployment replaces the instance. One of them it does, which takes long; the others are taken back by hand.
+TAKEN_BACK: Mapping[tuple[str, str], Callable[[Engine, Any], object]] = {
+    ("Ec2Instance", "user_data"): _give_back(
+        Attribute=lambda instance: "userData", Value=lambda instance: base64.b64encode(instance.user_data.encode()).decode()
+    ),
+    ("Ec2Instance", "volume_gb"): lambda engine, instance: _modify_volume(Size=instance.volume_gb)(engine),
+    ("Ec2Instance", "security_group_id"): _give_back(Groups=lambda instance: [instance.security_group_id]),
+    ("Ec2Instance", "status_uri"): lambda engine, instance: engine.client("ec2").create_tags(
+        Resources=[engine.id_of("instance")], Tags=[{"Key": "sre-agent:status-uri", "Value": instance.status_uri}]
+    ),
+}
