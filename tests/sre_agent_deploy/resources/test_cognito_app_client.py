@@ -80,7 +80,7 @@ def test_a_client_that_somebody_opened(aws: Aws, marked: Marked, client: AppClie
     """A client that also takes passwords is another client, until it is configured again."""
     id = born(aws, client, marked("gateway_client"))
     _update(aws, id, ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])
-    assert [entry.field for entry in drift(aws, client, id)] == ["scopes"]
+    assert "auth_flows" in {entry.field for entry in drift(aws, client, id)}
     client.configure(aws, id)
     assert drift(aws, client, id) == ()
 

@@ -55,7 +55,7 @@ def test_a_weakened_password_policy(aws: Aws, marked: Marked, pool: UserPool) ->
     """A policy that is long enough and asks for lowercase letters only counts as different."""
     id = born(aws, pool, marked("user_pool"))
     aws.client("cognito-idp").update_user_pool(UserPoolId=id, Policies={"PasswordPolicy": {"MinimumLength": 14, "RequireLowercase": True}})
-    assert "password_length" in {entry.field for entry in drift(aws, pool, id)}
+    assert "password_kinds" in {entry.field for entry in drift(aws, pool, id)}
     pool.configure(aws, id)
     assert drift(aws, pool, id) == ()
 
@@ -65,7 +65,7 @@ def test_mfa_without_authenticator_apps(aws: Aws, marked: Marked, pool: UserPool
     id = born(aws, pool, marked("user_pool"))
     sms: Any = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{aws.account_id}:role/sms"}}
     aws.client("cognito-idp").set_user_pool_mfa_config(UserPoolId=id, MfaConfiguration="OPTIONAL", SmsMfaConfiguration=sms)
-    assert [str(entry) for entry in drift(aws, pool, id)] == ["mfa: OPTIONAL without authenticator apps -> OPTIONAL"]
+    assert [str(entry) for entry in drift(aws, pool, id)] == ["mfa: OPTIONAL with text messages -> OPTIONAL"]
 
 
 def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: UserPool) -> None:
@@ -97,11 +97,11 @@ def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deplo
 
 
 def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
-    """Whoever switched protection on may have had a reason: no plan finds fault with it, no update switches it off, nor does deleting."""
+    """Whoever switched protection on may have had a reason: a plan shows it, no update switches it off, nor does deleting."""
     mark = marked("user_pool")
     id = born(aws, pool, mark)
     aws.client("cognito-idp").update_user_pool(UserPoolId=id, DeletionProtection="ACTIVE", **_as_declared(aws, id))
-    assert drift(aws, pool, id) == ()
+    assert [str(entry) for entry in drift(aws, pool, id)] == ["deletion_protection: True (stays)"]
     replace(pool, password_length=20).configure(aws, id)
     problem = attempt(lambda: UserPool.delete(aws, id), failures=UserPool.FAILURES)
     assert isinstance(problem, Problem)
