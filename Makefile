@@ -21,7 +21,7 @@ test: ## all tests, on two cores
 
 test-instance: ## deploy in production mode and boot the machine for real with its user data; root on Debian, minutes
 	@scripts/bring-up test
-	@scripts/system-packages
+	@scripts/system-packages instance
 	@PYTHONPATH=tests $(BIN)/python -m booted
 
 test-thorough: ## all tests with every point and many more examples; hours
