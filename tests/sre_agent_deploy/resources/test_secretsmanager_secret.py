@@ -66,7 +66,7 @@ def test_a_generated_secret_that_somebody_damaged(aws: Aws, marked: Marked, depl
     declared = generated(deployment)
     id = born(aws, declared, marked("key"))
     aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=damage)
-    assert [entry.field for entry in drift(aws, declared, id)] == ["json_key"]
+    assert [entry.field for entry in drift(aws, declared, id)] == ["json_key", "value"]
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
