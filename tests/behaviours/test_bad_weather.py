@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from botocore.exceptions import ClientError
 
 from behaviours.lanes import Lane, lane
 from fixtures import sample
@@ -46,8 +49,10 @@ def _shown(here: Lane, wanted: dict[str, int]) -> dict[str, int]:
     """How many there are of these kinds, once AWS's reads have caught up."""
     deadline = time.monotonic() + 120
     while True:
-        counted = here.counted()
-        shown = {kind: counted[kind] for kind in wanted}
-        if shown == wanted or time.monotonic() > deadline:
-            return shown
+        # The weather meets this test's own reads too.
+        with contextlib.suppress(ClientError):
+            counted = here.counted()
+            shown = {kind: counted[kind] for kind in wanted}
+            if shown == wanted or time.monotonic() > deadline:
+                return shown
         time.sleep(0.5)

@@ -29,8 +29,9 @@ def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
         ("deployment.ssl_ca_path", ""), ("optional settings", "yes"), ("optional aws", ""), ("optional credentials", "no"),
         ("optional gateway", "yes"), ("gateway.gateway_name", "shop-gateway"), ("gateway.description", ""), ("gateway.s3_bucket", ""),
         ("gateway.s3_path_prefix", ""), ("gateway.provider_arn", ""), ("gateway.search", "1"), ("gateway.debug", ""),
-        ("optional deployment", ""), ("optional services", ""), ("optional assistant", ""), ("optional state", ""),
-        ("optional limits", ""), ("optional retries", ""), ("optional alerts", ""), ("tags", "team=platform, stage=prod: eu"),
+        ("optional deployment", ""), ("optional services", ""), ("optional assistant", ""), ("optional privacy", ""),
+        ("optional state", ""), ("optional limits", ""), ("optional retries", ""), ("optional alerts", ""),
+        ("tags", "team=platform, stage=prod: eu"),
     )  # fmt: skip
     person.answers_review("")
     assert person.leaves() == 0, person.seen
