@@ -114,6 +114,8 @@ def _keep_beside(path: Path, backup: Path, content: bytes) -> None:
         atomic_file.write(backup, content, mode=0o600)
     else:
         new.replace(backup)
+        # Where the last save failed, both are names of one file already, and the rename did nothing.
+        new.unlink(missing_ok=True)
 
 
 def _offer_backup(problem: Problem, path: Path, backup: Path) -> Problem:
