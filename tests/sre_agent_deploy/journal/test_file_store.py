@@ -210,8 +210,8 @@ def test_a_state_file_that_is_a_link(saved: FileStore, tmp_path: Path) -> None:
 
 def test_a_run_that_is_stopped_while_it_saves(tmp_path: Path) -> None:
     """Another takes the lock over and saves: at whichever operation before its rename the first was stopped, that state stays."""
-    ended = [_stop_at(operation, tmp_path / f"{operation}" / "state") for operation in range(9)]
-    assert ended == ["LOCK-LOST"] * 8 + ["saved before"]
+    ended = [_stop_at(operation, tmp_path / f"{operation}" / "state") for operation in range(10)]
+    assert ended == ["LOCK-LOST"] * 9 + ["saved before"]
 
 
 def _stop_at(operation: int, path: Path) -> str:
