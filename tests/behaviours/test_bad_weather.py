@@ -49,10 +49,11 @@ def _shown(here: Lane, wanted: dict[str, int]) -> dict[str, int]:
     """How many there are of these kinds, once AWS's reads have caught up."""
     deadline = time.monotonic() + 120
     while True:
-        # The weather meets this test's own reads too.
+        shown: dict[str, int] = {}
+        # The faults meet this test's own reads too.
         with contextlib.suppress(ClientError):
             counted = here.counted()
             shown = {kind: counted[kind] for kind in wanted}
-            if shown == wanted or time.monotonic() > deadline:
-                return shown
+        if shown == wanted or time.monotonic() > deadline:
+            return shown
         time.sleep(0.5)

@@ -1,7 +1,7 @@
 """Claims of a language model, and the checks that each must pass before a person sees it.
 
 A model may be wrong, and text that it reads may tell it what to say. So a claim is a sentence on one observation, with a quote of it;
-it can't tell anybody to do something, and what it quotes can't be an instruction.
+it can't give advice, and what it quotes can't be an instruction.
 """
 
 from __future__ import annotations

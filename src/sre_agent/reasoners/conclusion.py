@@ -26,7 +26,7 @@ MOST_CONFIDENT = 0.75
 """A model's own confidence is not calibrated, so it never counts as high."""
 MOST_FINDINGS = 12
 MEASURING = ("kubernetes", "metrics")
-"""The specialists whose observations are state and numbers. Logs, events' texts and runbooks are words that anybody may have written."""
+"""The specialists whose observations are state and numbers. Logs, events' texts and runbooks are text that an attacker may have written."""
 
 
 class Conclusion(BaseModel):
@@ -62,7 +62,7 @@ def decide(rules: Report, said: Conclusion, checked: Checked, log: EvidenceLog, 
     if fault:
         return Decision(replace(report, notes=(*report.notes, f"The cause that the language model named was refused: {fault}.")))
     if cause and cause.confidence.score >= SURE:
-        note = f"The language model suspects another cause: {said.cause} of {said.name}. The rules are sure of theirs, so it stands."
+        note = f"The language model suspects another cause: {said.cause} of {said.name}. The rules are sure of theirs, so theirs is kept."
         return Decision(replace(report, notes=(*report.notes, note)))
     others = (cause, *rules.other_causes) if cause else rules.other_causes
     found = _root_cause(said, checked.accepted)
@@ -111,8 +111,8 @@ def _refusals(checked: Checked) -> tuple[str, ...]:
 
 
 def _other_verdict(rules: Report, said: Conclusion) -> tuple[str, ...]:
-    """Say that the model came to another verdict; the rules' one stands, because theirs is proven by what was observed."""
+    """Say that the model came to another verdict; the rules' one is kept, because it is proven by what was observed."""
     if rules.verdict == said.verdict:
         return ()
     words = {"nothing_wrong": "sees nothing wrong", "not_enough_evidence": "sees not enough evidence for a cause"}
-    return (f"The language model {words[said.verdict]}. What the rules found stands.",)
+    return (f"The language model {words[said.verdict]}. The rules' result is kept.",)

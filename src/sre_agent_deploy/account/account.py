@@ -13,7 +13,7 @@ from sre_agent_deploy.account.facts import AccountFacts, other_account
 from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.account.source_secrets import name_source_secrets, read_source_secrets
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import build_archive
@@ -79,10 +79,7 @@ def look_up_account(config: Config, account: Account, image_in_use: str = "") ->
 
     Raises Refused with everything that prevents it.
     """
-    answer = attempt(lambda: _look_up(config, account, image_in_use), progress=account.aws.progress)
-    if isinstance(answer, Problem | Lost):
-        raise Refused(answer.problem if isinstance(answer, Lost) else answer)
-    return answer
+    return ask_or_refuse(account.aws, lambda: _look_up(config, account, image_in_use))
 
 
 def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFacts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.backoff import Backoff, Refusal, asked_for
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
@@ -12,7 +12,10 @@ from sre_agent_deploy.aws.general import general
 from sre_agent_deploy.aws.unanswered import no_answers, unanswered
 from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_agent_deploy.resource import Failures
-from sre_core.problem import Problem
+from sre_core.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,20 @@ def attempt[T](
                 return problem
             problem = progress.interrupted_or(problem)
             return Lost(problem) if refusal.why == "transient" else problem
+
+
+def ask[T](aws: Aws, call: Callable[[], T]) -> T | Problem:
+    """Make a read or a call that may be repeated. Returns a Problem where AWS does not answer it."""
+    answer = attempt(call, progress=aws.progress)
+    return answer.problem if isinstance(answer, Lost) else answer
+
+
+def ask_or_refuse[T](aws: Aws, call: Callable[[], T]) -> T:
+    """Make such a call, or raise Refused with the Problem of its failure."""
+    answer = ask(aws, call)
+    if isinstance(answer, Problem):
+        raise Refused(answer)
+    return answer
 
 
 def _refusal(error: Exception, propagates: frozenset[str]) -> Refusal | None:

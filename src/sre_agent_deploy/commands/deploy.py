@@ -10,6 +10,7 @@ from typing import Literal
 from sre_agent_deploy import connection, lifetime
 from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
@@ -90,18 +91,14 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
             return _not_deployed("Nothing was changed.", *(finding.problem for finding in findings if finding.problem))
         with watch(here.account, user) as account:
             facts = look_up_facts(here.config, account, here.state, here.store.location)
-        whole = blueprint(here.config, facts)
-        wanted = limit_blueprint(whole, scope.targets)
+        wanted = limit_blueprint(blueprint(here.config, facts), scope.targets)
         locks.enter_context(hold_deployment(wanted.deployment, here.account, command))
         file = here.config_file if located.named else _recorded_file(here.state)
         journal = open_journal(
             wanted.deployment, config=here.config, config_file=file, account=here.account, store=here.store, state=here.state
         )
         user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
-        with watch(here.account, user) as account:
-            plan = plan_deployment(account, whole, here.state)
-        if scope.targets:
-            plan = plan.limit([item.name for item in wanted])
+        plan = _plan_scope(here, facts, scope, user)
         if prevented := (*plan.problems, *plan.extras):
             user.show_problems(prevented)
             return _not_deployed("Nothing was changed.", *prevented)
@@ -111,16 +108,7 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
         if not scope.saved:
             confirm_losses(plan, f"{here.config.name} in account {facts.account_id}, {facts.region}", user)
         journal.begin_run(command)
-        record_claim(
-            wanted.deployment,
-            here.store.location,
-            here.config.mode,
-            name=here.config.name,
-            account=facts.account_id,
-            region=facts.region,
-        )
-        if here.account.registry:
-            local.record_deployment(here.account.registry, wanted.deployment)
+        _record_whose(here, facts, wanted.deployment)
         with watch(here.account, user) as account:
             progress = account.aws.progress
             outcome = apply_plan(account, wanted, plan, journal, progress.observe, stop=progress.stop, result=scope.result)
@@ -134,6 +122,22 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
                 "What was created is recorded: `sre-agent-deploy resume` continues, `cleanup` deletes it.", *outcome.problems
             )
         return _roll_back(here, wanted, plan, journal, user)
+
+
+def _plan_scope(here: Workspace, facts: AccountFacts, scope: Scope, user: User) -> Plan:
+    """Plan the whole deployment, and keep of the plan what the scope may change."""
+    whole = blueprint(here.config, facts)
+    with watch(here.account, user) as account:
+        plan = plan_deployment(account, whole, here.state)
+    return plan.limit([item.name for item in limit_blueprint(whole, scope.targets)]) if scope.targets else plan
+
+
+def _record_whose(here: Workspace, facts: AccountFacts, deployment: str) -> None:
+    """Record on this machine whose deployment it is: `list` shows it, and another folder does not take it over silently."""
+    config = here.config
+    record_claim(deployment, here.store.location, config.mode, name=config.name, account=facts.account_id, region=facts.region)
+    if here.account.registry:
+        local.record_deployment(here.account.registry, deployment)
 
 
 def _recorded_file(state: State | None) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sre_agent_deploy import connection
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import Claim, list_claims, read_claim, state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
@@ -22,7 +22,7 @@ from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import is_s3, open_store
 from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.names import API_KEY
-from sre_agent_deploy.resources.secretsmanager_secret import read_values
+from sre_agent_deploy.resources.secretsmanager_calls import read_values
 from sre_core import clock
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused
@@ -193,9 +193,7 @@ def _read_secret(request: Request, name: str, user: User) -> str:
     with use_account(config_for_cleanup(located, state), user, start=False) as account:
         if account is None:
             raise Refused(_secret_missing(name))
-        values = attempt(partial(read_values, account.aws, arn), progress=account.aws.progress)
-    if isinstance(values, Problem | Lost):
-        raise Refused(values.problem if isinstance(values, Lost) else values)
+        values = ask_or_refuse(account.aws, partial(read_values, account.aws, arn))
     if key not in values:
         raise Refused(_secret_missing(name))
     return values[key].reveal()

@@ -16,7 +16,7 @@ from typing import IO, NoReturn
 
 from sre_agent_deploy.account import local
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
 from sre_agent_deploy.commands.deployments import require_state
@@ -91,10 +91,7 @@ def read_boot(request: Request, user: User = UNATTENDED) -> tuple[ec2_boot.Statu
     with use_account(config_for_cleanup(located, state), user, start=False) as account:
         if account is None:
             raise Refused(explain_missing_aws(state))
-        reports = attempt(partial(_read_boot, account.aws, instance_id(state)), progress=account.aws.progress)
-    if isinstance(reports, Problem | Lost):
-        raise Refused(reports.problem if isinstance(reports, Lost) else reports)
-    return reports
+        return ask_or_refuse(account.aws, partial(_read_boot, account.aws, instance_id(state)))
 
 
 def _read_boot(aws: Aws, id: str) -> tuple[ec2_boot.Status, ...]:

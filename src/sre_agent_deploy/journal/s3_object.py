@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
-from sre_core.problem import Problem, Refused
+from sre_agent_deploy.aws.attempt import or_none
 
 _CONDITION_FAILED = ("PreconditionFailed", "412")
 _ABSENT = ("NoSuchKey", "404")
@@ -39,17 +37,3 @@ class S3Object:
     def delete(self) -> None:
         """Delete it. It is no error if it is gone."""
         self.aws.client("s3").delete_object(Bucket=self.bucket, Key=self.key)
-
-
-def ask[T](aws: Aws, call: Callable[[], T]) -> T | Problem:
-    """Make a call, again where that helps. Returns a Problem where S3 does not answer it."""
-    answer = attempt(call, progress=aws.progress)
-    return answer.problem if isinstance(answer, Lost) else answer
-
-
-def ask_or_refuse[T](aws: Aws, call: Callable[[], T]) -> T:
-    """Make a call, or raise Refused with the Problem of its failure."""
-    answer = ask(aws, call)
-    if isinstance(answer, Problem):
-        raise Refused(answer)
-    return answer

@@ -11,8 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Found, Mark, Steps, tags_of
-from sre_agent_deploy.resources.secretsmanager_secret import (
-    InSecretsManager,
+from sre_agent_deploy.resources.secretsmanager_calls import (
     create_secret,
     describe_secret,
     put_values,
@@ -20,6 +19,7 @@ from sre_agent_deploy.resources.secretsmanager_secret import (
     read_values,
     restore_access,
 )
+from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued

@@ -77,8 +77,8 @@ class Ec2Instance(Defaults):
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, GeneratedSecret.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
     TOKEN: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
-    # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
     MOST_TAGS: ClassVar[int] = 50
+    # EC2 calls a fresh instance profile invalid until IAM has spread it, and a fresh security group unknown until it has done so itself.
     # One that is stopping can't be started before it has stopped.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset(
         {"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "IncorrectInstanceState"}
@@ -380,7 +380,12 @@ class Ec2Instance(Defaults):
             why="The one that an interrupted run had started was terminated meanwhile, and EC2 starts no second one for the same request.",
             do=("Run the same command again; it starts a new instance.",),
         ),
-        ("StartInstances", "IncorrectInstanceState"): lambda instance: _not_running(instance.name, "not stopped yet", ""),
+        ("StartInstances", "IncorrectInstanceState"): lambda instance: Problem(
+            code="INSTANCE-NOT-RUNNING",
+            what=f"Resource {instance.name} was not started.",
+            why="EC2 starts an instance only after it has stopped, and this one was still stopping.",
+            do=("Run the same command again in a minute; it starts it.", "See its state: EC2 > Instances."),
+        ),
         ("StartInstances", "InsufficientInstanceCapacity"): _no_capacity,
         ("StartInstances", "InstanceLimitExceeded"): _over_quota,
         ("StartInstances", "VcpuLimitExceeded"): _over_quota,

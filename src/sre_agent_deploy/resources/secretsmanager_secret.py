@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, Ref, Text, require_known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
@@ -27,6 +26,19 @@ from sre_agent_deploy.resource import (
     cfn,
     tags_of,
 )
+from sre_agent_deploy.resources.secretsmanager_calls import (
+    create_secret,
+    current_version,
+    describe_secret,
+    is_scheduled,
+    put_values,
+    read_access,
+    read_values,
+    restore_access,
+    restore_values,
+    restore_version,
+    set_tag,
+)
 from sre_core import clock
 from sre_core.problem import Problem
 from sre_core.secret import Secret
@@ -35,7 +47,6 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 KIND = "AWS::SecretsManager::Secret"
-_GONE = ("ResourceNotFoundException",)
 _LENGTH = 48
 AS_GENERATED = "as generated"
 
@@ -187,9 +198,9 @@ class GeneratedSecret(InSecretsManager):
         json_key, value = next(iter(read_values(aws, id).items()), ("", Secret("")))
         tags = tags_of(found.get("Tags"))
         description, ttl = found.get("Description", ""), tags.get(TTL_TAG, "")
-        description += " (scheduled for deletion)" if _is_scheduled(found) else ""
+        description += " (scheduled for deletion)" if is_scheduled(found) else ""
         location = tags.get(STATE_TAG, "")
-        version = _current_version(found)
+        version = current_version(found)
         seen = cls(
             name=name,
             secret_name=found["Name"],
@@ -210,14 +221,14 @@ class GeneratedSecret(InSecretsManager):
 
     def configure(self, aws: Aws, id: str) -> None:
         restore_access(aws, id)
-        _restore_version(aws, id)
+        restore_version(aws, id)
         # A value that programs use already is kept: another one would lock them out.
-        kept = _restore_values(aws, id)
+        kept = restore_values(aws, id)
         value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generate()
         put_values(aws, id, {self.json_key: value}, description=self.description)
-        _set_tag(aws, id, TTL_TAG, self.ttl)
-        _set_tag(aws, id, STATE_TAG, self.state_location)
-        _set_tag(aws, id, VERSION_TAG, _current_version(describe_secret(aws, id) or {}))
+        set_tag(aws, id, TTL_TAG, self.ttl)
+        set_tag(aws, id, STATE_TAG, self.state_location)
+        set_tag(aws, id, VERSION_TAG, current_version(describe_secret(aws, id) or {}))
 
     def _kept_tags(self) -> dict[str, str]:
         """Return the tags that `configure` keeps right."""
@@ -302,95 +313,8 @@ class StoredSecret(InSecretsManager):
         return {key: value if isinstance(value, Secret) else Secret(require_known(value)) for key, value in self.values}
 
 
-def describe_secret(aws: Aws, name: str) -> Any:
-    """Read a secret without its value; None where it is absent."""
-    return or_none(lambda: aws.client("secretsmanager").describe_secret(SecretId=name), _GONE)
-
-
-def read_access(aws: Aws, name: str, found: Any) -> dict[str, Any]:
-    """Read who else may use or change the secret: its own policy, a KMS key that is not AWS's, a rotation."""
-    answer: Any = or_none(lambda: aws.client("secretsmanager").get_resource_policy(SecretId=name), (*_GONE, "InvalidRequestException"))
-    rotates = found.get("RotationEnabled", False)
-    return {"policy": (answer or {}).get("ResourcePolicy", ""), "kms_key": found.get("KmsKeyId", ""), "rotates": rotates}
-
-
-def restore_access(aws: Aws, name: str) -> None:
-    """Delete the secret's own policy, because the roles of the deployment say who may read it, and cancel a rotation."""
-    seen = read_access(aws, name, describe_secret(aws, name) or {})
-    if seen["policy"]:
-        aws.client("secretsmanager").delete_resource_policy(SecretId=name)
-    if seen["rotates"]:
-        aws.client("secretsmanager").cancel_rotate_secret(SecretId=name)
-
-
-def _current_version(found: Any) -> str:
-    return next((version for version, stages in found.get("VersionIdsToStages", {}).items() if "AWSCURRENT" in stages), "")
-
-
-def _restore_version(aws: Aws, name: str) -> None:
-    """Make the version current again that programs use, for as long as AWS keeps it."""
-    found = describe_secret(aws, name) or {}
-    kept, current, wanted = found.get("VersionIdsToStages", {}), _current_version(found), tags_of(found.get("Tags")).get(VERSION_TAG, "")
-    if wanted in kept and current and wanted != current:
-        aws.client("secretsmanager").update_secret_version_stage(
-            SecretId=name, VersionStage="AWSCURRENT", MoveToVersionId=wanted, RemoveFromVersionId=current
-        )
-
-
-def read_values(aws: Aws, name: str) -> dict[str, Secret]:
-    """Read the values of the secret's JSON object; without a value, with another kind of text, or scheduled for deletion it has none."""
-    answer = or_none(lambda: aws.client("secretsmanager").get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
-    try:
-        parts = json.loads(answer.get("SecretString", "") if answer else "")
-    except ValueError:
-        return {}
-    return {key: Secret(str(value)) for key, value in parts.items()} if isinstance(parts, dict) else {}
-
-
-def create_secret(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str, Secret]) -> str:
-    """Create a secret and answer its name, which is its id: it is unique, and reading by it shows what lists may still hide."""
-    described: Any = {"Description": description} if description else {}
-    made = aws.client("secretsmanager").create_secret(
-        Name=name, SecretString=_json(parts), ClientRequestToken=mark.token, Tags=mark.tag_list(), **described
-    )
-    return made["Name"]
-
-
-def put_values(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
-    """Store these values and this description; a new version of the value only where it differs."""
-    if _restore_values(aws, name) != dict(parts):
-        aws.client("secretsmanager").put_secret_value(SecretId=name, SecretString=_json(parts))
-    if description and describe_secret(aws, name).get("Description", "") != description:
-        aws.client("secretsmanager").update_secret(SecretId=name, Description=description)
-
-
-def _restore_values(aws: Aws, name: str) -> dict[str, Secret]:
-    """Take back a deletion that was scheduled meanwhile, and read the values."""
-    if _is_scheduled(describe_secret(aws, name) or {}):
-        aws.client("secretsmanager").restore_secret(SecretId=name)
-    return read_values(aws, name)
-
-
-def _is_scheduled(found: Any) -> bool:
-    """True while the secret waits to be deleted; until then it keeps its name, and its value for a restore."""
-    return bool(found.get("DeletedDate"))
-
-
-def _set_tag(aws: Aws, name: str, tag: str, value: str) -> None:
-    """Give the secret this tag, or none where the value is empty; its other tags stay."""
-    seen = tags_of((describe_secret(aws, name) or {}).get("Tags")).get(tag, "")
-    if value and value != seen:
-        aws.client("secretsmanager").tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
-    if seen and not value:
-        aws.client("secretsmanager").untag_resource(SecretId=name, TagKeys=[tag])
-
-
 def _generate() -> Secret:
     return Secret(secrets.token_hex(_LENGTH // 2))
-
-
-def _json(parts: Mapping[str, Secret]) -> str:
-    return json.dumps({key: value.reveal() for key, value in parts.items()})
 
 
 def _origin(value: Any) -> str:

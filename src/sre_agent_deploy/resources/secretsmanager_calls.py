@@ -1,0 +1,104 @@
+"""The calls to Secrets Manager that secrets share: read a secret and its values, and put right what was changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import VERSION_TAG, Mark, tags_of
+from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("ResourceNotFoundException",)
+
+
+def describe_secret(aws: Aws, name: str) -> Any:
+    """Read a secret without its value; None where it is absent."""
+    return or_none(lambda: aws.client("secretsmanager").describe_secret(SecretId=name), _GONE)
+
+
+def read_access(aws: Aws, name: str, found: Any) -> dict[str, Any]:
+    """Read who else may use or change the secret: its own policy, a KMS key that is not AWS's, a rotation."""
+    answer: Any = or_none(lambda: aws.client("secretsmanager").get_resource_policy(SecretId=name), (*_GONE, "InvalidRequestException"))
+    rotates = found.get("RotationEnabled", False)
+    return {"policy": (answer or {}).get("ResourcePolicy", ""), "kms_key": found.get("KmsKeyId", ""), "rotates": rotates}
+
+
+def restore_access(aws: Aws, name: str) -> None:
+    """Delete the secret's own policy, because the roles of the deployment say who may read it, and cancel a rotation."""
+    seen = read_access(aws, name, describe_secret(aws, name) or {})
+    if seen["policy"]:
+        aws.client("secretsmanager").delete_resource_policy(SecretId=name)
+    if seen["rotates"]:
+        aws.client("secretsmanager").cancel_rotate_secret(SecretId=name)
+
+
+def current_version(found: Any) -> str:
+    """Return the id of the version that readers get; empty where there is none."""
+    return next((version for version, stages in found.get("VersionIdsToStages", {}).items() if "AWSCURRENT" in stages), "")
+
+
+def restore_version(aws: Aws, name: str) -> None:
+    """Make the version current again that programs use, for as long as AWS keeps it."""
+    found = describe_secret(aws, name) or {}
+    kept, current, wanted = found.get("VersionIdsToStages", {}), current_version(found), tags_of(found.get("Tags")).get(VERSION_TAG, "")
+    if wanted in kept and current and wanted != current:
+        aws.client("secretsmanager").update_secret_version_stage(
+            SecretId=name, VersionStage="AWSCURRENT", MoveToVersionId=wanted, RemoveFromVersionId=current
+        )
+
+
+def read_values(aws: Aws, name: str) -> dict[str, Secret]:
+    """Read the values of the secret's JSON object; without a value, with another kind of text, or scheduled for deletion it has none."""
+    answer = or_none(lambda: aws.client("secretsmanager").get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
+    try:
+        parts = json.loads(answer.get("SecretString", "") if answer else "")
+    except ValueError:
+        return {}
+    return {key: Secret(str(value)) for key, value in parts.items()} if isinstance(parts, dict) else {}
+
+
+def create_secret(aws: Aws, mark: Mark, name: str, description: str, parts: Mapping[str, Secret]) -> str:
+    """Create a secret and answer its name, which is its id: it is unique, and reading by it shows what lists may still hide."""
+    described: Any = {"Description": description} if description else {}
+    made = aws.client("secretsmanager").create_secret(
+        Name=name, SecretString=_json(parts), ClientRequestToken=mark.token, Tags=mark.tag_list(), **described
+    )
+    return made["Name"]
+
+
+def put_values(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
+    """Store these values and this description; a new version of the value only where it differs."""
+    if restore_values(aws, name) != dict(parts):
+        aws.client("secretsmanager").put_secret_value(SecretId=name, SecretString=_json(parts))
+    if description and describe_secret(aws, name).get("Description", "") != description:
+        aws.client("secretsmanager").update_secret(SecretId=name, Description=description)
+
+
+def restore_values(aws: Aws, name: str) -> dict[str, Secret]:
+    """Take back a deletion that was scheduled meanwhile, and read the values."""
+    if is_scheduled(describe_secret(aws, name) or {}):
+        aws.client("secretsmanager").restore_secret(SecretId=name)
+    return read_values(aws, name)
+
+
+def is_scheduled(found: Any) -> bool:
+    """Return True while the secret waits to be deleted; until then it keeps its name, and its value for a restore."""
+    return bool(found.get("DeletedDate"))
+
+
+def set_tag(aws: Aws, name: str, tag: str, value: str) -> None:
+    """Give the secret this tag, or none where the value is empty; its other tags stay."""
+    seen = tags_of((describe_secret(aws, name) or {}).get("Tags")).get(tag, "")
+    if value and value != seen:
+        aws.client("secretsmanager").tag_resource(SecretId=name, Tags=[{"Key": tag, "Value": value}])
+    if seen and not value:
+        aws.client("secretsmanager").untag_resource(SecretId=name, TagKeys=[tag])
+
+
+def _json(parts: Mapping[str, Secret]) -> str:
+    return json.dumps({key: value.reveal() for key, value in parts.items()})
