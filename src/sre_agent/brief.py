@@ -91,8 +91,9 @@ def _next(report: Report) -> Iterator[str]:
     steps = [step for step in report.next_steps if step.needs_approval] or list(report.next_steps)
     if steps:
         approval = " **(needs approval: it changes something)**" if steps[0].needs_approval else ""
-        subject = report.root_cause.service if report.root_cause else ""
-        text = fill_names(steps[0].text, {"NAME": subject, "NAMESPACE": report.subject.get("namespace", "")})
+        cause = report.root_cause
+        namespace = report.subject.get("namespace", "") or (cause.ref.namespace if cause else "")
+        text = fill_names(steps[0].text, {"NAME": cause.service if cause else "", "NAMESPACE": namespace})
         yield f"Next: {escape_markdown(text)} Runbook {escape_markdown(steps[0].runbook)}{approval}{_cited(steps[0].evidence)}"
 
 

@@ -44,7 +44,8 @@ def choose(*, file: str | None, deployment: str | None, state: Path) -> Connecti
     folder = state / "connections"
     if deployment:
         path = folder / f"{_find_named(folder, deployment) or deployment}.json"
-        if path.name != f"{deployment}.json" or not path.is_file():
+        # Neither an id nor a name has a slash in it: a path is named with --connection.
+        if "/" in deployment or not path.is_file():
             raise Refused(_unknown(deployment, folder))
         return load(path)
     known = list_deployments(state)
@@ -120,7 +121,7 @@ def _ambiguous(known: tuple[str, ...]) -> Problem:
         code="DEPLOYMENT-AMBIGUOUS",
         what=f"There are {len(known)} deployments that could be asked: {', '.join(known)}.",
         why="The answer of one is not true of another, so none is chosen for you.",
-        do=(f'Name one: sre-agent --deployment {known[0]} "..."', "See what each is: sre-agent-deploy status"),
+        do=(f'Name one: sre-agent --deployment {known[0]} "..."', "See what each is: sre-agent-deploy list"),
     )
 
 

@@ -43,6 +43,11 @@ class Request:
         return self.prompt
 
 
+def is_readable_time(since: str) -> bool:
+    """Return True if the words of the option name a time; no words name none, and are fine."""
+    return not since or times.parse_period(Request(prompt="", since=since).time_words(continues=False), clock.now()) is not None
+
+
 def parse_request(given: Mapping[str, object], prompt: str) -> Request:
     """Parse the optional parts of `input`; what has another type than text counts as absent."""
     before = given.get("before")

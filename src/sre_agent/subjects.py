@@ -33,6 +33,7 @@ class Unknown:
     answers: tuple[Answer, ...] = ()
     complete: bool = True
     only_a_note: bool = False
+    headline: str = ""
 
     @property
     def note(self) -> str:
@@ -55,6 +56,20 @@ async def find_subject(view: View, request: Request) -> Subject | Unknown | None
         return _subject_before(view, request)
     found = await _find_service(view)
     return found or _subject_before(view, request)
+
+
+async def find_empty_namespace(view: View, request: Request) -> Unknown | None:
+    """Return the namespace of the option if nothing runs in it, with those in which something does."""
+    name = request.namespace
+    if name in ("", "all"):
+        return None
+    inside = await directory.read_namespaces(view, name)
+    if inside.objects or not inside.complete:
+        return None
+    names = await directory.read_namespaces(view, "all")
+    return Unknown(
+        name, names.nearest(name), tuple(sorted(names.objects)), names.answers, headline=f"There is nothing in a namespace named {name}"
+    )
 
 
 def kind_of_answer(view: View, request: Request) -> str:

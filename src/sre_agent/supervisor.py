@@ -40,6 +40,8 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
     view = View(request.prompt, intent, scope, tools, EvidenceLog(new_investigation_id()))
     if intent.kind == LANGUAGE:
         return write.not_understood(view, started, f"This is {intent.language}; the assistant understands English only.")
+    if empty := await subjects.find_empty_namespace(view, request):
+        return write.unknown_name(view, started, empty)
     subject = await subjects.find_subject(view, request)
     if isinstance(subject, Unknown) and not subject.only_a_note:
         return write.unknown_name(view, started, subject)

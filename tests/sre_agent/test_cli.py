@@ -193,6 +193,30 @@ def test_a_question_on_standard_input(deployment: Deployment) -> None:
     assert "## Answer" in full
 
 
+def test_which_deployment_is_asked(deployment: Deployment) -> None:
+    """It is named by its id or its name; with several, and none named, the way to see them is told."""
+    deployment.connection.write_text(json.dumps({**json.loads(deployment.connection.read_text()), "name": "demo"}))
+    other = deployment.connection.with_name("sre-0000000001.json")
+    other.write_text(json.dumps({**json.loads(deployment.connection.read_text()), "name": "other"}))
+    for named in ("demo", "sre-3f9a2c41d7"):
+        assert deployment.invoke("--deployment", named, "--prompt", "How many nodes are there?").exit_code == 0
+    asked = deployment.invoke("--prompt", "?")
+    assert (asked.exit_code, "DEPLOYMENT-AMBIGUOUS" in asked.stderr, "sre-agent-deploy list" in asked.stderr) == (1, True, True)
+
+
+@pytest.mark.parametrize("since", ["never", "tomorrow", "99", "gibberish"])
+def test_a_time_that_is_none(deployment: Deployment, since: str) -> None:
+    """It is refused: an answer about another time would pass for the one that was asked for."""
+    asked = deployment.invoke("--since", since, "--prompt", "What changed?")
+    assert (asked.exit_code, asked.stderr.startswith("SINCE-UNREADABLE")) == (1, True), asked.stderr
+
+
+@pytest.mark.parametrize("since", ["2h", "14:00", "yesterday", "2026-11-22T14:35:40Z"])
+def test_a_time_that_is_one(deployment: Deployment, since: str) -> None:
+    """Each form of the help is understood."""
+    assert deployment.invoke("--since", since, "--prompt", "What changed?").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -120,6 +120,23 @@ def test_what_does_not_exist() -> None:
     assert report.root_cause is None
 
 
+def test_the_next_step_of_a_question_that_names_nothing() -> None:
+    """Its command can be typed as it is: the namespace is that of the object at fault."""
+    brief = render_brief(ask("What is wrong?"))
+    assert "kubectl rollout undo deployment/payment-service -n shop" in brief
+
+
+def test_a_namespace_in_which_nothing_is() -> None:
+    """The option is not dropped silently: those that have something are named. `all` and a namespace that exists are looked at."""
+    for prompt in ("What is wrong?", "How many pods are there?"):
+        report = asyncio.run(supervisor.answer(Request(prompt=prompt, namespace="nope"), Counted("crash-loop"), Rules()))
+        assert (report.verdict, report.headline) == ("not_found", "There is nothing in a namespace named nope")
+        assert "shop" in " ".join(claim.what for claim in report.findings)
+    for namespace in ("all", "shop"):
+        report = asyncio.run(supervisor.answer(Request(prompt="What is wrong?", namespace=namespace), Counted("crash-loop"), Rules()))
+        assert report.root_cause is not None
+
+
 def test_a_word_that_is_no_service() -> None:
     """A question that names things of the business is investigated all the same, and the answer says what it is about."""
     report = ask("Why do invoices fail?")
@@ -162,7 +179,7 @@ def test_where() -> None:
     ask("Which pods are there in namespace monitoring?", tools)
     assert ("get_pod_status", "monitoring") in [(name, arguments.get("namespace")) for name, arguments in tools.calls]
     assert ask("Is it healthy?", service="cart").headline == "cart-service is healthy"
-    assert ask("Show pods", namespace="nowhere").findings[0].what.endswith("Namespaces: monitoring, shop.")
+    assert "there are: monitoring, shop" in [claim.what for claim in ask("Show pods", namespace="nowhere").findings]
 
 
 @pytest.mark.parametrize(

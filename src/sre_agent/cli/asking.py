@@ -49,8 +49,26 @@ class Options:
         return {name: value for name, value in given.items() if value}
 
 
+def require_readable(options: Options) -> None:
+    """Raise Refused if the time that --since names can't be read: the answer would be about another time without a word."""
+    from sre_agent.request import is_readable_time
+
+    if not is_readable_time(options.since):
+        raise Refused(_since_unreadable(options.since))
+
+
+def _since_unreadable(since: str) -> Problem:
+    return Problem(
+        code="SINCE-UNREADABLE",
+        what=f"--since {since} names no time. Nothing was asked.",
+        why="It takes a length, a time of the day, a day, or a date with a time.",
+        do=("Write it like one of these: --since 2h, --since 14:00, --since yesterday, --since 2026-11-22T14:35:40Z.",),
+    )
+
+
 def ask_once(prompt: str, options: Options) -> None:
     """Ask one question; it continues the last one of the last hour where it refers to something that it does not name."""
+    require_readable(options)
     chosen = choose_deployment(options)
     if not keep_and_print(ask_in_session(chosen, prompt, options, session=chosen.deployment_id), options):
         sys.exit(exit_codes.FAILED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent.cli.asking import Options, ask_in_session, choose_deployment, keep_and_print
+from sre_agent.cli.asking import Options, ask_in_session, choose_deployment, keep_and_print, require_readable
 from sre_agent.cli.problems import show_problems
 from sre_core.problem import Refused
 from sre_core.state_folder import state_folder
@@ -32,6 +32,7 @@ class Chat:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        require_readable(options)
         self._chosen = choose_deployment(options)
         self._session = f"chat-{secrets.token_hex(8)}"
         self._last: Reply | None = None

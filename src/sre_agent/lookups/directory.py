@@ -47,6 +47,14 @@ async def read_pods(view: View) -> Directory:
     return await _read(view, "pod", view.scope.namespace, "get_pod_status")
 
 
+async def read_namespaces(view: View, namespace: str) -> Directory:
+    """Read which namespaces have workloads or pods: of this one, or of all."""
+    answers = await asyncio.gather(*(view.call(operation, namespace=namespace) for operation in ("get_workload_status", "get_pod_status")))
+    names = {text(item, "namespace") for answer in answers for item in objects(answer.data, "items")} - {""}
+    found = {name: Subject(name, "namespace", name) for name in names}
+    return Directory(found, tuple(answers), not any(answer.failure or answer.truncated for answer in answers))
+
+
 async def _read(view: View, kind: str, namespace: str, *operations: str) -> Directory:
     answers = await asyncio.gather(*(view.call(operation, namespace=namespace) for operation in operations))
     named = {

@@ -69,9 +69,8 @@ def unknown_name(view: View, started: datetime, unknown: Unknown) -> Report:
     lines.append(
         f"there are: {', '.join(unknown.known[:MOST_NAMES])}{more}" if unknown.known else "no name could be found where it was looked for"
     )
-    said = Said(
-        headline=f"There is nothing named {unknown.name}", lines=[Claim(what=line, evidence=cited) for line in lines], verdict="not_found"
-    )
+    headline = unknown.headline or f"There is nothing named {unknown.name}"
+    said = Said(headline=headline, lines=[Claim(what=line, evidence=cited) for line in lines], verdict="not_found")
     return write_answer(view, view.intent.kind, started, said)
 
 

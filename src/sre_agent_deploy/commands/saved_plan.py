@@ -1,7 +1,7 @@
 """A plan in a file: `plan --out FILE` saves it, and `deploy FILE` carries out exactly that plan, or refuses because something moved.
 
 The file holds what the plan was made from (configuration, state, account) and its steps; `deploy FILE` plans again and compares both.
-So a file that was edited can't do more than a plan of today. No secret is in it.
+A file that was edited or cut is refused by its checksum. No secret is in it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Mode, Request
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.journal import checksum
 from sre_agent_deploy.plan import Change, Plan
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
@@ -102,11 +103,13 @@ def _sum_wanted(config: Config, facts: AccountFacts) -> str:
 
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write a plan that only its owner can read: it names every resource of the account's deployment."""
-    atomic_file.write(path, json.dumps(asdict(saved), indent=1).encode() + b"\n", mode=0o600)
+    atomic_file.write(path, checksum.seal(asdict(saved)), mode=0o600)
 
 
 def require_replaceable(path: Path) -> None:
-    """Raise Refused if a file is there that is not a saved plan: it may be the configuration."""
+    """Raise Refused if no plan can be saved there: what is there is not a saved plan, or its folder does not exist."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise Refused(_no_place(path))
     if path.exists() and isinstance(load_plan(path), Problem):
         raise Refused(
             Problem(
@@ -121,13 +124,16 @@ def require_replaceable(path: Path) -> None:
 def load_plan(path: Path) -> SavedPlan | Problem:
     """Load a saved plan, or say why the file is none."""
     try:
-        document = json.loads(path.read_bytes())
+        written = path.read_bytes()
+        document = json.loads(written)
         if isinstance(document, dict) and isinstance(document.get("version"), int) and document["version"] > VERSION:
             return _unusable(path, f"its format is {document['version']}, and this version knows formats up to {VERSION}")
+        if isinstance(document, dict) and not checksum.is_intact(written, document.pop(checksum.FIELD, "")):
+            raise ValueError("its checksum is that of other content")
         return _parse(document)
     except OSError as error:
         return _unusable(path, f"this file can't be read ({error.strerror})")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if path.suffix in (".yaml", ".yml"):
             return _unusable(path, "it is a configuration", f"Pass it with --config: `sre-agent-deploy deploy --config {path}`.")
         return _unusable(path, f"it was cut or edited, or is another kind of file ({str(error).splitlines()[0]})")
@@ -206,6 +212,15 @@ def _moved(saved: SavedPlan, moved: tuple[str, ...]) -> Problem:
             f"Make a new plan and read it: `sre-agent-deploy plan --config {saved.config_file}{targets} --out FILE`.",
             "Then carry it out: `sre-agent-deploy deploy FILE`.",
         ),
+    )
+
+
+def _no_place(path: Path) -> Problem:
+    return Problem(
+        code="PLAN-FILE-EXISTS",
+        what=f"No plan can be saved as {path}, and nothing was planned.",
+        why="It is a folder." if path.is_dir() else f"The folder {path.parent} does not exist.",
+        do=("Name a file in a folder that exists, for example --out deployment.plan.",),
     )
 
 

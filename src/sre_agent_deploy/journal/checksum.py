@@ -1,4 +1,4 @@
-"""The checksum of a state document, over its exact bytes: a flipped bit or a lost end is noticed, wherever it is (pure).
+"""The checksum of a state or a saved plan, over its exact bytes: a flipped bit or a lost end is noticed, wherever it is (pure).
 
 It is the document's first value. Counted are the bytes of the document with zeros in its place.
 """

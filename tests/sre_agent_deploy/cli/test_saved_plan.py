@@ -11,6 +11,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.commands.saved_plan import SavedPlan, find_moves, load_plan
+from sre_core.problem import Problem
 
 type Typed = Callable[..., tuple[int, str, str]]
 
@@ -67,6 +68,11 @@ def test_a_file_that_is_no_plan(local_folder: Path, typed: Typed) -> None:
     for name in ("cut", "newer", "other", "missing"):
         code, _, err = typed("deploy", name)
         assert (code, "PLAN-UNREADABLE" in err, "hidden" in err) == (1, True, False), err
+    (local_folder / "deep").write_text("[" * 100_000)
+    assert "PLAN-UNREADABLE" in typed("deploy", "deep")[2]
+    for place in (".", "missing/p.plan"):
+        code, _, err = typed("plan", "--out", place)
+        assert (code, "PLAN-FILE-EXISTS" in err, "rm " in err) == (1, True, False), err
     kept = (local_folder / "config.yaml").read_text()
     assert "PLAN-FILE-EXISTS" in typed("plan", "--out", "config.yaml")[2]
     assert (local_folder / "config.yaml").read_text() == kept
@@ -125,3 +131,8 @@ def test_the_file_of_a_plan(saved: SavedPlan, tmp_path: Path) -> None:
 
     save_plan(tmp_path / "p.plan", saved)
     assert load_plan(tmp_path / "p.plan") == saved
+    written = (tmp_path / "p.plan").read_text()
+    for edited in (written.replace(saved.state_file, "/elsewhere"), written.replace('"version": 1', '"version": 1 '), '{"version": 1}'):
+        assert edited != written
+        (tmp_path / "p.plan").write_text(edited)
+        assert isinstance(load_plan(tmp_path / "p.plan"), Problem)

@@ -114,12 +114,19 @@ class InvestigationAnswers:
         document: Any = facts.answer.json()
         output = document.get("output", {}) if isinstance(document, dict) else {}
         if facts.answer.status == 200 and output.get("message") and _has_evidence(output.get("report", {})):
-            return Verdict(True, f"the assistant investigated with {len(output['report']['evidence'])} pieces of evidence")
+            report = output["report"]
+            seen = (f"the assistant investigated with {len(report['evidence'])} pieces of evidence", *_notes_on_model(report))
+            return Verdict(True, "; ".join(seen))
         return Verdict(False, f"the assistant answered {facts.answer.status}", _no_report(facts))
 
 
 def _has_evidence(report: Any) -> bool:
     return isinstance(report, dict) and bool(report.get("evidence"))
+
+
+def _notes_on_model(report: Any) -> list[str]:
+    """Say that the language model gave no answer, in the report's words: the rules' answer is enough to pass, not to be silent."""
+    return [note for note in report.get("notes") or () if isinstance(note, str) and note.startswith("The language model")]
 
 
 def _no_report(facts: ServiceAnswer) -> Problem:
