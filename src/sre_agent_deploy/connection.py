@@ -64,6 +64,11 @@ def connection_path(deployment: str) -> Path:
     return state_folder() / "connections" / f"{deployment}.json"
 
 
+def is_only(deployment: str) -> bool:
+    """Return True if this is the only deployment that `sre-agent` can ask, so that it needs no name."""
+    return {path.stem for path in connection_path(deployment).parent.glob("*.json")} <= {deployment}
+
+
 def read_url(deployment: str) -> str:
     """Read the address of a deployment's assistant; empty where no connection file was written."""
     file = connection_path(deployment)

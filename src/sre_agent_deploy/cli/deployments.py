@@ -64,7 +64,10 @@ def output(request: Request, *, name: str | None, as_json: bool) -> None:
         click.echo(f"{key:20} {f'(secret; to print it: sre-agent-deploy output {key})' if each.sensitive else each.value}")
 
 
-@click.command("open", help="Open the assistant's address in the browser, and print it.")
+@click.command(
+    "open",
+    help="Print the assistant's address, and open it in the browser. It answers programs with a token; it has no page for people yet.",
+)
 @deployed_options
 def open_url(request: Request) -> None:
     from sre_agent_deploy.commands import deployments as commands

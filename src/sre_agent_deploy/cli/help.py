@@ -17,7 +17,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "init": ("init --mode local", "init --interactive"),
     "validate": ("validate --config config.yaml", "validate --account"),
-    "set": ("set deployment.instance_type t3.large",),
+    "set": ("set deployment.instance_type m6i.xlarge",),
     "schema": ("schema > config.schema.json",),
     "doctor": ("doctor --mode local",),
     "migrate": ("migrate --help",),

@@ -231,12 +231,13 @@ def _count_resources(plan: Plan, seconds: float) -> str:
 
 
 def _deployed(plan: Plan, seconds: float, url: str, report: str) -> CommandResult:
+    which = "" if connection.is_only(plan.deployment) else f"--deployment {plan.deployment} "
     return CommandResult(
         success=True,
         component="deployment",
         message=f"{_count_resources(plan, seconds)}\nAssistant: {url}\nReport:    {report}",
         details={"deployed": plan.deployment, "assistant_url": url, "report": report, "seconds": round(seconds, 1)},
-        next_steps=('sre-agent --prompt "What is wrong right now?"', "sre-agent-deploy status | plan | verify | cleanup"),
+        next_steps=(f'sre-agent {which}--prompt "What is wrong right now?"', "sre-agent-deploy status | plan | verify | cleanup"),
     )
 
 
