@@ -1,0 +1,39 @@
+"""Names of a deployment's metrics and log groups: those who write them, and the alarms that read them, share these.
+
+Every deployment has a namespace of its own, so metrics need no dimension that names the deployment. A machine's own metrics have the
+dimension `InstanceId`.
+"""
+
+from __future__ import annotations
+
+# From the front door's access log, by metric filters. They have no dimensions.
+REQUESTS = "Requests"
+SERVER_ERRORS = "ServerErrors"
+UNAUTHORIZED = "Unauthorized"
+REQUEST_SECONDS = "RequestSeconds"
+# From the CloudWatch agent, which chooses these names.
+DISK_USED = "disk_used_percent"
+MEMORY_USED = "mem_used_percent"
+CERTIFICATE_DAYS = "CertificateDaysLeft"
+"""Whole days until the front door's certificate expires; negative after that. No dimensions, the unit is None, once a day or more often."""
+
+SERVICES = "services"
+FRONT_DOOR = "front-door"
+BOOT = "boot"
+SECURITY = "security"
+LOG_GROUPS = {
+    SERVICES: "what the services log",
+    FRONT_DOOR: "every request to the front door",
+    BOOT: "what cloud-init and the bootstrap of a machine print",
+    SECURITY: "security events: every refused access",
+}
+
+
+def namespace(deployment: str) -> str:
+    """Return the namespace of a deployment's metrics."""
+    return f"SREAgent/{deployment}"
+
+
+def log_group(deployment: str, name: str) -> str:
+    """Name one of a deployment's log groups. Ids of what lies in a log group begin with its name and a slash, so it has none."""
+    return f"{deployment}-{name}"
