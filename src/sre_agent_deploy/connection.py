@@ -36,6 +36,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         caller_client=client("caller_client", CALLER_SCOPE),
         ca_files=tuple(filter(None, (private_ca, *account.ca_files()))),
         service_logs=account.registry.service_logs if account.registry else "",
+        public_names=not account.aws.endpoint,
     )
 
 

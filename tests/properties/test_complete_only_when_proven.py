@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.checks.check import Finding, Verdict, is_complete, run_checks
+from sre_agent_deploy.report.render import markdown
 from sre_agent_deploy.report.report import Report
 from sre_core.problem import Problem
 
@@ -80,5 +81,5 @@ def _expected(check: Scripted) -> str:
 
 def _verdict(findings: tuple[Finding, ...]) -> object:
     report = Report("sre-1", "us-east-1", "local", "https://x", (), findings)
-    assert ("NOT verified" in report.markdown()) is not report.verified
+    assert ("NOT verified" in markdown(report)) is not report.verified
     return report.to_json()["overall_status"]

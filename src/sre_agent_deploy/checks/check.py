@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from sre_agent_deploy.progress.events import Event, Observer, Step, ignore_event
@@ -27,6 +28,7 @@ class Finding:
     required: bool = True
     problem: Problem | None = None
     seconds: float = 0.0
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def to_json(self) -> dict[str, Any]:
         parts: dict[str, Any] = {
@@ -37,6 +39,7 @@ class Finding:
             "required": self.required,
             "seconds": round(self.seconds, 3),
         }
+        parts |= {"values": dict(self.values)} if self.values else {}
         return parts | ({"problem": self.problem.to_json()} if self.problem else {})
 
 
@@ -44,13 +47,14 @@ class Finding:
 class Verdict:
     """The decision of `judge`: does it hold (None: the facts don't show it), what was seen, and what to do where it does not hold.
 
-    `optional` is for what can't always be seen: a deployment is complete without it while it is unknown.
+    `optional` is for what can't always be seen: a deployment is complete without it while it is unknown. `values` are for reports.
     """
 
     holds: bool | None
     what: str
     problem: Problem | None = None
     optional: bool = False
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Check[World, Facts](Protocol):
@@ -104,7 +108,7 @@ def _judge_one[World](check: Check[World, Any], world: World) -> Finding:
     verdict = check.judge(facts)
     status: Status = "unknown" if verdict.holds is None else "passed" if verdict.holds else "failed"
     required = check.required and not (verdict.optional and status == "unknown")
-    return Finding(check.id, status, verdict.what, check.requirements, required, verdict.problem)
+    return Finding(check.id, status, verdict.what, check.requirements, required, verdict.problem, values=verdict.values)
 
 
 def count_findings(findings: Sequence[Finding]) -> str:

@@ -26,7 +26,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "plan": ("plan", "plan --out deployment.plan", "plan --target gateway"),
     "deploy": ("deploy --config config.yaml", "deploy deployment.plan", "deploy --target gateway", "deploy --yes --json"),
     "resume": ("resume", "resume --on-failure rollback"),
-    "verify": ("verify", "verify --deployment NAME"),
+    "verify": ("verify", "verify --report report.html --report results.xml", "verify --watch --every 5m", "verify --deployment NAME"),
     "cleanup": ("cleanup --dry-run", "cleanup --deployment NAME", "cleanup --older-than 24h --yes"),
     "list": ("list", "list --account --json"),
     "status": ("status", "status --deployment NAME"),

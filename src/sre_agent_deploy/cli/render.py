@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.engine.staleness import Verdict, Verdicts
     from sre_agent_deploy.lifetime import Lifetime
     from sre_agent_deploy.plan import Plan
+    from sre_agent_deploy.report.causes import Cause
     from sre_agent_deploy.report.report import Report
 
 _COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red", "keep": None}
@@ -100,7 +101,16 @@ def show_report(report: Report, *, as_json: bool = False) -> None:
         return
     verdict = click.style("verified", fg="green") if report.verified else click.style("NOT verified", fg="red")
     click.echo(f"\nDeployment {report.deployment} is {verdict}: {count_findings(report.findings)}.")
-    show_problems(finding.problem for finding in report.findings if finding.problem and finding.required and finding.status != "passed")
+    for change in report.since.describe():
+        click.echo(f"  since {report.since.when}: {change}")
+    for cause in (cause for cause in report.causes if cause.required):
+        show_problems((cause.problem.with_context(**_extent(cause)),))
+
+
+def _extent(cause: Cause) -> dict[str, str]:
+    """Say at which hop a cause is, and how many findings it explains."""
+    hop = {"hop": cause.hop} if cause.hop else {}
+    return hop | ({"findings": f"{len(cause.checks)}: {', '.join(cause.checks)}"} if len(cause.checks) > 1 else {})
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool, every: bool = False) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from sre_agent_deploy import connection
@@ -20,7 +22,8 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.report.report import Report, ResourceResult, write_report
+from sre_agent_deploy.report.render import markdown
+from sre_agent_deploy.report.report import SUFFIXES, Report, ResourceResult, compare_reports, export_report, read_last, write_report
 from sre_core import clock
 from sre_core.file_error import file_problem
 from sre_core.problem import Problem, Refused
@@ -30,17 +33,35 @@ _MOST_NAMED = 3
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 
 
-def verify(request: Request, user: User = UNATTENDED) -> CommandResult:
-    """Check that every resource is there, then run every verification check and keep the report."""
+def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] = ()) -> CommandResult:
+    """Check that every resource is there, then run every verification check and keep the report, also in `files`."""
+    refuse_other_forms(files)
     with open_workspace(find_state(request).of_deployed(), user, start=False) as here:
         warn_if_locked(here.store, user)
         plan = _plan_complete(here, user)
         endpoints = find_endpoints(here.config, here.account, {change.name: change.outputs for change in plan.changes})
         report = prove(here.config, plan, endpoints, user)
-        file = keep_report(report, user)
+        file = keep_report(report, user, files)
     details = {"report_file": str(file)} if file else {}
-    message = f"Report: {file}" if file else ""
+    message = f"Report: {file}, and as a page: {file.with_suffix('.html')}" if file else ""
     return CommandResult(success=report.verified and file is not None, component="deployment", message=message, details=details)
+
+
+def refuse_other_forms(files: Sequence[Path]) -> None:
+    """Raise Refused if a file's suffix names no form of a report."""
+    for file in (file for file in files if file.suffix not in SUFFIXES):
+        raise Refused(_other_form(file))
+
+
+def watch_deployment(request: Request, user: User, every: timedelta, *, files: Sequence[Path] = ()) -> Iterator[CommandResult]:
+    """Verify again and again, with a pause after each; what is refused is shown, and tried again."""
+    while True:
+        try:
+            yield verify(request, user, files=files)
+        except Refused as refused:
+            user.show_problems(refused.problems)
+            yield CommandResult(success=False, component="deployment", message="", problems=refused.problems)
+        time.sleep(every.total_seconds())
 
 
 def _plan_complete(here: Workspace, user: User) -> Plan:
@@ -63,17 +84,20 @@ def prove(config: Config, plan: Plan, endpoints: Endpoints, user: User) -> Repor
     return report
 
 
-def keep_report(report: Report, user: User) -> Path | None:
-    """Write the report to its files. If they can't be written, show it whole: it is nowhere else."""
+def keep_report(report: Report, user: User, files: Sequence[Path] = ()) -> Path | None:
+    """Write the report to its own files and to others. If one can't be written, show the report whole: it is nowhere else."""
     try:
-        return write_report(report).markdown
+        kept = write_report(report)
+        for file in files:
+            export_report(report, file)
     except OSError as error:
         problem = file_problem(error)
         if problem is None:
             raise
-        user.note(report.markdown())
+        user.note(markdown(report))
         user.show_problems((problem,))
         return None
+    return kept
 
 
 def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Observer) -> Report:
@@ -82,7 +106,8 @@ def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Obser
     made = tuple(
         ResourceResult(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes
     )
-    return Report(plan.deployment, config.aws.region, config.mode, endpoints.base_url, made, findings, clock.stamp())
+    since = compare_reports(read_last(plan.deployment), findings, made)
+    return Report(plan.deployment, config.aws.region, config.mode, endpoints.base_url, made, findings, clock.stamp(), since)
 
 
 def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outputs]) -> Endpoints:
@@ -116,4 +141,13 @@ def _incomplete(absent: list[str]) -> Problem:
         what="The deployment is not complete, so it can't be verified.",
         why=_describe_absent(absent) if absent else "The plan has problems; they are above.",
         do=("Finish it: `sre-agent-deploy resume`, or `deploy`.", "Then run `sre-agent-deploy verify` again."),
+    )
+
+
+def _other_form(file: Path) -> Problem:
+    return Problem(
+        code="REPORT-FORM",
+        what=f"A report can't be written to {file}. Nothing was verified.",
+        why=f"The suffix names the form of a report, and {file.suffix or 'no suffix'} names none.",
+        do=(f"Use one of {', '.join(SUFFIXES)}, for example `sre-agent-deploy verify --report report.html`.",),
     )

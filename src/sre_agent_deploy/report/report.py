@@ -1,13 +1,17 @@
-"""The verification report: what was deployed and what was proven, as JSON and Markdown (requirement 4.5)."""
+"""The verification report: what was deployed, what was proven, and what changed since the last one (requirement 4.5)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.checks.check import Finding, Status, count_findings, is_complete
+from sre_agent_deploy.checks.check import Finding, is_complete
+from sre_agent_deploy.config.section import SetupResult, VerificationReport
+from sre_agent_deploy.report.causes import Cause, find_causes, prove_hops
 from sre_core import atomic_file, clock
 from sre_core.state_folder import state_folder
 
@@ -24,6 +28,24 @@ class ResourceResult:
 
 
 @dataclass(frozen=True)
+class Since:
+    """What is different from the report before; `when` is its time, empty if there is none."""
+
+    when: str = ""
+    broken: tuple[str, ...] = ()
+    """The checks that passed then and do not now."""
+    repaired: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    """The resources that it did not have, by name and id."""
+    removed: tuple[str, ...] = ()
+
+    def describe(self) -> tuple[str, ...]:
+        """Describe each kind of change in one line; nothing if there is none."""
+        parts = {"no longer pass": self.broken, "pass again": self.repaired, "new": self.added, "gone": self.removed}
+        return tuple(f"{what}: {', '.join(names)}" for what, names in parts.items() if names)
+
+
+@dataclass(frozen=True)
 class Report:
     """The verification report of a deployment at one moment."""
 
@@ -34,20 +56,55 @@ class Report:
     resources: tuple[ResourceResult, ...]
     findings: tuple[Finding, ...]
     timestamp: str = ""
+    since: Since = Since()
 
     @property
     def verified(self) -> bool:
         """Say if every required check passed."""
         return is_complete(self.findings)
 
+    @property
+    def overall_status(self) -> str:
+        return "verified" if self.verified else "not verified"
+
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """List what is behind everything that did not pass, each cause once."""
+        return find_causes(self.findings)
+
+    def summarize(self) -> VerificationReport:
+        """Return the report in the mission's form: a result for each component, for each hop, and recommendations."""
+        components = dict.fromkeys(_component(finding) for finding in self.findings)
+        return VerificationReport(
+            timestamp=clock.parse(self.timestamp) if self.timestamp else clock.now(),
+            overall_status=self.overall_status,
+            component_results=tuple(self._judge_component(name) for name in components),
+            connectivity_tests=prove_hops(self.findings),
+            recommendations=tuple(f"{cause.problem.what} {cause.problem.do[0]}" for cause in self.causes),
+        )
+
+    def _judge_component(self, name: str) -> SetupResult:
+        findings = [finding for finding in self.findings if _component(finding) == name]
+        open_findings = [finding for finding in findings if finding.status != "passed"]
+        required = [finding for finding in open_findings if finding.required]
+        return SetupResult(
+            success=not required,
+            component=name,
+            message="; ".join(finding.what for finding in open_findings or findings),
+            details={finding.check: finding.status for finding in findings},
+            next_steps=tuple(dict.fromkeys(finding.problem.do[0] for finding in open_findings if finding.problem)),
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {
             "deployment": self.deployment,
             "region": self.region,
             "mode": self.mode,
-            "timestamp": self.timestamp or clock.stamp(),
-            "overall_status": "verified" if self.verified else "not verified",
             "assistant_url": self.assistant_url,
+            **self.summarize().model_dump(mode="json"),
+            "timestamp": self.timestamp or clock.stamp(),
+            "causes": [_cause_json(cause) for cause in self.causes],
+            "since": asdict(self.since),
             "resources": [vars(made) for made in self.resources],
             "findings": [finding.to_json() for finding in self.findings],
         }
@@ -56,54 +113,67 @@ class Report:
         """Render the report for programs."""
         return json.dumps(self.to_json(), indent=2) + "\n"
 
-    def markdown(self) -> str:
-        """Render the report for people: verdict first, then failures, then every check and resource."""
-        head = [
-            f"# Deployment {self.deployment}: {'verified' if self.verified else 'NOT verified'}",
-            "",
-            f"{self.mode} mode, region {self.region}, {self.timestamp or clock.stamp()}. "
-            f"{count_findings(self.findings)}. Assistant: <{self.assistant_url}>",
-            "",
-        ]
-        explained = [*self._explain("What failed", "failed"), *self._explain("What was not tried", "unknown")]
-        return "\n".join([*head, *explained, *self._checks(), *self._resources()]) + "\n"
 
-    def _explain(self, title: str, status: Status) -> list[str]:
-        explained = [finding for finding in self.findings if finding.problem and finding.status == status]
-        lines = [f"## {title}", ""] if explained else []
-        for finding in explained:
-            lines += [f"### {finding.check}", "", "```", str(finding.problem), "```", ""]
-        return lines
-
-    def _checks(self) -> list[str]:
-        rows = [
-            f"| {finding.check} | {finding.status} | {_cell(finding.what)} | {', '.join(finding.requirements)} | {finding.seconds:.2f} s |"
-            for finding in self.findings
-        ]
-        return ["## Checks", "", "| check | status | seen | requirements | took |", "| --- | --- | --- | --- | --- |", *rows, ""]
-
-    def _resources(self) -> list[str]:
-        rows = [f"| {made.name} | {made.kind} | `{made.id}` | {made.how} |" for made in self.resources]
-        return ["## Resources", "", "| resource | type | id | |", "| --- | --- | --- | --- |", *rows]
+def _component(finding: Finding) -> str:
+    head, _, rest = finding.check.partition(".")
+    return {"service": rest, "endpoint": "front door", "certificate": "front door", "token": "login", "access": "login"}.get(head, head)
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _cause_json(cause: Cause) -> dict[str, Any]:
+    return {"hop": cause.hop, "checks": list(cause.checks), "required": cause.required, "problem": cause.problem.to_json()}
 
 
-@dataclass(frozen=True)
-class ReportPaths:
-    """The files of one report."""
+def compare_reports(before: Mapping[str, Any] | None, findings: tuple[Finding, ...], resources: tuple[ResourceResult, ...]) -> Since:
+    """Compare with the document of the report before; one that is damaged counts as none (pure)."""
+    try:
+        passed = {entry["check"] for entry in before["findings"] if entry["status"] == "passed"} if before else set()
+        known = {entry["check"] for entry in before["findings"]} if before else set()
+        had = {f"{entry['name']} {entry['id']}" for entry in before["resources"] if entry["how"] != "deleted"} if before else set()
+        when = str(before["timestamp"]) if before else ""
+    except (KeyError, TypeError):
+        return Since()
+    if not when:
+        return Since()
+    passes = {finding.check: finding.status == "passed" for finding in findings if finding.check in known}
+    has = [f"{made.name} {made.id}" for made in resources if made.how != "deleted"]
+    return Since(
+        when,
+        tuple(check for check, holds in passes.items() if not holds and check in passed),
+        tuple(check for check, holds in passes.items() if holds and check not in passed),
+        tuple(name for name in has if name not in had),
+        tuple(sorted(had - set(has))),
+    )
 
-    json: Path
-    markdown: Path
+
+def read_last(deployment: str) -> Mapping[str, Any] | None:
+    """Read the document of a deployment's last report; None if there is none that can be read."""
+    try:
+        document = json.loads((_folder(deployment) / "verification.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
-def write_report(report: Report) -> ReportPaths:
-    """Write a report as JSON and Markdown, in place of the last one of its deployment."""
-    folder = state_folder() / "reports" / report.deployment
+def _folder(deployment: str) -> Path:
+    return state_folder() / "reports" / deployment
+
+
+def write_report(report: Report) -> Path:
+    """Write a report in every form, in place of the last one of its deployment; return the path of the Markdown."""
+    folder = _folder(report.deployment)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = ReportPaths(folder / "verification.json", folder / "verification.md")
-    atomic_file.write(paths.json, report.json().encode())
-    atomic_file.write(paths.markdown, report.markdown().encode())
-    return paths
+    for suffix in (".json", ".html", ".md"):
+        export_report(report, folder / f"verification{suffix}")
+    return folder / "verification.md"
+
+
+def export_report(report: Report, file: Path) -> None:
+    """Write a report in the form that the file's suffix names. Raises KeyError for another suffix."""
+    from sre_agent_deploy.report import html, render
+
+    forms = {".json": Report.json, ".md": render.markdown, ".xml": render.junit, ".html": html.page}
+    atomic_file.write(file, forms[file.suffix](report).encode())
+
+
+SUFFIXES = (".json", ".md", ".xml", ".html")
+"""The forms of a report: for programs, as Markdown, as JUnit, and as a page."""

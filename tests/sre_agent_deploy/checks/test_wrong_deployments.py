@@ -101,7 +101,7 @@ def test_nothing_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can get this port
         found = verified(at(taken.getsockname()[1]))
-    assert "passed" not in {finding.status for finding in found.values()}
+    assert "passed" not in {finding.status for check, finding in found.items() if check != "endpoint.name"}
     codes = {finding.problem.code for finding in found.values() if finding.problem}
     assert codes <= {"ENDPOINT-UNREACHABLE", "GATEWAY-UNREACHABLE"}
 

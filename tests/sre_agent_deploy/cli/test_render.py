@@ -17,6 +17,7 @@ from sre_agent_deploy.cli.terminal import Terminal
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
 from sre_agent_deploy.progress.events import Event, Wait
 from sre_agent_deploy.progress.interrupt import name_end, run_interrupted
+from sre_agent_deploy.report.render import markdown
 from sre_agent_deploy.report.report import Report
 from sre_core import clock
 from sre_core.problem import Problem
@@ -113,7 +114,7 @@ def test_a_check_that_was_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
     show_report(report)
     said = capsys.readouterr()
     assert (said.out, said.err) == ("\nDeployment sre-1 is verified: 1 check passed, 1 not tried.\n", "")
-    written = report.markdown()
+    written = markdown(report)
     assert ("## What was not tried" in written, "## What failed" in written, "Delete one." in written) == (True, False, True)
     show_report(replace(report, findings=(replace(optional, required=True),)))
     assert "Delete one." in capsys.readouterr().err

@@ -13,6 +13,7 @@ from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.report.render import markdown
 from sre_agent_deploy.report.report import Report
 from sre_core.problem import Problem
 
@@ -57,4 +58,4 @@ def test_a_report_that_can_not_be_kept(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "reports").rename(tmp_path / "other")
     (tmp_path / "reports").write_text("a file")
     assert keep_report(report, reader) is None
-    assert reader.read == [report.markdown(), "FILE-REFUSED"]
+    assert reader.read == [markdown(report), "FILE-REFUSED"]

@@ -6,10 +6,10 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sre_core.problem import Problem
@@ -62,6 +62,28 @@ class Endpoints:
     timeout: float = 15.0
     service_logs: str = ""
     """The folder of the services' logs on this machine, as a pattern for the shell; empty where they run on an EC2 instance."""
+    public_names: bool = True
+    """False where the names of the deployment are known to an AWS that is not Amazon's, and to no public DNS."""
+    _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def ask_once[T](self, question: str, ask: Callable[[], T]) -> T:
+        """Return the answer to a question that several checks have; the first one asks."""
+        with _READING:
+            lock = self._answers.setdefault(f"lock of {question}", threading.Lock())
+        with lock:
+            if question not in self._answers:
+                self._answers[question] = ask()
+            answer: T = self._answers[question]
+            return answer
+
+    def explain(self, url: str, error: Exception) -> Problem:
+        """Explain why a request got no answer; the context names the part of the deployment."""
+        return unreachable(url, error).with_context(part=self._part_of(url))
+
+    def _part_of(self, url: str) -> str:
+        if urlsplit(url).netloc == urlsplit(self.base_url).netloc:
+            return "front door"
+        return "gateway" if url == self.gateway_url else "login"
 
     def log_command(self, service: str) -> str:
         """Tell how to read the log of a service where it runs."""
@@ -101,7 +123,7 @@ class Endpoints:
                 )
                 return _answer(answer)
         except urllib3.exceptions.HTTPError as error:
-            return unreachable(url, error)
+            return self.explain(url, error)
 
     def explain_no_connection(self, url: str) -> Problem | None:
         """Explain why no connection to the host and port of this URL can be made; None where one can."""
@@ -109,7 +131,7 @@ class Endpoints:
         try:
             socket.create_connection((self._address(parts.hostname or ""), parts.port or 0), self.timeout).close()
         except OSError as error:
-            return unreachable(url, error)
+            return self.explain(url, error)
         return None
 
     def _address(self, host: str) -> str:
@@ -153,6 +175,10 @@ def unreachable(url: str, error: Exception) -> Problem:
             ),
             context={"url": url},
         )
+    if isinstance(cause, exceptions.NameResolutionError | socket.gaierror):
+        return _no_address(url, host, cause)
+    if isinstance(cause, exceptions.ReadTimeoutError | exceptions.ProtocolError | exceptions.DecodeError):
+        return _no_http(url, host, cause)
     return Problem(
         code="ENDPOINT-UNREACHABLE",
         what=f"{host} did not answer.",
@@ -160,6 +186,32 @@ def unreachable(url: str, error: Exception) -> Problem:
         do=(
             "See if the instance and its address still exist: `sre-agent-deploy plan`. `sre-agent-deploy deploy` repairs them.",
             "On AWS, check that security group, network ACL and route table let you reach it, and that DNS names its Elastic IP.",
+        ),
+        context={"url": url},
+    )
+
+
+def _no_address(url: str, host: str, cause: Exception) -> Problem:
+    return Problem(
+        code="ENDPOINT-NAME-UNKNOWN",
+        what=f"{host} has no address.",
+        why=str(cause),
+        do=(
+            f"Ask another name server: `dig +short {urlsplit(url).hostname} @1.1.1.1`. If it answers, correct /etc/resolv.conf here.",
+            "If it does not: create the A record of deployment.domain_name with the deployment's Elastic IP, or set hosted_zone_id.",
+        ),
+        context={"url": url},
+    )
+
+
+def _no_http(url: str, host: str, cause: Exception) -> Problem:
+    return Problem(
+        code="ENDPOINT-SILENT",
+        what=f"{host} accepted the connection and gave no HTTP answer.",
+        why=str(cause),
+        do=(
+            "Run `sre-agent-deploy verify` again: a service that has just started may need a minute.",
+            "If it stays so, read what the services log: `sre-agent-deploy logs`. A proxy in between can also hold the answer back.",
         ),
         context={"url": url},
     )

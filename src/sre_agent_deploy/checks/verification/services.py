@@ -100,31 +100,68 @@ class InvestigationAnswers:
     required: ClassVar[bool] = True
 
     def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
-        token = tokens.request_token(world, world.caller_client)
-        if isinstance(token, Problem):
-            return token
-        headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
-        body = json.dumps(
-            {"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}}
-        )
-        answer = world.http("POST", f"{world.base_url}/invocations", headers=headers, body=body.encode())
-        return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"))
+        return _investigate(world)
 
     def judge(self, facts: ServiceAnswer) -> Verdict:
-        document: Any = facts.answer.json()
-        output = document.get("output", {}) if isinstance(document, dict) else {}
-        if facts.answer.status == 200 and output.get("message") and _has_evidence(output.get("report", {})):
-            report = output["report"]
+        output = _read_output(facts.answer)
+        report = _read_report(facts.answer)
+        if facts.answer.status == 200 and output.get("message") and _has_evidence(report):
             seen = (f"the assistant investigated with {len(report['evidence'])} pieces of evidence", *_notes_on_model(report))
             return Verdict(True, "; ".join(seen))
         return Verdict(False, f"the assistant answered {facts.answer.status}", _no_report(facts))
 
 
-def _has_evidence(report: Any) -> bool:
-    return isinstance(report, dict) and bool(report.get("evidence"))
+class ModelAnswers:
+    """The language model that the configuration names answers. A warning: the rules answer without it."""
+
+    id: ClassVar[str] = "assistant.model"
+    proves: ClassVar[str] = "the language model answers, if one is configured"
+    requirements: ClassVar[tuple[str, ...]] = ("1.4", "4.2")
+    required: ClassVar[bool] = False
+
+    def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
+        return _investigate(world)
+
+    def judge(self, facts: ServiceAnswer) -> Verdict:
+        report = _read_report(facts.answer)
+        if facts.answer.status != 200 or not _has_evidence(report):
+            return Verdict(None, "the assistant gave no report", _no_report(facts))
+        if notes := _notes_on_model(report):
+            return Verdict(False, notes[0], _no_model(notes[0], facts.log_command))
+        return Verdict(True, "the language model answered" if report.get("model") else "no model is configured: the rules answer")
 
 
-def _notes_on_model(report: Any) -> list[str]:
+def _investigate(world: Endpoints) -> ServiceAnswer | Problem:
+    """Let the assistant investigate, once for all checks."""
+    return world.ask_once("investigation", lambda: _ask_assistant(world))
+
+
+def _ask_assistant(world: Endpoints) -> ServiceAnswer | Problem:
+    token = tokens.request_token(world, world.caller_client)
+    if isinstance(token, Problem):
+        return token
+    headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
+    body = json.dumps({"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}})
+    answer = world.http("POST", f"{world.base_url}/invocations", headers=headers, body=body.encode())
+    return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"))
+
+
+def _read_output(answer: Answer) -> dict[str, Any]:
+    document = answer.json()
+    output = document.get("output") if isinstance(document, dict) else None
+    return output if isinstance(output, dict) else {}
+
+
+def _read_report(answer: Answer) -> dict[str, Any]:
+    report = _read_output(answer).get("report")
+    return report if isinstance(report, dict) else {}
+
+
+def _has_evidence(report: Mapping[str, Any]) -> bool:
+    return isinstance(report.get("evidence"), list) and bool(report["evidence"])
+
+
+def _notes_on_model(report: Mapping[str, Any]) -> list[str]:
     """Say that the language model gave no answer, in the report's words: the rules' answer is enough to pass, not to be silent."""
     return [note for note in report.get("notes") or () if isinstance(note, str) and note.startswith("The language model")]
 
@@ -135,4 +172,18 @@ def _no_report(facts: ServiceAnswer) -> Problem:
         what=f"The assistant answered {facts.answer.status} without a report that cites evidence.",
         why=facts.answer.body[:300].decode(errors="replace") or "The answer was empty.",
         do=(facts.log_command, "Correct what it reports, then run `sre-agent-deploy verify` again."),
+    )
+
+
+def _no_model(note: str, log_command: str) -> Problem:
+    return Problem(
+        code="MODEL-NO-ANSWER",
+        what="The assistant works without its language model: the rules answered.",
+        why=note,
+        do=(
+            "For Bedrock: Bedrock > Model access must grant the model in this region, under the name in assistant.models.",
+            f"For another provider, check its key and its address. {log_command}",
+            "Then run `sre-agent-deploy verify` again.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html",
     )

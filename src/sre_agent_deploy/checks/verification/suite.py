@@ -6,8 +6,9 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Check
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+from sre_agent_deploy.checks.verification.name import NameResolves
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
-from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
+from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, health_checks
 from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused
 from sre_agent_deploy.checks.verification.tokens import TokenIssued
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
@@ -16,6 +17,7 @@ from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 def verification_checks() -> tuple[Check[Endpoints, Any], ...]:
     """List every verification check. A deployment is complete only when every required one passes (Property 4)."""
     return (
+        NameResolves(),
         *health_checks(),
         PlainHttpRefused(),
         CertificateLasts(),
@@ -26,4 +28,5 @@ def verification_checks() -> tuple[Check[Endpoints, Any], ...]:
         ToolsListed(),
         ToolsCalled(),
         InvestigationAnswers(),
+        ModelAnswers(),
     )

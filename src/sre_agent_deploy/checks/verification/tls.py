@@ -10,7 +10,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints, unreachable
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_agent_deploy.tls import expiry
 from sre_core import clock
 from sre_core.problem import Problem
@@ -44,11 +44,13 @@ class CertificateLasts:
             ):
                 return _read_served(host, tls)
         except OSError as error:
-            return unreachable(world.base_url, error)
+            return world.explain(world.base_url, error)
 
     def judge(self, facts: ServedCertificate) -> Verdict:
         problem = expiry.judge_expiry(facts.host, facts.not_before, facts.not_after, facts.now)
-        return Verdict(problem is None, f"the certificate has {expiry.days_left(facts.not_after, facts.now)} days left", problem)
+        days = expiry.days_left(facts.not_after, facts.now)
+        values = {"days_left": f"{days}", "not_after": clock.stamp(facts.not_after)}
+        return Verdict(problem is None, f"the certificate has {days} days left", problem, values=values)
 
 
 def _read_served(host: str, tls: ssl.SSLSocket) -> ServedCertificate:

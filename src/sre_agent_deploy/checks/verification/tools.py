@@ -167,6 +167,7 @@ def _not_called(failed: dict[str, str]) -> Problem:
             "If it says 'internal error': the gateway's role may lack GetResourceApiKey; set gateway.debug to see more.",
             "Run `sre-agent-deploy deploy` again; it repairs what differs from the configuration.",
         ),
+        context={"services": ", ".join(failed)},
     )
 
 
@@ -176,5 +177,5 @@ def _no_session(url: str, broken: list[BaseException]) -> Problem:
         what="No MCP session with the gateway could be opened.",
         why="; ".join(f"{type(error).__name__}: {error}" for error in broken)[:400],
         do=(f"Check that this machine reaches the gateway: `curl -sv {url}` must be answered 401.", "Run `sre-agent-deploy verify` again."),
-        context={"url": url},
+        context={"url": url, "part": "gateway"},
     )

@@ -1,0 +1,84 @@
+"""Check that the deployment's name leads to its address (the first hop of every user)."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+from sre_core.problem import Problem
+
+
+@dataclass(frozen=True)
+class NameFacts:
+    """The addresses that this machine finds for a name, and the deployment's own. `public` is False for a name of a local AWS."""
+
+    host: str
+    addresses: tuple[str, ...]
+    expected: str
+    public: bool = True
+
+
+class NameResolves:
+    """The domain's name leads to the deployment's address. An address without a name needs none."""
+
+    id: ClassVar[str] = "endpoint.name"
+    proves: ClassVar[str] = "the deployment's name leads to its address"
+    requirements: ClassVar[tuple[str, ...]] = ("1.3", "4.3", "5.3")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Endpoints) -> NameFacts | Problem:
+        host = urlsplit(world.base_url).hostname or ""
+        if _is_address(host) or not world.public_names:
+            return NameFacts(host, (host,) if _is_address(host) else (), world.public_ip, public=world.public_names)
+        try:
+            found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            return world.explain(world.base_url, error)
+        return NameFacts(host, tuple(sorted({str(entry[4][0]) for entry in found})), world.public_ip)
+
+    def judge(self, facts: NameFacts) -> Verdict:
+        if _is_address(facts.host):
+            return Verdict(True, f"no name is needed: {facts.host} is an address")
+        if not facts.public:
+            return Verdict(None, f"not tried: {facts.host} is a name of a local AWS", _not_public(facts), optional=True)
+        if facts.expected in facts.addresses:
+            return Verdict(True, f"{facts.host} leads to {facts.expected}")
+        return Verdict(False, f"{facts.host} leads to {', '.join(facts.addresses)}", _elsewhere(facts))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _not_public(facts: NameFacts) -> Problem:
+    return Problem(
+        code="ENDPOINT-NAME-NOT-SEEN",
+        what=f"It could not be seen that {facts.host} leads to {facts.expected}.",
+        why="The deployment is in an AWS that is not Amazon's, so public DNS does not know its name.",
+        do=(
+            "Nothing needs to be done for a local AWS.",
+            f"On Amazon's AWS: `dig +short {facts.host}` answers the address.",
+        ),
+    )
+
+
+def _elsewhere(facts: NameFacts) -> Problem:
+    return Problem(
+        code="ENDPOINT-NAME-ELSEWHERE",
+        what=f"{facts.host} leads to {', '.join(facts.addresses)}, and the deployment's address is {facts.expected}.",
+        why="The A record is old, or was made for another deployment, or a proxy of your DNS provider stands in between.",
+        do=(
+            f"Set the A record of {facts.host} to {facts.expected}, or set deployment.hosted_zone_id and run `sre-agent-deploy deploy`.",
+            "Wait until the old record's TTL is over; then run `sre-agent-deploy verify` again.",
+        ),
+        context={"part": "front door"},
+    )

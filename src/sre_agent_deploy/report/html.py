@@ -1,0 +1,92 @@
+"""Render a verification report as one self-contained page: what to do first, the architecture by status, every check (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sre_agent_deploy.checks.check import Finding, Status, count_findings
+from sre_agent_deploy.report.page import render_page
+from sre_agent_deploy.report.report import Report
+from sre_core import clock, release
+
+
+@dataclass(frozen=True)
+class Node:
+    """One box of the architecture: its label, its place, the checks that show its status."""
+
+    label: str
+    note: str
+    x: int
+    y: int
+    width: int
+    checks: tuple[str, ...]
+    status: Status = "unknown"
+
+
+# Drawn for 360 pixels of width: on a phone its text is as large as the page's.
+_NODES = (
+    Node("Front door", "EC2, HTTPS on 443", 8, 76, 160, ("endpoint.", "certificate.")),
+    Node("Amazon Cognito", "tokens", 192, 76, 160, ("token.", "access.")),
+    Node("Assistant", "EC2", 8, 158, 160, ("service.assistant", "assistant.no", "assistant.e", "assistant.w", "assistant.i")),
+    Node("Language model", "or rules", 192, 158, 160, ("assistant.model",)),
+    Node("AgentCore Gateway", "MCP, with a token", 8, 240, 160, ("gateway.no", "gateway.e", "gateway.w", "gateway.tools_listed")),
+    Node("Targets", "OpenAPI in Amazon S3", 192, 240, 160, ("gateway.tools_",)),
+)
+_EDGES = ((180, 44, 88, 76), (180, 44, 272, 76), (88, 126, 88, 158), (168, 183, 192, 183), (88, 208, 88, 240), (168, 265, 192, 265))
+
+
+@dataclass(frozen=True)
+class Row:
+    """The checks of one requirement."""
+
+    number: str
+    findings: tuple[Finding, ...]
+
+
+def page(report: Report) -> str:
+    """Render the page."""
+    nodes = tuple(_with_status(node, report.findings) for node in (*_NODES, *_backends()))
+    certificate = next((finding.values for finding in report.findings if finding.check == "certificate.lasts"), {})
+    return render_page(
+        "report.html",
+        title=f"{report.deployment}: {report.overall_status}",
+        report=report,
+        when=report.timestamp or clock.stamp(),
+        counts=count_findings(report.findings),
+        hops=report.summarize().connectivity_tests,
+        nodes=nodes,
+        edges=(*_EDGES, *((272, 290, node.x + node.width // 2, 326) for node in _backends())),
+        description=", ".join(f"{node.label}: {_WORDS[node.status]}" for node in nodes),
+        words=_WORDS,
+        looks=_LOOKS,
+        rows=group_by_requirement(report.findings),
+        slowest=max((finding.seconds for finding in report.findings), default=0.0),
+        certificate=certificate,
+    )
+
+
+_WORDS: dict[Status, str] = {"passed": "✓ works", "failed": "✗ failed", "unknown": "? not seen"}
+_LOOKS: dict[Status, str] = {"passed": "ok", "failed": "bad", "unknown": "open"}
+
+
+def _backends() -> tuple[Node, ...]:
+    names = [service.name for service in release.backends()]
+    return tuple(Node(name.capitalize(), "", 8 + 87 * index, 326, 83, (f"service.{name}", f"{name}.")) for index, name in enumerate(names))
+
+
+def _with_status(node: Node, findings: Sequence[Finding]) -> Node:
+    own = [finding for finding in findings if finding.check.startswith(node.checks)]
+    return Node(node.label, node.note, node.x, node.y, node.width, node.checks, _worst(own))
+
+
+def _worst(findings: Sequence[Finding]) -> Status:
+    statuses = {finding.status for finding in findings if finding.required or finding.status == "failed"}
+    statuses = statuses or {finding.status for finding in findings}
+    return "failed" if "failed" in statuses else "passed" if statuses == {"passed"} else "unknown"
+
+
+def group_by_requirement(findings: Sequence[Finding]) -> tuple[Row, ...]:
+    """List the checks of each requirement, by its number. A check that covers several is in each."""
+    numbers = sorted({number for finding in findings for number in finding.requirements})
+    return tuple(Row(number, tuple(finding for finding in findings if number in finding.requirements)) for number in numbers)
