@@ -41,7 +41,7 @@ _HOP_OF: Mapping[str, str] = {
 }
 _RANK = {code: rank for rank, code in enumerate(_HOP_OF)}
 # An open door is never explained by something else.
-_OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON"})
+_OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON", "ACCESS-EXPIRY-NOT-SEEN"})
 _ADDRESSED = frozenset({"ENDPOINT-NAME-UNKNOWN", "ENDPOINT-UNREACHABLE", "ENDPOINT-TLS", "ENDPOINT-SILENT"})
 # What shows that a hop works: one of these has passed, and nothing failed at the hop.
 _PROOFS: Mapping[str, tuple[str, ...]] = {
@@ -115,6 +115,8 @@ def _key(problem: Problem) -> object:
     # The texts of one dead address differ by the library that met it; of other problems equal reasons are one cause.
     if problem.code in _ADDRESSED:
         return problem.code, problem.context.get("part", problem.what)
+    if problem.code.startswith("AUTH-"):
+        return problem.code
     return problem.code, problem.why
 
 
