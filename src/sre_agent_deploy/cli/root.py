@@ -159,10 +159,12 @@ def _spell(name: str) -> str:
     return "--" + name.removesuffix("_flag").removesuffix("_file" if name == "config_file" else "").removeprefix("as_").replace("_", "-")
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(
+    arguments: list[str] | None = None, command: click.Command = root, prog_name: str = "sre-agent-deploy", obj: object = None
+) -> None:
     """Run a command and exit with its code. What a user can meet is a Problem; any other exception is our bug and keeps its traceback."""
     try:
-        _run(sys.argv[1:] if arguments is None else arguments)
+        _run(sys.argv[1:] if arguments is None else arguments, command, prog_name, obj)
     except OSError as error:
         sys.exit(_show_refused_file(error))
     except (KeyboardInterrupt, click.Abort):
@@ -173,12 +175,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(exit_codes.INTERRUPTED)
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str], command: click.Command, prog_name: str, obj: object) -> None:
     from sre_core.problem import Refused
 
     try:
         color = False if os.environ.get("NO_COLOR") else None
-        root.main(arguments, prog_name="sre-agent-deploy", standalone_mode=False, color=color)
+        command.main(arguments, prog_name=prog_name, standalone_mode=False, color=color, obj=obj)
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
     except click.UsageError as error:

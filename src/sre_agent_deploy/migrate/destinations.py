@@ -72,6 +72,7 @@ GONE: Mapping[str, str] = {
 PROPOSALS: Mapping[str, str] = {
     "CLIENTSECRET": "credentials.client_secret: env:COGNITO_CLIENT_SECRET, or aws-secretsmanager:NAME",
     "BACKENDAPIKEY": "nothing: each deployment makes its own key and keeps it in AWS Secrets Manager",
+    "ANTHROPICAPIKEY": "assistant.api_key: env:ANTHROPIC_API_KEY, where assistant.reasoner is anthropic",
     "GATEWAYACCESSTOKEN": "nothing: the assistant gets its tokens itself",
 }
 

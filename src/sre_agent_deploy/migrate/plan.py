@@ -20,6 +20,8 @@ from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 
 CLIENT_SECRET: Field = ("credentials", "client_secret")
+REASONER: Field = ("assistant", "reasoner")
+MODEL_KEY: Field = ("assistant", "api_key")
 
 
 def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> Migration:
@@ -41,6 +43,9 @@ def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> 
         carried += [Carried(each.setting, f"{'.'.join(each.field)} has another value, which was chosen") for each in loser]
     if any(each.proposal.startswith("credentials.client_secret") for each in secrets) and values.get(("credentials", "client_id")):
         values.setdefault(CLIENT_SECRET, "env:COGNITO_CLIENT_SECRET")
+    if values.get(REASONER) == "anthropic":
+        # The sample read the key of Anthropic from this variable, with or without a file.
+        values.setdefault(MODEL_KEY, "env:ANTHROPIC_API_KEY")
     text = build_config(files, values, kept) if existing is None else _merge(current, values)
     rest = list_leftovers(files, carried, secrets)
     text = append_leftovers(text, rest if existing is None else (*rest, *_list_comments(kept, current)))

@@ -182,3 +182,14 @@ def test_nothing_to_migrate(folder: Folder) -> None:
     folder.write("config.yaml", "mode: local  # current\n")
     assert "nothing to migrate" in folder.run("migrate").out
     assert folder.config.read_text() == "mode: local  # current\n"
+
+
+def test_a_language_model_comes_along(folder: Folder) -> None:
+    """The sample's provider becomes the reasoner, with a reference to its key: what comes out is valid, and the key is not in it."""
+    folder.write("sre_agent/.env", "LLM_PROVIDER=anthropic\nANTHROPIC_API_KEY=planted\n")
+    assert folder.run("migrate").code == 0
+    assert folder.run("set", "mode", "local").code == 0
+    config = load(folder.config, environ={}, mode=None)
+    assert isinstance(config, Config), config
+    assert (config.assistant.reasoner, config.assistant.api_key) == ("anthropic", "env:ANTHROPIC_API_KEY")
+    assert "planted" not in folder.config.read_text()

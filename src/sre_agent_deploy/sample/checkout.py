@@ -1,0 +1,155 @@
+"""A folder with the sample's layout: its settings become config.yaml, and its files are written as its own scripts wrote them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sre_agent_deploy.backup.conflict import Field
+from sre_agent_deploy.backup.keep import rewrite
+from sre_agent_deploy.commands import CONFIG, STATE
+from sre_agent_deploy.commands.deployments import read_outputs, require_state
+from sre_agent_deploy.commands.token import read_gateway_token
+from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.config.environment import read_dotenv
+from sre_agent_deploy.config.models import VERSION
+from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.edit.file import Original, read_if_there
+from sre_agent_deploy.edit.put import put
+from sre_agent_deploy.migrate.files import find_old_files, is_ours, read_old
+from sre_agent_deploy.migrate.plan import migrate
+from sre_agent_deploy.migrate.setting import OldFile
+from sre_agent_deploy.sample import REQUEST
+from sre_core import atomic_file
+from sre_core.problem import Problem, Refused
+
+_VARIABLES = ("gateway/.env", "sre_agent/.env", "deployment/.env")
+# What these scripts write themselves is no setting.
+_WRITTEN = ("agent_config.yaml", "GATEWAY_ACCESS_TOKEN")
+_NEW = f"# Written by the sample's scripts.\nversion: {VERSION}\nmode: production\n"
+PLACEHOLDER = "https://your-agentcore-gateway-endpoint.gateway.bedrock-agentcore.us-east-1.amazonaws.com"
+_REMOVED = "# GATEWAY_ACCESS_TOKEN=removed_in_reverse_mode"
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The folder above gateway/, scripts/ and deployment/. A script works in it, as its deployment's config.yaml is there."""
+
+    root: Path
+
+    def export_variables(self) -> None:
+        """Put the variables of the sample's .env files into the environment, except those that it has."""
+        for place in _VARIABLES:
+            text = read_text(self.root / place) if (self.root / place).is_file() else ""
+            for name, value in read_dotenv(text)[0].items() if isinstance(text, str) else ():
+                os.environ.setdefault(name, value)
+
+    def configure(self, values: Mapping[Field, str], *, required: bool = True) -> None:
+        """Bring config.yaml to the sample's settings and these values. Raises Refused if there is no setting at all."""
+        original = read_if_there(CONFIG)
+        if isinstance(original, Problem):
+            raise Refused(original)
+        text = _merge_settings(original, required=required)
+        for field, value in values.items():
+            edited = put(text, field, value)
+            if isinstance(edited, Problem):
+                raise Refused(edited)
+            text = edited
+        if text != original.text:
+            rewrite(original, text, STATE)
+
+    def write_gateway_files(self, user: User) -> None:
+        """Write what the sample keeps of a gateway: its address, its credential provider, and a fresh token."""
+        self.write_provider(user)
+        self.write_uri(user)
+        self.write_token(user)
+
+    def write_provider(self, user: User) -> str:
+        """Write the ARN of the credential provider and return it."""
+        return self._write("gateway/.credentials_provider", _read_output("credential_provider", "provider_arn"), user)
+
+    def write_uri(self, user: User) -> str:
+        """Write the gateway's address as the sample does, without /mcp, and return it."""
+        return self._write("gateway/.gateway_uri", read_outputs(REQUEST)["gateway_url"].value.rstrip("/").removesuffix("/mcp"), user)
+
+    def write_token(self, user: User) -> str:
+        """Write a fresh access token for the gateway and return it."""
+        return self._write("gateway/.access_token", read_gateway_token(REQUEST, user).reveal(), user)
+
+    def connect_agent(self, uri: str, token: str) -> None:
+        """Put the gateway's address and token where the sample's own agent reads them."""
+        self._edit_agent_config(uri)
+        line = f'GATEWAY_ACCESS_TOKEN="{token}"'
+        self._edit_variables(line, created=f"# SRE Agent Environment Variables\n{line}\n")
+
+    def disconnect_agent(self) -> None:
+        """Put the placeholder in place of the gateway's address, and remove the token from both files."""
+        self._edit_agent_config(PLACEHOLDER)
+        self._edit_variables(_REMOVED)
+        (self.root / "gateway/.access_token").unlink(missing_ok=True)
+
+    def _edit_agent_config(self, uri: str) -> None:
+        path = self.root / "sre_agent/config/agent_config.yaml"
+        if path.is_file():
+            edited = put(path.read_text(encoding="utf-8"), ("gateway", "uri"), uri)
+            if isinstance(edited, Problem):
+                raise Refused(edited)
+            atomic_file.write(path, edited.encode())
+
+    def _edit_variables(self, line: str, *, created: str = "") -> None:
+        """Replace the line of the token; without one, add it if the file is to be created where it is missing."""
+        path = self.root / "sre_agent/.env"
+        if not path.is_file():
+            text = created
+        else:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = [each for each in lines if not each.startswith(("GATEWAY_ACCESS_TOKEN=", _REMOVED))]
+            text = "\n".join([*kept, *([line] if created or kept != lines else [])]) + "\n"
+        if text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_file.write(path, text.encode(), mode=0o600)
+
+    def _write(self, place: str, text: str, user: User) -> str:
+        path = self.root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_file.write(path, text.encode(), mode=0o600)
+        user.note(f"Wrote {place}.")
+        return text
+
+
+def _merge_settings(original: Original, *, required: bool) -> str:
+    """Merge the sample's files into config.yaml; where both have a value, the sample's file is the one that its user edits."""
+    old = [read_old(path) for path in find_old_files(Path()) if path.name not in _WRITTEN]
+    if faults := [each for each in old if isinstance(each, Problem)]:
+        raise Refused(*faults)
+    files = [_without_written(each) for each in old if not isinstance(each, Problem)]
+    if original.body is None and not Path("gateway/config.yaml").is_file():
+        if required:
+            raise Refused(_no_settings())
+        return _NEW
+    existing = original.text if original.body is not None and is_ours(original.text) else None
+    return migrate(files, existing, lambda _: "theirs").text
+
+
+def _without_written(file: OldFile) -> OldFile:
+    return replace(file, settings=tuple(setting for setting in file.settings if setting.name not in _WRITTEN))
+
+
+def _read_output(resource: str, output: str) -> str:
+    _, state = require_state(REQUEST, "output")
+    record = state.current(resource)
+    return str(record.outputs.get(output, "")) if record else ""
+
+
+def _no_settings() -> Problem:
+    return Problem(
+        code="SAMPLE-NO-SETTINGS",
+        what="There is neither a gateway/config.yaml nor a config.yaml, so nothing says what to deploy.",
+        why="This script reads the settings of the sample from the folder gateway/ beside it.",
+        do=(
+            "cp gateway/config.yaml.example gateway/config.yaml; cp gateway/.env.example gateway/.env; then fill them in.",
+            "Or begin with a config.yaml of this tool: `sre-agent-deploy init`.",
+        ),
+    )

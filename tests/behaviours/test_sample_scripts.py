@@ -1,0 +1,166 @@
+"""Who has the sample's scripts types what its README says, and gets a verified deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from behaviours import certificates
+from behaviours.command_line import ROOT, Desk, Ended
+
+DOMAIN = "api.mycompany.com"
+# The sample's README from "Openapi Templates get replaced" on, word for word but for the address of the instance, which it asks
+# the instance's metadata for, and the folder of the certificate.
+SEQUENCE = """
+BACKEND_DOMAIN=api.mycompany.com ./backend/openapi_specs/generate_specs.sh
+cd backend
+./scripts/start_demo_backend.sh \\
+  --host $PRIVATE_IP  \\
+  --ssl-keyfile $SSL/privkey.pem \\
+  --ssl-certfile $SSL/fullchain.pem
+cd ..
+cd gateway
+./create_gateway.sh
+./mcp_cmds.sh
+cd ..
+GATEWAY_URI=$(cat gateway/.gateway_uri)
+sed -i "s|uri: \\".*\\"|uri: \\"$GATEWAY_URI\\"|" sre_agent/config/agent_config.yaml
+sed -i '/^GATEWAY_ACCESS_TOKEN=/d' sre_agent/.env
+echo "GATEWAY_ACCESS_TOKEN=$(cat gateway/.access_token)" >> sre_agent/.env
+"""
+
+
+def prepare(desk: Desk) -> dict[str, str]:
+    """Lay out the sample's folder with our scripts in it, its settings for an AWS that runs here, and a certificate."""
+    desk.start_aws()
+    certificates.written(desk.folder, DOMAIN)
+    (desk.folder / "config.yaml").unlink()
+    shutil.copytree(ROOT / "compat", desk.folder, dirs_exist_ok=True)
+    # The sample's user has made the DNS record by hand; here the deployment makes it.
+    zone = desk.client("route53").create_hosted_zone(Name="mycompany.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
+    registry = desk.registry()
+    settings = {"account_id": registry["account_id"], "region": "us-east-1", "endpoint_url": registry["endpoint"], "role_name": ""}
+    settings |= {"s3_bucket": "", "s3_path_prefix": "devops-multiagent-demo", "gateway_name": "MyAgentCoreGateway", "user_pool_id": ""}
+    (desk.folder / "gateway/config.yaml").write_text("".join(f'{name}: "{value}"\n' for name, value in settings.items()))
+    (desk.folder / "gateway/.env").write_text("BACKEND_API_KEY=planted-backend-key\n")
+    (desk.folder / "sre_agent/config").mkdir(parents=True)
+    (desk.folder / "sre_agent/config/agent_config.yaml").write_text('agents: {}\ngateway:\n  uri: "https://placeholder"\n')
+    (desk.folder / "sre_agent/.env").write_text("LLM_PROVIDER=bedrock\n")
+    return {
+        "AWS_CA_BUNDLE": registry["ca_file"],
+        "AWS_ACCESS_KEY_ID": registry["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": registry["secret_access_key"],
+        "SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID": zone,
+        "SRE_AGENT__DEPLOYMENT__SSL_CA_PATH": str(desk.folder / "ca.pem"),
+        "SRE_AGENT_STATE_DIR": str(desk.state_dir),
+        "PRIVATE_IP": "10.0.0.5",
+        "SSL": str(desk.folder),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+
+
+def shell(desk: Desk, lines: str, settings: dict[str, str]) -> Ended:
+    """Run lines in bash as a user does; the first that fails ends them."""
+    command = ["bash", "-euo", "pipefail", "-c", lines]
+    environ = {**os.environ, **settings}
+    ended = subprocess.run(
+        command, cwd=desk.folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def list_ids(desk: Desk) -> dict[str, str]:
+    """The id of each resource of the deployment."""
+    records = json.loads(desk.state_file.read_text())["records"]
+    return {name: record["id"] for name, record in records.items()}
+
+
+@pytest.mark.unmeasured
+@pytest.mark.timeout(600)
+def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
+    """It ends in a verified deployment; run again, it changes nothing; its files are there for their owner only."""
+    settings = prepare(desk)
+    first = shell(desk, SEQUENCE, settings)
+    assert first.code == 0, first.text
+    assert first.out.count("is verified") == 2
+    ids = list_ids(desk)
+    for place in ("gateway/.gateway_uri", "gateway/.access_token", "gateway/.credentials_provider"):
+        assert stat.S_IMODE((desk.folder / place).stat().st_mode) == 0o600, place
+    config = (desk.folder / "config.yaml").read_text()
+
+    again = shell(desk, "./scripts/configure_gateway.sh", settings)
+    assert again.code == 0, again.text
+    assert re.search(r"Resources: [0-9]+ already there \(", again.out)
+    assert list_ids(desk) == ids
+    assert (desk.folder / "config.yaml").read_text() == config
+    uri = (desk.folder / "gateway/.gateway_uri").read_text()
+    assert yaml.safe_load((desk.folder / "sre_agent/config/agent_config.yaml").read_text())["gateway"] == {"uri": uri}
+    assert desk.client("bedrock-agentcore-control").list_gateways()["items"][0]["name"] == "MyAgentCoreGateway"
+    assert "planted" not in first.text + again.text + config
+    single_scripts(desk, settings, ids)
+
+
+def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) -> None:
+    """Each script that create_gateway.sh stands for, by itself: it changes nothing either, and says what it did not use."""
+    provider = (desk.folder / "gateway/.credentials_provider").read_text()
+    keyed = shell(desk, "cd gateway; python create_credentials_provider.py --api-key planted-key --region us-east-1", settings)
+    assert keyed.code == 0, keyed.text
+    assert "--api-key was not used" in keyed.err
+    assert "planted-key" not in keyed.text
+    assert (desk.folder / "gateway/.credentials_provider").read_text() == provider
+
+    role = desk.client("iam").list_roles()["Roles"]
+    arn = next(each["Arn"] for each in role if each["RoleName"].endswith("-gateway"))
+    pool = ids["user_pool-1"]
+    discovery = f"https://cognito-idp.us-east-1.amazonaws.com/{pool}/.well-known/openid-configuration"
+    words = f"--role-arn {arn} --discovery-url {discovery} --provider-arn {provider} --create-s3-target --delete-gateway-if-exists"
+    made = shell(desk, f"cd gateway; python main.py MyAgentCoreGateway {words} --save-gateway-url --output-json", settings)
+    assert made.code == 0, made.text
+    assert "keeps its id" in made.err
+    assert ids["gateway-1"] in made.out
+    assert list_ids(desk) == ids
+
+    before = (desk.folder / "gateway/.access_token").read_text()
+    assert shell(desk, "cd gateway; python generate_token.py --audience MCPGateway", settings).code == 0
+    assert (desk.folder / "gateway/.access_token").read_text() != before
+    ended = shell(desk, "./scripts/configure_gateway.sh --cleanup", settings)
+    assert ended.code == 0, ended.text
+    assert "GATEWAY_ACCESS_TOKEN=removed" in (desk.folder / "sre_agent/.env").read_text()
+    assert not (desk.folder / "gateway/.access_token").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("cd gateway; python main.py", "GATEWAY_NAME"),
+        ("cd gateway; python main.py name --discovery-url https://x", "--role-arn"),
+        ("cd gateway; python main.py name --role-arn arn:x", "--discovery-url"),
+        ("./backend/openapi_specs/generate_specs.sh", "BACKEND_DOMAIN"),
+        ("./backend/scripts/start_demo_backend.sh --host 10.0.0.5", "--ssl-keyfile"),
+        ("./scripts/configure_gateway.sh --clean", "--cleanup"),
+    ],
+)
+def test_a_flag_that_is_missing(desk: Desk, script: str, expected: str) -> None:
+    """The message names what is needed, and nothing was changed."""
+    shutil.copytree(ROOT / "compat", desk.folder, dirs_exist_ok=True)
+    ended = shell(desk, script, {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    assert ended.code == (2 if ".py" in script else 1), ended.text
+    assert expected in ended.err
+
+
+def test_no_settings(desk: Desk) -> None:
+    """Without gateway/config.yaml and config.yaml a script says which file it needs, and exits with 1 as the sample's did."""
+    shutil.copytree(ROOT / "compat", desk.folder, dirs_exist_ok=True)
+    (desk.folder / "config.yaml").unlink()
+    ended = shell(desk, "./gateway/create_gateway.sh", {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    assert ended.code == 1
+    assert "SAMPLE-NO-SETTINGS" in ended.err
