@@ -39,7 +39,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "state": ("state list", "state show gateway", "state adopt NAME ID"),
     "unlock": ("unlock",),
     "explain": ("explain S3-NAME-TAKEN", "explain --list"),
-    "guide": ("guide > guide.md",),
+    "guide": ("guide --out by-hand", "guide > guide.md"),
     "export": ("export cloudformation > template.json",),
     "completion": ("completion bash > ~/.local/share/bash-completion/completions/sre-agent-deploy", "completion zsh", "completion fish"),
 }

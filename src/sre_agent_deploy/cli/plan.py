@@ -36,12 +36,23 @@ def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbos
     sys.exit(exit_codes.FAILED if found.problems or found.extras else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
 
 
-@click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown.")
+@click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown. Needs no credentials.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the guide as guide.md and guide.html (with check boxes) into this folder, and every file to upload or paste.",
+)
 @request_options
-def guide(request: Request) -> None:
-    from sre_agent_deploy.commands import plan as commands
+def guide(request: Request, *, out: Path | None) -> None:
+    from sre_agent_deploy.commands import guide as commands
 
-    click.echo(commands.guide(request))
+    if out is None:
+        click.echo(commands.guide(request))
+        return
+    unfilled = commands.save_guide(request, out)
+    click.echo(f"Wrote {out / 'guide.html'}, {out / 'guide.md'} and the files in {out / 'files'}.")
+    if unfilled:
+        click.echo(f"AWS chooses values on the way that these need; the guide says which, at their step: {', '.join(unfilled)}.")
 
 
 @click.group("export", help="Print the same deployment in another tool's format.")

@@ -1,4 +1,4 @@
-"""`plan`, `validate --account`, `guide` and `export`: what a configuration means in an account. Makes no mutating call."""
+"""`plan`, `validate --account` and `export`: what a configuration means in an account. Makes no mutating call."""
 
 from __future__ import annotations
 
@@ -76,15 +76,6 @@ def check_account(located: Located, user: User = UNATTENDED) -> tuple[Finding, .
     """Run preflight: every check of the account and the certificate before anything is changed."""
     with open_workspace(located, user, start=True) as here:
         return run_preflight(here.config, here.account.aws, clock.now())
-
-
-def guide(request: Request) -> str:
-    """Write the steps to create the same deployment in the AWS Console, as Markdown."""
-    from sre_agent_deploy.guide.account_values import account_values
-    from sre_agent_deploy.guide.console import markdown
-
-    config = _load_config(request)
-    return markdown(blueprint(config, describe_account(config)), account_values(config))
 
 
 def export_cloudformation(request: Request) -> str:

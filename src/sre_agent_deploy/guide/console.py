@@ -1,39 +1,57 @@
-"""The Console guide: every resource, in order, with the exact values (requirement 3.1; pure)."""
+"""Render the Console guide as Markdown and as one self-contained page that remembers what is done (requirement 3.1; pure)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide.account_values import AccountValues
+from sre_agent_deploy.guide.steps import Guide, Line, Step
 from sre_agent_deploy.later import ACCOUNT
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG, Steps
+from sre_agent_deploy.report.page import render_page
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
 
 
-def markdown(blueprint: Blueprint, values: AccountValues) -> str:
-    """Render steps for a person.
-
-    A value that AWS chooses on the way is named by the step that shows it: «gateway_id from step 12». One that only the account
-    knows is shown as such: <your VPC's id>.
-    """
-    numbers = {item.name: number for number, item in enumerate(blueprint, 1)}
-    lines = [
-        f"# Deployment {blueprint.deployment} in the AWS Console",
+def markdown(guide: Guide) -> str:
+    """Render the steps for a person."""
+    head = [
+        f"# Deployment {guide.deployment} in the AWS Console",
         "",
-        "Work from top to bottom. Give every resource that takes tags these two, so that it is recognised, verified and cleaned up later:",
+        "Work from top to bottom. Give every resource that takes tags these, so that it is recognised, verified and cleaned up later:",
         "",
-        f"- `{DEPLOYMENT_TAG}` = `{blueprint.deployment}`",
+        f"- `{DEPLOYMENT_TAG}` = `{guide.deployment}`",
         f"- `{NAME_TAG}` = the name in the step's title, `{GENERATION_TAG}` = `1`",
         "",
         "Then `sre-agent-deploy plan` shows what differs from the configuration, and `sre-agent-deploy verify` proves that it works.",
+        "`sre-agent-deploy guide --out FOLDER` writes the files to upload, and this guide as a page with check boxes.",
         "",
     ]
-    for item in blueprint:
-        lines += [f"## {numbers[item.name]}. {item.name} ({item.resource.KIND})", ""]
-        lines += [f"Exists already: `{item.named}`. Nothing to do."] if item.named else _list_steps(item.resource.console())
-        lines.append("")
-    return name_values("\n".join(lines), values, numbers)
+    return "\n".join([*head, *(line for step in guide.steps for line in _describe(step))])
+
+
+def _describe(step: Step) -> list[str]:
+    lines = [f"## {step.title}", ""]
+    if step.named:
+        return [*lines, f"Exists already: `{step.named}`. Nothing to do.", ""]
+    lines += [f"Open: <{step.link}>", ""] if step.link else []
+    lines += [rendered for line in step.lines for rendered in _list_line(line)]
+    lines += [f"- Note for later steps: {', '.join(note.partition('.')[2] for note in step.notes)}"] if step.notes else []
+    lines += ["", f"Right when: {step.right}"] if step.right else []
+    return [*lines, *((f"Verify: `{step.verify}`",) if step.verify else ()), ""]
+
+
+def _list_line(line: Line) -> list[str]:
+    if line.file:
+        # What must be pasted keeps its line breaks.
+        return ["", f"  Paste ({line.file}):", "  ```", *(f"  {text}" for text in line.text.splitlines()), "  ```"]
+    return [f"- {f'{line.label}: ' if line.label else ''}{line.text}"]
+
+
+def page(guide: Guide) -> str:
+    """Render the page: check boxes and values that it remembers, a button to copy each value, and how much is done."""
+    return render_page(
+        "guide.html", title=f"{guide.deployment} in the AWS Console", guide=guide, file_names=[file.name for file in guide.files]
+    )
 
 
 def name_values(text: str, values: AccountValues, numbers: Mapping[str, int] = {}) -> str:
@@ -46,11 +64,3 @@ def name_values(text: str, values: AccountValues, numbers: Mapping[str, int] = {
         return f"«{output} from step {numbers[of]}»" if of in numbers else match[0]
 
     return re.sub(r"[<⟦]([a-z_0-9]+)\.([a-z_]+)[>⟧]", name, text)
-
-
-def _list_steps(steps: Steps) -> list[str]:
-    lines: list[str] = []
-    for step in steps:
-        # What must be pasted keeps its line breaks.
-        lines += ["", "  ```", *(f"  {line}" for line in step.splitlines()), "  ```"] if "\n" in step else [f"- {step}"]
-    return lines

@@ -13,7 +13,8 @@ import yaml
 from cfnlint.api import lint
 
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.plan import export_cloudformation, guide
+from sre_agent_deploy.commands.guide import guide
+from sre_agent_deploy.commands.plan import export_cloudformation
 
 CHINA, GOVCLOUD = "cn-north-1", "us-gov-west-1"
 

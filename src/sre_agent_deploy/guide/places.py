@@ -1,0 +1,85 @@
+"""Where the AWS Console makes each type, and what it looks like when it is right (pure).
+
+The addresses are those that the Console itself shows; one that is not listed here is the first page of its service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.regions import partition_of
+
+_DOMAINS = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The page of the Console on which a type is made, without its domain; and what a person sees when it is right."""
+
+    page: str
+    right: str
+    everywhere: bool = False
+    """True for a page that is the same in each region."""
+
+
+_LISTED = Place("", "It is in its service's list, with the name of this step.")
+_AGENTCORE = "bedrock-agentcore/home?region={region}#"
+_PLACES: Mapping[str, Place] = {
+    "AWS::S3::Bucket": Place(
+        "s3/bucket/create?region={region}", "The bucket is in the list, and its Permissions say: Bucket and objects not public."
+    ),
+    "AWS::S3::Object": Place("s3/buckets?region={region}", "The object is in the bucket under exactly this key, with its size and type."),
+    "AWS::SecretsManager::Secret": Place(
+        "secretsmanager/newsecret?region={region}", "The secret is in the list; its page shows the keys of this step, and no rotation."
+    ),
+    "AWS::Cognito::UserPool": Place(
+        "cognito/v2/idp/user-pools?region={region}", "The user pool is in the list, and its overview shows its id."
+    ),
+    "AWS::Cognito::UserPoolDomain": Place("cognito/v2/idp/user-pools?region={region}", "Domain shows the prefix, with status Active."),
+    "AWS::Cognito::UserPoolResourceServer": Place(
+        "cognito/v2/idp/user-pools?region={region}", "Resource servers lists the identifier with its scopes."
+    ),
+    "AWS::Cognito::UserPoolClient": Place(
+        "cognito/v2/idp/user-pools?region={region}", "App clients lists it, with a client secret and the grant client_credentials."
+    ),
+    "AWS::BedrockAgentCore::ApiKeyCredentialProvider": Place(
+        _AGENTCORE + "/identity", "Outbound Auth lists the provider as an API key, with its ARN."
+    ),
+    "AWS::BedrockAgentCore::Gateway": Place(
+        _AGENTCORE + "/gateways", "The gateway has status Ready, and shows its URL, which ends in /mcp."
+    ),
+    "AWS::BedrockAgentCore::GatewayTarget": Place(_AGENTCORE + "/gateways", "The target is in the gateway's list, with status Ready."),
+    "AWS::IAM::Role": Place(
+        "iam/home#/roles/create", "The role's Trust relationships and Permissions show what was pasted.", everywhere=True
+    ),
+    "AWS::IAM::InstanceProfile": Place(
+        "cloudshell/home?region={region}", "Both commands ended without an error; the role's page shows the profile."
+    ),
+    "AWS::EC2::EIP": Place("ec2/home?region={region}#AllocateAddress:", "The list shows the address with its allocation ID."),
+    "AWS::EC2::EIPAssociation": Place("ec2/home?region={region}#Addresses:", "The address shows the instance as associated."),
+    "AWS::EC2::SecurityGroup": Place(
+        "ec2/home?region={region}#CreateSecurityGroup:", "The group shows exactly these inbound and outbound rules."
+    ),
+    "AWS::EC2::Instance": Place(
+        "ec2/home?region={region}#LaunchInstances:", "The instance is Running, and both status checks have passed."
+    ),
+    "AWS::Route53::RecordSet": Place(
+        "route53/v2/hostedzones", "The zone lists both records; `dig +short NAME` answers the address.", everywhere=True
+    ),
+    "AWS::Budgets::Budget": Place("billing/home#/budgets/create", "The budget is in the list, with its alerts.", everywhere=True),
+}
+
+
+def deep_link(page: str, region: str, *, everywhere: bool = False) -> str:
+    """Build the address of a Console page in a region and its partition."""
+    domain = _DOMAINS[partition_of(region)]
+    host = domain if everywhere or partition_of(region) != "aws" else f"{region}.{domain}"
+    return f"https://{host}/{page.replace('{region}', region)}"
+
+
+def find_place(kind: str, region: str) -> tuple[str, str]:
+    """Return the deep link for a type, and what it looks like when it is right."""
+    service = kind.split("::")[1].lower()
+    place = _PLACES.get(kind) or Place(f"{service}/home?region={{region}}", _LISTED.right)
+    return deep_link(place.page, region, everywhere=place.everywhere), place.right

@@ -1,0 +1,250 @@
+"""The steps of the Console guide as values: chapters before and after, and a step for each resource (requirement 3.1; pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.guide.account_values import AccountValues
+from sre_agent_deploy.guide.places import deep_link, find_place
+from sre_agent_deploy.later import ACCOUNT, LaterText
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
+from sre_agent_deploy.resources.s3_object import S3Object
+
+_REF = re.compile(r"[<⟦]([a-z_0-9]+)\.([a-z_0-9]+)[>⟧]")
+_FIELD = re.compile(r"([A-Z][^:;{}]{1,70}): (.+)")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a text: plain, or a value that is known later (`ref`), as a person reads it until then."""
+
+    text: str
+    ref: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a step: an action, a field with its value (`label`), or a text to paste, which is in `file`."""
+
+    value: tuple[Piece, ...]
+    label: str = ""
+    file: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value as plain text."""
+        return "".join(piece.text for piece in self.value)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: where to click, what to enter, what it looks like when it is right, and how to verify it."""
+
+    id: str
+    title: str
+    lines: tuple[Line, ...]
+    link: str = ""
+    right: str = ""
+    verify: str = ""
+    named: str = ""
+    notes: tuple[str, ...] = ()
+    """The values that AWS chooses here and later steps need, as `name.output`."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a person uploads or pastes. `complete` is False while it has values in it that AWS has not chosen yet."""
+
+    name: str
+    content: bytes
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The whole guide of one deployment: its steps, and the files that a person needs besides."""
+
+    deployment: str
+    region: str
+    steps: tuple[Step, ...]
+    files: tuple[File, ...]
+
+
+def write_guide(blueprint: Blueprint, values: AccountValues, config: Config) -> Guide:
+    """Write the guide of a blueprint. A value that AWS chooses on the way is named by the step that shows it."""
+    reading = _Reading(blueprint, values)
+    resources = tuple(reading.step(number, item, config.aws.region) for number, item in enumerate(blueprint, 1))
+    steps = (*reading.chapters(_before(config)), *resources, *reading.chapters(_after()))
+    return Guide(reading.plain(blueprint.deployment), config.aws.region, steps, tuple(reading.files))
+
+
+class _Reading:
+    def __init__(self, blueprint: Blueprint, values: AccountValues) -> None:
+        self.blueprint, self.values = blueprint, values
+        self.numbers = {item.name: number for number, item in enumerate(blueprint, 1)}
+        self.files: list[File] = []
+        texts = "\n".join(text for item in blueprint for text in (*item.resource.console(), *_body(item)))
+        self.needed = dict.fromkeys((match[1], match[2]) for match in _REF.finditer(texts))
+
+    def step(self, number: int, item: Item, region: str) -> Step:
+        """Read the step of one resource, and the files that belong to it."""
+        title = f"{number}. {item.name} ({item.resource.KIND})"
+        link, right = find_place(item.resource.KIND, region)
+        notes = tuple(f"{of}.{output}" for of, output in self.needed if of == item.name)
+        if item.named:
+            return Step(item.name, title, (), link, right, named=item.named, notes=notes)
+        prefix = f"{number:02}-{item.name}"
+        lines = tuple(line for text in item.resource.console() for line in self.lines(text, prefix))
+        tags = f"{DEPLOYMENT_TAG} = {self.blueprint.deployment}, {NAME_TAG} = {item.name}, {GENERATION_TAG} = 1"
+        tagged = (Line(self.pieces(tags), "Tags"),) if item.resource.MOST_TAGS else ()
+        verify = f"sre-agent-deploy plan --target {item.name}"
+        return Step(item.name, title, (*lines, *self._upload(item, prefix), *tagged), link, right, verify, notes=notes)
+
+    def chapters(self, chapters: Iterable[Step]) -> Iterator[Step]:
+        """Fill the account's values into fixed chapters."""
+        for chapter in chapters:
+            notes = tuple(f"{of}.{output}" for of, output in self.needed if of == ACCOUNT and output != "partition")
+            yield Step(
+                chapter.id,
+                chapter.title,
+                tuple(Line(self.pieces(line.text), line.label) for line in chapter.lines),
+                chapter.link,
+                chapter.right,
+                chapter.verify,
+                notes=notes if chapter.id == "begin" else (),
+            )
+
+    def lines(self, text: str, prefix: str) -> Iterator[Line]:
+        """Read one text of a resource's `console`: what has line breaks is pasted, `Label: value` is a field."""
+        if "\n" in text:
+            suffix = "json" if text.startswith("{") else "sh" if text.startswith("#!") else "txt"
+            name = f"{prefix}-{sum(file.name.startswith(prefix) for file in self.files) + 1}.{suffix}"
+            yield Line(self.pieces(text), file=self._keep(name, text))
+            return
+        parts = text.split("; ")
+        fields = [_FIELD.fullmatch(part) for part in parts]
+        if all(fields) and "aws " not in text:
+            yield from (Line(self.pieces(match[2]), match[1]) for match in fields if match)
+        else:
+            yield Line(self.pieces(text))
+
+    def pieces(self, text: str) -> tuple[Piece, ...]:
+        """Split a text at the values that are known later."""
+        pieces: list[Piece] = []
+        last = 0
+        for match in _REF.finditer(text):
+            if match[1] in self.numbers or match[1] == ACCOUNT:
+                pieces += [Piece(text[last : match.start()]), Piece(self._name(match[1], match[2]), f"{match[1]}.{match[2]}")]
+                last = match.end()
+        return tuple(piece for piece in (*pieces, Piece(text[last:])) if piece.text)
+
+    def plain(self, text: str) -> str:
+        """Return a text as a person reads it."""
+        return "".join(piece.text for piece in self.pieces(text))
+
+    def _name(self, of: str, output: str) -> str:
+        return self.values[output].shown if of == ACCOUNT else f"«{output} from step {self.numbers[of]}»"
+
+    def _upload(self, item: Item, prefix: str) -> Iterator[Line]:
+        """Read the file of an object in S3."""
+        for body in _body(item):
+            key = str(item.resource.key) if isinstance(item.resource, S3Object) else ""
+            yield Line((Piece(self._keep(f"{prefix}.{key.rpartition('.')[2]}", body)),), "File to upload")
+        if isinstance(item.resource, S3Object) and isinstance(item.resource.content.body, bytes):
+            name = f"{prefix}.{str(item.resource.key).rpartition('.')[2]}"
+            self.files.append(File(name, item.resource.content.body))
+            yield Line((Piece(name),), "File to upload")
+
+    def _keep(self, name: str, text: str) -> str:
+        pieces = self.pieces(text)
+        content = "".join(piece.text for piece in pieces).encode()
+        self.files.append(File(name, content, complete=not any(piece.ref for piece in pieces)))
+        return name
+
+
+def _body(item: Item) -> tuple[str, ...]:
+    """Return the text of an object in S3; nothing for anything else."""
+    body: bytes | LaterText | None = item.resource.content.body if isinstance(item.resource, S3Object) else None
+    return () if body is None or isinstance(body, bytes) or item.named else (str(body),)
+
+
+def _lines(*texts: str) -> tuple[Line, ...]:
+    return tuple(Line((Piece(text),)) for text in texts)
+
+
+def _before(config: Config) -> Iterator[Step]:
+    region = config.aws.region
+    yield Step(
+        "begin",
+        "A. Sign in and choose the region",
+        _lines(
+            f"Sign in to the account of the deployment{f' ({config.aws.account_id})' if config.aws.account_id else ''}.",
+            f"Choose the region {region} at the top right. Every step but IAM, Route 53 and Billing is in it.",
+            "Note the account id (top right), and below the values that only your account knows: they appear in the later steps.",
+        ),
+        deep_link("console/home?region={region}", region),
+        f"The top right shows {region} and the account.",
+        "aws sts get-caller-identity",
+    )
+    if not (config.aws.vpc_id and config.aws.subnet_id):
+        yield Step(
+            "network",
+            "B. Choose or make a VPC with a public subnet",
+            _lines(
+                "Most accounts have a default VPC with public subnets: VPC > Your VPCs, column Default VPC: Yes. Then make nothing.",
+                "Else: VPC > Create VPC > VPC and more; one Availability Zone, one public subnet, no private subnet, no NAT gateway.",
+                "Actions > Edit VPC settings: Enable DNS resolution and Enable DNS hostnames.",
+                "The subnet's route table must have a route 0.0.0.0/0 to an internet gateway.",
+                "Note the VPC's id, its IPv4 CIDR and the subnet's id: <account.vpc_id>, <account.vpc_cidr>, <account.subnet_id>",
+            ),
+            deep_link("vpcconsole/home?region={region}#vpcs:", region),
+            "The subnet's route table shows 0.0.0.0/0 with a target that begins with igw-.",
+            "aws ec2 describe-vpcs --filters Name=is-default,Values=true",
+        )
+    if config.assistant.models:
+        yield Step(
+            "models",
+            "C. Allow the language model",
+            _lines(
+                "Bedrock > Model access (or Model catalog) > request access to:",
+                *config.assistant.models,
+                "Anthropic's models ask once for the use case of your organization.",
+            ),
+            deep_link("bedrock/home?region={region}#/modelaccess", region),
+            "Each of them shows Access granted.",
+            "aws bedrock list-foundation-models",
+        )
+
+
+def _after() -> Iterator[Step]:
+    yield Step(
+        "adopt",
+        "Y. Compare, and let the command know what you made",
+        _lines(
+            "`sre-agent-deploy plan` compares every field with the configuration: it says keep for each step, or which field differs.",
+            "`sre-agent-deploy guide --interactive` does the same one step at a time, and records in the state what is right.",
+        ),
+        right="The plan has nothing to do.",
+        verify="sre-agent-deploy plan",
+    )
+    yield Step(
+        "verify",
+        "Z. Verify the deployment",
+        _lines("Every check runs against the real endpoints; the report names each hop, and what to do where one fails."),
+        right="The report says: verified.",
+        verify="sre-agent-deploy verify --report report.html",
+    )
+
+
+def name_step(guide: Guide, id: str) -> Step | None:
+    """Return a step by its id; None if the guide has none of that id."""
+    return next((step for step in guide.steps if step.id == id), None)
+
+
+def fill_in(pieces: Iterable[Piece], known: Mapping[str, str]) -> str:
+    """Return a text with the values that are known by now."""
+    return "".join(known.get(piece.ref, piece.text) for piece in pieces)
