@@ -62,6 +62,18 @@ def test_status_of_a_running_deployment(deployed: Desk) -> None:
     assert "intended" not in ended.out
 
 
+def test_the_certificate_that_is_served(deployed: Desk) -> None:
+    """`certs` shows what clients see: who issued it, how long it is valid, and who renews it when."""
+    ended = deployed.deploy("certs")
+    assert ended.code == 0, ended.text
+    assert "trusted      yes" in ended.out
+    assert "by `sre-agent-deploy deploy`, from 20" in ended.out
+    seen = json.loads(deployed.deploy("certs", "--json").out)
+    assert (seen["source"], seen["trusted"], seen["problems"]) == ("local_ca", True, [])
+    assert seen["days_left"] in (89, 90)
+    assert seen["issuer"] == "sre-agent local certificate authority"
+
+
 def test_every_door_is_closed_without_credentials(deployed: Desk) -> None:
     """Each service, the gateway and the assistant answer 401 with a JSON body, and each refusal is one security event."""
     doors = _doors(deployed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 from behaviours import certificates, lister
@@ -51,6 +52,8 @@ def test_production_mode_against_an_endpoint(desk: Desk) -> None:
     assert len(lister.everything(desk.client)["budgets"]) == 1
     assert "So that the budget counts anything, activate the tag sre-agent:deployment-id" in ended.out
 
+    served = json.loads(desk.deploy("certs", "--json", **settings).out)
+    assert (served["names"], served["trusted"], served["problems"]) == ([DOMAIN], True, [])
     again = desk.deploy("plan", **settings)
     assert again.code == 0, again.text
     cleaned = desk.deploy("cleanup", "--yes", **settings)

@@ -9,7 +9,7 @@ from sre_core import exit_codes
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
     "Deploy": ("plan", "deploy", "resume", "verify", "cleanup"),
-    "Look": ("list", "status", "output", "logs", "exec", "ssh", "open", "history"),
+    "Look": ("list", "status", "output", "logs", "exec", "ssh", "open", "certs", "history"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "completion"),
 }
@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "exec": ("exec uptime", "exec ls /opt/sre-agent"),
     "ssh": ("ssh", "ssh --deployment NAME"),
     "open": ("open",),
+    "certs": ("certs", "certs --deployment NAME", "certs --json"),
     "history": ("history",),
     "state": ("state list", "state show gateway", "state adopt NAME ID"),
     "unlock": ("unlock",),

@@ -81,7 +81,7 @@ def budget_faults(limits: LimitsConfig, alerts: AlertsConfig, region: str) -> It
 
 def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:
     """Yield a fault for a certificate source that this mode can't use, or that lacks its files."""
-    if tls.source == "acme":
+    if tls.source == "letsencrypt":
         yield unavailable("source", "Certificates from Let's Encrypt are planned for a later version.", "files").under("tls")
     if mode == "production" and tls.source == "local_ca":
         yield Fault(

@@ -119,6 +119,6 @@ def cidr_faults(index: int, text: str) -> Iterator[Fault]:
 class TLSConfig(Section):
     """Where the certificate comes from."""
 
-    source: Literal["local_ca", "files", "acme"] = setting(
-        "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or acme (Let's Encrypt).", example="files"
+    source: Literal["local_ca", "files", "letsencrypt"] = setting(
+        "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or letsencrypt (not available yet).", example="files"
     )

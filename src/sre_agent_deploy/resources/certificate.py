@@ -80,7 +80,7 @@ class Certificate(InSecretsManager):
             return None
         parts = read_values(aws, id)
         chain = _parse_chain(parts)
-        fresh = chain is not None and not expiry.needs_renewal(chain.not_after, clock.now())
+        fresh = chain is not None and not expiry.needs_renewal(chain.leaf.not_valid_before_utc, chain.not_after, clock.now())
         source = _Stored(chain.identity if chain else "", fresh)
         seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain), **read_access(aws, id, found))
         outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sre_core.problem import Problem
+
+_LEAST_RSA, _LEAST_EC = 2048, 256
+_BROKEN_DIGESTS = frozenset({"md5", "sha1"})
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def find_faults(chain: Chain, public_key: PublicKeyTypes | None, hosts: Iterable
     """List everything that keeps this chain from serving `hosts` with that key: key, names and order."""
     found = [_key_mismatch() if public_key and not _same_key(chain.leaf, public_key) else None]
     found += [None if chain.covers(host) else _name_missing(host, chain.names) for host in hosts]
+    found += [_weak(certificate) for certificate in chain.certificates]
     found += [_broken_at(index, chain) for index in range(len(chain.certificates) - 1)]
     return tuple(problem for problem in found if problem)
 
@@ -90,7 +95,7 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Say if `issuer` signed `certificate`."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -114,7 +119,7 @@ def _der(public_key: PublicKeyTypes) -> bytes:
 
 def _broken_at(index: int, chain: Chain) -> Problem | None:
     certificate, issuer = chain.certificates[index], chain.certificates[index + 1]
-    if issued_by(certificate, issuer):
+    if _is_forgeable(certificate) or issued_by(certificate, issuer):
         return None
     subject, next_subject = certificate.subject.rfc4514_string(), issuer.subject.rfc4514_string()
     return Problem(
@@ -124,6 +129,41 @@ def _broken_at(index: int, chain: Chain) -> Problem | None:
         do=(
             "Put the certificates in that order: leaf, then intermediates (certbot's fullchain.pem is right).",
             "Run the same command again.",
+        ),
+    )
+
+
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    """Say if a certificate was signed by its own key: no client trusts it that was not given it."""
+    return certificate.issuer == certificate.subject and issued_by(certificate, certificate)
+
+
+def _weak(certificate: x509.Certificate) -> Problem | None:
+    """Report a key or a signature that browsers and OpenSSL refuse. A root's own signature is checked by nobody."""
+    subject, key, digest = certificate.subject.rfc4514_string(), certificate.public_key(), certificate.signature_hash_algorithm
+    size = key.key_size if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else 0
+    least = _LEAST_RSA if isinstance(key, rsa.RSAPublicKey) else _LEAST_EC
+    if size and size < least:
+        kind = "RSA" if isinstance(key, rsa.RSAPublicKey) else "EC"
+        return _too_weak(subject, f"Its {kind} key has {size} bits; browsers ask for {least} at least.")
+    if digest and _is_forgeable(certificate) and certificate.issuer != certificate.subject:
+        return _too_weak(subject, f"It is signed with {digest.name.upper()}, which can be forged.")
+    return None
+
+
+def _is_forgeable(certificate: x509.Certificate) -> bool:
+    digest = certificate.signature_hash_algorithm
+    return digest is not None and digest.name in _BROKEN_DIGESTS
+
+
+def _too_weak(subject: str, why: str) -> Problem:
+    return Problem(
+        code="TLS-TOO-WEAK",
+        what=f"The certificate {subject} is too weak: clients refuse it.",
+        why=why,
+        do=(
+            "Make a new key: openssl ecparam -name prime256v1 -genkey -noout -out privkey.pem (or RSA with 2048 bits).",
+            "Order a certificate for it that is signed with SHA-256, as every public authority does, and run the same command again.",
         ),
     )
 

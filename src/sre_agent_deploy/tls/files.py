@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.tls import expiry
-from sre_agent_deploy.tls.chain import Chain, find_faults, issued_by
+from sre_agent_deploy.tls.chain import Chain, find_faults, is_self_signed, issued_by
 from sre_agent_deploy.tls.source import Issued
 from sre_core.problem import Problem, Where
 from sre_core.secret import Secret
@@ -63,10 +63,8 @@ def load_certificate_files(
     authority = _chain(ca_path, "deployment.ssl_ca_path") if ca_path else None
     found = [part for part in (chain, key, authority) if isinstance(part, Problem)]
     if isinstance(chain, Chain):
-        found += find_faults(chain, key.public_key if isinstance(key, _Key) else None, hosts)
-        found += _validity_problems(chain, now)
-        if isinstance(authority, Chain) and not _leads_to(chain, authority):
-            found.append(_other_authority(certificate_path, ca_path))
+        public_key = key.public_key if isinstance(key, _Key) else None
+        found += judge_chain(chain, public_key, authority if isinstance(authority, Chain) else None, hosts, now)
     if found or not isinstance(chain, Chain) or not isinstance(key, _Key):
         return tuple(found)
     served = chain.without_root()
@@ -78,7 +76,7 @@ def load_certificate_files(
         identity=served.identity,
         not_before=served.not_before,
         not_after=served.not_after,
-        renews=not expiry.needs_renewal(served.not_after, now),
+        renews=not expiry.needs_renewal(served.leaf.not_valid_before_utc, served.not_after, now),
     )
 
 
@@ -139,9 +137,21 @@ def _unusable_key(path: str, why: str) -> Problem:
     )
 
 
+def judge_chain(
+    chain: Chain, public_key: PublicKeyTypes | None, authority: Chain | None, hosts: tuple[str, ...], now: datetime
+) -> tuple[Problem, ...]:
+    """List everything that keeps clients from trusting this chain for `hosts` at `now`. `authority` is a private one (pure)."""
+    found = [*find_faults(chain, public_key, hosts), *_validity_problems(chain, now)]
+    if authority and not _leads_to(chain, authority):
+        found.append(_other_authority())
+    if not authority and is_self_signed(chain.leaf):
+        found.append(_self_signed(chain))
+    return tuple(found)
+
+
 def _validity_problems(chain: Chain, now: datetime) -> list[Problem]:
     subject = ", ".join(chain.names) or chain.leaf.subject.rfc4514_string()
-    problem = expiry.judge_expiry(subject, chain.not_before, chain.not_after, now)
+    problem = expiry.judge_expiry(subject, chain.not_before, chain.not_after, now, "files")
     return [problem] if problem and problem.code != "TLS-EXPIRES-SOON" else []
 
 
@@ -150,11 +160,22 @@ def _leads_to(chain: Chain, authority: Chain) -> bool:
     return any(last == root or issued_by(last, root) for root in authority.certificates)
 
 
-def _other_authority(certificate_path: str, ca_path: str) -> Problem:
+def _self_signed(chain: Chain) -> Problem:
+    return Problem(
+        code="TLS-SELF-SIGNED",
+        what=f"The certificate {chain.leaf.subject.rfc4514_string()} is signed by itself.",
+        why="No authority vouches for it, so neither browsers nor the AgentCore Gateway trust it.",
+        do=(
+            "Use a certificate of a public authority (tls.source: letsencrypt gets one), or of your own authority with ssl_ca_path.",
+            "For a trial with this one, name it itself in deployment.ssl_ca_path.",
+        ),
+    )
+
+
+def _other_authority() -> Problem:
     return Problem(
         code="TLS-CHAIN-BROKEN",
         what="The certificate chain does not lead to the certificate authority in deployment.ssl_ca_path.",
-        why=f"No certificate in {ca_path} signed the last one of the chain: an intermediate is missing, or it is another authority.",
+        why="No certificate of that file signed the last one of the chain: an intermediate is missing, or it is another authority.",
         do=("Append the missing intermediate to the chain, or name the authority that issued it.", "Run the same command again."),
-        where=Where(certificate_path),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ class Party:
     """A certificate and the key of its subject."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
     @property
     def pem(self) -> str:
@@ -31,14 +31,23 @@ class Party:
         return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how).decode()
 
 
-def authority(subject: str, issuer: Party | None = None) -> Party:
+def authority(subject: str, issuer: Party | None = None, key: Key | None = None) -> Party:
     """A root, or an intermediate that `issuer` signed."""
-    return _signed(subject, (), issuer, life=timedelta(days=3650), ca=True)
+    return _signed(subject, (), issuer, life=timedelta(days=3650), ca=True, key=key)
 
 
-def leaf(issuer: Party | None, *hosts: str, life: timedelta = timedelta(days=90), starts: timedelta = timedelta(days=-1)) -> Party:
+type Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def leaf(
+    issuer: Party | None,
+    *hosts: str,
+    life: timedelta = timedelta(days=90),
+    starts: timedelta = timedelta(days=-1),
+    key: Key | None = None,
+) -> Party:
     """A certificate for `hosts`, self-signed without an issuer; `starts` and `life` count from NOW."""
-    return _signed("leaf", hosts, issuer, life=life, ca=False, starts=starts)
+    return _signed("leaf", hosts, issuer, life=life, ca=False, starts=starts, key=key)
 
 
 def write(folder: Path, name: str, text: str) -> str:
@@ -47,9 +56,16 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def _signed(
-    subject: str, hosts: tuple[str, ...], issuer: Party | None, *, life: timedelta, ca: bool, starts: timedelta = timedelta(days=-1)
+    subject: str,
+    hosts: tuple[str, ...],
+    issuer: Party | None,
+    *,
+    life: timedelta,
+    ca: bool,
+    starts: timedelta = timedelta(days=-1),
+    key: Key | None = None,
 ) -> Party:
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))

@@ -49,7 +49,7 @@ def test_files_that_fit(tmp_path: Path) -> None:
 
 def test_files_in_their_last_month(tmp_path: Path) -> None:
     """They are taken, and known not to get fresher by being stored again."""
-    files = load(tmp_path, leaf(ROOT, HOST, life=timedelta(days=29)))
+    files = load(tmp_path, leaf(ROOT, HOST, life=timedelta(days=29), starts=timedelta(days=-61)))
     assert isinstance(files, CertificateFiles)
     assert not files.renews
 

@@ -101,8 +101,8 @@ def test_how_long_a_leaf_lives(authority: local_ca.LocalCa) -> None:
     chain = Chain.parse(authority.issue(("192.0.2.1",)).chain)
     now = clock.now()
     assert expiry.days_left(chain.leaf.not_valid_after_utc, now) in (89, 90)
-    assert not expiry.needs_renewal(chain.not_after, now)
-    assert expiry.needs_renewal(chain.not_after, now + timedelta(days=60, minutes=1))
+    assert not expiry.needs_renewal(chain.not_before, chain.not_after, now)
+    assert expiry.needs_renewal(chain.not_before, chain.not_after, now + timedelta(days=60, minutes=1))
     assert expiry.days_left(chain.certificates[1].not_valid_after_utc, now) > 3000
 
 

@@ -56,10 +56,10 @@ class CertificateHolds:
 
 
 class CertificateLasts:
-    """The certificate does not expire soon. It works today, so this is only a warning."""
+    """The certificate is not due for renewal (`expiry.RENEWAL`). It works today, so this is only a warning."""
 
     id: ClassVar[str] = "certificate.renewal"
-    proves: ClassVar[str] = f"the certificate has more than {expiry.RENEWAL.days} days left"
+    proves: ClassVar[str] = "the certificate is not due for renewal"
     requirements: ClassVar[tuple[str, ...]] = ("2.4",)
     required: ClassVar[bool] = False
 
@@ -71,7 +71,7 @@ class CertificateLasts:
         if facts.not_before is None or facts.not_after is None:
             return Verdict(False, "the certificate could not be read", facts.problems[0])
         left = f"the certificate has {expiry.days_left(facts.not_after, facts.now)} days left"
-        problem = expiry.judge_expiry(facts.domain, facts.not_before, facts.not_after, facts.now)
+        problem = expiry.judge_expiry(facts.domain, facts.not_before, facts.not_after, facts.now, "files")
         return Verdict(problem is None, left, problem)
 
 
@@ -95,7 +95,8 @@ def certificate_checks() -> tuple[CertificateHolds | CertificateLasts, ...]:
         ),
         CertificateHolds("key", "the private key is the certificate's", frozenset({"TLS-KEY-MISMATCH"})),
         CertificateHolds("domain", "the certificate names the domain", frozenset({"TLS-NAME-MISSING"})),
-        CertificateHolds("chain", "the certificate's chain is complete and in order", frozenset({"TLS-CHAIN-BROKEN"})),
+        CertificateHolds("chain", "the certificate's chain is complete and in order", frozenset({"TLS-CHAIN-BROKEN", "TLS-SELF-SIGNED"})),
+        CertificateHolds("strength", "the certificate's key and signatures are strong enough", frozenset({"TLS-TOO-WEAK"})),
         CertificateHolds("validity", "the certificate is valid now", frozenset({"TLS-EXPIRED", "TLS-NOT-YET-VALID"})),
         CertificateLasts(),
     )

@@ -1,0 +1,133 @@
+"""`certs`: the certificate that the front door of a deployment serves now. It connects there as a user does, and asks AWS nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sre_agent_deploy.checks.verification.endpoint_client import unreachable
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.deployments import require_state
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.tls import expiry
+from sre_agent_deploy.tls.chain import find_faults
+from sre_agent_deploy.tls.served import Presented, read_presented
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+from sre_core.state_folder import state_folder
+
+
+@dataclass(frozen=True)
+class ServedCertificate:
+    """The certificate that clients of a deployment see, and what is to be done about it."""
+
+    deployment: str
+    url: str
+    source: expiry.Source
+    presented: Presented
+    problems: tuple[Problem, ...]
+    now: datetime
+
+    @property
+    def days_left(self) -> int:
+        return expiry.days_left(self.presented.chain.not_after, self.now)
+
+    @property
+    def renewal(self) -> str:
+        """Say who renews it, and from when on."""
+        chain = self.presented.chain
+        begins = clock.stamp(expiry.renewal_begins(chain.not_before, chain.not_after))
+        return f"{_RENEWED_BY[self.source]} from {begins} on"
+
+    def to_json(self) -> dict[str, Any]:
+        chain = self.presented.chain
+        return {
+            "deployment": self.deployment,
+            "url": self.url,
+            "names": list(chain.names),
+            "issuer": self.presented.issuer,
+            "trusted": not self.presented.distrust,
+            "not_before": clock.stamp(chain.not_before),
+            "not_after": clock.stamp(chain.not_after),
+            "days_left": self.days_left,
+            "source": self.source,
+            "renewal": self.renewal,
+            "problems": [problem.code for problem in self.problems],
+        }
+
+
+_RENEWED_BY: dict[expiry.Source, str] = {
+    "local_ca": "by `sre-agent-deploy deploy`,",
+    "files": "by you: renew the files and run `sre-agent-deploy deploy`,",
+    "letsencrypt": "by the machine itself,",
+}
+
+
+def read_certificate(request: Request) -> ServedCertificate:
+    """Read what the front door serves. Raises Refused if there is no deployment, or it does not answer."""
+    located, state = require_state(request, "certs")
+    if state.mode == "local" and not is_running(state):
+        raise Refused(explain_missing_aws(state))
+    config = located.of_deployed().config()
+    address, authority = _find_front_door(state, config)
+    parts = urlsplit(f"https://{authority}")
+    host = parts.hostname or ""
+    try:
+        presented = read_presented(address, parts.port or 443, host, _authorities(config))
+    except OSError as error:
+        raise Refused(unreachable(f"https://{authority}", error)) from None
+    now, source = clock.now(), config.tls.source
+    return ServedCertificate(state.deployment, f"https://{authority}", source, presented, _judge(presented, host, now, source), now)
+
+
+def _find_front_door(state: State, config: Config) -> tuple[str, str]:
+    """Find the address that the deployment has, and the host and port by which users call it. Raises Refused if it has none yet."""
+    record = state.current("address")
+    outputs = record.outputs if record else {}
+    if "public_ip" not in outputs:
+        raise Refused(_no_address(state))
+    domain = config.deployment.domain_name
+    return str(outputs["public_ip"]), f"{domain}{outputs['https_suffix']}" if domain else str(outputs["https_authority"])
+
+
+def _authorities(config: Config) -> tuple[str, ...]:
+    local_ca = state_folder() / "local-ca" / "ca.pem"
+    if config.tls.source == "local_ca":
+        return (str(local_ca),) if local_ca.exists() else ()
+    return (config.deployment.ssl_ca_path,) if config.deployment.ssl_ca_path else ()
+
+
+def _judge(presented: Presented, host: str, now: datetime, source: expiry.Source) -> tuple[Problem, ...]:
+    chain = presented.chain
+    found = [*find_faults(chain, None, (host,)), expiry.judge_expiry(host, chain.not_before, chain.not_after, now, source)]
+    problems = tuple(problem for problem in found if problem)
+    if presented.distrust and not problems:
+        return (_distrusted(host, presented.distrust, source),)
+    return problems
+
+
+def _distrusted(host: str, why: str, source: expiry.Source) -> Problem:
+    first = {
+        "local_ca": "Run `sre-agent-deploy deploy`: it stores a certificate of this user's authority.",
+        "files": "Put the whole chain, leaf first, at deployment.ssl_cert_path, and a private authority at ssl_ca_path; then `deploy`.",
+        "letsencrypt": "See what the machine reported: `sre-agent-deploy logs boot`.",
+    }
+    return Problem(
+        code="TLS-NOT-TRUSTED",
+        what=f"Clients do not trust the certificate that {host} serves.",
+        why=f"{why[:1].upper()}{why[1:]}.",
+        do=(first[source], "Then look again: `sre-agent-deploy certs`."),
+    )
+
+
+def _no_address(state: State) -> Problem:
+    return Problem(
+        code="MACHINE-NOT-CREATED",
+        what=f"Deployment {state.deployment} serves no certificate yet: it has no address.",
+        why="Its Elastic IP was not created, or it was released.",
+        do=("Finish the deployment: `sre-agent-deploy resume`.", "See what exists: `sre-agent-deploy status`."),
+    )
