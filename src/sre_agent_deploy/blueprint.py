@@ -10,6 +10,7 @@ from sre_agent_deploy.instance.sources import list_secrets, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
 from sre_agent_deploy.login import declare_client_secrets, declare_login
+from sre_agent_deploy.monitoring import declare_monitoring
 from sre_agent_deploy.names import (
     API_KEY,
     address,
@@ -68,6 +69,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             ),
             *dns(config),
             *budget(config, id),
+            *declare_monitoring(config, facts, id),
         ),
         {**config.tags, **lifetime.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
     )

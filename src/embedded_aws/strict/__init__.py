@@ -6,7 +6,7 @@ One function for each behaviour, with AWS's documentation. They replace methods 
 from __future__ import annotations
 
 from embedded_aws.addresses import LoopbackAddresses
-from embedded_aws.strict import budgets, cognito, ec2, randomness, route53, s3, secretsmanager, sts
+from embedded_aws.strict import budgets, cloudwatch, cognito, ec2, logs, randomness, route53, s3, secretsmanager, sns, sts
 from embedded_aws.strict.patching import MotoMoved
 
 
@@ -65,3 +65,16 @@ def _apply(addresses: LoopbackAddresses) -> None:
     budgets.show_notification_states()
     budgets.add_subscriber_operations()
     budgets.add_tag_operations()
+    _apply_monitoring()
+
+
+def _apply_monitoring() -> None:
+    cloudwatch.act_on_state_changes()
+    cloudwatch.keep_state_of_replaced_alarms()
+    cloudwatch.evaluate_alarms()
+    cloudwatch.tag_dashboards()
+    logs.make_metrics_from_logs()
+    logs.replace_metric_filters()
+    logs.add_key_operations()
+    sns.require_confirmation()
+    sns.send_nothing_outside()

@@ -10,16 +10,17 @@ from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.gateway import GatewayConfig
-from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig
+from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
 from sre_agent_deploy.config.secret_reference import SecretReference
 
 MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
 
 
-def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: CredentialConfig) -> Iterator[Fault]:
+def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: CredentialConfig, monitoring: MonitoringConfig) -> Iterator[Fault]:
     """Yield a fault for each ARN and ID of another account or region than the deployment's."""
     yield from arn_faults(("gateway", "provider_arn"), gateway.provider_arn, account_id=aws.account_id, region=aws.region)
+    yield from arn_faults(("monitoring", "kms_key_arn"), monitoring.kms_key_arn, account_id=aws.account_id, region=aws.region)
     reference = SecretReference.parse(credentials.client_secret)
     if reference and reference.store == "aws-secretsmanager":
         yield from _secret_arn_faults(reference, aws.account_id, aws.region)
@@ -55,15 +56,8 @@ def instance_type_faults(limits: LimitsConfig, deployment: DeploymentConfig) -> 
 
 
 def budget_faults(limits: LimitsConfig, alerts: AlertsConfig, region: str) -> Iterator[Fault]:
-    """Yield a fault where a budget has no recipient, a recipient no budget, or the region no AWS Budgets in US dollars."""
+    """Yield a fault where a budget has no recipient, or the region no AWS Budgets in US dollars."""
     if limits.monthly_usd is None:
-        if alerts.email:
-            why = "alerts.email is set, and this version sends mail for a budget only."
-            instead = (
-                "Add it, like this: monthly_usd: 50",
-                "Or leave alerts.email empty: this version sends no alerts about the certificate.",
-            )
-            yield replace(required("monthly_usd", "50", why), do=instead).under("limits")
         return
     if not alerts.email:
         why = "limits.monthly_usd is set, and AWS Budgets needs a recipient for its notifications."
@@ -77,6 +71,21 @@ def budget_faults(limits: LimitsConfig, alerts: AlertsConfig, region: str) -> It
             do=("Leave it empty, and watch the costs in AWS Cost Explorer of the account that pays.",),
             correction='""',
         )
+
+
+def alert_faults(limits: LimitsConfig, alerts: AlertsConfig, monitored: bool) -> Iterator[Fault]:
+    """Yield a fault for a recipient to whom nothing is sent: there is neither monitoring nor, for an e-mail address, a budget."""
+    if monitored or not (alerts.url or (alerts.email and limits.monthly_usd is None)):
+        return
+    field = "url" if alerts.url else "email"
+    budget = ("Or set limits.monthly_usd: then the mails of a budget are sent there.",) if field == "email" else ()
+    yield Fault(
+        code="CONFIG-ALERTS-UNUSED",
+        path=("alerts", field),
+        what=f"Nothing is sent to alerts.{field}.",
+        why="There are no alarms: monitoring.enabled is never, or it is auto and this is local mode.",
+        do=("Set monitoring.enabled to always: then alarms are sent there.", *budget, f"Or leave alerts.{field} empty."),
+    )
 
 
 def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:

@@ -160,6 +160,21 @@ EMAIL = Syntax(
     example="team@example.com",
     aws_docs="https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_Subscriber.html",
 )
+ALERT_URL = Syntax(
+    code="CONFIG-ALERT-URL",
+    pattern=r"https://[^\s/@?#]+(/[^\s#]*)?",
+    says="an address with https://, without user and password: SNS sends messages to no other",
+    example="https://hooks.example.com/sre",
+    aws_docs="https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html",
+)
+KMS_KEY = Syntax(
+    code="CONFIG-KMS-KEY",
+    pattern=rf"arn:{_PARTITION}:kms:[a-z0-9-]+:[0-9]{{12}}:key/[a-zA-Z0-9-]{{1,256}}",
+    says="the ARN of a KMS key, not an alias: CloudWatch Logs takes nothing else",
+    example="arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    found="KMS > Customer managed keys > (key) > ARN",
+    aws_docs="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
+)
 RECORDING = Syntax(
     code="CONFIG-RECORDING",
     pattern=r"crash-loop|memory-leak|healthy|[^\x00]*[/.][^\x00]*",

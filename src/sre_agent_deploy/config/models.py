@@ -7,13 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.aws import AWSConfig
-from sre_agent_deploy.config.consistency import account_faults, budget_faults, certificate_faults, instance_type_faults, tag_faults
+from sre_agent_deploy.config.consistency import (
+    account_faults,
+    alert_faults,
+    budget_faults,
+    certificate_faults,
+    instance_type_faults,
+    tag_faults,
+)
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING, SOURCE_URL
 from sre_agent_deploy.config.gateway import GatewayConfig
-from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, RetriesConfig, StateConfig
+from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, list_faults
 from sre_core import bedrock
@@ -27,6 +34,7 @@ __all__ = [
     "DeploymentConfig",
     "GatewayConfig",
     "LimitsConfig",
+    "MonitoringConfig",
     "PrivacyConfig",
     "RetriesConfig",
     "ServicesConfig",
@@ -156,6 +164,7 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     retries: RetriesConfig = RetriesConfig()
     alerts: AlertsConfig = AlertsConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     tags: Mapping[str, str] = setting(
         {},
         "Tags that every resource gets besides the deployer's own; objects in S3, which take ten at most, only if all fit.",
@@ -165,6 +174,12 @@ class Config(Section):
     def default_mode(self) -> Mode:
         """Return the mode that this configuration was loaded for."""
         return self.mode
+
+    def is_monitored(self, mode: Mode) -> bool:
+        """Say if the deployment has logs, metrics and alarms in CloudWatch."""
+        if self.monitoring.enabled == "auto":
+            return mode == "production" and bool(self.alerts.email or self.alerts.url)
+        return self.monitoring.enabled == "always"
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Yield each section with its key in the file."""
@@ -180,9 +195,10 @@ class Config(Section):
         for name, section in self.sections():
             for fault in section.faults(mode):
                 yield fault.under(name)
-        yield from account_faults(self.aws, self.gateway, self.credentials)
+        yield from account_faults(self.aws, self.gateway, self.credentials, self.monitoring)
         yield from instance_type_faults(self.limits, self.deployment)
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
+        yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)
         yield from tag_faults(self.tags)
 

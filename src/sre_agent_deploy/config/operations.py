@@ -1,4 +1,4 @@
-"""Settings for operating a deployment: state, limits, alerts and retries."""
+"""Settings for operating a deployment: state, limits, alerts, monitoring and retries."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.field_syntax import DURATION, EMAIL
+from sre_agent_deploy.config.field_syntax import ALERT_URL, DURATION, EMAIL, KMS_KEY
 from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress.progress import RetryLimits
 
+# What PutRetentionPolicy accepts: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 
@@ -68,15 +71,65 @@ class LimitsConfig(Section):
 
 
 class AlertsConfig(Section):
-    """The recipient of alerts."""
+    """The recipients of alerts."""
 
     email: str = setting(
-        "", "Where the budget of limits.monthly_usd sends its mails; alerts about the certificate are not sent yet.", example=EMAIL.example
+        "",
+        "Where alarms and the budget of limits.monthly_usd send their mails. AWS first asks this address to confirm alarms.",
+        example=EMAIL.example,
     )
+    url: str = setting("", "An HTTPS address that alarms are sent to as well; it must confirm the subscription.", example=ALERT_URL.example)
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
-        """Yield a fault for an e-mail address that AWS would refuse."""
+        """Yield a fault for an address that AWS would refuse."""
         yield from EMAIL.faults("email", self.email)
+        yield from ALERT_URL.faults("url", self.url)
+
+
+class MonitoringConfig(Section):
+    """Logs, metrics, alarms and a dashboard in Amazon CloudWatch, for at most about 6 US dollars a month."""
+
+    enabled: Literal["auto", "always", "never"] = setting(
+        "auto", "auto: in production, if alerts.email or alerts.url is set. always: in local mode, too. never: nothing.", example="auto"
+    )
+    log_retention_days: int = setting(30, "How many days logs are kept; one of the numbers that CloudWatch Logs accepts.", example="90")
+    kms_key_arn: str = setting(
+        "",
+        "A KMS key that encrypts logs and alarms; its policy must let CloudWatch and CloudWatch Logs use it. Empty: AWS's own.",
+        example=KMS_KEY.example,
+        console=KMS_KEY.found,
+    )
+    p95_seconds: float = setting(30.0, "An alarm is raised if 5 % of the requests take longer than this, for 15 minutes.", example="30")
+    refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403) within 5 minutes.", example="50")
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for a retention that AWS does not have, a key that is no ARN, and thresholds that are always or never passed."""
+        yield from KMS_KEY.faults("kms_key_arn", self.kms_key_arn)
+        if self.log_retention_days not in RETENTION_DAYS:
+            yield _retention_fault(self.log_retention_days)
+        for field, value, example in (("p95_seconds", self.p95_seconds, "30"), ("refusals", self.refusals, "50")):
+            if not 0 < value < math.inf:
+                yield Fault(
+                    code="CONFIG-ALARM-THRESHOLD",
+                    path=(field,),
+                    what=f"{field} is not a threshold of an alarm.",
+                    why="It must be above 0: with any other value the alarm is raised always or never.",
+                    do=(f"Write it like this: {example}",),
+                    correction=example,
+                )
+
+
+def _retention_fault(days: int) -> Fault:
+    near = min(RETENTION_DAYS, key=lambda each: (abs(each - days), -each))
+    return Fault(
+        code="CONFIG-LOG-RETENTION",
+        path=("log_retention_days",),
+        what="log_retention_days is not a number of days that CloudWatch Logs accepts.",
+        why=f"It accepts {', '.join(map(str, RETENTION_DAYS[:-1]))} and {RETENTION_DAYS[-1]}.",
+        do=(f"The nearest one is {near}.",),
+        correction=str(near),
+        aws_docs="https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html",
+    )
 
 
 def amount_faults(monthly_usd: float | None) -> Iterator[Fault]:

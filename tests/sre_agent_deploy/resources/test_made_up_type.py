@@ -15,20 +15,20 @@ from architecture.sources import ROOT
 from sre_agent_deploy.resource import Resource
 
 MADE_UP = Path(__file__).parent / "made_up"
-WALKS = "tests/sre_agent_deploy/test_topic_walks.py"
+WALKS = "tests/sre_agent_deploy/test_queue_walks.py"
 EVERY_TYPE = tuple(f"tests/sre_agent_deploy/resources/test_{name}.py" for name in ("every_field", "failures", "templates"))
 
 
 def add_the_type(copy: Path) -> None:
     """Steps 1 to 5 are the file; step 6 is its import and one line in `blueprint.py`."""
     package = copy / "src" / "sre_agent_deploy"
-    shutil.copy(MADE_UP / "sns_topic.py", package / "resources")
+    shutil.copy(MADE_UP / "sqs_queue.py", package / "resources")
     blueprint = package / "blueprint.py"
     text = blueprint.read_text()
     text = text.replace(
-        "from sre_core import release\n", "from sre_agent_deploy.resources.sns_topic import SnsTopic\nfrom sre_core import release\n"
+        "from sre_core import release\n", "from sre_agent_deploy.resources.sqs_queue import SqsQueue\nfrom sre_core import release\n"
     )
-    chosen = 'Item(SnsTopic(name="topic", topic_name=f"{id}-alerts", display_name="SRE assistant")),'
+    chosen = 'Item(SqsQueue(name="queue", queue_name=f"{id}-to-see", delay_seconds=30)),'
     blueprint.write_text(text.replace("            *dns(config),\n", f"            {chosen}\n            *dns(config),\n"))
 
 
@@ -41,7 +41,7 @@ def test_a_type_that_was_made_up(tmp_path: Path) -> None:
     add_the_type(tmp_path)
     shutil.copy(MADE_UP / "walks.py", tmp_path / WALKS)
     environ = {**os.environ, "PYTHONPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path / 'tests'}"}
-    arguments = [*EVERY_TYPE, WALKS, "-k", "topic or Topic or no_template", "-p", "no:xdist"]
+    arguments = [*EVERY_TYPE, WALKS, "-k", "queue or Queue or no_template", "-p", "no:xdist"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *arguments], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""What happens to the made-up resource type: run in a copy of the repository that has it, as `test_topic_walks.py`."""
+"""What happens to the made-up resource type: run in a copy of the repository that has it, as `test_queue_walks.py`."""
 
 from __future__ import annotations
 
@@ -20,58 +20,59 @@ from sre_core import clock
 
 
 @pytest.fixture
-def with_topic(engine: Engine) -> Engine:
-    engine.parts = ("topic", "backend_key")
+def with_queue(engine: Engine) -> Engine:
+    engine.parts = ("queue", "backend_key")
     engine.sections["deployment"] = {"ttl": "1h"}
     return engine
 
 
-def test_topic_is_planned_and_applied(with_topic: Engine) -> None:
+def test_queue_is_planned_and_applied(with_queue: Engine) -> None:
     """It is created, found again without its state file, and repaired where somebody changed it."""
-    assert with_topic.changes()["topic"] is Action.CREATE
-    with_topic.deploy()
-    with_topic.forget()
-    assert with_topic.changes() == {}
-    with_topic.deploy()
-    arn, sns = with_topic.id_of("topic"), with_topic.client("sns")
-    sns.set_topic_attributes(TopicArn=arn, AttributeName="DisplayName", AttributeValue="by hand")
-    assert with_topic.changes() == {"topic": Action.UPDATE}
-    with_topic.deploy()
-    assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["DisplayName"] == "SRE assistant"
+    assert with_queue.changes()["queue"] is Action.CREATE
+    with_queue.deploy()
+    with_queue.forget()
+    assert with_queue.changes() == {}
+    with_queue.deploy()
+    sqs = with_queue.client("sqs")
+    url = sqs.get_queue_url(QueueName=with_queue.id_of("queue"))["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "60"})
+    assert with_queue.changes() == {"queue": Action.UPDATE}
+    with_queue.deploy()
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["DelaySeconds"] == "30"
 
 
-def test_topic_is_cleaned_up(with_topic: Engine) -> None:
+def test_queue_is_cleaned_up(with_queue: Engine) -> None:
     """It goes with its deployment, by the state file and without one."""
     for lost in (False, True):
-        with_topic.deploy()
-        assert ("topic", "AWS::SNS::Topic") in _deleted(with_topic.cleanup(lost=lost))
-        assert not _topics(with_topic)
+        with_queue.deploy()
+        assert ("queue", "AWS::SQS::Queue") in _deleted(with_queue.cleanup(lost=lost))
+        assert not _queues(with_queue)
 
 
-def test_topic_is_swept(with_topic: Engine) -> None:
+def test_queue_is_swept(with_queue: Engine) -> None:
     """A sweep sees it, finds its deployment by its tag, and would delete it when its time is over."""
-    with_topic.deploy()
-    assert with_topic.id in list_deployments(with_topic.aws).ids
-    seen = look_at(with_topic.aws, with_topic.id, {}, "")
+    with_queue.deploy()
+    assert with_queue.id in list_deployments(with_queue.aws).ids
+    seen = look_at(with_queue.aws, with_queue.id, {}, "")
     assert seen is not None
-    assert "AWS::SNS::Topic" in {part.kind.KIND for part in seen.parts}
+    assert "AWS::SQS::Queue" in {part.kind.KIND for part in seen.parts}
     assert judge_deployment(seen, clock.now() + timedelta(days=1), timedelta(hours=1)).delete
 
 
-def test_topic_is_in_the_guide_and_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queue_is_in_the_guide_and_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both name it, with the values of the declaration."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
     config = tmp_path / "config.yaml"
     config.write_text("{version: 1, mode: local, name: sre}")
-    assert "Amazon SNS > Topics > Create topic" in guide(Request(config_file=config))
-    topic = json.loads(export_cloudformation(Request(config_file=config)))["Resources"]["Topic"]
-    assert topic["Type"] == "AWS::SNS::Topic"
-    assert topic["Properties"]["DisplayName"] == "SRE assistant"
+    assert "Amazon SQS > Queues > Create queue" in guide(Request(config_file=config))
+    queue = json.loads(export_cloudformation(Request(config_file=config)))["Resources"]["Queue"]
+    assert queue["Type"] == "AWS::SQS::Queue"
+    assert queue["Properties"]["DelaySeconds"] == 30
 
 
 def _deleted(cleaned: Any) -> set[tuple[str, str]]:
     return {(entry.name, entry.kind.KIND) for entry in cleaned.deleted}
 
 
-def _topics(engine: Engine) -> list[str]:
-    return [topic["TopicArn"] for topic in engine.client("sns").list_topics()["Topics"] if engine.id in topic["TopicArn"]]
+def _queues(engine: Engine) -> list[str]:
+    return [*engine.client("sqs").list_queues(QueueNamePrefix=engine.id).get("QueueUrls", ())]

@@ -1,0 +1,99 @@
+"""CloudWatch Logs: metric filters that count, and keys of log groups."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from embedded_aws.strict.patching import add, patch
+from embedded_aws.watching.log_patterns import PatternUnknown, compile_pattern, matches, read_field
+
+
+def make_metrics_from_logs() -> None:
+    """Put a value into the metric of each filter that a new log line matches; moto keeps filters and uses none.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html
+    """
+    from moto.logs.models import LogGroup
+
+    @patch(LogGroup, "put_log_events")
+    def put_log_events(original: Any, self: Any, log_stream_name: str, log_events: Any) -> str:
+        from moto.cloudwatch.models import cloudwatch_backends
+        from moto.logs.models import logs_backends
+
+        token: str = original(self, log_stream_name, log_events)
+        filters = logs_backends[self.account_id][self.region].filters.get_matching_filters(log_group_name=self.name)
+        for one in filters:
+            metric = one["metricTransformations"][0]
+            if data := [datum for event in log_events for datum in _measure(one["filterPattern"], metric, event)]:
+                cloudwatch_backends[self.account_id][self.region].put_metric_data(metric["metricNamespace"], data)
+        return token
+
+
+def replace_metric_filters() -> None:
+    """Replace a filter that is put again, refuse one of no log group or with a bad pattern, and delete those of a deleted group.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html
+    """
+    from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
+    from moto.logs.models import LogsBackend
+
+    @patch(LogsBackend, "put_metric_filter")
+    def put_metric_filter(original: Any, self: Any, filter_name: str, filter_pattern: str, log_group_name: str, *args: Any) -> None:
+        if log_group_name not in self.groups:
+            raise ResourceNotFoundException
+        try:
+            if filter_pattern.strip().startswith("{"):
+                compile_pattern(filter_pattern.strip())
+        except PatternUnknown as unknown:
+            raise InvalidParameterException("Invalid metric filter pattern") from unknown
+        self.filters.delete_filter(filter_name, log_group_name)
+        original(self, filter_name, filter_pattern, log_group_name, *args)
+
+    @patch(LogsBackend, "delete_log_group")
+    def delete_log_group(original: Any, self: Any, log_group_name: str) -> None:
+        group = self.groups.get(log_group_name)
+        original(self, log_group_name)
+        self.tagger.delete_all_tags_for_resource(group.arn)
+        for one in self.filters.get_matching_filters(log_group_name=log_group_name):
+            self.filters.delete_filter(one["filterName"], log_group_name)
+
+
+def add_key_operations() -> None:
+    """Add AssociateKmsKey and DisassociateKmsKey, which moto lacks.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html
+    """
+    from moto.logs.responses import LogsResponse
+
+    def associate_kms_key(self: Any) -> str:
+        self.logs_backend._find_log_group(log_group_name=self._get_param("logGroupName")).kms_key_id = self._get_param("kmsKeyId")
+        return "{}"
+
+    def disassociate_kms_key(self: Any) -> str:
+        self.logs_backend._find_log_group(log_group_name=self._get_param("logGroupName")).kms_key_id = None
+        return "{}"
+
+    add(LogsResponse, "associate_kms_key", associate_kms_key)
+    add(LogsResponse, "disassociate_kms_key", disassociate_kms_key)
+
+
+def _measure(pattern: str, metric: Mapping[str, str], event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the value that a line puts into a metric, if it matches."""
+    value = _value(metric["metricValue"], event["message"]) if matches(pattern, event["message"]) else None
+    if value is not None:
+        # moto keeps times without a zone.
+        at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).replace(tzinfo=None)
+        yield {"MetricName": metric["metricName"], "Value": value, "Timestamp": at}
+
+
+def _value(declared: str, line: str) -> float | None:
+    """Return the value that a filter puts for a line: a number, or the number in a field."""
+    if not declared.startswith("$"):
+        return float(declared)
+    try:
+        return float(read_field(declared, json.loads(line)))
+    except (TypeError, ValueError):
+        return None

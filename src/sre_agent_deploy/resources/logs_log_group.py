@@ -1,0 +1,150 @@
+"""AWS::Logs::LogGroup"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Steps,
+    TagChanges,
+    cfn,
+)
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("ResourceNotFoundException",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogGroup(Defaults):
+    """Keeps one kind of log of the deployment's machines for a number of days."""
+
+    KIND: ClassVar[str] = "AWS::Logs::LogGroup"
+    UNIQUE: ClassVar[bool] = True
+    FIXED: ClassVar[frozenset[str]] = frozenset({"log_group_name"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"log_group_name"})
+    MOST_TAGS: ClassVar[int] = 50
+    LOSES: ClassVar[str] = "data"
+
+    name: str
+    log_group_name: str
+    retention_days: int
+    kms_key: str = ""
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.log_group_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=deployment)
+        tagged = [(group["logGroupName"], _read_tags(aws, group)) for page in pages for group in page["logGroups"]]
+        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        found = _find(aws, id)
+        if found is None:
+            return None
+        seen = cls(name=name, log_group_name=id, retention_days=found.get("retentionInDays", 0), kms_key=found.get("kmsKeyId", ""))
+        return Found(id, seen, {"log_group_name": id, "arn": _arn(found)}, _read_tags(aws, found))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        key: Any = {"kmsKeyId": self.kms_key} if self.kms_key else {}
+        aws.client("logs").create_log_group(logGroupName=self.log_group_name, tags=mark.tags(), **key)
+        return self.log_group_name
+
+    def configure(self, aws: Aws, id: str) -> None:
+        aws.client("logs").put_retention_policy(logGroupName=id, retentionInDays=self.retention_days)
+        seen = (_find(aws, id) or {}).get("kmsKeyId", "")
+        if self.kms_key and seen != self.kms_key:
+            aws.client("logs").associate_kms_key(logGroupName=id, kmsKeyId=self.kms_key)
+        elif seen and not self.kms_key:
+            aws.client("logs").disassociate_kms_key(logGroupName=id)
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        found = _find(aws, id)
+        if found and changes.set:
+            aws.client("logs").tag_resource(resourceArn=_arn(found), tags=dict(changes.set))
+        if found and changes.remove:
+            aws.client("logs").untag_resource(resourceArn=_arn(found), tagKeys=list(changes.remove))
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        or_none(lambda: aws.client("logs").delete_log_group(logGroupName=id), _GONE)
+
+    def console(self) -> Steps:
+        return (
+            "CloudWatch > Logs > Log groups > Create log group",
+            f"Log group name: {self.log_group_name}",
+            f"Retention setting: {self.retention_days} days; KMS key ARN: {self.kms_key or 'leave empty'}",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"log_group_name": "Ref", "arn": "Arn"},
+            LogGroupName=self.log_group_name,
+            RetentionInDays=self.retention_days,
+            KmsKeyId=self.kms_key,
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateLogGroup", "ResourceAlreadyExistsException"): lambda group: Problem(
+            code="LOGS-NAME-TAKEN",
+            what=f"Log group {group.log_group_name} was not created.",
+            why="This account has a log group of that name in this region, and it does not carry this deployment's tag.",
+            do=(
+                "Set another `name:` for this deployment, or delete that log group if it is a leftover "
+                f"(aws logs delete-log-group --log-group-name {group.log_group_name}).",
+                "Run the same command again.",
+            ),
+        ),
+        ("CreateLogGroup", "LimitExceededException"): lambda group: Problem(
+            code="LOGS-QUOTA",
+            what=f"Log group {group.log_group_name} was not created.",
+            why="This account has as many log groups in this region as its quota allows.",
+            do=("Delete log groups that nobody reads (CloudWatch > Logs > Log groups).", "Run the same command again."),
+        ),
+        **{
+            (operation, "InvalidParameterException"): lambda group: Problem(
+                code="LOGS-KEY-REFUSED",
+                what=f"Log group {group.log_group_name} can't be encrypted with {group.kms_key or 'its key'}.",
+                why="The key is disabled, or its policy does not let CloudWatch Logs of this region use it.",
+                do=(
+                    "Allow kms:Encrypt*, kms:Decrypt*, kms:ReEncrypt*, kms:GenerateDataKey* and kms:Describe* on the key to "
+                    "logs.REGION.amazonaws.com (KMS > Customer managed keys > Key policy).",
+                    "Run the same command again.",
+                ),
+                aws_docs="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
+            )
+            for operation in ("CreateLogGroup", "AssociateKmsKey")
+        },
+    }
+
+
+def _find(aws: Aws, name: str) -> Any:
+    """Return what CloudWatch Logs shows of the group of exactly this name, or None."""
+    pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
+    return next((group for page in pages for group in page["logGroups"] if group["logGroupName"] == name), None)
+
+
+def _arn(group: Any) -> str:
+    # `arn` ends with `:*`, which the calls for tags refuse.
+    return str(group.get("logGroupArn") or group["arn"]).removesuffix(":*")
+
+
+def _read_tags(aws: Aws, group: Any) -> dict[str, str]:
+    answer: Any = or_none(lambda: aws.client("logs").list_tags_for_resource(resourceArn=_arn(group)), _GONE)
+    return dict((answer or {}).get("tags", {}))

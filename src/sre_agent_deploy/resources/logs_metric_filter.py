@@ -1,0 +1,125 @@
+"""AWS::Logs::MetricFilter"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.later import Later, require_known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
+from sre_agent_deploy.resources.logs_log_group import LogGroup
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("ResourceNotFoundException",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFilter(Defaults):
+    """Makes a metric from the lines of a log group that match a pattern."""
+
+    KIND: ClassVar[str] = "AWS::Logs::MetricFilter"
+    # It lies in a log group of this deployment, and putting it again replaces it.
+    TOKEN: ClassVar[bool] = True
+    UNIQUE: ClassVar[bool] = True
+    FIXED: ClassVar[frozenset[str]] = frozenset({"log_group_name", "filter_name"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"log_group_name", "filter_name"})
+    PARENT: ClassVar[str] = LogGroup.KIND
+
+    name: str
+    log_group_name: Later[str]
+    filter_name: str
+    filter_pattern: str
+    metric_namespace: str
+    metric_name: str
+    metric_value: str = "1"
+
+    def natural_id(self, aws: Aws) -> str:
+        return f"{self.log_group_name}/{self.filter_name}" if isinstance(self.log_group_name, str) else ""
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        return tuple(found for group in LogGroup.owned(aws, deployment) for found in _list_filters(aws, group.id))
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        group, _, filter_name = id.partition("/")
+        found = next((each for each in _describe(aws, group, filter_name) if each["filterName"] == filter_name), None)
+        if found is None:
+            return None
+        metric = found["metricTransformations"][0]
+        seen = cls(
+            name=name,
+            log_group_name=group,
+            filter_name=filter_name,
+            filter_pattern=found.get("filterPattern", ""),
+            metric_namespace=metric["metricNamespace"],
+            metric_name=metric["metricName"],
+            metric_value=metric["metricValue"],
+        )
+        return Found(id, seen)
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        self._put(aws)
+        return f"{require_known(self.log_group_name)}/{self.filter_name}"
+
+    def configure(self, aws: Aws, id: str) -> None:
+        found = type(self).read(aws, id, self.name)
+        if found is None or found.seen != self:
+            self._put(aws)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        group, _, filter_name = id.partition("/")
+        or_none(lambda: aws.client("logs").delete_metric_filter(logGroupName=group, filterName=filter_name), _GONE)
+
+    def console(self) -> Steps:
+        return (
+            f"CloudWatch > Logs > Log groups > {self.log_group_name} > Metric filters > Create metric filter",
+            f"Filter pattern: {self.filter_pattern}",
+            f"Filter name: {self.filter_name}; Metric namespace: {self.metric_namespace}; Metric name: {self.metric_name}; "
+            f"Metric value: {self.metric_value}",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            LogGroupName=self.log_group_name,
+            FilterName=self.filter_name,
+            FilterPattern=self.filter_pattern,
+            MetricTransformations=({name[0].upper() + name[1:]: value for name, value in self._metric().items()},),
+        )
+
+    def _put(self, aws: Aws) -> None:
+        metric: Any = self._metric()
+        aws.client("logs").put_metric_filter(
+            logGroupName=require_known(self.log_group_name),
+            filterName=self.filter_name,
+            filterPattern=self.filter_pattern,
+            metricTransformations=[metric],
+        )
+
+    def _metric(self) -> dict[str, str]:
+        return {"metricNamespace": self.metric_namespace, "metricName": self.metric_name, "metricValue": self.metric_value}
+
+    FAILURES: ClassVar[Failures] = {
+        ("PutMetricFilter", "LimitExceededException"): lambda each: Problem(
+            code="LOGS-FILTER-QUOTA",
+            what=f"Metric filter {each.filter_name} was not created.",
+            why="Its log group has 100 metric filters, which is the most that CloudWatch Logs allows.",
+            do=(f"Delete filters that nobody needs (Log groups > {each.log_group_name}).", "Run the same command again."),
+        ),
+    }
+
+
+def _describe(aws: Aws, group: str, prefix: str = "") -> list[Any]:
+    narrowed: Any = {"logGroupName": group, **({"filterNamePrefix": prefix} if prefix else {})}
+    pages = aws.client("logs").get_paginator("describe_metric_filters").paginate(**narrowed)
+    return [each for page in or_none(lambda: [*pages], _GONE) or () for each in page["metricFilters"]]
+
+
+def _list_filters(aws: Aws, group: str) -> tuple[Owned, ...]:
+    return tuple(Owned(f"{group}/{each['filterName']}", each["filterName"]) for each in _describe(aws, group))

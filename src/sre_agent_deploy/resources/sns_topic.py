@@ -1,0 +1,203 @@
+"""AWS::SNS::Topic"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import (
+    DEPLOYMENT_TAG,
+    CfnResource,
+    Defaults,
+    Failures,
+    Found,
+    Mark,
+    Owned,
+    Steps,
+    TagChanges,
+    cfn,
+    tags_of,
+)
+from sre_agent_deploy.resources import policy_document
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException")
+_AS_DECLARED = "as declared"
+_UNCONFIRMED = ("PendingConfirmation", "Deleted")
+# Those that a person or a program outside of AWS confirms; a queue or function that somebody subscribes is none of our business.
+_OURS = ("email", "https")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnsTopic(Defaults):
+    """Sends alarms to its recipients, by e-mail and HTTPS. Only CloudWatch of this account publishes to it, by TLS."""
+
+    KIND: ClassVar[str] = "AWS::SNS::Topic"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"topic_arn"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"topic_arn"})
+    # A second create call with the same name and tags answers the first; with other tags it is refused.
+    TOKEN: ClassVar[bool] = True
+    ADOPTS_SILENTLY: ClassVar[bool] = True
+    MOST_TAGS: ClassVar[int] = 50
+    EXEMPT: ClassVar[Mapping[str, str]] = {"policy": "it follows from the topic; only what AWS has can be otherwise"}
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {"other subscriptions": "queues, functions and telephones that a person subscribed stay"}
+
+    name: str
+    topic_arn: str
+    display_name: str
+    kms_key: str = ""
+    recipients: tuple[str, ...] = ()
+    """E-mail addresses, and addresses that begin with https://."""
+    policy: str = _AS_DECLARED
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recipients", tuple(sorted(self.recipients)))
+
+    @property
+    def topic_name(self) -> str:
+        return self.topic_arn.rpartition(":")[2]
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.topic_arn
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.client("sns").get_paginator("list_topics").paginate()
+        arns = [topic["TopicArn"] for page in pages for topic in page["Topics"]]
+        tagged = [(arn, _read_tags(aws, arn)) for arn in arns if arn.rpartition(":")[2].startswith(deployment)]
+        return tuple(Owned.tagged(arn, tags) for arn, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        answer: Any = or_none(lambda: aws.client("sns").get_topic_attributes(TopicArn=id), _GONE)
+        if answer is None:
+            return None
+        seen = answer["Attributes"]
+        topic = cls(
+            name=name,
+            topic_arn=id,
+            display_name=seen.get("DisplayName", ""),
+            kms_key=seen.get("KmsMasterKeyId", ""),
+            recipients=tuple(endpoint for endpoint, _ in list_subscriptions(aws, id)),
+            policy=_compare_policy(id, seen.get("Policy", "")),
+        )
+        return Found(id, topic, {"topic_arn": id}, _read_tags(aws, id))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        return str(aws.client("sns").create_topic(Name=self.topic_name, Tags=mark.tag_list())["TopicArn"])
+
+    def configure(self, aws: Aws, id: str) -> None:
+        sns = aws.client("sns")
+        policy = json.dumps(_policy(self.topic_arn))
+        for attribute, value in (("Policy", policy), ("DisplayName", self.display_name), ("KmsMasterKeyId", self.kms_key)):
+            sns.set_topic_attributes(TopicArn=id, AttributeName=attribute, AttributeValue=value)
+        seen = dict(list_subscriptions(aws, id))
+        for endpoint in sorted(set(self.recipients) - seen.keys()):
+            sns.subscribe(TopicArn=id, Protocol=_protocol(endpoint), Endpoint=endpoint)
+        # What nobody has confirmed can't be removed: AWS forgets it after two days.
+        for endpoint in sorted(seen.keys() - set(self.recipients)):
+            if seen[endpoint]:
+                sns.unsubscribe(SubscriptionArn=seen[endpoint])
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        if changes.set:
+            aws.client("sns").tag_resource(ResourceArn=id, Tags=changes.tag_list())
+        if changes.remove:
+            aws.client("sns").untag_resource(ResourceArn=id, TagKeys=list(changes.remove))
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        aws.client("sns").delete_topic(TopicArn=id)
+
+    def console(self) -> Steps:
+        key = f"Encryption: on, with the AWS KMS key {self.kms_key}" if self.kms_key else "Encryption: off (alarms can't use alias/aws/sns)"
+        return (
+            "Amazon SNS > Topics > Create topic; Type: Standard",
+            f"Name: {self.topic_name}; Display name: {self.display_name}; {key}",
+            f"Access policy > Advanced, for the topic {self.topic_arn}:",
+            policy_document.render_indented(_policy(self.topic_arn)),
+            *(f"Create subscription; Protocol: {_protocol(each)}; Endpoint: {each}; then confirm it there" for each in self.recipients),
+        )
+
+    def template(self) -> CfnResource:
+        topic = cfn(
+            self.KIND,
+            {"topic_arn": "TopicArn"},
+            TopicName=self.topic_name,
+            DisplayName=self.display_name,
+            KmsMasterKeyId=self.kms_key,
+            Subscription=tuple({"Protocol": _protocol(each), "Endpoint": each} for each in self.recipients),
+        )
+        policy = cfn("AWS::SNS::TopicPolicy", Topics=(self.topic_arn,), PolicyDocument=_policy(self.topic_arn))
+        return replace(topic, also={"Policy": policy})
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateTopic", "TopicLimitExceeded"): lambda topic: Problem(
+            code="SNS-QUOTA",
+            what=f"Topic {topic.topic_name} was not created.",
+            why="This account has as many topics in this region as its quota allows.",
+            do=("Delete topics that nobody reads (Amazon SNS > Topics).", "Run the same command again."),
+        ),
+        ("CreateTopic", "InvalidParameter"): lambda topic: Problem(
+            code="SNS-NAME-TAKEN",
+            what=f"Topic {topic.topic_name} was not created.",
+            why="This account has a topic of that name in this region already, with other tags.",
+            do=("Set another `name:` for this deployment, or delete that topic if it is a leftover.", "Run the same command again."),
+        ),
+        ("Subscribe", "InvalidParameter"): lambda topic: Problem(
+            code="SNS-RECIPIENT-REFUSED",
+            what=f"Topic {topic.topic_name} did not get all of its recipients.",
+            why=f"Amazon SNS does not accept one of them: {', '.join(topic.recipients)}.",
+            do=("Correct alerts.email and alerts.url in the configuration.", "Run the same command again."),
+        ),
+    }
+
+
+def list_subscriptions(aws: Aws, topic_arn: str) -> Iterator[tuple[str, str]]:
+    """Yield each e-mail and HTTPS address that a topic sends to, with the subscription's ARN; it is empty while nobody has confirmed it."""
+    pages: Any = or_none(lambda: [*aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)], _GONE)
+    for subscription in (each for page in pages or () for each in page["Subscriptions"] if each["Protocol"] in _OURS):
+        arn = subscription["SubscriptionArn"]
+        yield subscription["Endpoint"], "" if arn in _UNCONFIRMED else arn
+
+
+def _protocol(recipient: str) -> str:
+    return "https" if recipient.startswith("https://") else "email"
+
+
+def _policy(topic_arn: str) -> dict[str, Any]:
+    """Build the policy: CloudWatch publishes for the topic's own account, and nobody without TLS."""
+    allow = {
+        "Sid": "AllowAlarms",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic_arn,
+        "Condition": {"StringEquals": {"aws:SourceAccount": topic_arn.split(":")[4]}},
+    }
+    refuse = {
+        "Sid": "RefusePlainHttp",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sns:Publish",
+        "Resource": topic_arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": policy_document.VERSION, "Statement": [allow, refuse]}
+
+
+def _compare_policy(topic_arn: str, seen: str) -> str:
+    """Return `as declared`, or the text of another policy, which so counts as a difference."""
+    return _AS_DECLARED if seen and json.loads(seen) == _policy(topic_arn) else seen
+
+
+def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
+    answer: Any = or_none(lambda: aws.client("sns").list_tags_for_resource(ResourceArn=arn), _GONE)
+    return tags_of((answer or {}).get("Tags"))

@@ -1,0 +1,140 @@
+"""A monitored deployment: each of its resources is found and repaired, and each alarm is raised by data and read from its topic."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fixtures.engine import Engine
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.monitoring import ALARMS, TOPIC
+from sre_agent_deploy.plan import Action
+from sre_core import clock, metrics
+
+HOOK, TEAM = "https://hooks.example.com/sre", "team@example.com"
+
+
+@pytest.fixture
+def monitored(engine: Engine) -> Engine:
+    """A deployment that is watched."""
+    engine.sections = {"monitoring": {"enabled": "always"}, "alerts": {"email": TEAM, "url": HOOK}}
+    return engine
+
+
+class Inbox:
+    """A queue that is subscribed to the deployment's topic."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.sqs, name = engine.client("sqs"), f"{engine.name}-inbox"
+        self.url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        engine.client("sns").subscribe(TopicArn=engine.id_of(TOPIC), Protocol="sqs", Endpoint=arn)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Every message of an alarm that arrived since the last look."""
+        found = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in found:
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(json.loads(message["Body"])["Message"]) for message in found]
+
+
+def log_requests(engine: Engine, *statuses: str, seconds: float = 0.1, minutes_ago: int = 0) -> None:
+    """Write lines of the front door's log, as the machine ships them."""
+    logs, group = engine.client("logs"), metrics.log_group(engine.id, metrics.FRONT_DOOR)
+    at = int((clock.now() - timedelta(minutes=minutes_ago)).timestamp() * 1000)
+    lines = [json.dumps({"client": "192.0.2.9", "path": "/", "status": status, "seconds": seconds}) for status in statuses]
+    logs.create_log_stream(logGroupName=group, logStreamName=f"{at}-{seconds}")
+    events = [{"timestamp": at, "message": line} for line in lines]
+    logs.put_log_events(logGroupName=group, logStreamName=f"{at}-{seconds}", logEvents=events)
+
+
+def put(engine: Engine, metric: str, *values: float, every: int = 300, **dimensions: str) -> None:
+    """Put one value for each of the last periods, the newest last."""
+    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    moments: list[datetime] = [clock.now() - timedelta(seconds=every * age) for age in reversed(range(len(values)))]
+    data = [{"MetricName": metric, "Value": value, "Timestamp": at, "Dimensions": named} for value, at in zip(values, moments, strict=True)]
+    namespace = "AWS/EC2" if metric.startswith("StatusCheck") else metrics.namespace(engine.id)
+    engine.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+
+
+def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
+    """Real data raise each one, and its message says what to do first. Drift is repaired, and nothing is left in the end."""
+    monitored.deploy()
+    inbox, machine = Inbox(monitored), monitored.id_of("instance")
+    raised = {
+        "slow": lambda: [log_requests(monitored, "200", seconds=45.5, minutes_ago=age) for age in (10, 5, 0)],
+        "errors": lambda: log_requests(monitored, *["502"] * 5, "200"),
+        "refusals": lambda: log_requests(monitored, *["401"] * 49, "403"),
+        "certificate": lambda: put(monitored, metrics.CERTIFICATE_DAYS, 13),
+        "disk": lambda: put(monitored, metrics.DISK_USED, 91, 92, 93, InstanceId=machine, path="/"),
+        "memory": lambda: put(monitored, metrics.MEMORY_USED, 97, 98, 99, InstanceId=machine),
+        "system": lambda: put(monitored, "StatusCheckFailed_System", 1, 1, every=60, InstanceId=machine),
+        "instance": lambda: put(monitored, "StatusCheckFailed_Instance", 1, 1, 1, every=60, InstanceId=machine),
+    }
+    assert raised.keys() == ALARMS.keys()
+    for name, raise_it in raised.items():
+        raise_it()
+        (message,) = [each for each in inbox.read() if each["NewStateValue"] == "ALARM"]
+        assert message["AlarmName"] == f"{monitored.id}-{name}"
+        assert ALARMS[name].do[0] in message["AlarmDescription"]
+        assert f"sre-agent-deploy explain ALARM-{name.upper()}" in message["AlarmDescription"]
+    put(monitored, metrics.CERTIFICATE_DAYS, 80)
+    put(monitored, metrics.DISK_USED, 20, InstanceId=machine, path="/")
+    assert {(each["AlarmName"], each["NewStateValue"]) for each in inbox.read()} == {(f"{monitored.id}-disk", "OK")}
+    _judge_drift(monitored)
+    _judge_end(monitored)
+
+
+def _judge_drift(monitored: Engine) -> None:
+    """What a person changed by hand is found without the state file, and repaired."""
+    id, cloudwatch, logs = monitored.id, monitored.client("cloudwatch"), monitored.client("logs")
+    cloudwatch.delete_alarms(AlarmNames=[f"{id}-slow"])
+    cloudwatch.put_dashboard(DashboardName=id, DashboardBody='{"widgets": []}')
+    logs.delete_retention_policy(logGroupName=metrics.log_group(id, metrics.SECURITY))
+    logs.put_metric_filter(
+        logGroupName=metrics.log_group(id, metrics.FRONT_DOOR),
+        filterName=metrics.SERVER_ERRORS,
+        filterPattern="",
+        metricTransformations=[{"metricName": "Other", "metricNamespace": "Other", "metricValue": "1"}],
+    )
+    sns, topic = monitored.client("sns"), monitored.id_of(TOPIC)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue="{}")
+    arn = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="stranger@example.com", ReturnSubscriptionArn=True)["SubscriptionArn"]
+    sns.confirm_subscription(TopicArn=topic, Token=arn.rpartition(":")[2])
+    monitored.forget()
+    names = ("dashboard", "log_security", "metric_servererrors", TOPIC)
+    assert monitored.changes() == {**dict.fromkeys(names, Action.UPDATE), "alarm_slow": Action.CREATE}
+    monitored.deploy()
+    recipients = {each["Endpoint"] for each in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]} - {""}
+    assert {each for each in recipients if not each.startswith("arn:")} == {TEAM, HOOK}
+
+
+def _judge_end(monitored: Engine) -> None:
+    """Nothing of it is left, not even the log groups, when monitoring is taken back."""
+    monitored.sections = {}
+    monitored.deploy()
+    id = monitored.id
+    assert not monitored.client("cloudwatch").describe_alarms(AlarmNamePrefix=id)["MetricAlarms"]
+    assert not monitored.client("cloudwatch").list_dashboards(DashboardNamePrefix=id)["DashboardEntries"]
+    assert not monitored.client("logs").describe_log_groups(logGroupNamePrefix=id)["logGroups"]
+    assert not [topic for topic in monitored.client("sns").list_topics()["Topics"] if id in topic["TopicArn"]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "enabled", "alerts", "watched"),
+    [
+        ("production", "auto", {"email": TEAM}, True),
+        ("production", "auto", {"url": HOOK}, True),
+        ("production", "auto", {}, False),
+        ("production", "never", {"email": TEAM}, False),
+        ("local", "auto", {"email": TEAM}, False),
+        ("local", "always", {}, True),
+    ],
+)
+def test_who_is_watched(mode: Any, enabled: str, alerts: dict[str, str], watched: bool) -> None:
+    """By itself a production deployment whose alarms somebody reads; a local one costs nobody anything and is asked for."""
+    config = Config.model_validate({"mode": mode, "alerts": alerts, "monitoring": {"enabled": enabled}})
+    assert config.is_monitored(mode) is watched
