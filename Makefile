@@ -35,7 +35,7 @@ test-mutations: ## change safety-critical code in one place at a time: a test mu
 	@$$(scripts/get-uv $(BIN)/python) sync --quiet --frozen --all-extras --group mutation
 	@$(BIN)/python scripts/mutations
 
-coverage: ## the same, and at least the branch coverage that pyproject.toml asks for
+coverage: ## the same, and at least the coverage that pyproject.toml asks for
 	@scripts/bring-up test
 	@scripts/system-packages
 	@$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)

@@ -14,7 +14,7 @@ from behaviours.command_line import Desk
 from behaviours.engine import Ran, engine
 from behaviours.killed_at import MOMENTS
 from behaviours.lanes import Lane, every, lane
-from fixtures.sample import THOROUGH, sample
+from fixtures.sample import sample
 
 type Tried = Callable[[str, int], None]
 
@@ -26,8 +26,8 @@ OTHERWISE = {
     "limits": {"monthly_usd": 60},
 }
 
-# A death before a call is what a death after the answer of the call before it is, but for one record.
-DEATHS = MOMENTS if THOROUGH else MOMENTS[1:]
+# At each call the same moment of the three, another one with each commit.
+DEATHS = sample(MOMENTS, 1)
 ONE_OF_EACH = {"buckets": 1, "pools": 1, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4}
 
 
@@ -74,7 +74,7 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
 @pytest.mark.timeout(3600)
 def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
-    chosen = points(uncut.calls, ("resume", "cleanup"), 6)
+    chosen = points(uncut.calls, ("resume", "cleanup"), 4)
     faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
     tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
     assert not faults, "\n\n".join(faults)
@@ -98,7 +98,7 @@ def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
 @pytest.mark.timeout(3600)
 def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
-    chosen = points(uncut.update_calls, ("resume",), 4)
+    chosen = points(uncut.update_calls, ("resume",), 2)
     folders: dict[Lane, Path] = {}
     faults = every(chosen, lambda here, point: _update(here, point, uncut, folders), tmp_path)
     tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(chosen))
@@ -135,7 +135,7 @@ def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
         desk.configure(**OTHERWISE, alerts={"email": "team@example.com"})
         tried("kills of its update", _ratcheted(runs.deploy, desk.folder, "updates", DEATHS))
         _verified(desk)
-        tried("kills of its cleanup", _ratcheted(runs.cleanup, desk.folder, "deletes", MOMENTS if THOROUGH else MOMENTS[1:2]))
+        tried("kills of its cleanup", _ratcheted(runs.cleanup, desk.folder, "deletes", DEATHS))
     assert lister.everything(desk.client) == before
 
 

@@ -17,7 +17,7 @@ from fixtures.sample import sample
 MOMENTS = ("before", "committed", "answered")
 # The call whose repetition would cost most is always among them. A deployment makes some forty calls.
 BY_COMMAND = [("RunInstances", "committed"), *sample([("7", "answered"), ("21", "before")], 0)]
-BY_ENGINE = sample([(str(nth), moment) for nth in range(1, 40) for moment in MOMENTS], 2)
+BY_ENGINE = sample([(str(nth), moment) for nth in range(1, 40) for moment in MOMENTS], 1)
 ONE_OF_EACH = {"buckets": 1, "pools": 1, "clients": 2, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4, "providers": 1}
 ONE_OF_EACH |= {"roles": 2, "profiles": 1}
 

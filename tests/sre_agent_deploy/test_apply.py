@@ -9,9 +9,19 @@ import pytest
 
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.engine import Engine
+from fixtures.sample import sample
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.progress.events import ignore_event
 from sre_agent_deploy.progress.interrupt import Stop
+
+CUTS = [
+    ("RunInstances", "committed", "resume"),
+    ("RunInstances", "committed", "reverted"),
+    ("RunInstances", "committed", "lost"),
+    ("AssociateAddress", "before", "reverted"),
+    ("AssociateAddress", "before", "cleanup"),
+    ("TerminateInstances", "before", "resume"),
+]
 
 
 def _instances(engine: Engine) -> list[str]:
@@ -68,17 +78,7 @@ def test_an_update(engine: Engine) -> None:
     assert _serving(engine) != old
 
 
-@pytest.mark.parametrize(
-    ("operation", "moment", "ending"),
-    [
-        ("RunInstances", "committed", "resume"),
-        ("RunInstances", "committed", "reverted"),
-        ("RunInstances", "committed", "lost"),
-        ("AssociateAddress", "before", "reverted"),
-        ("AssociateAddress", "before", "cleanup"),
-        ("TerminateInstances", "before", "resume"),
-    ],
-)
+@pytest.mark.parametrize(("operation", "moment", "ending"), sample(CUTS, 2))
 def test_an_update_that_was_cut_short(engine: Engine, operation: str, moment: str, ending: str) -> None:
     """Until the end the old machine serves. Resumed, reverted or without a state file: one machine is left, the wanted one."""
     engine.deploy()
@@ -103,7 +103,7 @@ def test_an_update_that_was_cut_short(engine: Engine, operation: str, moment: st
 
 
 @pytest.mark.parametrize(
-    ("operation", "moment"), [("RunInstances", "committed"), ("RunInstances", "before"), ("AssociateAddress", "before")]
+    ("operation", "moment"), sample([("RunInstances", "committed"), ("RunInstances", "before"), ("AssociateAddress", "before")], 1)
 )
 def test_a_third_version_after_an_update_that_was_cut_short(engine: Engine, operation: str, moment: str) -> None:
     """The machine that is left is that of the third version, and not the one that the second had begun."""

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
+from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.plan import Action, Difference
 
 _ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+
+
+@pytest.fixture(scope="module")
+def engine(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One deployment for all: each test ends with a deployment that has nothing left to do."""
+    engine = Engine(unbooted, site, tmp_path_factory.mktemp("drift"))
+    yield engine
+    engine.cleanup(lost=True)
 
 
 def test_changed_by_hand(engine: Engine) -> None:

@@ -41,9 +41,16 @@ def load_model(name: str) -> Mapping[str, Any]:
 
 def parse_models_once() -> None:
     """Share one loader, which keeps what it has parsed, among all botocore sessions: moto opens several, each with EC2's model of 3 MB."""
-    from botocore import loaders, session
+    from botocore import session
 
-    replace(session, "create_loader", cache(loaders.create_loader))
+    replace(session, "create_loader", _share_loader)
+
+
+@cache
+def _share_loader(search_path: str | None = None) -> Any:
+    from botocore import loaders
+
+    return loaders.create_loader(search_path)
 
 
 def shape(name: str) -> Shape:

@@ -10,12 +10,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sre_agent_deploy.journal import checksum
 from sre_core import clock
 from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
 """How far a resource is. The words are those of the state file: `born` is created, `dying` is being deleted."""
@@ -142,10 +146,10 @@ class State:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> State:
         """Build the state from a document. Raises ValueError with the faulty field: users edit state files."""
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         try:
-            state = TypeAdapter(cls).validate_json(json.dumps(document), strict=True)
+            state = _adapter().validate_json(json.dumps(document), strict=True)
         except ValidationError as error:
             # Only the field and its fault: --state-file may name any file, and no message may show its content.
             first = error.errors(include_input=False, include_url=False)[0]
@@ -156,6 +160,13 @@ class State:
             if key != record.key or not _is_time(record.intended_at):
                 raise ValueError(f"records.{key}: its key or its time (intended_at) was not written by sre-agent-deploy")
         return state
+
+
+@cache
+def _adapter() -> TypeAdapter[State]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(State)
 
 
 def render_state(state: State) -> bytes:
