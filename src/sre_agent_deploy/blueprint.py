@@ -249,6 +249,7 @@ def instance(config: Config, facts: AccountFacts, id: str) -> Item:
             volume_gb=config.deployment.volume_gb,
             key_name=config.deployment.key_name,
             status_uri=status_uri,
+            operating_system="" if config.deployment.ami_id else config.deployment.operating_system,
         )
     )
 

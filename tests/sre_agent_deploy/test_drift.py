@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import dataclasses
 
 import pytest
 
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account.account import Account
+from sre_agent_deploy.commands.plan import look_up_facts
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.plan import Action, Difference
 
 _ANYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
@@ -110,3 +114,23 @@ def test_outbound_rules_changed_by_hand(engine: Engine) -> None:
     [change] = [change for change in engine.plan().changes if change.action is not Action.KEEP]
     assert (change.name, [difference.field for difference in change.differences]) == ("security_group", ["egress"])
     engine.deploy()
+
+
+def test_a_newer_official_image(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running instance keeps its image when a newer one appears; another operating system replaces it."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(engine.folder))
+    newest = engine.site.image_id
+    older = next(image["ImageId"] for image in engine.client("ec2").describe_images()["Images"] if image["ImageId"] != newest)
+    engine.site = dataclasses.replace(engine.site, image_id=older)
+    engine.deploy()
+
+    def image(**deployment: str) -> str:
+        config = Config.model_validate({"mode": "local", "name": engine.name, "deployment": deployment})
+        return look_up_facts(config, Account(engine.aws), engine.state).image_id
+
+    assert image() == older
+    assert image(operating_system="ubuntu-22.04") not in (older, newest)
+    assert image(ami_id="ami-0a1b2c3d4e5f60718") == "ami-0a1b2c3d4e5f60718"
+    engine.sections["deployment"] = {"operating_system": "ubuntu-22.04"}
+    [replaced] = [change for change in engine.plan().changes if change.action is Action.REPLACE]
+    assert (replaced.name, replaced.because) == ("instance", "operating_system can't be changed in place")

@@ -102,13 +102,16 @@ def draw_blueprint(config: Config, account: Account, state: State | None, locati
 
 def look_up_facts(config: Config, account: Account, state: State | None, location: str = "") -> AccountFacts:
     """Look up what a blueprint needs to know. Raises Refused where the account can't be used."""
-    return replace(look_up_account(config, account, _image_in_use(state)), state_location=taggable(location))
+    return replace(
+        look_up_account(config, account, _image_in_use(state, config.deployment.operating_system)), state_location=taggable(location)
+    )
 
 
-def _image_in_use(state: State | None) -> str:
-    """Return the image of the running instance: a newer official image alone is no reason to replace an instance."""
+def _image_in_use(state: State | None, operating_system: str) -> str:
+    """Return the official image of this system that the instance runs: a newer one alone is no reason to replace an instance."""
     record = state.current("instance") if state else None
-    return record.outputs.get("image_id", "") if record else ""
+    outputs = record.outputs if record else {}
+    return outputs.get("image_id", "") if outputs.get("operating_system") == operating_system else ""
 
 
 def plan_deployment(account: Account, wanted: Blueprint, state: State | None) -> Plan:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 STATUS_TAG = "sre-agent:status-uri"
+# An image id does not say which operating system it is of.
+SYSTEM_TAG = "sre-agent:operating-system"
 USUAL_ROOT = "/dev/xvda"  # Amazon Linux; Ubuntu calls it /dev/sda1
 _GONE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
 # Where the publisher of an operating system names its newest Amazon Machine Image.

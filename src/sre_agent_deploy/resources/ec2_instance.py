@@ -11,6 +11,7 @@ from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Ma
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_describe import (
     STATUS_TAG,
+    SYSTEM_TAG,
     USUAL_ROOT,
     change_tags,
     describe_instance,
@@ -54,6 +55,7 @@ class Ec2Instance(Defaults):
             "volume_gb",
             "key_name",
             "status_uri",
+            "operating_system",
         }
     )
     EXEMPT: ClassVar[Mapping[str, str]] = {
@@ -95,6 +97,8 @@ class Ec2Instance(Defaults):
     volume_gb: int
     key_name: str = ""
     status_uri: LaterText = ""
+    operating_system: str = ""
+    """Of which system `image_id` is the official image; empty for an image of the user's."""
     root_device_name: str = ""
     instance_state: str = "running"
     http_tokens: str = "required"
@@ -142,6 +146,7 @@ class Ec2Instance(Defaults):
             stop_protection=stop_protection,
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
+            operating_system=tags.get(SYSTEM_TAG, ""),
             instance_state="running" if instance["State"]["Name"] == "pending" else instance["State"]["Name"],
         )
         return Found(id, seen, _outputs(instance, report), tags, _why_broken(aws, instance, report, reports=bool(status_uri)))
@@ -149,7 +154,7 @@ class Ec2Instance(Defaults):
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
         root_device_name = self.root_device_name or read_root_device_name(aws, self.image_id)
-        made = aws.client("ec2").run_instances(**self._request(root_device_name), **_mark_request(mark, require_known(self.status_uri)))
+        made = aws.client("ec2").run_instances(**self._request(root_device_name), **_mark_request(mark, self._tags()))
         return made["Instances"][0]["InstanceId"]
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -206,7 +211,7 @@ class Ec2Instance(Defaults):
     def console(self) -> Steps:
         return (
             "EC2 > Instances > Launch instances",
-            f"Add tag: {STATUS_TAG} = {self.status_uri}",
+            *(f"Add tag: {tag['Key']} = {tag['Value']}" for tag in self._tags()),
             f"Application and OS Images: {self.image_id}",
             f"Instance type: {self.instance_type}",
             f"Key pair: {self.key_name or 'Proceed without a key pair'}",
@@ -233,7 +238,7 @@ class Ec2Instance(Defaults):
             UserData={"Fn::Base64": self.user_data},
             MetadataOptions=self._metadata(),
             BlockDeviceMappings=(self._root_volume(self.root_device_name or USUAL_ROOT),),
-            Tags=({"Key": STATUS_TAG, "Value": self.status_uri},) if self.status_uri else (),
+            Tags=self._tags(),
         )
 
     def _request(self, root_device_name: str) -> dict[str, Any]:
@@ -248,6 +253,11 @@ class Ec2Instance(Defaults):
             "MetadataOptions": self._metadata(),
             "BlockDeviceMappings": [self._root_volume(root_device_name)],
         }
+
+    def _tags(self) -> tuple[Any, ...]:
+        """Return the tags from which it is read what EC2 itself does not keep."""
+        tags = {STATUS_TAG: self.status_uri, SYSTEM_TAG: self.operating_system}
+        return tuple({"Key": key, "Value": value} for key, value in tags.items() if value)
 
     def _metadata(self) -> Any:
         return {
@@ -393,16 +403,20 @@ class Ec2Instance(Defaults):
     }
 
 
-def _mark_request(mark: Mark, status_uri: str) -> dict[str, Any]:
+def _mark_request(mark: Mark, tags: tuple[Any, ...]) -> dict[str, Any]:
     """Build what identifies this create call: its token, and the tags of the instance and of its volume."""
     instance, volume = tag_specification("instance", mark), tag_specification("volume", mark)
-    if status_uri:
-        instance[0]["Tags"].append({"Key": STATUS_TAG, "Value": status_uri})
+    instance[0]["Tags"] += ({**tag, "Value": require_known(tag["Value"])} for tag in tags)
     return {"ClientToken": mark.token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}
 
 
 def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
-    outputs = {"instance_id": instance["InstanceId"], "private_ip": instance.get("PrivateIpAddress", "")}
+    outputs = {
+        "instance_id": instance["InstanceId"],
+        "private_ip": instance.get("PrivateIpAddress", ""),
+        "image_id": instance["ImageId"],
+        "operating_system": tags_of(instance.get("Tags")).get(SYSTEM_TAG, ""),
+    }
     url = ec2_boot.private_url(report)
     return outputs | ({"private_url": url} if url else {})
 
