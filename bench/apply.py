@@ -76,7 +76,7 @@ class _Bench:
         registry = local.parse_registry(registry_file, json.loads(registry_file.read_text()))
         self.config, self.place, self.trace = config, Account(registry.aws(config.aws.region), registry), Trace()
         drawn = draw_blueprint(config, self.place, None)
-        self.wanted = Traced(drawn.deployment, drawn.items, drawn.tags, self.trace)
+        self.wanted = Traced(drawn.deployment, drawn.items, drawn.tags, drawn.keep_previous, self.trace)
         for service in SERVICES:
             self.trace.watch(self.place.aws.client(service))
 

@@ -19,6 +19,8 @@ class LoopbackAddresses:
     def __init__(self) -> None:
         self._own: set[str] = set()
         self._many = _can_bind(str(_POOL.network_address + 1))
+        self.https_port = 443 if _can_bind(str(_POOL.network_address + 1) if self._many else _ONLY_ONE, 443) else _find_free_port()
+        """The port that stands for 443 at every address of the pool, as far as it is free there."""
 
     def take(self) -> str:
         """Return an unused address; it is random, because another local AWS may run on the same machine."""
@@ -42,10 +44,16 @@ class LoopbackAddresses:
                 return address
 
 
-def _can_bind(address: str) -> bool:
+def _can_bind(address: str, port: int = 0) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
         try:
-            trial.bind((address, 0))
+            trial.bind((address, port))
         except OSError:
             return False
     return True
+
+
+def _find_free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.bind((_ONLY_ONE, 0))
+        return int(trial.getsockname()[1])

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from embedded_aws.addresses import LoopbackAddresses
 from sre_core.secret import Secret
 
 type Scope = MutableMapping[str, Any]
@@ -58,6 +59,11 @@ class TemporaryCredentials:
 
 class World(Protocol):
     """One account in one region. Everything in it lives until the process ends."""
+
+    @property
+    def addresses(self) -> LoopbackAddresses:
+        """Return the loopback addresses of its machines and Elastic IPs."""
+        ...
 
     @property
     def account_id(self) -> str: ...

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
@@ -26,6 +27,10 @@ from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem
 
+type Gate = Callable[[Mapping[str, Outputs]], Problem | None]
+"""Looks, just before a change and with the outputs so far, if the change may be made."""
+OPEN: Mapping[str, Gate] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,28 +42,74 @@ class Outcome:
     stopped: bool = False
 
 
-def apply(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer = ignore_event, *, stop: Stop = NEVER) -> Outcome:
-    """Make AWS match the blueprint. A failure stops only what depends on it; everything else is finished and recorded."""
+def apply(
+    aws: Aws,
+    blueprint: Blueprint,
+    plan: Plan,
+    journal: Journal,
+    observe: Observer = ignore_event,
+    *,
+    stop: Stop = NEVER,
+    gates: Mapping[str, Gate] = OPEN,
+    delete: bool = True,
+) -> Outcome:
+    """Make AWS match the blueprint. A failure stops only what depends on it; everything else is finished and recorded.
+
+    `gates` are asked before the change of the resource that they are named after. Without `delete`, what the plan deletes, and what
+    it has replaced beside, stays until `delete_unwanted`.
+    """
     began = time.monotonic()
     aws = aws.with_progress(replace(aws.progress, observe=observe, stop=stop))
-    applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop)
+    applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop, gates=gates)
     applying.delete_replaced()
     if not applying.problems:
         walk_graph(blueprint.sorter(), applying.apply_change, stop)
-    if not applying.problems and not stop.requested:
+    if delete and not applying.problems and not stop.requested:
         applying.delete_unwanted()
-    if stop.requested:
-        applying.problems.append(run_interrupted())
-    return Outcome(applying.outputs, tuple(applying.problems), time.monotonic() - began, stop.requested)
+    return applying.outcome(began)
+
+
+def delete_unwanted(aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop) -> Outcome:
+    """Delete what `apply` has left: what the configuration no longer asks for, and what was replaced."""
+    began = time.monotonic()
+    aws = aws.with_progress(replace(aws.progress, observe=observe, stop=stop))
+    applying = _Apply(aws, blueprint, plan, journal, observe, stop=stop)
+    applying.delete_unwanted()
+    return applying.outcome(began)
+
+
+def list_unwanted(plan: Plan, blueprint: Blueprint) -> tuple[Change, ...]:
+    """List what is deleted once everything works: what is not asked for, and what was replaced, unless it stays for a rollback (pure)."""
+
+    def is_unwanted(change: Change) -> bool:
+        replaced = generations.replaces_beside(change) and not generations.keeps_replaced(change, blueprint.keep_previous)
+        return replaced or change.action is Action.DELETE
+
+    return tuple(filter(is_unwanted, plan.changes))
 
 
 class _Apply:
-    def __init__(self, aws: Aws, blueprint: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        blueprint: Blueprint,
+        plan: Plan,
+        journal: Journal,
+        observe: Observer,
+        *,
+        stop: Stop,
+        gates: Mapping[str, Gate] = OPEN,
+    ) -> None:
         self.aws, self.blueprint, self.plan, self.journal = aws, blueprint, plan, journal
-        self.observe, self.stop = observe, stop
+        self.observe, self.stop, self.gates = observe, stop, gates
         self.outputs: dict[str, Outputs] = {}
         self.problems: list[Problem] = []
         self._reporting = threading.Lock()
+
+    def outcome(self, began: float) -> Outcome:
+        """Say how it ended; that the user stopped it is one problem of the run."""
+        interruption = (run_interrupted(),) if self.stop.requested else ()
+        return Outcome(self.outputs, (*self.problems, *interruption), time.monotonic() - began, self.stop.requested)
 
     def delete_replaced(self) -> None:
         """Delete what must be gone before its replacement can be created, dependents first."""
@@ -67,7 +118,7 @@ class _Apply:
 
     def delete_unwanted(self) -> None:
         """Delete what the configuration no longer asks for, and the old resources whose replacements now work."""
-        self._delete_each(change for change in self.plan.changes if change.action is Action.DELETE or generations.replaces_beside(change))
+        self._delete_each(list_unwanted(self.plan, self.blueprint))
 
     def apply_change(self, name: str) -> bool:
         """Create or update one resource. Returns True if its dependents may continue."""
@@ -78,7 +129,11 @@ class _Apply:
         if change.action is Action.KEEP and self._is_recorded_ready(change):
             self.outputs[name] = change.outputs
             return True
-        return self._report(change, lambda: self._make_ready(wanted, change))
+        return self._report(change, lambda: self._ask_gate(change) or self._make_ready(wanted, change))
+
+    def _ask_gate(self, change: Change) -> Problem | None:
+        gate = self.gates.get(change.name)
+        return gate(self.outputs) if gate else None
 
     def _make_ready(self, wanted: Resource, change: Change) -> Problem | None:
         if change.named:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sre_agent_deploy import lifetime
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import list_secrets, secret_name
@@ -18,6 +21,7 @@ from sre_agent_deploy.names import (
     authority,
     base_url,
     gateway_name,
+    moves_by_name,
     prefix,
 )
 from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust, model_statements
@@ -28,7 +32,7 @@ from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredent
 from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
-from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
+from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp, MachineAddress
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
@@ -55,23 +59,21 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             credential_provider(config, id),
             gateway_role(config, facts, id),
             gateway(config, id),
-            Item(ElasticIp(name="address")),
+            *fixed_address(config),
             *certificate(config, facts, id),
             *targets(config, facts, id),
             release_object(config, facts, id),
             *instance_identity(config, facts, id),
             security_group(config, facts, id),
             instance(config, facts, id),
-            Item(
-                AddressAssociation(
-                    name="address_association", allocation_id=address("allocation_id"), instance_id=Ref("instance", "instance_id")
-                )
-            ),
+            *machine_address(config),
+            association(),
             *dns(config),
             *budget(config, id),
             *declare_monitoring(config, facts, id),
         ),
         {**config.tags, **lifetime.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
+        duration.parse(config.deployment.keep_previous) or timedelta(0),
     )
 
 
@@ -166,9 +168,11 @@ def targets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
 
 def target(config: Config, facts: AccountFacts, id: str, service: release.Service) -> tuple[Item, Item]:
     document, name = facts.openapi[service.name], f"openapi_{service.name}"
-    located = text('{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config))
+    located = text(
+        '{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config, facts.https_suffix)
+    )
     # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
-    key = text("openapi/{host}/" + f"{service.name}.json", host=authority(config))
+    key = text("openapi/{host}/" + f"{service.name}.json", host=authority(config, facts.https_suffix))
     return (
         Item(s3_object(config, id, name, key=key, body=located, content_type="application/json")),
         Item(
@@ -254,11 +258,35 @@ def instance(config: Config, facts: AccountFacts, id: str) -> Item:
     )
 
 
+def fixed_address(config: Config) -> tuple[Item, ...]:
+    """Declare the address that moves from machine to machine, where no DNS record can say which one serves."""
+    return () if moves_by_name(config) else (Item(ElasticIp(name="address")),)
+
+
+def machine_address(config: Config) -> tuple[Item, ...]:
+    """Declare an address for this machine alone, where a DNS record says which one serves."""
+    return (Item(MachineAddress(name="address", instance_id=Ref("instance", "instance_id"))),) if moves_by_name(config) else ()
+
+
+def association() -> Item:
+    """Declare which machine has the address."""
+    machine = Ref("instance", "instance_id")
+    return Item(AddressAssociation(name="address_association", allocation_id=address("allocation_id"), instance_id=machine))
+
+
 def dns(config: Config) -> tuple[Item, ...]:
     chosen = config.deployment
-    if not (chosen.domain_name and chosen.hosted_zone_id):
+    if not moves_by_name(config):
         return ()
-    record = DnsRecord(name="dns_record", hosted_zone_id=chosen.hosted_zone_id, domain=chosen.domain_name, address=address("public_ip"))
+    record = DnsRecord(
+        name="dns_record",
+        hosted_zone_id=chosen.hosted_zone_id,
+        domain=chosen.domain_name,
+        address=address("public_ip"),
+        ttl=chosen.dns_ttl,
+        # The address answers only once it is the machine's.
+        serves=Ref("address_association", "association_id"),
+    )
     return (Item(record),)
 
 

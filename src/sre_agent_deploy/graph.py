@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from graphlib import TopologicalSorter
 
 from sre_agent_deploy.later import refs
@@ -29,6 +30,8 @@ class Blueprint:
     deployment: str
     items: tuple[Item, ...]
     tags: Mapping[str, str]
+    keep_previous: timedelta = timedelta(0)
+    """How long a replaced machine stays, so that a rollback can return to it."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)

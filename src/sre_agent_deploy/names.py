@@ -41,12 +41,20 @@ def address(output: str) -> Ref:
     return Ref("address", output)
 
 
-def base_url(config: Config) -> LaterText:
+def moves_by_name(config: Config) -> bool:
+    """Return True if a DNS record says which machine serves, so that each machine has an address of its own."""
+    return bool(config.deployment.domain_name and config.deployment.hosted_zone_id)
+
+
+def base_url(config: Config, https_suffix: str) -> LaterText:
     """Return the URL of this deployment for people and for the gateway."""
-    return text("https://{authority}", authority=authority(config))
+    return text("https://{authority}", authority=authority(config, https_suffix))
 
 
-def authority(config: Config) -> LaterText:
+def authority(config: Config, https_suffix: str) -> LaterText:
     """Host, and a port only where AWS's answer says that 443 is another one."""
     domain = config.deployment.domain_name
+    if moves_by_name(config):
+        # An address that changes with its machine must not change the documents of the gateway's targets.
+        return f"{domain}{https_suffix}"
     return text("{domain}{suffix}", domain=domain, suffix=address("https_suffix")) if domain else address("https_authority")

@@ -58,6 +58,8 @@ class Change:
     """The generation of the replacement."""
     outputs: Outputs = dataclasses.field(default_factory=dict)
     named: bool = False
+    previous: bool = False
+    """It is an older generation, which is deleted, or kept for a rollback."""
     broken: bool = False
     """It will never work: it is deleted before its replacement is created, and nothing is lost by that."""
 
@@ -91,6 +93,10 @@ class Plan:
         """Return the changes of these resources, with the problems that are theirs or nobody's. Extras prevent these changes too."""
         problems = tuple(problem for problem in self.problems if problem.context.get("resource", "") in ("", *names))
         return dataclasses.replace(self, changes=tuple(change for change in self.changes if change.name in names), problems=problems)
+
+    def outputs(self) -> Mapping[str, Outputs]:
+        """Map each resource to the outputs that its current generation has now."""
+        return {change.name: change.outputs for change in self.changes if not change.previous}
 
     @property
     def nothing_to_do(self) -> bool:

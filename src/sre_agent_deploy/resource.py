@@ -185,6 +185,8 @@ class Resource(Protocol):
     """How long AWS may hide a resource that was just created."""
     BESIDE: ClassVar[bool]
     """True if a replacement and the old resource exist side by side until the end; else the old one is deleted first."""
+    KEPT_FOR_ROLLBACK: ClassVar[bool]
+    """True if the one that was replaced may stay for a while after its replacement works, so that a rollback returns to it."""
     TOKEN: ClassVar[bool]
     """True if the create call can be sent again: it has a client token, or the same values give the same resource."""
     UNIQUE: ClassVar[bool]
@@ -298,6 +300,7 @@ class Defaults:
     NOT_COMPARED: ClassVar[Mapping[str, str]] = MappingProxyType({})
     SETTLES: ClassVar[timedelta] = timedelta(seconds=10)
     BESIDE: ClassVar[bool] = False
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = False
     TOKEN: ClassVar[bool] = False
     UNIQUE: ClassVar[bool] = False
     ADOPTS_SILENTLY: ClassVar[bool] = False

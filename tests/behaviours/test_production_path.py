@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 
 from behaviours import certificates, lister
+from behaviours.asking import asking
 from behaviours.command_line import ROOT, Desk
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.state import Record, State
@@ -33,11 +35,15 @@ def _prepared(desk: Desk, **changed: str) -> dict[str, str]:
     return {**settings, **changed}
 
 
-def test_production_mode_against_an_endpoint(desk: Desk) -> None:
-    """examples/production.yaml deploys, is verified, says loudly which AWS it is, and is cleaned up to what was there before."""
+def test_production_mode_against_an_endpoint(desk: Desk, tried: Callable[[str, int], None]) -> None:
+    """examples/production.yaml deploys, is verified, says loudly which AWS it is, and is cleaned up to what was there before.
+
+    Between, twenty clients lose no request through an update, a rollback and a failed update.
+    """
     settings = _prepared(desk)
     zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
     settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"] = zone
+    settings |= {"SRE_AGENT__DEPLOYMENT__DNS_TTL": "1", "SRE_AGENT__DEPLOYMENT__KEEP_PREVIOUS": "1h"}
     settings |= {"SRE_AGENT__LIMITS__MONTHLY_USD": "50", "SRE_AGENT__ALERTS__EMAIL": "team@example.com"}
     before = lister.everything(desk.client)
 
@@ -56,9 +62,43 @@ def test_production_mode_against_an_endpoint(desk: Desk) -> None:
     assert (served["names"], served["trusted"], served["problems"]) == ([DOMAIN], True, [])
     again = desk.deploy("plan", **settings)
     assert again.code == 0, again.text
+    _updated_without_a_gap(desk, zone, settings, tried)
     cleaned = desk.deploy("cleanup", "--yes", **settings)
     assert cleaned.code == 0, cleaned.text
     assert lister.everything(desk.client) == before
+
+
+def _updated_without_a_gap(desk: Desk, zone: str, settings: Mapping[str, str], tried: Callable[[str, int], None]) -> None:
+    larger = {**settings, "SRE_AGENT__DEPLOYMENT__VOLUME_GB": "60"}
+    # On another machine this address may answer, so preflight lets it pass.
+    blind = {**settings, "SRE_AGENT__SERVICES__METRICS": '[{"source": "prometheus", "url": "http://127.0.0.1:9"}]'}
+    with asking(desk, DOMAIN, zone, desk.folder / "ca.pem") as clients:
+        first = _addressed(desk, zone)
+        updated = desk.deploy("deploy", "--yes", **larger)
+        assert updated.code == 0, updated.text
+        second = _addressed(desk, zone)
+        assert second != first
+        assert "kept for `sre-agent-deploy rollback`" in desk.deploy("plan", **larger).text
+        returned = desk.deploy("rollback", "--yes", **larger)
+        assert returned.code == 0, returned.text
+        assert _addressed(desk, zone) == first
+        failed = desk.deploy("deploy", "--yes", "--on-failure", "rollback", **blind)
+        assert failed.code == 1, failed.text
+        assert "UPDATE-NOT-VERIFIED" in failed.err, failed.text
+        assert _addressed(desk, zone) == first
+    assert clients.failed == []
+    tried("requests through an update, a rollback and a failed update", clients.answered)
+    assert len(_running(desk)) == 1
+
+
+def _addressed(desk: Desk, zone: str) -> str:
+    records = desk.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return next(record["ResourceRecords"][0]["Value"] for record in records if record["Type"] == "A")
+
+
+def _running(desk: Desk) -> list[str]:
+    reservations = desk.client("ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]
+    return [instance["InstanceId"] for reservation in reservations for instance in reservation["Instances"]]
 
 
 def test_production_mode_in_the_wrong_account(desk: Desk) -> None:

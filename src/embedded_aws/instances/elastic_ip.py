@@ -15,15 +15,16 @@ type FindDoor = Callable[[str, int], tuple[str, int] | None]
 class ElasticIp:
     """One address, the instance that it is associated with, and its forwarders."""
 
-    def __init__(self, address: str, find_door: FindDoor) -> None:
+    def __init__(self, address: str, find_door: FindDoor, https_port: int = 443) -> None:
         self._address = address
         self._find_door = find_door
+        self._https_port = https_port
         self._instance_id: str | None = None
         self._forwarders: list[Forwarder] = []
 
     async def open(self) -> int:
         """Listen, and return the real port that stands for 443. Raises OSError for an address that this computer lacks."""
-        https = listen_at(self._address, 443)
+        https = listen_at(self._address, self._https_port)
         await self._forward(https, 443)
         try:
             http = listen_at(self._address, 80, strictly=True)
@@ -87,6 +88,9 @@ class Forwarder:
         self._connections.add(task)
         try:
             await self._forward(reader, writer)
+        except asyncio.CancelledError:
+            # It was cut. A cancelled handler would be reported as a fault of the server.
+            pass
         finally:
             self._connections.discard(task)
             writer.close()

@@ -111,7 +111,7 @@ class InstanceHost:
 
     async def allocate_address(self, allocation_id: str, address: str) -> int:
         """Listen on 443 of this address, or on a free port where 443 is not available; return the port."""
-        elastic_ip = ElasticIp(address, self.door_of)
+        elastic_ip = ElasticIp(address, self.door_of, self._world.addresses.https_port)
         port = await elastic_ip.open()
         self._addresses[allocation_id] = elastic_ip
         return port

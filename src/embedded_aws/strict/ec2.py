@@ -10,6 +10,8 @@ from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.strict.patching import add, patch, replace
 from sre_core import clock
 
+PORT_TAG = "embedded-aws:port-443"
+
 
 def assign_loopback_addresses(addresses: LoopbackAddresses) -> None:
     """Give instances, network interfaces and Elastic IPs loopback addresses only."""
@@ -26,6 +28,19 @@ def assign_loopback_addresses(addresses: LoopbackAddresses) -> None:
         return str(original(cidr, ipv6)) if ipv6 else addresses.take()
 
     _refuse_chosen_addresses(addresses)
+    _show_https_port(addresses.https_port)
+
+
+def _show_https_port(port: int) -> None:
+    """Show on every VPC, as a tag of the local AWS, which port stands for 443 at its addresses."""
+    from moto.ec2.models import EC2Backend
+
+    @patch(EC2Backend, "describe_vpcs")
+    def describe_vpcs(original: Any, self: Any, vpc_ids: list[str] | None = None, filters: dict[str, Any] | None = None) -> Any:
+        found = original(self, vpc_ids, filters)
+        for vpc in found:
+            vpc.add_tag(PORT_TAG, str(port))
+        return found
 
 
 def _refuse_chosen_addresses(addresses: LoopbackAddresses) -> None:

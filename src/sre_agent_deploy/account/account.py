@@ -103,6 +103,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         certificate=certificate,
         private_ca=private_ca,
         source_secrets=read_source_secrets(config, aws),
+        https_suffix="" if network_found.https_port == "443" else f":{network_found.https_port}",
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sre_agent_deploy.resource import tags_of
+from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ class Network:
     subnets: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     """Those that give public addresses, by their Availability Zone."""
+    https_port: str = "443"
+    """The port that stands for 443 in the local AWS."""
 
     @property
     def subnet_id(self) -> str:
@@ -56,6 +60,7 @@ def summarize(region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[A
         vpcs[0]["CidrBlock"],
         tuple(subnet["SubnetId"] for subnet in subnets),
         tuple(subnet["SubnetId"] for subnet in public),
+        tags_of(vpcs[0].get("Tags")).get(PORT_TAG, "443"),
     )
 
 

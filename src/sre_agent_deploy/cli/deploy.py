@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import json_option, on_failure_option, request_options, target_option, yes_option
+from sre_agent_deploy.cli.options import deployed_options, json_option, on_failure_option, request_options, target_option, yes_option
 from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
@@ -37,6 +37,18 @@ def deploy(
         raise click.UsageError("a saved plan has its targets and its mode; leave --target and --mode out.")
     user = Terminal(yes=yes, as_json=as_json)
     end(commands.deploy(request, user, on_failure=on_failure, targets=targets, plan_file=plan_file), user)
+
+
+@click.command("rollback", help="Let the machine before the last update serve again; deployment.keep_previous says how long it stays.")
+@deployed_options
+@yes_option
+@json_option
+def rollback(request: Request, *, yes: bool, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal, end
+    from sre_agent_deploy.commands import previous as commands
+
+    user = Terminal(yes=yes, as_json=as_json)
+    end(commands.rollback(request, user), user)
 
 
 @click.command("resume", help="Continue an interrupted deployment.")

@@ -8,7 +8,7 @@ from sre_core import exit_codes
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
-    "Deploy": ("plan", "deploy", "resume", "verify", "cleanup"),
+    "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "cleanup"),
     "Look": ("list", "status", "output", "logs", "exec", "ssh", "open", "certs", "history"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "completion"),
@@ -26,6 +26,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "plan": ("plan", "plan --out deployment.plan", "plan --target gateway"),
     "deploy": ("deploy --config config.yaml", "deploy deployment.plan", "deploy --target gateway", "deploy --yes --json"),
     "resume": ("resume", "resume --on-failure rollback"),
+    "rollback": ("rollback", "rollback --yes"),
     "verify": ("verify", "verify --report report.html --report results.xml", "verify --watch --every 5m", "verify --deployment NAME"),
     "cleanup": ("cleanup --dry-run", "cleanup --deployment NAME", "cleanup --older-than 24h --yes"),
     "list": ("list", "list --account --json"),

@@ -69,7 +69,7 @@ def show_plan(plan: Plan, *, as_json: bool = False, every: bool = False) -> None
         click.echo(json.dumps({"deployment": plan.deployment, "changes": changes, **ends}))
         return
     click.echo(f"Plan for deployment {plan.deployment}:")
-    for change in (change for change in plan.changes if every or change.action != "keep" or change.named):
+    for change in (change for change in plan.changes if every or change.action != "keep" or change.named or change.previous):
         lost = f"  (loses {change.loses})" if change.loses and change.action in ("replace", "delete") else ""
         sign = click.style(f"{_SIGNS[change.action]} {change.action:8}", fg=_COLOURS[change.action])
         click.echo(f"  {sign}{change.name:26} {change.because}{lost}")

@@ -22,6 +22,7 @@ COMMANDS = {
     "schema": ("validate.schema", "Print the JSON Schema of config.yaml."),
     "plan": ("plan.plan", "Show what a deployment would change, and why; changes nothing."),
     "resume": ("deploy.resume", "Go on with an interrupted deployment."),
+    "rollback": ("deploy.rollback", "Return to the machine before the last update."),
     "verify": ("verify.verify", "Prove again that a deployment works, and write the report."),
     "status": ("status.status", "Show what the last run left, and how to go on."),
     "history": ("status.history", "Show who did what to a deployment, when, and how it ended."),

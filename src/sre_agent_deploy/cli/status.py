@@ -13,7 +13,7 @@ from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
     from sre_agent_deploy.commands.status import Status
-    from sre_agent_deploy.journal.state import Run
+    from sre_agent_deploy.journal.state import Record, Run
 
 # The state file keeps shorter words.
 _PHASES = {"born": "created", "dying": "deleting"}
@@ -44,13 +44,19 @@ def _show(found: Status) -> None:
         return
     for record in state.alive():
         phase = _PHASES.get(record.phase, record.phase)
-        click.echo(f"  {phase:11} {record.name:26} {record.id or '(no id yet)'}{'  (named by you)' if record.named else ''}")
+        click.echo(f"  {phase:11} {record.name:26} {record.id or '(no id yet)'}{_describe(record, found)}")
     show_lifetime(found.lifetime)
     if last:
         ended = f"{last.started} - {last.ended or 'not ended'} {last.result}"
         click.echo(f"Last run: {last.command} by {last.who} on {last.host}, {ended}".rstrip())
     if not found.owner:
         _show_next_steps(found)
+
+
+def _describe(record: Record, found: Status) -> str:
+    newest = found.state.current(record.name)
+    older = newest and newest.generation > record.generation
+    return "  (named by you)" if record.named else "  (before the last update; `rollback` returns to it)" if older else ""
 
 
 def _show_next_steps(found: Status) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,15 +11,16 @@ from sre_agent_deploy import connection, lifetime
 from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.facts import AccountFacts
-from sre_agent_deploy.apply import Outcome, apply
+from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment
-from sre_agent_deploy.commands.rollback import roll_back
+from sre_agent_deploy.commands.rollback import return_to_previous, roll_back
 from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_plan, require_unmoved
+from sre_agent_deploy.commands.switch import Switch, retire, switch_over
 from sre_agent_deploy.commands.takeover import confirm_takeover
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
@@ -30,8 +31,7 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.plan import Plan
-from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.progress.interrupt import NEVER, Stop
+from sre_agent_deploy.progress.interrupt import was_interrupted
 from sre_agent_deploy.resources.budgets_budget import Budget
 from sre_core import clock
 from sre_core.problem import Problem, Refused
@@ -109,19 +109,36 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
             confirm_losses(plan, f"{here.config.name} in account {facts.account_id}, {facts.region}", user)
         journal.begin_run(command)
         _record_whose(here, facts, wanted.deployment)
-        with watch(here.account, user) as account:
-            progress = account.aws.progress
-            outcome = apply_plan(account, wanted, plan, journal, progress.observe, stop=progress.stop, result=scope.result)
-        if not outcome.problems:
-            return _deployed_partly(plan, outcome, scope) if scope.targets else _prove_deployed(here, journal, plan, outcome, user)
-        user.show_problems(outcome.problems)
-        if outcome.stopped:
-            return _not_deployed("The run was stopped.", *outcome.problems, interrupted=True)
+        return _carry_out(here, wanted, plan, journal, user, on_failure=on_failure, scope=scope)
+
+
+def _carry_out(
+    here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal, user: User, *, on_failure: OnFailure, scope: Scope
+) -> CommandResult:
+    """Apply a plan, prove that the deployment works, and delete what it replaced only then."""
+    outcome, switch = switch_over(here, wanted, plan, journal, user, result=scope.result)
+    if not outcome.problems and not scope.targets:
+        proved = _prove_deployed(here, journal, plan, outcome, user)
+        # A report that could not be written is no reason to roll back what works.
+        if "deployed" in proved.details:
+            return _retire(wanted, journal, user, switch) or proved
         if on_failure == "keep":
-            return _not_deployed(
-                "What was created is recorded: `sre-agent-deploy resume` continues, `cleanup` deletes it.", *outcome.problems
-            )
-        return _roll_back(here, wanted, plan, journal, user)
+            return proved
+    elif not outcome.problems:
+        return _retire(wanted, journal, user, switch) or _deployed_partly(plan, outcome, scope)
+    user.show_problems(outcome.problems)
+    if outcome.stopped:
+        return _not_deployed("The run was stopped.", *outcome.problems, interrupted=True)
+    if on_failure == "keep":
+        return _not_deployed("What was created is recorded: `sre-agent-deploy resume` continues, `cleanup` deletes it.", *outcome.problems)
+    return _roll_back(here, wanted, plan, journal, user)
+
+
+def _retire(wanted: Blueprint, journal: Journal, user: User, switch: Switch) -> CommandResult | None:
+    problems = retire(wanted, journal, user, switch)
+    user.show_problems(problems)
+    message = "The deployment works, but what it replaced was not deleted: `sre-agent-deploy deploy` does that."
+    return _not_deployed(message, *problems, interrupted=was_interrupted(problems)) if problems else None
 
 
 def _plan_scope(here: Workspace, facts: AccountFacts, scope: Scope, user: User) -> Plan:
@@ -165,23 +182,16 @@ def confirm_losses(plan: Plan, where: str, user: User) -> None:
     user.confirm(Question(text, refusal, answered=not losing))
 
 
-def apply_plan(
-    account: Account, wanted: Blueprint, plan: Plan, journal: Journal, observe: Observer, *, stop: Stop = NEVER, result: Result = "applied"
-) -> Outcome:
-    """Carry out a plan and record how it ended: with `result`, if nothing failed."""
-    outcome = apply(account.aws, wanted, plan, journal, observe, stop=stop)
-    journal.end_run("interrupted" if outcome.stopped else "failed" if outcome.problems else result)
-    return outcome
-
-
 def _roll_back(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal, user: User) -> CommandResult:
     user.note("\nNot deployed. Rolling back:")
+    returned = return_to_previous(here, wanted, journal, user)
     with watch(here.account, user) as account:
         rolled = roll_back(account.aws, wanted, plan, before=here.state, journal=journal, observe=account.aws.progress.observe)
     journal.end_run("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")
     if not journal.state.alive():
         local.forget_deployment(wanted.deployment)
         delete_claim(wanted.deployment)
+    rolled = replace(rolled, deleted=(*returned.deleted, *rolled.deleted), problems=(*returned.problems, *rolled.problems))
     user.show_problems(rolled.problems)
     count = len(rolled.deleted)
     return _not_deployed(f"{count or 'No'} resource{'s' if count != 1 else ''} rolled back.", *rolled.problems, interrupted=rolled.stopped)

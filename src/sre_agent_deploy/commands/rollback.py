@@ -1,19 +1,27 @@
-"""`--on-failure rollback`: undo what a failed run changed. A first deployment is deleted, an update goes back to what served before."""
+"""`rollback` and `--on-failure rollback`: go back to what served before.
+
+A first deployment that failed is deleted. After an update, the machine before takes over again, if it was kept.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sre_agent_deploy.apply import list_unwanted
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.commands.switch import retire, switch_over
+from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.commands.workspace import Workspace
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
 from sre_agent_deploy.engine.planning import plan_changes
-from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.progress.events import Observer, ignore_event
 from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_core.problem import Problem
 
 
@@ -52,6 +60,36 @@ def roll_back(
             deleted.append(record.name)
     changed = updated_in_place(plan, now)
     return RolledBack(tuple(deleted), (*problems, *([_partial(changed)] if changed else [])))
+
+
+SERVES = ("dns_record", "address_association")
+"""What says which machine serves."""
+
+
+def plan_return(aws: Aws, wanted: Blueprint, state: State) -> tuple[Blueprint, Plan] | None:
+    """Plan to let the machine before serve again, and to delete the one that replaced it. None if it was not kept.
+
+    The machine before is declared as AWS shows it, so that everything that follows from it goes back too.
+    """
+    kept = [found for record in state.generations("instance")[1:] if (found := Ec2Instance.read(aws, record.id, "instance"))]
+    if not kept or kept[0].broken:
+        return None
+    before = replace(kept[0].seen, instance_state="running")
+    items = (Item(before) if item.name == "instance" else item for item in wanted)
+    pinned = replace(wanted, items=tuple(items))
+    part = pinned.limit([item.name for item in pinned if item.name in SERVES])
+    return part, plan_changes(aws, pinned, state).limit([item.name for item in part])
+
+
+def return_to_previous(here: Workspace, wanted: Blueprint, journal: Journal, user: User) -> RolledBack:
+    """Let the machine before serve again, if the new one has taken over already."""
+    returning = plan_return(here.account.aws, wanted, journal.state)
+    if returning is None:
+        return RolledBack((), ())
+    part, plan = returning
+    outcome, switch = switch_over(here, part, plan, journal, user, result="rolled back")
+    problems = outcome.problems or retire(part, journal, user, switch)
+    return RolledBack(tuple(change.name for change in list_unwanted(plan, part)) if not problems else (), problems)
 
 
 def is_first_run(before: State | None, plan: Plan) -> bool:

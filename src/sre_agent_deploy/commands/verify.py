@@ -39,7 +39,7 @@ def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] =
     with open_workspace(find_state(request).of_deployed(), user, start=False) as here:
         warn_if_locked(here.store, user)
         plan = _plan_complete(here, user)
-        endpoints = find_endpoints(here.config, here.account, {change.name: change.outputs for change in plan.changes})
+        endpoints = find_endpoints(here.config, here.account, plan.outputs())
         report = prove(here.config, plan, endpoints, user)
         file = keep_report(report, user, files)
     details = {"report_file": str(file)} if file else {}
@@ -68,7 +68,7 @@ def _plan_complete(here: Workspace, user: User) -> Plan:
     """Plan the deployment. Raises Refused if AWS lacks a part of it."""
     with watch(here.account, user) as account:
         plan = plan_deployment(account, draw_blueprint(here.config, account, here.state, here.store.location), here.state)
-    absent = [change.name for change in plan.changes if not change.outputs]
+    absent = [change.name for change in plan.changes if not change.outputs and not change.previous]
     if plan.problems or absent:
         user.show_problems(plan.problems)
         user.show_plan(plan)
@@ -112,9 +112,13 @@ def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Obser
 
 def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outputs]) -> Endpoints:
     """Find out, from what AWS answered, how users reach the deployment."""
+    return connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=find_private_ca(config))
+
+
+def find_private_ca(config: Config) -> str:
+    """Return the file of the certificate authority that only this deployment's clients know; empty if it is a public one."""
     local_ca = str(state_folder() / "local-ca" / "ca.pem") if config.tls.source == "local_ca" else ""
-    private_ca = local_ca or config.deployment.ssl_ca_path
-    return connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=private_ca)
+    return local_ca or config.deployment.ssl_ca_path
 
 
 def fill_in_ids(plan: Plan, journal: Journal) -> Plan:

@@ -12,6 +12,7 @@ from sre_agent_deploy.config.instance_types import size_faults
 from sre_agent_deploy.config.section import Section, setting
 
 LEAST_VOLUME_GIB = 50
+LONGEST_TTL_SECONDS = 3600
 LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
 
 
@@ -42,6 +43,12 @@ class DeploymentConfig(Section):
     ssl_cert_path: str = setting("", "Certificate chain in PEM, leaf first.", example="/etc/letsencrypt/live/sre.example.com/fullchain.pem")
     ssl_key_path: str = setting("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
     ssl_ca_path: str = setting("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
+    dns_ttl: int = setting(60, "Seconds for which a resolver may keep the DNS record; an update waits twice as long.", example="60")
+    keep_previous: str = setting(
+        "",
+        "How long the machine before stays after an update, for `rollback`. It costs as much as the new one. Empty deletes it at once.",
+        example="1h",
+    )
     ttl: str = setting(
         "",
         "How long this deployment is needed, from its creation; `cleanup --older-than` may delete it afterwards. Empty keeps it.",
@@ -57,12 +64,28 @@ class DeploymentConfig(Section):
         for field in ("ssl_cert_path", "ssl_key_path", "ssl_ca_path"):
             yield from PEM_PATH.faults(field, getattr(self, field))
         yield from DURATION.faults("ttl", self.ttl)
+        yield from DURATION.faults("keep_previous", self.keep_previous)
+        yield from dns_ttl_faults(self.dns_ttl)
         yield from size_faults(self.instance_type)
         yield from volume_faults(self.volume_gb)
         for index, cidr in enumerate(self.ssh_cidrs):
             yield from cidr_faults(index, cidr)
         if mode == "production" and not self.domain_name:
             yield required("domain_name", DOMAIN_NAME.example, "Certificates and the gateway's targets need a public DNS name.")
+
+
+def dns_ttl_faults(seconds: int) -> Iterator[Fault]:
+    """Yield a fault for a TTL with which an update would wait for hours, or that Route 53 does not take."""
+    if 0 <= seconds <= LONGEST_TTL_SECONDS:
+        return
+    yield Fault(
+        code="CONFIG-DNS-TTL",
+        path=("dns_ttl",),
+        what="dns_ttl is not a time for which the DNS record can be kept.",
+        why=f"An update waits twice as long, so it may be 0 to {LONGEST_TTL_SECONDS} seconds.",
+        do=("Write it like this: dns_ttl: 60",),
+        correction="60",
+    )
 
 
 def volume_faults(size: int) -> Iterator[Fault]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import Action, Change
 from sre_agent_deploy.resource import Found, generation_of
 from sre_agent_deploy.resources import kinds
+from sre_core import clock
 
 
 def find_record(found: Found[Any] | None, records: Sequence[Record]) -> Record | None:
@@ -44,8 +46,13 @@ def replaces_beside(change: Change) -> bool:
     return change.action is Action.REPLACE and kinds.by_kind(change.kind).BESIDE and not change.broken
 
 
-def plan_superseded(change: Change, candidates: Sequence[Found[Any]], records: Sequence[Record], deployment: str) -> Iterator[Change]:
-    """Plan to delete older generations once `change` is done, and creations that began and are no longer wanted."""
+def plan_superseded(
+    change: Change, candidates: Sequence[Found[Any]], records: Sequence[Record], deployment: str, *, kept_until: datetime | None = None
+) -> Iterator[Change]:
+    """Plan to delete older generations once `change` is done, and creations that began and are no longer wanted.
+
+    Until `kept_until` the generation before stays, so that a rollback can return to it.
+    """
     stays = {change.generation, change.next_generation}
     listed = {found.id: generation_of(found.tags or {}) for found in candidates if found.owner(deployment) == "us" and not change.named}
     if kinds.by_kind(change.kind).ID_FROM_AWS:
@@ -56,9 +63,27 @@ def plan_superseded(change: Change, candidates: Sequence[Found[Any]], records: S
     unfinished = [("", record.generation) for record in records if not record.id and record.generation not in accounted]
     because = f"the configuration names {change.id} instead" if change.named else "another generation has taken its place"
     loses = kinds.by_kind(change.kind).LOSES if change.named else ""
+    kept = _choose_kept(change, candidates, listed | known) if kept_until else None
     for id, generation in (*(listed | known).items(), *unfinished):
-        if not id or id != change.id:
-            yield Change(change.name, change.kind, Action.DELETE, because, loses=loses, id=id, generation=generation)
+        if kept and kept_until and id == kept.id:
+            why = f"kept for `sre-agent-deploy rollback`; the first deploy after {clock.stamp(kept_until)} deletes it"
+            outputs = kept.outputs
+            yield Change(change.name, change.kind, Action.KEEP, why, id=id, generation=generation, outputs=outputs, previous=True)
+        elif not id or id != change.id:
+            yield Change(change.name, change.kind, Action.DELETE, because, loses=loses, id=id, generation=generation, previous=True)
+
+
+def _choose_kept(change: Change, candidates: Sequence[Found[Any]], superseded: Mapping[str, int]) -> Found[Any] | None:
+    """Choose the generation just before the one that is kept, if it works. While a replacement is planned, that one is the next to stay."""
+    works = change.action in (Action.KEEP, Action.UPDATE) and kinds.by_kind(change.kind).KEPT_FOR_ROLLBACK
+    older = [found for found in candidates if found.id != change.id and found.id in superseded and not found.broken]
+    before = [found for found in older if superseded[found.id] < change.generation]
+    return max(before, key=lambda found: superseded[found.id], default=None) if works else None
+
+
+def keeps_replaced(change: Change, keep_previous: timedelta) -> bool:
+    """Check if the resource that this change replaces stays for a rollback."""
+    return bool(keep_previous) and kinds.by_kind(change.kind).KEPT_FOR_ROLLBACK
 
 
 def plan_unwanted(records: Sequence[Record]) -> Iterator[Change]:

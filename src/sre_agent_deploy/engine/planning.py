@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
@@ -81,13 +81,20 @@ class _Planner:
             return decided
         change = generations.assign_generation(decided, records)
         self.changes[item.name] = change
-        self.superseded[item.name] = tuple(generations.plan_superseded(change, candidates, records, deployment))
+        kept_until = self._kept_until(change, records)
+        self.superseded[item.name] = tuple(generations.plan_superseded(change, candidates, records, deployment, kept_until=kept_until))
         if found:
             self._parents[found.id] = found
         # A replaced resource gets new ids, so its dependents must not plan with the old ones.
         if change.action in (Action.KEEP, Action.UPDATE):
             self.outputs[item.name] = change.outputs
         return None
+
+    def _kept_until(self, change: Change, records: tuple[Record, ...]) -> datetime | None:
+        """Return until when the generation before stays: some time after its replacement was created. None when that is over."""
+        began = next((clock.parse(record.intended_at) for record in records if record.id and record.id == change.id), None)
+        until = began + self.blueprint.keep_previous if began else None
+        return until if until and until > clock.now() else None
 
     def _find_candidates(self, aws: Aws, item: Item, wanted: Resource, records: tuple[Record, ...]) -> tuple[Found[Any], ...]:
         """Find everything that may be this resource, newest generation first: several after an update that was interrupted."""

@@ -26,6 +26,9 @@ class AddressAssociation(Defaults):
 
     KIND: ClassVar[str] = "AWS::EC2::EIPAssociation"
     UNIQUE: ClassVar[bool] = True
+    # Two machines with an address each, during an update.
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"allocation_id"})
     # Associating once more what is associated already changes nothing.
     TOKEN: ClassVar[bool] = True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     CfnResource,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 GONE = ("InvalidAllocationID.NotFound",)
 # The local AWS can't give an unprivileged process port 443; this tag says which port it gave instead.
 PORT_TAG = "embedded-aws:port-443"
+MACHINE_TAG = "sre-agent:instance"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class ElasticIp(Defaults):
     """The public address that stays when instances come and go."""
 
     KIND: ClassVar[str] = "AWS::EC2::EIP"
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
         {("ReleaseAddress", "InvalidIPAddress.InUse"), ("ReleaseAddress", "InvalidAddress.Locked")}
     )
@@ -63,7 +67,11 @@ class ElasticIp(Defaults):
         if answer is None or not answer["Addresses"]:
             return None
         tags = tags_of(answer["Addresses"][0].get("Tags"))
-        return Found(id, cls(name=name), _outputs(id, answer["Addresses"][0]["PublicIp"], tags.get(PORT_TAG, "443")), tags)
+        return Found(id, cls._seen(name, tags), _outputs(id, answer["Addresses"][0]["PublicIp"], tags.get(PORT_TAG, "443")), tags)
+
+    @classmethod
+    def _seen(cls, name: str, tags: Mapping[str, str]) -> Self:
+        return cls(name=name)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         made = aws.client("ec2").allocate_address(Domain="vpc", TagSpecifications=tag_specification("elastic-ip", mark))
@@ -117,6 +125,34 @@ class ElasticIp(Defaults):
             do=("Run the same command again in some minutes; it continues.",),
         ),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineAddress(ElasticIp):
+    """The public address of one machine, where a DNS record says which machine serves: each machine has an address of its own."""
+
+    LISTS_KIND: ClassVar[bool] = False
+    FIXED: ClassVar[frozenset[str]] = frozenset({"instance_id"})
+    # Clients know the domain; the address is replaced with its machine.
+    LOSES: ClassVar[str] = ""
+
+    instance_id: LaterText
+
+    @classmethod
+    def _seen(cls, name: str, tags: Mapping[str, str]) -> Self:
+        return cls(name=name, instance_id=tags.get(MACHINE_TAG, ""))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        tags = tag_specification("elastic-ip", mark)
+        tags[0]["Tags"].append({"Key": MACHINE_TAG, "Value": require_known(self.instance_id)})
+        return aws.client("ec2").allocate_address(Domain="vpc", TagSpecifications=tags)["AllocationId"]
+
+    def console(self) -> Steps:
+        return (*super().console(), f"Add tag: {MACHINE_TAG} = {self.instance_id}")
+
+    def template(self) -> CfnResource:
+        declared = super().template()
+        return replace(declared, properties={**declared.properties, "Tags": ({"Key": MACHINE_TAG, "Value": self.instance_id},)})
 
 
 def _outputs(allocation_id: str, public_ip: str, port: str) -> dict[str, str]:

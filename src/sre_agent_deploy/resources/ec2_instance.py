@@ -75,6 +75,7 @@ class Ec2Instance(Defaults):
     }
     UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
     BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, GeneratedSecret.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
     TOKEN: ClassVar[bool] = True
@@ -414,6 +415,7 @@ def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
     outputs = {
         "instance_id": instance["InstanceId"],
         "private_ip": instance.get("PrivateIpAddress", ""),
+        "public_ip": instance.get("PublicIpAddress", ""),
         "image_id": instance["ImageId"],
         "operating_system": tags_of(instance.get("Tags")).get(SYSTEM_TAG, ""),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
@@ -22,6 +23,7 @@ from sre_agent_deploy.resource import (
     TagChanges,
     cfn,
 )
+from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
 from sre_core.problem import Problem
 
@@ -43,7 +45,9 @@ class DnsRecord(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     # A name that points to an address which another customer may get next would lead our users to them.
-    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND})
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND, AddressAssociation.KIND})
+    UNSEEN: ClassVar[Mapping[str, str]] = {"serves": "the record keeps the address alone"}
+    EXEMPT: ClassVar[Mapping[str, str]] = {"serves": "it says only that the record comes after the association"}
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
@@ -53,6 +57,9 @@ class DnsRecord(Defaults):
     domain: str
     address: LaterText
     ttl: int = _TTL
+    """How long a resolver may keep an answer, in seconds."""
+    serves: LaterText = ""
+    """The association that makes the address answer, before the record names it."""
 
     def __post_init__(self) -> None:
         # Route 53 keeps and shows names in lower case.

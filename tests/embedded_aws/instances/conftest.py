@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.instances.host import InstanceHost
 from embedded_aws.world import ServerCertificate
 
@@ -68,6 +69,7 @@ class MemoryWorld:
     account_id: str = "123456789012"
     region: str = "us-east-1"
     endpoint: str = "https://127.0.0.1:1"
+    addresses: LoopbackAddresses = field(default_factory=LoopbackAddresses)
 
     def s3_object(self, uri: str) -> bytes | None:
         return self.objects.get(uri)

@@ -1,0 +1,77 @@
+"""Twenty clients that ask a deployment all the time, each request over a new TLS connection, as browsers and webhooks do."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from behaviours.command_line import Desk
+
+CLIENTS = 20
+PAUSE = 0.05
+
+
+@dataclass
+class Clients:
+    """What the clients got: the number of good answers, and each bad one with its time."""
+
+    host: str
+    trust: ssl.SSLContext
+    port: int
+    address: str = ""
+    answered: int = 0
+    failed: list[str] = field(default_factory=list)
+    ending: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self) -> None:
+        while not self.ending.wait(PAUSE):
+            address = self.address
+            try:
+                with (
+                    socket.create_connection((address, self.port), timeout=30) as connection,
+                    self.trust.wrap_socket(connection, server_hostname=self.host) as tls,
+                ):
+                    tls.sendall(f"GET /ping HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n\r\n".encode())
+                    status = tls.recv(64).split(b" ", 2)[1:2]
+            except OSError as error:
+                self.failed.append(f"{time.time():.2f} {address}: {error!r}")
+                continue
+            if status == [b"200"]:
+                self.answered += 1
+            else:
+                self.failed.append(f"{time.time():.2f} {address}: {status}")
+
+
+@contextmanager
+def asking(desk: Desk, host: str, zone: str, ca_file: Path) -> Iterator[Clients]:
+    """Ask until the block ends. The address is looked up as a resolver does that keeps it for the record's TTL, a second."""
+    route53 = desk.client("route53")
+    tags = desk.client("ec2").describe_addresses()["Addresses"][0]["Tags"]
+    port = int(next(tag["Value"] for tag in tags if tag["Key"] == "embedded-aws:port-443"))
+    clients = Clients(host, ssl.create_default_context(cafile=str(ca_file)), port)
+
+    def resolve() -> None:
+        records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        clients.address = next(record["ResourceRecords"][0]["Value"] for record in records if record["Type"] == "A")
+
+    def keep_resolving() -> None:
+        while not clients.ending.wait(1):
+            resolve()
+
+    resolve()
+    threads = [threading.Thread(target=clients.ask) for _ in range(CLIENTS)]
+    threads.append(threading.Thread(target=keep_resolving))
+    for thread in threads:
+        thread.start()
+    try:
+        yield clients
+    finally:
+        clients.ending.set()
+        for thread in threads:
+            thread.join()
