@@ -24,7 +24,13 @@ from sre_agent_deploy.names import (
     moves_by_name,
     prefix,
 )
-from sre_agent_deploy.policies import assistant_role_statements, gateway_role_statements, gateway_trust, model_statements
+from sre_agent_deploy.policies import (
+    assistant_role_statements,
+    gateway_role_statements,
+    gateway_trust,
+    model_statements,
+    monitoring_statements,
+)
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
@@ -217,6 +223,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
                 prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service, _ in list_secrets(config)]
             ),
             *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),
+            *(monitoring_statements(id) if config.is_monitored(config.mode) else ()),
         ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )

@@ -9,6 +9,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, encode_ref
+from sre_agent_deploy.names import log_resource
 from sre_agent_deploy.resources.cloudwatch_alarm import Alarm
 from sre_agent_deploy.resources.cloudwatch_dashboard import Dashboard
 from sre_agent_deploy.resources.logs_log_group import LogGroup
@@ -58,7 +59,7 @@ def topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
 def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     return tuple(
         LogGroup(
-            name=_log(name),
+            name=log_resource(name),
             log_group_name=metrics.log_group(id, name),
             retention_days=config.monitoring.log_retention_days,
             kms_key=config.monitoring.kms_key_arn,
@@ -72,7 +73,7 @@ def metric_filters(id: str) -> tuple[MetricFilter, ...]:
     return tuple(
         MetricFilter(
             name=f"metric_{metric.lower()}",
-            log_group_name=Ref(_log(metrics.FRONT_DOOR), "log_group_name"),
+            log_group_name=Ref(log_resource(metrics.FRONT_DOOR), "log_group_name"),
             filter_name=metric,
             filter_pattern=pattern,
             metric_namespace=metrics.namespace(id),
@@ -169,10 +170,6 @@ def dashboard_body(watching: tuple[Alarm, ...], region: str, id: str) -> LaterTe
 def _graph(title: str, lines: Sequence[object], region: str, x: int, y: int) -> dict[str, object]:
     properties = {"title": title, "metrics": lines, "region": region, "period": PERIOD, "view": "timeSeries"}
     return {"type": "metric", "x": x, "y": y, "width": 12, "height": 6, "properties": properties}
-
-
-def _log(name: str) -> str:
-    return f"log_{name.replace('-', '_')}"
 
 
 def problem_of(alarm_name: str) -> Problem | None:

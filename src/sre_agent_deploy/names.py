@@ -37,6 +37,11 @@ def prefix(config: Config, id: str) -> str:
     return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
 
 
+def log_resource(name: str) -> str:
+    """Return the name in the blueprint of one of the log groups of `sre_core/metrics.py`."""
+    return f"log_{name.replace('-', '_')}"
+
+
 def address(output: str) -> Ref:
     return Ref("address", output)
 

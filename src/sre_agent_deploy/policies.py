@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sre_agent_deploy.later import LaterText, Ref, text
+from sre_agent_deploy.names import log_resource
 from sre_agent_deploy.resources.policy_document import Statement
-from sre_core import bedrock
+from sre_core import bedrock, metrics
 
 
 def gateway_trust(partition: str, region: str, account_id: str, gateway_name: str) -> Mapping[str, Mapping[str, LaterText]]:
@@ -67,4 +68,15 @@ def assistant_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Seq
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
         Statement("ReadOwnSecrets", ("secretsmanager:GetSecretValue",), secrets),
+    )
+
+
+def monitoring_statements(id: str) -> tuple[Statement, ...]:
+    """Allow the instance to write into its own log groups, and metrics of its own namespace."""
+    groups = tuple(Ref(log_resource(name), "arn") for name in metrics.LOG_GROUPS)
+    because = "PutMetricData has no resources; the condition names the namespace"
+    namespace = {"StringEquals": {"cloudwatch:namespace": metrics.namespace(id)}}
+    return (
+        Statement("WriteLogs", ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"), groups),
+        Statement("PutMetrics", ("cloudwatch:PutMetricData",), ("*",), namespace, any_resource_because=because),
     )

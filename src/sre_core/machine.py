@@ -114,6 +114,21 @@ class FrontDoor:
         )
 
 
+@dataclass(frozen=True)
+class Monitoring:
+    """The namespace of a machine's metrics, and the names of its log groups by what they keep."""
+
+    namespace: str
+    log_groups: Mapping[str, str]
+
+    def to_json(self) -> dict[str, object]:
+        return {"namespace": self.namespace, "log_groups": dict(self.log_groups)}
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any] | None) -> Monitoring | None:
+        return cls(parts["namespace"], dict(parts["log_groups"])) if parts else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """Everything that runs on one machine."""
@@ -127,6 +142,8 @@ class Machine:
     status_uri: str
     services: tuple[MachineService, ...]
     front_door: FrontDoor
+    monitoring: Monitoring | None = None
+    """None where nothing is shipped."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -140,7 +157,7 @@ class Machine:
             "services": [service.to_json() for service in self.services],
             "front_door": self.front_door.to_json(),
             "timers": [],
-        }
+        } | ({"monitoring": self.monitoring.to_json()} if self.monitoring else {})
 
     def text(self) -> str:
         """Return the text of the file. Nothing is escaped: a value that AWS chooses later is found in it by its spelling."""
@@ -170,6 +187,7 @@ class Machine:
             status_uri=parts["status"]["uri"],
             services=tuple(map(MachineService.from_json, parts["services"])),
             front_door=FrontDoor.from_json(parts["front_door"]),
+            monitoring=Monitoring.from_json(parts.get("monitoring")),
         )
 
     def _check_routes(self) -> None:

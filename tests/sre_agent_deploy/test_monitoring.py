@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from fixtures.engine import Engine
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
 from sre_agent_deploy.monitoring import ALARMS, TOPIC
 from sre_agent_deploy.plan import Action
 from sre_core import clock, metrics
+from sre_core.machine import Machine
 
 HOOK, TEAM = "https://hooks.example.com/sre", "team@example.com"
 
@@ -84,8 +88,53 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
     put(monitored, metrics.CERTIFICATE_DAYS, 80)
     put(monitored, metrics.DISK_USED, 20, InstanceId=machine, path="/")
     assert {(each["AlarmName"], each["NewStateValue"]) for each in inbox.read()} == {(f"{monitored.id}-disk", "OK")}
+    _judge_machine(monitored)
     _judge_drift(monitored)
     _judge_end(monitored)
+
+
+def _judge_machine(monitored: Engine) -> None:
+    """The machine ships into the deployment's log groups and metrics, by what its alarms read, and may write nowhere else."""
+    ec2, machine_id, id = monitored.client("ec2"), monitored.id_of("instance"), monitored.id
+    shown = ec2.describe_instance_attribute(InstanceId=machine_id, Attribute="userData")["UserData"]["Value"]
+    files = YAML(typ="safe").load(base64.b64decode(shown))["write_files"]
+    machine = Machine.parse(files[0]["content"])
+    assert machine.monitoring
+    config = json.loads(render_agent_config(machine.monitoring, ["logs", "runbooks"]))
+    collected = config["logs"]["logs_collected"]
+    entries = [*collected["files"]["collect_list"], *collected["journald"]["collect_list"]]
+    groups = {group["logGroupName"] for group in monitored.client("logs").describe_log_groups(logGroupNamePrefix=id)["logGroups"]}
+    assert {entry["log_group_name"] for entry in entries} == groups
+    alarms = monitored.client("cloudwatch").describe_alarms(AlarmNamePrefix=id)["MetricAlarms"]
+    of_agent = {
+        alarm["MetricName"]: {each["Name"] for each in alarm["Dimensions"]} for alarm in alarms if "used_percent" in alarm["MetricName"]
+    }
+    put = config["metrics"]
+    assert of_agent.keys() == {f"{kind}_{measured['measurement'][0]}" for kind, measured in put["metrics_collected"].items()}
+    assert of_agent[metrics.DISK_USED] == set(put["aggregation_dimensions"][0])
+    assert of_agent[metrics.MEMORY_USED] == set(put["append_dimensions"])
+    role = monitored.id_of("instance_role")
+    policy = monitored.client("iam").get_role_policy(RoleName=role, PolicyName=_policy_name(monitored, role))["PolicyDocument"]
+    allowed = {statement["Sid"]: statement for statement in policy["Statement"]}
+    arn = f"arn:aws:logs:{monitored.aws.region}:{monitored.aws.account_id}:log-group"
+    assert set(allowed["WriteLogs"]["Resource"]) == {f"{arn}:{group}:*" for group in groups}
+    assert allowed["WriteLogs"]["Action"] == ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    assert allowed["PutMetrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": put["namespace"]}}
+
+
+def _policy_name(monitored: Engine, role: str) -> str:
+    (name,) = monitored.client("iam").list_role_policies(RoleName=role)["PolicyNames"]
+    return str(name)
+
+
+def test_the_package_of_the_agent() -> None:
+    """It is AWS's own, of the machine's region, system and processor."""
+    assert package_url("eu-west-1", ubuntu=True, machine="aarch64") == (
+        "https://amazoncloudwatch-agent-eu-west-1.s3.eu-west-1.amazonaws.com/ubuntu/arm64/latest/amazon-cloudwatch-agent.deb"
+    )
+    assert package_url("cn-north-1", ubuntu=False, machine="x86_64").startswith(
+        "https://amazoncloudwatch-agent-cn-north-1.s3.cn-north-1.amazonaws.com.cn/amazon_linux/amd64/"
+    )
 
 
 def _judge_drift(monitored: Engine) -> None:

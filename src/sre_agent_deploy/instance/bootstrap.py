@@ -20,6 +20,7 @@ from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
+from sre_agent_deploy.instance.monitoring import start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import render_unit, unit_name
 from sre_core import atomic_file
@@ -49,6 +50,8 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
         start_services(machine, layout)
     with progress.step("front_door"):
         start_front_door(machine, layout)
+        if machine.monitoring:
+            start_agent(machine, machine.monitoring)
     with progress.step("ready") as facts:
         facts["listeners"] = check_front_door(machine, layout)
 

@@ -15,9 +15,9 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.sources import ServiceSources, describe_sources
 from sre_agent_deploy.later import Ref, encode_ref
-from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, prefix
-from sre_core import release
-from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Route, SecretRef
+from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, log_resource, prefix
+from sre_core import metrics, release
+from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Monitoring, Route, SecretRef
 
 FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
 # EC2's limit, before base64.
@@ -42,6 +42,7 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
             listeners=plan_listeners(release.services()),
             redirect_port=REDIRECT_PORT,
         ),
+        monitoring=_describe_monitoring(id) if config.is_monitored(config.mode) else None,
     )
 
 
@@ -93,6 +94,11 @@ def render_user_data(machine: Machine) -> str:
             "",
         )
     )
+
+
+def _describe_monitoring(id: str) -> Monitoring:
+    groups = {name: encode_ref(Ref(log_resource(name), "log_group_name")) for name in metrics.LOG_GROUPS}
+    return Monitoring(metrics.namespace(id), groups)
 
 
 def _environment(config: Config) -> dict[str, str]:

@@ -57,7 +57,7 @@ class LogGroup(Defaults):
         if found is None:
             return None
         seen = cls(name=name, log_group_name=id, retention_days=found.get("retentionInDays", 0), kms_key=found.get("kmsKeyId", ""))
-        return Found(id, seen, {"log_group_name": id, "arn": _arn(found)}, _read_tags(aws, found))
+        return Found(id, seen, {"log_group_name": id, "arn": f"{_arn(found)}:*"}, _read_tags(aws, found))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         key: Any = {"kmsKeyId": self.kms_key} if self.kms_key else {}

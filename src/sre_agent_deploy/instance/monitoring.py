@@ -1,0 +1,78 @@
+"""Install and configure the CloudWatch agent, which ships a machine's logs, and its disk and memory as metrics.
+
+AWS recommends this agent for instances (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Install-CloudWatch-Agent.html). The
+newest one is installed: that of May 2026 was the first to read the journal, where the services log.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sre_agent_deploy.instance.commands import run
+from sre_agent_deploy.instance.systemd import unit_name
+from sre_core import metrics
+from sre_core.machine import Machine, Monitoring
+
+_AGENT = Path("/opt/aws/amazon-cloudwatch-agent")
+_CONFIG = _AGENT / "etc" / "sre-agent.json"
+_PACKAGE = Path("/tmp/amazon-cloudwatch-agent")  # noqa: S108  # root's, and written before it is read
+_STREAM = "{instance_id}"
+# What marks a security event among the lines of a service.
+_SECURITY = r"security\.access_denied|class_uid"
+_INSTALLED_WITHIN = 600.0
+
+
+def start_agent(machine: Machine, monitoring: Monitoring) -> None:
+    """Install the agent, and start it with the configuration of this machine. StepFailed has its output where that fails."""
+    ubuntu = "ID=ubuntu" in Path("/etc/os-release").read_text(encoding="utf-8").split()
+    run("curl", "--fail", "--silent", "--show-error", "--location", "--output", str(_PACKAGE), package_url(machine.region, ubuntu=ubuntu))
+    install = ("dpkg", "--install") if ubuntu else ("rpm", "--upgrade", "--replacepkgs")
+    run(*install, str(_PACKAGE), longest=_INSTALLED_WITHIN)
+    _CONFIG.write_text(render_agent_config(monitoring, [service.name for service in machine.services]), encoding="utf-8")
+    run(str(_AGENT / "bin" / "amazon-cloudwatch-agent-ctl"), "-a", "fetch-config", "-m", "ec2", "-s", "-c", f"file:{_CONFIG}")
+
+
+def package_url(region: str, *, ubuntu: bool, machine: str = platform.machine()) -> str:
+    """Name AWS's own package of the agent in this region (pure)."""
+    architecture = "arm64" if machine in ("aarch64", "arm64") else "amd64"
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    system, ending = ("ubuntu", "deb") if ubuntu else ("amazon_linux", "rpm")
+    place = f"{system}/{architecture}/latest/amazon-cloudwatch-agent.{ending}"
+    return f"https://amazoncloudwatch-agent-{region}.s3.{region}.{domain}/{place}"
+
+
+def render_agent_config(monitoring: Monitoring, services: list[str]) -> str:
+    """Render the agent's configuration (pure). Each machine has a log stream of its own id: an update has two."""
+    groups, units = monitoring.log_groups, [unit_name(service) for service in services]
+    events = {"filters": [{"type": "include", "expression": _SECURITY}]}
+    journal = [_entry(groups[metrics.SERVICES], units=units), _entry(groups[metrics.SECURITY], units=units, **events)]
+    files = {metrics.FRONT_DOOR: "/var/log/nginx/access.log", metrics.BOOT: "/var/log/cloud-init-output.log"}
+    collected = {
+        "files": {"collect_list": [_entry(groups[name], file_path=path) for name, path in files.items()]},
+        "journald": {"collect_list": journal},
+    }
+    config = {
+        "agent": {"metrics_collection_interval": 60, "omit_hostname": True},
+        "metrics": _metrics(monitoring.namespace),
+        "logs": {"logs_collected": collected},
+    }
+    return json.dumps(config, indent=1)
+
+
+def _entry(group: str, **source: Any) -> Mapping[str, Any]:
+    return {"log_group_name": group, "log_stream_name": _STREAM, **source}
+
+
+def _metrics(namespace: str) -> Mapping[str, Any]:
+    """Collect what alarms read: without device and file system, which differ from machine to machine."""
+    used = {"measurement": ["used_percent"]}
+    return {
+        "namespace": namespace,
+        "append_dimensions": {"InstanceId": "${aws:InstanceId}"},
+        "aggregation_dimensions": [["InstanceId", "path"]],
+        "metrics_collected": {"disk": {**used, "resources": ["/"], "drop_device": True}, "mem": used},
+    }
