@@ -49,8 +49,9 @@ class Router:
         """Answer one request; the body of a request from a browser is not read."""
         begun = read_head(scope)
         if reason := _browser_refusal(begun, self._port):
-            _log_refusal(begun, "embedded-aws", reason)
-            return await _browser_answer(reason).send(send)
+            answer = _browser_answer(reason)
+            _log_refusal(begun, "embedded-aws", reason, answer)
+            return await answer.send(send)
         public = self._oauth.answers(begun)
         if not public and isinstance(unknown := read_claim(begun, self._keyring), Refusal):
             return await _refuse(begun, unknown, send)
@@ -63,8 +64,9 @@ class Router:
         except CutOff:
             return None  # as on AWS: half a request gets no response
         except TooLarge:
-            _log_refusal(begun, "embedded-aws", "body_too_large")
-            return await Response.of_json(413, {"message": "The request is too large."}).send(send)
+            too_large = Response.of_json(413, {"message": "The request is too large."})
+            _log_refusal(begun, "embedded-aws", "body_too_large", too_large)
+            return await too_large.send(send)
         if document := self._oauth.answer(request):
             return await document.send(send, without_body=request.method == "HEAD")
         caller = verify(request, self._keyring, clock.now())
@@ -75,8 +77,8 @@ class Router:
     async def _dispatch(self, request: Request, caller: Caller, scope: Scope, send: Send) -> None:
         service = caller.signature.service
         if request.path.startswith(_CLOSED_PATHS):
-            _log_refusal(request, service, "closed_path")
             answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
+            _log_refusal(request, service, "closed_path", answer, caller.key.arn)
             return await answer.send(send)
         answer = await self._faults.handle(request, service, lambda: self._perform(request, caller, scope))
         return await answer.send(send, without_body=request.method == "HEAD")
@@ -121,13 +123,23 @@ def _service_in_claim(request: Request) -> str:
 async def _refuse(request: Request, refusal: Refusal, send: Send) -> None:
     """Answer a request whose signature was not accepted, in the protocol of the service that it names."""
     service = _service_in_claim(request)
-    _log_refusal(request, service, refusal.value)
-    await refusals.of_signature(request, service, refusal).send(send)
+    answer = refusals.of_signature(request, service, refusal)
+    _log_refusal(request, service, refusal.value, answer)
+    await answer.send(send)
 
 
-def _log_refusal(request: Request, service: str, reason: str) -> None:
+def _log_refusal(request: Request, service: str, reason: str, answer: Response, subject: str = "") -> None:
+    known = security_event.hide_secrets(service)[:64] or "unknown"
+    ids = (value for name, value in answer.headers if name in ("x-amzn-requestid", "x-amz-request-id"))
     security_event.log_denied(
-        service=service[:64] or "unknown", reason=reason, method=request.method, path=request.raw_path, client=request.client
+        service=known,
+        reason=reason,
+        method=request.method,
+        path=request.raw_path,
+        client=request.client,
+        status=answer.status,
+        request_id=next(ids, ""),
+        subject=subject,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,7 @@ from sre_agent.oidc import Discovery, unreachable_problem
 from sre_core import clock
 from sre_core.problem import Refused
 
+FRESH_FOR = 300.0  # seconds, so that a key which the issuer has withdrawn is not trusted for longer
 REFETCH_AFTER = 10.0  # seconds, so that a flood of unknown key ids does not become a flood of requests to the issuer
 
 type Reason = Literal["missing_token", "invalid_token", "expired_token", "wrong_client", "insufficient_scope"]
@@ -32,9 +33,10 @@ class Caller:
 
 @dataclass(frozen=True)
 class Denial:
-    """The reason why a request is refused, as a fixed word."""
+    """The reason why a request is refused, as a fixed word, and the subject of its token if the issuer signed it."""
 
     reason: Reason
+    subject: str = ""
 
     @property
     def status(self) -> int:
@@ -51,22 +53,28 @@ class Denial:
 
 
 class Keys:
-    """The issuer's signing keys, fetched again when a token names an unknown one."""
+    """The issuer's signing keys, fetched again when they are old and when a token names an unknown one."""
 
-    def __init__(self, http: httpx2.AsyncClient, discovery: Discovery) -> None:
+    def __init__(self, http: httpx2.AsyncClient, discovery: Discovery, now: Callable[[], float] = clock.elapsed) -> None:
         self._http = http
+        self._now = now
         self._discovery = discovery
         self._keys: KeySet | None = None
         self._read_at = 0.0
         self._lock = asyncio.Lock()
 
     async def find(self, key_id: str) -> KeySet:
-        """Return the key set, fetched again if it did not have `key_id`. Raises Refused when the issuer does not answer."""
+        """Return the key set, fetched again if old or without `key_id`. Raises Refused when the issuer never answered."""
         async with self._lock:
+            age = self._now() - self._read_at
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
-            if self._keys is None or (not known and time.monotonic() - self._read_at > REFETCH_AFTER):
-                self._keys = await self._fetch()
-                self._read_at = time.monotonic()
+            if self._keys is None:
+                self._keys, self._read_at = await self._fetch(), self._now()
+            elif age > FRESH_FOR or (not known and age > REFETCH_AFTER):
+                self._read_at = self._now()
+                # The known keys stay valid while their issuer can't be reached.
+                with suppress(Refused):
+                    self._keys = await self._fetch()
             return self._keys
 
     async def _fetch(self) -> KeySet:
@@ -114,15 +122,16 @@ def check_claims(claims: Mapping[str, object], issuer: str, client_id: str, scop
     expires, begins = claims.get("exp"), claims.get("nbf", 0)
     if claims.get("iss") != issuer or claims.get("token_use") != "access" or not _is_time(expires) or not _is_time(begins):
         return Denial("invalid_token")
+    subject = str(claims.get("sub", ""))[:128]
     if now >= float(str(expires)):
-        return Denial("expired_token")
+        return Denial("expired_token", subject)
     if now < float(str(begins)):
-        return Denial("invalid_token")
+        return Denial("invalid_token", subject)
     if claims.get("client_id") != client_id:
-        return Denial("wrong_client")
+        return Denial("wrong_client", subject)
     if scope not in str(claims.get("scope", "")).split():
-        return Denial("insufficient_scope")
-    return Caller(client_id=client_id, subject=str(claims.get("sub", "")))
+        return Denial("insufficient_scope", subject)
+    return Caller(client_id=client_id, subject=subject)
 
 
 def _is_time(value: object) -> bool:

@@ -22,6 +22,7 @@ from sre_agent.request import Request, parse_request
 from sre_agent.watching import Watch
 from sre_core import clock, log, security_event
 from sre_core.problem import Problem, Refused
+from sre_core.refusal_limit import RefusalLimit
 
 BODY_LIMIT = 65_536
 PROMPT_LIMIT = 8_000
@@ -54,6 +55,7 @@ class Question:
 
 def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
     """Build the ASGI application around one assistant."""
+    limit = RefusalLimit()
 
     async def invocations(request: HttpRequest) -> Response:
         try:
@@ -61,7 +63,7 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
         except Refused as refused:
             return _failure(503, refused.problems)
         if isinstance(caller, Denial):
-            return _denied(request, caller)
+            return _deny(request, caller, limit)
         body = await _read_body(request)
         question = Question.parse(body) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
         if isinstance(question, Problem):
@@ -81,7 +83,7 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
             caller = await verifier.check(request.headers.get("authorization"))
         except Refused as refused:
             return _failure(503, refused.problems)
-        return _denied(request, caller) if isinstance(caller, Denial) else _failure(404, (_unknown_path(),))
+        return _deny(request, caller, limit) if isinstance(caller, Denial) else _failure(404, (_unknown_path(),))
 
     routes = [
         Route("/invocations", invocations, methods=["POST"]),
@@ -142,12 +144,24 @@ async def _answer(assistant: Assistant, question: Question, watch: Watch | None 
     return JSONResponse({"output": output})
 
 
-def _denied(request: HttpRequest, denial: Denial) -> JSONResponse:
+def _deny(request: HttpRequest, denial: Denial, limit: RefusalLimit) -> JSONResponse:
+    """Refuse a caller: 429 to one that is refused again and again."""
+    client = _client(request.headers, request)
+    wait = limit.count(client)
+    status = 429 if wait else denial.status
     security_event.log_denied(
-        service="assistant", reason=denial.reason, method=request.method, path=request.url.path, client=_client(request.headers, request)
+        service="assistant",
+        reason=denial.reason,
+        method=request.method,
+        path=request.url.path,
+        client=client,
+        status=status,
+        request_id=request.headers.get("x-request-id", "")[:64],
+        subject=denial.subject,
     )
-    body = {"error": {"code": denial.reason, "message": _MESSAGES[denial.reason]}}
-    return JSONResponse(body, status_code=denial.status, headers={"www-authenticate": denial.challenge})
+    slowed = {"retry-after": str(wait)} if wait else {}
+    body = {"error": {"code": denial.reason, "message": _MESSAGES[denial.reason] + (f" Wait {wait} seconds." if wait else "")}}
+    return JSONResponse(body, status_code=status, headers={"www-authenticate": denial.challenge, **slowed})
 
 
 def _client(headers: Mapping[str, str], request: HttpRequest) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sre_core import security_event
 from sre_core.problem import Problem
+from sre_core.refusal_limit import RefusalLimit
 from sre_core.secret import Secret
 from sre_services.error_responses import error_response
 
@@ -19,10 +21,11 @@ HEALTH_PATH = "/health"
 
 
 class ApiKeyAuth:
-    """ASGI middleware that answers 401 without the key in `X-API-Key`, and logs one security event."""
+    """ASGI middleware that answers 401 without the key in `X-API-Key` (429 to a client that tries again and again), and logs one event."""
 
     def __init__(self, app: ASGIApp, *, service: str, key: Secret) -> None:
         self.app, self.service, self.key = app, service, key
+        self._limit = RefusalLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == HEALTH_PATH:
@@ -31,14 +34,29 @@ class ApiKeyAuth:
         given = headers.get("x-api-key", "")
         if self.key and Secret(given) == self.key:
             return await self.app(_without_empty_parameters(scope), receive, send)
-        self._log_denial(scope, headers, "bad_api_key" if given else "missing_api_key")
-        refusal = error_response(401, "UNAUTHORIZED", "This path needs the API key.", ["Send the key in the header X-API-Key."])
+        refusal = self._refuse(scope, headers, "bad_api_key" if given else "missing_api_key")
         return await refusal(scope, receive, send)
 
-    def _log_denial(self, scope: Scope, headers: Headers, reason: str) -> None:
-        # The front door sets this header and drops any that comes in.
-        client = headers.get("x-forwarded-for", "unix")[:100]
-        security_event.log_denied(service=self.service, reason=reason, method=scope["method"], path=scope["path"], client=client)
+    def _refuse(self, scope: Scope, headers: Headers, reason: str) -> Response:
+        # The front door sets both headers and drops any that come in.
+        client, request_id = headers.get("x-forwarded-for", "unix")[:100], headers.get("x-request-id", "")[:64]
+        wait = self._limit.count(client)
+        status = 429 if wait else 401
+        asked = {"method": scope["method"], "path": scope["path"], "request_id": request_id}
+        security_event.log_denied(service=self.service, reason=reason, client=client, status=status, **asked)
+        refusal = _slowed_down(wait) if wait else error_response(401, "UNAUTHORIZED", "This path needs the API key.", [_SEND_IT])
+        refusal.headers["WWW-Authenticate"] = f'ApiKey realm="{self.service}"'
+        return refusal
+
+
+_SEND_IT = "Send the key in the header X-API-Key."
+
+
+def _slowed_down(seconds: int) -> Response:
+    do = [f"Wait {seconds} seconds.", f"{_SEND_IT} A request with the right key is answered at once."]
+    refusal = error_response(429, "TOO-MANY-REFUSALS", "This client was refused too often within a minute.", do)
+    refusal.headers["Retry-After"] = str(seconds)
+    return refusal
 
 
 def read_api_key(environment: Mapping[str, str]) -> Secret | Problem:

@@ -85,6 +85,20 @@ def test_every_door_is_closed_without_credentials(deployed: Desk) -> None:
     assert len(_security_events(deployed)) - len(before) == len(doors)
 
 
+def test_audit_of_a_deployment(deployed: Desk) -> None:
+    """Who was refused stands beside who deployed, each in a line for people and as it was recorded for programs."""
+    _asked(deployed, _doors(deployed)["logs"])
+    ended = deployed.deploy("audit", "--since", "1h", "--json")
+    assert ended.code == 0, ended.text
+    found = json.loads(ended.out)
+    assert found["unread"] == []
+    assert {"run", "refused"} == {entry["kind"] for entry in found["entries"]}
+    assert [entry["time"] for entry in found["entries"]] == sorted(entry["time"] for entry in found["entries"])
+    [last] = [entry for entry in found["entries"] if entry["kind"] == "refused"][-1:]
+    assert (last["refused"]["service"]["name"], last["refused"]["status_detail"]) == ("logs", "missing_api_key")
+    assert "missing_api_key" in deployed.deploy("audit").out
+
+
 def test_no_secret_is_written_down(deployed: Desk) -> None:
     """Neither state, reports nor the connection file hold any value that Secrets Manager keeps."""
     manager = deployed.client("secretsmanager")

@@ -27,6 +27,7 @@ from embedded_aws.instances.front_door import open_front_door
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import LARGEST_BODY, NginxPaths, render_nginx_conf
 from sre_core.machine import FrontDoor, Listener, Route, SecretRef
+from sre_core.security_event import EVENT, describe_denial, read_denial
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,7 @@ class Door:
     https: str
     http: str
     port: int
+    nginx: bool = False
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ async def door(request: pytest.FixtureRequest, layout: Layout, services: None) -
     https, http = free_ports(2)
     routes = (Route("/api/logs/", "logs"), Route("/api/down/", "down"), Route("/", "assistant"))
     described = FrontDoor("", SecretRef("arn:c"), (Listener(https, "public", routes),), http)
-    opened = Door(f"https://127.0.0.1:{https}", f"http://127.0.0.1:{http}", https)
+    opened = Door(f"https://127.0.0.1:{https}", f"http://127.0.0.1:{http}", https, request.param == "nginx")
     if request.param == "nginx":
         with nginx(described, layout):
             await listening(http)
@@ -186,6 +188,45 @@ async def test_a_path_with_two_meanings(door: Door, path: str) -> None:
     """It is refused before any service sees it."""
     status, _, _ = await exchange(door, f"GET {path} HTTP/1.1")
     assert status == 400
+
+
+@pytest.mark.parametrize("path", ["/a//eyJhbGciOiJub25lIn0.e30.", "/a//" + "k" * 40])
+async def test_what_the_door_refuses_is_one_event(door: Door, layout: Layout, capfd: pytest.CaptureFixture[str], path: str) -> None:
+    """The same event of OCSF, class API Activity, with the id that the client was given, and no query and no token in it."""
+    log = layout.root / "security.log"
+    before = len(log.read_text().splitlines()) if log.exists() else 0
+    capfd.readouterr()
+    answered, headers, _ = await exchange(door, f"DELETE {path}?q=private HTTP/1.1\nX-Request-Id: forged")
+    await asyncio.sleep(0.05)
+    written = [*(log.read_text().splitlines()[before:] if log.exists() else ()), *capfd.readouterr().err.splitlines()]
+    [line] = [line for line in written if EVENT in line]
+    event = read_denial(line)
+    assert event is not None
+    assert event["metadata"]["correlation_uid"] == event["api"]["request"]["uid"] == headers["x-request-id"] != "forged"
+    assert abs(event.pop("time") / 1000 - time.time()) < 60
+    expected = describe_denial(
+        service="front-door",
+        reason="ambiguous_path",
+        method="DELETE",
+        path="***" if door.nginx else "/a//***",
+        client="127.0.0.1",
+        status=str(answered),
+        request_id=headers["x-request-id"],
+        subject="",
+        time=0,
+        activity=(4, "Delete"),
+        facts={},
+    )
+    assert {"time": 0, **event} == expected
+    assert answered == 400
+    assert not [secret for secret in ("private", "eyJ", "kkkk") if secret in line]
+
+
+async def test_the_id_of_a_request(door: Door) -> None:
+    """The service and the client get one id, and it is not the one that the client made up."""
+    _, headers, received = await exchange(door, "GET /echo HTTP/1.1\nX-Request-Id: forged")
+    given = [value for name, value in json.loads(received)["headers"] if name.lower() == "x-request-id"]
+    assert given == [headers["x-request-id"]] != ["forged"]
 
 
 async def test_who_a_service_believes_to_talk_to(door: Door) -> None:

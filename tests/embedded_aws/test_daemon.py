@@ -83,9 +83,10 @@ def test_refusals_are_events_in_its_log(state_dir: Path) -> None:
     lines = (state_dir / "embedded-aws.log").read_text().splitlines()
     events = [json.loads(line) for line in lines if "security.access_denied" in line]
 
-    assert [event["reason"] for event in events] == ["missing_signature", "from_a_web_page"]
-    assert events[0]["path"] == "/bucket/key"
-    assert {event["client"] for event in events} == {"127.0.0.1"}
+    assert [event["status_detail"] for event in events] == ["missing_signature", "from_a_web_page"]
+    assert events[0]["http_request"]["url"]["path"] == "/bucket/key"
+    assert {event["src_endpoint"]["ip"] for event in events} == {"127.0.0.1"}
+    assert [event["class_uid"] for event in events] == [3002, 6003]
 
 
 def test_two_starts_at_once_find_the_same_one(state_dir: Path) -> None:

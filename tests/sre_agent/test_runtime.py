@@ -101,8 +101,13 @@ def test_refusals(running: Running, issuer: Issuer, capfd: pytest.CaptureFixture
     assert response.json()["error"]["code"] == reason
     assert response.headers["www-authenticate"].startswith("Bearer")
     events = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "security.access_denied" in line]
-    assert [(event["reason"], event["service"], event["client"]) for event in events] == [(reason, "assistant", "203.0.113.9")]
+    assert [(_reason(event), event["src_endpoint"]["ip"]) for event in events] == [((reason, "assistant"), "203.0.113.9")]
     assert tokens[reason] is None or tokens[reason] not in json.dumps(events)
+
+
+def _reason(event: dict[str, Any]) -> tuple[str, str]:
+    service = event.get("service") or event["api"]["service"]
+    return event["status_detail"], service["name"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sre_core.problem import Problem
+from sre_core.refusal_limit import AT_MOST, SECONDS
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.auth import read_api_key
@@ -36,8 +37,19 @@ def test_no_key_header_at_all(ask: Callable[..., Asked], capsys: pytest.CaptureF
     """It is refused as missing, which an alert can tell from a wrong one."""
     open_client = TestClient(ask("runbooks", "healthy").client.app)
     assert open_client.get("/runbooks/search").status_code == 401
-    assert '"reason": "missing_api_key"' in capsys.readouterr().err
+    assert '"status_detail": "missing_api_key"' in capsys.readouterr().err
     assert open_client.get("/health").status_code == 200
+
+
+def test_a_client_that_tries_again_and_again(ask: Callable[..., Asked]) -> None:
+    """It is told to wait, while others and whoever has the key are not."""
+    app = ask("runbooks", "healthy").client.app
+    statuses = [TestClient(app, headers={"X-Forwarded-For": "203.0.113.9"}).get("/x").status_code for _ in range(AT_MOST + 1)]
+    assert statuses == [401] * AT_MOST + [429]
+    refused = TestClient(app, headers={"X-Forwarded-For": "203.0.113.9", "X-API-Key": "guess"}).get("/x")
+    assert 0 < int(refused.headers["Retry-After"]) <= SECONDS
+    assert TestClient(app, headers={"X-Forwarded-For": "203.0.113.10"}).get("/x").status_code == 401
+    assert TestClient(app, headers={"X-Forwarded-For": "203.0.113.9", "X-API-Key": KEY}).get("/openapi.json").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthX", "/health/", "/health/x", "/healthz", "/HEALTH", "//health", "/health%2f"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ _BODY_AT_MOST = 6 * 1024 * 1024
 _MCP_PATH = "/mcp"
 _METADATA_PATH = "/.well-known/oauth-protected-resource"
 _SESSION_HEADER = "mcp-session-id"
+_REQUEST_ID = "x-amzn-requestid"
 
 
 class GatewayEndpoint:
@@ -59,8 +61,9 @@ class GatewayEndpoint:
         if gateway is None:
             return Response(404)
         if foreign := _check_origin(headers, gateway):
-            self._report(scope, foreign.reason)
-            return json_response(foreign.status, _plain_error("The Host or Origin of the request is not this gateway's."))
+            request_id = self._report(scope, foreign)
+            body = _plain_error("The Host or Origin of the request is not this gateway's.")
+            return json_response(foreign.status, body, (_REQUEST_ID, request_id))
         if scope["path"] in (_METADATA_PATH, _METADATA_PATH + _MCP_PATH):
             return _metadata(scope, headers, gateway)
         if scope["path"].rstrip("/") != _MCP_PATH:
@@ -74,8 +77,8 @@ class GatewayEndpoint:
         except TooLarge:
             return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"))
         if denied := await self._authorize(headers, gateway):
-            self._report(scope, denied.reason)
-            return _unauthorized_response(denied, headers, gateway, mcp.id_in(message))
+            request_id = self._report(scope, denied)
+            return _unauthorized_response(denied, headers, gateway, mcp.id_in(message), request_id)
         return await self._serve(scope["method"], message, headers, gateway)
 
     async def _authorize(self, headers: Headers, gateway: Gateway) -> Denied | None:
@@ -87,16 +90,21 @@ class GatewayEndpoint:
             return Denied("missing_token")
         return await self._checker_of(authorizer.discovery_url).check(token.strip(), authorizer)
 
-    def _report(self, scope: Scope, reason: str) -> None:
-        client = scope.get("client") or ("unknown",)
+    def _report(self, scope: Scope, denied: Denied) -> str:
+        """Log the security event of a refusal; return the id by which the response names it."""
+        client, request_id = scope.get("client") or ("unknown",), str(uuid.uuid4())
         security_event.log_denied(
             service="gateway",
-            reason=reason,
+            reason=denied.reason,
             method=scope["method"],
             path=scope["path"],
             client=str(client[0]),
+            status=denied.status,
+            request_id=request_id,
+            subject=denied.subject,
             gateway_id=self._gateway_id,
         )
+        return request_id
 
     async def _serve(self, method: str, message: Message | RpcError | None, headers: Headers, gateway: Gateway) -> Response:
         if method == "DELETE":
@@ -160,15 +168,15 @@ def _check_media_types(headers: Headers) -> Response | None:
     return None
 
 
-def _unauthorized_response(denied: Denied, headers: Headers, gateway: Gateway, request_id: str | int | None) -> Response:
+def _unauthorized_response(denied: Denied, headers: Headers, gateway: Gateway, rpc_id: str | int | None, request_id: str) -> Response:
     error = "invalid_token" if denied.status == 401 else denied.reason
     message = "Invalid Bearer token" if denied.status == 401 else "Insufficient scope"
     scopes = gateway.authorizer.scopes if gateway.authorizer else ()
     scope = f' scope="{" ".join(scopes)}",' if scopes else ""
     metadata = f'resource_metadata="https://{headers["host"]}{_METADATA_PATH}"'
     challenge = f'Bearer error="{error}",{scope} {metadata}'
-    body = mcp.error(request_id, RpcError(mcp.UNAUTHORIZED, message))
-    return json_response(denied.status, body, ("www-authenticate", challenge))
+    body = mcp.error(rpc_id, RpcError(mcp.UNAUTHORIZED, message))
+    return json_response(denied.status, body, ("www-authenticate", challenge), (_REQUEST_ID, request_id))
 
 
 def _metadata(scope: Scope, headers: Headers, gateway: Gateway) -> Response:

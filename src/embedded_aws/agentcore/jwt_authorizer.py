@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -109,10 +109,11 @@ _TOKEN_AT_MOST = 16 * 1024
 
 @dataclass(frozen=True)
 class Denied:
-    """A refused token: the reason for the security event, and the status (403 where the token is valid, else 401)."""
+    """A refused token: the reason, the status (403 for a valid token, else 401), and the subject if the issuer signed it."""
 
     reason: str
     status: int = 401
+    subject: str = ""
 
 
 class TokenChecker:
@@ -128,7 +129,8 @@ class TokenChecker:
         claims = await self._claims(token)
         if claims is None or claims.get("iss") != self._keys.issuer:
             return Denied("invalid_token")
-        return _time_refusal(claims, clock.now().timestamp()) or _refusal(claims, authorizer)
+        denied = _time_refusal(claims, clock.now().timestamp()) or _refusal(claims, authorizer)
+        return replace(denied, subject=str(claims.get("sub", ""))[:128]) if denied else None
 
     async def _claims(self, token: str) -> Claims | None:
         """Return the claims of a token whose signature is valid, else None."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,13 @@ from yarl import URL
 
 from embedded_aws.instances.routing import EVERY_ANSWER, Destination, Refusal, client_headers, find_destination, service_headers
 from embedded_aws.world import AsgiApp, Receive, Scope, Send
-from sre_core import log
+from sre_core import log, security_event
 from sre_core.machine import Route
 
 # What AgentCore's gateway accepts as a payload.
 LARGEST_BODY = 6 * 1024 * 1024
 
-_TOO_LARGE = Refusal(413, "FRONT-DOOR-BODY-TOO-LARGE", f"A request body may have {LARGEST_BODY} bytes.")
+_TOO_LARGE = Refusal(413, "FRONT-DOOR-BODY-TOO-LARGE", f"A request body may have {LARGEST_BODY} bytes.", "body_too_large")
 
 
 class _Stopped(Exception):
@@ -35,11 +36,11 @@ def proxy(routes: Mapping[int, Sequence[Route]], services: Mapping[str, aiohttp.
         raw_path = scope["raw_path"].decode("latin-1")
         where = find_destination(raw_path, routes[scope["server"][1]])
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if isinstance(where, Refusal):
-            return await _refuse(send, where)
-        if int(declared) > LARGEST_BODY:
-            return await _refuse(send, _TOO_LARGE)
         exchange = _Exchange(scope, receive, send)
+        if isinstance(where, Refusal):
+            return await exchange.refuse(where)
+        if int(declared) > LARGEST_BODY:
+            return await exchange.refuse(_TOO_LARGE)
         try:
             await exchange.run(services[where.service], where)
         except TimeoutError:
@@ -58,6 +59,7 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._id = uuid.uuid4().hex
         self._answered = False
         self._too_large = False
         self._body_read = asyncio.Event()
@@ -77,16 +79,31 @@ class _Exchange:
     async def give_up(self, refusal: Refusal) -> None:
         """Send an error. Where the response has begun already, the server cuts the connection instead."""
         if not self._answered:
-            await _refuse(self._send, _TOO_LARGE if self._too_large else refusal)
+            await self.refuse(_TOO_LARGE if self._too_large else refusal)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send an error of the front door itself; what was forbidden leaves a security event."""
+        if refusal.reason:
+            security_event.log_denied(
+                service="front-door",
+                reason=refusal.reason,
+                method=self._scope["method"],
+                path=self._scope["raw_path"].decode("latin-1"),
+                client=self._scope["client"][0],
+                status=refusal.status,
+                request_id=self._id,
+            )
+        body = json.dumps({"error": {"code": refusal.code, "message": refusal.message}}).encode()
+        await answer(self._send, refusal.status, body, (b"content-type", b"application/json"), (b"x-request-id", self._id.encode()))
 
     async def _pass_on(self, service: aiohttp.ClientSession, where: Destination) -> None:
         query = self._scope["query_string"].decode("latin-1")
         url = URL(f"http://service{where.path}" + (f"?{query}" if query else ""), encoded=True)
-        sent = service_headers(self._scope["headers"], self._scope["client"][0])
+        sent = service_headers(self._scope["headers"], self._scope["client"][0], self._id)
         body = self._body() if self._has_body() else None
         async with service.request(self._scope["method"], url, headers=sent, data=body, allow_redirects=False) as answer:
             self._answered = True
-            received = client_headers(answer.raw_headers)
+            received = [*client_headers(answer.raw_headers), (b"x-request-id", self._id.encode())]
             await self._send({"type": "http.response.start", "status": answer.status, "headers": received})
             async for chunk in answer.content.iter_any():
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -119,11 +136,6 @@ class _Exchange:
 
 def _unavailable(status: int, service: str, how: str) -> Refusal:
     return Refusal(status, "FRONT-DOOR-SERVICE-UNAVAILABLE", f"The service {service} {how}. Try again in a moment.")
-
-
-async def _refuse(send: Send, refusal: Refusal) -> None:
-    body = json.dumps({"error": {"code": refusal.code, "message": refusal.message}}).encode()
-    await answer(send, refusal.status, body, (b"content-type", b"application/json"))
 
 
 async def answer(send: Send, status: int, body: bytes, *extra: tuple[bytes, bytes]) -> None:

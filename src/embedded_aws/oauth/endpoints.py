@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from urllib.parse import parse_qsl
 
 from embedded_aws.http_messages import Request, Response
@@ -78,8 +79,9 @@ class OAuthEndpoints:
             return Response.of_json(404, {"message": "There is no user pool with this domain."})
         outcome = self._grant(request, pool)
         if isinstance(outcome, token.Refused):
-            _log_refusal(request, outcome)
-            return Response.of_json(400, {"error": outcome.error}, ("cache-control", "no-store"))
+            request_id = _log_refusal(request, outcome)
+            headers = (("cache-control", "no-store"), ("x-amz-cognito-request-id", request_id))
+            return Response.of_json(400, {"error": outcome.error}, *headers)
         body = {"access_token": outcome.access_token.reveal(), "expires_in": outcome.expires_in, "token_type": "Bearer"}
         return Response.of_json(200, body, ("cache-control", "no-store"))
 
@@ -96,7 +98,17 @@ class OAuthEndpoints:
         return token.grant(parsed, pool, issuer(self._endpoint, pool), clock.now())
 
 
-def _log_refusal(request: Request, refused: token.Refused) -> None:
+def _log_refusal(request: Request, refused: token.Refused) -> str:
+    """Log the security event of a refusal; return the id by which the response names it."""
+    request_id = str(uuid.uuid4())
     security_event.log_denied(
-        service="cognito-oauth2", reason=refused.error, method=request.method, path=request.raw_path, client=request.client
+        service="cognito-oauth2",
+        reason=refused.error,
+        method=request.method,
+        path=request.raw_path,
+        client=request.client,
+        status=400,
+        request_id=request_id,
+        subject=refused.client_id,
     )
+    return request_id

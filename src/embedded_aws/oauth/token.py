@@ -33,9 +33,10 @@ class TokenRequest:
 
 @dataclass(frozen=True)
 class Refused:
-    """An OAuth error, RFC 6749 section 5.2."""
+    """An OAuth error, RFC 6749 section 5.2, and the client that the request names if the pool has it."""
 
     error: str
+    client_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ def parse(authorization: str, form: Mapping[str, str]) -> TokenRequest | Refused
 
 def grant(request: TokenRequest, pool: Pool, issuer: str, now: datetime) -> Granted | Refused:
     """Return an access token for a machine client, or why it is refused."""
+    decided = _decide(request, pool, issuer, now)
+    # A name that the pool does not have may be a secret in the wrong place.
+    if isinstance(decided, Refused) and request.client_id in pool.clients:
+        return Refused(decided.error, request.client_id)
+    return decided
+
+
+def _decide(request: TokenRequest, pool: Pool, issuer: str, now: datetime) -> Granted | Refused:
     client = pool.clients.get(request.client_id)
     if client is None or client.secret is None or client.secret != request.client_secret:
         return Refused("invalid_client")

@@ -38,6 +38,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "open": ("open",),
     "certs": ("certs", "certs --deployment NAME", "certs --json"),
     "history": ("history",),
+    "audit": ("audit", "audit --since 7d --json"),
     "state": ("state list", "state show gateway", "state adopt NAME ID"),
     "unlock": ("unlock",),
     "explain": ("explain S3-NAME-TAKEN", "explain --list"),

@@ -1,4 +1,4 @@
-"""`status`, `history` and `unlock`: what the state file says of a deployment."""
+"""`status`, `history`, `audit` and `unlock`: what the state file and the security events say of a deployment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import deployed_options, json_option, yes_option
+from sre_agent_deploy.cli.options import deployed_options, json_option, parse_length, yes_option
 from sre_agent_deploy.commands import Request
+from sre_core import clock, exit_codes
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from sre_agent_deploy.commands.status import Status
     from sre_agent_deploy.journal.state import Record, Run
 
@@ -96,6 +99,28 @@ def describe_run(run: Run, *, running: bool) -> str:
     """Describe one run in one line. A run that neither ended nor is running was killed."""
     result = run.result or ("at work" if running else "cut short")
     return f"{run.started}  {run.ended or '-':20}  {run.command:8}  {result:15}  {run.who} on {run.host}"
+
+
+@click.command("audit", help="List every refused access together with who changed the deployment, oldest first.")
+@click.option("--since", metavar="LENGTH", default="24h", callback=parse_length, help="How far back, for example 7d (default: 24h).")
+@deployed_options
+@json_option
+def audit(request: Request, *, since: timedelta, as_json: bool) -> None:
+    from sre_agent_deploy.cli.render import show_problems
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands.audit import audit as read
+
+    found = read(request, since, Terminal(as_json=as_json, json_events=False))
+    if as_json:
+        unread = [problem.to_json() for problem in found.problems]
+        click.echo(json.dumps({"deployment": found.deployment, "entries": [entry.to_json() for entry in found.entries], "unread": unread}))
+    else:
+        click.echo(f"Deployment {found.deployment}. Newest last:")
+        for entry in found.entries:
+            click.echo(f"  {clock.stamp(entry.time)}  {entry.kind:8} {entry.what}")
+        show_problems(found.problems)
+    if found.problems:
+        raise SystemExit(exit_codes.FAILED)
 
 
 @click.command("unlock", help="Take a lock away from an owner that is dead.")

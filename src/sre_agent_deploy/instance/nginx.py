@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.instance.layout import Layout
 from sre_core.machine import FrontDoor, Listener, Route
+from sre_core.security_event import describe_denial
 
 # What AgentCore's gateway accepts as a payload.
 LARGEST_BODY = 6 * 1024 * 1024
@@ -67,6 +69,7 @@ def _http(layout: Layout, paths: NginxPaths) -> tuple[str, ...]:
         """log_format events escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","path":"$uri",'
     '"status":"$status","seconds":$request_time,"service":"$proxy_host"}';""",
         f"access_log {paths.logs}/access.log events;",
+        *_security_log(paths),
         *(f"{kind}_temp_path {paths.temporary}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
         f"client_max_body_size {LARGEST_BODY};",
         "client_header_timeout 15s;",
@@ -88,6 +91,38 @@ def _http(layout: Layout, paths: NginxPaths) -> tuple[str, ...]:
     )
 
 
+# Without the query, which may hold private data, and without what looks like a token.
+_SECURITY_MAPS = r"""
+map $msec $ocsf_time { "~^(?<ocsf_s>[0-9]+)[.](?<ocsf_ms>[0-9]{3})$" "$ocsf_s$ocsf_ms"; }
+map $request_method $ocsf_activity { default 99; POST 1; GET 2; HEAD 2; PUT 3; PATCH 3; DELETE 4; }
+map $request_method $ocsf_type { default 600399; POST 600301; GET 600302; HEAD 600302; PUT 600303; PATCH 600303; DELETE 600304; }
+map $request_method $ocsf_verb { default Other; POST Create; GET Read; HEAD Read; PUT Update; PATCH Update; DELETE Delete; }
+map $request_uri $ocsf_path { default ""; "~^[^?]*(?:eyJ|[^/?]{40})" "***"; "~^(?<ocsf_plain>[^?]{0,200})" "$ocsf_plain"; }"""
+
+
+def _security_log(paths: NginxPaths) -> tuple[str, ...]:
+    """Render the log of what the front door itself refuses: the same event as every other surface writes (`sre_core.security_event`)."""
+    event = describe_denial(
+        service="front-door",
+        reason="$refusal",
+        method="$request_method",
+        path="$ocsf_path",
+        client="$remote_addr",
+        status="$status",
+        request_id="$request_id",
+        subject="",
+        time="$ocsf_time",
+        activity=("$ocsf_activity", "$ocsf_verb"),
+        facts={},
+    )
+    text = re.sub(r'"(\$ocsf_(?:time|activity|type))"', r"\1", json.dumps(event))
+    return (
+        *_SECURITY_MAPS.strip().splitlines(),
+        f"log_format security escape=json '{text}';",
+        f"access_log {paths.logs}/security.log security if=$refusal;",
+    )
+
+
 def _proxy() -> tuple[str, ...]:
     return (
         "proxy_http_version 1.1;",
@@ -104,8 +139,9 @@ def _proxy() -> tuple[str, ...]:
         "proxy_set_header Host $http_host;",
         "proxy_set_header X-Forwarded-For $remote_addr;",
         "proxy_set_header X-Forwarded-Proto https;",
+        "proxy_set_header X-Request-Id $request_id;",
         *(f'proxy_set_header {name} "";' for name in _CLAIMS),
-        *(f"proxy_hide_header {name};" for name in ("Strict-Transport-Security", "X-Content-Type-Options")),
+        *(f"proxy_hide_header {name};" for name in ("Strict-Transport-Security", "X-Content-Type-Options", "X-Request-Id")),
     )
 
 
@@ -116,13 +152,15 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
         "  default_type application/json;",
         '  add_header Strict-Transport-Security "max-age=63072000" always;',
         "  add_header X-Content-Type-Options nosniff always;",
+        "  add_header X-Request-Id $request_id always;",
         # nginx would answer plain HTTP on a TLS port with a page; closing the connection reveals less.
-        "  error_page 497 @plain; location @plain { return 444; }",
-        f"  error_page 413 @large; location @large {{ {_return_error(413, 'FRONT-DOOR-BODY-TOO-LARGE', _TOO_LARGE)} }}",
+        "  error_page 497 @plain; location @plain { set $refusal plain_http; return 444; }",
+        f"  error_page 413 @large; location @large {{ {_refuse('body_too_large', 413, 'FRONT-DOOR-BODY-TOO-LARGE', _TOO_LARGE)} }}",
         f"  error_page 502 @down; location @down {{ {_return_unavailable(502, 'does not answer')} }}",
         f"  error_page 504 @slow; location @slow {{ {_return_unavailable(504, 'took too long')} }}",
         '  set $service "";',
-        f'  if ($request_uri ~* "{_AMBIGUOUS}") {{ {_return_error(400, "FRONT-DOOR-PATH-AMBIGUOUS", _PLAINLY)} }}',
+        '  set $refusal "";',
+        f'  if ($request_uri ~* "{_AMBIGUOUS}") {{ {_refuse("ambiguous_path", 400, "FRONT-DOOR-PATH-AMBIGUOUS", _PLAINLY)} }}',
         *(f"  {line}" for line in _locations(listener.routes)),
         "}",
     )
@@ -130,7 +168,7 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
 
 def _locations(routes: tuple[Route, ...]) -> tuple[str, ...]:
     by_path = {route.path: f"set $service {route.service}; proxy_pass http://{route.service}/;" for route in routes}
-    nothing = _return_error(404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
+    nothing = _refuse("no_route", 404, "FRONT-DOOR-NO-ROUTE", "No service is published below this path.")
     prefixes = {"/": nothing, **by_path}
     # nginx would redirect `/api/logs` to `/api/logs/`; the contract sends it to the next shorter route.
     exact = {path.rstrip("/"): _next_shorter(path, routes, nothing) for path in by_path if path != "/"}
@@ -159,6 +197,11 @@ def _at(address: str, port: int) -> str:
 
 def _return_unavailable(status: int, how: str) -> str:
     return _return_error(status, "FRONT-DOOR-SERVICE-UNAVAILABLE", f"The service $service {how}. Try again in a moment.")
+
+
+def _refuse(reason: str, status: int, code: str, message: str) -> str:
+    """Return an error that leaves a security event."""
+    return f"set $refusal {reason}; {_return_error(status, code, message)}"
 
 
 def _return_error(status: int, code: str, message: str) -> str:

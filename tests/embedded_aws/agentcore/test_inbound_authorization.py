@@ -71,7 +71,9 @@ def test_a_caller_who_is_not_let_in(shared_gateway: Any, issuer: Any, caller_of:
     )
     assert answer.json() == {"jsonrpc": "2.0", "id": "the-id", "error": {"code": -32001, "message": "Invalid Bearer token"}}
     (event,) = denials()
-    assert (event["reason"], event["gateway_id"], event["path"]) == (reason, shared_gateway["gatewayId"], "/mcp")
+    assert (event["status_detail"], event["unmapped"]["gateway_id"]) == (reason, shared_gateway["gatewayId"])
+    assert event["http_request"]["url"]["path"] == "/mcp"
+    assert event["metadata"]["correlation_uid"] == answer.headers["x-amzn-requestid"]
     assert not token or token not in json.dumps(event)
 
 
@@ -82,7 +84,7 @@ def test_a_token_without_the_scope(make_gateway: Any, issuer: Any, caller_of: An
     answer = caller_of(gateway, issuer.token(scope="tests/other")).post(LIST)
     assert answer.status_code == 403
     assert f'error="insufficient_scope", scope="{SCOPE}"' in answer.headers["www-authenticate"]
-    assert [event["reason"] for event in denials()] == ["insufficient_scope"]
+    assert [event["status_detail"] for event in denials()] == ["insufficient_scope"]
     assert caller_of(gateway, issuer.token(scope=f"a {SCOPE}")).post(LIST).status_code == 200
 
 
@@ -166,7 +168,7 @@ def test_a_page_on_another_site(*, shared_gateway: Any, caller_of: Any, denials:
     answer = caller_of(shared_gateway).post(LIST, headers=headers)
     assert answer.status_code == status
     assert "access-control-allow-origin" not in answer.headers
-    assert [event["reason"] for event in denials()] == [reason]
+    assert [event["status_detail"] for event in denials()] == [reason]
 
 
 def test_the_gateways_own_origin(shared_gateway: Any, caller_of: Any) -> None:

@@ -8,7 +8,7 @@ from embedded_aws.instances.routing import EVERY_ANSWER, client_headers, service
 
 
 def passed(*received: tuple[bytes, bytes]) -> dict[str, str]:
-    return dict(service_headers(received, "192.0.2.7"))
+    return dict(service_headers(received, "192.0.2.7", "the-id"))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def passed(*received: tuple[bytes, bytes]) -> dict[str, str]:
 )
 def test_a_clients_claim_about_itself(name: bytes) -> None:
     """A service sees only what the front door knows."""
-    assert passed((name, b"forged")) == {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https"}
+    assert passed((name, b"forged")) == {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https", "x-request-id": "the-id"}
 
 
 def test_headers_of_one_connection() -> None:

@@ -1,0 +1,141 @@
+"""`audit`: list every refused access together with who changed the deployment, oldest first.
+
+In local mode the events are in the logs of this machine; on EC2 in the deployment's log group of security events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sre_agent_deploy.account import local
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.claims import state_not_found
+from sre_agent_deploy.commands.cleanup import config_for_cleanup
+from sre_agent_deploy.commands.machine import find_logs
+from sre_agent_deploy.commands.missing_aws import is_running
+from sre_agent_deploy.commands.user import UNATTENDED, User
+from sre_agent_deploy.commands.workspace import Located, find_state, use_account
+from sre_agent_deploy.journal.state import State
+from sre_core import clock
+from sre_core.metrics import SECURITY, log_group
+from sre_core.problem import Problem, Refused
+from sre_core.security_event import EVENT, read_denial
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One refused access, or one run; `facts` is the event or the run as it was recorded."""
+
+    time: datetime
+    kind: str
+    what: str
+    facts: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"time": clock.stamp(self.time), "kind": self.kind, "what": self.what, self.kind: self.facts}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The entries of a time, and what could not be read."""
+
+    deployment: str
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...]
+
+
+def audit(request: Request, since: timedelta, user: User = UNATTENDED) -> Audit:
+    """List what happened since then. Raises Refused if there is no state."""
+    located = find_state(request)
+    state = located.state
+    if state is None:
+        raise Refused(state_not_found(located.store.location, "audit"))
+    begin = clock.now() - since
+    events, problems = _read_events(located, state, begin, user)
+    entries = (entry for entry in (*_runs(state), *events) if entry.time >= begin)
+    return Audit(state.deployment, tuple(sorted(entries, key=lambda entry: entry.time)), problems)
+
+
+def _runs(state: State) -> Iterator[Entry]:
+    for run in state.runs:
+        what = f"{run.command} by {run.who} on {run.host}: {run.result or 'not ended'}"
+        facts = {"command": run.command, "who": run.who, "host": run.host, "ended": run.ended, "result": run.result}
+        yield Entry(clock.parse(run.started), "run", what, facts)
+
+
+def describe_event(event: dict[str, Any]) -> Entry:
+    """Describe one security event in one line (pure)."""
+    service = (event.get("service") or event["api"]["service"])["name"]
+    user = event.get("user") or event["actor"]["user"]
+    source, asked = event["src_endpoint"], event["http_request"]
+    subject = f" as {user['uid']}" if "uid" in user else ""
+    what = f"{service} refused {asked['http_method']} {asked['url']['path']} of {source.get('ip') or source.get('name')}{subject}"
+    moment = datetime.fromtimestamp(event["time"] / 1000, UTC)
+    return Entry(moment, "refused", f"{what}: {event['status_detail']} (request {asked['uid']})", event)
+
+
+def _read_events(located: Located, state: State, begin: datetime, user: User) -> tuple[tuple[Entry, ...], tuple[Problem, ...]]:
+    if not state.alive():
+        return (), ()
+    if state.mode == "local":
+        return (tuple(_events(_read_files(located.request))), ()) if is_running(state) else ((), (_not_running(state),))
+    with use_account(config_for_cleanup(located, state), user, start=False) as account:
+        assert account is not None  # only local mode may have none
+        found = attempt(partial(_read_group, account.aws, log_group(state.deployment, SECURITY), begin), progress=account.aws.progress)
+    if isinstance(found, Lost):
+        found = found.problem
+    return ((), (_unread(state, found),)) if isinstance(found, Problem) else (tuple(_events(found)), ())
+
+
+def _events(lines: Iterable[str]) -> Iterator[Entry]:
+    for line in lines:
+        if event := read_denial(line):
+            yield describe_event(event)
+
+
+def _read_files(request: Request) -> Iterator[str]:
+    """Read the logs of the services, and of the local AWS: the gateway, the token endpoint and the front door are parts of it."""
+    registry = local.find_running()
+    files = [file.path for file in find_logs(request)[1]] + ([Path(registry.log_file)] if registry else [])
+    for file in files:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            yield from lines
+
+
+def _read_group(aws: Aws, group: str, begin: datetime) -> list[str]:
+    pages = (
+        aws.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=group, startTime=int(begin.timestamp() * 1000), filterPattern=f'"{EVENT}"')
+    )
+    return [event["message"] for page in pages for event in page["events"]]
+
+
+def _unread(state: State, cause: Problem) -> Problem:
+    return Problem(
+        code="AUDIT-EVENTS-UNREAD",
+        what=f"The security events of {state.deployment} were not read; its runs are listed.",
+        why=f"They are in the log group {log_group(state.deployment, SECURITY)}: {cause.what} {cause.why}",
+        do=(
+            "Read them on the machine: `sre-agent-deploy exec 'sudo grep -h security.access_denied /var/log/nginx/security.log'`,"
+            " and `sre-agent-deploy logs` for the services.",
+            *cause.do,
+        ),
+        request_id=cause.request_id,
+    )
+
+
+def _not_running(state: State) -> Problem:
+    return Problem(
+        code="AUDIT-EVENTS-UNREAD",
+        what=f"The security events of {state.deployment} were not read; its runs are listed.",
+        why="Its local AWS no longer runs, and the logs of its services went with it.",
+        do=("Start it again: `sre-agent-deploy deploy`.",),
+    )
