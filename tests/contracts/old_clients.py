@@ -9,6 +9,7 @@ from pathlib import Path
 
 REQUIREMENTS = ("mcp==1.30.0", "langchain-mcp-adapters==0.3.2")
 _FOLDER = Path(__file__).parent / ".venv-mcp1"
+_GET_UV = Path(__file__).parents[2] / "scripts" / "get-uv"
 _INSTALLED = _FOLDER / "installed.txt"
 
 
@@ -19,10 +20,11 @@ def python() -> Path | str:
         wanted = "\n".join((sys.version, *REQUIREMENTS))
         if _INSTALLED.exists() and _INSTALLED.read_text() == wanted:
             return _FOLDER / "bin" / "python"
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_FOLDER)], check=True)
-        install = [str(_FOLDER / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS]
+        uv = subprocess.run([_GET_UV, sys.executable], capture_output=True, text=True, check=True).stdout.strip()
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, _FOLDER], check=True)
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", _FOLDER / "bin" / "python", *REQUIREMENTS]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode:
-            return f"pip could not install {', '.join(REQUIREMENTS)}: {done.stderr[-500:]}"
+            return f"uv could not install {', '.join(REQUIREMENTS)}: {done.stderr[-500:]}"
         _INSTALLED.write_text(wanted)
         return _FOLDER / "bin" / "python"
