@@ -119,7 +119,7 @@ def test_outbound_rules_changed_by_hand(engine: Engine) -> None:
 def test_a_newer_official_image(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A running instance keeps its image when a newer one appears; another operating system replaces it."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(engine.folder))
-    newest = engine.site.image_id
+    site, newest = engine.site, engine.site.image_id
     older = next(image["ImageId"] for image in engine.client("ec2").describe_images()["Images"] if image["ImageId"] != newest)
     engine.site = dataclasses.replace(engine.site, image_id=older)
     engine.deploy()
@@ -134,3 +134,5 @@ def test_a_newer_official_image(engine: Engine, monkeypatch: pytest.MonkeyPatch)
     engine.sections["deployment"] = {"operating_system": "ubuntu-22.04"}
     [replaced] = [change for change in engine.plan().changes if change.action is Action.REPLACE]
     assert (replaced.name, replaced.because) == ("instance", "operating_system can't be changed in place")
+    engine.site, engine.sections["deployment"] = site, {}
+    engine.deploy()

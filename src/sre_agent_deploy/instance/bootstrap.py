@@ -22,7 +22,7 @@ from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.monitoring import start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
-from sre_agent_deploy.instance.systemd import render_unit, unit_name
+from sre_agent_deploy.instance.systemd import render_restart, render_unit, unit_name
 from sre_core import atomic_file
 from sre_core.machine import Listener, Machine, MachineService, SecretRef
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _HEALTHY_WITHIN = 120.0
 _INSTALLED_WITHIN = 600.0
 _UNITS = Path("/etc/systemd/system")
+_NGINX_DROP_IN = Path("/etc/systemd/system/nginx.service.d/restart.conf")
 _NGINX_CONF = Path("/etc/nginx/nginx.conf")
 _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 
@@ -112,6 +113,9 @@ def start_front_door(machine: Machine, layout: Layout) -> None:
     _NGINX_TEMPORARY.mkdir(parents=True, exist_ok=True)
     _NGINX_CONF.write_text(render_nginx_conf(machine.front_door, layout, NginxPaths(user=f"user {user};")), encoding="utf-8")
     run("nginx", "-t")
+    _NGINX_DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    _NGINX_DROP_IN.write_text(render_restart(), encoding="utf-8")
+    run("systemctl", "daemon-reload")
     run("systemctl", "enable", "nginx")
     run("systemctl", "restart", "nginx")
 

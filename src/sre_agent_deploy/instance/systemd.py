@@ -74,11 +74,19 @@ def render_unit(service: MachineService, layout: Layout, region: str) -> str:
                 "Restart=on-failure",
                 "RestartSec=2",
                 "TimeoutStopSec=10",
+                # One that leaks is killed and restarted before the whole machine is out of memory.
+                "MemoryMax=25%",
+                "TasksMax=512",
                 *_HARDENING,
             ),
         ),
         ("Install", ("WantedBy=multi-user.target",)),
     )
+
+
+def render_restart() -> str:
+    """Render the drop-in that starts a distribution's own unit again when it ends; nginx's has none."""
+    return _file(("Unit", ("StartLimitIntervalSec=0",)), ("Service", ("Restart=always", "RestartSec=1")))
 
 
 def _file(*sections: tuple[str, Iterable[str]]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.systemd import render_unit, unit_name
+from sre_agent_deploy.instance.systemd import render_restart, render_unit, unit_name
 from sre_core.machine import Machine, MachineService
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
@@ -57,6 +57,8 @@ RuntimeDirectoryMode=0750
 Restart=on-failure
 RestartSec=2
 TimeoutStopSec=10
+MemoryMax=25%
+TasksMax=512
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -90,6 +92,23 @@ UMask=0007
 [Install]
 WantedBy=multi-user.target
 """
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_the_exposure_of_a_unit(kubernetes: MachineService, tmp_path: Path) -> None:
+    """systemd's own judgement of what a service could do if it were taken over: at most 3 of 10, for each service alike."""
+    unit = tmp_path / unit_name("kubernetes")
+    unit.write_text(render_unit(kubernetes, LAYOUT, "us-east-1"))
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(unit)]
+    judged = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", judged)
+    assert exposure, judged
+    assert float(exposure[1]) <= 3, judged
+
+
+def test_the_front_door_that_ends() -> None:
+    """It starts again after a second, however often it ends; the units of nginx say nothing of that."""
+    assert render_restart() == "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestart=always\nRestartSec=1\n"
 
 
 @pytest.mark.parametrize(
