@@ -49,12 +49,11 @@ class Clients:
 
 
 @contextmanager
-def asking(desk: Desk, host: str, zone: str, ca_file: Path) -> Iterator[Clients]:
-    """Ask until the block ends. The address is looked up as a resolver does that keeps it for the record's TTL, a second."""
-    route53 = desk.client("route53")
-    tags = desk.client("ec2").describe_addresses()["Addresses"][0]["Tags"]
-    port = int(next(tag["Value"] for tag in tags if tag["Key"] == "embedded-aws:port-443"))
-    clients = Clients(host, ssl.create_default_context(cafile=str(ca_file)), port)
+def asking(desk: Desk, ca_file: Path, host: str = "", zone: str = "") -> Iterator[Clients]:
+    """Ask until the block ends. A name is looked up as a resolver does that keeps it for the record's TTL, a second."""
+    route53, address = desk.client("route53"), desk.client("ec2").describe_addresses()["Addresses"][0]
+    port = int(next(tag["Value"] for tag in address["Tags"] if tag["Key"] == "embedded-aws:port-443"))
+    clients = Clients(host or address["PublicIp"], ssl.create_default_context(cafile=str(ca_file)), port, address["PublicIp"])
 
     def resolve() -> None:
         records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
@@ -64,9 +63,8 @@ def asking(desk: Desk, host: str, zone: str, ca_file: Path) -> Iterator[Clients]
         while not clients.ending.wait(1):
             resolve()
 
-    resolve()
     threads = [threading.Thread(target=clients.ask) for _ in range(CLIENTS)]
-    threads.append(threading.Thread(target=keep_resolving))
+    threads += [threading.Thread(target=keep_resolving)] if zone else []
     for thread in threads:
         thread.start()
     try:

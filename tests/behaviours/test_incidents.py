@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
+from behaviours.asking import CLIENTS, asking
 from behaviours.command_line import Desk
 
 
-def test_another_incident_by_an_update(desk: Desk) -> None:
+def test_another_incident_by_an_update(desk: Desk, tried: Callable[[str, int], None]) -> None:
     """Each root cause is right and cites evidence that can be looked at; the update touches only what depends on the change."""
     desk.configure(services={"recording": "crash-loop"})
     assert desk.deploy("deploy").code == 0
@@ -23,8 +25,15 @@ def test_another_incident_by_an_update(desk: Desk) -> None:
         "instance": "replace",
         "address_association": "update",
     }
-    updated = desk.deploy("deploy")
+    [authority] = desk.state_dir.glob("connections/*.ca.pem")
+    with asking(desk, authority) as clients:
+        updated = desk.deploy("deploy")
     assert updated.code == 0, updated.text
+    assert "The address moved to the new machine: " in updated.out
+    # An address that moves cuts what is open at that moment: one connection of each client, and nothing else.
+    assert len(clients.failed) <= CLIENTS, clients.failed
+    tried("requests while an address moved", clients.answered)
+    tried("connections that were cut when an address moved", len(clients.failed))
     second = _asked(desk)
     assert second["root_cause"]["kind"] == "memory_leak"
     assert second["root_cause"]["service"] == "catalog-service"

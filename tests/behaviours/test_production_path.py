@@ -72,7 +72,7 @@ def _updated_without_a_gap(desk: Desk, zone: str, settings: Mapping[str, str], t
     larger = {**settings, "SRE_AGENT__DEPLOYMENT__VOLUME_GB": "60"}
     # On another machine this address may answer, so preflight lets it pass.
     blind = {**settings, "SRE_AGENT__SERVICES__METRICS": '[{"source": "prometheus", "url": "http://127.0.0.1:9"}]'}
-    with asking(desk, DOMAIN, zone, desk.folder / "ca.pem") as clients:
+    with asking(desk, desk.folder / "ca.pem", DOMAIN, zone) as clients:
         first = _addressed(desk, zone)
         updated = desk.deploy("deploy", "--yes", **larger)
         assert updated.code == 0, updated.text
