@@ -11,6 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from fixtures.engine import Engine
+from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
+from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
 from sre_agent_deploy.monitoring import ALARMS, TOPIC
@@ -88,9 +90,38 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
     put(monitored, metrics.CERTIFICATE_DAYS, 80)
     put(monitored, metrics.DISK_USED, 20, InstanceId=machine, path="/")
     assert {(each["AlarmName"], each["NewStateValue"]) for each in inbox.read()} == {(f"{monitored.id}-disk", "OK")}
+    _judge_commands(monitored)
     _judge_machine(monitored)
     _judge_drift(monitored)
     _judge_end(monitored)
+
+
+def _judge_commands(monitored: Engine) -> None:
+    """`alarms` says what is raised and who has not confirmed; `alarms test` reads a message, and leaves no queue behind."""
+    aws, topic, sns, seen = monitored.aws, monitored.id_of(TOPIC), monitored.client("sns"), Warned()
+    watched = read_alarms(aws, monitored.id, topic)
+    memory = next(alarm for alarm in watched.alarms if alarm.name.endswith("-memory"))
+    assert (memory.state, memory.problem) == ("ALARM", ALARMS["memory"])
+    assert set(watched.unconfirmed) == {HOOK, TEAM}
+    arn = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=TEAM, ReturnSubscriptionArn=True)["SubscriptionArn"]
+    sns.confirm_subscription(TopicArn=topic, Token=arn.rpartition(":")[2])
+    warn_of_unconfirmed(aws, topic, seen)
+    assert [HOOK in line and "sre-agent-deploy deploy" in line for line in seen.lines] == [True]
+    assert prove_delivery(aws, monitored.id, topic) is None
+    assert not monitored.client("sqs").list_queues(QueueNamePrefix=monitored.id).get("QueueUrls")
+    queues = [each for each in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] if each["Protocol"] == "sqs"]
+    assert len(queues) == 1  # the inbox of this test
+
+
+class Warned(User):
+    """A user who keeps what must be seen in any case."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def warn(self, line: str) -> None:
+        self.lines.append(line)
 
 
 def _judge_machine(monitored: Engine) -> None:

@@ -9,7 +9,7 @@ from sre_core import exit_codes
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
     "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "cleanup"),
-    "Look": ("list", "status", "output", "logs", "exec", "ssh", "open", "certs", "history"),
+    "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "completion"),
 }
@@ -31,6 +31,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "cleanup": ("cleanup --dry-run", "cleanup --deployment NAME", "cleanup --older-than 24h --yes"),
     "list": ("list", "list --account --json"),
     "status": ("status", "status --deployment NAME"),
+    "alarms": ("alarms", "alarms test"),
     "output": ("output", "output assistant_url", "output --json"),
     "logs": ("logs -f", "logs metrics -n 20", "logs boot"),
     "exec": ("exec uptime", "exec ls /opt/sre-agent"),

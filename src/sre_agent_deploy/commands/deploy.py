@@ -15,6 +15,7 @@ from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
+from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment
@@ -30,6 +31,7 @@ from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
 from sre_agent_deploy.journal.store import Store
+from sre_agent_deploy.monitoring import TOPIC
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress.interrupt import was_interrupted
 from sre_agent_deploy.resources.budgets_budget import Budget
@@ -210,6 +212,7 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
     else:
         journal.end_run("not verified")
     file = keep_report(report, user)
+    warn_of_unconfirmed(here.account.aws, outcome.outputs.get(TOPIC, {}).get("topic_arn", ""), user)
     if not report.verified:
         return _not_deployed(f"{f'The report is in {file}. ' if file else ''}`sre-agent-deploy verify` checks again.")
     result = _deployed(plan, outcome.seconds, endpoints.base_url, str(file or "in no file"))

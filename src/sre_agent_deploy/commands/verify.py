@@ -14,12 +14,14 @@ from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
+from sre_agent_deploy.monitoring import TOPIC
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer
 from sre_agent_deploy.report.render import markdown
@@ -41,6 +43,7 @@ def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] =
         plan = _plan_complete(here, user)
         endpoints = find_endpoints(here.config, here.account, plan.outputs())
         report = prove(here.config, plan, endpoints, user)
+        warn_of_unconfirmed(here.account.aws, plan.outputs().get(TOPIC, {}).get("topic_arn", ""), user)
         file = keep_report(report, user, files)
     details = {"report_file": str(file)} if file else {}
     message = f"Report: {file}, and as a page: {file.with_suffix('.html')}" if file else ""
