@@ -9,7 +9,7 @@ from sre_core import exit_codes
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
     "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "cleanup"),
-    "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history"),
+    "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history", "audit"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "completion"),
 }
