@@ -1,5 +1,5 @@
 # Every target brings up its own environment from nothing; the second time costs nothing.
-.PHONY: demo test test-instance test-thorough check coverage bench generate format clean help
+.PHONY: demo test test-instance test-containers test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # Each worker begins with a half in order, so that tests which share a deployment or a server meet in one worker.
@@ -23,6 +23,11 @@ test-instance: ## deploy in production mode and boot the machine for real with i
 	@scripts/bring-up test
 	@scripts/system-packages instance
 	@PYTHONPATH=tests $(BIN)/python -m booted
+
+test-containers: ## build the images of containers/ with buildah and look into them; root on Debian, minutes
+	@scripts/bring-up test
+	@scripts/system-packages containers
+	@PYTHONPATH=tests $(BIN)/python -m booted.container
 
 test-thorough: ## all tests with every point and many more examples; hours
 	@scripts/bring-up test

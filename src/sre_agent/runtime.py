@@ -27,6 +27,10 @@ from sre_core.refusal_limit import RefusalLimit
 BODY_LIMIT = 65_536
 PROMPT_LIMIT = 8_000
 _UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
+_CALLER = {
+    "session_id": "x-amzn-bedrock-agentcore-runtime-session-id",
+    "user_id": "x-amzn-bedrock-agentcore-runtime-user-id",
+}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -39,8 +43,11 @@ class Question:
     user_id: str
 
     @classmethod
-    def parse(cls, body: bytes) -> Question | Problem:
-        """Parse `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required. `request` has the others."""
+    def parse(cls, body: bytes, headers: Mapping[str, str]) -> Question | Problem:
+        """Parse `{"input": {"prompt", "session_id", "user_id"}}`; only the prompt is required. `request` has the others.
+
+        AgentCore Runtime names session and user in headers too; what the body says counts.
+        """
         try:
             given: object = json.loads(body)["input"]
         except (ValueError, KeyError, TypeError):
@@ -50,7 +57,7 @@ class Question:
             return _bad_request("`input.prompt` is missing or is not a text.")
         if len(prompt) > PROMPT_LIMIT:
             return _bad_request(f"`input.prompt` is longer than {PROMPT_LIMIT} characters.")
-        return cls(parse_request(given, prompt), str(given.get("session_id", ""))[:128], str(given.get("user_id", ""))[:128])
+        return cls(parse_request(given, prompt), *(str(given.get(name, headers.get(header, "")))[:128] for name, header in _CALLER.items()))
 
 
 def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
@@ -65,7 +72,9 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
         if isinstance(caller, Denial):
             return _deny(request, caller, limit)
         body = await _read_body(request)
-        question = Question.parse(body) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
+        question = (
+            Question.parse(body, request.headers) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
+        )
         if isinstance(question, Problem):
             return _failure(400, (question,))
         if "text/event-stream" in request.headers.get("accept", ""):
@@ -94,7 +103,7 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
 
 
 async def _ping(_: HttpRequest) -> JSONResponse:
-    return JSONResponse({"status": "ok", "health": "Healthy", "time_of_last_update": int(clock.now().timestamp())})
+    return JSONResponse({"status": "Healthy", "time_of_last_update": int(clock.now().timestamp())})
 
 
 async def _read_body(request: HttpRequest) -> bytes | None:

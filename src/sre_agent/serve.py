@@ -1,4 +1,4 @@
-"""The assistant as a process: it answers on a Unix socket until SIGTERM."""
+"""The assistant as a process: it answers on a Unix socket, or on a TCP port, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sre_agent.reasoner import create_reasoner
 from sre_agent.settings import read_settings
 
 
-def serve(socket: str) -> None:
-    """Answer on `socket`; connections that are still open five seconds after SIGTERM are cut."""
+def serve(socket: str | None, host: str = "", port: int = 0) -> None:
+    """Answer on `socket`, or else on `host` and `port`; connections that are still open five seconds after SIGTERM are cut."""
     settings = read_settings(os.environ)
     issuer_http = transport.create_client()
     discovery = Discovery(issuer_http, settings.oidc_discovery_url)
@@ -24,6 +24,8 @@ def serve(socket: str) -> None:
     config = uvicorn.Config(
         runtime.build_app(assistant, verifier),
         uds=socket,
+        host=host,
+        port=port,
         log_level="warning",
         access_log=False,
         server_header=False,

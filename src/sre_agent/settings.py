@@ -32,11 +32,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     reasoner = environment.get("SRE_REASONER") or DEFAULT
     if reasoner not in REASONERS:
         problems.append(_unknown_reasoner(reasoner))
-    secret = _read_credential(environment.get("CREDENTIALS_DIRECTORY", ""), "gateway-client-secret")
-    if secret is None:
+    folder, arn = environment.get("CREDENTIALS_DIRECTORY", ""), environment.get("GATEWAY_CLIENT_SECRET_ARN", "")
+    secret = _read_credential(folder, "gateway-client-secret")
+    if secret is None and not arn:
         problems.append(_no_credential("gateway-client-secret"))
-    if problems or secret is None:
+    if problems:
         raise Refused(*problems)
+    secret = secret or _read_from_aws(arn)
     return Settings(**{name.lower(): environment[name] for name in _NAMES}, gateway_client_secret=secret, reasoner=reasoner)
 
 
@@ -52,6 +54,15 @@ def _read_credential(folder: str, name: str) -> Secret | None:
         return Secret((Path(folder) / name).read_text(encoding="utf-8").strip()) if folder else None
     except OSError:
         return None
+
+
+def _read_from_aws(arn: str) -> Secret:
+    """Read the gateway client's secret with the role of this container. Raises Refused when AWS does not return it."""
+    from sre_agent.aws import read_client_secret
+    from sre_agent.connection import SecretReference
+
+    region = (arn.split(":") + [""] * 4)[3]
+    return read_client_secret(SecretReference(secret_arn=arn, json_key="client_secret", region=region), "")
 
 
 def _missing(name: str) -> Problem:

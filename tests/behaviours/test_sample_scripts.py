@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import botocore.session
+import botocore.validate
 import pytest
 import yaml
 
@@ -68,12 +70,12 @@ def prepare(desk: Desk) -> dict[str, str]:
     }
 
 
-def shell(desk: Desk, lines: str, settings: dict[str, str]) -> Ended:
+def shell(folder: Path, lines: str, settings: dict[str, str]) -> Ended:
     """Run lines in bash as a user does; the first that fails ends them."""
     command = ["bash", "-euo", "pipefail", "-c", lines]
     environ = {**os.environ, **settings}
     ended = subprocess.run(
-        command, cwd=desk.folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
@@ -89,7 +91,7 @@ def list_ids(desk: Desk) -> dict[str, str]:
 def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
     """It ends in a verified deployment; run again, it changes nothing; its files are there for their owner only."""
     settings = prepare(desk)
-    first = shell(desk, SEQUENCE, settings)
+    first = shell(desk.folder, SEQUENCE, settings)
     assert first.code == 0, first.text
     assert first.out.count("is verified") == 2
     ids = list_ids(desk)
@@ -97,7 +99,7 @@ def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
         assert stat.S_IMODE((desk.folder / place).stat().st_mode) == 0o600, place
     config = (desk.folder / "config.yaml").read_text()
 
-    again = shell(desk, "./scripts/configure_gateway.sh", settings)
+    again = shell(desk.folder, "./scripts/configure_gateway.sh", settings)
     assert again.code == 0, again.text
     assert re.search(r"Resources: [0-9]+ already there \(", again.out)
     assert list_ids(desk) == ids
@@ -112,7 +114,7 @@ def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
 def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) -> None:
     """Each script that create_gateway.sh stands for, by itself: it changes nothing either, and says what it did not use."""
     provider = (desk.folder / "gateway/.credentials_provider").read_text()
-    keyed = shell(desk, "cd gateway; python create_credentials_provider.py --api-key planted-key --region us-east-1", settings)
+    keyed = shell(desk.folder, "cd gateway; python create_credentials_provider.py --api-key planted-key --region us-east-1", settings)
     assert keyed.code == 0, keyed.text
     assert "--api-key was not used" in keyed.err
     assert "planted-key" not in keyed.text
@@ -123,19 +125,52 @@ def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) ->
     pool = ids["user_pool-1"]
     discovery = f"https://cognito-idp.us-east-1.amazonaws.com/{pool}/.well-known/openid-configuration"
     words = f"--role-arn {arn} --discovery-url {discovery} --provider-arn {provider} --create-s3-target --delete-gateway-if-exists"
-    made = shell(desk, f"cd gateway; python main.py MyAgentCoreGateway {words} --save-gateway-url --output-json", settings)
+    made = shell(desk.folder, f"cd gateway; python main.py MyAgentCoreGateway {words} --save-gateway-url --output-json", settings)
     assert made.code == 0, made.text
     assert "keeps its id" in made.err
     assert ids["gateway-1"] in made.out
     assert list_ids(desk) == ids
 
+    asked = shell(desk.folder, 'python deployment/invoke_agent_runtime.py --prompt "Why does checkout fail?"', settings)
+    assert asked.code == 0, asked.text
+    assert "Message:" in asked.out
+    image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/sre_agent:latest"
+    request = shell(desk.folder, f"python deployment/deploy_agent_runtime.py --container-uri {image} --role-arn {arn}", settings)
+    assert request.code == 1
+    assert "RUNTIME-BY-HAND" in request.err
+    check_request(json.loads((desk.folder / "deployment/agent_runtime.json").read_text()))
     before = (desk.folder / "gateway/.access_token").read_text()
-    assert shell(desk, "cd gateway; python generate_token.py --audience MCPGateway", settings).code == 0
+    assert shell(desk.folder, "cd gateway; python generate_token.py --audience MCPGateway", settings).code == 0
     assert (desk.folder / "gateway/.access_token").read_text() != before
-    ended = shell(desk, "./scripts/configure_gateway.sh --cleanup", settings)
+    ended = shell(desk.folder, "./scripts/configure_gateway.sh --cleanup", settings)
     assert ended.code == 0, ended.text
     assert "GATEWAY_ACCESS_TOKEN=removed" in (desk.folder / "sre_agent/.env").read_text()
     assert not (desk.folder / "gateway/.access_token").exists()
+
+
+def check_request(request: dict[str, object]) -> None:
+    """The request is one that botocore's model of CreateAgentRuntime accepts, and nothing in it is empty."""
+    service = botocore.session.get_session().get_service_model("bedrock-agentcore-control")
+    shape = service.operation_model("CreateAgentRuntime").input_shape
+    assert not botocore.validate.ParamValidator().validate(request, shape).has_errors()
+    assert '""' not in json.dumps(request)
+
+
+def test_building_the_image(tmp_path: Path) -> None:
+    """build_and_deploy.sh builds for this machine where LOCAL_BUILD says so, else for Graviton, and says what it leaves to a person."""
+    shutil.copytree(ROOT / "compat", tmp_path, dirs_exist_ok=True)
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\necho "docker $*"\n')
+    docker.chmod(0o755)
+    path = {"PATH": f"{docker.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    local = shell(tmp_path, "LOCAL_BUILD=true ./deployment/build_and_deploy.sh my_agent", path)
+    assert local.code == 0, local.text
+    assert "--platform linux/amd64" in local.out
+    assert "--target runtime -t my_agent" in local.out
+    pushed = shell(tmp_path, "./deployment/build_and_deploy.sh", path)
+    assert (pushed.code, "--platform linux/arm64" in pushed.out) == (1, True)
+    assert "RUNTIME-PUSH-BY-HAND" in pushed.err
 
 
 @pytest.mark.parametrize(
@@ -144,23 +179,24 @@ def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) ->
         ("cd gateway; python main.py", "GATEWAY_NAME"),
         ("cd gateway; python main.py name --discovery-url https://x", "--role-arn"),
         ("cd gateway; python main.py name --role-arn arn:x", "--discovery-url"),
+        ("python deployment/deploy_agent_runtime.py --role-arn arn:x", "--container-uri"),
+        ("python deployment/invoke_agent_runtime.py", "--prompt"),
         ("./backend/openapi_specs/generate_specs.sh", "BACKEND_DOMAIN"),
         ("./backend/scripts/start_demo_backend.sh --host 10.0.0.5", "--ssl-keyfile"),
         ("./scripts/configure_gateway.sh --clean", "--cleanup"),
     ],
 )
-def test_a_flag_that_is_missing(desk: Desk, script: str, expected: str) -> None:
+def test_a_flag_that_is_missing(tmp_path: Path, script: str, expected: str) -> None:
     """The message names what is needed, and nothing was changed."""
-    shutil.copytree(ROOT / "compat", desk.folder, dirs_exist_ok=True)
-    ended = shell(desk, script, {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    shutil.copytree(ROOT / "compat", tmp_path, dirs_exist_ok=True)
+    ended = shell(tmp_path, script, {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
     assert ended.code == (2 if ".py" in script else 1), ended.text
     assert expected in ended.err
 
 
-def test_no_settings(desk: Desk) -> None:
+def test_no_settings(tmp_path: Path) -> None:
     """Without gateway/config.yaml and config.yaml a script says which file it needs, and exits with 1 as the sample's did."""
-    shutil.copytree(ROOT / "compat", desk.folder, dirs_exist_ok=True)
-    (desk.folder / "config.yaml").unlink()
-    ended = shell(desk, "./gateway/create_gateway.sh", {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    shutil.copytree(ROOT / "compat", tmp_path, dirs_exist_ok=True)
+    ended = shell(tmp_path, "./gateway/create_gateway.sh", {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
     assert ended.code == 1
     assert "SAMPLE-NO-SETTINGS" in ended.err

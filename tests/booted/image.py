@@ -45,7 +45,7 @@ def find_or_build() -> Path:
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="building-") as folder:
             root = Path(folder) / "root"
             _install_packages(root)
-            _install_python(root)
+            install_python(root)
             _configure(root)
             root.rename(image)
     return image
@@ -74,7 +74,7 @@ def _install_packages(root: Path) -> None:
     _run("mmdebstrap", *options, SUITE, str(root))
 
 
-def _install_python(root: Path) -> None:
+def install_python(root: Path) -> None:
     """Copy the Python of this computer: Debian 12 has no 3.12, which Amazon Linux has."""
     prefix, local = Path(sys.base_prefix).resolve(), root / "usr/local"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"

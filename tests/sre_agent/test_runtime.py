@@ -81,7 +81,7 @@ def test_ping(running: Running) -> None:
     """Health needs no token and says since when."""
     answer = running.get("/ping")
     assert answer.status_code == 200
-    assert answer.json()["status"] == "ok"
+    assert answer.json()["status"] == "Healthy"
     assert isinstance(answer.json()["time_of_last_update"], int)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,22 +39,58 @@ def environment(gateway_url: str, issuer: Issuer, authority: Authority, credenti
 
 def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:
     """It answers on its socket with what the environment says, and ends by itself when told to."""
-    socket = tmp_path / "a.sock"
+    path = tmp_path / "a.sock"
     tools, backend = tools_and_backend("healthy")
     with Gateway.running(tools, backend, issuer, authority) as gateway:
         told = environment(gateway.url, issuer, authority, tmp_path / "credentials")
-        process = subprocess.Popen([*COMMAND, str(socket)], env=told, stderr=subprocess.PIPE)
+        process = subprocess.Popen([*COMMAND, str(path)], env=told, stderr=subprocess.PIPE)
         try:
-            while not socket.exists():
+            while not path.exists():
                 assert process.poll() is None
                 time.sleep(0.02)
-            answer = asyncio.run(_ask(str(socket), issuer.token()))
+            answer = asyncio.run(_ask(str(path), issuer.token()))
         finally:
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=120)
     assert answer["output"]["report"]["verdict"] == "nothing_wrong"
     assert process.returncode in (0, -signal.SIGTERM)
     assert b"Traceback" not in errors
+
+
+def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:
+    """By the contract of AgentCore Runtime it answers on a port: /ping is Healthy, and the headers name session and user."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    tools, backend = tools_and_backend("healthy")
+    with Gateway.running(tools, backend, issuer, authority) as gateway:
+        told = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "SRE_LOG": "info"}
+        command = [*COMMAND[:-1], "--host", "127.0.0.1", "--port", str(port)]
+        process = subprocess.Popen(command, env=told, stderr=subprocess.PIPE, text=True)
+        try:
+            headers = {"authorization": f"Bearer {issuer.token()}", "x-amzn-bedrock-agentcore-runtime-session-id": "session-of-the-header"}
+            answer = _ask_port(f"http://127.0.0.1:{port}", headers, process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=120)
+    assert answer["output"]["report"]["verdict"] == "nothing_wrong"
+    assert '"session": "session-of-the-header"' in errors
+
+
+def _ask_port(url: str, headers: dict[str, str], process: subprocess.Popen[str]) -> dict[str, dict[str, dict[str, str]]]:
+    with httpx2.Client(base_url=url, timeout=120) as http:
+        while True:
+            assert process.poll() is None
+            try:
+                ping = http.get("/ping")
+                break
+            except httpx2.ConnectError:
+                time.sleep(0.02)
+        assert (ping.status_code, ping.json()["status"]) == (200, "Healthy")
+        answer: dict[str, dict[str, dict[str, str]]] = http.post(
+            "/invocations", json={"input": {"prompt": "What is wrong?"}}, headers=headers
+        ).json()
+        return answer
 
 
 def test_an_environment_that_lacks_everything(tmp_path: Path) -> None:
@@ -70,7 +107,7 @@ def test_an_environment_that_lacks_everything(tmp_path: Path) -> None:
 async def _ask(socket: str, token: str) -> dict[str, dict[str, dict[str, str]]]:
     transport = httpx2.AsyncHTTPTransport(uds=socket)
     async with httpx2.AsyncClient(transport=transport, base_url="http://assistant", timeout=120) as http:
-        assert (await http.get("/ping")).json()["status"] == "ok"
+        assert (await http.get("/ping")).json()["status"] == "Healthy"
         response = await http.post(
             "/invocations", json={"input": {"prompt": "What is wrong?"}}, headers={"authorization": f"Bearer {token}"}
         )

@@ -131,13 +131,17 @@ def evidence(options: Options, evidence_id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--socket", required=True, metavar="PATH", help="The Unix socket to answer on.")
-def serve(socket: str) -> None:
-    """Serve the assistant (this is what runs on the instance)."""
+@click.option("--socket", metavar="PATH", help="The Unix socket to answer on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Instead: the port to answer on, without TLS. AgentCore Runtime uses 8080.")
+@click.option("--host", default="127.0.0.1", metavar="ADDRESS", show_default=True, help="With --port: the address to answer on.")
+def serve(socket: str | None, port: int | None, host: str) -> None:
+    """Serve the assistant (this is what runs on the instance, or in a container of AgentCore Runtime)."""
+    if (socket is None) == (port is None):
+        raise click.UsageError("say where to answer: --socket PATH, or --port NUMBER.")
     with report_problems(as_json=False):
         from sre_agent.serve import serve as run
 
-        run(socket)
+        run(socket, host, port or 0)
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ _PLAIN: Mapping[str, tuple[str, str]] = {
     "oidc_discovery_url": ("user_pool", "discovery_url"),
     "user_pool_id": ("user_pool", "user_pool_id"),
     "client_id": ("caller_client", "client_id"),
+    "gateway_client_id": ("gateway_client", "client_id"),
     "public_ip": ("address", "public_ip"),
     "instance_id": ("instance", "instance_id"),
     "bucket_name": ("bucket", "bucket_name"),
@@ -41,6 +42,7 @@ _PLAIN: Mapping[str, tuple[str, str]] = {
 # Output -> the secret in the state, and the key of its value there.
 _SECRET: Mapping[str, tuple[str, str]] = {
     "client_secret": ("caller_client_secret", "client_secret"),
+    "gateway_client_secret": ("gateway_client_secret", "client_secret"),
     "backend_api_key": ("backend_key", API_KEY),
 }
 

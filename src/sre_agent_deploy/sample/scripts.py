@@ -184,6 +184,45 @@ def start_demo_backend(host: str | None, ssl_keyfile: Path | None, ssl_certfile:
     user.note("config.yaml has the certificate. The backends start with the instance: gateway/create_gateway.sh deploys it.")
 
 
+@click.command(help="Build the image of the assistant for AgentCore Runtime. LOCAL_BUILD=true ends there.")
+@click.argument("ecr_repo_name", default="sre_agent")
+def build_and_deploy(ecr_repo_name: str) -> None:
+    from sre_agent_deploy.sample.runtime import build_image
+
+    _, user = _open()
+    amd64 = os.environ.get("PLATFORM") == "x86_64" or os.environ.get("LOCAL_BUILD") == "true"
+    build_image(ecr_repo_name, "linux/amd64" if amd64 else "linux/arm64", local=os.environ.get("LOCAL_BUILD") == "true")
+    user.note(f"Built {ecr_repo_name}:latest. To run it: docker run -p 8080:8080 --env-file FILE {ecr_repo_name}:latest")
+
+
+@click.command(help="Write the request that creates the assistant on AgentCore Runtime: agent_runtime.json, for the AWS CLI.")
+@click.option("--runtime-name", default="sre_agent", help="Name of the runtime.")
+@click.option("--container-uri", required=True, help="The image in Amazon ECR.")
+@click.option("--role-arn", required=True, help="IAM role of the runtime.")
+@click.option("--region", help="Accepted; a runtime is in the region of the deployment.")
+@click.option("--force-recreate", is_flag=True, help="Accepted; a runtime is updated in place and keeps its ARN.")
+def deploy_agent_runtime(runtime_name: str, container_uri: str, role_arn: str, **_: object) -> None:
+    from sre_agent_deploy.sample.runtime import write_request
+    from sre_core.problem import Refused
+
+    checkout, user = _open()
+    raise Refused(write_request(checkout.root, runtime_name, container_uri, role_arn, user))
+
+
+@click.command(help="Ask the assistant, on AgentCore Runtime where --runtime-arn or .agent_arn names one, otherwise on the instance.")
+@click.option("--prompt", required=True, help="The question.")
+@click.option("--runtime-arn", help="The runtime to ask.")
+@click.option("--region", help="Accepted; it is in the ARN.")
+@click.option("--session-id", help="Questions of one session have the same id, of at least 33 characters.")
+def invoke_agent_runtime(prompt: str, runtime_arn: str | None, region: str | None, session_id: str | None) -> None:
+    from sre_agent_deploy.sample.runtime import ask
+
+    checkout, user = _open()
+    saved = checkout.root / "deployment/.agent_arn"
+    arn = runtime_arn or (saved.read_text(encoding="utf-8").strip() if saved.is_file() else "")
+    click.echo(ask(prompt, arn, session_id or os.environ.get("SESSION_ID", ""), os.environ.get("USER_ID", ""), user))
+
+
 @click.command(help="Test the gateway: run every verification check.")
 def mcp_commands() -> None:
     from sre_agent_deploy.cli.terminal import end
@@ -197,6 +236,9 @@ def mcp_commands() -> None:
 SCRIPTS = {
     "backend/openapi_specs/generate_specs.sh": generate_specs,
     "backend/scripts/start_demo_backend.sh": start_demo_backend,
+    "deployment/build_and_deploy.sh": build_and_deploy,
+    "deployment/deploy_agent_runtime.py": deploy_agent_runtime,
+    "deployment/invoke_agent_runtime.py": invoke_agent_runtime,
     "gateway/create_credentials_provider.py": create_credentials_provider,
     "gateway/create_gateway.sh": create_gateway,
     "gateway/generate_token.py": generate_token,
