@@ -99,6 +99,38 @@ def test_audit_of_a_deployment(deployed: Desk) -> None:
     assert "missing_api_key" in deployed.deploy("audit").out
 
 
+def test_readiness_of_a_fresh_deployment(deployed: Desk) -> None:
+    """What the deployment did is done with its evidence, and what nobody did is open with the command that does it."""
+    ended = deployed.deploy("readiness", "--json")
+    assert ended.code == 1, ended.text
+    items = {item["id"]: item for item in json.loads(ended.out)["items"]}
+    assert {id for id, item in items.items() if item["status"] == "done"} >= {"ssh", "bucket", "secrets", "certificate"}
+    assert {id for id, item in items.items() if item["status"] == "open"} >= {
+        "backups",
+        "alarms",
+        "alarms-tested",
+        "mfa",
+        "budget",
+        "recovery",
+    }
+    assert all(item["evidence"] for item in items.values())
+    assert all(item["do"] for item in items.values() if item["status"] != "done")
+    page = deployed.deploy("readiness", "--html").out
+    assert items["mfa"]["title"].replace("'", "&#39;") in page
+    assert "sre-agent-deploy backup" in page
+
+
+def test_maintenance_of_a_deployment(deployed: Desk) -> None:
+    """The calendar has the certificate and each secret, next first, and a calendar program can read it."""
+    ended = deployed.deploy("maintenance", "--json")
+    assert ended.code == 0, ended.text
+    tasks = json.loads(ended.out)["tasks"]
+    assert {"certificate", "secret-backend_key", "updates", "backup", "access"} <= {task["id"] for task in tasks}
+    assert [task["due"] for task in tasks] == sorted(task["due"] for task in tasks)
+    calendar = deployed.deploy("maintenance", "--ics").out
+    assert calendar.count("BEGIN:VEVENT") == len(tasks) == calendar.count("DTSTART;VALUE=DATE:")
+
+
 def test_no_secret_is_written_down(deployed: Desk) -> None:
     """Neither state, reports nor the connection file hold any value that Secrets Manager keeps."""
     manager = deployed.client("secretsmanager")

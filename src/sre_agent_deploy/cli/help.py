@@ -9,7 +9,7 @@ from sre_core import exit_codes
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
     "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "cleanup"),
-    "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history", "audit"),
+    "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history", "audit", "readiness", "maintenance"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "completion"),
 }
@@ -40,6 +40,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "certs": ("certs", "certs --deployment NAME", "certs --json"),
     "history": ("history",),
     "audit": ("audit", "audit --since 7d --json"),
+    "readiness": ("readiness", "readiness --markdown", "readiness --html > readiness.html"),
+    "maintenance": ("maintenance", "maintenance --ics > maintenance.ics"),
     "state": ("state list", "state show gateway", "state adopt NAME ID"),
     "unlock": ("unlock",),
     "explain": ("explain S3-NAME-TAKEN", "explain --list"),

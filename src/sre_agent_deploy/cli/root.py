@@ -28,6 +28,8 @@ COMMANDS = {
     "history": ("status.history", "Show who did what to a deployment, when, and how it ended."),
     "audit": ("status.audit", "List every refused access together with who changed the deployment."),
     "alarms": ("alarms.alarms", "List the alarms of a deployment, what they mean and what to do first; `alarms test` proves they arrive."),
+    "readiness": ("readiness.readiness", "Ask the real deployment whether it is ready for production."),
+    "maintenance": ("readiness.maintenance", "Show what is due when, derived from what is deployed."),
     "list": ("deployments.list_deployments", "List the deployments of this machine; with --account also those that only AWS knows."),
     "output": ("deployments.output", "Print addresses, ids and, by name, secrets of a deployment."),
     "logs": ("deployments.logs", "Show what the services log."),

@@ -50,9 +50,13 @@ def render_agent_config(monitoring: Monitoring, services: list[str]) -> str:
     groups, units = monitoring.log_groups, [unit_name(service) for service in services]
     events = {"filters": [{"type": "include", "expression": _SECURITY}]}
     journal = [_entry(groups[metrics.SERVICES], units=units), _entry(groups[metrics.SECURITY], units=units, **events)]
-    files = {metrics.FRONT_DOOR: "/var/log/nginx/access.log", metrics.BOOT: "/var/log/cloud-init-output.log"}
+    files = (
+        (metrics.FRONT_DOOR, "/var/log/nginx/access.log"),
+        (metrics.SECURITY, "/var/log/nginx/security.log"),
+        (metrics.BOOT, "/var/log/cloud-init-output.log"),
+    )
     collected = {
-        "files": {"collect_list": [_entry(groups[name], file_path=path) for name, path in files.items()]},
+        "files": {"collect_list": [_entry(groups[name], file_path=path) for name, path in files]},
         "journald": {"collect_list": journal},
     }
     config = {

@@ -39,7 +39,7 @@ def test_a_door_without_an_assistant(machine: Machine) -> None:
     listener = Listener(443, "public", (Route("/api/logs/", "logs"),))
     conf = render_nginx_conf(replace(machine.front_door, listeners=(listener,)), LAYOUT, NginxPaths())
     message = "No service is published below this path."
-    nothing = "return 404 '" + '{"error": {"code": "FRONT-DOOR-NO-ROUTE", "message": "' + message + "\"}}';"
+    nothing = "set $refusal no_route; return 404 '" + '{"error": {"code": "FRONT-DOOR-NO-ROUTE", "message": "' + message + "\"}}';"
     assert [line.strip() for line in conf.splitlines() if line.strip().startswith("location ")] == [
         f"location = /api/logs {{ {nothing} }}",
         f"location / {{ {nothing} }}",

@@ -1,0 +1,272 @@
+"""`readiness` and `maintenance`: ask the real deployment whether it is ready for production, and when what is due.
+
+`look` asks, `judge` and `plan_maintenance` decide (pure). What nobody did, or what left no trace, is open; what could not be asked is
+unknown: a failed look proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.backup.keep import list_backups
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.cleanup import config_for_cleanup
+from sre_agent_deploy.commands.deployments import require_state
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws
+from sre_agent_deploy.commands.user import UNATTENDED, User
+from sre_agent_deploy.commands.workspace import use_account
+from sre_agent_deploy.journal.state import Record, State
+from sre_agent_deploy.report.readiness import Item, Task
+from sre_agent_deploy.resources.sns_topic import list_subscriptions
+from sre_core import clock
+from sre_core.problem import Problem, Refused
+
+type Answer[T] = T | Problem
+_CERTIFICATE_DAYS = 21
+_SECRET_DAYS = 90
+_EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the state, this machine and AWS say of a deployment; a Problem where AWS could not be asked."""
+
+    state: State
+    now: datetime
+    backups: tuple[str, ...]
+    alarms: Answer[tuple[str, ...]]
+    unconfirmed: Answer[tuple[str, ...]]
+    mfa: Answer[bool]
+    patches: Answer[int | None]
+    ssh_from: Answer[tuple[str, ...]]
+    private_bucket: Answer[bool]
+    secrets: Mapping[str, Answer[datetime]]
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        record = self.state.current("certificate")
+        ends = record.outputs.get("not_after", "") if record else ""
+        return clock.parse(ends) if ends else None
+
+
+def read_facts(request: Request, user: User = UNATTENDED) -> Facts:
+    """Look at a deployment. Raises Refused if there is no state, or if its local AWS no longer runs."""
+    located, state = require_state(request, "readiness")
+    with use_account(config_for_cleanup(located, state), user, start=False) as account:
+        if account is None:
+            raise Refused(explain_missing_aws(state))
+        return _look(account.aws, state)
+
+
+def _look(aws: Aws, state: State) -> Facts:
+    def ask[T](call: Callable[..., T], *arguments: Any) -> Answer[T]:
+        answer = attempt(partial(call, aws, *arguments), progress=aws.progress)
+        return answer.problem if isinstance(answer, Lost) else answer
+
+    secrets = _of_kind(state, "AWS::SecretsManager::Secret")
+    return Facts(
+        state=state,
+        now=clock.now(),
+        backups=tuple(path.name for path in list_backups(Path(state.config_file))),
+        alarms=ask(_list_alarms, state.deployment),
+        unconfirmed=ask(_list_unconfirmed, _of_kind(state, "AWS::SNS::Topic")),
+        mfa=ask(_has_mfa),
+        patches=ask(_count_missing_patches, _id(state, "instance")),
+        ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
+        private_bucket=ask(_is_private, _id(state, "bucket")),
+        secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named},
+    )
+
+
+def _of_kind(state: State, kind: str) -> tuple[Record, ...]:
+    return tuple(record for record in state.alive() if record.kind == kind and record.id)
+
+
+def _id(state: State, name: str) -> str:
+    record = state.current(name)
+    return record.id if record else ""
+
+
+def _list_alarms(aws: Aws, deployment: str) -> tuple[str, ...]:
+    pages = aws.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=deployment, AlarmTypes=["MetricAlarm"])
+    return tuple(alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"])
+
+
+def _list_unconfirmed(aws: Aws, topics: tuple[Record, ...]) -> tuple[str, ...]:
+    return tuple(endpoint for topic in topics for endpoint, arn in list_subscriptions(aws, topic.id) if not arn)
+
+
+def _has_mfa(aws: Aws) -> bool:
+    summary: Mapping[str, int] = aws.client("iam").get_account_summary()["SummaryMap"]  # type: ignore[assignment]  # its keys are an enum
+    return bool(summary.get("AccountMFAEnabled"))
+
+
+def _count_missing_patches(aws: Aws, instance: str) -> int | None:
+    """Count what Patch Manager misses on the instance; None where it has never looked."""
+    states = aws.client("ssm").describe_instance_patch_states(InstanceIds=[instance])["InstancePatchStates"] if instance else []
+    return sum(each.get("MissingCount", 0) + each.get("FailedCount", 0) for each in states) if states else None
+
+
+def _list_ssh_ranges(aws: Aws, group: str) -> tuple[str, ...]:
+    found = aws.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"] if group else []
+    rules = [rule for each in found for rule in each["IpPermissions"] if _reaches_ssh(rule)]
+    ranges = [entry for rule in rules for entry in (*rule.get("IpRanges", ()), *rule.get("Ipv6Ranges", ()))]
+    return tuple(str(entry.get("CidrIp") or entry.get("CidrIpv6")) for entry in ranges)
+
+
+def _reaches_ssh(rule: Any) -> bool:
+    protocol, first, last = rule["IpProtocol"], rule.get("FromPort", 0), rule.get("ToPort", 65535)
+    return bool(protocol == "-1" or (protocol == "tcp" and first <= 22 <= last))
+
+
+def _is_private(aws: Aws, bucket: str) -> bool:
+    if not bucket:
+        return True
+    blocked = aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    return all(bool(blocked.get(name)) for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"))
+
+
+def _read_age(aws: Aws, secret: str) -> datetime:
+    found = aws.client("secretsmanager").describe_secret(SecretId=secret)
+    return found.get("LastChangedDate") or found["CreatedDate"]
+
+
+def judge(facts: Facts) -> tuple[Item, ...]:
+    """Judge every item of the checklist (pure)."""
+    return tuple(_items(facts))
+
+
+def _items(facts: Facts) -> Iterator[Item]:
+    state = facts.state
+    yield _item("verified", "Verified since the last change", state.valid_verified_at, "sre-agent-deploy verify", "no verification")
+    yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
+    yield _certificate(facts)
+    yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
+    yield _answered(facts.unconfirmed, "subscriptions", "Alarm receivers confirmed", _judge_receivers(facts), _CONFIRM)
+    yield Item(
+        "alarms-tested",
+        "An alarm's message has arrived",
+        "open",
+        "AWS keeps no proof that a person read one",
+        "sre-agent-deploy alarms test",
+    )
+    yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
+    yield _answered(facts.patches, "patches", "No security update is missing", _judge_patches, _PATCH)
+    yield Item(
+        "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "sre-agent-deploy validate --account"
+    )
+    budget = state.current("budget")
+    yield _item(
+        "budget", "A budget limits the cost", budget.id if budget else "", "sre-agent-deploy set limits.monthly_usd 100", "no budget"
+    )
+    yield _answered(
+        facts.ssh_from, "ssh", "SSH is closed", lambda ranges: (not ranges, ", ".join(ranges) or "port 22 is closed"), _CLOSE_SSH
+    )
+    yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "sre-agent-deploy deploy")
+    yield _secrets(facts)
+    yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", "sre-agent-deploy restore BACKUP --dry-run")
+
+
+_SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
+_TEST_ALARM = "sre-agent-deploy alarms test"
+_CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
+_SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
+_SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
+_PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --assumeyes'"
+_CLOSE_SSH = "sre-agent-deploy set deployment.ssh_cidrs '[]', then sre-agent-deploy deploy"
+
+
+def _item(id: str, title: str, evidence: str, do: str, missing: str) -> Item:
+    return Item(id, title, "done", evidence) if evidence else Item(id, title, "open", missing, do)
+
+
+def _answered[T](answer: Answer[T], id: str, title: str, judge_answer: Callable[[T], tuple[bool, str]], do: str) -> Item:
+    if isinstance(answer, Problem):
+        return Item(id, title, "unknown", f"AWS was asked and did not say: {answer.what} {answer.why}", answer.do[0])
+    good, evidence = judge_answer(answer)
+    return Item(id, title, "done", evidence) if good else Item(id, title, "open", evidence, do)
+
+
+def _judge_receivers(facts: Facts) -> Callable[[tuple[str, ...]], tuple[bool, str]]:
+    receivers = "all receivers" if _of_kind(facts.state, "AWS::SNS::Topic") else "no receivers"
+
+    def judge_receivers(waiting: tuple[str, ...]) -> tuple[bool, str]:
+        return receivers.startswith("all") and not waiting, f"not confirmed: {', '.join(waiting)}" if waiting else receivers
+
+    return judge_receivers
+
+
+def _judge_ssh(ranges: tuple[str, ...]) -> tuple[bool, str]:
+    return not ranges, f"port 22 is open to {', '.join(ranges)}" if ranges else "port 22 is closed"
+
+
+def _judge_patches(missing: int | None) -> tuple[bool, str]:
+    return missing == 0, "Patch Manager has never looked at the instance" if missing is None else f"{missing} missing"
+
+
+def _judge_bucket(private: bool) -> tuple[bool, str]:
+    return private, "all four blocks of public access are on" if private else "a block of public access is off"
+
+
+def _certificate(facts: Facts) -> Item:
+    title, ends = "The certificate is valid for long enough", facts.certificate_ends
+    if ends is None:
+        return Item("certificate", title, "unknown", "the state does not say", "sre-agent-deploy verify")
+    days = (ends - facts.now).days
+    evidence = f"{days} days, until {clock.stamp(ends)}"
+    if days >= _CERTIFICATE_DAYS:
+        return Item("certificate", title, "done", evidence)
+    return Item("certificate", title, "open", evidence, _RENEW)
+
+
+_RENEW = "sre-agent-deploy certs, which says who renews it and how"
+
+
+def _secrets(facts: Facts) -> Item:
+    unread = [name for name, answer in facts.secrets.items() if isinstance(answer, Problem)]
+    ages = {name: (facts.now - answer).days for name, answer in facts.secrets.items() if not isinstance(answer, Problem)}
+    old = [f"{name} ({days} days)" for name, days in ages.items() if days > _SECRET_DAYS]
+    title = f"No secret is older than {_SECRET_DAYS} days"
+    if old:
+        return Item("secrets", title, "open", f"too old: {', '.join(old)}", "docs/how-to/readiness.md says how to replace each")
+    if unread or not ages:
+        return Item("secrets", title, "unknown", f"not read: {', '.join(unread) or 'the state has none'}", "sre-agent-deploy status")
+    return Item("secrets", title, "done", f"the oldest of {len(ages)} is {max(ages.values())} days old")
+
+
+def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
+    """Derive what is due when from what is deployed (pure). Nothing is due before now: what is late is due now."""
+    runs = facts.state.runs
+    begun = clock.parse(runs[0].started) if runs else facts.now
+    monthly, quarterly = (_next(begun, every, facts.now) for every in (_EVERY_MONTH, _EVERY_QUARTER))
+    tasks = [
+        Task("updates", "Install security updates on the instance", monthly, 30, _PATCH),
+        Task("backup", "Back up, and restore on trial", quarterly, 90, "sre-agent-deploy backup"),
+        Task(
+            "access",
+            "Review who has access and who was refused",
+            _next(begun, _EVERY_QUARTER, facts.now),
+            90,
+            "sre-agent-deploy audit --since 90d",
+        ),
+        Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
+    ]
+    if ends := facts.certificate_ends:
+        tasks.append(Task("certificate", "Renew the certificate", max(facts.now, ends - timedelta(days=_CERTIFICATE_DAYS)), 0, _RENEW))
+    for name, changed in facts.secrets.items():
+        if isinstance(changed, datetime) and name != "certificate":
+            due = max(facts.now, changed + timedelta(days=_SECRET_DAYS))
+            tasks.append(Task(f"secret-{name}", f"Replace the secret {name}", due, _SECRET_DAYS, "docs/how-to/readiness.md says how"))
+    return tuple(sorted(tasks, key=lambda task: task.due))
+
+
+def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:
+    """Return the first time after now at which something that began then is due again."""
+    return begun + every * ((now - begun) // every + 1)

@@ -1,0 +1,88 @@
+"""What the checklist and the calendar say of facts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.commands.readiness import Facts, judge, plan_maintenance
+from sre_agent_deploy.journal.state import Record, Run, State
+from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
+from sre_core import clock
+from sre_core.problem import Problem
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+REFUSED = Problem(code="AWS-ACCESS-DENIED", what="It was refused.", why="A permission is missing.", do=("Add it.",))
+
+
+def facts(**changes: Any) -> Facts:
+    """A deployment of a hundred days, about which everything is known and well."""
+    began = clock.stamp(NOW - timedelta(days=100))
+    certificate = Record(
+        "certificate", "AWS::SecretsManager::Secret", 1, "", "ready", began, "c", {"not_after": clock.stamp(NOW + timedelta(60))}
+    )
+    topic = Record("alarm_topic", "AWS::SNS::Topic", 1, "", "ready", began, "arn:topic")
+    budget = Record("budget", "AWS::Budgets::Budget", 1, "", "ready", began, "sre-1")
+    state = State(
+        "sre-1", "123456789012", "us-east-1", "production", "/config.yaml",
+        records={record.key: record for record in (certificate, topic, budget)},
+        runs=(Run("deploy", "ann", "host", began, began, "applied"),), verified_at=clock.stamp(NOW),
+    )  # fmt: skip
+    well = Facts(
+        state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), unconfirmed=(), mfa=True, patches=0, ssh_from=(),
+        private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
+    )  # fmt: skip
+    return replace(well, **changes)
+
+
+def test_all_is_well() -> None:
+    """Only what leaves no trace in AWS stays open."""
+    assert {item.id for item in judge(facts()) if item.status != "done"} == {"alarms-tested", "quotas", "recovery"}
+
+
+@pytest.mark.parametrize(
+    ("id", "changes"),
+    [
+        ("backups", {"backups": ()}),
+        ("alarms", {"alarms": ()}),
+        ("subscriptions", {"unconfirmed": ("ann@example.com",)}),
+        ("mfa", {"mfa": False}),
+        ("patches", {"patches": 3}),
+        ("patches", {"patches": None}),
+        ("ssh", {"ssh_from": ("203.0.113.0/24",)}),
+        ("bucket", {"private_bucket": False}),
+        ("secrets", {"secrets": {"backend_key": NOW - timedelta(days=91)}}),
+        ("certificate", {"now": NOW + timedelta(days=40)}),
+    ],
+)
+def test_what_is_open(id: str, changes: dict[str, Any]) -> None:
+    """It says what was found and what to do."""
+    [item] = [item for item in judge(facts(**changes)) if item.id == id]
+    assert item.status == "open"
+    assert item.do
+    assert item.do in render_markdown("sre-1", [item])
+    assert item.evidence in render_text([item])
+
+
+@pytest.mark.parametrize(
+    ("id", "changes"), [("mfa", {"mfa": REFUSED}), ("alarms", {"alarms": REFUSED}), ("secrets", {"secrets": {"backend_key": REFUSED}})]
+)
+def test_what_could_not_be_asked(id: str, changes: dict[str, Any]) -> None:
+    """It is neither done nor open."""
+    [item] = [item for item in judge(facts(**changes)) if item.id == id]
+    assert item.status == "unknown"
+
+
+def test_the_calendar() -> None:
+    """What is late is due now, what repeats is due next, and no line is longer than calendar programs read."""
+    tasks = {task.id: task for task in plan_maintenance(facts(secrets={"backend_key": NOW - timedelta(days=200)}))}
+    assert tasks["secret-backend_key"].due == NOW
+    assert tasks["certificate"].due == NOW + timedelta(days=60 - 21)
+    assert tasks["updates"].due == NOW + timedelta(days=20)
+    calendar = render_calendar("sre-1", tuple(tasks.values()), NOW)
+    assert all(len(line) <= 75 for line in calendar.split("\r\n"))
+    assert "DTSTART;VALUE=DATE:20261129" in calendar
+    assert "RRULE:FREQ=DAILY;INTERVAL=90" in calendar
