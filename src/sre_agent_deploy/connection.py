@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sre_agent_deploy.account.account import Account
-from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.later import Outputs
-from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_core import atomic_file, clock
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
+if TYPE_CHECKING:
+    from sre_agent_deploy.account.account import Account
+    from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+
 
 def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: str) -> Endpoints:
     """Build the endpoints of a deployment from what AWS answered. `private_ca` is the file of a CA that is not public."""
+    from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
+    from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 
     def plain(name: str, output: str) -> str:
         return str(outputs[name][output])

@@ -1,14 +1,19 @@
-"""Help is instant: nothing heavy is imported to show it."""
+"""The first line of help, completion and `list` is instant: nothing heavy is imported to show it."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from sre_agent_deploy.commands.claims import record_claim
+from sre_agent_deploy.journal.state import Record, State, render_state
+
 HEAVY = {"boto3", "botocore", "pydantic", "rich", "ruamel", "moto", "mcp", "fastapi", "aiohttp", "numpy", "structlog", "cryptography"}
+HEAVY |= {"pydantic_ai", "anthropic", "openai", "uvicorn", "jinja2"}
 
 SHOW_HELP = """
 import json, sys
@@ -34,13 +39,36 @@ def imported(module: str, program: str, *arguments: str) -> set[str]:
     ("module", "program", "arguments"),
     [
         ("sre_agent_deploy.cli", "sre-agent-deploy", ["--help"]),
+        ("sre_agent_deploy.cli", "sre-agent-deploy", ["--version"]),
         ("sre_agent_deploy.cli", "sre-agent-deploy", ["deploy", "--help"]),
+        ("sre_agent_deploy.cli", "sre-agent-deploy", ["list"]),
+        ("sre_agent_deploy.cli", "sre-agent-deploy", ["completion", "bash"]),
         ("sre_agent.cli", "sre-agent", ["--help"]),
+        ("sre_agent.cli", "sre-agent", ["--version"]),
+        ("sre_agent.cli", "sre-agent", ["completion", "zsh"]),
     ],
 )
-def test_help_imports_nothing_heavy(module: str, program: str, arguments: list[str]) -> None:
-    """`--help` costs a Python and click, no more."""
+def test_the_first_line_imports_nothing_heavy(
+    module: str, program: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs neither AWS nor a configuration costs a Python and click, no more."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
     assert not imported(module, program, *arguments) & HEAVY
+
+
+def test_list_of_known_deployments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state file is validated by pydantic; no more than that is imported to list a deployment."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
+    _know_deployment(tmp_path)
+    assert imported("sre_agent_deploy.cli", "sre-agent-deploy", "list") & HEAVY == {"pydantic"}
+
+
+def _know_deployment(folder: Path) -> None:
+    """Write down a local deployment with a state file, as `deploy` does."""
+    record = Record("instance", "AWS::EC2::Instance", 1, "", "ready", "2026-11-29T00:00:00Z", id="i-0123456789abcdef0")
+    state = State("sre-0123456789", "111122223333", "eu-west-1", "local", "config.yaml", records={record.key: record})
+    (folder / "state").write_bytes(render_state(state))
+    record_claim("sre-0123456789", str(folder / "state"), "local", name="shop")
 
 
 def test_reading_a_configuration_does_not_import_boto3() -> None:

@@ -131,6 +131,17 @@ def evidence(options: Options, evidence_id: str, as_json: bool) -> None:
 
 
 @command.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for bash, zsh or fish."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(command, {}, "sre-agent", "_SRE_AGENT_COMPLETE").source())
+
+
+@command.command()
 @click.option("--socket", metavar="PATH", help="The Unix socket to answer on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Instead: the port to answer on, without TLS. AgentCore Runtime uses 8080.")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", show_default=True, help="With --port: the address to answer on.")

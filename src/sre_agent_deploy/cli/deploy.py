@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import deployed_options, json_option, on_failure_option, request_options, target_option, yes_option
+from sre_agent_deploy.cli.options import (
+    deployed_options,
+    json_option,
+    on_failure_option,
+    quiet_option,
+    request_options,
+    target_option,
+    yes_option,
+)
 from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 @target_option
 @yes_option
 @on_failure_option
+@quiet_option
 @json_option
 def deploy(
     request: Request,
@@ -28,6 +37,7 @@ def deploy(
     targets: tuple[str, ...] = (),
     yes: bool,
     as_json: bool,
+    quiet: bool = False,
     on_failure: OnFailure = "keep",
 ) -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
@@ -35,19 +45,20 @@ def deploy(
 
     if plan_file and (targets or request.mode):
         raise click.UsageError("a saved plan has its targets and its mode; leave --target and --mode out.")
-    user = Terminal(yes=yes, as_json=as_json)
+    user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
     end(commands.deploy(request, user, on_failure=on_failure, targets=targets, plan_file=plan_file), user)
 
 
 @click.command("rollback", help="Let the machine before the last update serve again; deployment.keep_previous says how long it stays.")
 @deployed_options
 @yes_option
+@quiet_option
 @json_option
-def rollback(request: Request, *, yes: bool, as_json: bool) -> None:
+def rollback(request: Request, *, yes: bool, quiet: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import previous as commands
 
-    user = Terminal(yes=yes, as_json=as_json)
+    user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
     end(commands.rollback(request, user), user)
 
 
@@ -55,10 +66,11 @@ def rollback(request: Request, *, yes: bool, as_json: bool) -> None:
 @request_options
 @yes_option
 @on_failure_option
+@quiet_option
 @json_option
-def resume(request: Request, *, yes: bool, as_json: bool, on_failure: OnFailure = "keep") -> None:
+def resume(request: Request, *, yes: bool, as_json: bool, quiet: bool = False, on_failure: OnFailure = "keep") -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import deploy as commands
 
-    user = Terminal(yes=yes, as_json=as_json)
+    user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
     end(commands.resume(request, user, on_failure=on_failure), user)

@@ -12,7 +12,7 @@ from sre_agent_deploy.cli.options import deployed_options, json_option, request_
 from sre_agent_deploy.commands import Request
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.commands.deployments import Row
+    from sre_agent_deploy.commands.claims import Row
 
 _LOG_LINES = 100
 
@@ -24,10 +24,7 @@ _LOG_LINES = 100
 def list_deployments(request: Request, *, account: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.commands import deployments as commands
-
-    rows = commands.list_account(request, Terminal(as_json=as_json, json_events=False)) if account else commands.list_known()
+    rows = _list_account(request, as_json=as_json) if account else _list_known()
     if as_json:
         click.echo(json.dumps({"deployments": [asdict(row) for row in rows]}))
         return
@@ -35,6 +32,19 @@ def list_deployments(request: Request, *, account: bool, as_json: bool) -> None:
         _show_row(row)
     if not rows:
         click.echo("There are none. Next: sre-agent-deploy init, or deploy --config config.yaml", err=True)
+
+
+def _list_known() -> tuple[Row, ...]:
+    from sre_agent_deploy.commands.claims import list_known
+
+    return list_known()
+
+
+def _list_account(request: Request, *, as_json: bool) -> tuple[Row, ...]:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands.deployments import list_account
+
+    return list_account(request, Terminal(as_json=as_json, json_events=False))
 
 
 def _show_row(row: Row) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.options import json_option, request_options, target_option
+from sre_agent_deploy.cli.options import json_option, quiet_option, request_options, target_option
 from sre_agent_deploy.commands import Request
 from sre_core import exit_codes
 
@@ -19,15 +19,17 @@ from sre_core import exit_codes
     "--out", "-out", "out", type=click.Path(path_type=Path), help="Save the plan in this file; `deploy FILE` carries out exactly this plan."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show each resource that stays as it is, too.")
+@quiet_option
 @json_option
-def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbose: bool, as_json: bool) -> None:
+def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbose: bool, quiet: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands import plan as commands
 
     # Events are no part of the plan, so they go to stderr in any case.
-    user = Terminal(as_json=as_json, json_events=False, verbose=verbose)
+    user = Terminal(as_json=as_json, json_events=False, verbose=verbose, quiet=quiet)
     found = commands.plan(request, user, targets=targets, out=out)
-    user.show_plan(found)
+    if as_json or not quiet:
+        user.show_plan(found)
     user.show_problems((*found.problems, *found.extras))
     if out and (found.problems or found.extras):
         user.warn(f"The plan was not saved in {out}: it can't be carried out until the problems above are solved.")

@@ -92,17 +92,18 @@ def show_lifetime(found: Lifetime | None) -> None:
         click.secho(found.describe(clock.now()), fg="red" if found.ends <= clock.now() else "yellow")
 
 
-def show_report(report: Report, *, as_json: bool = False) -> None:
-    """Show the verdict and what a complete deployment lacks; the whole report is in its files."""
+def show_report(report: Report, *, as_json: bool = False, quiet: bool = False) -> None:
+    """Show the verdict and what a complete deployment lacks; with `quiet` only that. The whole report is in its files."""
     from sre_agent_deploy.checks.check import count_findings
 
     if as_json:
         click.echo(json.dumps({"report": report.to_json()}))
         return
     verdict = click.style("verified", fg="green") if report.verified else click.style("NOT verified", fg="red")
-    click.echo(f"\nDeployment {report.deployment} is {verdict}: {count_findings(report.findings)}.")
-    for change in report.since.describe():
-        click.echo(f"  since {report.since.when}: {change}")
+    if not quiet:
+        click.echo(f"\nDeployment {report.deployment} is {verdict}: {count_findings(report.findings)}.")
+        for change in report.since.describe():
+            click.echo(f"  since {report.since.when}: {change}")
     for cause in (cause for cause in report.causes if cause.required):
         show_problems((cause.problem.with_context(**_extent(cause)),))
 
@@ -113,15 +114,16 @@ def _extent(cause: Cause) -> dict[str, str]:
     return hop | ({"findings": f"{len(cause.checks)}: {', '.join(cause.checks)}"} if len(cause.checks) > 1 else {})
 
 
-def show_findings(findings: Sequence[Finding], *, as_json: bool, every: bool = False) -> None:
-    """Show what preflight found: with `every` a line for each check, else only what did not pass."""
+def show_findings(findings: Sequence[Finding], *, as_json: bool, every: bool = False, quiet: bool = False) -> None:
+    """Show what preflight found: with `every` a line for each check, else what did not pass; with `quiet` only the problems."""
     if as_json:
         click.echo(json.dumps({"preflight": [finding.to_json() for finding in findings]}))
         return
     for finding in findings if every else ():
         click.echo(f"  {_FINDING_SIGNS[finding.status]} {finding.check:24} {finding.what}")
     passed = sum(finding.status == "passed" for finding in findings)
-    click.echo(f"Preflight: {passed} of {len(findings)} checks passed{'' if passed == len(findings) else ', see below'}.")
+    if not quiet:
+        click.echo(f"Preflight: {passed} of {len(findings)} checks passed{'' if passed == len(findings) else ', see below'}.")
     show_problems(finding.problem for finding in findings if finding.problem and finding.status != "passed")
 
 

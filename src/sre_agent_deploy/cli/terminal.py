@@ -38,35 +38,42 @@ class Declined(click.ClickException):
 
 
 class Terminal(User):
-    """Shows everything. With `as_json`, stdout holds one JSON document per line; events too, unless `json_events` is False."""
+    """Shows everything. With `as_json`, stdout holds one JSON document per line; events too, unless `json_events` is False.
 
-    def __init__(self, *, yes: bool = False, as_json: bool = False, json_events: bool = True, verbose: bool = False) -> None:
+    With `quiet`, people see only problems, warnings and questions, and programs no events.
+    """
+
+    def __init__(
+        self, *, yes: bool = False, as_json: bool = False, json_events: bool = True, verbose: bool = False, quiet: bool = False
+    ) -> None:
         super().__init__(yes=yes)
         # Everything is loaded, and from here on a command may have something to clean up.
         interrupt.raise_on_ctrl_c()
         self.as_json = as_json
         self.verbose = verbose
+        self.quiet = quiet
+        self.says_all = not (as_json or quiet)
         self.json_events = as_json and json_events
 
     def note(self, line: str) -> None:
-        if not self.as_json:
+        if self.says_all:
             click.echo(line)
 
     def warn(self, line: str) -> None:
         click.secho(line, fg="yellow", err=True)
 
     def show_findings(self, findings: Sequence[Finding]) -> None:
-        render.show_findings(findings, as_json=self.as_json)
+        render.show_findings(findings, as_json=self.as_json, quiet=self.quiet)
 
     def show_plan(self, plan: Plan) -> None:
         render.show_plan(plan, as_json=self.as_json, every=self.verbose)
 
     def show_lifetime(self, lifetime: Lifetime) -> None:
-        if not self.as_json:
+        if self.says_all:
             render.show_lifetime(lifetime)
 
     def show_report(self, report: Report) -> None:
-        render.show_report(report, as_json=self.as_json)
+        render.show_report(report, as_json=self.as_json, quiet=self.quiet)
 
     def show_inventory(self, found: Inventory) -> None:
         render.show_inventory(found)
@@ -78,12 +85,13 @@ class Terminal(User):
         render.show_problems(problems, as_json=self.as_json)
 
     def observe(self, event: Event) -> None:
-        (_write_json if self.json_events else _write_line)(event)
+        if not self.quiet:
+            (_write_json if self.json_events else _write_line)(event)
 
     @contextmanager
     def progress(self) -> Iterator[Observer]:
         """Show events live on a terminal, as plain lines without one, as JSON lines when asked."""
-        if not self.json_events and sys.stderr.isatty() and not _is_dumb():
+        if not self.quiet and not self.json_events and sys.stderr.isatty() and not _is_dumb():
             with _live() as observe:
                 yield observe
         else:
@@ -114,7 +122,7 @@ def end(result: CommandResult, user: Terminal) -> NoReturn:
         click.echo(json.dumps(dict(result.details)))
     if not result.success and result.message:
         click.echo(result.message, err=True)
-    elif result.message and not user.as_json:
+    elif result.message and user.says_all:
         click.echo(result.message)
         for number, step in enumerate(result.next_steps):
             click.echo(f"      {step}" if number else f"\nNext: {step}")

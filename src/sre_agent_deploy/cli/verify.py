@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sre_agent_deploy.cli.options import json_option, parse_length, request_options
+from sre_agent_deploy.cli.options import json_option, parse_length, quiet_option, request_options
 from sre_agent_deploy.commands import Request
 
 
@@ -23,12 +23,13 @@ from sre_agent_deploy.commands import Request
 @click.option("--watch", is_flag=True, help="Verify again and again until Ctrl-C.")
 @click.option("--every", callback=parse_length, default="60s", show_default=True, help="With --watch: the pause between two verifications.")
 @request_options
+@quiet_option
 @json_option
-def verify(request: Request, *, files: tuple[Path, ...], watch: bool, every: timedelta, as_json: bool) -> None:
+def verify(request: Request, *, files: tuple[Path, ...], watch: bool, every: timedelta, quiet: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import verify as commands
 
-    user = Terminal(as_json=as_json)
+    user = Terminal(as_json=as_json, quiet=quiet)
     if not watch:
         end(commands.verify(request, user, files=files), user)
     for result in commands.watch_deployment(request, user, every, files=files):

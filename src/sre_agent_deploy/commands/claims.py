@@ -1,4 +1,7 @@
-"""The deployments that this machine knows: each run that changes one notes who runs it, and with which state file."""
+"""The deployments that this machine knows: each run that changes one notes who runs it, and with which state file.
+
+`list` needs nothing else, so nothing heavy is imported here; only a state file that is there costs pydantic.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,13 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sre_agent_deploy import connection
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.commands.missing_aws import is_running
 from sre_agent_deploy.journal.lock import user_name
-from sre_agent_deploy.journal.store import is_s3
+from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.store import is_s3, open_store
+from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_core import atomic_file, clock
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused
@@ -65,6 +73,67 @@ def list_claims() -> dict[str, Claim]:
     files = _path("any").parent.glob("*.json")
     claims = {file.stem: claim for file in files if (claim := read_claim(file.stem))}
     return dict(sorted(claims.items(), key=lambda item: item[1].since, reverse=True))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One deployment, as far as it is known without its files: empty where it is not."""
+
+    deployment: str
+    name: str = ""
+    mode: str = ""
+    account: str = ""
+    region: str = ""
+    address: str = ""
+    since: str = ""
+    last: str = ""
+    state_file: str = ""
+
+
+def list_known() -> tuple[Row, ...]:
+    """List the deployments that this machine knows. Asks AWS nothing, so a state in S3 is only named."""
+    return tuple(_describe(deployment, claim) for deployment, claim in list_claims().items())
+
+
+def _describe(deployment: str, claim: Claim) -> Row:
+    state = _load_file(claim.state_file)
+    state = state if isinstance(state, State) and state.deployment == deployment else None
+    return Row(
+        deployment,
+        claim.name,
+        claim.mode or (state.mode if state else ""),
+        claim.account or (state.account if state else ""),
+        claim.region or (state.region if state else ""),
+        connection.read_url(deployment),
+        _created(state) or claim.since,
+        _describe_last(claim, state),
+        claim.state_file,
+    )
+
+
+def _load_file(state_file: str) -> State | Problem | None:
+    return None if is_s3(state_file) else open_store(state_file, _never).load()
+
+
+def _never() -> Aws:
+    raise AssertionError("a local file needs no AWS")
+
+
+def _created(state: State | None) -> str:
+    """Say when a deployment began: when its first resource was created, else its oldest run that is recorded."""
+    if state is None:
+        return ""
+    record = state.current(TTL_RESOURCE)
+    return str(record.outputs.get("created_at", "")) if record else next((run.started for run in state.runs), "")
+
+
+def _describe_last(claim: Claim, state: State | None) -> str:
+    if state is None:
+        return "its state is in S3" if is_s3(claim.state_file) else "its state file is gone or can't be read"
+    if state.mode == "local" and state.alive() and not is_running(state):
+        return "its local AWS has ended"
+    last = state.runs[-1] if state.runs else None
+    return f"{last.command}: {last.result or 'not ended'}" if last else ""
 
 
 def choose_claim(text: str) -> tuple[str, Claim]:

@@ -11,16 +11,13 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.claims import Claim, list_claims, read_claim, state_not_found
+from sre_agent_deploy.commands.claims import Row, list_known, read_claim, state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
-from sre_agent_deploy.commands.missing_aws import is_running
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.engine.inventory import list_deployments
 from sre_agent_deploy.engine.staleness import look_at
 from sre_agent_deploy.journal.state import State
-from sre_agent_deploy.journal.store import is_s3, open_store
-from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.names import API_KEY
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
 from sre_core import clock
@@ -45,26 +42,6 @@ _SECRET: Mapping[str, tuple[str, str]] = {
     "gateway_client_secret": ("gateway_client_secret", "client_secret"),
     "backend_api_key": ("backend_key", API_KEY),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One deployment, as far as it is known without its files: empty where it is not."""
-
-    deployment: str
-    name: str = ""
-    mode: str = ""
-    account: str = ""
-    region: str = ""
-    address: str = ""
-    since: str = ""
-    last: str = ""
-    state_file: str = ""
-
-
-def list_known() -> tuple[Row, ...]:
-    """List the deployments that this machine knows. Asks AWS nothing, so a state in S3 is only named."""
-    return tuple(_describe(deployment, claim) for deployment, claim in list_claims().items())
 
 
 def list_account(request: Request, user: User = UNATTENDED) -> tuple[Row, ...]:
@@ -94,47 +71,6 @@ def _look_up(aws: Aws, deployment: str, mode: str) -> Row | None:
         since=clock.stamp(created) if created else "",
         last="another machine deployed it",
     )
-
-
-def _describe(deployment: str, claim: Claim) -> Row:
-    state = _load_file(claim.state_file)
-    state = state if isinstance(state, State) and state.deployment == deployment else None
-    return Row(
-        deployment,
-        claim.name,
-        claim.mode or (state.mode if state else ""),
-        claim.account or (state.account if state else ""),
-        claim.region or (state.region if state else ""),
-        connection.read_url(deployment),
-        _created(state) or claim.since,
-        _describe_last(claim, state),
-        claim.state_file,
-    )
-
-
-def _load_file(state_file: str) -> State | Problem | None:
-    return None if is_s3(state_file) else open_store(state_file, _never).load()
-
-
-def _never() -> Aws:
-    raise AssertionError("a local file needs no AWS")
-
-
-def _created(state: State | None) -> str:
-    """Say when a deployment began: when its first resource was created, else its oldest run that is recorded."""
-    if state is None:
-        return ""
-    record = state.current(TTL_RESOURCE)
-    return str(record.outputs.get("created_at", "")) if record else next((run.started for run in state.runs), "")
-
-
-def _describe_last(claim: Claim, state: State | None) -> str:
-    if state is None:
-        return "its state is in S3" if is_s3(claim.state_file) else "its state file is gone or can't be read"
-    if state.mode == "local" and state.alive() and not is_running(state):
-        return "its local AWS has ended"
-    last = state.runs[-1] if state.runs else None
-    return f"{last.command}: {last.result or 'not ended'}" if last else ""
 
 
 @dataclass(frozen=True)

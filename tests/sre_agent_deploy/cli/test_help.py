@@ -12,9 +12,11 @@ import pytest
 
 from sre_agent_deploy.cli.help import EXAMPLES, GROUPS
 from sre_agent_deploy.cli.root import COMMANDS, root
+from sre_agent_deploy.cli.terminal import Terminal, end
 from sre_agent_deploy.commands.deploy import confirm_losses
-from sre_agent_deploy.commands.user import Question, User
+from sre_agent_deploy.commands.user import CommandResult, Question, User
 from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.progress.events import Event
 from sre_core import exit_codes
 from sre_core.problem import Refused
 
@@ -60,6 +62,35 @@ def test_completion(shell: str, typed: Typed) -> None:
         environ["COMP_CWORD"] = "outp"
     ended = subprocess.run([sys.executable, "-m", "sre_agent_deploy"], env=environ, capture_output=True, text=True, check=False)
     assert "output" in ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_of_the_assistant(shell: str) -> None:
+    """`sre-agent` prints the script, too, and answers its call."""
+    program = [sys.executable, "-m", "sre_agent"]
+    script = subprocess.run([*program, "completion", shell], capture_output=True, text=True, check=True).stdout
+    assert "_SRE_AGENT_COMPLETE" in script
+    environ = {**os.environ, "_SRE_AGENT_COMPLETE": f"{shell}_complete", "COMP_WORDS": "sre-agent evid", "COMP_CWORD": "1"}
+    assert "evidence" in subprocess.run(program, env=environ, capture_output=True, text=True, check=False).stdout
+
+
+def test_a_quiet_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """-q leaves problems, warnings and the plan before a question; the end of a run is its exit code."""
+    user = Terminal(quiet=True)
+    with user.progress() as observe:
+        observe(Event("done", "bucket", "created"))
+    user.note("a note")
+    user.warn("a warning")
+    with pytest.raises(SystemExit):
+        end(CommandResult(success=True, component="deploy", message="deployed"), user)
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "a warning\n")
+
+
+@pytest.mark.parametrize("name", ["plan", "deploy", "resume", "rollback", "verify", "cleanup"])
+def test_commands_that_can_be_quiet(name: str, typed: Typed) -> None:
+    """Every command that reports what it does takes -q."""
+    assert "-q, --quiet" in typed(name, "--help")[1]
 
 
 class Asked(User):
