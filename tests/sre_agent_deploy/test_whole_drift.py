@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,9 +11,9 @@ from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.apply import apply
-from sre_agent_deploy.engine.planning import plan_changes
-from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.later import Outputs, resolve
+from sre_agent_deploy.engine.steps import describe_gap, is_right, limit_to_step, look_at_step
+from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Comparison, Plan, describe_comparisons
 from sre_agent_deploy.resources.kinds import declared
 
@@ -31,10 +31,7 @@ class Whole:
     outputs: Mapping[str, Outputs]
 
     def plan(self, name: str) -> Plan:
-        state = self.engine.state
-        assert state
-        records = {key: record for key, record in state.records.items() if record.name == name}
-        return plan_changes(self.engine.aws, self.part(name), replace(state, records=records))
+        return look_at_step(self.engine.aws, self.engine.wanted, name, self.outputs, self.engine.state)
 
     def repair(self, name: str, plan: Plan) -> None:
         """Apply a plan; what is replaced has new outputs, so then everything is deployed."""
@@ -46,8 +43,7 @@ class Whole:
         assert not outcome.problems, outcome.problems
 
     def part(self, name: str) -> Blueprint:
-        whole = self.engine.wanted
-        return replace(whole, items=(Item(resolve(whole.item(name).resource, self.outputs)),))
+        return limit_to_step(self.engine.wanted, name, self.outputs)
 
 
 def _outputs(engine: Engine) -> dict[str, Outputs]:
@@ -92,6 +88,12 @@ def test_changed_by_hand(whole: Whole, kind: str, setting: str, number: int) -> 
     assert not plan.problems, plan.problems
     [change] = plan.changes
     assert (change.name, {entry.field for entry in change.differences}) == (name, {setting, *ALSO.get((kind, setting), ())})
+    # The guide names exactly these fields, each with AWS's value and the right one.
+    gaps = describe_gap(plan)
+    assert is_right(plan) is (change.action is Action.KEEP) is (not gaps)
+    assert {gap.partition(":")[0] for gap in gaps if ": AWS has " in gap} == {
+        entry.field for entry in change.differences if not entry.stays
+    }
     if change.action is Action.KEEP:
         assert all(entry.stays for entry in change.differences)
         LIFTS[kind, setting](whole.engine)

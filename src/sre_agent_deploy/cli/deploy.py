@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
 @request_options
 @target_option
+@click.option(
+    "--manual",
+    "manual",
+    multiple=True,
+    metavar="STEP",
+    help="A person makes this resource: it is taken over once it is right, and everything that does not need it goes on.",
+)
+@click.option(
+    "--skip", "skipped", multiple=True, metavar="STEP", help="Leave this resource as it is; and what needs it, if it does not exist."
+)
 @yes_option
 @on_failure_option
 @quiet_option
@@ -35,6 +45,8 @@ def deploy(
     *,
     plan_file: Path | None = None,
     targets: tuple[str, ...] = (),
+    manual: tuple[str, ...] = (),
+    skipped: tuple[str, ...] = (),
     yes: bool,
     as_json: bool,
     quiet: bool = False,
@@ -43,10 +55,11 @@ def deploy(
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands import deploy as commands
 
-    if plan_file and (targets or request.mode):
-        raise click.UsageError("a saved plan has its targets and its mode; leave --target and --mode out.")
+    if plan_file and (targets or request.mode or manual or skipped):
+        raise click.UsageError("a saved plan has its targets and its mode; leave --target, --manual, --skip and --mode out.")
     user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
-    end(commands.deploy(request, user, on_failure=on_failure, targets=targets, plan_file=plan_file), user)
+    chosen = {"targets": targets, "manual": manual, "skipped": skipped}
+    end(commands.deploy(request, user, on_failure=on_failure, plan_file=plan_file, **chosen), user)
 
 
 @click.command("rollback", help="Let the machine before the last update serve again; deployment.keep_previous says how long it stays.")

@@ -24,7 +24,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "backup": ("backup", "backup --list"),
     "restore": ("restore BACKUP --dry-run",),
     "plan": ("plan", "plan --out deployment.plan", "plan --target gateway"),
-    "deploy": ("deploy --config config.yaml", "deploy deployment.plan", "deploy --target gateway", "deploy --yes --json"),
+    "deploy": (
+        "deploy --config config.yaml",
+        "deploy deployment.plan",
+        "deploy --target gateway",
+        "deploy --manual dns_record",
+        "deploy --yes --json",
+    ),
     "resume": ("resume", "resume --on-failure rollback"),
     "rollback": ("rollback", "rollback --yes"),
     "verify": ("verify", "verify --report report.html --report results.xml", "verify --watch --every 5m", "verify --deployment NAME"),
@@ -45,7 +51,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "state": ("state list", "state show gateway", "state adopt NAME ID"),
     "unlock": ("unlock",),
     "explain": ("explain S3-NAME-TAKEN", "explain --list"),
-    "guide": ("guide --out by-hand", "guide > guide.md"),
+    "guide": ("guide --out by-hand", "guide --interactive", "guide --interactive --step gateway", "guide > guide.md"),
     "export": ("export cloudformation > template.json",),
     "completion": ("completion bash > ~/.local/share/bash-completion/completions/sre-agent-deploy", "completion zsh", "completion fish"),
 }

@@ -44,10 +44,20 @@ def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbos
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the guide as guide.md and guide.html (with check boxes) into this folder, and every file to upload or paste.",
 )
+@click.option("--interactive", is_flag=True, help="One step at a time; AWS is asked after each, and what is right is recorded.")
+@click.option("--step", default="", metavar="NAME", help="With --interactive: only this step.")
 @request_options
-def guide(request: Request, *, out: Path | None) -> None:
+def guide(request: Request, *, out: Path | None, interactive: bool, step: str) -> None:
     from sre_agent_deploy.commands import guide as commands
 
+    if (step and not interactive) or (out and interactive):
+        raise click.UsageError("--step needs --interactive, and --out goes without it.")
+    if interactive:
+        from sre_agent_deploy.cli.terminal import Terminal, end
+        from sre_agent_deploy.commands import guided
+
+        user = Terminal()
+        end(guided.walk_guide(request, user, step=step), user)
     if out is None:
         click.echo(commands.guide(request))
         return

@@ -6,7 +6,7 @@ import json
 import sys
 import termios
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -114,6 +114,15 @@ class Terminal(User):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
         if not click.confirm(question.text, err=True):
             raise Declined(f"{question.if_no}: you answered no.")
+
+    def choose(self, text: str, answers: Mapping[str, str]) -> str:
+        if not sys.stdin.isatty():
+            return super().choose(text, answers)
+        for answer, effect in answers.items():
+            click.echo(f"    {answer:8} {effect}", err=True)
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        chosen: str = click.prompt(text, type=click.Choice([*answers]), default=next(iter(answers)), show_choices=False, err=True)
+        return chosen
 
 
 def end(result: CommandResult, user: Terminal) -> NoReturn:

@@ -27,6 +27,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, 
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.engine.steps import by_hand, leave_out
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
@@ -49,11 +50,27 @@ class Scope:
 
     targets: tuple[str, ...] = ()
     saved: SavedPlan | None = None
+    skipped: tuple[str, ...] = ()
+    manual: tuple[str, ...] = ()
+    """The resources that a person makes: they are taken over once they are right."""
+    open_steps: tuple[Problem, ...] = ()
+    """What these still lack."""
+
+    @property
+    def partly(self) -> bool:
+        """Say if something of the deployment is left as it is."""
+        return bool(self.targets or self.skipped or self.open_steps)
 
     @property
     def result(self) -> Result:
         """How the history names a run that did all of it."""
-        return "applied in part" if self.targets else "applied"
+        return "applied in part" if self.partly else "applied"
+
+    def limit(self, whole: Plan, wanted: Blueprint) -> tuple[Scope, Plan, Blueprint]:
+        """Leave out what is skipped, and what is to be made by hand and is not right yet."""
+        open_steps = by_hand(whole, self.manual)
+        left = frozenset((*self.skipped, *(step.context["resource"] for step in open_steps)))
+        return (replace(self, open_steps=open_steps), *(leave_out(whole, wanted, left) if left else (whole, wanted)))
 
 
 def deploy(
@@ -63,10 +80,12 @@ def deploy(
     on_failure: OnFailure = "keep",
     targets: tuple[str, ...] = (),
     plan_file: Path | None = None,
+    skipped: tuple[str, ...] = (),
+    manual: tuple[str, ...] = (),
 ) -> CommandResult:
     """Take a configuration to a verified, running deployment, or carry out a saved plan."""
     if plan_file is None:
-        return _deploy(find_state(request), user, "deploy", on_failure, Scope(targets))
+        return _deploy(find_state(request), user, "deploy", on_failure, Scope(targets, skipped=skipped, manual=manual))
     saved = load_plan(plan_file)
     if isinstance(saved, Problem):
         raise Refused(saved)
@@ -100,13 +119,15 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
             wanted.deployment, config=here.config, config_file=file, account=here.account, store=here.store, state=here.state
         )
         user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
-        plan = _plan_scope(here, facts, scope, user)
+        limit_blueprint(wanted, (*scope.skipped, *scope.manual))
+        scope, plan, wanted = scope.limit(_plan_scope(here, facts, scope, user), wanted)
         if prevented := (*plan.problems, *plan.extras):
             user.show_problems(prevented)
             return _not_deployed("Nothing was changed.", *prevented)
         if scope.saved:
             require_unmoved(scope.saved, describe_plan(here, facts, plan, scope.targets))
-        confirm_takeover(plan, here.state, here.store.location, user)
+        others = plan.limit([change.name for change in plan.changes if change.name not in scope.manual])
+        confirm_takeover(others, here.state, here.store.location, user)
         if not scope.saved:
             confirm_losses(plan, f"{here.config.name} in account {facts.account_id}, {facts.region}", user)
         journal.begin_run(command)
@@ -119,7 +140,7 @@ def _carry_out(
 ) -> CommandResult:
     """Apply a plan, prove that the deployment works, and delete what it replaced only then."""
     outcome, switch = switch_over(here, wanted, plan, journal, user, result=scope.result)
-    if not outcome.problems and not scope.targets:
+    if not outcome.problems and not scope.partly:
         proved = _prove_deployed(here, journal, plan, outcome, user)
         # A report that could not be written is no reason to roll back what works.
         if "deployed" in proved.details:
@@ -127,7 +148,7 @@ def _carry_out(
         if on_failure == "keep":
             return proved
     elif not outcome.problems:
-        return _retire(wanted, journal, user, switch) or _deployed_partly(plan, outcome, scope)
+        return _retire(wanted, journal, user, switch) or _deployed_partly(plan, outcome, scope, user)
     user.show_problems(outcome.problems)
     if outcome.stopped:
         return _not_deployed("The run was stopped.", *outcome.problems, interrupted=True)
@@ -227,15 +248,23 @@ def _note_temporary_and_budget(account: Account, plan: Plan, outcome: Outcome, u
         user.note(f"So that the budget counts anything, {Budget.COUNTS_ONCE}.")
 
 
-def _deployed_partly(plan: Plan, outcome: Outcome, scope: Scope) -> CommandResult:
+def _deployed_partly(plan: Plan, outcome: Outcome, scope: Scope, user: User) -> CommandResult:
     """Say that only a part was changed: the rest may not exist, or not fit it, so nothing is proved."""
+    if scope.open_steps:
+        user.show_problems(scope.open_steps)
+        return _not_deployed("Everything that does not need these steps is deployed.", *scope.open_steps)
     return CommandResult(
         success=True,
         component="deployment",
-        message=f"{_count_resources(plan, outcome.seconds)}\nOnly {', '.join(scope.targets)} and what it needs; not verified.",
+        message=f"{_count_resources(plan, outcome.seconds)}\n{_describe_scope(scope)}; not verified.",
         details={"deployed": plan.deployment, "targets": scope.targets, "seconds": round(outcome.seconds, 1)},
         next_steps=("sre-agent-deploy plan   (shows the rest)", "sre-agent-deploy deploy"),
     )
+
+
+def _describe_scope(scope: Scope) -> str:
+    only = f"Only {', '.join(scope.targets)} and what it needs" if scope.targets else "Everything"
+    return f"{only} without {', '.join(scope.skipped)} and what needs it" if scope.skipped else only
 
 
 def _count_resources(plan: Plan, seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -95,5 +95,21 @@ class User:
         if not self.yes and not question.answered:
             raise Refused(question.refusal)
 
+    def choose(self, text: str, answers: Mapping[str, str]) -> str:
+        """Ask for one of several answers, each with what it does. Raises Refused where there is no terminal to ask at."""
+        raise Refused(_no_terminal(text))
+
 
 UNATTENDED = User()
+
+
+def _no_terminal(text: str) -> Problem:
+    return Problem(
+        code="GUIDE-NO-TERMINAL",
+        what=f"A question can't be asked: {text}",
+        why="There is no terminal.",
+        do=(
+            "Run the command in a terminal.",
+            "Without one: `sre-agent-deploy guide --out FOLDER`, then `sre-agent-deploy plan`.",
+        ),
+    )

@@ -242,6 +242,7 @@ class GeneratedSecret(InSecretsManager):
             f"Description: {self.description}",
             *(f"Tags > Add: {tag} = {value}" for tag, value in self._kept_tags().items()),
             "Configure rotation: leave off",
+            f"Store; then Versions > note the Version ID of AWSCURRENT, and Tags > Add: {VERSION_TAG} = this Version ID",
         )
 
     def template(self) -> CfnResource:
