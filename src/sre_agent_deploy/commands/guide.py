@@ -33,5 +33,5 @@ def save_guide(request: Request, folder: Path) -> tuple[str, ...]:
     atomic_file.write(folder / "guide.md", console.markdown(written).encode())
     atomic_file.write(folder / "guide.html", console.page(written).encode())
     for file in written.files:
-        atomic_file.write(files / file.name, file.content)
+        atomic_file.write(files / file.name, file.content())
     return tuple(file.name for file in written.files if not file.complete)

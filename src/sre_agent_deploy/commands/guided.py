@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sre_agent_deploy.apply import apply
 from sre_agent_deploy.commands import Request
@@ -16,10 +17,14 @@ from sre_agent_deploy.commands.workspace import Workspace, find_state, open_work
 from sre_agent_deploy.engine.steps import describe_gap, is_right, limit_to_step, look_at_step, take_over
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide.account_values import account_values
-from sre_agent_deploy.guide.steps import Guide, Step, fill_in, name_step, write_guide
+from sre_agent_deploy.guide.steps import UPLOAD, Guide, Step, fill_in, name_step, write_guide
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Plan
+from sre_core import atomic_file
+
+FILES = Path("guide-files")
+"""The folder for what a person uploads or pastes during a walk."""
 
 _ANSWERS = {"check": "look again", "deploy": "let the command make or correct it", "skip": "leave it for later", "quit": "end here"}
 
@@ -121,8 +126,17 @@ def _show_step(walk: Walk, name: str) -> None:
     step = name_step(walk.guide, name)
     if step is None:
         return
-    for line in describe_step(step, _known(walk.outputs)):
-        walk.user.note(line)
+    known = _known(walk.outputs)
+    for file in (line.file or line.text for line in step.lines if line.file or line.label == UPLOAD):
+        _write_file(walk.guide, file, known)
+    for text in describe_step(step, known):
+        walk.user.note(text)
+
+
+def _write_file(guide: Guide, name: str, known: Mapping[str, str]) -> None:
+    """Write a file to upload or paste, with the values that AWS has chosen by now."""
+    FILES.mkdir(exist_ok=True)
+    atomic_file.write(FILES / name, next(file for file in guide.files if file.name == name).content(known))
 
 
 def describe_step(step: Step, known: Mapping[str, str]) -> Iterator[str]:
@@ -131,9 +145,9 @@ def describe_step(step: Step, known: Mapping[str, str]) -> Iterator[str]:
     if step.link:
         yield f"  {step.link}"
     for line in step.lines:
-        value = fill_in(line.value, known)
+        value = f"{FILES / line.text}" if line.label == UPLOAD else fill_in(line.value, known)
         if line.file:
-            yield "  paste:"
+            yield f"  paste ({FILES / line.file}):"
             yield from (f"    {text}" for text in value.splitlines())
         else:
             yield f"  {f'{line.label}: ' if line.label else ''}{value}"

@@ -18,6 +18,9 @@ _REF = re.compile(r"[<⟦]([a-z_0-9]+)\.([a-z_0-9]+)[>⟧]")
 _FIELD = re.compile(r"([A-Z][^:;{}]{1,70}): (.+)")
 
 
+UPLOAD = "File to upload"
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of a text: plain, or a value that is known later (`ref`), as a person reads it until then."""
@@ -60,8 +63,15 @@ class File:
     """A file that a person uploads or pastes. `complete` is False while it has values in it that AWS has not chosen yet."""
 
     name: str
-    content: bytes
-    complete: bool = True
+    body: bytes | tuple[Piece, ...]
+
+    @property
+    def complete(self) -> bool:
+        return isinstance(self.body, bytes) or not any(piece.ref for piece in self.body)
+
+    def content(self, known: Mapping[str, str] = {}) -> bytes:
+        """Return the content, with the values that are known by now."""
+        return self.body if isinstance(self.body, bytes) else fill_in(self.body, known).encode()
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,10 @@ class Guide:
     region: str
     steps: tuple[Step, ...]
     files: tuple[File, ...]
+
+
+BY_HAND_ID = "DEPLOYMENT-ID"
+"""What a declaration writes into its steps where only the blueprint knows the deployment's id."""
 
 
 def write_guide(blueprint: Blueprint, values: AccountValues, config: Config) -> Guide:
@@ -135,6 +149,7 @@ class _Reading:
     def pieces(self, text: str) -> tuple[Piece, ...]:
         """Split a text at the values that are known later."""
         pieces: list[Piece] = []
+        text = text.replace(BY_HAND_ID, self.blueprint.deployment)
         last = 0
         for match in _REF.finditer(text):
             if match[1] in self.numbers or match[1] == ACCOUNT:
@@ -153,16 +168,14 @@ class _Reading:
         """Read the file of an object in S3."""
         for body in _body(item):
             key = str(item.resource.key) if isinstance(item.resource, S3Object) else ""
-            yield Line((Piece(self._keep(f"{prefix}.{key.rpartition('.')[2]}", body)),), "File to upload")
+            yield Line((Piece(self._keep(f"{prefix}.{key.rpartition('.')[2]}", body)),), UPLOAD)
         if isinstance(item.resource, S3Object) and isinstance(item.resource.content.body, bytes):
             name = f"{prefix}.{str(item.resource.key).rpartition('.')[2]}"
             self.files.append(File(name, item.resource.content.body))
-            yield Line((Piece(name),), "File to upload")
+            yield Line((Piece(name),), UPLOAD)
 
     def _keep(self, name: str, text: str) -> str:
-        pieces = self.pieces(text)
-        content = "".join(piece.text for piece in pieces).encode()
-        self.files.append(File(name, content, complete=not any(piece.ref for piece in pieces)))
+        self.files.append(File(name, self.pieces(text)))
         return name
 
 

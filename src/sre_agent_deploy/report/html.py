@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sre_agent_deploy.checks.check import Finding, Status, count_findings
 from sre_agent_deploy.report.page import render_page
 from sre_agent_deploy.report.report import Report
 from sre_core import clock, release
+
+type Light = Status | Literal["warning"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Node:
     y: int
     width: int
     checks: tuple[str, ...]
-    status: Status = "unknown"
+    status: Light = "unknown"
 
 
 # Drawn for 360 pixels of width: on a phone its text is as large as the page's.
@@ -66,8 +69,8 @@ def page(report: Report) -> str:
     )
 
 
-_WORDS: dict[Status, str] = {"passed": "✓ works", "failed": "✗ failed", "unknown": "? not seen"}
-_LOOKS: dict[Status, str] = {"passed": "ok", "failed": "bad", "unknown": "open"}
+_WORDS: dict[Light, str] = {"passed": "✓ works", "failed": "✗ failed", "unknown": "? not seen", "warning": "! warning"}
+_LOOKS: dict[Light, str] = {"passed": "ok", "failed": "bad", "unknown": "open", "warning": "open"}
 
 
 def _backends() -> tuple[Node, ...]:
@@ -80,10 +83,13 @@ def _with_status(node: Node, findings: Sequence[Finding]) -> Node:
     return Node(node.label, node.note, node.x, node.y, node.width, node.checks, _worst(own))
 
 
-def _worst(findings: Sequence[Finding]) -> Status:
-    statuses = {finding.status for finding in findings if finding.required or finding.status == "failed"}
-    statuses = statuses or {finding.status for finding in findings}
-    return "failed" if "failed" in statuses else "passed" if statuses == {"passed"} else "unknown"
+def _worst(findings: Sequence[Finding]) -> Light:
+    statuses = {finding.status for finding in findings if finding.required} or {finding.status for finding in findings}
+    if "failed" in statuses:
+        return "failed"
+    if statuses != {"passed"}:
+        return "unknown"
+    return "warning" if any(finding.status == "failed" for finding in findings) else "passed"
 
 
 def group_by_requirement(findings: Sequence[Finding]) -> tuple[Row, ...]:
