@@ -75,7 +75,7 @@ def shell(folder: Path, lines: str, settings: dict[str, str]) -> Ended:
     command = ["bash", "-euo", "pipefail", "-c", lines]
     environ = {**os.environ, **settings}
     ended = subprocess.run(
-        command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=500, check=False
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
