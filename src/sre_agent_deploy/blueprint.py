@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 from sre_agent_deploy import lifetime
@@ -28,8 +29,9 @@ from sre_agent_deploy.policies import (
     assistant_role_statements,
     gateway_role_statements,
     gateway_trust,
+    log_statements,
+    metric_statements,
     model_statements,
-    monitoring_statements,
 )
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
@@ -161,10 +163,16 @@ def certificate(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...
     served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=facts.certificate, hosts=(host,))
     if not facts.private_ca:
         return (Item(served),)
+    key = f"private-ca/{_digest(facts.private_ca)}.pem"
     return (
         Item(served),
-        Item(s3_object(config, id, "private_ca", key="private-ca.pem", body=facts.private_ca, content_type="application/x-pem-file")),
+        Item(s3_object(config, id, "private_ca", key=key, body=facts.private_ca, content_type="application/x-pem-file")),
     )
+
+
+def _digest(text: str) -> str:
+    """Shorten a text to a name. A gateway target reads its authority once; another one must be another key, or it would go unnoticed."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def targets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
@@ -222,8 +230,9 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
             *assistant_role_statements(
                 prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service, _ in list_secrets(config)]
             ),
+            *metric_statements(id),
             *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),
-            *(monitoring_statements(id) if config.is_monitored(config.mode) else ()),
+            *(log_statements() if config.is_monitored(config.mode) else ()),
         ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )

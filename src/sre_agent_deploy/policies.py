@@ -71,12 +71,14 @@ def assistant_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Seq
     )
 
 
-def monitoring_statements(id: str) -> tuple[Statement, ...]:
-    """Allow the instance to write into its own log groups, and metrics of its own namespace."""
-    groups = tuple(Ref(log_resource(name), "arn") for name in metrics.LOG_GROUPS)
+def metric_statements(id: str) -> tuple[Statement, ...]:
+    """Allow the instance to write metrics of its own namespace."""
     because = "PutMetricData has no resources; the condition names the namespace"
     namespace = {"StringEquals": {"cloudwatch:namespace": metrics.namespace(id)}}
-    return (
-        Statement("WriteLogs", ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"), groups),
-        Statement("PutMetrics", ("cloudwatch:PutMetricData",), ("*",), namespace, any_resource_because=because),
-    )
+    return (Statement("PutMetrics", ("cloudwatch:PutMetricData",), ("*",), namespace, any_resource_because=because),)
+
+
+def log_statements() -> tuple[Statement, ...]:
+    """Allow the instance to write into its own log groups."""
+    groups = tuple(Ref(log_resource(name), "arn") for name in metrics.LOG_GROUPS)
+    return (Statement("WriteLogs", ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"), groups),)

@@ -89,17 +89,22 @@ class Listener:
 
 @dataclass(frozen=True)
 class FrontDoor:
-    """The ports of a machine, and the certificate that they present. `redirect_port` leads from HTTP to HTTPS."""
+    """The ports of a machine, and the certificate that they present. `redirect_port` leads from HTTP to HTTPS.
+
+    `certificate_source` is the configuration's `tls.source`: it decides how the owner is told to renew the certificate.
+    """
 
     domain: str
     certificate: SecretRef
     listeners: tuple[Listener, ...]
     redirect_port: int | None
+    certificate_source: str = ""
 
     def to_json(self) -> dict[str, object]:
         return {
             "domain": self.domain,
             "certificate": self.certificate.to_json(),
+            "certificate_source": self.certificate_source,
             "listeners": [listener.to_json() for listener in self.listeners],
             "redirect_port": self.redirect_port,
         }
@@ -111,6 +116,7 @@ class FrontDoor:
             certificate=SecretRef.from_json(parts["certificate"]),
             listeners=tuple(map(Listener.from_json, parts["listeners"])),
             redirect_port=parts.get("redirect_port"),
+            certificate_source=parts.get("certificate_source", ""),
         )
 
 

@@ -57,7 +57,7 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
         supervised = _supervised_services(world, machine, disk, credentials, sockets)
         await (await running.enter_async_context(RunningServices(supervised))).healthy()
     with progress.step("front_door"):
-        door = await open_front_door(machine.front_door, address, sockets, credentials, running)
+        door = await open_front_door(machine.front_door, address, sockets, credentials, running, world=world)
     with progress.step("ready") as facts:
         await door.leads_to(machine.services)
         facts.values["listeners"] = door.report()

@@ -39,12 +39,18 @@ def write_credentials(world: World, machine: Machine, folder: Path) -> Credentia
         for name, reference in service.credentials.items():
             secrets.append(_value(world, reference, f"the credential {name} of {service.name}"))
             _write(folder / service.name / name, secrets[-1])
-    certificate, key = _certificate(world, machine.front_door.certificate)
     _private_folder(folder / "front-door")
-    written = Credentials(folder, folder / "front-door/certificate.pem", folder / "front-door/key.pem", (*secrets, key))
-    _write(written.certificate_file, certificate)
-    _write(written.key_file, key)
-    return written
+    certificate_file, key_file = folder / "front-door/certificate.pem", folder / "front-door/key.pem"
+    key = write_certificate(world, machine.front_door.certificate, certificate_file, key_file)
+    return Credentials(folder, certificate_file, key_file, (*secrets, key))
+
+
+def write_certificate(world: World, reference: SecretRef, certificate_file: Path, key_file: Path) -> Secret:
+    """Write the front door's certificate and its key, and return the key. Raises StepFailed where the secret can't be used."""
+    certificate, key = _certificate(world, reference)
+    _write(certificate_file, certificate)
+    _write(key_file, key)
+    return key
 
 
 def _value(world: World, reference: SecretRef, purpose: str) -> Secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -13,12 +14,17 @@ from socket import socket
 import aiohttp
 
 from embedded_aws.instances import proxy
-from embedded_aws.instances.credentials import Credentials
+from embedded_aws.instances.credentials import Credentials, write_certificate
 from embedded_aws.instances.progress import StepFailed
 from embedded_aws.instances.proxy import redirect_to_https
 from embedded_aws.instances.services import answers, service_session
 from embedded_aws.listener import listen_at, port_of, serve_sockets
+from embedded_aws.world import World
+from sre_core import log
 from sre_core.machine import FrontDoor, Listener, MachineService
+
+# A real machine looks every half minute; here looking costs nothing.
+_LOOK_EVERY = 1.0
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,18 @@ class OpenDoor:
 
 
 async def open_front_door(
-    door: FrontDoor, address: str, sockets: Mapping[str, Path], credentials: Credentials, opened: AsyncExitStack
+    door: FrontDoor,
+    address: str,
+    sockets: Mapping[str, Path],
+    credentials: Credentials,
+    opened: AsyncExitStack,
+    *,
+    world: World | None = None,
 ) -> OpenDoor:
-    """Open every listener on `address`; all close with `opened`. Raises StepFailed where a certificate or address can't be used."""
+    """Open every listener on `address`; all close with `opened`. Raises StepFailed where a certificate or address can't be used.
+
+    With a `world`, a certificate that its Secrets Manager gets later is served too.
+    """
     context = server_context(credentials.certificate_file, credentials.key_file)
     services = {name: await opened.enter_async_context(service_session(str(path))) for name, path in sockets.items()}
     try:
@@ -79,6 +94,8 @@ async def open_front_door(
         raise StepFailed(f"The front door can't listen on {address}: {refused.strerror}.") from refused
     routes = {port_of(bound): listener.routes for listener, bound in listening}
     await opened.enter_async_context(serve_sockets(proxy.proxy(routes, services), [bound for _, bound in listening], context))
+    if world:
+        opened.callback(asyncio.create_task(_follow_certificate(world, door, credentials, context)).cancel)
     if redirecting:
         await opened.enter_async_context(serve_sockets(redirect_to_https(), [redirecting], None))
     return OpenDoor(
@@ -87,6 +104,23 @@ async def open_front_door(
         redirect=(door.redirect_port, port_of(redirecting)) if door.redirect_port and redirecting else None,
         certificate_sha256=leaf_fingerprint(credentials.certificate_file),
     )
+
+
+async def _follow_certificate(world: World, door: FrontDoor, credentials: Credentials, context: ssl.SSLContext) -> None:
+    """Serve new connections with what Secrets Manager has; what can't be used is logged once, and the one before is served on."""
+    served, events = world.secret(door.certificate.secret_arn), log.get()
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        found = world.secret(door.certificate.secret_arn)
+        if found == served:
+            continue
+        served = found
+        try:
+            write_certificate(world, door.certificate, credentials.certificate_file, credentials.key_file)
+            server_context(credentials.certificate_file, credentials.key_file)
+            context.load_cert_chain(credentials.certificate_file, credentials.key_file)
+        except StepFailed as unusable:
+            events.error("certificate.not_taken", because=unusable.what)
 
 
 def _listening(address: str, port: int, opened: AsyncExitStack) -> socket:

@@ -144,7 +144,9 @@ def _named_certificate(config: Config) -> tuple[CertificateSource, str]:
         chosen = config.deployment
         if chosen.ssl_ca_path:
             raise
-        return files.name_certificate_files(chosen.ssl_cert_path, chosen.ssl_key_path), ""
+        return files.name_certificate_files(
+            *files.find_certificate_files(chosen.domain_name, chosen.ssl_cert_path, chosen.ssl_key_path)
+        ), ""
 
 
 def _certificate_source(config: Config) -> tuple[CertificateSource, str]:
@@ -153,12 +155,16 @@ def _certificate_source(config: Config) -> tuple[CertificateSource, str]:
         return authority, authority.certificate
     chosen = config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
-    loaded = files.load_certificate_files(
-        chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=clock.now()
-    )
+    certificate, key = _certificate_files(config)
+    loaded = files.load_certificate_files(certificate, key, ca_path=chosen.ssl_ca_path, hosts=hosts, now=clock.now())
     if isinstance(loaded, tuple):
         raise Refused(*loaded)
     return loaded, Path(chosen.ssl_ca_path).read_text(encoding="ascii") if chosen.ssl_ca_path else ""
+
+
+def _certificate_files(config: Config) -> tuple[str, str]:
+    chosen = config.deployment
+    return files.find_certificate_files(chosen.domain_name, chosen.ssl_cert_path, chosen.ssl_key_path)
 
 
 def _recording(config: Config) -> Path | None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from sre_agent_deploy.checks.verification.endpoint_client import unreachable
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import ask_or_refuse
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints, unreachable
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.deployments import require_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
+from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.resources.secretsmanager_calls import read_values
 from sre_agent_deploy.tls import expiry
-from sre_agent_deploy.tls.chain import find_faults
+from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.served import Presented, read_presented
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
+
+# The machine looks every half minute.
+_TAKEN_WITHIN, _AGAIN_AFTER = 60.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,6 @@ class ServedCertificate:
 _RENEWED_BY: dict[expiry.Source, str] = {
     "local_ca": "by `sre-agent-deploy deploy`,",
     "files": "by you: renew the files and run `sre-agent-deploy deploy`,",
-    "letsencrypt": "by the machine itself,",
 }
 
 
@@ -80,8 +89,24 @@ def read_certificate(request: Request) -> ServedCertificate:
         presented = read_presented(address, parts.port or 443, host, _authorities(config))
     except OSError as error:
         raise Refused(unreachable(f"https://{authority}", error)) from None
-    now, source = clock.now(), config.tls.source
+    now, source = clock.now(), expiry.parse_source(config.tls.source) or "files"
     return ServedCertificate(state.deployment, f"https://{authority}", source, presented, _judge(presented, host, now, source), now)
+
+
+def wait_until_served(aws: Aws, secret_arn: str, endpoints: Endpoints, user: User) -> None:
+    """Wait until the machine has taken the certificate that was just stored: until then its clients are right to trust the old one.
+
+    One that never comes is reported by the verification.
+    """
+    stored = Chain.parse(ask_or_refuse(aws, partial(read_values, aws, secret_arn))["certificate"].reveal()).leaf
+    user.note("Waiting until the machine serves the new certificate (at most a minute).")
+    parts, deadline = urlsplit(endpoints.base_url), clock.elapsed() + _TAKEN_WITHIN
+    while clock.elapsed() < deadline:
+        with suppress(OSError):
+            if read_presented(endpoints.public_ip, parts.port or 443, parts.hostname or "", ()).chain.leaf == stored:
+                return
+        time.sleep(_AGAIN_AFTER)
+    user.warn("The machine does not serve the new certificate yet: `sre-agent-deploy certs` shows what it serves.")
 
 
 def _find_front_door(state: State, config: Config) -> tuple[str, str]:
@@ -114,7 +139,6 @@ def _distrusted(host: str, why: str, source: expiry.Source) -> Problem:
     first = {
         "local_ca": "Run `sre-agent-deploy deploy`: it stores a certificate of this user's authority.",
         "files": "Put the whole chain, leaf first, at deployment.ssl_cert_path, and a private authority at ssl_ca_path; then `deploy`.",
-        "letsencrypt": "See what the machine reported: `sre-agent-deploy logs boot`.",
     }
     return Problem(
         code="TLS-NOT-TRUSTED",

@@ -101,7 +101,9 @@ def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode)
             do=("Write files, and set deployment.ssl_cert_path and deployment.ssl_key_path.",),
             correction="files",
         )
-    if tls.source == "files":
+    # With neither named, they are looked for in the usual folders of the domain (tls/files.py).
+    looked_for = deployment.domain_name and not (deployment.ssl_cert_path or deployment.ssl_key_path)
+    if tls.source == "files" and not looked_for:
         for field, file in (("ssl_cert_path", "fullchain.pem"), ("ssl_key_path", "privkey.pem")):
             if not getattr(deployment, field):
                 example = f"/etc/letsencrypt/live/{deployment.domain_name or 'sre.example.com'}/{file}"

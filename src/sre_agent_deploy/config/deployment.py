@@ -40,7 +40,12 @@ class DeploymentConfig(Section):
         example="Z0123456789ABCDEFGHIJ",
         console="Route 53 > Hosted zones",
     )
-    ssl_cert_path: str = setting("", "Certificate chain in PEM, leaf first.", example="/etc/letsencrypt/live/sre.example.com/fullchain.pem")
+    ssl_cert_path: str = setting(
+        "",
+        "Certificate chain in PEM, leaf first. If neither it nor the key is named, both are looked for in /etc/letsencrypt/live/DOMAIN, "
+        "/opt/ssl/DOMAIN and /opt/ssl (fullchain.pem and privkey.pem).",
+        example="/etc/letsencrypt/live/sre.example.com/fullchain.pem",
+    )
     ssl_key_path: str = setting("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
     ssl_ca_path: str = setting("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
     dns_ttl: int = setting(60, "Seconds for which a resolver may keep the DNS record; an update waits twice as long.", example="60")

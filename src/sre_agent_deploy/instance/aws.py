@@ -26,12 +26,12 @@ class MachineAws:
         self._waits = waits
         self._client = cache(lambda service: boto3.session.Session(region_name=region).client(service, config=_CONFIG))
         # One secret serves several services.
-        self._read = cache(lambda arn: str(self._client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]))
+        self._read_once = cache(self.read_secret)
 
     def secret(self, reference: SecretRef) -> str:
         """Read the value that a reference names. StepFailed names the secret and never shows its text."""
         arn = reference.secret_arn
-        text = self._call(f"The secret {arn} could not be read.", lambda: self._read(arn))
+        text = self._read_once(arn)
         if not reference.json_key:
             return text
         try:
@@ -41,6 +41,17 @@ class MachineAws:
         if not isinstance(value, str) or not value:
             raise StepFailed(f"The secret {arn} has no text under the key {reference.json_key}.")
         return value
+
+    def read_secret(self, arn: str) -> str:
+        """Read the whole text that a secret has now. StepFailed where this is refused to the end."""
+        client = self._client("secretsmanager")
+        return self._call(f"The secret {arn} could not be read.", lambda: str(client.get_secret_value(SecretId=arn)["SecretString"]))
+
+    def put_metric(self, namespace: str, name: str, value: float) -> None:
+        """Write one value of a metric without dimensions. StepFailed where CloudWatch refuses it to the end."""
+        client = self._client("cloudwatch")
+        values = [{"MetricName": name, "Value": value, "Unit": "None"}]
+        self._call(f"The metric {name} could not be written.", lambda: client.put_metric_data(Namespace=namespace, MetricData=values))
 
     def put_object(self, uri: str, body: str) -> None:
         """Write one S3 object. StepFailed where S3 refuses it to the end."""

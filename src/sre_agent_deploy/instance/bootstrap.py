@@ -22,9 +22,17 @@ from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.monitoring import start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
-from sre_agent_deploy.instance.systemd import render_restart, render_unit, unit_name
+from sre_agent_deploy.instance.systemd import (
+    CERTIFICATE_FOLLOW,
+    CERTIFICATE_TIMER,
+    CERTIFICATE_WATCH,
+    render_certificate_units,
+    render_restart,
+    render_unit,
+    unit_name,
+)
 from sre_core import atomic_file
-from sre_core.machine import Listener, Machine, MachineService, SecretRef
+from sre_core.machine import MACHINE_FILE, Listener, Machine, MachineService, SecretRef
 
 if TYPE_CHECKING:
     from sre_agent_deploy.instance.aws import MachineAws
@@ -55,6 +63,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
             start_agent(machine, machine.monitoring)
     with progress.step("ready") as facts:
         facts["listeners"] = check_front_door(machine, layout)
+        keep_certificate(machine, layout)
 
 
 def install_libraries(layout: Layout) -> None:
@@ -118,6 +127,15 @@ def start_front_door(machine: Machine, layout: Layout) -> None:
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", "nginx")
     run("systemctl", "restart", "nginx")
+
+
+def keep_certificate(machine: Machine, layout: Layout) -> None:
+    """Start what keeps the certificate current and warns of its end; the first look is now."""
+    for name, unit in render_certificate_units(layout, machine.region, MACHINE_FILE).items():
+        (_UNITS / name).write_text(unit, encoding="utf-8")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "enable", "--now", CERTIFICATE_FOLLOW, CERTIFICATE_TIMER)
+    run("systemctl", "start", "--no-block", CERTIFICATE_WATCH)
 
 
 def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]]:

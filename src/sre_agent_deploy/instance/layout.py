@@ -31,6 +31,11 @@ class Layout:
         return self.secrets / "tls" / "certificate.pem"
 
     @property
+    def warned(self) -> Path:
+        """Return the file that records which warnings of the certificate were given on which day."""
+        return self.secrets / "tls" / "warned.json"
+
+    @property
     def key(self) -> Path:
         return self.secrets / "tls" / "key.pem"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-# In the form `package[/folder]`. Of the deployer only the part that the bootstrap needs.
-_PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance")
+# In the form `package[/folder]`. Of the deployer only the parts that run on a machine.
+_PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance", "sre_agent_deploy/tls")
 _LEFT_OUT = frozenset(("__pycache__", "tests"))
 # The earliest time that a zip can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)

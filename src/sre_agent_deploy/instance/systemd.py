@@ -89,6 +89,65 @@ def render_restart() -> str:
     return _file(("Unit", ("StartLimitIntervalSec=0",)), ("Service", ("Restart=always", "RestartSec=1")))
 
 
+CERTIFICATE_FOLLOW, CERTIFICATE_WATCH = "sre-agent-certificate.service", "sre-agent-certificate-watch.service"
+CERTIFICATE_TIMER = "sre-agent-certificate-watch.timer"
+
+# Root, because nginx is reloaded and its private key written; it reads AWS and this folder, and nothing else is changed by it.
+_AS_ROOT = (
+    "NoNewPrivileges=yes",
+    "ProtectSystem=full",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectHostname=yes",
+    "ProtectClock=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "LockPersonality=yes",
+    "MemoryDenyWriteExecute=yes",
+    "SystemCallArchitectures=native",
+    "UMask=0077",
+)
+
+
+def render_certificate_units(layout: Layout, region: str, machine_file: str) -> dict[str, str]:
+    """Render what keeps the certificate current (a service), and what warns of its end (a timer, four times a day)."""
+    return {
+        CERTIFICATE_FOLLOW: _file(
+            ("Unit", ("Description=sre-agent certificate", "After=network-online.target nginx.service", "StartLimitIntervalSec=0")),
+            ("Service", ("Type=exec", "Restart=always", "RestartSec=10", *_certificate_task("follow", layout, region, machine_file))),
+            ("Install", ("WantedBy=multi-user.target",)),
+        ),
+        CERTIFICATE_WATCH: _file(
+            ("Unit", ("Description=sre-agent certificate expiry", "After=network-online.target")),
+            ("Service", ("Type=oneshot", "TimeoutStartSec=120", *_certificate_task("watch", layout, region, machine_file))),
+        ),
+        CERTIFICATE_TIMER: _file(
+            ("Unit", ("Description=sre-agent certificate expiry, four times a day",)),
+            # The warnings of one day are counted by the program, so that a certificate of six days is not missed.
+            ("Timer", ("OnCalendar=00/6:00:00", "RandomizedDelaySec=600", "Persistent=yes", f"Unit={CERTIFICATE_WATCH}")),
+            ("Install", ("WantedBy=timers.target",)),
+        ),
+    }
+
+
+def _certificate_task(task: str, layout: Layout, region: str, machine_file: str) -> tuple[str, ...]:
+    command = (str(layout.python), "-m", "sre_agent_deploy.instance.certificates", task, machine_file, str(layout.release))
+    return (
+        f"ExecStart={' '.join(map(_quote_argument, command))}",
+        f"Environment={_quote(f'PYTHONPATH={layout.release}')}",
+        f"Environment={_quote(f'AWS_REGION={region}')}",
+        f"ReadWritePaths={layout.certificate.parent}",
+        *_AS_ROOT,
+    )
+
+
 def _file(*sections: tuple[str, Iterable[str]]) -> str:
     return "\n".join("\n".join((f"[{name}]", *lines, "")) for name, lines in sections)
 

@@ -41,6 +41,7 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
             certificate=SecretRef(encode_ref(Ref("certificate", "secret_arn"))),
             listeners=plan_listeners(release.services()),
             redirect_port=REDIRECT_PORT,
+            certificate_source=config.tls.source,
         ),
         monitoring=_describe_monitoring(id) if config.is_monitored(config.mode) else None,
     )

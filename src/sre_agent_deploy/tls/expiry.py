@@ -14,7 +14,8 @@ from typing import Literal
 from sre_core import clock
 from sre_core.problem import Problem
 
-type Source = Literal["local_ca", "files", "letsencrypt"]
+type Source = Literal["local_ca", "files"]
+_SOURCES: tuple[Source, ...] = ("local_ca", "files")
 
 RENEWAL = timedelta(days=30)
 """A certificate with less left than this is renewed, or its owner is warned: at most this, and a third of its lifetime."""
@@ -82,6 +83,11 @@ def _window_reached(not_before: datetime, not_after: datetime, now: datetime) ->
     return ("", "first", "second", "third")[reached]
 
 
+def parse_source(text: str) -> Source | None:
+    """Return the source of this name; None for any other text."""
+    return next((source for source in _SOURCES if source == text), None)
+
+
 def renewal_steps(source: Source | None) -> tuple[str, ...]:
     """Tell how a certificate of this source is renewed; where the source is unknown, of any."""
     return _STEPS[source] if source else (f"Of your own files: {_STEPS['files'][0]}", *_STEPS["files"][1:])
@@ -92,11 +98,6 @@ _STEPS: dict[Source, tuple[str, ...]] = {
     "files": (
         "Renew the files at deployment.ssl_cert_path and deployment.ssl_key_path: `sudo certbot renew`, or order at your authority.",
         "Run `sre-agent-deploy deploy`: it stores the new certificate, and the machine serves it within a minute.",
-    ),
-    "letsencrypt": (
-        "The machine renews it by itself; see why it did not: `sre-agent-deploy exec sudo journalctl -u sre-agent-certificate-renew`.",
-        "Check that the domain leads to the machine and that port 80 is open: `sre-agent-deploy validate --account`.",
-        "Renew it now: `sre-agent-deploy exec sudo systemctl start sre-agent-certificate-renew`.",
     ),
 }
 

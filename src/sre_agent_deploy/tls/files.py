@@ -38,6 +38,18 @@ class CertificateFiles:
         return (f"key certificate, value: the text of {self.certificate_path}", f"key private_key, value: the text of {self.key_path}")
 
 
+FOLDERS = ("/etc/letsencrypt/live/{domain}", "/opt/ssl/{domain}", "/opt/ssl")
+"""Where certbot and administrators put a certificate; tried in this order when the configuration names no files."""
+
+
+def find_certificate_files(domain: str, certificate_path: str, key_path: str, *, root: str = "") -> tuple[str, str]:
+    """Return the files that the configuration names, else those in a usual folder; the first folder's where there are none."""
+    if certificate_path or key_path or not domain:
+        return certificate_path, key_path
+    pairs = [(f"{folder}/fullchain.pem", f"{folder}/privkey.pem") for folder in (root + each.format(domain=domain) for each in FOLDERS)]
+    return next((pair for pair in pairs if all(Path(file).exists() for file in pair)), pairs[0])
+
+
 def name_certificate_files(certificate_path: str, key_path: str) -> CertificateFiles:
     """Name files that are not on this machine: enough for a guide, but nothing can be issued from them."""
     never = datetime.max.replace(tzinfo=UTC)
@@ -166,7 +178,7 @@ def _self_signed(chain: Chain) -> Problem:
         what=f"The certificate {chain.leaf.subject.rfc4514_string()} is signed by itself.",
         why="No authority vouches for it, so neither browsers nor the AgentCore Gateway trust it.",
         do=(
-            "Use a certificate of a public authority (tls.source: letsencrypt gets one), or of your own authority with ssl_ca_path.",
+            "Use a certificate of a public authority, or of your own authority with ssl_ca_path.",
             "For a trial with this one, name it itself in deployment.ssl_ca_path.",
         ),
     )

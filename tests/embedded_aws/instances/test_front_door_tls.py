@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 
@@ -88,3 +89,27 @@ async def test_a_port_that_is_taken(world, machine, browser) -> None:
         assert actual != 443
         async with browser.get(f"https://{launch.address}:{actual}/health") as answer:
             assert answer.status == 200
+
+
+async def test_a_certificate_that_is_renewed(world, machine) -> None:
+    """What Secrets Manager gets is served to new connections, while the front door stays open; what is unusable is not."""
+    launch = machine("alpha")
+    port = (await launch.ready())[443]
+
+    async def served() -> bytes:
+        _, writer = await asyncio.open_connection(launch.address, port, ssl=world.trust(), server_hostname=launch.address)
+        writer.close()
+        return writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+
+    before = await served()
+    world.secrets["arn:certificate"] = "{}"
+    await asyncio.sleep(1.5)
+    assert await served() == before
+    renewed = world.authority.issue(launch.address)
+    world.secrets["arn:certificate"] = json.dumps({"certificate": renewed.chain, "private_key": renewed.key})
+    wanted = ssl.PEM_cert_to_DER_cert(renewed.chain)
+    for _ in range(50):
+        if await served() == wanted:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the new certificate is not served")

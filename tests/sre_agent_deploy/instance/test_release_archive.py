@@ -36,7 +36,8 @@ def test_what_is_in_it() -> None:
     """The programs, their documents and the machine's bootstrap; no caches, tests, deployer or fake AWS."""
     found = names(build_archive().bytes)
     assert {name.partition("/")[0] for name in found} == {"sre_core", "sre_services", "sre_agent", "sre_agent_deploy"}
-    assert all(name.startswith(("sre_agent_deploy/instance/", "sre_agent_deploy/__init__.py")) for name in found if "deploy/" in name)
+    ours = ("sre_agent_deploy/instance/", "sre_agent_deploy/tls/", "sre_agent_deploy/__init__.py")
+    assert all(name.startswith(ours) for name in found if "deploy/" in name)
     assert "sre_core/release.json" in found
     assert "sre_agent_deploy/instance/requirements.txt" in found
     assert {service.openapi for service in release.backends()} <= set(found)

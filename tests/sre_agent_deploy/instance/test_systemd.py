@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.systemd import render_restart, render_unit, unit_name
+from sre_agent_deploy.instance.systemd import render_certificate_units, render_restart, render_unit, unit_name
 from sre_core.machine import Machine, MachineService
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
@@ -153,3 +153,21 @@ def test_how_exposed_a_service_is(units: list[Path]) -> None:
         command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_the_units_of_the_certificate(tmp_path: Path) -> None:
+    """systemd understands them, and rates them at most 6.0: they are root, because they write nginx's key and reload it."""
+    layout = dataclasses.replace(LAYOUT, root=tmp_path)
+    layout.python.parent.mkdir(parents=True)
+    layout.python.symlink_to("/bin/true")
+    files = []
+    for name, text in render_certificate_units(layout, "us-east-1", "/etc/sre-agent/machine.json").items():
+        files.append(tmp_path / name)
+        files[-1].write_text(text)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *map(str, files)], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "sre-agent" in line] == []
+    for file in files[:2]:
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=60", str(file)]
+        rated = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert rated.returncode == 0, rated.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.tls.chain import Chain
-from sre_agent_deploy.tls.files import CertificateFiles, load_certificate_files
+from sre_agent_deploy.tls.files import FOLDERS, CertificateFiles, find_certificate_files, load_certificate_files
 from sre_core.problem import Problem
 
 from .certificates import NOW, Party, authority, leaf, write
@@ -105,3 +105,19 @@ def test_files_that_are_no_pem(tmp_path: Path) -> None:
     text = write(tmp_path, "text", "no certificate")
     assert codes(load_certificate_files(str(binary), text, hosts=(HOST,), now=NOW)) == ["TLS-FILE-UNREADABLE", "TLS-KEY-UNUSABLE"]
     assert codes(load_certificate_files(text, str(binary), hosts=(HOST,), now=NOW)) == ["TLS-FILE-DAMAGED", "TLS-FILE-UNREADABLE"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_files_in_a_usual_folder(tmp_path: Path, folder: str) -> None:
+    """With no path named, they are found where certbot and administrators put them; a named one is never replaced."""
+    place = tmp_path / folder.format(domain=HOST).lstrip("/")
+    place.mkdir(parents=True)
+    for name in ("fullchain.pem", "privkey.pem"):
+        (place / name).touch()
+    assert find_certificate_files(HOST, "", "", root=str(tmp_path)) == (f"{place}/fullchain.pem", f"{place}/privkey.pem")
+    assert find_certificate_files(HOST, "own.pem", "", root=str(tmp_path)) == ("own.pem", "")
+
+
+def test_files_in_no_folder(tmp_path: Path) -> None:
+    """The first usual folder is named, so that the message about it says what is looked for."""
+    assert find_certificate_files(HOST, "", "", root=str(tmp_path))[0].endswith(f"/etc/letsencrypt/live/{HOST}/fullchain.pem")

@@ -12,7 +12,7 @@ from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.expiry import Source
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
-SOURCES: tuple[Source, ...] = ("local_ca", "files", "letsencrypt")
+SOURCES: tuple[Source, ...] = ("local_ca", "files")
 SPANS = st.timedeltas(min_value=-timedelta(days=4000), max_value=timedelta(days=4000))
 
 

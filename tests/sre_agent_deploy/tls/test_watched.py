@@ -90,7 +90,7 @@ def certificates(draw: st.DrawFn) -> Made:
 
 
 @pytest.mark.property(7)
-@given(made=certificates(), source=st.sampled_from(("local_ca", "files", "letsencrypt")))
+@given(made=certificates(), source=st.sampled_from(("local_ca", "files")))
 def test_any_certificate_is_watched(made: Made, source: expiry.Source) -> None:
     """**Feature: aws-ec2-production-deployment, Property 7: Certificate Monitoring**
 

@@ -79,7 +79,8 @@ def read_certificate(world: Context) -> CertificateFacts:
     """Read the certificate's files. They are small, so each check reads them again."""
     chosen = world.config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
-    loaded = files.load_certificate_files(chosen.ssl_cert_path, chosen.ssl_key_path, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
+    certificate, key = files.find_certificate_files(chosen.domain_name, chosen.ssl_cert_path, chosen.ssl_key_path)
+    loaded = files.load_certificate_files(certificate, key, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
     if isinstance(loaded, CertificateFiles):
         return CertificateFacts(chosen.domain_name, (), world.now, loaded.not_before, loaded.not_after)
     return CertificateFacts(chosen.domain_name, loaded, world.now)

@@ -1,0 +1,142 @@
+"""Keep the front door's certificate current, and warn before it expires. It runs on the machine, as root.
+
+`follow` is a service: what Secrets Manager has is served within half a minute. `watch` runs from a timer.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+
+from sre_agent_deploy.instance.aws import MachineAws
+from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.tls import expiry
+from sre_agent_deploy.tls.chain import Chain
+from sre_core import atomic_file, clock, log, metrics
+from sre_core.machine import FrontDoor, Machine
+
+LOOK_EVERY = 30.0
+# A call that fails is made again with the next look.
+_NO_WAITS: tuple[float, ...] = ()
+
+type Reload = Callable[[], object]
+
+
+def follow(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Reload, pause: Callable[[float], object] = time.sleep) -> None:
+    """Serve what Secrets Manager has, forever. What it can't be done with is logged, and the certificate before is served on."""
+    events = log.get()
+    while True:
+        try:
+            if serve_current(aws, door, layout, reload):
+                events.warning("certificate.changed", not_after=clock.stamp(_read_chain(layout).not_after))
+        except StepFailed as failed:
+            events.error("certificate.not_taken", because=failed.what, output=failed.output)
+        pause(LOOK_EVERY)
+
+
+def serve_current(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Reload) -> bool:
+    """Serve the certificate that Secrets Manager has now; True if it was another one.
+
+    Raises StepFailed, with the former one in place, if no server could use it.
+    """
+    pair = _read_pair(aws, door)
+    before = tuple(file.read_text(encoding="ascii") for file in (layout.certificate, layout.key))
+    if pair == before:
+        return False
+    _check_pair(pair, layout)
+    _write_pair(pair, layout)
+    try:
+        reload()
+    except StepFailed:
+        _write_pair(before, layout)
+        raise
+    return True
+
+
+def _read_pair(aws: MachineAws, door: FrontDoor) -> tuple[str, ...]:
+    text = aws.read_secret(door.certificate.secret_arn)
+    try:
+        parts = json.loads(text)
+        return str(parts["certificate"]), str(parts["private_key"])
+    except (ValueError, KeyError, TypeError) as unusable:
+        raise StepFailed("The secret of the certificate does not have the texts certificate and private_key.") from unusable
+
+
+def _check_pair(pair: tuple[str, ...], layout: Layout) -> None:
+    """Load chain and key as a server does. Raises StepFailed where they do not belong together, or the chain has ended."""
+    file = layout.certificate.with_name("candidate.pem")
+    atomic_file.write(file, "\n".join(pair).encode(), mode=0o600)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
+        ended = Chain.parse(pair[0]).not_after <= clock.now()
+    except (ssl.SSLError, ValueError) as unusable:
+        raise StepFailed("The new certificate and its key are no usable pair of PEM texts.", str(unusable)) from unusable
+    finally:
+        file.unlink(missing_ok=True)
+    if ended:
+        raise StepFailed("The new certificate has expired already.")
+
+
+def _write_pair(pair: tuple[str, ...], layout: Layout) -> None:
+    for file, text in zip((layout.certificate, layout.key), pair, strict=True):
+        atomic_file.write(file, text.encode(), mode=0o600)
+
+
+def reload_nginx() -> None:
+    """Let nginx serve its files anew; open connections end in their own time. Raises StepFailed if it refuses them."""
+    run("nginx", "-t")
+    run("systemctl", "reload", "nginx")
+
+
+def watch(aws: MachineAws, machine: Machine, layout: Layout, now: datetime) -> bool:
+    """Write the days that are left as a metric, and a warning that is due as an event; True if one was. Each is due once a day."""
+    chain, door, events = _read_chain(layout), machine.front_door, log.get(domain=machine.front_door.domain)
+    try:
+        aws.put_metric(metrics.namespace(machine.deployment_id), metrics.CERTIFICATE_DAYS, expiry.days_left(chain.not_after, now))
+    except StepFailed as refused:
+        events.error("certificate.metric_refused", because=refused.output)
+    fingerprint, begins = chain.leaf.fingerprint(hashes.SHA256()).hex(), chain.leaf.not_valid_before_utc
+    due, warned = expiry.choose_warning(fingerprint, begins, chain.not_after, now, _read_warned(layout))
+    if not due:
+        return False
+    problem = expiry.judge_expiry(door.domain, begins, chain.not_after, now, expiry.parse_source(door.certificate_source))
+    if problem:
+        events.warning("certificate.expires", code=problem.code, what=problem.what, do=problem.do, **problem.context)
+    atomic_file.write(layout.warned, json.dumps(asdict(warned)).encode(), mode=0o600)
+    return True
+
+
+def _read_chain(layout: Layout) -> Chain:
+    return Chain.parse(layout.certificate.read_text(encoding="ascii"))
+
+
+def _read_warned(layout: Layout) -> expiry.Warned:
+    """Read which warnings were given; none where the file is absent or damaged: one too many is better than none."""
+    try:
+        return expiry.Warned(**json.loads(layout.warned.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return expiry.Warned()
+
+
+def main(task: str, machine_file: str, release: str) -> int:
+    """Run `follow` or `watch`."""
+    machine = Machine.parse(Path(machine_file).read_text(encoding="utf-8"))
+    aws, layout = MachineAws(machine.region, _NO_WAITS), Layout(Path(release))
+    if task == "watch":
+        watch(aws, machine, layout, clock.now())
+    else:
+        follow(aws, machine.front_door, layout, reload_nginx)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:4]))
