@@ -74,6 +74,20 @@ def test_the_certificate_that_is_served(deployed: Desk) -> None:
     assert seen["issuer"] == "sre-agent local certificate authority"
 
 
+def test_a_certificate_of_another_authority(deployed: Desk) -> None:
+    """`deploy` stores it, the same machine serves it within a minute, and the gateway's targets trust the new authority."""
+    before, machine = json.loads(deployed.deploy("certs", "--json").out), deployed.deploy("output", "instance_id").out
+    for name in ("ca.pem", "ca.key"):
+        (deployed.state_dir / "local-ca" / name).unlink()
+    ended = deployed.deploy("deploy", "--yes")
+    assert ended.code == 0, ended.text
+    assert "is verified" in ended.out
+    served = json.loads(deployed.deploy("certs", "--json").out)
+    assert (served["trusted"], served["problems"]) == (True, [])
+    assert served["not_before"] > before["not_before"]
+    assert deployed.deploy("output", "instance_id").out == machine
+
+
 def test_every_door_is_closed_without_credentials(deployed: Desk) -> None:
     """Each service, the gateway and the assistant answer 401 with a JSON body, and each refusal is one security event."""
     doors = _doors(deployed)

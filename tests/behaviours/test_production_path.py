@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from behaviours import certificates, lister
 from behaviours.asking import asking
@@ -63,7 +62,6 @@ def test_production_mode_against_an_endpoint(desk: Desk, tried: Callable[[str, i
     assert (served["names"], served["trusted"], served["problems"]) == ([DOMAIN], True, [])
     again = desk.deploy("plan", **settings)
     assert again.code == 0, again.text
-    _renew(desk, settings, served)
     _updated_without_a_gap(desk, zone, settings, tried)
     cleaned = desk.deploy("cleanup", "--yes", **settings)
     assert cleaned.code == 0, cleaned.text
@@ -101,19 +99,6 @@ def _addressed(desk: Desk, zone: str) -> str:
 def _running(desk: Desk) -> list[str]:
     reservations = desk.client("ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]
     return [instance["InstanceId"] for reservation in reservations for instance in reservation["Instances"]]
-
-
-def _renew(desk: Desk, settings: dict[str, str], before: dict[str, Any]) -> None:
-    """A certificate of another private authority is served without a new machine, and the gateway's calls trust it."""
-    [machine] = _running(desk)
-    certificates.written(desk.folder, DOMAIN)
-    renewed = desk.deploy("deploy", "--yes", **settings)
-    assert renewed.code == 0, renewed.text
-    assert "is verified" in renewed.out
-    served = json.loads(desk.deploy("certs", "--json", **settings).out)
-    assert (served["trusted"], served["problems"]) == (True, [])
-    assert served["not_before"] > before["not_before"]
-    assert _running(desk) == [machine]
 
 
 def test_production_mode_in_the_wrong_account(desk: Desk) -> None:
