@@ -193,6 +193,10 @@ def _record(**wanted: Any) -> Change:
     return change
 
 
+def _ec2_tag(name: str, key: str, value: str) -> Change:
+    return lambda engine: engine.client("ec2").create_tags(Resources=[engine.id_of(name)], Tags=[{"Key": key, "Value": value}])
+
+
 def _ec2_tags(name: str) -> Change:
     return lambda engine: engine.client("ec2").create_tags(Resources=[engine.id_of(name)], Tags=[OWNED_BY_OTHERS])
 
@@ -381,7 +385,9 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("UserPool", "deletion_protection"): ("user_pool", (_pool(DeletionProtection="ACTIVE"),)),
     ("UserPool", "tags"): ("user_pool", (_pool_tags,)),
     ("AddressAssociation", "instance_id"): ("address_association", (_disassociate,)),
-    ("ElasticIp", "tags"): ("address", (_ec2_tags("address"),)),
+    ("MachineAddress", "tags"): ("address", (_ec2_tags("address"),)),
+    ("MachineAddress", "instance_id"): ("address", (_ec2_tag("address", "sre-agent:instance", "i-0123456789abcdef0"),)),
+    ("Ec2Instance", "operating_system"): ("instance", (_ec2_tag("instance", "sre-agent:operating-system", "ubuntu-22.04"),)),
     ("Ec2Instance", "instance_state"): (
         "instance",
         (lambda engine: engine.client("ec2").stop_instances(InstanceIds=[engine.id_of("instance")]),),
@@ -556,6 +562,7 @@ ALSO: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("Gateway", "extensions"): "the local AWS refuses a gateway with functions or policies of others, because it would not call them",
+    ("ElasticIp", "tags"): "this deployment has a hosted zone, so its address is a MachineAddress, of the same AWS type",
     ("Ec2Instance", "profile_arn"): "the local AWS always shows the profile with which an instance was launched",
     **{
         (kind, "rotates"): "the local AWS has no functions, and so none that could rotate a secret"
@@ -588,6 +595,10 @@ TAKEN_BACK: Mapping[tuple[str, str], Callable[[Engine, Any], object]] = {
     ),
     ("Ec2Instance", "volume_gb"): lambda engine, instance: _modify_volume(Size=instance.volume_gb)(engine),
     ("Ec2Instance", "security_group_id"): _give_back(Groups=lambda instance: [instance.security_group_id]),
+    ("MachineAddress", "instance_id"): lambda engine, address: _ec2_tag("address", "sre-agent:instance", address.instance_id)(engine),
+    ("Ec2Instance", "operating_system"): lambda engine, instance: _ec2_tag(
+        "instance", "sre-agent:operating-system", instance.operating_system
+    )(engine),
     ("Ec2Instance", "status_uri"): lambda engine, instance: engine.client("ec2").create_tags(
         Resources=[engine.id_of("instance")], Tags=[{"Key": "sre-agent:status-uri", "Value": instance.status_uri}]
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
@@ -133,6 +134,8 @@ class MachineAddress(ElasticIp):
 
     LISTS_KIND: ClassVar[bool] = False
     FIXED: ClassVar[frozenset[str]] = frozenset({"instance_id"})
+    # Of the AWS type it is said once, above.
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # Clients know the domain; the address is replaced with its machine.
     LOSES: ClassVar[str] = ""
 
