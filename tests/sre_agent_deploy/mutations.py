@@ -323,7 +323,98 @@ def _permission(**wanted: Any) -> list[dict[str, Any]]:
 
 
 # By type and setting: the resource that is changed, and how. Several ways where a setting has several parts.
+_OF_ALARM = (
+    "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions", "MetricName", "Namespace",
+    "Statistic", "Dimensions", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator", "TreatMissingData",
+)  # fmt: skip
+
+
+def _alarm(**wanted: Any) -> tuple[str, tuple[Change, ...]]:
+    def change(engine: Engine) -> object:
+        cloudwatch = engine.client("cloudwatch")
+        [seen] = cloudwatch.describe_alarms(AlarmNames=[engine.id_of("alarm_errors")])["MetricAlarms"]
+        return cloudwatch.put_metric_alarm(**{key: seen[key] for key in _OF_ALARM if key in seen} | wanted)
+
+    return "alarm_errors", (change,)
+
+
+def _untag_in_cloudwatch(name: str, resource: str) -> tuple[str, tuple[Change, ...]]:
+    def change(engine: Engine) -> object:
+        region = engine.aws.region if resource.startswith("alarm:") else ""
+        arn = f"arn:aws:cloudwatch:{region}:{engine.aws.account_id}:{resource}{engine.id_of(name)}"
+        return engine.client("cloudwatch").untag_resource(ResourceARN=arn, TagKeys=["team"])
+
+    return name, (change,)
+
+
+def _log_group(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
+    return "log_security", (lambda engine: getattr(engine.client("logs"), method)(logGroupName=engine.id_of("log_security"), **wanted),)
+
+
+def _untag_log_group(engine: Engine) -> object:
+    arn = f"arn:aws:logs:{engine.aws.region}:{engine.aws.account_id}:log-group:{engine.id_of('log_security')}"
+    return engine.client("logs").untag_resource(resourceArn=arn, tagKeys=["team"])
+
+
+def _filter(pattern: str = "", **wanted: str) -> tuple[str, tuple[Change, ...]]:
+    def change(engine: Engine) -> object:
+        logs, (group, _, name) = engine.client("logs"), engine.id_of("metric_servererrors").partition("/")
+        [seen] = logs.describe_metric_filters(logGroupName=group, filterNamePrefix=name)["metricFilters"]
+        metric = seen["metricTransformations"][0] | wanted
+        kept = pattern or seen["filterPattern"]
+        return logs.put_metric_filter(logGroupName=group, filterName=name, filterPattern=kept, metricTransformations=[metric])
+
+    return "metric_servererrors", (change,)
+
+
+def _topic(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
+    key = "ResourceArn" if method == "untag_resource" else "TopicArn"
+    return "alerts_topic", (lambda engine: getattr(engine.client("sns"), method)(**{key: engine.id_of("alerts_topic")}, **wanted),)
+
+
+def _subscribe_another(engine: Engine) -> object:
+    sns, topic = engine.client("sns"), engine.id_of("alerts_topic")
+    arn = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="other@example.com", ReturnSubscriptionArn=True)["SubscriptionArn"]
+    return sns.confirm_subscription(TopicArn=topic, Token=arn.rpartition(":")[2])
+
+
+_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
+    ("Alarm", "alarm_description"): _alarm(AlarmDescription="by hand"),
+    ("Alarm", "metric_namespace"): _alarm(Namespace="Other"),
+    ("Alarm", "metric_name"): _alarm(MetricName="Other"),
+    ("Alarm", "dimensions"): _alarm(Dimensions=[{"Name": "path", "Value": "/"}]),
+    ("Alarm", "statistic"): _alarm(Statistic="Average"),
+    ("Alarm", "period"): _alarm(Period=60),
+    ("Alarm", "evaluation_periods"): _alarm(EvaluationPeriods=9),
+    ("Alarm", "alarm_threshold"): _alarm(Threshold=5000),
+    ("Alarm", "comparison"): _alarm(ComparisonOperator="LessThanThreshold"),
+    ("Alarm", "missing_data"): _alarm(TreatMissingData="ignore"),
+    ("Alarm", "alarm_actions"): _alarm(AlarmActions=[]),
+    ("Alarm", "ok_actions"): _alarm(OKActions=[]),
+    ("Alarm", "insufficient_data_actions"): _alarm(InsufficientDataActions=["arn:aws:sns:us-east-1:123456789012:other"]),
+    ("Alarm", "actions_enabled"): _alarm(ActionsEnabled=False),
+    ("Alarm", "tags"): _untag_in_cloudwatch("alarm_errors", "alarm:"),
+    ("Dashboard", "dashboard_body"): (
+        "dashboard",
+        (lambda engine: engine.client("cloudwatch").put_dashboard(DashboardName=engine.id_of("dashboard"), DashboardBody="{}"),),
+    ),
+    ("Dashboard", "tags"): _untag_in_cloudwatch("dashboard", "dashboard/"),
+    ("LogGroup", "retention_days"): _log_group("put_retention_policy", retentionInDays=1),
+    ("LogGroup", "kms_key"): _log_group("associate_kms_key", kmsKeyId=_KEY),
+    ("LogGroup", "tags"): ("log_security", (_untag_log_group,)),
+    ("MetricFilter", "filter_pattern"): _filter('{ $.status = "4*" }'),
+    ("MetricFilter", "metric_namespace"): _filter(metricNamespace="Other"),
+    ("MetricFilter", "metric_name"): _filter(metricName="Other"),
+    ("MetricFilter", "metric_value"): _filter(metricValue="2"),
+    ("SnsTopic", "display_name"): _topic("set_topic_attributes", AttributeName="DisplayName", AttributeValue="by hand"),
+    ("SnsTopic", "kms_key"): _topic("set_topic_attributes", AttributeName="KmsMasterKeyId", AttributeValue=_KEY),
+    ("SnsTopic", "policy"): _topic("set_topic_attributes", AttributeName="Policy", AttributeValue=json.dumps(POLICY)),
+    ("SnsTopic", "recipients"): ("alerts_topic", (_subscribe_another,)),
+    ("SnsTopic", "tags"): _topic("untag_resource", TagKeys=["team"]),
+}
 MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
+    **MONITORING,
     ("Gateway", "description"): ("gateway", (_gateway(lambda gateway: gateway.update(description="changed")),)),
     ("Gateway", "role_arn"): ("gateway", (_other_role,)),
     ("Gateway", "debug"): ("gateway", (_gateway(lambda gateway: gateway.update(exceptionLevel="DEBUG")),)),

@@ -59,6 +59,7 @@ def whole(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.Te
         "deployment": {"domain_name": "sre.drift.example", "hosted_zone_id": zone.rpartition("/")[2]},
         "limits": {"monthly_usd": 50},
         "alerts": {"email": "team@example.com"},
+        "monitoring": {"enabled": "always"},
     }
     engine = Engine(unbooted, site, tmp_path_factory.mktemp("whole"), sections=sections)
     engine.deploy()

@@ -16,13 +16,13 @@ from sre_agent_deploy.instance.commands import run
 from sre_agent_deploy.instance.systemd import unit_name
 from sre_core import metrics
 from sre_core.machine import Machine, Monitoring
+from sre_core.security_event import EVENT
 
 _AGENT = Path("/opt/aws/amazon-cloudwatch-agent")
 _CONFIG = _AGENT / "etc" / "sre-agent.json"
 _PACKAGE = Path("/tmp/amazon-cloudwatch-agent")  # noqa: S108  # root's, and written before it is read
-_STREAM = "{instance_id}"
 # What marks a security event among the lines of a service.
-_SECURITY = r"security\.access_denied|class_uid"
+_SECURITY = EVENT.replace(".", r"\.")
 _INSTALLED_WITHIN = 600.0
 
 
@@ -68,7 +68,8 @@ def render_agent_config(monitoring: Monitoring, services: list[str]) -> str:
 
 
 def _entry(group: str, **source: Any) -> Mapping[str, Any]:
-    return {"log_group_name": group, "log_stream_name": _STREAM, **source}
+    # Files and journal never share a stream: each is read on by itself.
+    return {"log_group_name": group, "log_stream_name": "{instance_id}" + ("-journal" if "units" in source else ""), **source}
 
 
 def _metrics(namespace: str) -> Mapping[str, Any]:

@@ -46,7 +46,6 @@ class SnsTopic(Defaults):
     ADOPTS_SILENTLY: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
     EXEMPT: ClassVar[Mapping[str, str]] = {"policy": "it follows from the topic; only what AWS has can be otherwise"}
-    NOT_COMPARED: ClassVar[Mapping[str, str]] = {"other subscriptions": "queues, functions and telephones that a person subscribed stay"}
 
     name: str
     topic_arn: str
