@@ -150,13 +150,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
     yield _answered(facts.unconfirmed, "subscriptions", "Alarm receivers confirmed", _judge_receivers(facts), _CONFIRM)
-    yield Item(
-        "alarms-tested",
-        "An alarm's message has arrived",
-        "open",
-        "AWS keeps no proof that a person read one",
-        "sre-agent-deploy alarms test",
-    )
+    yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
     yield _answered(facts.patches, "patches", "No security update is missing", _judge_patches, _PATCH)
     yield Item(
