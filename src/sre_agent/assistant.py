@@ -8,7 +8,7 @@ from sre_agent import supervisor, transport
 from sre_agent.gateway import CALL_SECONDS, open_tools
 from sre_agent.oidc import Discovery
 from sre_agent.pool import Pool
-from sre_agent.reasoner import DEFAULT, Reasoner, create_reasoner
+from sre_agent.reasoner import DEFAULT, REASONERS, Reasoner, create_reasoner
 from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.settings import Settings
@@ -56,7 +56,7 @@ class Assistant:
             return self._reasoner
         if name == DEFAULT:
             return create_reasoner(DEFAULT, {})
-        raise Refused(_not_configured(name, self._reasoner.name))
+        raise Refused(_not_configured(name, self._reasoner.name) if name in REASONERS else _unknown(name, self._reasoner.name))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -70,6 +70,16 @@ def assemble(settings: Settings, issuer_http: httpx2.AsyncClient, discovery: Dis
     tokens = TokenSource(issuer_http, discovery, client)
     gateway_http = transport.create_client(auth=BearerAuth(tokens), seconds=15.0)
     return Assistant(settings.gateway_url, gateway_http, issuer_http, reasoner=reasoner)
+
+
+def _unknown(name: str, configured: str) -> Problem:
+    asked = " or ".join(f"--reasoner {known}" for known in dict.fromkeys((configured, DEFAULT)))
+    return Problem(
+        code="ASSISTANT-REASONER-NOT-CONFIGURED",
+        what=f"There is no reasoner {name!r}.",
+        why=f"The reasoners are {', '.join(REASONERS)}. This deployment is configured for {configured}.",
+        do=(f"Ask with {asked}, or without the option.",),
+    )
 
 
 def _not_configured(name: str, configured: str) -> Problem:

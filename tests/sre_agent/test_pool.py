@@ -21,6 +21,7 @@ from sre_agent.pool import Busy, Pool
 from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.request import Request
 from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_core.problem import Refused
 from sre_core.secret import Secret
 
 
@@ -97,3 +98,19 @@ def test_a_question_that_ends_leaves_the_queue() -> None:
             pass
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("nonsense", "There is no reasoner 'nonsense'"), ("bedrock", "This deployment can't answer with")]
+)
+def test_a_reasoner_that_a_deployment_lacks(name: str, says: str) -> None:
+    """How to configure it is said only of one that there is."""
+
+    async def ask() -> None:
+        http = AsyncClient()
+        await Assistant("https://gateway.invalid", http, http, reasoner=Rules()).answer(Request(prompt="what is wrong?", reasoner=name))
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(ask())
+    problem = refused.value.problems[0]
+    assert (says in problem.what, any("assistant.reasoner" in step for step in problem.do)) == (True, name == "bedrock")

@@ -38,4 +38,4 @@ def show_problems(problems: tuple[Problem, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"problems": [problem.to_json() for problem in problems]}, indent=2))
         return
-    click.echo("\n\n".join(map(str, problems)), err=True)
+    click.echo("\n\n".join(f"{problem}\n  more: sre-agent-deploy explain {problem.code}" for problem in problems), err=True)

@@ -76,6 +76,6 @@ def _unreadable(path: tuple[str | int, ...], reference: SecretReference, why: st
         why=f"{why}.",
         do=(
             "Correct the reference in config.yaml, or what it refers to, and run the same command again.",
-            "For a kubeconfig, kubectl config get-contexts shows its contexts.",
+            *(("kubectl config get-contexts shows the contexts of a kubeconfig.",) if path[-1] == "kubeconfig" else ()),
         ),
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from sre_agent_deploy.cli.options import deployed_options, json_option, request_options
 from sre_agent_deploy.commands import Request
+from sre_core import exit_codes
 
 if TYPE_CHECKING:
     from sre_agent_deploy.commands.claims import Row
@@ -86,6 +88,7 @@ def open_url(request: Request) -> None:
     click.echo(url)
     if click.launch(url) != 0:
         click.echo("No browser could be started here.", err=True)
+        sys.exit(exit_codes.FAILED)
 
 
 @click.command("logs", help="Show what the services of a deployment log. SERVICE is one of them, or `boot`: the reports of the bootstrap.")

@@ -13,6 +13,7 @@ from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import Row, list_known, read_claim, state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.engine.inventory import list_deployments
@@ -85,10 +86,12 @@ class Output:
 
 
 def require_state(request: Request, command: str) -> tuple[Located, State]:
-    """Find the state of a deployment. Raises Refused if there is none, or nothing is left in it."""
+    """Find the state of a deployment. Raises Refused if there is none, nothing is left in it, or its local AWS can't be reached."""
     located = find_state(request)
     if located.state is None or not located.state.alive():
         raise Refused(state_not_found(located.store.location, command) if located.state is None else _nothing_left(located.state))
+    if located.state.mode == "local" and not is_running(located.state):
+        raise Refused(explain_missing_aws(located.state))
     return located, located.state
 
 

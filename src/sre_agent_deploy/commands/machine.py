@@ -53,8 +53,6 @@ def find_logs(request: Request, service: str = "") -> tuple[State, tuple[LogFile
         raise Refused(_service_unknown(service, (*names, BOOT)))
     if state.mode != "local":
         return state, ()
-    if not is_running(state):
-        raise Refused(explain_missing_aws(state))
     folder = _log_folder(state)
     files = (LogFile(name, folder / f"{name}.log") for name in names if service in ("", name))
     return state, tuple(file for file in files if file.path.exists())

@@ -19,7 +19,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Mode, Request
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal import checksum
-from sre_agent_deploy.plan import Change, Plan
+from sre_agent_deploy.plan import Action, Change, Plan
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
 
@@ -153,7 +153,14 @@ def _parse(document: Any) -> SavedPlan:
 def require_unmoved(saved: SavedPlan, now: SavedPlan) -> None:
     """Raise Refused if the plan of today is not the saved one, and say what moved."""
     if moved := tuple(find_moves(saved, now)):
-        raise Refused(_moved(saved, moved))
+        raise Refused(_carried_out(saved) if is_carried_out(saved, now) else _moved(saved, moved))
+
+
+def is_carried_out(saved: SavedPlan, now: SavedPlan) -> bool:
+    """Return True if nothing is left to do of what was saved: this plan, or another run with the same configuration, did it (pure)."""
+    same = (saved.config_sha256, saved.wanted_sha256, saved.deployment) == (now.config_sha256, now.wanted_sha256, now.deployment)
+    left = [any(step["action"] != Action.KEEP for step in plan.changes) for plan in (saved, now)]
+    return same and left == [True, False] and now.serial > saved.serial
 
 
 def find_moves(saved: SavedPlan, now: SavedPlan) -> Iterator[str]:
@@ -200,6 +207,18 @@ def _find_changed_steps(saved: SavedPlan, now: SavedPlan) -> Iterator[str]:
 
 def _describe_step(step: Mapping[str, Any] | None) -> str:
     return f"{step['action']} ({step['because']})" if step else "nothing to do"
+
+
+def _carried_out(saved: SavedPlan) -> Problem:
+    return Problem(
+        code="PLAN-MOVED",
+        what=f"The plan of {saved.made_at} was carried out already, and nothing was changed now.",
+        why="AWS has everything that it creates or changes, and the state was written since the plan was saved.",
+        do=(
+            "Nothing has to be done. What is there: `sre-agent-deploy status`, and who did it: `sre-agent-deploy history`.",
+            f"If more is to change, make a new plan: `sre-agent-deploy plan --config {saved.config_file} --out FILE`.",
+        ),
+    )
 
 
 def _moved(saved: SavedPlan, moved: tuple[str, ...]) -> Problem:

@@ -77,7 +77,8 @@ def _secret(path: FieldPath) -> Fault:
         why="Configuration files are shared, committed and backed up; a secret in them is a leaked secret.",
         do=(
             "Remove it from this file. Keep it in AWS Secrets Manager, or in the environment of the program that needs it.",
-            "Fields for secrets (credentials.client_secret; token, password and kubeconfig of a source) take a reference: env:NAME",
+            "Fields for secrets (credentials.client_secret; assistant.api_key; token, password and kubeconfig of a source) "
+            "take a reference: env:NAME",
             "If this file was ever shared or committed, replace the secret.",
         ),
         aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/create_secret.html",

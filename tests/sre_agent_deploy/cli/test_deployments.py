@@ -105,6 +105,18 @@ def test_logs_that_grow(tmp_path: Path) -> None:
     assert [*read_lines((LogFile("metrics", path),), 1, follow=False)] == [("metrics", "four")]
 
 
+@pytest.mark.parametrize("words", [("output",), ("output", "client_secret"), ("open",), ("exec", "uptime"), ("logs",)])
+def test_a_local_aws_that_has_ended(words: tuple[str, ...], typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the state says is no longer true, so each command says that its local AWS is gone, and what to do."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path / "folder"))
+    monkeypatch.chdir(tmp_path)
+    record = Record("instance", "AWS::EC2::Instance", 1, "", "ready", "2026-11-29T00:00:00Z", id="i-0123456789abcdef0")
+    state = State("sre-0123456789", "111122223333", "eu-west-1", "local", "config.yaml", records={record.key: record})
+    (tmp_path / ".deployment_state").write_bytes(render_state(state))
+    code, _, err = typed(*words)
+    assert (code, "LOCAL-AWS-GONE" in err, "Deploy again" in err) == (1, True, True), err
+
+
 def test_two_deployments_of_one_name(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same name in two regions is no answer: both are shown with their ids."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))

@@ -30,7 +30,7 @@ def test_a_saved_plan_is_carried_out_once(local_folder: Path, typed: Typed, unbo
     assert "Not finished" in typed("status")[1]
 
     code, _, err = typed("deploy", "p.plan")
-    assert (code, "PLAN-MOVED" in err, "the state" in err) == (1, True, True), err
+    assert (code, "PLAN-MOVED" in err, "was carried out already" in err) == (1, True, True), err
     assert json.loads((local_folder / ".deployment_state").read_text()) == state
 
     client, secret = unbooted.client("secretsmanager"), state["records"]["backend_key-1"]["id"]
