@@ -36,7 +36,7 @@ def add_the_type(copy: Path) -> None:
 def test_a_type_that_was_made_up(tmp_path: Path) -> None:
     """Plan, apply, cleanup, sweep, guide and export include it, and the tests that walk all types judge it."""
     for folder in ("src", "tests", "examples"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".venv*"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     add_the_type(tmp_path)
     shutil.copy(MADE_UP / "walks.py", tmp_path / WALKS)
