@@ -259,8 +259,9 @@ def _store(order: Mapping[str, str], place: Account) -> Store:
 
 
 def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
-    from sre_agent_deploy.commands.deploy import apply_plan, open_journal
+    from sre_agent_deploy.commands.deploy import open_journal
     from sre_agent_deploy.commands.plan import plan_deployment
+    from sre_agent_deploy.commands.switch import apply_plan
 
     file = Path(store.location).with_name("config.yaml")
     journal = open_journal(wanted.deployment, config=config, config_file=file, account=place, store=store, state=state)

@@ -124,5 +124,5 @@ def test_production_mode_beside_a_local_deployment(desk: Desk) -> None:
     ended = desk.deploy("--config", "config.yaml", "--mode", "production", **settings)
     assert "STATE-OTHER-DEPLOYMENT" in ended.err, ended.text
     planned = desk.deploy("plan", "--config", "config.yaml", "--mode", "production", **settings)
-    assert "sre-local" not in planned.text
+    assert "STATE-OTHER-DEPLOYMENT" in planned.err, planned.text
     assert desk.state_file.read_bytes() == before

@@ -299,6 +299,8 @@ def test_a_page_that_is_no_assistant(deployment: Deployment, issuer: Issuer) -> 
         (["--nonsense"], "--nonsense"),
         (["evidence"], "ID"),
         (["ask"], "ask"),
+        ([""], "The question is empty"),
+        (["help"], "no question"),
     ],
 )
 def test_a_wrong_command_line(deployment: Deployment, arguments: list[str], named: str) -> None:

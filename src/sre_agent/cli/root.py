@@ -26,6 +26,13 @@ class Questions(click.Group):
             args = [*args[:found], "--prompt", *args[found:]]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if found or ctx.resilient_parsing:
+            return found
+        said = f"`{cmd_name}` is no command, and one word is no question" if cmd_name.strip() else "The question is empty"
+        raise click.UsageError(f'{said}. Ask like this: sre-agent "Why do orders fail?"', ctx)
+
 
 def _find_question(args: list[str]) -> int | None:
     """Return the position of the question; None where nothing is one, or where more than one word could be."""

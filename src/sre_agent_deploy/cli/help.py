@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sre_core import exit_codes
 
@@ -55,6 +55,33 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "export": ("export cloudformation > template.json",),
     "completion": ("completion bash > ~/.local/share/bash-completion/completions/sre-agent-deploy", "completion zsh", "completion fish"),
 }
+
+COMMANDS_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("apply", "setup", "up", "update", "upgrade"), "deploy"),
+    **dict.fromkeys(("destroy", "remove", "delete", "down", "teardown"), "cleanup"),
+    "import": "state adopt",
+    "show": "state show",
+    "force-unlock": "unlock",
+    "details": "status",
+    "refresh": "plan",
+    "help": "--help",
+}
+"""What commands of OpenTofu, Kamal and others are called here."""
+
+OPTIONS_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("-auto-approve", "--auto-approve", "--force", "-y"), "--yes"),
+    "-json": "--json",
+    "-destroy": "cleanup --dry-run",
+    "-state": "--state-file",
+    "-raw": "output NAME, which prints the value alone",
+    "-detailed-exitcode": "plan, which ends with 2 where there are changes",
+}
+
+
+def translate_options(arguments: Sequence[str]) -> str:
+    """Say what the first option that another tool has is called here; nothing where there is none."""
+    names = [word.partition("=")[0] for word in arguments]
+    return next((f"There is no option {name}. Here it is {OPTIONS_ELSEWHERE[name]}." for name in names if name in OPTIONS_ELSEWHERE), "")
 
 
 def render_codes() -> str:

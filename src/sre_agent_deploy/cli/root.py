@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sre_agent_deploy.cli.help import GROUPS, render_codes, render_epilog
+from sre_agent_deploy.cli.help import COMMANDS_ELSEWHERE, GROUPS, render_codes, render_epilog, translate_options
 from sre_core import exit_codes
 
 # Name -> where it is, and one line of help. The module is imported only when its command is used, so that --help stays quick.
@@ -61,10 +61,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS and ctx.resilient_parsing:
             return None
         if cmd_name not in COMMANDS:
-            from sre_core.nearest import find_nearest
-
-            alike = find_nearest(cmd_name, COMMANDS)
-            raise click.UsageError(f"There is no command {cmd_name}.{f' Did you mean {alike}?' if alike else ' See --help.'}", ctx)
+            raise click.UsageError(f"There is no command {cmd_name}. {_suggest(cmd_name)}", ctx)
         module, _, function = COMMANDS[cmd_name][0].partition(".")
         command: click.Command = getattr(import_module(f"sre_agent_deploy.cli.{module}"), function)
         command.epilog = render_epilog(cmd_name)
@@ -74,6 +71,15 @@ class Commands(click.Group):
         for group, names in GROUPS.items():
             with formatter.section(group):
                 formatter.write_dl([(name, COMMANDS[name][1]) for name in names])
+
+
+def _suggest(word: str) -> str:
+    from sre_core.nearest import find_nearest
+
+    if word in COMMANDS_ELSEWHERE:
+        return f"Here it is `sre-agent-deploy {COMMANDS_ELSEWHERE[word]}`."
+    alike = find_nearest(word, COMMANDS)
+    return f"Did you mean {alike}?" if alike else "See --help."
 
 
 @click.group(
@@ -190,6 +196,8 @@ def _run(arguments: list[str], command: click.Command, prog_name: str, obj: obje
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
     except click.UsageError as error:
+        if isinstance(error, click.NoSuchOption) and (known := translate_options(arguments)):
+            error = click.UsageError(known, error.ctx)
         error.show()
         sys.exit(exit_codes.USAGE)
     except click.ClickException as error:

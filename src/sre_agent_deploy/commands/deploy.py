@@ -19,7 +19,7 @@ from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.certs import wait_until_served
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
-from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment
+from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment, require_own_state
 from sre_agent_deploy.commands.rollback import return_to_previous, roll_back
 from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_plan, require_unmoved
 from sre_agent_deploy.commands.switch import Switch, retire, switch_over
@@ -187,8 +187,7 @@ def _recorded_file(state: State | None) -> Path:
 
 def open_journal(deployment: str, *, config: Config, config_file: Path, account: Account, store: Store, state: State | None) -> Journal:
     """Open the journal of this deployment, or begin one. Raises Refused if the state is another deployment's."""
-    if state and state.deployment != deployment and state.alive():
-        raise Refused(_other_deployment(state, deployment, store.location))
+    require_own_state(deployment, state, store.location)
     fresh = State(deployment, account.aws.account_id, account.aws.region, config.mode, str(config_file.absolute()), account.origin())
     return Journal(store, state if state and state.deployment == deployment else fresh)
 
@@ -299,18 +298,6 @@ def _last_was_cleanup(state: State) -> Problem:
         what=f"There is nothing to resume: the last run of {state.deployment} was a cleanup{' that did not finish' if rest else ''}.",
         why="`resume` continues a deployment. After a cleanup it would create again what you deleted.",
         do=(*rest, "To create the deployment again: `sre-agent-deploy deploy`."),
-    )
-
-
-def _other_deployment(state: State, deployment: str, path: str) -> Problem:
-    return Problem(
-        code="STATE-OTHER-DEPLOYMENT",
-        what=f"{path} is the state of deployment {state.deployment}; this configuration is deployment {deployment}.",
-        why="A deployment's id derives from account, region and name; one of them has changed.",
-        do=(
-            "Use another state file for this one: --state-file .deployment_state.other",
-            f"Or delete the old one first: `sre-agent-deploy cleanup --deployment-id {state.deployment} --state-file {path}`.",
-        ),
     )
 
 

@@ -36,6 +36,7 @@ def plan(request: Request, user: User = UNATTENDED, *, targets: tuple[str, ...] 
         _note_ended_aws(located, here.state, user)
         facts = look_up_facts(here.config, account, here.state, here.store.location)
         wanted = blueprint(here.config, facts)
+        require_own_state(wanted.deployment, here.state, here.store.location)
         limited = limit_blueprint(wanted, targets)
         found = plan_deployment(account, wanted, here.state)
         if targets:
@@ -43,6 +44,24 @@ def plan(request: Request, user: User = UNATTENDED, *, targets: tuple[str, ...] 
         if out and not (found.problems or found.extras):
             save_plan(out, describe_plan(here, facts, found, targets))
         return found
+
+
+def require_own_state(deployment: str, state: State | None, location: str) -> None:
+    """Raise Refused if the state records resources of another deployment."""
+    if state and state.deployment != deployment and state.alive():
+        raise Refused(_other_deployment(state, deployment, location))
+
+
+def _other_deployment(state: State, deployment: str, path: str) -> Problem:
+    return Problem(
+        code="STATE-OTHER-DEPLOYMENT",
+        what=f"{path} is the state of deployment {state.deployment}; this configuration is deployment {deployment}.",
+        why="A deployment's id derives from account, region and name; one of them has changed.",
+        do=(
+            "Use another state file for this one: --state-file .deployment_state.other",
+            f"Or delete the old one first: `sre-agent-deploy cleanup --deployment-id {state.deployment} --state-file {path}`.",
+        ),
+    )
 
 
 def limit_blueprint(wanted: Blueprint, targets: tuple[str, ...]) -> Blueprint:

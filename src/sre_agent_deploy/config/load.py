@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,11 +75,17 @@ def judge(tree: document.Mapping, *, environ: Mapping[str, str], mode: Mode | No
     shaped = fit(_set_mode(data if isinstance(data, dict) else {}, mode))
     # A value that is already known to be wrong or missing is not judged a second time.
     unjudged = shaped.unjudged | {fault.path for fault in of_document if fault.code != "CONFIG-DUPLICATE-KEY"}
-    # If the mode is wrong, settings that only production needs are not demanded.
-    rules = "local" if ("mode",) in unjudged else shaped.config.mode
-    broken = [fault for fault in shaped.config.faults(rules) if not fault.warning and not _is_within(fault.path, unjudged)]
+    found = _find_faults(shaped.config, ("local", "production") if ("mode",) in unjudged else (shaped.config.mode,))
+    broken = [fault for fault in found if not fault.warning and not _is_within(fault.path, unjudged)]
     secret = {fault.path for fault in of_document if fault.code == "CONFIG-SECRET-IN-FILE"}
     return Judgement(shaped.config, expanded, (*of_document, *(fault for fault in shaped.faults if fault.path not in secret), *broken))
+
+
+def _find_faults(config: Config, modes: Sequence[Mode]) -> list[Fault]:
+    """Find what is wrong in every one of these modes: where the mode is unknown, both are possible."""
+    first, *others = (list(config.faults(mode)) for mode in modes)
+    elsewhere = [{(fault.code, fault.path) for fault in faults} for faults in others]
+    return [fault for fault in first if all((fault.code, fault.path) in faults for faults in elsewhere)]
 
 
 def _set_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, document.Plain]:
@@ -88,7 +94,7 @@ def _set_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, d
         data["mode"] = mode
     tls = data.setdefault("tls", {})
     if isinstance(tls, dict):
-        tls.setdefault("source", "local_ca" if data.get("mode") == "local" else "files")
+        tls.setdefault("source", "files" if data.get("mode", "production") == "production" else "local_ca")
     return data
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 import pytest
 
-from sre_agent_deploy.cli.help import EXAMPLES, GROUPS
+from sre_agent_deploy.cli.help import COMMANDS_ELSEWHERE, EXAMPLES, GROUPS
 from sre_agent_deploy.cli.root import COMMANDS, root
 from sre_agent_deploy.cli.terminal import Terminal, end
 from sre_agent_deploy.commands.deploy import confirm_losses
@@ -72,6 +72,31 @@ def test_completion_of_the_assistant(shell: str) -> None:
     assert "_SRE_AGENT_COMPLETE" in script
     environ = {**os.environ, "_SRE_AGENT_COMPLETE": f"{shell}_complete", "COMP_WORDS": "sre-agent evid", "COMP_CWORD": "1"}
     assert "evidence" in subprocess.run(program, env=environ, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("apply",), "There is no command apply. Here it is `sre-agent-deploy deploy`."),
+        (("destroy",), "There is no command destroy. Here it is `sre-agent-deploy cleanup`."),
+        (("stats",), "There is no command stats. Did you mean status?"),
+        (("frobnicate",), "There is no command frobnicate. See --help."),
+        (("plan", "-auto-approve"), "There is no option -auto-approve. Here it is --yes."),
+        (("output", "-raw", "url"), "There is no option -raw."),
+        (("plan", "--nonsense"), "No such option '--nonsense'."),
+    ],
+)
+def test_words_of_other_tools(words: tuple[str, ...], said: str, typed: Typed) -> None:
+    """Who types what OpenTofu or Kamal has reads what it is called here; nothing is done."""
+    code, _, err = typed(*words)
+    assert code == exit_codes.USAGE
+    assert said in err
+
+
+def test_words_of_other_tools_lead_to_what_there_is() -> None:
+    """No word of another tool hides a command, and what it leads to exists."""
+    assert not COMMANDS_ELSEWHERE.keys() & COMMANDS.keys()
+    assert {words.split()[0] for words in COMMANDS_ELSEWHERE.values()} <= {*COMMANDS, "--help"}
 
 
 def test_a_quiet_terminal(capsys: pytest.CaptureFixture[str]) -> None:
