@@ -26,7 +26,7 @@ INSTANCE: tuple[tuple[str, LaterText], ...] = (("InstanceId", Ref("instance", "i
 FILTERS = (
     (metrics.REQUESTS, '{ $.status = "*" }', "1"),
     (metrics.SERVER_ERRORS, '{ $.status = "5*" }', "1"),
-    (metrics.UNAUTHORIZED, '{ ($.status = "401") || ($.status = "403") }', "1"),
+    (metrics.UNAUTHORIZED, '{ ($.status = "401") || ($.status = "403") || ($.status = "429") }', "1"),
     (metrics.REQUEST_SECONDS, "{ $.seconds >= 0 }", "$.seconds"),
 )
 
@@ -222,7 +222,7 @@ ALARMS: Mapping[str, Problem] = {
     ),
     "refusals": Problem(
         code="ALARM-REFUSALS",
-        what="Many requests were refused within 5 minutes, because their token was missing or wrong (401, 403).",
+        what="Many requests were refused within 5 minutes, because their token was missing or wrong (401, 403, 429).",
         why="Somebody tries to get in, or a client has an old secret.",
         do=(
             "See who: the `client` addresses in the log group ending in -front-door.",

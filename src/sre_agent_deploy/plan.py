@@ -144,7 +144,9 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
     if found.broken:
         return dataclasses.replace(keep, action=Action.REPLACE, because=found.broken, broken=True)
     if any(entry.field in wanted.FIXED for entry in differences):
-        return dataclasses.replace(keep, action=Action.REPLACE, because=f"{because} can't be changed in place", loses=wanted.LOSES)
+        return dataclasses.replace(
+            keep, action=Action.REPLACE, because=f"{because} can't be changed in place", loses=wanted.loses(found.seen)
+        )
     if repaired:
         return dataclasses.replace(keep, action=Action.UPDATE, because=f"{because} differs")
     if record and record.phase in ("intended", "born"):

@@ -268,6 +268,10 @@ class Resource(Protocol):
         """Delete it. What does not exist any more is no error."""
         ...
 
+    def loses(self, seen: Self) -> str:
+        """Say what replacing the one that AWS has loses, where that is not always what `LOSES` says."""
+        ...
+
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         """Look up what made AWS refuse with a code of `BLOCKERS`: something that ends by itself, or that the user must act on.
@@ -338,6 +342,9 @@ class Defaults:
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         return Ready()
+
+    def loses(self, seen: Self) -> str:
+        return self.LOSES
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:

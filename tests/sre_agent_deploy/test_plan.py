@@ -14,6 +14,7 @@ from sre_agent_deploy.plan import Action, Change, choose_generation, decide_chan
 from sre_agent_deploy.resource import GENERATION_TAG, Found, Mark
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_agent_deploy.resources.ec2_elastic_ip import MachineAddress
 from sre_core.problem import Problem
 
 US = Mark("sre-1", "gateway", 1, token="").tags()
@@ -67,11 +68,19 @@ def test_what_a_replacement_loses() -> None:
         "AWS::Cognito::UserPoolClient": "address",
         "AWS::Cognito::UserPoolDomain": "address",
         "AWS::EC2::EIP": "address",
+        "AWS::Logs::LogGroup": "data",
         "AWS::S3::Bucket": "data",
         "AWS::SecretsManager::Secret": "data",
     }
     assert decided(replace(WANTED, search=True)).loses == "address"
     assert decided(replace(WANTED, description="other")).loses == ""
+
+
+def test_a_fixed_address_that_is_given_up() -> None:
+    """The address that was the deployment's own is asked for before it is released; that of a machine goes with its machine."""
+    wanted = MachineAddress(name="address", instance_id="i-2")
+    assert wanted.loses(MachineAddress(name="address", instance_id="")) == "address"
+    assert wanted.loses(MachineAddress(name="address", instance_id="i-1")) == ""
 
 
 def candidate(id: str, generation: int, seen: Gateway = WANTED) -> Found[Gateway]:

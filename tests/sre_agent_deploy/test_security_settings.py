@@ -107,7 +107,7 @@ def test_who_may_reach_the_instance_by_ssh() -> None:
 
 
 def test_what_the_instance_may_do(calls: Calls) -> None:
-    """Read its release and the three secrets that it needs, write its reports, and be reached by Session Manager."""
+    """Read its release and the three secrets that it needs, write its reports and metrics, and be reached by Session Manager."""
     role = calls["instance_role"]
     trust = [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
     assert policy(role, "CreateRole", "AssumeRolePolicyDocument") == trust
@@ -122,6 +122,8 @@ def test_what_the_instance_may_do(calls: Calls) -> None:
             "gateway_client_secret.secret_arn",
             "certificate.secret_arn",
         ),
+        # PutMetricData has no resources: the namespace is what limits it.
+        allow("PutMetrics", "cloudwatch:PutMetricData", "*") | {"Condition": {"StringEquals": {"cloudwatch:namespace": f"SREAgent/{ID}"}}},
     ]
     assert role["AttachRolePolicy"]["PolicyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
     assert calls["instance_profile"]["AddRoleToInstanceProfile"]["RoleName"] == "instance_role.role_name"

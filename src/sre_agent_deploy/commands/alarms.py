@@ -114,7 +114,10 @@ def prove_delivery(aws: Aws, deployment: str, topic: str) -> Problem | None:
 
 def _flip(aws: Aws, alarm: str, reason: str) -> None:
     """Give an alarm another state: only a change sends a message."""
-    (found,) = ask_or_refuse(aws, lambda: aws.client("cloudwatch").describe_alarms(AlarmNames=[alarm]))["MetricAlarms"]
+    alarms = ask_or_refuse(aws, lambda: aws.client("cloudwatch").describe_alarms(AlarmNames=[alarm]))["MetricAlarms"]
+    if not alarms:
+        raise Refused(_alarm_missing(alarm))
+    found = alarms[0]
     other: Any = "OK" if found["StateValue"] == "ALARM" else "ALARM"
     ask_or_refuse(aws, lambda: aws.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue=other, StateReason=reason))
 
@@ -142,9 +145,11 @@ def _queue(aws: Aws, deployment: str, topic: str) -> Iterator[str]:
         subscription = ask_or_refuse(aws, lambda: sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"])
         yield url
     finally:
-        if subscription:
-            ask_or_refuse(aws, lambda: sns.unsubscribe(SubscriptionArn=subscription))
-        ask_or_refuse(aws, lambda: sqs.delete_queue(QueueUrl=url))
+        try:
+            if subscription:
+                ask_or_refuse(aws, lambda: sns.unsubscribe(SubscriptionArn=subscription))
+        finally:
+            ask_or_refuse(aws, lambda: sqs.delete_queue(QueueUrl=url))
 
 
 @contextmanager
@@ -159,6 +164,15 @@ def _open(request: Request, user: User) -> Iterator[tuple[Aws, str, str]]:
         raise Refused(_no_alarms(state.deployment))
     with open_workspace(located, user, start=False) as here:
         yield here.account.aws, state.deployment, record.id
+
+
+def _alarm_missing(alarm: str) -> Problem:
+    return Problem(
+        code="ALARMS-NONE",
+        what=f"The alarm {alarm} does not exist, so nothing could be tested.",
+        why="It was deleted by hand, or the deployment has not created it yet.",
+        do=("Run `sre-agent-deploy deploy`: it creates what is missing. Then run the same command again.",),
+    )
 
 
 def _no_alarms(deployment: str) -> Problem:

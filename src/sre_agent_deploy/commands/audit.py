@@ -78,7 +78,9 @@ def describe_event(event: dict[str, Any]) -> Entry:
     subject = f" as {user['uid']}" if "uid" in user else ""
     what = f"{service} refused {asked['http_method']} {asked['url']['path']} of {source.get('ip') or source.get('name')}{subject}"
     moment = datetime.fromtimestamp(event["time"] / 1000, UTC)
-    return Entry(moment, "refused", f"{what}: {event['status_detail']} (request {asked['uid']})", event)
+    line = f"{what}: {event['status_detail']} (request {asked['uid']})"
+    # The path is the client's own: no control character of it reaches a terminal.
+    return Entry(moment, "refused", "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line), event)
 
 
 def _read_events(located: Located, state: State, begin: datetime, user: User) -> tuple[tuple[Entry, ...], tuple[Problem, ...]]:

@@ -20,7 +20,7 @@ from sre_agent_deploy.commands.certs import wait_until_served
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment, require_own_state
-from sre_agent_deploy.commands.rollback import return_to_previous, roll_back
+from sre_agent_deploy.commands.rollback import RolledBack, return_to_previous, roll_back, took_over
 from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_plan, require_unmoved
 from sre_agent_deploy.commands.switch import Switch, retire, switch_over
 from sre_agent_deploy.commands.takeover import confirm_takeover
@@ -149,7 +149,8 @@ def _carry_out(
         if on_failure == "keep":
             return proved
     elif not outcome.problems:
-        return _retire(wanted, journal, user, switch) or _deployed_partly(plan, outcome, scope, user)
+        # What was left out may still lead to what was replaced: the next whole deployment deletes it.
+        return _deployed_partly(plan, outcome, scope, user)
     user.show_problems(outcome.problems)
     if outcome.stopped:
         return _not_deployed("The run was stopped.", *outcome.problems, interrupted=True)
@@ -207,7 +208,7 @@ def confirm_losses(plan: Plan, where: str, user: User) -> None:
 
 def _roll_back(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal, user: User) -> CommandResult:
     user.note("\nNot deployed. Rolling back:")
-    returned = return_to_previous(here, wanted, journal, user)
+    returned = return_to_previous(here, wanted, journal, user) if took_over(plan, journal.state) else RolledBack((), ())
     with watch(here.account, user) as account:
         rolled = roll_back(account.aws, wanted, plan, before=here.state, journal=journal, observe=account.aws.progress.observe)
     journal.end_run("interrupted" if rolled.stopped else "rollback failed" if rolled.problems else "rolled back")

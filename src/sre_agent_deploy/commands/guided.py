@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sre_agent_deploy.apply import apply
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.deploy import open_journal
+from sre_agent_deploy.commands.deploy import confirm_losses, open_journal
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint, limit_blueprint
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
@@ -115,9 +115,12 @@ def _see_to(walk: Walk, name: str, *, shown: bool) -> bool:
 
 
 def _let_command_do(walk: Walk, name: str, plan: Plan) -> None:
+    config = walk.here.config
+    confirm_losses(plan, f"{config.name} in {config.aws.region}", walk.user)
     part = limit_to_step(walk.wanted, name, walk.outputs)
     with walk.user.progress() as observe, walk.user.stoppable() as stop:
-        outcome = apply(walk.here.account.aws, part, plan, walk.journal, observe, stop=stop)
+        # Other steps may still lead to what this one replaces: a deployment deletes it in the end.
+        outcome = apply(walk.here.account.aws, part, plan, walk.journal, observe, stop=stop, delete=False)
     walk.user.show_problems(outcome.problems)
 
 

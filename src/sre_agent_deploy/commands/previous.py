@@ -26,6 +26,8 @@ def rollback(request: Request, user: User = UNATTENDED) -> CommandResult:
         returning = plan_return(here.account.aws, wanted, here.state) if here.state else None
         if returning is None:
             raise Refused(_nothing_before(wanted.deployment))
+        if returning[1].problems:
+            raise Refused(*returning[1].problems)
         user.show_plan(returning[1])
         user.confirm(Question("Let the machine before serve again, and delete the newer one?", _rollback_not_confirmed()))
         journal = open_journal(

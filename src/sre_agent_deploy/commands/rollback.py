@@ -87,9 +87,22 @@ def return_to_previous(here: Workspace, wanted: Blueprint, journal: Journal, use
     if returning is None:
         return RolledBack((), ())
     part, plan = returning
+    if plan.problems:
+        return RolledBack((), plan.problems)
     outcome, switch = switch_over(here, part, plan, journal, user, result="rolled back")
     problems = outcome.problems or retire(part, journal, user, switch)
     return RolledBack(tuple(change.name for change in list_unwanted(plan, part)) if not problems else (), problems)
+
+
+def took_over(plan: Plan, after: State) -> bool:
+    """Return True if the newest machine is the one of this unfinished update: what served before it is the machine to return to (pure)."""
+    newest = after.current("instance")
+    if newest is None:
+        return False
+    change = next((change for change in plan.changes if change.name == "instance" and not change.previous), None)
+    if change and change.action is Action.REPLACE:
+        return newest.id != change.id
+    return not after.verified_at or after.verified_at < newest.intended_at
 
 
 def is_first_run(before: State | None, plan: Plan) -> bool:

@@ -100,7 +100,7 @@ class MonitoringConfig(Section):
         console=KMS_KEY.found,
     )
     p95_seconds: float = setting(30.0, "An alarm is raised if 5 % of the requests take longer than this, for 15 minutes.", example="30")
-    refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403) within 5 minutes.", example="50")
+    refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a retention that AWS does not have, a key that is no ARN, and thresholds that are always or never passed."""

@@ -94,7 +94,8 @@ def _write_pair(pair: tuple[str, ...], layout: Layout) -> None:
 def reload_nginx() -> None:
     """Let nginx serve its files anew; open connections end in their own time. Raises StepFailed if it refuses them."""
     run("nginx", "-t")
-    run("systemctl", "reload", "nginx")
+    # Where nginx has ended, because it was started with half a pair, it starts.
+    run("systemctl", "reload-or-restart", "nginx")
 
 
 def watch(aws: MachineAws, machine: Machine, layout: Layout, now: datetime) -> bool:

@@ -20,7 +20,10 @@ from sre_core.security_event import EVENT
 
 _AGENT = Path("/opt/aws/amazon-cloudwatch-agent")
 _CONFIG = _AGENT / "etc" / "sre-agent.json"
-_PACKAGE = Path("/tmp/amazon-cloudwatch-agent")  # noqa: S108  # root's, and written before it is read
+_PACKAGE = "/tmp/amazon-cloudwatch-agent"  # noqa: S108  # root's, and written before it is read
+# apt-get waits for the lock, which Ubuntu's own upgrades hold for minutes after a boot; dpkg does not.
+_INSTALL_DEB = ("apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300", "install", "--yes")
+_INSTALL_RPM = ("rpm", "--upgrade", "--replacepkgs")
 # What marks a security event among the lines of a service.
 _SECURITY = EVENT.replace(".", r"\.")
 _INSTALLED_WITHIN = 600.0
@@ -29,9 +32,20 @@ _INSTALLED_WITHIN = 600.0
 def start_agent(machine: Machine, monitoring: Monitoring) -> None:
     """Install the agent, and start it with the configuration of this machine. StepFailed has its output where that fails."""
     ubuntu = "ID=ubuntu" in Path("/etc/os-release").read_text(encoding="utf-8").split()
-    run("curl", "--fail", "--silent", "--show-error", "--location", "--output", str(_PACKAGE), package_url(machine.region, ubuntu=ubuntu))
-    install = ("dpkg", "--install") if ubuntu else ("rpm", "--upgrade", "--replacepkgs")
-    run(*install, str(_PACKAGE), longest=_INSTALLED_WITHIN)
+    package = f"{_PACKAGE}.{'deb' if ubuntu else 'rpm'}"
+    run(
+        "curl",
+        "--fail",
+        "--silent",
+        "--show-error",
+        "--location",
+        "--retry",
+        "5",
+        "--output",
+        package,
+        package_url(machine.region, ubuntu=ubuntu),
+    )
+    run(*(_INSTALL_DEB if ubuntu else _INSTALL_RPM), package, longest=_INSTALLED_WITHIN)
     _CONFIG.write_text(render_agent_config(monitoring, [service.name for service in machine.services]), encoding="utf-8")
     run(str(_AGENT / "bin" / "amazon-cloudwatch-agent-ctl"), "-a", "fetch-config", "-m", "ec2", "-s", "-c", f"file:{_CONFIG}")
 

@@ -188,7 +188,13 @@ def _next_shorter(path: str, routes: tuple[Route, ...], nothing: str) -> str:
 
 
 def _redirect(port: int, address: str) -> tuple[str, ...]:
-    return ("server {", f"  listen {_at(address, port)} default_server;", "  return 308 https://$host$request_uri;", "}")
+    return (
+        "server {",
+        f"  listen {_at(address, port)} default_server;",
+        '  set $refusal "";',
+        "  return 308 https://$host$request_uri;",
+        "}",
+    )
 
 
 def _at(address: str, port: int) -> str:

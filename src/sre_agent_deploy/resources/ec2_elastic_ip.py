@@ -145,6 +145,10 @@ class MachineAddress(ElasticIp):
     def _seen(cls, name: str, tags: Mapping[str, str]) -> Self:
         return cls(name=name, instance_id=tags.get(MACHINE_TAG, ""))
 
+    def loses(self, seen: Self) -> str:
+        # Without a machine's tag it was the deployment's fixed address, which others may know.
+        return "" if seen.instance_id else ElasticIp.LOSES
+
     def create(self, aws: Aws, mark: Mark) -> str:
         tags = tag_specification("elastic-ip", mark)
         tags[0]["Tags"].append({"Key": MACHINE_TAG, "Value": require_known(self.instance_id)})

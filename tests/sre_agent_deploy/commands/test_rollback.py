@@ -7,9 +7,9 @@ import pytest
 from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
-from sre_agent_deploy.commands.rollback import RolledBack, roll_back
-from sre_agent_deploy.journal.state import COMPLETE, Result
-from sre_agent_deploy.plan import Action
+from sre_agent_deploy.commands.rollback import RolledBack, roll_back, took_over
+from sre_agent_deploy.journal.state import COMPLETE, Record, Result, State
+from sre_agent_deploy.plan import Action, Change, Plan
 
 
 def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, RolledBack]:
@@ -96,3 +96,32 @@ def test_a_deployment_anew_that_fails(engine: Engine) -> None:
     assert not rolled.problems
     assert engine.state
     assert engine.state.alive() == ()
+
+
+def _machines(*ids: str, verified_at: str = "") -> State:
+    """A state with machines, oldest first; each was begun an hour after the one before, from 10:00 on."""
+    times = (f"2026-11-29T{10 + number}:00:00Z" for number in range(len(ids)))
+    records = [
+        Record("instance", "AWS::EC2::Instance", number, "token", "ready", time, id=id)
+        for number, (id, time) in enumerate(zip(ids, times, strict=True), start=1)
+    ]
+    return State("sre-1", "123456789012", "us-east-1", "local", "", records={each.key: each for each in records}, verified_at=verified_at)
+
+
+@pytest.mark.parametrize(
+    ("action", "found", "after", "returns"),
+    [
+        (Action.REPLACE, "i-2", _machines("i-1", "i-2", "i-3", verified_at="2026-11-29T11:30:00Z"), True),
+        # The third was never created: the second serves, verified, and the first is kept for a rollback that somebody asks for.
+        (Action.REPLACE, "i-2", _machines("i-1", "i-2", verified_at="2026-11-29T11:30:00Z"), False),
+        # No machine was replaced.
+        (Action.KEEP, "i-2", _machines("i-1", "i-2", verified_at="2026-11-29T11:30:00Z"), False),
+        # A resumed update, whose machine was created by the run before and never verified.
+        (Action.KEEP, "i-2", _machines("i-1", "i-2", verified_at="2026-11-29T10:30:00Z"), True),
+        (Action.CREATE, "", State("sre-1", "123456789012", "us-east-1", "local", ""), False),
+    ],
+)
+def test_the_machine_to_return_to(action: Action, found: str, after: State, returns: bool) -> None:
+    """Only an update's own machine, which was not verified, gives way to the one before; a verified one is never deleted."""
+    change = Change("instance", "AWS::EC2::Instance", action, "test", id=found)
+    assert took_over(Plan("sre-1", (change,)), after) == returns
