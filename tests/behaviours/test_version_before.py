@@ -26,6 +26,7 @@ CHOSEN_BY_AWS = {
     *("gateway", "target_kubernetes", "target_logs", "target_metrics", "target_runbooks"),
     *("address", "address_association", "security_group", "instance"),
     *("openapi_kubernetes", "openapi_logs", "openapi_metrics", "openapi_runbooks"),  # their keys have the address that AWS chose
+    "private_ca",  # its key has the hash of the authority, which each state folder makes anew
     "release",  # its key has the hash of this version's release
 }
 

@@ -34,7 +34,7 @@ def test_headers_of_one_connection() -> None:
     names = passed(
         (b"connection", b"close, X-Secret-Hop"), (b"x-secret-hop", b"1"), (b"te", b"trailers"), (b"upgrade", b"h2c"), (b"x-api-key", b"k")
     )
-    assert set(names) == {"x-api-key", "x-forwarded-for", "x-forwarded-proto"}
+    assert set(names) == {"x-api-key", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
 
 
 def test_an_underscore() -> None:

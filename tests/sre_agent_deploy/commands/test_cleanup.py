@@ -110,7 +110,8 @@ BEFORE = {
         "AWS::SecretsManager::Secret",
     },
     "AWS::EC2::EIPAssociation": {"AWS::EC2::Instance", "AWS::EC2::EIP"},
-    "AWS::Route53::RecordSet": {"AWS::EC2::EIP"},
+    "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation"},
+    "AWS::Logs::MetricFilter": {"AWS::Logs::LogGroup"},
 }
 
 
