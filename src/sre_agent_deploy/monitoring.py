@@ -95,7 +95,7 @@ def alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm, ...]:
         _alarm(id, "errors", ours, metrics.SERVER_ERRORS, 5),
         _alarm(id, "slow", ours, metrics.REQUEST_SECONDS, seconds, statistic="p95", evaluation_periods=3),
         _alarm(id, "disk", ours, metrics.DISK_USED, 85, statistic="Average", evaluation_periods=3, dimensions=(*INSTANCE, ("path", "/"))),
-        # Without data nothing else of the machine could be alarmed on, so that is told as well; a new alarm begins without data.
+        # Without data nothing else of the machine could be alarmed on, so that sends a message as well; a new alarm begins without data.
         _alarm(id, "memory", ours, metrics.MEMORY_USED, 90, statistic="Average", evaluation_periods=3, missing_data="missing", silent=True),
         _alarm(id, "refusals", ours, metrics.UNAUTHORIZED, refusals),
         _alarm(
@@ -124,7 +124,7 @@ def _alarm(
     **settings: object,
 ) -> Alarm:
     on_machine = namespace.startswith("AWS/") or metric == metrics.MEMORY_USED
-    told: tuple[LaterText, ...] = (Ref(TOPIC, "topic_arn"),)
+    receivers: tuple[LaterText, ...] = (Ref(TOPIC, "topic_arn"),)
     chosen: dict[str, object] = {"dimensions": INSTANCE if on_machine else (), "period": PERIOD} | settings
     return Alarm(
         name=f"alarm_{name}",
@@ -133,9 +133,9 @@ def _alarm(
         metric_namespace=namespace,
         metric_name=metric,
         alarm_threshold=float(threshold),
-        alarm_actions=(*also, *told),
-        ok_actions=told,
-        insufficient_data_actions=told if silent else (),
+        alarm_actions=(*also, *receivers),
+        ok_actions=receivers,
+        insufficient_data_actions=receivers if silent else (),
         **chosen,  # type: ignore[arg-type]  # fields of Alarm, each of the type that it has there
     )
 
@@ -223,7 +223,7 @@ ALARMS: Mapping[str, Problem] = {
     "refusals": Problem(
         code="ALARM-REFUSALS",
         what="Many requests were refused within 5 minutes, because their token was missing or wrong (401, 403, 429).",
-        why="Somebody tries to get in, or a client has an old secret.",
+        why="A stranger tries to get in, or a client has an old secret.",
         do=(
             "See who: the `client` addresses in the log group ending in -front-door.",
             "If it is none of yours, block the address (VPC > Network ACLs). Give a client of yours the present secret.",

@@ -11,7 +11,7 @@ from sre_core import clock
 
 
 def evaluate_alarms() -> None:
-    """Evaluate alarms when their metric gets a value, and when somebody looks at alarms. AWS does so by itself, each minute.
+    """Evaluate alarms when their metric gets a value, and when a caller lists alarms. AWS does so by itself, each minute.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
     """

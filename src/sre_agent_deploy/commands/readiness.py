@@ -42,11 +42,12 @@ class Facts:
     now: datetime
     backups: tuple[str, ...]
     alarms: Answer[tuple[str, ...]]
-    unconfirmed: Answer[tuple[str, ...]]
+    receivers: Answer[Mapping[str, bool]]
+    """Whether each receiver of the alarms has confirmed."""
     mfa: Answer[bool]
     patches: Answer[int | None]
-    ssh_from: Answer[tuple[str, ...]]
-    private_bucket: Answer[bool]
+    ssh_from: Answer[tuple[str, ...] | None]
+    private_bucket: Answer[bool | None]
     secrets: Mapping[str, Answer[datetime]]
 
     @property
@@ -76,12 +77,12 @@ def _look(aws: Aws, state: State) -> Facts:
         now=clock.now(),
         backups=tuple(path.name for path in list_backups(Path(state.config_file))),
         alarms=ask(_list_alarms, state.deployment),
-        unconfirmed=ask(_list_unconfirmed, _of_kind(state, "AWS::SNS::Topic")),
+        receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
-        secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named},
+        secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
     )
 
 
@@ -99,8 +100,8 @@ def _list_alarms(aws: Aws, deployment: str) -> tuple[str, ...]:
     return tuple(alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"])
 
 
-def _list_unconfirmed(aws: Aws, topics: tuple[Record, ...]) -> tuple[str, ...]:
-    return tuple(endpoint for topic in topics for endpoint, arn in list_subscriptions(aws, topic.id) if not arn)
+def _list_receivers(aws: Aws, topics: tuple[Record, ...]) -> Mapping[str, bool]:
+    return {endpoint: bool(arn) for topic in topics for endpoint, arn in list_subscriptions(aws, topic.id)}
 
 
 def _has_mfa(aws: Aws) -> bool:
@@ -114,11 +115,18 @@ def _count_missing_patches(aws: Aws, instance: str) -> int | None:
     return sum(each.get("MissingCount", 0) + each.get("FailedCount", 0) for each in states) if states else None
 
 
-def _list_ssh_ranges(aws: Aws, group: str) -> tuple[str, ...]:
-    found = aws.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"] if group else []
-    rules = [rule for each in found for rule in each["IpPermissions"] if _reaches_ssh(rule)]
-    ranges = [entry for rule in rules for entry in (*rule.get("IpRanges", ()), *rule.get("Ipv6Ranges", ()))]
-    return tuple(str(entry.get("CidrIp") or entry.get("CidrIpv6")) for entry in ranges)
+def _list_ssh_ranges(aws: Aws, group: str) -> tuple[str, ...] | None:
+    """List from where port 22 can be reached; None where the state has no security group."""
+    if not group:
+        return None
+    found = aws.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    rules: list[Mapping[str, Any]] = [rule for each in found for rule in each["IpPermissions"] if _reaches_ssh(rule)]
+    sources = [(entry, key) for rule in rules for kind, key in _SOURCES.items() for entry in rule.get(kind, ())]
+    return tuple(str(entry[key]) for entry, key in sources)
+
+
+# What a rule may allow (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html), and what names it.
+_SOURCES = {"IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6", "PrefixListIds": "PrefixListId", "UserIdGroupPairs": "GroupId"}
 
 
 def _reaches_ssh(rule: Any) -> bool:
@@ -126,9 +134,10 @@ def _reaches_ssh(rule: Any) -> bool:
     return bool(protocol == "-1" or (protocol == "tcp" and first <= 22 <= last))
 
 
-def _is_private(aws: Aws, bucket: str) -> bool:
+def _is_private(aws: Aws, bucket: str) -> bool | None:
+    """Return whether all public access is blocked; None where the state has no bucket."""
     if not bucket:
-        return True
+        return None
     blocked = aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     return all(bool(blocked.get(name)) for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"))
 
@@ -149,7 +158,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
-    yield _answered(facts.unconfirmed, "subscriptions", "Alarm receivers confirmed", _judge_receivers(facts), _CONFIRM)
+    yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
     yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
     yield _answered(facts.patches, "patches", "No security update is missing", _judge_patches, _PATCH)
@@ -157,12 +166,8 @@ def _items(facts: Facts) -> Iterator[Item]:
         "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "sre-agent-deploy validate --account"
     )
     budget = state.current("budget")
-    yield _item(
-        "budget", "A budget limits the cost", budget.id if budget else "", "sre-agent-deploy set limits.monthly_usd 100", "no budget"
-    )
-    yield _answered(
-        facts.ssh_from, "ssh", "SSH is closed", lambda ranges: (not ranges, ", ".join(ranges) or "port 22 is closed"), _CLOSE_SSH
-    )
+    yield _item("budget", "A budget limits the cost", budget.id if budget else "", _SET_BUDGET, "no budget")
+    yield _answered(facts.ssh_from, "ssh", "SSH is closed", _judge_ssh, _CLOSE_SSH)
     yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "sre-agent-deploy deploy")
     yield _secrets(facts)
     yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", "sre-agent-deploy restore BACKUP --dry-run")
@@ -188,16 +193,16 @@ def _answered[T](answer: Answer[T], id: str, title: str, judge_answer: Callable[
     return Item(id, title, "done", evidence) if good else Item(id, title, "open", evidence, do)
 
 
-def _judge_receivers(facts: Facts) -> Callable[[tuple[str, ...]], tuple[bool, str]]:
-    receivers = "all receivers" if _of_kind(facts.state, "AWS::SNS::Topic") else "no receivers"
-
-    def judge_receivers(waiting: tuple[str, ...]) -> tuple[bool, str]:
-        return receivers.startswith("all") and not waiting, f"not confirmed: {', '.join(waiting)}" if waiting else receivers
-
-    return judge_receivers
+def _judge_receivers(receivers: Mapping[str, bool]) -> tuple[bool, str]:
+    waiting = [endpoint for endpoint, confirmed in receivers.items() if not confirmed]
+    if waiting:
+        return False, f"not confirmed: {', '.join(waiting)}"
+    return bool(receivers), f"{len(receivers)} confirmed" if receivers else "no receivers"
 
 
-def _judge_ssh(ranges: tuple[str, ...]) -> tuple[bool, str]:
+def _judge_ssh(ranges: tuple[str, ...] | None) -> tuple[bool, str]:
+    if ranges is None:
+        return False, "the state has no security group"
     return not ranges, f"port 22 is open to {', '.join(ranges)}" if ranges else "port 22 is closed"
 
 
@@ -205,7 +210,9 @@ def _judge_patches(missing: int | None) -> tuple[bool, str]:
     return missing == 0, "Patch Manager has never looked at the instance" if missing is None else f"{missing} missing"
 
 
-def _judge_bucket(private: bool) -> tuple[bool, str]:
+def _judge_bucket(private: bool | None) -> tuple[bool, str]:
+    if private is None:
+        return False, "the state has no bucket"
     return private, "all four blocks of public access are on" if private else "a block of public access is off"
 
 

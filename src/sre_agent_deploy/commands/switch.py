@@ -73,7 +73,7 @@ class Switch:
         progress = self.account.aws.progress
         if not deletes or not moves_by_name(self.config):
             return None
-        left = 2 * self.config.deployment.dns_ttl - (time.monotonic() - self._began)
+        left = 2 * find_longest_ttl(self.plan, self.config.deployment.dns_ttl) - (time.monotonic() - self._began)
         for _ in progress.poll("gone", "clients to leave the machine before", timedelta(seconds=max(left, 0))):
             if progress.stop.requested:
                 break
@@ -117,6 +117,12 @@ class Switch:
         authority = f"{domain}{address['https_suffix']}" if domain else address["https_authority"]
         trusted = tuple(filter(None, (find_private_ca(self.config), *self.account.ca_files())))
         return Endpoints(f"https://{authority}", str(address["public_ip"]), "", "", _NOBODY, _NOBODY, ca_files=trusted)
+
+
+def find_longest_ttl(plan: Plan, ttl: int) -> int:
+    """Return for how many seconds a resolver may keep the record: it may have fetched it with the TTL that the plan replaces (pure)."""
+    record = (change for change in plan.changes if change.name == "dns_record")
+    return max([ttl, *(int(entry.seen) for change in record for entry in change.differences if entry.field == "ttl")])
 
 
 def switch_over(here: Workspace, wanted: Blueprint, plan: Plan, journal: Journal, user: User, *, result: Result) -> tuple[Outcome, Switch]:

@@ -32,7 +32,8 @@ def facts(**changes: Any) -> Facts:
         runs=(Run("deploy", "ann", "host", began, began, "applied"),), verified_at=clock.stamp(NOW),
     )  # fmt: skip
     well = Facts(
-        state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), unconfirmed=(), mfa=True, patches=0, ssh_from=(),
+        state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), receivers={"ann@example.com": True},
+        mfa=True, patches=0, ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
     )  # fmt: skip
     return replace(well, **changes)
@@ -48,12 +49,15 @@ def test_all_is_well() -> None:
     [
         ("backups", {"backups": ()}),
         ("alarms", {"alarms": ()}),
-        ("subscriptions", {"unconfirmed": ("ann@example.com",)}),
+        ("subscriptions", {"receivers": {"ann@example.com": False}}),
+        ("subscriptions", {"receivers": {}}),
         ("mfa", {"mfa": False}),
         ("patches", {"patches": 3}),
         ("patches", {"patches": None}),
         ("ssh", {"ssh_from": ("203.0.113.0/24",)}),
+        ("ssh", {"ssh_from": None}),
         ("bucket", {"private_bucket": False}),
+        ("bucket", {"private_bucket": None}),
         ("secrets", {"secrets": {"backend_key": NOW - timedelta(days=91)}}),
         ("certificate", {"now": NOW + timedelta(days=40)}),
     ],

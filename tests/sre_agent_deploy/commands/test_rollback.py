@@ -8,8 +8,10 @@ from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.commands.rollback import RolledBack, roll_back, took_over
+from sre_agent_deploy.commands.switch import find_longest_ttl
 from sre_agent_deploy.journal.state import COMPLETE, Record, Result, State
-from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.plan import Action, Change, Plan, compare
+from sre_agent_deploy.resources.route53_record import DnsRecord
 
 
 def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, RolledBack]:
@@ -125,3 +127,11 @@ def test_the_machine_to_return_to(action: Action, found: str, after: State, retu
     """Only an update's own machine, which was not verified, gives way to the one before; a verified one is never deleted."""
     change = Change("instance", "AWS::EC2::Instance", action, "test", id=found)
     assert took_over(Plan("sre-1", (change,)), after) == returns
+
+
+def test_the_time_in_which_clients_leave() -> None:
+    """A resolver keeps the record as long as it was told when it asked: a TTL that is lowered ends with the old one."""
+    had, gets = (DnsRecord(name="dns_record", hosted_zone_id="Z1", domain="a.example", address="192.0.2.7", ttl=ttl) for ttl in (3600, 10))
+    change = Change("dns_record", DnsRecord.KIND, Action.UPDATE, "test", compare(gets, had))
+    assert find_longest_ttl(Plan("sre-1", (change,)), 10) == 3600
+    assert find_longest_ttl(Plan("sre-1", ()), 60) == 60
