@@ -154,10 +154,19 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
     return keep
 
 
+def leave_as_is(change: Change) -> Change:
+    """Keep what exists, whatever differs; what does not exist stays to be created."""
+    if not change.outputs:
+        return change
+    return dataclasses.replace(change, action=Action.KEEP, because="left as it is, as --skip or --manual asks", broken=False)
+
+
 def choose_generation(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:
-    """Choose the generation to continue with: the newest one that matches what is wanted, else the newest."""
-    matching = (found for found in candidates if all(entry.stays for entry in compare(wanted, found.seen)))
-    return next(matching, candidates[0] if candidates else None)
+    """Choose the generation to continue with: the newest that matches what is wanted, else that can be updated to it, else the newest."""
+    differing = [(found, [entry.field for entry in compare(wanted, found.seen) if not entry.stays]) for found in candidates]
+    matching = (found for found, fields in differing if not fields)
+    updatable = (found for found, fields in differing if not wanted.FIXED.intersection(fields) and not found.broken)
+    return next(matching, None) or next(updatable, candidates[0] if candidates else None)
 
 
 def compare(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:

@@ -18,7 +18,6 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
-from sre_agent_deploy.commands.machine import find_logs
 from sre_agent_deploy.commands.missing_aws import is_running
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
@@ -87,7 +86,7 @@ def _read_events(located: Located, state: State, begin: datetime, user: User) ->
     if not state.alive():
         return (), ()
     if state.mode == "local":
-        return (tuple(_events(_read_files(located.request))), ()) if is_running(state) else ((), (_not_running(state),))
+        return (tuple(_events(_read_files(state))), ()) if is_running(state) else ((), (_not_running(state),))
     with use_account(config_for_cleanup(located, state), user, start=False) as account:
         assert account is not None  # only local mode may have none
         found = attempt(partial(_read_group, account.aws, log_group(state.deployment, SECURITY), begin), progress=account.aws.progress)
@@ -102,11 +101,14 @@ def _events(lines: Iterable[str]) -> Iterator[Entry]:
             yield describe_event(event)
 
 
-def _read_files(request: Request) -> Iterator[str]:
-    """Read the logs of the services, and of the local AWS: the gateway, the token endpoint and the front door are parts of it."""
+def _read_files(state: State) -> Iterator[str]:
+    """Read the logs of every machine that there was, and of the local AWS: the gateway, the token endpoint and the front door are in it."""
     registry = local.find_running()
-    files = [file.path for file in find_logs(request)[1]] + ([Path(registry.log_file)] if registry else [])
-    for file in files:
+    if registry is None:
+        return
+    machines = [record.id for record in state.records.values() if record.name == "instance" and record.id]
+    logs = (file for id in machines for file in sorted(Path(registry.service_logs.replace("*", id)).glob("*.log")))
+    for file in (*logs, Path(registry.log_file)):
         with file.open(encoding="utf-8", errors="replace") as lines:
             yield from lines
 

@@ -67,11 +67,10 @@ class Scope:
         """How the history names a run that did all of it."""
         return "applied in part" if self.partly else "applied"
 
-    def limit(self, whole: Plan, wanted: Blueprint) -> tuple[Scope, Plan, Blueprint]:
-        """Leave out what is skipped, and what is to be made by hand and is not right yet."""
-        open_steps = by_hand(whole, self.manual)
-        left = frozenset((*self.skipped, *(step.context["resource"] for step in open_steps)))
-        return (replace(self, open_steps=open_steps), *(leave_out(whole, wanted, left) if left else (whole, wanted)))
+    @property
+    def left(self) -> frozenset[str]:
+        """The resources that stay as they are: what is skipped, and what is to be made by hand and is not right yet."""
+        return frozenset((*self.skipped, *(step.context["resource"] for step in self.open_steps)))
 
 
 def deploy(
@@ -100,7 +99,14 @@ def resume(request: Request, user: User = UNATTENDED, *, on_failure: OnFailure =
         raise Refused(state_not_found(located.store.location, "resume"))
     if located.state.runs and located.state.runs[-1].command == "cleanup":
         raise Refused(_last_was_cleanup(located.state))
+    if returns_to_previous(located.state):
+        raise Refused(_last_was_rollback(located.state))
     return _deploy(located.of_deployed(), user, "resume", on_failure, Scope())
+
+
+def returns_to_previous(state: State) -> bool:
+    """Return True if the last run was a rollback that has not finished (pure)."""
+    return bool(state.runs) and state.runs[-1].command == "rollback" and state.runs[-1].result != "rolled back"
 
 
 def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, scope: Scope) -> CommandResult:
@@ -121,7 +127,10 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
         )
         user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
         limit_blueprint(wanted, (*scope.skipped, *scope.manual))
-        scope, plan, wanted = scope.limit(_plan_scope(here, facts, scope, user), wanted)
+        plan = _plan_scope(here, facts, scope, user)
+        scope = replace(scope, open_steps=by_hand(plan, scope.manual))
+        if scope.left:
+            plan, wanted = leave_out(_plan_scope(here, facts, scope, user), wanted, scope.left)
         if prevented := (*plan.problems, *plan.extras):
             user.show_problems(prevented)
             return _not_deployed("Nothing was changed.", *prevented)
@@ -170,7 +179,7 @@ def _plan_scope(here: Workspace, facts: AccountFacts, scope: Scope, user: User) 
     """Plan the whole deployment, and keep of the plan what the scope may change."""
     whole = blueprint(here.config, facts)
     with watch(here.account, user) as account:
-        plan = plan_deployment(account, whole, here.state)
+        plan = plan_deployment(account, whole, here.state, leave=scope.left)
     return plan.limit([item.name for item in limit_blueprint(whole, scope.targets)]) if scope.targets else plan
 
 
@@ -299,6 +308,18 @@ def _last_was_cleanup(state: State) -> Problem:
         what=f"There is nothing to resume: the last run of {state.deployment} was a cleanup{' that did not finish' if rest else ''}.",
         why="`resume` continues a deployment. After a cleanup it would create again what you deleted.",
         do=(*rest, "To create the deployment again: `sre-agent-deploy deploy`."),
+    )
+
+
+def _last_was_rollback(state: State) -> Problem:
+    return Problem(
+        code="RESUME-AFTER-ROLLBACK",
+        what=f"There is nothing to resume: the last run of {state.deployment} was a rollback that did not finish.",
+        why="`resume` continues a deployment. After a rollback it would repeat the update that you undo.",
+        do=(
+            "Finish the rollback: `sre-agent-deploy rollback`.",
+            "To deploy what the configuration says instead: `sre-agent-deploy deploy`.",
+        ),
     )
 
 

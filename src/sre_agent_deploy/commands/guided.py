@@ -54,9 +54,7 @@ class Walk:
 
 def walk_guide(request: Request, user: User = UNATTENDED, *, step: str = "") -> CommandResult:
     """Go through the steps in order, or see to one of them. Whatever is right is recorded in the state."""
-    with _open_walk(request, user) as walk:
-        limit_blueprint(walk.wanted, (step,) if step else ())
-        walk.journal.begin_run("guide")
+    with _open_walk(request, user, step) as walk, walk.journal.run("guide"):
         finished = all(_see_to(walk, item.name, shown=not step or item.name == step) for item in _order(walk.wanted, step))
         walk.journal.end_run("applied" if finished and not walk.open_steps and not step else "applied in part")
         if finished and not walk.open_steps:
@@ -72,12 +70,13 @@ def _order(wanted: Blueprint, step: str) -> Blueprint:
 
 
 @contextmanager
-def _open_walk(request: Request, user: User) -> Iterator[Walk]:
+def _open_walk(request: Request, user: User, step: str) -> Iterator[Walk]:
     located = find_state(request)
     with open_workspace(located, user, start=True) as opened, hold_state(opened.store, opened.account, "guide"):
         here = opened.reload_state()
         with watch(here.account, user) as account:
             wanted = draw_blueprint(here.config, account, here.state, here.store.location)
+        limit_blueprint(wanted, (step,) if step else ())
         with hold_deployment(wanted.deployment, here.account, "guide"):
             journal = open_journal(
                 wanted.deployment,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +134,6 @@ def _image_in_use(state: State | None, operating_system: str) -> str:
     return outputs.get("image_id", "") if outputs.get("operating_system") == operating_system else ""
 
 
-def plan_deployment(account: Account, wanted: Blueprint, state: State | None) -> Plan:
+def plan_deployment(account: Account, wanted: Blueprint, state: State | None, *, leave: Collection[str] = ()) -> Plan:
     """Plan the changes from what AWS has now to a blueprint. The state of another deployment says nothing about this one."""
-    return plan_changes(account.aws, wanted, state if state and state.deployment == wanted.deployment else None)
+    return plan_changes(account.aws, wanted, state if state and state.deployment == wanted.deployment else None, leave=leave)

@@ -21,6 +21,8 @@ from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.progress.events import Observer, ignore_event
 from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.resources.cloudwatch_alarm import Alarm
+from sre_agent_deploy.resources.cloudwatch_dashboard import Dashboard
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_core.problem import Problem
 
@@ -62,8 +64,8 @@ def roll_back(
     return RolledBack(tuple(deleted), (*problems, *([_partial(changed)] if changed else [])))
 
 
-SERVES = ("dns_record", "address_association")
-"""What says which machine serves."""
+_SERVES = frozenset({"dns_record", "address_association"})
+_WATCHES = frozenset({Alarm.KIND, Dashboard.KIND})
 
 
 def plan_return(aws: Aws, wanted: Blueprint, state: State) -> tuple[Blueprint, Plan] | None:
@@ -77,8 +79,15 @@ def plan_return(aws: Aws, wanted: Blueprint, state: State) -> tuple[Blueprint, P
     before = replace(kept[0].seen, instance_state="running")
     items = (Item(before) if item.name == "instance" else item for item in wanted)
     pinned = replace(wanted, items=tuple(items))
-    part = pinned.limit([item.name for item in pinned if item.name in SERVES])
+    part = pinned.limit(find_followers(pinned, state))
     return part, plan_changes(aws, pinned, state).limit([item.name for item in part])
+
+
+def find_followers(wanted: Blueprint, state: State) -> tuple[str, ...]:
+    """Find what follows the machine that serves: the record or address that leads to it, and what watches it already (pure)."""
+    needs = wanted.needs()
+    watching = (item.name for item in wanted if item.resource.KIND in _WATCHES and "instance" in needs[item.name])
+    return (*(item.name for item in wanted if item.name in _SERVES), *(name for name in watching if state.current(name)))
 
 
 def return_to_previous(here: Workspace, wanted: Blueprint, journal: Journal, user: User) -> RolledBack:

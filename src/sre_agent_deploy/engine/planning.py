@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
-from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change
+from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change, leave_as_is
 from sre_agent_deploy.progress.interrupt import lookup_interrupted
 from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Found, Owned, Resource
@@ -24,12 +24,13 @@ from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 
-def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
+def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None, *, leave: Collection[str] = ()) -> Plan:
     """Plan the changes from a blueprint, from what AWS has now, and from what the journal recorded. Makes no mutating call.
 
+    What exists of `leave` is kept as it is, and what depends on it is planned with that.
     Raises Refused if a stop was requested: half a plan would be a wrong one.
     """
-    planner = _Planner(aws, blueprint, state)
+    planner = _Planner(aws, blueprint, state, leave)
     used = {item.resource.KIND for item in blueprint} | {record.kind for record in (state.alive() if state else ())}
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(extras.list_repeatable, aws, blueprint.deployment, used)
@@ -47,8 +48,8 @@ def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None) -> Plan:
 
 
 class _Planner:
-    def __init__(self, aws: Aws, blueprint: Blueprint, state: State | None) -> None:
-        self.aws, self.blueprint, self.state = aws, blueprint, state
+    def __init__(self, aws: Aws, blueprint: Blueprint, state: State | None, leave: Collection[str]) -> None:
+        self.aws, self.blueprint, self.state, self.leave = aws, blueprint, state, leave
         self.changes: dict[str, Change] = {}
         self.superseded: dict[str, tuple[Change, ...]] = {}
         self.outputs: dict[str, Outputs] = {}
@@ -79,7 +80,7 @@ class _Planner:
         decided = decide_change(item, wanted, found, generations.find_record(found, records), deployment, tags=self.blueprint.tags)
         if isinstance(decided, Problem):
             return decided
-        change = generations.assign_generation(decided, records)
+        change = generations.assign_generation(leave_as_is(decided) if item.name in self.leave else decided, records)
         self.changes[item.name] = change
         kept_until = self._kept_until(change, records)
         self.superseded[item.name] = tuple(generations.plan_superseded(change, candidates, records, deployment, kept_until=kept_until))

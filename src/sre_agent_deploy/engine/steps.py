@@ -63,19 +63,15 @@ def _describe_change(change: Change) -> tuple[str, ...]:
 
 
 def leave_out(plan: Plan, wanted: Blueprint, names: frozenset[str]) -> tuple[Plan, Blueprint]:
-    """Leave resources as they are: those that exist are kept, and what needs one that does not exist is left out too (pure)."""
+    """Leave out those of the names that do not exist, and what needs them; a plan that leaves the names alone keeps the others (pure)."""
     absent = {change.name for change in plan.changes if change.name in names and not change.outputs}
     needs = wanted.needs()
     while more := {name for name, others in needs.items() if others & absent} - absent:
         absent |= more
-    kept = tuple(_keep(change) if change.name in names else change for change in plan.changes if change.name not in absent)
+    kept = tuple(change for change in plan.changes if change.name not in absent)
     problems = tuple(problem for problem in plan.problems if problem.context.get("resource", "") not in (*names, *absent))
     items = tuple(item for item in wanted if item.name not in absent)
     return replace(plan, changes=kept, problems=problems), replace(wanted, items=items)
-
-
-def _keep(change: Change) -> Change:
-    return replace(change, action=Action.KEEP, because="left as it is, as --skip or --manual asks", broken=False)
 
 
 def by_hand(plan: Plan, names: tuple[str, ...]) -> tuple[Problem, ...]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -32,14 +33,19 @@ type Reload = Callable[[], object]
 
 
 def follow(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Reload, pause: Callable[[float], object] = time.sleep) -> None:
-    """Serve what Secrets Manager has, forever. What it can't be done with is logged, and the certificate before is served on."""
+    """Serve what Secrets Manager has, forever. What it can't be done with is logged, and the certificate before is served on.
+
+    It begins with a reload: the service before may have ended between the files and nginx.
+    """
     events = log.get()
+    attempt: Callable[[], object] = reload
     while True:
         try:
-            if serve_current(aws, door, layout, reload):
+            if attempt():
                 events.warning("certificate.changed", not_after=clock.stamp(_read_chain(layout).not_after))
         except StepFailed as failed:
             events.error("certificate.not_taken", because=failed.what, output=failed.output)
+        attempt = partial(serve_current, aws, door, layout, reload)
         pause(LOOK_EVERY)
 
 

@@ -6,13 +6,15 @@ import dataclasses
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from sre_agent_deploy.journal.lock import user_name
 from sre_agent_deploy.journal.state import Phase, Record, Result, Run, State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.later import Outputs
 from sre_core import clock
+from sre_core.problem import Refused
 
 
 class Journal:
@@ -51,6 +53,16 @@ class Journal:
         """Open an entry in the history of runs; the last 50 are kept."""
         run = Run(command, user_name(), socket.gethostname(), clock.stamp())
         self._save(lambda state: dataclasses.replace(state, runs=(*state.runs[-49:], run)))
+
+    @contextmanager
+    def run(self, command: str) -> Iterator[None]:
+        """Open an entry for what follows, and close it as failed if that is refused on the way."""
+        self.begin_run(command)
+        try:
+            yield
+        except Refused:
+            self.end_run("failed")
+            raise
 
     def end_run(self, result: Result) -> None:
         """Close the newest entry in the history of runs."""

@@ -19,6 +19,11 @@ def recorded(folder: Path) -> list[str]:
     return [record["name"] for record in json.loads(file.read_text())["records"].values()] if file.exists() else []
 
 
+def last_run(folder: Path) -> tuple[str, str]:
+    run = json.loads((folder / ".deployment_state").read_text())["runs"][-1]
+    return run["command"], run["result"]
+
+
 def test_a_step_by_hand(local_folder: Path, typed: Typed, unbooted: EmbeddedAws) -> None:
     """What is not made yet is explained, and what needs it waits; what was made wrongly is named; what is right is taken over."""
     manual = ("deploy", "--target", "credential_provider", "--manual", "backend_key")
@@ -28,6 +33,7 @@ def test_a_step_by_hand(local_folder: Path, typed: Typed, unbooted: EmbeddedAws)
 
     code, shown, err = typed("guide", "--interactive", "--step", "backend_key")
     assert (code, "GUIDE-NO-TERMINAL" in err) == (1, True), shown + err
+    assert last_run(local_folder) == ("guide", "failed")
     fields = dict(line.strip().split(": ", 1) for line in shown.splitlines() if line.startswith("  ") and ": " in line)
     tags = [{"Key": key, "Value": value} for key, value in (tag.split(" = ") for tag in fields["Tags"].split(", "))]
     secrets = unbooted.client("secretsmanager")

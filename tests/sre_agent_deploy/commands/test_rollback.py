@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from fixtures.cut import Cut, cut_at, refused
 from fixtures.engine import Engine
 from sre_agent_deploy.apply import Outcome
-from sre_agent_deploy.commands.rollback import RolledBack, roll_back, took_over
+from sre_agent_deploy.commands.deploy import returns_to_previous
+from sre_agent_deploy.commands.rollback import RolledBack, plan_return, roll_back, took_over
 from sre_agent_deploy.commands.switch import find_longest_ttl
-from sre_agent_deploy.journal.state import COMPLETE, Record, Result, State
+from sre_agent_deploy.journal.state import COMPLETE, Record, Result, Run, State
 from sre_agent_deploy.plan import Action, Change, Plan, compare
 from sre_agent_deploy.resources.route53_record import DnsRecord
 
@@ -100,6 +104,27 @@ def test_a_deployment_anew_that_fails(engine: Engine) -> None:
     assert engine.state.alive() == ()
 
 
+def test_a_return_to_a_machine_that_was_stopped(engine: Engine) -> None:
+    """It is started, serves again, and is watched again; no third machine is created."""
+    watching = ("alarm_system", "alarm_instance", "alarm_disk", "alarm_memory", "dashboard")
+    engine.parts = ("address_association", *watching)
+    engine.sections = {"monitoring": {"enabled": "always"}, "alerts": {"email": "team@example.com"}, "deployment": {"keep_previous": "1h"}}
+    engine.deploy()
+    before = engine.id_of("instance")
+    engine.sections["deployment"] = {"keep_previous": "1h", "volume_gb": 60}
+    engine.deploy()
+    assert engine.id_of("instance") != before
+    engine.client("ec2").stop_instances(InstanceIds=[before])
+    assert engine.state
+    returning = plan_return(engine.aws, engine.wanted, engine.state)
+    assert returning
+    changes = {change.name: change for change in returning[1].changes if not change.previous and change.action is not Action.KEEP}
+    assert {name: change.action for name, change in changes.items()} == dict.fromkeys(
+        ("instance", "address_association", *watching), Action.UPDATE
+    )
+    assert changes["instance"].id == before
+
+
 def _machines(*ids: str, verified_at: str = "") -> State:
     """A state with machines, oldest first; each was begun an hour after the one before, from 10:00 on."""
     times = (f"2026-11-29T{10 + number}:00:00Z" for number in range(len(ids)))
@@ -127,6 +152,16 @@ def test_the_machine_to_return_to(action: Action, found: str, after: State, retu
     """Only an update's own machine, which was not verified, gives way to the one before; a verified one is never deleted."""
     change = Change("instance", "AWS::EC2::Instance", action, "test", id=found)
     assert took_over(Plan("sre-1", (change,)), after) == returns
+
+
+@pytest.mark.parametrize(
+    ("command", "result", "returns"),
+    [("rollback", "interrupted", True), ("rollback", "", True), ("rollback", "rolled back", False), ("deploy", "interrupted", False)],
+)
+def test_what_a_resume_would_undo(command: str, result: Any, returns: bool) -> None:
+    """A rollback that has not finished is not resumed: a deployment would repeat the update."""
+    state = replace(_machines("i-1", "i-2"), runs=(Run(command, "me", "here", "2026-11-29T12:00:00Z", result=result),))
+    assert returns_to_previous(state) == returns
 
 
 def test_the_time_in_which_clients_leave() -> None:

@@ -23,7 +23,7 @@ import pytest
 
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.certificates import serve_current, watch
+from sre_agent_deploy.instance.certificates import follow, serve_current, watch
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
@@ -179,6 +179,26 @@ def test_a_server_that_refuses(stored: Stored) -> None:
     with pytest.raises(StepFailed):
         serve_current(stored.aws, stored.door, stored.layout, partial(run, "false"))
     assert (stored.layout.certificate.read_text(), stored.layout.key.read_text()) == before
+
+
+class Ended(Exception):
+    """The service ends here."""
+
+
+def test_a_service_that_ended_before_its_reload(stored: Stored) -> None:
+    """Its successor finds the new files in place, so only a reload lets nginx serve them: it begins with one, and makes no second."""
+    stored.renew()
+    with pytest.raises(Ended):
+        serve_current(stored.aws, stored.door, stored.layout, _end)
+    reloads: list[bool] = []
+    looks = iter((None, None))
+    with pytest.raises(Ended):
+        follow(stored.aws, stored.door, stored.layout, lambda: reloads.append(True), lambda _: next(looks, Ended) is Ended and _end())
+    assert reloads == [True]
+
+
+def _end(*_: object) -> None:
+    raise Ended
 
 
 def test_each_warning_once_a_day(stored: Stored, client: Callable[[str], Any], capfd: pytest.CaptureFixture[str]) -> None:
