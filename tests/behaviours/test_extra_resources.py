@@ -36,6 +36,8 @@ def test_an_address_that_the_state_does_not_have(desk: Desk) -> None:
     foreign = str(ec2.allocate_address(Domain="vpc")["AllocationId"])
     assert "STATE-NOT-OURS" in desk.deploy("state", "delete", foreign, "--yes").err
     assert "STATE-NOT-OURS" in desk.deploy("state", "adopt", "address", foreign, "--yes").err
+    # AWS refuses to look for it: this can't be the id of a gateway.
+    assert "STATE-NOT-OURS" in desk.deploy("state", "adopt", "gateway", "XX", "--yes").err
     assert addresses() == {ours, extra, foreign}
     assert desk.deploy("state", "delete", extra, "--yes").code == 0
     assert addresses() == {ours, foreign}

@@ -26,7 +26,7 @@ _LOG_LINES = 100
 def list_deployments(request: Request, *, account: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
-    rows = _list_account(request, as_json=as_json) if account else _list_known()
+    rows = _list_account(request, as_json=as_json) if account else _list_known(request.deployment)
     if as_json:
         click.echo(json.dumps({"deployments": [asdict(row) for row in rows]}))
         return
@@ -36,10 +36,11 @@ def list_deployments(request: Request, *, account: bool, as_json: bool) -> None:
         click.echo("There are none. Next: sre-agent-deploy init, or deploy --config config.yaml", err=True)
 
 
-def _list_known() -> tuple[Row, ...]:
-    from sre_agent_deploy.commands.claims import list_known
+def _list_known(chosen: str) -> tuple[Row, ...]:
+    from sre_agent_deploy.commands.claims import choose_claim, list_known
 
-    return list_known()
+    only = choose_claim(chosen)[0] if chosen else ""
+    return tuple(row for row in list_known() if only in ("", row.deployment))
 
 
 def _list_account(request: Request, *, as_json: bool) -> tuple[Row, ...]:

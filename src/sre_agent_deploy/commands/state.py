@@ -127,7 +127,13 @@ def _kind_of(here: LockedDeployment, name: str) -> type[Resource]:
 
 
 def _read_ours(here: LockedDeployment, kind: type[Resource], id: str, name: str) -> Found[Resource]:
-    found = _ask(lambda: ownership.read(here.account.aws, kind, id, name, here.deployment), here)
+    try:
+        found = _ask(lambda: ownership.read(here.account.aws, kind, id, name, here.deployment), here)
+    except Refused as refused:
+        # AWS refuses to look for what can't be an id of this kind.
+        if refused.problems[0].code != "AWS-VALUE-REFUSED":
+            raise
+        found = None
     if found is None or found.broken or found.owner(here.deployment) != "us":
         raise Refused(_not_ours(kind.KIND, id, here.deployment))
     return found

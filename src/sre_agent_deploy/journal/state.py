@@ -227,6 +227,7 @@ def _damaged(location: str, fault: str) -> Problem:
         what=f"The state file {location} is not the state of a deployment. It was not changed.",
         why=f"It was truncated or edited, or it is another kind of file ({fault}).",
         do=(
+            "If it is not the file that you meant, name the state: --state-file PATH.",
             f"Restore a good copy of it: `cp BACKUP {location}`.",
             f"If you edited it yourself, and that is what you want, delete its line with `{checksum.FIELD}`.",
             f"Without a copy, move it away (`mv {location} {location}.damaged`) and run the same command again:"

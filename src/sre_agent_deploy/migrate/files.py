@@ -40,11 +40,22 @@ def find_old_files(folder: Path) -> tuple[Path, ...]:
 
 def read_old(path: Path) -> OldFile | Problem:
     """Read the settings of one old file."""
+    if not path.exists():
+        return _missing(path)
     text = read_text(path)
     if isinstance(text, Problem):
         return text
     as_yaml = path.suffix in {".yaml", ".yml", ".json"} or text.lstrip().startswith("{")
     return read_yaml(str(path), text) if as_yaml else read_dotenv_file(str(path), text)
+
+
+def _missing(path: Path) -> Problem:
+    return Problem(
+        code="MIGRATE-FILE-MISSING",
+        what=f"There is no file or folder {path}. Nothing was migrated.",
+        why="`migrate` takes the files that are to be brought to the current config.yaml, or the folder of the sample.",
+        do=("Correct the path: `sre-agent-deploy migrate PATH`.", f"See what is there: ls -l {path.parent}"),
+    )
 
 
 def is_ours(text: str) -> bool:

@@ -122,5 +122,9 @@ def test_two_deployments_of_one_name(typed: Typed, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
     for id, region in (("sre-0000000001", "eu-west-1"), ("sre-0000000002", "us-east-1")):
         record_claim(id, f"/{id}", "production", name="same", account="111122223333", region=region)
+    code, out, err = typed("list", "--deployment", "sre-0000000002")
+    assert (code, "sre-0000000002" in out, "sre-0000000001" in out) == (0, True, False), out + err
+    code, _, err = typed("list", "--deployment", "sme")
+    assert (code, "Did you mean --deployment same?" in err) == (1, True), err
     code, _, err = typed("status", "--deployment", "same")
     assert (code, "DEPLOYMENT-AMBIGUOUS" in err, "sre-0000000001" in err, "us-east-1" in err) == (1, True, True, True), err

@@ -179,6 +179,7 @@ def test_an_old_file_that_cannot_be_read(folder: Folder, name: str, text: str) -
 def test_nothing_to_migrate(folder: Folder) -> None:
     """An empty folder is told so; a current configuration is left alone."""
     assert "MIGRATE-NOTHING" in folder.run("migrate").err
+    assert "MIGRATE-FILE-MISSING" in folder.run("migrate", "elsewhere").err
     folder.write("config.yaml", "mode: local  # current\n")
     assert "nothing to migrate" in folder.run("migrate").out
     assert folder.config.read_text() == "mode: local  # current\n"
