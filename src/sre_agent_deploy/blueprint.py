@@ -10,7 +10,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.instance.sources import list_secrets, secret_name
+from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
 from sre_agent_deploy.login import declare_client_secrets, declare_login
@@ -122,16 +122,16 @@ def gateway_role(config: Config, facts: AccountFacts, id: str) -> Item:
 
 
 def source_secrets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
-    """Declare one secret with the credentials of each system of the user's from which a service answers."""
+    """Declare one secret for each service, with the credentials of the systems of the user's from which it answers."""
     return tuple(
         Item(
             StoredSecret(
                 name=secret_name(service),
                 secret_name=f"{id}/source-{service}",
-                values=tuple((field, facts.source_secrets[service, field]) for field in source.references()),
+                values=tuple((key, facts.source_secrets[service, key]) for key in keys),
             )
         )
-        for service, source in list_secrets(config)
+        for service, keys in group_credentials(config).items()
     )
 
 
@@ -228,7 +228,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         service="ec2.amazonaws.com",
         statements=(
             *assistant_role_statements(
-                prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service, _ in list_secrets(config)]
+                prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service in group_credentials(config)]
             ),
             *metric_statements(id),
             *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),

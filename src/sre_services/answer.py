@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from sre_core.problem import Problem
+from sre_services.sources.several import list_failures
 from sre_services.timespan import Window
 
 # A model reads every byte of an answer; a long one fills its context and hides the evidence.
@@ -53,10 +55,17 @@ def render_answer(answer: Answer) -> Response:
     kept = _select_fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encode(to_json_value(frame))) - 800)
     if len(kept) < total:
         frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
-    if note := " ".join(filter(None, (answer.note, answer.unread))):
+    failed = list_failures()
+    if failed:
+        frame["failed_sources"] = {name: problem.code for name, problem in failed.items()}
+    if note := " ".join(filter(None, (answer.note, answer.unread, *map(_describe_failure, failed.values(), failed)))):
         frame["note"] = note
-    truncated = len(kept) < total or bool(answer.unread)
+    truncated = len(kept) < total or bool(answer.unread or failed)
     return Response(_encode({**to_json_value(frame), "truncated": truncated, "items": kept}), media_type="application/json")
+
+
+def _describe_failure(problem: Problem, name: str) -> str:
+    return f"The source {name} did not answer, so this is without what it has: {problem.what}"
 
 
 def to_json_value(value: Any) -> Any:

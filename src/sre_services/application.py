@@ -9,11 +9,12 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
+from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_services import error_responses, openapi
 from sre_services.auth import HEALTH_PATH, ApiKeyAuth
-from sre_services.providers import Checked
-from sre_services.sources.health import remember_check
+from sre_services.providers import check_sources
+from sre_services.sources.health import remember_checks
 
 TITLES = {
     "kubernetes": "Kubernetes: the state of pods, deployments, nodes, and recent events",
@@ -54,18 +55,22 @@ def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
 
 
 def _health_route(name: str, provider: object) -> Any:
-    check = remember_check(provider) if isinstance(provider, Checked) else lambda: None
+    check = remember_checks(lambda: check_sources(provider))
 
     def health() -> Response:
         """Answer 200 while the process works: a source that is out of reach is no reason to start it again.
 
-        The path needs no API key, so the address of the source is not in it; the service's log has it.
+        The path needs no API key, so no address of a source is in it; the service's log has it.
         """
-        problem = check()
-        found = {"source": {"code": problem.code, **problem.context}} if problem else {}
-        return JSONResponse({"status": "degraded" if problem else "ok", "service": name, **found})
+        found = check()
+        sources = {"sources": {source: _describe_state(problem) for source, problem in found.items()}} if found else {}
+        return JSONResponse({"status": "degraded" if any(found.values()) else "ok", "service": name, **sources})
 
     return health
+
+
+def _describe_state(problem: Problem | None) -> dict[str, str]:
+    return {"status": "failed", "code": problem.code, **problem.context} if problem else {"status": "ok"}
 
 
 def _document_route(api: Api) -> Any:

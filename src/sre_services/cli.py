@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         generator = commands.add_parser(name, help=f"write {what}")
         generator.add_argument("--check", action="store_true", help="write nothing; exit 1 if the committed files differ")
         generator.set_defaults(run=run)
-    check = commands.add_parser("check", help="print why the source of a service can't be read, as JSON; nothing where it can")
+    check = commands.add_parser(
+        "check", help="print why the sources of a service can't be read, one a line as JSON; nothing where they can"
+    )
     check.add_argument("service", choices=SERVICES)
     check.set_defaults(run=_check)
     rbac = commands.add_parser("rbac", help="print the RBAC manifest that allows what the services read of a cluster")
@@ -48,17 +50,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """Print the Problem of the source that SRE_SOURCES names, and return 1; print nothing and return 0 where it can be read."""
-    from sre_services.providers import Checked, open_provider
+    """Print the Problem of each source in SRE_SOURCES that can't be read, and return 1; print nothing and return 0 where all can."""
+    from sre_services.providers import check_sources, open_provider
 
     try:
-        provider = open_provider(arguments.service, os.environ)
-        problem = provider.check() if isinstance(provider, Checked) else None
+        problems = [problem for problem in check_sources(open_provider(arguments.service, os.environ)).values() if problem]
     except Refused as refused:
-        problem = refused.problems[0]
-    if problem:
+        problems = list(refused.problems)
+    for problem in problems:
         print(json.dumps(problem.to_json()))
-    return 1 if problem else 0
+    return 1 if problems else 0
 
 
 def _rbac(arguments: argparse.Namespace) -> int:

@@ -28,6 +28,10 @@ _ANSWER: dict[str, Any] = {
         "returned": {"type": "integer", "description": "Items in this answer, where it was cut."},
         "more": {"type": "string", "description": "How to ask for what was cut."},
         "note": {"type": "string", "description": "What an empty or partial answer means."},
+        "failed_sources": {
+            "type": "object",
+            "description": "Sources that did not answer, each with a problem code: what they have is missing.",
+        },
         "items": {"type": "array", "items": {"type": "object"}},
     },
 }

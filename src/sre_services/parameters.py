@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BeforeValidator
 
+from sre_services.sources.several import collect_failures
 from sre_services.timespan import Moment, Span
 
 _TIMES = "a duration until now such as 15m, 2h or 1d; an ISO 8601 time; or start/end in ISO 8601."
@@ -55,7 +56,8 @@ class Operation(APIRoute):
         async def strict(request: Request) -> Response:
             unknown = [_unknown(name, known) for name in request.query_params if name not in known]
             try:
-                answer = await handle(request)
+                with collect_failures():
+                    answer = await handle(request)
             except RequestValidationError as failure:
                 raise RequestValidationError([*failure.errors(), *unknown]) from None
             if unknown:

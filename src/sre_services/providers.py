@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from sre_core.problem import Problem, Refused
 from sre_services.sources.settings import Settings, parse_sources
+from sre_services.sources.several import Named, Several, check_all
 
 type Registry = Mapping[str, Mapping[str, str]]
 
@@ -38,7 +39,7 @@ PROVIDERS: Registry = {
     },
     "runbooks": {"recorded": "sre_services.runbooks.providers.recorded"},
 }
-DEFAULT = "recorded"
+DEFAULT, ABSENT = "recorded", "none"
 
 
 @runtime_checkable
@@ -51,15 +52,25 @@ class Checked(Protocol):
 
 
 def open_provider(service: str, environment: Mapping[str, str], *, registry: Registry = PROVIDERS) -> object:
-    """Open the provider that SRE_SOURCES names, else the recording. Raises Refused when there is none, or when its settings are wrong."""
-    chosen = parse_sources(environment) or (Settings(DEFAULT, {}, environment),)
-    if len(chosen) > 1:
-        raise Refused(_several(service))
-    settings = chosen[0]
+    """Open the providers that SRE_SOURCES names as one, else the recording. Raises Refused for an unknown one, or wrong settings."""
+    chosen = parse_sources(environment) or (Settings(DEFAULT, DEFAULT, {}, environment),)
+    if chosen[0].source in (DEFAULT, ABSENT) and len(chosen) == 1:
+        return _open(service, chosen[0], registry)
+    opened = [Named(settings.name, _open(service, settings, registry)) for settings in chosen]
+    joined: object = import_module(f"sre_services.{service}.several").join_sources(opened)
+    return joined
+
+
+def check_sources(provider: object) -> Mapping[str, Problem | None]:
+    """Say of each source of a provider why it can't be read. A recording can't fail, and is left out."""
+    found: Mapping[str, Any] = {each.name: each.provider for each in provider.sources} if isinstance(provider, Several) else {}
+    return check_all({name: source.check for name, source in found.items() if isinstance(source, Checked)})
+
+
+def _open(service: str, settings: Settings, registry: Registry) -> Any:
     if settings.source not in registry[service]:
         raise Refused(_unknown(service, settings.source, registry))
-    provider: object = import_module(registry[service][settings.source]).open_provider(settings)
-    return provider
+    return import_module(registry[service][settings.source]).open_provider(settings)
 
 
 def _unknown(service: str, name: str, registry: Registry) -> Problem:
@@ -72,13 +83,4 @@ def _unknown(service: str, name: str, registry: Registry) -> Problem:
             f"Use one of these: {known}.",
             "For a recording, leave SRE_SOURCES out and set SRE_RECORDING to crash-loop, memory-leak, healthy, or a folder.",
         ),
-    )
-
-
-def _several(service: str) -> Problem:
-    return Problem(
-        code="SVC-SOURCES-SEVERAL",
-        what=f"The {service} service has more than one source.",
-        why="This version answers from one source of each kind.",
-        do=(f"Keep one entry of services.{service} in config.yaml, and deploy again.",),
     )

@@ -53,7 +53,7 @@ class AccountFacts:
     private_ca: str = ""
     """The CA certificate, in PEM, when clients and the gateway don't know it already."""
     source_secrets: Mapping[tuple[str, str], Secret] = field(default_factory=dict)
-    """The secrets of the systems from which the services answer, by service and field."""
+    """The secrets of the systems from which the services answer, by service and key."""
     https_suffix: str = ""
     """`:` and the port that stands for 443 in the local AWS, where that is another one; empty in Amazon's."""
     state_location: str = ""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sre_agent_deploy.account.kubeconfig import flatten_kubeconfig
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.config.fault import format_path
+from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.sources import ClusterSource, LogSource
-from sre_agent_deploy.instance.sources import list_secrets
+from sre_agent_deploy.instance.sources import list_credentials
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -20,19 +20,17 @@ type Secrets = Mapping[tuple[str, str], Secret]
 
 
 def read_source_secrets(config: Config, aws: Aws) -> Secrets:
-    """Read every secret, by service and field. Raises Refused with all that can't be read."""
+    """Read every secret, by service and key. Raises Refused with all that can't be read."""
     found: dict[tuple[str, str], Secret] = {}
     problems: list[Problem] = []
-    for service, source in list_secrets(config):
-        for field, reference in source.references().items():
-            value = _read(reference, aws)
-            if isinstance(source, ClusterSource | LogSource) and field == "kubeconfig" and isinstance(value, Secret):
-                value = flatten_kubeconfig(value, _folder(reference), source.context, here=config.mode == "local")
-            if isinstance(value, Secret):
-                found[service, field] = value
-            else:
-                path = ("assistant", field) if service == "assistant" else ("services", service, 0, field)
-                problems.append(_unreadable(path, reference, value))
+    for each in list_credentials(config):
+        value = _read(each.reference, aws)
+        if isinstance(each.source, ClusterSource | LogSource) and each.path[-1] == "kubeconfig" and isinstance(value, Secret):
+            value = flatten_kubeconfig(value, _folder(each.reference), each.source.context, here=config.mode == "local")
+        if isinstance(value, Secret):
+            found[each.service, each.key] = value
+        else:
+            problems.append(_unreadable(each.path, each.reference, value))
     if problems:
         raise Refused(*problems)
     return found
@@ -40,7 +38,7 @@ def read_source_secrets(config: Config, aws: Aws) -> Secrets:
 
 def name_source_secrets(config: Config) -> Secrets:
     """Name the secrets without reading them: they may be on the machine that deploys."""
-    return {(service, field): Secret("") for service, source in list_secrets(config) for field in source.references()}
+    return {(each.service, each.key): Secret("") for each in list_credentials(config)}
 
 
 def _folder(reference: SecretReference) -> Path:
@@ -69,7 +67,7 @@ def _read_file(path: Path) -> Secret | str:
     return Secret(text) if text else "It is empty"
 
 
-def _unreadable(path: tuple[str | int, ...], reference: SecretReference, why: str) -> Problem:
+def _unreadable(path: FieldPath, reference: SecretReference, why: str) -> Problem:
     return Problem(
         code="SOURCE-SECRET-UNREADABLE",
         what=f"{format_path(path)} ({reference}) can't be used.",

@@ -181,6 +181,12 @@ RECORDING = Syntax(
     says="crash-loop, memory-leak or healthy, or the path of a folder (with a / in it)",
     example="crash-loop",
 )
+SOURCE_NAME = Syntax(
+    code="CONFIG-SOURCE-NAME",
+    pattern=r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?",
+    says="1-30 lower-case letters, digits and hyphens, and begin and end with a letter or digit",
+    example="prod",
+)
 SOURCE_URL = Syntax(
     code="CONFIG-SOURCE-URL",
     pattern=r"https?://[^\s/@?#]+(/[^\s?#]*)?",

@@ -55,7 +55,7 @@ class ServicesConfig(Section):
     recording: str = setting("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
     kubernetes: tuple[ClusterSource, ...] = setting(
         (),
-        'A cluster of your own, which is only read: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod}]. '
+        'Clusters of your own, which are only read: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod}]. '
         "With one system of your own, nothing is answered from a recording but runbooks.",
     )
     logs: tuple[LogSource, ...] = setting(

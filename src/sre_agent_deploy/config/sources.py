@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
-from sre_agent_deploy.config.fault import Fault, Mode, format_path, required
-from sre_agent_deploy.config.field_syntax import NAMESPACE, SOURCE_PATH, SOURCE_URL
+from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.field_syntax import NAMESPACE, SOURCE_NAME, SOURCE_PATH, SOURCE_URL
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
@@ -17,6 +18,11 @@ class Source(Section):
     """One system. Its secrets are references, and the deployment keeps their values in Secrets Manager."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of system."""
+        return str(getattr(self, "source", ""))
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for each secret that is not a reference."""
@@ -35,12 +41,16 @@ class Source(Section):
         return {name: str(value) for name, value in self.model_dump().items() if value and name not in self.SECRETS}
 
 
+NAME = "What answers call it; empty takes the kind of source, with a number from the second of a kind on."
+
+
 class ClusterSource(Source):
     """A cluster, by a kubeconfig."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig",)
 
     source: Literal["kubeconfig"] = setting("kubeconfig", "kubeconfig: the API server of a kubeconfig's context.", example="kubeconfig")
+    name: str = setting("", NAME, example="prod")
     kubeconfig: str = setting(
         KUBECONFIG, "A reference to the kubeconfig: file:PATH, env:NAME or aws-secretsmanager:NAME.", example=KUBECONFIG
     )
@@ -84,6 +94,7 @@ class LogSource(RemoteSource):
         "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki.",
         example="kubeconfig",
     )
+    name: str = setting("", NAME, example="shop-logs")
     kubeconfig: str = setting("", f"Of a cluster: a reference to the kubeconfig; empty takes {KUBECONFIG}.", example=KUBECONFIG)
     context: str = setting("", "Of a cluster: the context; empty takes the current one.", example="prod")
     namespace: str = setting("", "Of a cluster: the namespace; empty takes that of the context.", example="shop")
@@ -118,6 +129,7 @@ class MetricSource(RemoteSource):
     SECRETS: ClassVar[tuple[str, ...]] = ("token", "password", "ca")
 
     source: Literal["prometheus"] = setting("prometheus", "prometheus: any system with its HTTP API.", example="prometheus")
+    name: str = setting("", NAME, example="prod-metrics")
     namespace: str = setting("", "Only metrics of this namespace of Kubernetes; empty takes all.", example="shop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
@@ -128,18 +140,35 @@ class MetricSource(RemoteSource):
 
 
 def list_faults(field: str, sources: Sequence[Source], mode: Mode) -> Iterator[Fault]:
-    """Yield the faults of each entry of a list of sources, and one for more entries than are used."""
+    """Yield the faults of each entry of a list of sources, and one for each name that is used twice."""
+    names = [name for name, _ in name_sources(sources)]
     for number, source in enumerate(sources):
-        for fault in source.faults(mode):
+        for fault in (*source.faults(mode), *SOURCE_NAME.faults("name", names[number])):
             yield fault.under(field, number)
-    if len(sources) > 1:
-        yield Fault(
-            code="CONFIG-SOURCES-SEVERAL",
-            path=(field, 1),
-            what=f"{format_path((field, 1))} is one source too many.",
-            why="This version answers from one source of each kind.",
-            do=("Remove all entries but the one to answer from.",),
-        )
+        if names[number] in names[:number]:
+            yield _used_twice(names[number]).under(field, number)
+
+
+def name_sources[S: Source](sources: Sequence[S]) -> list[tuple[str, S]]:
+    """Name the sources of one service: as the user does, else by their kind, with a number from the second of a kind on."""
+    named: list[tuple[str, S]] = []
+    kinds = Counter[str]()
+    for source in sources:
+        kinds[source.kind] += 1
+        number = kinds[source.kind]
+        named.append((getattr(source, "name", "") or (source.kind if number == 1 else f"{source.kind}-{number}"), source))
+    return named
+
+
+def _used_twice(name: str) -> Fault:
+    return Fault(
+        code="CONFIG-SOURCE-NAME",
+        path=("name",),
+        what=f"name can't be {name}: another source of this service has it.",
+        why="Answers say by its name from which source a record comes.",
+        do=(f"Give one of them another name, for example {name}-2.",),
+        correction=f"{name}-2",
+    )
 
 
 def _no_reference() -> Fault:

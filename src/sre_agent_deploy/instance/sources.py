@@ -1,13 +1,15 @@
-"""Tell each backend service from which system it answers (pure)."""
+"""Tell each backend service from which systems it answers (pure)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sre_agent_deploy.config.fault import FieldPath
 from sre_agent_deploy.config.models import Config, ModelKey
-from sre_agent_deploy.config.sources import Source
+from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_agent_deploy.config.sources import Source, name_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_core.machine import SecretRef
 
@@ -56,21 +58,59 @@ def _describe_model(config: Config) -> dict[str, ServiceSources]:
 
 
 def secret_name(service: str) -> str:
-    """Name the resource that keeps the secrets of a service's source."""
+    """Name the resource that keeps the secrets of a service's sources."""
     return f"source_{service}"
 
 
-def list_secrets(config: Config) -> Iterator[tuple[str, Source]]:
-    """List the services whose source has secrets, with that source; the assistant's is the key of its model."""
-    yield from ((service, each) for service, sources in config.services.live().items() for each in sources[:1] if each.references())
+@dataclass(frozen=True)
+class Credential:
+    """One secret of a source: the service that reads it, its key in that service's secret, and where the configuration has it."""
+
+    service: str
+    key: str
+    path: FieldPath
+    source: Source
+    reference: SecretReference
+
+
+def list_credentials(config: Config) -> tuple[Credential, ...]:
+    """List every secret of every source, and the key of the assistant's model."""
+    found = [
+        Credential(service, f"{name}-{field}", ("services", service, number, field), source, reference)
+        for service, sources in config.services.live().items()
+        for number, (name, source) in enumerate(name_sources(sources))
+        for field, reference in source.references().items()
+    ]
     if config.assistant.reasoner != "rules" and config.assistant.api_key:
-        yield "assistant", ModelKey(api_key=config.assistant.api_key)
+        key = ModelKey(api_key=config.assistant.api_key)
+        found += [Credential("assistant", field, ("assistant", field), key, each) for field, each in key.references().items()]
+    return tuple(found)
+
+
+def group_credentials(config: Config) -> dict[str, list[str]]:
+    """Return the keys of the secret of each service that has one."""
+    grouped: dict[str, list[str]] = {}
+    for credential in list_credentials(config):
+        grouped.setdefault(credential.service, []).append(credential.key)
+    return grouped
 
 
 def _describe(service: str, sources: tuple[Source, ...]) -> ServiceSources:
     if not sources:
         return ServiceSources({VARIABLE: json.dumps([{"source": NO_SOURCE}])})
     arn = encode_ref(Ref(secret_name(service), "secret_arn"))
-    names = {name: f"source-{name}" for name in sources[0].references()}
-    entry = {**sources[0].plain_values(), **names}
-    return ServiceSources({VARIABLE: json.dumps([entry])}, {file: SecretRef(arn, name) for name, file in names.items()})
+    named = name_sources(sources)
+    entries = [
+        {**source.plain_values(), "name": name, **{field: f"source-{name}-{field}" for field in source.references()}}
+        for name, source in named
+    ]
+    keys = [f"{name}-{field}" for name, source in named for field in source.references()]
+    return ServiceSources({VARIABLE: json.dumps(entries)}, {f"source-{key}": SecretRef(arn, key) for key in keys})
+
+
+def keep_source(sources: ServiceSources, name: str) -> ServiceSources:
+    """Keep one of several sources of a service, with its credentials."""
+    entry = next(each for each in json.loads(sources.environment[VARIABLE]) if each["name"] == name)
+    return ServiceSources(
+        {VARIABLE: json.dumps([entry])}, {file: secret for file, secret in sources.credentials.items() if file in entry.values()}
+    )

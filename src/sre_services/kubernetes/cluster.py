@@ -63,7 +63,7 @@ class ObjectSource(Protocol):
 
 
 class Cluster:
-    """Answers about one cluster. A namespace of None means all of them."""
+    """Answers about one cluster. A namespace of None means all of them, an empty one the application's own."""
 
     def __init__(self, source: ObjectSource) -> None:
         self._source = source
@@ -146,4 +146,5 @@ class Cluster:
         return Known({kind: frozenset(map(key_of, self._list(file))) for kind, file in kinds.items()}, ports, maps)
 
     def _list(self, kind: str, namespace: str | None = None) -> list[Json]:
-        return [document for document in self._source.objects(kind, namespace) if namespace in (None, key_of(document)[0])]
+        within = self.default_namespace if namespace == "" else namespace
+        return [document for document in self._source.objects(kind, within) if within in (None, key_of(document)[0])]

@@ -10,6 +10,13 @@ from sre_services.answer import Camel
 
 
 @dataclass(frozen=True, kw_only=True)
+class Observed(Camel):
+    """An object of a cluster. `cluster` names it where there are several."""
+
+    cluster: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Condition(Camel):
     """A condition of a pod, deployment or node."""
 
@@ -55,7 +62,7 @@ class Container(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pod(Camel):
+class Pod(Observed):
     """A pod and the reason why it is or is not ready."""
 
     name: str
@@ -126,7 +133,7 @@ class Revision(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment(Camel):
+class Deployment(Observed):
     """A deployment, the progress of its rollout, and its revisions, newest first."""
 
     name: str
@@ -145,7 +152,7 @@ class Deployment(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event(Camel):
+class Event(Observed):
     """A cluster event; `count` occurrences between the first and the last."""
 
     last_timestamp: datetime
@@ -160,7 +167,7 @@ class Event(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage(Camel):
+class Usage(Observed):
     """The use of one container, with its requests and limits."""
 
     pod: str
@@ -179,7 +186,7 @@ class Usage(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node(Camel):
+class Node(Observed):
     """A node: its conditions, its capacity and its use."""
 
     name: str
@@ -238,7 +245,7 @@ class Endpoint(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service(Camel):
+class Service(Observed):
     """A Service, the pods that its selector matches, and its endpoints. Counts are absent where no endpoints are known."""
 
     name: str

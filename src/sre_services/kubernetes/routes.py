@@ -12,15 +12,17 @@ from starlette.responses import Response
 from sre_services.answer import Answer, render_answer
 from sre_services.kubernetes import views
 from sre_services.kubernetes.cluster import Cluster
+from sre_services.kubernetes.several import Clusters
 from sre_services.parameters import Namespace, Operation, Since, accept_any_case
 from sre_services.timespan import Span
 
 
-async def _cluster(request: Request) -> Cluster:
-    return Cluster(request.app.state.provider)
+async def _cluster(request: Request) -> Cluster | Clusters:
+    provider = request.app.state.provider
+    return provider if isinstance(provider, Clusters) else Cluster(provider)
 
 
-Provider = Annotated[Cluster, Depends(_cluster)]
+Provider = Annotated[Cluster | Clusters, Depends(_cluster)]
 PodName = Annotated[
     str, Query(description="A pod's name or the beginning of it, for example 'payment-service'. Default: all pods.", max_length=253)
 ]
@@ -48,7 +50,7 @@ def get_pod_status(cluster: Provider, namespace: Namespace = "", pod_name: PodNa
     """Pods as the Kubernetes API shows them, those that are not ready first: phase, node, owner, conditions, and for each
     container image, state, lastState (reason, exitCode, message), restartCount, requests and limits. Healthy pods are
     short unless pod_name is given."""
-    pods = views.match_by_name(cluster.pods(views.namespace_filter(cluster, namespace)), pod_name)
+    pods = views.match_by_name(cluster.pods(views.namespace_filter(namespace)), pod_name)
     summary = {
         "pods": len(pods),
         "not_ready": [pod.name for pod in pods if not pod.ready],
@@ -69,7 +71,7 @@ def get_deployment_status(cluster: Provider, namespace: Namespace = "", deployme
     and config references, conditions, and the revision history with times and the differences between revisions. Hosts
     that the configuration names and no Service has are listed as unknownHosts. Without deployment_name only the latest
     change of each is shown."""
-    found = views.match_by_name(cluster.deployments(views.namespace_filter(cluster, namespace)), deployment_name)
+    found = views.match_by_name(cluster.deployments(views.namespace_filter(namespace)), deployment_name)
     summary = {
         "deployments": len(found),
         "not_fully_available": [item.name for item in found if item.available < item.desired],
@@ -101,7 +103,7 @@ def get_cluster_events(cluster: Provider, since: Since = Span("1h"), severity: E
 def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_type: ResourceType = "all") -> Response:
     """Return what each container uses now, in millicores and bytes, beside its requests and limits; the closest to its limit first.
     No limit means the field is absent."""
-    usage = views.sort_by_limit_percent(cluster.usage(views.namespace_filter(cluster, namespace)), resource_type)
+    usage = views.sort_by_limit_percent(cluster.usage(views.namespace_filter(namespace)), resource_type)
     summary = {
         "containers": len(usage),
         "above_80_percent_of_limit": [item.pod for item in usage if views.limit_percent(item, resource_type) > 80],
@@ -117,7 +119,7 @@ def get_service_status(cluster: Provider, namespace: Namespace = "", service_nam
     """Services, those with a mismatch first: selector, ports, the pods that the selector matches, endpoints ready and not. A
     mismatch says where selector, targetPort or protocol lead to no pod or container port, and what was nearest. Services
     that match are short unless service_name is given."""
-    found = views.match_by_name(cluster.services(views.namespace_filter(cluster, namespace)), service_name)
+    found = views.match_by_name(cluster.services(views.namespace_filter(namespace)), service_name)
     summary = {
         "services": len(found),
         "mismatched": [item.name for item in found if item.mismatches],
@@ -151,7 +153,7 @@ def get_workload_status(cluster: Provider, namespace: Namespace = "", workload_n
     """Deployments, StatefulSets, DaemonSets and CronJobs, those with a mismatch first: ports, probes, requests and constraints, the
     Services that the environment names, and the nodes of their pods. A mismatch names a ServiceAccount, Secret, ConfigMap, claim,
     Service or port that does not exist, a probe of a port that is not declared, or what keeps waiting pods from the nodes."""
-    found = views.match_by_name(cluster.workloads(views.namespace_filter(cluster, namespace)), workload_name)
+    found = views.match_by_name(cluster.workloads(views.namespace_filter(namespace)), workload_name)
     summary = {
         "workloads": len(found),
         "mismatched": [item.name for item in found if item.mismatches],
@@ -169,7 +171,7 @@ def get_workload_status(cluster: Provider, namespace: Namespace = "", workload_n
 def get_storage_status(cluster: Provider, namespace: Namespace = "", claim_name: ClaimName = "") -> Response:
     """PersistentVolumeClaims, those that are not bound first: request, access modes, storage class, selector, volume and the pods that
     use them. A mismatch says why the nearest PersistentVolume does not fit: occupied, class, selector, capacity or access modes."""
-    found = views.match_by_name(cluster.claims(views.namespace_filter(cluster, namespace)), claim_name)
+    found = views.match_by_name(cluster.claims(views.namespace_filter(namespace)), claim_name)
     summary = {"claims": len(found), "not_bound": [item.name for item in found if item.phase != "Bound"]}
     items = sorted(found, key=lambda item: (item.phase == "Bound", item.name))
     note = "" if found else views.describe_no_objects(cluster, "claim", namespace, claim_name)
@@ -181,7 +183,7 @@ def get_storage_status(cluster: Provider, namespace: Namespace = "", claim_name:
 def get_quota_status(cluster: Provider, namespace: Namespace = "") -> Response:
     """ResourceQuotas, those that are used up first: what is used, the limit, the resources of which nothing is left, and objects of
     a limited kind that workloads refer to and that do not exist."""
-    found = cluster.quotas(views.namespace_filter(cluster, namespace))
+    found = cluster.quotas(views.namespace_filter(namespace))
     summary = {"quotas": len(found), "exhausted": [item.name for item in found if item.exhausted]}
     items = sorted(found, key=lambda item: (not item.exhausted, item.name))
     note = "" if found else views.describe_no_objects(cluster, "quota", namespace, "")

@@ -10,6 +10,7 @@ from typing import Protocol
 from sre_core import clock
 from sre_services.kubernetes.cluster import Cluster
 from sre_services.kubernetes.model import Container, Deployment, Event, Pod, Service, Usage
+from sre_services.kubernetes.several import Clusters
 from sre_services.kubernetes.workload_model import Workload
 from sre_services.timespan import Window
 
@@ -22,9 +23,9 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
-def namespace_filter(cluster: Cluster, namespace: str) -> str | None:
-    """Return the namespace to look at: the application's own by default, None for all."""
-    return None if namespace == "all" else namespace or cluster.default_namespace
+def namespace_filter(namespace: str) -> str | None:
+    """Return the namespace to look at: None for all, empty for the application's own."""
+    return None if namespace == "all" else namespace
 
 
 def match_by_name[T: _Named](items: Sequence[T], name: str) -> list[T]:
@@ -34,7 +35,7 @@ def match_by_name[T: _Named](items: Sequence[T], name: str) -> list[T]:
     return exact or [item for item in items if item.name.startswith(name)]
 
 
-def describe_no_objects(cluster: Cluster, kind: str, namespace: str, name: str) -> str:
+def describe_no_objects(cluster: Cluster | Clusters, kind: str, namespace: str, name: str) -> str:
     """Explain an empty answer, and name the namespaces that there are."""
     where = "any namespace" if namespace == "all" else f"namespace {namespace or cluster.default_namespace}"
     which = f"No {kind} has a name that begins with {name!r} in {where}." if name else f"There is no {kind} in {where}."

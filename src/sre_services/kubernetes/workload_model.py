@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sre_services.answer import Camel
-from sre_services.kubernetes.model import Mismatch, Ref
+from sre_services.kubernetes.model import Mismatch, Observed, Ref
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class DeclaredContainer(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workload(Camel):
+class Workload(Observed):
     """A Deployment, StatefulSet, DaemonSet or CronJob, with what its pod template refers to and what of that does not match.
 
     `calls` are the Services that its environment names; `nodes` are those that its pods run on.
@@ -63,7 +63,7 @@ class Workload(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim(Camel):
+class Claim(Observed):
     """A PersistentVolumeClaim, who uses it, and why no volume fits where it is not bound."""
 
     name: str
@@ -79,7 +79,7 @@ class Claim(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quota(Camel):
+class Quota(Observed):
     """A ResourceQuota of a namespace. `exhausted` are the resources of which nothing is left."""
 
     name: str
@@ -91,7 +91,7 @@ class Quota(Camel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Component(Camel):
+class Component(Observed):
     """A component of a node (kubelet, containerd, kube-proxy, kube-scheduler), and how its state is known."""
 
     node: str

@@ -13,14 +13,15 @@ from sre_services.timespan import Window
 LEVELS = ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "UNKNOWN")
 ERROR_LEVELS = frozenset({"ERROR", "FATAL"})
 
-type Attribute = Literal["service", "level", "pod"]
+type Attribute = Literal["service", "level", "pod", "source"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogRecord:
     """One record that a container wrote; `id` finds it again. A stack trace belongs to the record above it.
 
-    `exception` is the record's exception with its message, `cause` the innermost one that caused it.
+    `exception` is the record's exception with its message, `cause` the innermost one that caused it. `source` names the system that
+    keeps the record, where there are several.
     """
 
     id: str
@@ -31,6 +32,7 @@ class LogRecord:
     message: str
     exception: str = ""
     cause: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ class Template:
     first_seen: datetime
     last_seen: datetime
     pods: Sequence[str]
+    sources: Sequence[str] = ()
     example_id: str
     example: str
     exception: str = ""
@@ -143,6 +144,7 @@ def _template(group: RecordGroup, start: datetime, *, comparable: bool) -> Templ
         first_seen=now[0].time,
         last_seen=now[-1].time,
         pods=sorted({record.pod for record in now if record.pod})[:5],
+        sources=sorted({record.source for record in now if record.source}),
         example_id=now[-1].id,
         example=clip_text(now[-1].message, _LONGEST_EXAMPLE),
         exception=clip_text(now[-1].exception, _LONGEST_EXAMPLE),

@@ -23,12 +23,15 @@ def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> A
     `more` is the argument that continues: {start} and {end} are filled in.
     """
     records = store.records(where, limit=MOST_RECORDS, newest_first=True)
-    groups = store.count(where, ["service", "level"]) if records else ()
-    by_service, by_level = Counter[str](), Counter[str]()
+    groups = store.count(where, ["service", "level", "source"]) if records else ()
+    by_service, by_level, by_source = Counter[str](), Counter[str](), Counter[str]()
     for group in groups:
         by_service[group.key[0]] += group.count
         by_level[group.key[1]] += group.count
+        by_source[group.key[2]] += group.count
     summary = {"records": total(groups), "by_service": dict(by_service.most_common(30)), "by_level": dict(by_level.most_common())}
+    if any(by_source):
+        summary["by_source"] = dict(by_source)
 
     def more_from(kept: int) -> str:
         end = records[min(kept, len(records) - 1)].time

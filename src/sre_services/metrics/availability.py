@@ -24,6 +24,7 @@ class Availability:
     up_percent: float | None
     replicas_up: int
     replicas_seen: int
+    sources: Sequence[str] = ()
 
 
 def measure_availability(store: MetricStore, window: Window, services: Sequence[str]) -> list[Availability]:
@@ -46,6 +47,7 @@ def _availability(service: str, requests: Sequence[Series], up: Sequence[Series]
         # A deleted pod has no newest point; it does not count as a replica that is down.
         replicas_up=sum(1 for series in up if series.times[-1] == newest and series.values[-1] >= 1),
         replicas_seen=sum(1 for series in up if series.times[-1] == newest),
+        sources=sorted({series.source for series in (*requests, *up) if series.service == service and series.source}),
     )
 
 

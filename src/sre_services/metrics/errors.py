@@ -18,6 +18,7 @@ class Calls:
     to: str
     per_second: float
     failed_percent: float
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class ErrorRate:
     peak_at: datetime | None
     per_second_by_code: Mapping[str, float]
     calls: Sequence[Calls]
+    source: str = ""
 
 
 def measure_error_rates(store: MetricStore, window: Window, services: Sequence[str]) -> list[ErrorRate]:
@@ -44,9 +46,13 @@ def measure_error_rates(store: MetricStore, window: Window, services: Sequence[s
 
 def measure_calls(store: MetricStore, window: Window, service: str) -> list[Calls]:
     """Measure the calls of a service to others, the most failing first."""
-    made = {series.labels["to"]: mean(series.values) for series in store.series(Measure.CALLS_PER_SECOND, window, [service])}
+    several = store.series(Measure.CALLS_PER_SECOND, window, [service])
+    made = {series.labels["to"]: mean(series.values) for series in several}
     failed = {series.labels["to"]: mean(series.values) for series in store.series(Measure.FAILED_CALLS_PER_SECOND, window, [service])}
-    found = [Calls(to=name, per_second=rate, failed_percent=_percent(failed.get(name, 0.0), rate)) for name, rate in made.items()]
+    source = several[0].source if several else ""
+    found = [
+        Calls(to=name, per_second=rate, failed_percent=_percent(failed.get(name, 0.0), rate), source=source) for name, rate in made.items()
+    ]
     return sorted(found, key=lambda call: (-call.failed_percent, call.to))
 
 
@@ -69,7 +75,9 @@ def error_percent_series(series: Sequence[Series], service: str) -> Series | Non
     own = [found for found in series if found.service == service]
     everything, errors = sum_series(own), sum_series(found for found in own if is_error(found))
     points = [(time, _percent(errors.get(time, 0.0), rate)) for time, rate in sorted(everything.items()) if rate > 0]
-    return Series(service=service, times=[time for time, _ in points], values=[value for _, value in points]) if points else None
+    if not points:
+        return None
+    return Series(service=service, source=own[0].source, times=[time for time, _ in points], values=[value for _, value in points])
 
 
 def is_error(series: Series) -> bool:
@@ -99,6 +107,7 @@ def _rate(service: str, requests: Sequence[Series], before: Sequence[Series], ma
         peak_at=to_datetime(course.times[peak]) if course.values[peak] else None,
         per_second_by_code={series.labels["code"]: mean(series.values) for series in own},
         calls=made,
+        source=own[0].source,
     )
 
 

@@ -30,10 +30,11 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A measure of one service (and pod) at growing times, in seconds since 1970."""
+    """A measure of one service (and pod) at growing times, in seconds since 1970. `source` is set where there are several."""
 
     service: str
     pod: str = ""
+    source: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     times: Sequence[float]
     values: Sequence[float]

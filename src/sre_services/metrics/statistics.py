@@ -19,6 +19,7 @@ class SeriesSummary:
     metric: str
     unit: str
     pod: str = ""
+    source: str = ""
     mean: float
     min: float
     max: float
@@ -39,6 +40,7 @@ def summarize_series(series: Series, metric: str, unit: str, *, limit: float | N
         metric=metric,
         unit=unit,
         pod=series.pod,
+        source=series.source,
         mean=mean(values),
         min=min(values),
         max=values[highest],

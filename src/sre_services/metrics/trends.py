@@ -75,6 +75,7 @@ class Trend:
     unit: str
     quantile: str = ""
     pod: str = ""
+    source: str = ""
     direction: str
     first: float
     last: float
@@ -113,6 +114,7 @@ def analyze_series(series: Series, metric: str, unit: str, threshold: float) -> 
         unit=unit,
         quantile=series.labels.get("quantile", ""),
         pod=series.pod,
+        source=series.source,
         direction="sawtooth" if sawtooth else course,
         first=float(values[0]),
         last=float(values[-1]),

@@ -65,8 +65,10 @@ def analyze_trends(store: MetricStore, window: Window, services: Sequence[str], 
 
 def throughput(store: MetricStore, window: Window, service: str) -> Series | None:
     """Sum the requests per second of all status codes; None without requests."""
-    sums = sorted(sum_series(store.series(Measure.REQUESTS_PER_SECOND, window, [service])).items())
-    return Series(service=service, times=[time for time, _ in sums], values=[value for _, value in sums]) if sums else None
+    parts = store.series(Measure.REQUESTS_PER_SECOND, window, [service])
+    sums = sorted(sum_series(parts).items())
+    source = parts[0].source if parts else ""
+    return Series(service=service, source=source, times=[time for time, _ in sums], values=[value for _, value in sums]) if sums else None
 
 
 def describe_no_series(store: MetricStore, service: str) -> str:

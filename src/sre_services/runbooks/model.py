@@ -37,7 +37,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Runbook:
-    """A runbook: the fields of its front matter, and its text in sections."""
+    """A runbook: the fields of its front matter, its text in sections, and its source where there are several."""
 
     id: str
     file: str
@@ -50,6 +50,7 @@ class Runbook:
     steps: Sequence[Step]
     escalation: Sequence[Contact]
     sections: Sequence[Section]
+    source: str = ""
 
 
 class Library(Protocol):

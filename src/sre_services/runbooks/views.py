@@ -28,6 +28,7 @@ class SearchHit:
     incident_types: Sequence[str]
     symptoms: Sequence[str]
     excerpt: str
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class Extract:
     text: str = ""
     steps: Sequence[NumberedStep] = ()
     escalation: Sequence[Contact] = ()
+    source: str = ""
 
 
 def select_severity(runbooks: Sequence[Runbook], severity: str) -> list[Runbook]:
@@ -86,6 +88,7 @@ def to_search_hit(hit: Hit) -> SearchHit:
         incident_types=runbook.incident_types,
         symptoms=runbook.symptoms,
         excerpt=clip_text(section.text, _EXCERPT) if section else "",
+        source=runbook.source,
     )
 
 
@@ -131,6 +134,7 @@ def _extract(
         text=text,
         steps=steps,
         escalation=escalation,
+        source=runbook.source,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,13 @@ SOURCES = "SRE_SOURCES"
 
 @dataclass(frozen=True)
 class Settings:
-    """What one entry of SRE_SOURCES says. A value never holds a secret: `token: metrics-token` names a credential file."""
+    """What one entry of SRE_SOURCES says; `name` is what answers call it.
+
+    A value never holds a secret: `token: metrics-token` names a credential file.
+    """
 
     source: str
+    name: str
     values: Mapping[str, str]
     environment: Mapping[str, str]
 
@@ -48,9 +53,21 @@ def parse_sources(environment: Mapping[str, str]) -> Sequence[Settings]:
     text = environment.get(SOURCES, "")
     try:
         entries = json.loads(text) if text else []
-        return [Settings(str(entry["source"]), {key: str(value) for key, value in entry.items()}, environment) for entry in entries]
+        names = name_sources([(str(entry.get("name", "")), str(entry["source"])) for entry in entries])
+        values = [{key: str(value) for key, value in entry.items()} for entry in entries]
+        return [Settings(each["source"], name, each, environment) for name, each in zip(names, values, strict=True)]
     except (ValueError, TypeError, KeyError, AttributeError) as fault:
         raise Refused(_malformed(type(fault).__name__)) from None
+
+
+def name_sources(given: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a name for each pair of a name, which may be empty, and a kind: the kind itself, with a number from the second on."""
+    names: list[str] = []
+    kinds = Counter[str]()
+    for name, kind in given:
+        kinds[kind] += 1
+        names.append(name or (kind if kinds[kind] == 1 else f"{kind}-{kinds[kind]}"))
+    return names
 
 
 def _malformed(fault: str) -> Problem:

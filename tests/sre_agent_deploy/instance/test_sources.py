@@ -8,9 +8,10 @@ from typing import Any
 
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import AssistantConfig, Config
-from sre_agent_deploy.instance.sources import describe_sources
+from sre_agent_deploy.instance.sources import describe_sources, keep_source
 from sre_agent_deploy.instance.user_data import describe_machine
 from sre_agent_deploy.policies import model_statements
 
@@ -46,16 +47,17 @@ def test_one_system_of_the_users_own() -> None:
         "metrics": [
             {
                 "source": "prometheus",
+                "name": "prometheus",
                 "url": "https://prometheus.example",
                 "username": "sre",
-                "password": "source-password",
-                "ca": "source-ca",
+                "password": "source-prometheus-password",
+                "ca": "source-prometheus-ca",
             }
         ],
     }
     assert {name: reference.json_key for name, reference in found["metrics"].credentials.items()} == {
-        "source-password": "password",
-        "source-ca": "ca",
+        "source-prometheus-password": "prometheus-password",
+        "source-prometheus-ca": "prometheus-ca",
     }
 
 
@@ -64,12 +66,27 @@ def test_the_deployment_of_it() -> None:
     config = configured({"metrics": [PROMETHEUS]})
     facts = describe_account(config)
     drawn: dict[str, Any] = {item.name: item.resource for item in blueprint(config, facts)}
-    assert {key for key, _ in drawn["source_metrics"].values} == {"password", "ca"}
+    assert {key for key, _ in drawn["source_metrics"].values} == {"prometheus-password", "prometheus-ca"}
     assert "source_metrics" in str(drawn["instance_role"].statements)
     machine = describe_machine(config, facts, "sre-0000000000")
-    with_it = {service.name for service in machine.services if "source-password" in service.credentials}
+    with_it = {service.name for service in machine.services if "source-prometheus-password" in service.credentials}
     assert with_it == {"metrics"}
     assert {service.name for service in machine.services if "SRE_SOURCES" in service.environment} == {"kubernetes", "logs", "metrics"}
+
+
+def test_several_systems_of_one_kind() -> None:
+    """Each has a name, which its credentials carry, so that none gets another's; a check before the deployment gets only its own."""
+    config = configured({"metrics": [PROMETHEUS, {**PROMETHEUS, "name": "prod"}, {"source": "prometheus", "url": "http://third.example"}]})
+    sources = describe_sources(config)["metrics"]
+    entries = json.loads(sources.environment["SRE_SOURCES"])
+    assert [entry["name"] for entry in entries] == ["prometheus", "prod", "prometheus-3"]
+    assert set(sources.credentials) == {f"source-{name}-{field}" for name in ("prometheus", "prod") for field in ("password", "ca")}
+    own = keep_source(sources, "prod")
+    assert [entry["name"] for entry in json.loads(own.environment["SRE_SOURCES"])] == ["prod"]
+    assert set(own.credentials) == {"source-prod-password", "source-prod-ca"}
+    checks = source_checks(config)
+    assert [check.id for check in checks] == ["source.metrics.prometheus", "source.metrics.prod", "source.metrics.prometheus-3"]
+    assert [check.id for check in source_checks(configured({"metrics": [PROMETHEUS]}))] == ["source.metrics"]
 
 
 def with_model(**assistant: object) -> Config:

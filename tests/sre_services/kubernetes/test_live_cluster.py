@@ -76,7 +76,7 @@ def plugin(tmp_path: Path, script: str) -> dict[str, Any]:
 def test_as_a_certificate(cluster: Cluster, service: Callable[..., TestClient]) -> None:
     """The key of the kubeconfig proves who we are."""
     client = service("kubernetes", cluster.client_certificate())
-    assert client.get("/health").json() == {"status": "ok", "service": "kubernetes"}
+    assert client.get("/health").json() == {"status": "ok", "service": "kubernetes", "sources": {"kubeconfig": {"status": "ok"}}}
     assert client.get("/pods/status").json()["total"] > 10
 
 
@@ -110,7 +110,7 @@ def test_a_plugin_that_fails(service: Callable[..., TestClient], tmp_path: Path)
 def test_a_token_that_has_expired(service: Callable[..., TestClient]) -> None:
     """It is a Problem, also at the health path."""
     client = service("kubernetes", {"token": "of yesterday"})
-    assert client.get("/health").json()["source"] == {"code": "SVC-SOURCE-CREDENTIAL"}
+    assert client.get("/health").json()["sources"]["kubeconfig"] == {"status": "failed", "code": "SVC-SOURCE-CREDENTIAL"}
     answer = client.get("/pods/status")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SVC-SOURCE-CREDENTIAL")
     assert "of yesterday" not in answer.text
@@ -144,7 +144,7 @@ def test_one_permission_less(cluster: Cluster, service: Callable[..., TestClient
         for rule in reader_rules()
     ]
     found = service("kubernetes", cluster.client_certificate()).get("/health").json()
-    assert found["source"] == {"code": "SVC-SOURCE-PERMISSION", "permission": taken.permission}
+    assert found["sources"]["kubeconfig"] == {"status": "failed", "code": "SVC-SOURCE-PERMISSION", "permission": taken.permission}
 
 
 def test_without_what_is_optional(cluster: Cluster, service: Callable[..., TestClient]) -> None:

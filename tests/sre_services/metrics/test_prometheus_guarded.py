@@ -77,7 +77,7 @@ def hashed(password: str) -> str:
 def test_with_authority_and_password(guarded: Guarded) -> None:
     """Both come from credential files that the settings name."""
     service = guarded.service(url=guarded.url, ca="ca", username="sre", password="password")
-    assert service.get("/health").json() == {"status": "ok", "service": "metrics"}
+    assert service.get("/health").json() == {"status": "ok", "service": "metrics", "sources": {"prometheus": {"status": "ok"}}}
     assert service.get("/metrics/errors").json()["items"]
 
 
@@ -93,7 +93,8 @@ def test_with_authority_and_password(guarded: Guarded) -> None:
 def test_with_one_of_them_missing(guarded: Guarded, settings: dict[str, str], code: str) -> None:
     """Health and every operation name what is missing; the health path needs no key, so it names no address."""
     service = guarded.service(url=guarded.url, **settings)
-    assert service.get("/health").json() == {"status": "degraded", "service": "metrics", "source": {"code": code}}
+    failed = {"prometheus": {"status": "failed", "code": code}}
+    assert service.get("/health").json() == {"status": "degraded", "service": "metrics", "sources": failed}
     answer = service.get("/metrics/errors")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == code
@@ -108,4 +109,4 @@ def test_out_of_reach() -> None:
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "SVC-SOURCE-UNREACHABLE"
     assert "http://127.0.0.1:9" in answer.json()["error"]["message"]
-    assert service.get("/health").json()["source"] == {"code": "SVC-SOURCE-UNREACHABLE"}
+    assert service.get("/health").json()["sources"] == {"prometheus": {"status": "failed", "code": "SVC-SOURCE-UNREACHABLE"}}

@@ -16,7 +16,8 @@ from sre_agent_deploy.account.source_secrets import read_source_secrets
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance.sources import ServiceSources, describe_sources
+from sre_agent_deploy.config.sources import name_sources
+from sre_agent_deploy.instance.sources import ServiceSources, describe_sources, keep_source
 from sre_core.problem import Problem, Refused
 
 _SECONDS = 40.0
@@ -28,37 +29,38 @@ _PERMISSION = "SVC-SOURCE-PERMISSION"
 class SourceFacts:
     """Why a source can't be read, None where it can; and whether the services run on this machine, too."""
 
-    service: str
     problem: Problem | None
     here: bool = True
 
 
 @dataclass(frozen=True)
 class SourceReadable:
-    """The service's own program reads its source with the credentials that the deployment will give it."""
+    """The service's own program reads one source with the credentials that the deployment will give it."""
 
     service: str
+    source: str
+    alone: bool = True
 
     requirements: ClassVar[tuple[str, ...]] = ("4.1", "4.2")
     required: ClassVar[bool] = True
 
     @property
     def id(self) -> str:
-        return f"source.{self.service}"
+        return f"source.{self.service}" if self.alone else f"source.{self.service}.{self.source}"
 
     @property
     def proves(self) -> str:
-        return f"the source of {self.service} can be read"
+        return f"the source of {self.service}{'' if self.alone else f' {self.source}'} can be read"
 
     def probe(self, world: Context) -> SourceFacts | Problem:
         try:
             secrets = read_source_secrets(world.config, world.aws)
         except Refused as refused:
-            return SourceFacts(self.service, refused.problems[0])
-        own = {field: secret.reveal() for (service, field), secret in secrets.items() if service == self.service}
-        ended = _run_check(self.service, describe_sources(world.config)[self.service], own)
-        found = _parse(self.service, ended) if ended else None
-        return replace(found, here=world.config.mode == "local") if found else _not_checked(self.service, ended)
+            return SourceFacts(refused.problems[0])
+        own = {key: secret.reveal() for (service, key), secret in secrets.items() if service == self.service}
+        ended = _run_check(self.service, keep_source(describe_sources(world.config)[self.service], self.source), own)
+        found = _parse(ended) if ended else None
+        return replace(found, here=world.config.mode == "local") if found else _not_checked(self.service, self.source, ended)
 
     def judge(self, facts: SourceFacts) -> Verdict:
         if facts.problem is None:
@@ -69,8 +71,12 @@ class SourceReadable:
 
 
 def source_checks(config: Config) -> tuple[SourceReadable, ...]:
-    """List a check for each service with a source of the user's own."""
-    return tuple(SourceReadable(service) for service, sources in config.services.live().items() if sources)
+    """List a check for each source of the user's own."""
+    return tuple(
+        SourceReadable(service, name, alone=len(sources) == 1)
+        for service, sources in config.services.live().items()
+        for name, _ in name_sources(sources)
+    )
 
 
 type Ended = subprocess.CompletedProcess[str]
@@ -91,10 +97,10 @@ def _run_check(service: str, sources: ServiceSources, secrets: Mapping[str, str]
             return None
 
 
-def _parse(service: str, ended: Ended) -> SourceFacts | None:
+def _parse(ended: Ended) -> SourceFacts | None:
     """Parse what the program found; None where it could not look."""
     if ended.returncode == 0:
-        return SourceFacts(service, None)
+        return SourceFacts(None)
     try:
         found = json.loads(ended.stdout)
         problem = Problem(
@@ -102,14 +108,14 @@ def _parse(service: str, ended: Ended) -> SourceFacts | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
-    return SourceFacts(service, problem)
+    return SourceFacts(problem)
 
 
-def _not_checked(service: str, ended: Ended | None) -> Problem:
+def _not_checked(service: str, source: str, ended: Ended | None) -> Problem:
     lines = ended.stderr.strip().splitlines() if ended else [f"It did not end within {_SECONDS:.0f} seconds"]
     return Problem(
         code="SOURCE-NOT-CHECKED",
-        what=f"The source of {service} could not be checked before the deployment.",
+        what=f"The source {source} of {service} could not be checked before the deployment.",
         why=f"{lines[-1] if lines else 'The program that checks it gave no reason'}.",
         do=(
             "The deployment is verified afterwards, and reports then what can't be read.",

@@ -45,20 +45,20 @@ class ServiceHealthy:
 
     def judge(self, facts: ServiceAnswer) -> Verdict:
         if facts.answer.status == 200:
-            unread = _find_unread_source(facts.answer)
-            if unread is None:
+            unread = _find_unread_sources(facts.answer)
+            if not unread:
                 return Verdict(True, f"{self.service.name} is healthy over HTTPS")
-            return Verdict(False, f"{self.service.name} can't read its source", self._no_source(facts, unread))
+            return Verdict(False, f"{self.service.name} can't read {', '.join(unread)}", self._no_source(facts, unread))
         return Verdict(False, f"{self.service.name} answered {facts.answer.status}", self._unhealthy(facts))
 
-    def _no_source(self, facts: ServiceAnswer, source: Mapping[str, str]) -> Problem:
-        permission = f" It lacks the permission: {source['permission']}." if "permission" in source else ""
+    def _no_source(self, facts: ServiceAnswer, unread: Mapping[str, Mapping[str, str]]) -> Problem:
+        codes = dict.fromkeys(source.get("code", "SERVICE-SOURCE-UNREADABLE") for source in unread.values())
         return Problem(
             code="SERVICE-SOURCE-UNREADABLE",
-            what=f"The {self.service.name} service can't read the system from which it answers.",
-            why=f"It reports {source.get('code', 'no reason')}.{permission}",
+            what=f"The {self.service.name} service can't read these systems from which it answers: {', '.join(unread)}.",
+            why=" ".join(_describe_unread(name, source) for name, source in unread.items()),
             do=(
-                f"See what it means: sre-agent-deploy explain {source.get('code', 'SERVICE-SOURCE-UNREADABLE')}",
+                *(f"See what it means: sre-agent-deploy explain {code}" for code in codes),
                 f"{facts.log_command} It names the address.",
                 f"Correct services.{self.service.name} in config.yaml and deploy again,"
                 " or correct the system itself and run `sre-agent-deploy verify`.",
@@ -74,13 +74,20 @@ class ServiceHealthy:
         )
 
 
-def _find_unread_source(answer: Answer) -> Mapping[str, str] | None:
-    """Find what a healthy service says of a source that it can't read."""
+def _describe_unread(name: str, source: Mapping[str, str]) -> str:
+    permission = f" It lacks the permission: {source['permission']}." if "permission" in source else ""
+    return f"Of {name} it reports {source.get('code', 'no reason')}.{permission}"
+
+
+def _find_unread_sources(answer: Answer) -> dict[str, Mapping[str, str]]:
+    """Find what a healthy service says of the sources that it can't read, by name."""
     document = answer.json()
     if not isinstance(document, dict) or document.get("status") != "degraded":
-        return None
-    source = document.get("source")
-    return source if isinstance(source, dict) else {}
+        return {}
+    sources = document.get("sources")
+    if not isinstance(sources, dict):
+        return {"a source": {}}
+    return {name: state for name, state in sources.items() if isinstance(state, dict) and state.get("status") != "ok"}
 
 
 def health_checks() -> tuple[ServiceHealthy, ...]:

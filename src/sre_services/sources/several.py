@@ -1,0 +1,87 @@
+"""Ask several named sources at once: one that fails is named in the answer, and the others still answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sre_core.problem import Problem, Refused
+
+_AT_ONCE = 16
+_failed: ContextVar[dict[str, Problem] | None] = ContextVar("failed_sources", default=None)
+
+
+@dataclass(frozen=True)
+class Named[P]:
+    """A source under the name by which answers refer to it."""
+
+    name: str
+    provider: P
+
+
+class Several[P]:
+    """The sources of one service. Each kind of service joins their answers in its own `several.py`."""
+
+    def __init__(self, sources: Sequence[Named[P]]) -> None:
+        self.sources = tuple(sources)
+
+    def label(self, name: str) -> str:
+        """Return what an item says of its source; nothing where there is only one."""
+        return name if len(self.sources) > 1 else ""
+
+    def ask[R](self, question: Callable[[P], R]) -> list[tuple[str, R]]:
+        """Ask every source and return the answers with the sources' labels. Raises Refused where all of them fail."""
+        if len(self.sources) == 1:
+            return [("", question(self.sources[0].provider))]
+        asked = [(each.name, _pool().submit(question, each.provider)) for each in self.sources]
+        failed = {name: refused for name, future in asked if (refused := _refusal(future))}
+        if len(failed) == len(asked):
+            raise Refused(*(problem for refused in failed.values() for problem in refused.problems))
+        note_failures({name: refused.problems[0] for name, refused in failed.items()})
+        return [(name, future.result()) for name, future in asked if name not in failed]
+
+
+def check_all(checks: Mapping[str, Callable[[], Problem | None]]) -> Mapping[str, Problem | None]:
+    """Run checks at once, by the name of their source."""
+    return dict(zip(checks, _pool().map(lambda check: check(), checks.values()), strict=True))
+
+
+def _refusal(future: Future[Any]) -> Refused | None:
+    """Wait for an answer, and return why there is none. Any other failure is raised."""
+    fault = future.exception()
+    if fault is None or isinstance(fault, Refused):
+        return fault
+    raise fault
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="source")
+
+
+@contextmanager
+def collect_failures() -> Iterator[Mapping[str, Problem]]:
+    """Collect the sources that fail while one question is answered, by name."""
+    failed: dict[str, Problem] = {}
+    token = _failed.set(failed)
+    try:
+        yield failed
+    finally:
+        _failed.reset(token)
+
+
+def note_failures(failed: Mapping[str, Problem]) -> None:
+    """Note sources that failed, for the answer that is being made."""
+    noted = _failed.get()
+    if noted is not None:
+        noted.update(failed)
+
+
+def list_failures() -> Mapping[str, Problem]:
+    """List the sources that failed for the answer that is being made."""
+    return _failed.get() or {}
