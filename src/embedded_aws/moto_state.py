@@ -66,12 +66,15 @@ def role_of_profile(account_id: str, profile_arn: str) -> str | None:
     return next((str(role.arn) for profile in profiles if profile.arn == profile_arn for role in profile.roles), None)
 
 
+_INSTANCE_SECONDS = 30 * 24 * 3600
+
+
 def assume_role(account_id: str, region: str, role_arn: str, session_name: str) -> TemporaryCredentials:
     """Create credentials as STS does; GetCallerIdentity answers with the role for them."""
     from moto.sts.models import sts_backends
 
     session = sts_backends[account_id][_PARTITION].assume_role(
-        region_name=region, role_session_name=session_name, role_arn=role_arn, policy="", duration=3600, external_id=""
+        region_name=region, role_session_name=session_name, role_arn=role_arn, policy="", duration=_INSTANCE_SECONDS, external_id=""
     )
     return TemporaryCredentials(
         access_key_id=session.access_key_id,
@@ -107,6 +110,14 @@ def trust_policy(account_id: str, role_arn: str) -> Policy | None:
     """Return the trust policy of a role; None where the role is absent."""
     role = _role(account_id, role_arn)
     return _document(role.assume_role_policy_document) if role is not None else None
+
+
+def role_of_key(account_id: str, access_key_id: str) -> str | None:
+    """Return the ARN of the role whose temporary credentials have this key; None for a user's or the root's key."""
+    from moto.sts.models import sts_backends
+
+    session = sts_backends[account_id][_PARTITION].get_assumed_role_from_access_key(access_key_id)
+    return str(session.role_arn) if session else None
 
 
 def role_policies(account_id: str, role_arn: str) -> tuple[Policy, ...]:

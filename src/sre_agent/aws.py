@@ -16,6 +16,8 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+    from sre_agent.models.settings import ModelSettings
+
 AWS_VARIABLES = "AWS_"  # any variable with this prefix could point a client at a real account
 
 
@@ -47,20 +49,20 @@ def read_client_secret(reference: SecretReference, registry_file: str) -> Secret
         raise Refused(_refused(reference, f"it holds no {reference.json_key}", None)) from error
 
 
-def open_bedrock(region: str, environment: Mapping[str, str], seconds: float) -> Any:
+def open_bedrock(settings: ModelSettings, environment: Mapping[str, str]) -> Any:
     """Open a client of Bedrock Runtime, with the machine's role or what the environment names."""
     import boto3
     from botocore.config import Config
 
     return boto3.session.Session().client(
         "bedrock-runtime",
-        region_name=region,
+        region_name=settings.region,
         endpoint_url=environment.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
         verify=environment.get("AWS_CA_BUNDLE"),
         aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
         aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
         aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-        config=Config(connect_timeout=5, read_timeout=seconds, retries={"total_max_attempts": 2, "mode": "standard"}),
+        config=Config(connect_timeout=5, read_timeout=settings.budget.seconds, retries={"total_max_attempts": 2, "mode": "standard"}),
     )
 
 

@@ -1,6 +1,7 @@
 """Inference profiles of Bedrock: which one fits a model in a region, and to which regions it routes.
 
-Source: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html. AWS extends the lists from time to time.
+Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html (AWS extends the lists from time to time)
+and global-cross-region-inference.html: IAM checks a global profile against the model's ARN in the region asked and its ARN without one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 
 MODEL = "anthropic.claude-sonnet-4-6"
 FALLBACK = "amazon.nova-pro-v1:0"
-ANY_REGION = "*"
+UNSPECIFIED = ""  # the region in the ARN of a model that a global profile routes to
 
 # Where a geography's profile may send a request.
 DESTINATIONS: Mapping[str, tuple[str, ...]] = {
@@ -19,7 +20,7 @@ DESTINATIONS: Mapping[str, tuple[str, ...]] = {
     "jp": ("ap-northeast-1", "ap-northeast-3"),
     "au": ("ap-southeast-2", "ap-southeast-4"),
     "apac": ("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2"),
-    "global": (ANY_REGION,),
+    "global": (UNSPECIFIED,),
 }
 _BY_REGION = (("us-gov-", "us-gov"), ("us-", "us"), ("eu-", "eu"))
 _ANTHROPIC_ASIA = {region: name for name in ("jp", "au") for region in DESTINATIONS[name]}
@@ -40,10 +41,7 @@ def choose_profile(model: str, region: str) -> str:
 
 def list_destinations(profile: str, region: str) -> tuple[str, ...]:
     """List the regions to which a profile routes requests of a region; a model without a profile stays in the region."""
-    geography = _geography(profile)
-    if geography == "global":
-        return (ANY_REGION,)
-    return tuple(sorted({region, *DESTINATIONS.get(geography, ())}))
+    return tuple(sorted({region, *DESTINATIONS.get(_geography(profile), ())}))
 
 
 def model_of(profile: str) -> str:

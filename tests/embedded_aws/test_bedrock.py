@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from fixtures.embedded import EmbeddedAws, served
+from sre_core.bedrock import list_destinations
 
 MODEL = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 ASKED = {"modelId": MODEL, "system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Which pod? pod-7f"}]}]}
@@ -73,3 +75,38 @@ def test_availability(aws: EmbeddedAws) -> None:
         client.get_foundation_model_availability(modelId="x.y")
     with pytest.raises(ClientError):
         client.get_foundation_model(modelIdentifier="x.y")
+
+
+def test_the_models_of_a_role(aws: EmbeddedAws) -> None:
+    """A role uses a profile only with the model in every region that it routes to: one region less, and AWS would refuse some requests."""
+    write_script(aws, {"text": "ok"})
+    iam, model = aws.client("iam"), MODEL.removeprefix("eu.")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+    role = iam.create_role(RoleName="asks", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    given = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    session = boto3.session.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name="eu-west-1")
+    client = session.client("bedrock-runtime", endpoint_url=aws.endpoint, verify=str(aws.ca_file))
+    profile = f"arn:aws:bedrock:eu-west-1:{aws.account_id}:inference-profile/{MODEL}"
+    regions = list_destinations(MODEL, "eu-west-1")
+    for routed, allowed in ((regions[1:], False), (regions, True)):
+        models = [f"arn:aws:bedrock:{region}::foundation-model/{model}" for region in routed]
+        through = {"StringEquals": {"bedrock:InferenceProfileArn": profile}}
+        statements = [
+            {"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": profile},
+            {"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": models, "Condition": through},
+        ]
+        iam.put_role_policy(
+            RoleName="asks", PolicyName="models", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements})
+        )
+        if allowed:
+            assert client.converse(**ASKED)["output"]["message"]["content"] == [{"text": "ok"}]
+        else:
+            with pytest.raises(client.exceptions.AccessDeniedException, match=regions[0]):
+                client.converse(**ASKED)
+    with pytest.raises(client.exceptions.AccessDeniedException, match="WithResponseStream"):
+        client.converse_stream(**ASKED)
+    with pytest.raises(client.exceptions.AccessDeniedException, match="foundation-model"):
+        client.converse(**{**ASKED, "modelId": model})

@@ -1,4 +1,4 @@
-"""Bedrock's API: Converse, ConverseStream and GetFoundationModelAvailability, as an ASGI app.
+"""Bedrock's API: Converse, ConverseStream and the access to models, as an ASGI app.
 
 Shapes: boto3's service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20.
 """
@@ -9,12 +9,14 @@ import asyncio
 import json
 import secrets
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from embedded_aws.bedrock import script
 from embedded_aws.bedrock.event_stream import encode_event
+from embedded_aws.bedrock.permission import find_forbidden
 from embedded_aws.bedrock.script import Answer, Conversation
 from embedded_aws.http_messages import Request, Response, read_head, read_whole
 from embedded_aws.world import AsgiApp, Receive, Scope, Send
@@ -29,30 +31,36 @@ _AVAILABLE = {
 
 
 class Bedrock:
-    """The models of one start, as its script says."""
+    """The models of one start, as its script says. A role may use those that its policies allow, every other caller all."""
 
-    def __init__(self, script_file: Path | None = None) -> None:
+    def __init__(self, script_file: Path | None, account_id: str) -> None:
         self._script_file = script_file
+        self._account_id = account_id
 
     def plane(self, region: str) -> AsgiApp:
         """Return the app of a region; all regions have the same script."""
-        return self._handle
+        return partial(self._handle, region)
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, region: str, scope: Scope, receive: Receive, send: Send) -> None:
         request = await read_whole(read_head(scope), receive, limit=_LARGEST)
-        await (await self._answer(request)).send(send)
+        await (await self._answer(request, region)).send(send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, region: str) -> Response:
         parts = request.raw_path.strip("/").split("/")
         known = script.read(self._script_file)
         if request.method == "GET" and len(parts) == 2 and parts[0] == "foundation-model-availability":
             return _availability(known, unquote(parts[1]))
+        if request.method == "GET" and parts == ["use-case-for-model-access"]:
+            return _use_case(known)
         if request.method == "POST" and len(parts) == 3 and parts[0] == "model" and parts[2] in {"converse", "converse-stream"}:
+            streams = parts[2] == "converse-stream"
+            if forbidden := find_forbidden(request, self._account_id, region, unquote(parts[1]), streams=streams):
+                return refusal(403, "AccessDeniedException", forbidden)
             answer = known.answer(_conversation(unquote(parts[1]), json.loads(request.body)))
             await asyncio.sleep(answer.seconds)
             if answer.error:
                 return refusal(answer.status, answer.error, answer.message)
-            return _stream(answer) if parts[2] == "converse-stream" else Response.of_json(200, _whole(answer))
+            return _stream(answer) if streams else Response.of_json(200, _whole(answer))
         return refusal(404, "UnknownOperationException", "The local AWS has no such operation of Bedrock.")
 
 
@@ -98,6 +106,13 @@ def _availability(known: script.Script, model: str) -> Response:
         "regionAvailability": found["region"],
     }
     return Response.of_json(200, document)
+
+
+def _use_case(known: script.Script) -> Response:
+    """Answer GetUseCaseForModelAccess: 404 until Anthropic's form was sent."""
+    if not known.use_case:
+        return refusal(404, "ResourceNotFoundException", "The use case for model access was not found.")
+    return Response.of_json(200, {"formData": "e30="})
 
 
 def _whole(answer: Answer) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The script of a model: which answer follows which request. It is stateless, so that any number of conversations can run at once.
 
-A script is a JSON file: `{"answers": [RULE, ...], "availability": {MODEL: {...}}}`. The first rule that fits a request is its answer:
+A script is a JSON file: `{"answers": [RULE, ...], "availability": {MODEL: {...}}, "use_case": true}`. The first rule that fits a
+request is its answer:
 
     {"model": "*nova*", "system": "supervisor", "turn": 0, "said": "oom", "text": "…", "tools": [{"name": "…", "arguments": {…}}]}
     {"error": "ThrottlingException", "status": 429, "message": "Too many requests"}
@@ -61,6 +62,8 @@ class Script:
 
     answers: tuple[Mapping[str, Any], ...] = ()
     availability: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    use_case: bool = True
+    """If Anthropic's use-case form was sent for the account."""
 
     def answer(self, asked: Conversation) -> Answer:
         """Return the answer of the first rule that fits."""
@@ -83,7 +86,7 @@ def read(path: Path | None) -> Script:
     if path is None or not path.is_file():
         return Script()
     document = json.loads(path.read_text(encoding="utf-8"))
-    return Script(tuple(document.get("answers", ())), document.get("availability", {}))
+    return Script(tuple(document.get("answers", ())), document.get("availability", {}), document.get("use_case", True))
 
 
 def _fits(rule: Mapping[str, Any], asked: Conversation) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded_aws.instances import short_folder
-from embedded_aws.instances.credentials import Credentials, service_environment, write_credentials, write_trusted
+from embedded_aws.instances.credentials import Credentials, role_environment, service_environment, write_credentials, write_trusted
 from embedded_aws.instances.front_door import OpenDoor, open_front_door
 from embedded_aws.instances.progress import Progress
 from embedded_aws.instances.release import install_release
@@ -87,6 +87,7 @@ def _supervised_services(
 ) -> tuple[SupervisedService, ...]:
     disk.logs.mkdir(exist_ok=True)
     trusted = write_trusted(world.authority.ca_file, disk.root / "trusted.pem")
+    role = role_environment(world, disk.profile_arn, disk.root.name, trusted)
     return tuple(
         SupervisedService(
             service,
@@ -94,7 +95,7 @@ def _supervised_services(
                 service,
                 socket=sockets[service.name],
                 environment=service_environment(
-                    service, release=disk.release, credentials=credentials.of(service.name), trusted=trusted, home=disk.root
+                    service, release=disk.release, credentials=credentials.of(service.name), trusted=trusted, home=disk.root, role=role
                 ),
                 folder=disk.root,
                 logs=disk.logs,

@@ -15,11 +15,14 @@ from sre_core.problem import Problem, Refused
 if TYPE_CHECKING:
     from pydantic_ai import ModelSettings as RequestSettings
     from pydantic_ai.models import Model
+    from pydantic_ai.providers.bedrock import BedrockProvider
+
+KEY = "AWS_BEARER_TOKEN_BEDROCK"
 
 
 def create(environment: Mapping[str, str]) -> ModelReasoner:
-    """Create the reasoner. Credentials are those of the machine's role."""
-    settings = read_settings(environment, model=MODEL, fallback=FALLBACK)
+    """Create the reasoner. Credentials are those of the machine's role, or an API key of Bedrock."""
+    settings = read_settings(environment, model=MODEL, fallback=FALLBACK, key_variable=KEY)
     if not settings.region:
         raise Refused(_no_region())
 
@@ -27,9 +30,9 @@ def create(environment: Mapping[str, str]) -> ModelReasoner:
     async def connect(given: ModelSettings) -> AsyncGenerator[tuple[Model, RequestSettings]]:
         from pydantic_ai.models.bedrock import BedrockConverseModel, BedrockModelSettings
         from pydantic_ai.models.fallback import FallbackModel
-        from pydantic_ai.providers.bedrock import BedrockProvider
+        from pydantic_ai.providers import bedrock as providers
 
-        provider = BedrockProvider(bedrock_client=aws.open_bedrock(given.region, environment, given.budget.seconds))
+        provider = _with_key(given) if given.key else providers.BedrockProvider(bedrock_client=aws.open_bedrock(given, environment))
         names = [choose_profile(name, given.region) for name in (given.model, given.fallback) if name]
         first, *others = [BedrockConverseModel(name, provider=provider) for name in names]
         caching = BedrockModelSettings(
@@ -38,6 +41,20 @@ def create(environment: Mapping[str, str]) -> ModelReasoner:
         yield (FallbackModel(first, *others) if others else first), caching
 
     return ModelReasoner("bedrock", settings, connect)
+
+
+def _with_key(given: ModelSettings) -> BedrockProvider:
+    """Send an API key of Bedrock, and no other credential, to Amazon or to the `url` of the settings."""
+    from pydantic_ai.providers.bedrock import BedrockProvider
+
+    return BedrockProvider(
+        api_key=given.key.reveal() if given.key else "",
+        region_name=given.region,
+        # Explicitly, because a variable of AWS could name another endpoint.
+        base_url=given.url or f"https://bedrock-runtime.{given.region}.amazonaws.com",
+        aws_read_timeout=given.budget.seconds,
+        aws_connect_timeout=5,
+    )
 
 
 def _no_region() -> Problem:

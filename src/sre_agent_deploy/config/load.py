@@ -89,12 +89,13 @@ def _find_faults(config: Config, modes: Sequence[Mode]) -> list[Fault]:
 
 
 def _set_mode(data: dict[str, document.Plain], mode: Mode | None) -> dict[str, document.Plain]:
-    """Set the mode, and the default certificate source of that mode."""
+    """Set the mode, and what has another default in each mode: the source of the certificate, and the reasoner."""
     if mode:
         data["mode"] = mode
-    tls = data.setdefault("tls", {})
-    if isinstance(tls, dict):
-        tls.setdefault("source", "files" if data.get("mode", "production") == "production" else "local_ca")
+    chosen = 0 if data.get("mode", "production") == "production" else 1
+    for section, field, values in (("tls", "source", ("files", "local_ca")), ("assistant", "reasoner", ("bedrock", "rules"))):
+        if isinstance(given := data.setdefault(section, {}), dict):
+            given.setdefault(field, values[chosen])
     return data
 
 

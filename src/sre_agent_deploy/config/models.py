@@ -17,7 +17,7 @@ from sre_agent_deploy.config.consistency import (
 )
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
+from sre_agent_deploy.config.fault import Fault, Mode, required
 from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING, SOURCE_URL
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig
@@ -92,13 +92,13 @@ class AssistantConfig(Section):
     reasoner: Literal["rules", "bedrock", "anthropic", "openai"] = setting(
         "rules",
         "rules: deterministic, needs no model and no credentials. With a model, the rules answer first, and where the model fails: "
-        "bedrock (Amazon Bedrock), anthropic, openai (OpenAI and compatible: Ollama, vLLM).",
+        "bedrock (Amazon Bedrock; the default in production), anthropic, openai (OpenAI and compatible: Ollama, vLLM).",
         example="rules",
     )
     model: str = setting("", "The model; empty takes the provider's usual one. openai has none.", example="anthropic.claude-sonnet-4-6")
     fallback_model: str = setting("", "The model that is asked when the first fails.", example="amazon.nova-pro-v1:0")
-    url: str = setting("", "Of anthropic and openai: another address than the provider's.", example="https://models.example.com/v1")
-    api_key: str = setting("", "Of anthropic and openai: a reference to the key.", example="env:ANTHROPIC_API_KEY")
+    url: str = setting("", "Another address than the provider's; of bedrock with api_key only.", example="https://models.example.com/v1")
+    api_key: str = setting("", "Of anthropic, openai, and bedrock in local mode: a reference to the key.", example="env:ANTHROPIC_API_KEY")
     tokens_per_question: int = setting(400_000, "Tokens that one question may cost.", example="400000")
     requests_per_question: int = setting(24, "Requests to the model that one question may cost.", example="24")
     seconds_per_question: int = setting(120, "Seconds that the model may take for one question.", example="120")
@@ -108,9 +108,11 @@ class AssistantConfig(Section):
         """Yield a fault for a model that can't be reached, and for a key that is written into the file."""
         yield from ModelKey(api_key=self.api_key).faults(mode)
         yield from SOURCE_URL.faults("url", self.url)
-        if self.reasoner == "bedrock" and mode == "local":
-            yield unavailable(
-                "reasoner", "The local AWS has no models of Bedrock. openai with the url of a model on this machine works.", "rules"
+        if self.reasoner == "bedrock" and mode == "local" and not self.api_key:
+            yield required(
+                "api_key",
+                "env:AWS_BEARER_TOKEN_BEDROCK",
+                "The local AWS has no models, and local mode uses none of your AWS credentials. An API key of Bedrock can do nothing else.",
             )
         if self.reasoner == "openai" and not self.model:
             yield required("model", "gpt-5.2", "An OpenAI-compatible endpoint has models of any name.")
@@ -119,8 +121,8 @@ class AssistantConfig(Section):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Return the models on Bedrock that the instance may use."""
-        if self.reasoner != "bedrock":
+        """Return the models on Bedrock that the instance's role may use: none with a key, which has its own permissions."""
+        if self.reasoner != "bedrock" or self.api_key:
             return ()
         return tuple(dict.fromkeys((self.model or bedrock.MODEL, self.fallback_model or bedrock.FALLBACK)))
 

@@ -25,6 +25,7 @@ PRODUCTION = {
     "deployment.ssl_key_path": "${SRE_SSL_KEY_PATH:-/etc/letsencrypt/live/sre.example.com/privkey.pem}",
     "deployment.ssl_ca_path": "${SRE_SSL_CA_PATH:-}",
     "tls.source": "files",
+    "assistant.reasoner": "bedrock",
 }
 LOCAL = {"mode": "local", "name": "demo"}
 LOCAL_FIELDS = ("version", "mode", "name", "services")

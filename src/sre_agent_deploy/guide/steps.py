@@ -13,6 +13,7 @@ from sre_agent_deploy.guide.places import deep_link, find_place
 from sre_agent_deploy.later import ACCOUNT, LaterText
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
 from sre_agent_deploy.resources.s3_object import S3Object
+from sre_core import bedrock
 
 _REF = re.compile(r"[<⟦]([a-z_0-9]+)\.([a-z_0-9]+)[>⟧]")
 _FIELD = re.compile(r"([A-Z][^:;{}]{1,70}): (.+)")
@@ -223,13 +224,14 @@ def _before(config: Config) -> Iterator[Step]:
             "models",
             "C. Allow the language model",
             _lines(
-                "Bedrock > Model access (or Model catalog) > request access to:",
+                "Bedrock > Model catalog > open each of these, and use it once in the playground, which accepts its Marketplace terms:",
                 *config.assistant.models,
-                "Anthropic's models ask once for the use case of your organization.",
+                "Anthropic's models ask once for each account for the use case.",
+                "It can be done later: until then the rules answer.",
             ),
-            deep_link("bedrock/home?region={region}#/modelaccess", region),
-            "Each of them shows Access granted.",
-            "aws bedrock list-foundation-models",
+            deep_link("bedrock/home?region={region}#/model-catalog", region),
+            "Each of them answers in the playground.",
+            f"aws bedrock get-foundation-model-availability --model-id {bedrock.model_of(config.assistant.models[0])}",
         )
 
 

@@ -14,6 +14,7 @@ from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits
 from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
+from sre_agent_deploy.checks.preflight.model import ModelAnswers
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
 from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
 from sre_agent_deploy.checks.preflight.sources import source_checks
@@ -50,6 +51,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
         *((InstancesWithinLimit(),) if config.limits.instances else ()),
         *((BUDGETS,) if config.limits.monthly_usd else ()),
+        *(ModelAnswers(model) for model in config.assistant.models),
     )
     return (RegionFits(), *service_checks(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)
 

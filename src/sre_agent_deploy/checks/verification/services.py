@@ -188,7 +188,7 @@ def _no_model(note: str, log_command: str) -> Problem:
         what="The assistant works without its language model: the rules answered.",
         why=note,
         do=(
-            "For Bedrock: Bedrock > Model access must grant the model in this region, under the name in assistant.models.",
+            "For Bedrock, see what the account lacks: sre-agent-deploy preflight",
             f"For another provider, check its key and its address. {log_command}",
             "Then run `sre-agent-deploy verify` again.",
         ),
