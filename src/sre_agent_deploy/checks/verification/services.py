@@ -188,7 +188,7 @@ def _no_model(note: str, log_command: str) -> Problem:
         what="The assistant works without its language model: the rules answered.",
         why=note,
         do=(
-            "For Bedrock, see what the account lacks: sre-agent-deploy preflight",
+            "For Bedrock, see what the account lacks: sre-agent-deploy validate --account",
             f"For another provider, check its key and its address. {log_command}",
             "Then run `sre-agent-deploy verify` again.",
         ),
