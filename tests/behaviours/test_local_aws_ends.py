@@ -109,6 +109,28 @@ def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     local.forget_deployment("sre-1")
     assert not local.release_local_aws(registry), "a deployment is in it"
     local.forget_deployment("sre-2")
+    s3 = registry.aws(registry.region).client("s3")
+    s3.create_bucket(Bucket="of-another-person")
+    assert not local.release_local_aws(registry), "somebody else's bucket is in it"
+    s3.delete_bucket(Bucket="of-another-person")
     assert local.release_local_aws(registry)
     first.close()
+    assert not runs(desk)
+
+
+def test_whose_start_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start whose starter was killed before it knew the answer is this tool's, and a user's own start never is."""
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
+    note = desk.state_dir / "started-here"
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    started = local.start_local_aws("us-east-1")
+    assert isinstance(started, local.Registry)
+    hold = local.hold_local_aws()
+    users = dataclasses.replace(started, hold=hold)
+    for killed_then in (note.read_text(), f"- {users.start_id}"):
+        note.write_text(killed_then)
+        assert not local.release_local_aws(users), "its user stops it"
+    note.write_text("- earlier")
+    assert local.release_local_aws(users)
+    hold.close()
     assert not runs(desk)

@@ -29,6 +29,7 @@ _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_
 
 
 LONGEST_START = timedelta(minutes=2)
+_NONE = "-"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def hold_local_aws() -> IO[bytes]:
 
 def start_local_aws(region: str) -> Registry | Problem:
     """Start the local AWS where it does not run yet, and return its registry."""
-    previous_start = _start_id(_registry_path())
+    previous_start, ours = _start_id(_registry_path()), _read_text(_started_here()).partition(" ")[0]
+    # Written before the start, so that one whose starter is killed is known as this tool's too.
+    atomic_file.write(_started_here(), f"{ours or _NONE} {previous_start or _NONE}".encode())
     try:
         answer = _run_embedded_aws("start", "--region", region)
     except subprocess.TimeoutExpired as slow:
@@ -93,8 +96,7 @@ def start_local_aws(region: str) -> Registry | Problem:
             return _other_region(running, region)
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
     registry = parse_registry(_registry_path(), json.loads(answer.stdout))
-    if registry.start_id != previous_start:
-        atomic_file.write(_started_here(), registry.start_id.encode())
+    atomic_file.write(_started_here(), (registry.start_id if _is_started_here(registry.start_id) else _NONE).encode())
     return registry
 
 
@@ -138,13 +140,25 @@ def release_local_aws(registry: Registry) -> bool:
 
 
 def _is_needed(registry: Registry, hold: IO[bytes]) -> bool:
-    """Say if this tool did not start it, another command uses it, or a deployment is in it."""
+    """Say if this tool did not start it, another command uses it, or a deployment or something else is in it."""
     try:
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    return _read_text(_started_here()) != registry.start_id or any(
-        _read_text(note) == registry.start_id for note in _deployment_note("any").parent.glob("*")
+    deployed = any(_read_text(note) == registry.start_id for note in _deployment_note("any").parent.glob("*"))
+    return deployed or not _is_started_here(registry.start_id) or bool(list_contents(registry))
+
+
+def list_contents(registry: Registry) -> tuple[str, ...]:
+    """List what is in the local AWS, by the names and ids of what people make: it is lost when the AWS stops."""
+    aws = registry.aws(registry.region)
+    machines = aws.client("ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["pending", "running", "stopped"]}])
+    return (
+        *(bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]),
+        *(secret["Name"] for secret in aws.client("secretsmanager").list_secrets()["SecretList"]),
+        *(role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]),
+        *(pool["Id"] for pool in aws.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]),
+        *(machine["InstanceId"] for reservation in machines["Reservations"] for machine in reservation["Instances"]),
     )
 
 
@@ -161,8 +175,17 @@ def _registry_path() -> Path:
 
 
 def _started_here() -> Path:
-    """Return the file that records which start of the local AWS this tool made."""
+    """Return the file that records which start of the local AWS this tool made.
+
+    While one is being started, the start that was there before is in it too.
+    """
     return state_folder() / "started-here"
+
+
+def _is_started_here(start_id: str) -> bool:
+    """Return True if this tool made this start: it is recorded, or it came after the one that its starter saw before."""
+    ours, _, previous = _read_text(_started_here()).partition(" ")
+    return start_id == ours or (bool(previous) and start_id != previous)
 
 
 def _deployment_note(deployment: str) -> Path:

@@ -29,7 +29,7 @@ def validate(config_file: Path | None, mode: Mode | None, account: bool, as_json
     path = config_file or CONFIG
     located = _locate(config_file, mode) if account else None
     config = located.file.load(mode) if located else _load(path, mode)
-    problems = config if isinstance(config, tuple) else ()
+    problems = config if isinstance(config, tuple) else _find_certificate_faults(config)
     warnings, suggestions = ((), ()) if isinstance(config, tuple) else _hints(config)
     if as_json:
         errors = [problem.to_json() for problem in problems]
@@ -74,14 +74,26 @@ def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (*result.warnings, *_find_missing_files(config)), result.suggestions
 
 
+def _find_certificate_faults(config: Config) -> tuple[Problem, ...]:
+    """List what is wrong with the certificate's files, if this machine can read them."""
+    from sre_agent_deploy.checks.preflight.certificate import read_certificate
+    from sre_agent_deploy.tls.files import find_certificate_files
+    from sre_core import clock
+
+    chosen = config.deployment
+    files = find_certificate_files(chosen.domain_name, chosen.ssl_cert_path, chosen.ssl_key_path)
+    readable = all(os.access(file, os.R_OK) for file in (*files, *filter(None, [chosen.ssl_ca_path])))
+    return read_certificate(config, clock.now()).problems if config.tls.source == "files" and readable else ()
+
+
 def _find_missing_files(config: Config) -> tuple[str, ...]:
-    """List the files that the configuration names and this machine does not have: they may be on the machine that deploys."""
+    """List the files that the configuration names and this machine can't read: they may be on the machine that deploys."""
     fields = ("ssl_cert_path", "ssl_key_path", "ssl_ca_path") if config.tls.source == "files" else ()
     named = {field: getattr(config.deployment, field) for field in fields}
     return tuple(
-        f"deployment.{field}: there is no file {file} on this machine; a deployment from here needs it."
+        f"deployment.{field}: {file} can't be read on this machine; a deployment from here needs it."
         for field, file in named.items()
-        if file and not Path(file).exists()
+        if file and not os.access(file, os.R_OK)
     )
 
 

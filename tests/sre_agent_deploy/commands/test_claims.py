@@ -11,6 +11,7 @@ from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.commands.claims import list_claims, record_claim
 from sre_agent_deploy.commands.workspace import find_ignored_region
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.tls.local_ca import open_local_ca
 from sre_core import exit_codes
 
 ID = "sre-0123456789"
@@ -130,7 +131,20 @@ def test_files_that_are_not_there(folder: Path, capsys: pytest.CaptureFixture[st
     (folder / "c.pem").write_text("")
     code, said = run(capsys, "validate")
     assert (code, "ssl_cert_path" in said) == (0, False), said
-    assert "deployment.ssl_key_path: there is no file k.pem on this machine" in said
+    assert "deployment.ssl_key_path: k.pem can't be read on this machine" in said
+
+
+def test_a_certificate_that_nobody_accepts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without any AWS, `validate` says what is wrong with the files that are here: chain, name and key."""
+    (folder / "config.yaml").write_text(PRODUCTION)
+    issued, other = open_local_ca(folder / "ca").issue(("elsewhere.example",)), open_local_ca(folder / "other").issue(("x",))
+    (folder / "c.pem").write_text(issued.chain)
+    (folder / "k.pem").write_text(other.private_key.reveal())
+    code, said = run(capsys, "validate")
+    assert code == 1
+    assert {line.split(":")[0] for line in said.splitlines() if line.startswith("TLS-")} == {"TLS-KEY-MISMATCH", "TLS-NAME-MISSING"}
+    (folder / "c.pem").write_text((folder / "ca" / "ca.pem").read_text())
+    assert "TLS-SELF-SIGNED" in run(capsys, "validate")[1]
 
 
 def test_a_local_configuration_for_production(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

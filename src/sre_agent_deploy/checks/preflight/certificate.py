@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.tls import expiry, files
 from sre_agent_deploy.tls.files import CertificateFiles
 from sre_core.problem import Problem
@@ -43,7 +44,7 @@ class CertificateHolds:
         return f"certificate.{self.aspect}"
 
     def probe(self, world: Context) -> CertificateFacts:
-        return read_certificate(world)
+        return read_certificate(world.config, world.now)
 
     def judge(self, facts: CertificateFacts) -> Verdict:
         found = facts.about(self.codes)
@@ -64,7 +65,7 @@ class CertificateLasts:
     required: ClassVar[bool] = False
 
     def probe(self, world: Context) -> CertificateFacts | Problem:
-        facts = read_certificate(world)
+        facts = read_certificate(world.config, world.now)
         return facts if facts.not_after else facts.problems[0]
 
     def judge(self, facts: CertificateFacts) -> Verdict:
@@ -75,15 +76,15 @@ class CertificateLasts:
         return Verdict(problem is None, left, problem)
 
 
-def read_certificate(world: Context) -> CertificateFacts:
+def read_certificate(config: Config, now: datetime) -> CertificateFacts:
     """Read the certificate's files. They are small, so each check reads them again."""
-    chosen = world.config.deployment
+    chosen = config.deployment
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
     certificate, key = files.find_certificate_files(chosen.domain_name, chosen.ssl_cert_path, chosen.ssl_key_path)
-    loaded = files.load_certificate_files(certificate, key, ca_path=chosen.ssl_ca_path, hosts=hosts, now=world.now)
+    loaded = files.load_certificate_files(certificate, key, ca_path=chosen.ssl_ca_path, hosts=hosts, now=now)
     if isinstance(loaded, CertificateFiles):
-        return CertificateFacts(chosen.domain_name, (), world.now, loaded.not_before, loaded.not_after)
-    return CertificateFacts(chosen.domain_name, loaded, world.now)
+        return CertificateFacts(chosen.domain_name, (), now, loaded.not_before, loaded.not_after)
+    return CertificateFacts(chosen.domain_name, loaded, now)
 
 
 def certificate_checks() -> tuple[CertificateHolds | CertificateLasts, ...]:
