@@ -8,6 +8,7 @@ import errno
 import socket
 import ssl
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class _BoundedHeads(HttpToolsProtocol):
         super().data_received(data)
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
         if self._head_bytes > LARGEST_HEAD:
-            self._refuse_head("431 Request Header Fields Too Large", "head_too_large")
+            self._refuse_head(431, "Request Header Fields Too Large", "head_too_large")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -58,19 +59,26 @@ class _BoundedHeads(HttpToolsProtocol):
     def _expect_head(self) -> None:
         self._cancel_timer()
         self._in_head = True
-        self._head_timer = self.loop.call_later(LONGEST_HEAD_SECONDS, self._refuse_head, "408 Request Timeout", "head_too_slow")
+        self._head_timer = self.loop.call_later(LONGEST_HEAD_SECONDS, self._refuse_head, 408, "Request Timeout", "head_too_slow")
 
     def _cancel_timer(self) -> None:
         if self._head_timer:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _refuse_head(self, status: str, reason: str) -> None:
+    def send_400_response(self, msg: str) -> None:
+        self._refuse_head(400, "Bad Request", "malformed_request")
+
+    def _refuse_head(self, status: int, phrase: str, reason: str) -> None:
         self._cancel_timer()
         if self.transport.is_closing():
             return
-        security_event.log_denied(service="embedded-aws", reason=reason, method="", path="", client=self.client[0] if self.client else "")
-        self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+        client, request_id = self.client[0] if self.client else "", str(uuid.uuid4())
+        security_event.log_denied(
+            service="embedded-aws", reason=reason, method="", path="", client=client, status=status, request_id=request_id
+        )
+        head = f"HTTP/1.1 {status} {phrase}\r\nconnection: close\r\ncontent-length: 0\r\nx-request-id: {request_id}\r\n\r\n"
+        self.transport.write(head.encode())
         self.transport.close()
 
 

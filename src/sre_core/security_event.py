@@ -22,6 +22,7 @@ _NOT_IDENTITY = frozenset(
     (
         "insufficient_scope", "ambiguous_path", "no_route", "body_too_large", "plain_http", "closed_path", "wrong_host", "from_a_web_page",
         "preflight", "foreign_host", "foreign_origin", "head_too_large", "head_too_slow",
+        "malformed_request",
     )
 )  # fmt: skip
 _ACTIVITIES = {"POST": (1, "Create"), "GET": (2, "Read"), "HEAD": (2, "Read"), "PUT": (3, "Update"), "PATCH": (3, "Update")}

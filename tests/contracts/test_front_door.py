@@ -222,6 +222,38 @@ async def test_what_the_door_refuses_is_one_event(door: Door, layout: Layout, ca
     assert not [secret for secret in ("private", "eyJ", "kkkk") if secret in line]
 
 
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"no request\r\n\r\n", "malformed_request"),
+        (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", "malformed_request"),
+        (b"GET /" + b"a" * 300_000, "head_too_large"),
+    ],
+)
+async def test_what_can_not_be_read_is_one_event(
+    door: Door, layout: Layout, capfd: pytest.CaptureFixture[str], sent: bytes, reason: str
+) -> None:
+    """A request that ends before it has a path is refused, and leaves one event with the client's address."""
+    log = layout.root / "security.log"
+    before = len(log.read_text().splitlines()) if log.exists() else 0
+    capfd.readouterr()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port, ssl=context)
+    writer.write(sent)
+    with contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    await asyncio.sleep(0.05)
+    written = [*(log.read_text().splitlines()[before:] if log.exists() else ()), *capfd.readouterr().err.splitlines()]
+    [line] = [line for line in written if EVENT in line]
+    event = read_denial(line)
+    assert event is not None
+    assert (event["class_uid"], event["src_endpoint"], event["status_detail"]) == (6003, {"ip": "127.0.0.1"}, reason)
+    assert event["status_code"].startswith("4")
+    assert event["metadata"]["correlation_uid"]
+
+
 async def test_the_id_of_a_request(door: Door) -> None:
     """The service and the client get one id, and it is not the one that the client made up."""
     _, headers, received = await exchange(door, "GET /echo HTTP/1.1\nX-Request-Id: forged")

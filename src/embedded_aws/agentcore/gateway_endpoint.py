@@ -75,7 +75,8 @@ class GatewayEndpoint:
             # Read before the token is checked: the refusal must contain the id of the request.
             message = mcp.decode(await read_body(receive, _BODY_AT_MOST)) if scope["method"] == "POST" else None
         except TooLarge:
-            return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"))
+            request_id = self._report(scope, Denied("body_too_large", 413))
+            return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"), (_REQUEST_ID, request_id))
         if denied := await self._authorize(headers, gateway):
             request_id = self._report(scope, denied)
             return _unauthorized_response(denied, headers, gateway, mcp.id_in(message), request_id)

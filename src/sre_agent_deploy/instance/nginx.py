@@ -97,6 +97,9 @@ map $msec $ocsf_time { "~^(?<ocsf_s>[0-9]+)[.](?<ocsf_ms>[0-9]{3})$" "$ocsf_s$oc
 map $request_method $ocsf_activity { default 99; POST 1; GET 2; HEAD 2; PUT 3; PATCH 3; DELETE 4; }
 map $request_method $ocsf_type { default 600399; POST 600301; GET 600302; HEAD 600302; PUT 600303; PATCH 600303; DELETE 600304; }
 map $request_method $ocsf_verb { default Other; POST Create; GET Read; HEAD Read; PUT Update; PATCH Update; DELETE Delete; }
+map "$refusal|$upstream_status|$status" $refused {
+  default $refusal; "||400" malformed_request; "||408" head_too_slow; "||414" head_too_large;
+}
 map $request_uri $ocsf_path { default ""; "~^[^?]*(?:eyJ|[^/?]{40})" "***"; "~^(?<ocsf_plain>[^?]{0,200})" "$ocsf_plain"; }"""
 
 
@@ -104,7 +107,7 @@ def _security_log(paths: NginxPaths) -> tuple[str, ...]:
     """Render the log of what the front door itself refuses: the same event as every other surface writes (`sre_core.security_event`)."""
     event = describe_denial(
         service="front-door",
-        reason="$refusal",
+        reason="$refused",
         method="$request_method",
         path="$ocsf_path",
         client="$remote_addr",
@@ -118,8 +121,10 @@ def _security_log(paths: NginxPaths) -> tuple[str, ...]:
     text = re.sub(r'"(\$ocsf_(?:time|activity|type))"', r"\1", json.dumps(event))
     return (
         *_SECURITY_MAPS.strip().splitlines(),
+        # A request that can't be read ends before any variable is set.
+        "uninitialized_variable_warn off;",
         f"log_format security escape=json '{text}';",
-        f"access_log {paths.logs}/security.log security if=$refusal;",
+        f"access_log {paths.logs}/security.log security if=$refused;",
     )
 
 
@@ -159,7 +164,6 @@ def _server(listener: Listener, address: str) -> tuple[str, ...]:
         f"  error_page 502 @down; location @down {{ {_return_unavailable(502, 'does not answer')} }}",
         f"  error_page 504 @slow; location @slow {{ {_return_unavailable(504, 'took too long')} }}",
         '  set $service "";',
-        '  set $refusal "";',
         f'  if ($request_uri ~* "{_AMBIGUOUS}") {{ {_refuse("ambiguous_path", 400, "FRONT-DOOR-PATH-AMBIGUOUS", _PLAINLY)} }}',
         *(f"  {line}" for line in _locations(listener.routes)),
         "}",
@@ -191,7 +195,6 @@ def _redirect(port: int, address: str) -> tuple[str, ...]:
     return (
         "server {",
         f"  listen {_at(address, port)} default_server;",
-        '  set $refusal "";',
         "  return 308 https://$host$request_uri;",
         "}",
     )
