@@ -6,10 +6,11 @@ import copy
 import ipaddress
 from pathlib import Path
 
-from embedded_aws import listener, moto_state
+from embedded_aws import iam_state, listener, moto_state
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.authority import LocalAuthority
-from embedded_aws.world import AsgiApp, Listener, TemporaryCredentials
+from embedded_aws.authorization.authorize import find_role_denial
+from embedded_aws.world import AsgiApp, Listener, NotAuthorized, TemporaryCredentials
 
 ACCOUNT_ID = "123456789012"
 
@@ -24,6 +25,7 @@ class Account:
         self.endpoint = endpoint
         self.authority = LocalAuthority(ca_file)
         self.addresses = LoopbackAddresses()
+        self._role: tuple[str, str] | None = None
 
     def in_region(self, region: str) -> Account:
         """Return the same account in another region."""
@@ -31,25 +33,39 @@ class Account:
         other.region = region
         return other
 
+    def as_role(self, role_arn: str, session_name: str) -> Account:
+        """Return the same account as this role may use it: S3 and Secrets Manager raise NotAuthorized for the rest."""
+        other = copy.copy(self)
+        other._role = (role_arn, session_name)
+        return other
+
+    def _authorize(self, action: str, resource: str) -> None:
+        denial = find_role_denial(self.account_id, *self._role, action, resource) if self._role else None
+        if denial:
+            raise NotAuthorized(denial.message)
+
     def s3_object(self, uri: str) -> bytes | None:
         """Return the bytes of `s3://bucket/key`, or None where the bucket or key is absent."""
+        self._authorize("s3:GetObject", _s3_arn(uri))
         return moto_state.s3_object(self.account_id, *_bucket_and_key(uri))
 
     def put_s3_object(self, uri: str, body: bytes) -> None:
         """Store an object as an instance would; the bucket must exist (KeyError)."""
+        self._authorize("s3:PutObject", _s3_arn(uri))
         moto_state.put_s3_object(self.account_id, *_bucket_and_key(uri), body)
 
     def secret(self, arn: str) -> str | None:
         """Return the current SecretString of a secret, or None."""
+        self._authorize("secretsmanager:GetSecretValue", arn)
         return moto_state.secret_string(self.account_id, self.region, arn)
 
     def role_exists(self, arn: str) -> bool:
         """Return whether IAM has a role of this ARN."""
-        return moto_state.role_exists(self.account_id, arn)
+        return iam_state.role_exists(self.account_id, arn)
 
     def role_of_profile(self, profile_arn: str) -> str | None:
         """Return the ARN of the role of an instance profile; None where there is no such profile, or no role in it."""
-        return moto_state.role_of_profile(self.account_id, profile_arn)
+        return iam_state.role_of_profile(self.account_id, profile_arn)
 
     def credentials_for_role(self, role_arn: str, session_name: str) -> TemporaryCredentials:
         """Create credentials of a role, as an instance profile provides them (KeyError where the role is absent)."""
@@ -72,6 +88,10 @@ class Account:
         """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""
         certificate = self.authority.issue(address, "localhost")
         return await listener.serve(app, certificate, listener.bind(address, port), self.folder)
+
+
+def _s3_arn(uri: str) -> str:
+    return f"arn:aws:s3:::{uri.removeprefix('s3://')}"
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:

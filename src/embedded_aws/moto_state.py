@@ -7,9 +7,7 @@ of a dictionary's view are one step for Python, a loop over it is many.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 from uuid import uuid4
 
 from embedded_aws.world import TemporaryCredentials
@@ -51,21 +49,6 @@ def secret_string(account_id: str, region: str, arn: str) -> str | None:
     return str(text) if text is not None else None
 
 
-def role_exists(account_id: str, arn: str) -> bool:
-    """Return whether IAM has a role of this ARN."""
-    from moto.iam.models import iam_backends
-
-    return any(role.arn == arn for role in tuple(iam_backends[account_id][_PARTITION].get_roles()))
-
-
-def role_of_profile(account_id: str, profile_arn: str) -> str | None:
-    """Return the ARN of the role in an instance profile; None where either is absent."""
-    from moto.iam.models import iam_backends
-
-    profiles = tuple(iam_backends[account_id][_PARTITION].instance_profiles.values())
-    return next((str(role.arn) for profile in profiles if profile.arn == profile_arn for role in profile.roles), None)
-
-
 _INSTANCE_SECONDS = 30 * 24 * 3600
 
 
@@ -101,54 +84,12 @@ def route53_addresses(account_id: str, host: str) -> tuple[str, ...]:
     return ()
 
 
-_PARTITION = "aws"
-
-type Policy = Mapping[str, Any]
-
-
-def trust_policy(account_id: str, role_arn: str) -> Policy | None:
-    """Return the trust policy of a role; None where the role is absent."""
-    role = _role(account_id, role_arn)
-    return _document(role.assume_role_policy_document) if role is not None else None
-
-
-def role_of_key(account_id: str, access_key_id: str) -> str | None:
-    """Return the ARN of the role whose temporary credentials have this key; None for a user's or the root's key."""
-    from moto.sts.models import sts_backends
-
-    session = sts_backends[account_id][_PARTITION].get_assumed_role_from_access_key(access_key_id)
-    return str(session.role_arn) if session else None
-
-
-def role_policies(account_id: str, role_arn: str) -> tuple[Policy, ...]:
-    """Return the inline and attached policies of a role that are in force now."""
-    role = _role(account_id, role_arn)
-    if role is None:
-        return ()
-    attached = (policy.default_version.document for policy in tuple(role.managed_policies.values()))
-    return tuple(_document(text) for text in (*role.policies.values(), *attached))
-
-
-def _role(account_id: str, role_arn: str) -> Any:
-    from moto.iam.models import iam_backends
-
-    return next((role for role in tuple(iam_backends[account_id][_PARTITION].get_roles()) if role.arn == role_arn), None)
-
-
-def _document(text: str | Policy) -> Policy:
-    if not isinstance(text, str):
-        return text
-    # IAM stores documents as they were sent; some clients send them percent-encoded.
-    parsed: Policy = json.loads(text if text.lstrip().startswith("{") else unquote(text))
-    return parsed
-
-
-def secret_arn(account_id: str, region: str, secret_id: str) -> str | None:
-    """Return the ARN of a secret by its name or ARN; None where it is absent or scheduled for deletion."""
+def secret_arn(account_id: str, region: str, secret_id: str, *, deleted: bool = False) -> str | None:
+    """Return the ARN of a secret by its name or ARN; None where it is absent, or scheduled for deletion unless `deleted`."""
     from moto.secretsmanager.models import secretsmanager_backends
 
     for secret in tuple(secretsmanager_backends[account_id][region].secrets.values()):
-        if secret_id in (secret.arn, secret.name) and not secret.is_deleted():
+        if secret_id in (secret.arn, secret.name) and (deleted or not secret.is_deleted()):
             return str(secret.arn)
     return None
 
@@ -190,3 +131,36 @@ def delete_secret(account_id: str, region: str, arn: str) -> None:
     secretsmanager_backends[account_id][region].delete_secret(
         secret_id=arn, recovery_window_in_days=None, force_delete_without_recovery=True
     )
+
+
+def associated_address(account_id: str, region: str, association_id: str) -> str:
+    """Return the id of the Elastic IP that has this association; empty where none has it."""
+    from moto.ec2.models import ec2_backends
+
+    addresses = tuple(ec2_backends[account_id][region].addresses)
+    return next((str(address.allocation_id) for address in addresses if address.association_id == association_id), "")
+
+
+def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
+    """Return the tags of a resource of EC2, Cognito or Secrets Manager; none for any other, or one that is absent."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return {}
+    _, _, service, region, _, resource = parts
+    id = resource.rpartition("/")[2]
+    match service:
+        case "ec2":
+            from moto.ec2.models import ec2_backends
+
+            return {str(key): str(value) for key, value in tuple(ec2_backends[account_id][region].tags.get(id, {}).items())}
+        case "cognito-idp":
+            from moto.cognitoidp.models import cognitoidp_backends
+
+            pool = cognitoidp_backends[account_id][region].user_pools.get(id)
+            return dict(pool.extended_config.get("UserPoolTags") or {}) if pool else {}
+        case "secretsmanager":
+            from moto.secretsmanager.models import secretsmanager_backends
+
+            secret = secretsmanager_backends[account_id][region].secrets.get(arn)
+            return {tag["Key"]: tag["Value"] for tag in (secret.tags or () if secret else ())}
+    return {}

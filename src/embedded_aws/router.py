@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from embedded_aws import refusals
+from embedded_aws.authorization.authorize import authorize_request
 from embedded_aws.credentials import Keyring
 from embedded_aws.faults.faults import Faults
 from embedded_aws.http_messages import CutOff, Request, Response, TooLarge, read_head, read_whole
@@ -80,6 +81,9 @@ class Router:
             answer = refusals.answer(refusals.protocol_of(request, service), 404, "NotFound", "There is no such API.")
             _log_refusal(request, service, "closed_path", answer, caller.key.arn)
             return await answer.send(send)
+        if denied := authorize_request(request, caller):
+            _log_refusal(request, service, "not_authorized", denied, caller.key.arn)
+            return await denied.send(send, without_body=request.method == "HEAD")
         answer = await self._faults.handle(request, service, lambda: self._perform(request, caller, scope))
         return await answer.send(send, without_body=request.method == "HEAD")
 

@@ -86,7 +86,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
             oauth=OAuthEndpoints(account.account_id, account.endpoint),
-            apps={"bedrock-agentcore": agentcore.plane, "bedrock": Bedrock(settings.bedrock_script, account.account_id).plane},
+            apps={"bedrock-agentcore": agentcore.plane, "bedrock": Bedrock(settings.bedrock_script).plane},
             everything_else=machines.report_after(moto),
             faults=settings.faults,
         )

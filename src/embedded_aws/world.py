@@ -47,6 +47,10 @@ class Listener(Protocol):
     async def close(self) -> None: ...
 
 
+class NotAuthorized(Exception):
+    """A machine did what its role does not allow; the text is AWS's."""
+
+
 @dataclass(frozen=True)
 class TemporaryCredentials:
     """Credentials of a role from STS or the metadata service of an instance; the local AWS accepts their signatures."""
@@ -95,6 +99,10 @@ class World(Protocol):
         ...
 
     def role_exists(self, arn: str) -> bool: ...
+    def as_role(self, role_arn: str, session_name: str) -> World:
+        """Return the same account as this role may use it: S3 and Secrets Manager raise NotAuthorized for the rest."""
+        ...
+
     def role_of_profile(self, profile_arn: str) -> str | None:
         """Return the ARN of the role of an instance profile; None where there is no such profile, or no role in it."""
         ...

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from embedded_aws import moto_state, policy
+from embedded_aws import iam_state, policy
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.records import MCP_VERSIONS, Gateway, JwtAuthorizer, Registry, WorkloadIdentity
@@ -161,7 +161,7 @@ class Gateways:
         return {"protocolType": "MCP", **{key: value for key, value in request.items() if key not in ("clientToken", "tags")}}
 
     def _dry_run_role(self, role_arn: str, gateway_id: str) -> None:
-        trust = moto_state.trust_policy(self._world.account_id, role_arn)
+        trust = iam_state.trust_policy(self._world.account_id, role_arn)
         context = {"aws:SourceAccount": self._world.account_id, "aws:SourceArn": self._arn(gateway_id)}
         if trust is None or not policy.trusts_gateway(trust, context):
             message = (

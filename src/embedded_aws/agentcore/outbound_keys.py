@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from embedded_aws import moto_state, policy
+from embedded_aws import iam_state, policy
 from embedded_aws.agentcore.identities import key_in
 from embedded_aws.agentcore.records import ApiKeyProvider, Gateway, OutboundKey, Registry
 from embedded_aws.agentcore.tools import Outbound
@@ -59,10 +59,10 @@ class OutboundKeys:
     def _check_permissions(self, gateway: Gateway, provider: ApiKeyProvider) -> KeyDenied | None:
         account = self._world.account_id
         context = {"aws:SourceAccount": account, "aws:SourceArn": gateway.arn}
-        trust = moto_state.trust_policy(account, gateway.role_arn)
+        trust = iam_state.trust_policy(account, gateway.role_arn)
         if trust is None or not policy.trusts_gateway(trust, context):
             return KeyDenied(f"AgentCore can't assume the gateway's role {gateway.role_arn}.")
-        policies = moto_state.role_policies(account, gateway.role_arn)
+        policies = iam_state.role_policies(account, gateway.role_arn)
         for action, resource in _permissions_for(gateway.workload_identity_arn, provider):
             if not policy.allows(policies, action, resource, {"aws:SourceAccount": account, "aws:ResourceAccount": account}):
                 return KeyDenied(f"The gateway's role {gateway.role_arn} is not authorized to perform {action} on {resource}.")

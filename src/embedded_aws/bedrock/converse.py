@@ -9,14 +9,12 @@ import asyncio
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from embedded_aws.bedrock import script
 from embedded_aws.bedrock.event_stream import encode_event
-from embedded_aws.bedrock.permission import find_forbidden
 from embedded_aws.bedrock.script import Answer, Conversation
 from embedded_aws.http_messages import Request, Response, read_head, read_whole
 from embedded_aws.world import AsgiApp, Receive, Scope, Send
@@ -31,21 +29,20 @@ _AVAILABLE = {
 
 
 class Bedrock:
-    """The models of one start, as its script says. A role may use those that its policies allow, every other caller all."""
+    """The models of one start, as its script says."""
 
-    def __init__(self, script_file: Path | None, account_id: str) -> None:
+    def __init__(self, script_file: Path | None = None) -> None:
         self._script_file = script_file
-        self._account_id = account_id
 
     def plane(self, region: str) -> AsgiApp:
         """Return the app of a region; all regions have the same script."""
-        return partial(self._handle, region)
+        return self._handle
 
-    async def _handle(self, region: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await read_whole(read_head(scope), receive, limit=_LARGEST)
-        await (await self._answer(request, region)).send(send)
+        await (await self._answer(request)).send(send)
 
-    async def _answer(self, request: Request, region: str) -> Response:
+    async def _answer(self, request: Request) -> Response:
         parts = request.raw_path.strip("/").split("/")
         known = script.read(self._script_file)
         if request.method == "GET" and len(parts) == 2 and parts[0] == "foundation-model-availability":
@@ -54,8 +51,6 @@ class Bedrock:
             return _use_case(known)
         if request.method == "POST" and len(parts) == 3 and parts[0] == "model" and parts[2] in {"converse", "converse-stream"}:
             streams = parts[2] == "converse-stream"
-            if forbidden := find_forbidden(request, self._account_id, region, unquote(parts[1]), streams=streams):
-                return refusal(403, "AccessDeniedException", forbidden)
             answer = known.answer(_conversation(unquote(parts[1]), json.loads(request.body)))
             await asyncio.sleep(answer.seconds)
             if answer.error:

@@ -19,7 +19,7 @@ from embedded_aws.instances.progress import StepFailed
 from embedded_aws.instances.proxy import redirect_to_https
 from embedded_aws.instances.services import answers, service_session
 from embedded_aws.listener import listen_at, port_of, serve_sockets
-from embedded_aws.world import World
+from embedded_aws.world import NotAuthorized, World
 from sre_core import log
 from sre_core.machine import FrontDoor, Listener, MachineService
 
@@ -108,10 +108,10 @@ async def open_front_door(
 
 async def _follow_certificate(world: World, door: FrontDoor, credentials: Credentials, context: ssl.SSLContext) -> None:
     """Serve new connections with what Secrets Manager has; what can't be used is logged once, and the one before is served on."""
-    served, events = world.secret(door.certificate.secret_arn), log.get()
+    served, events = _stored_certificate(world, door), log.get()
     while True:
         await asyncio.sleep(_LOOK_EVERY)
-        found = world.secret(door.certificate.secret_arn)
+        found = _stored_certificate(world, door)
         if found == served:
             continue
         served = found
@@ -119,8 +119,15 @@ async def _follow_certificate(world: World, door: FrontDoor, credentials: Creden
             write_certificate(world, door.certificate, credentials.certificate_file, credentials.key_file)
             server_context(credentials.certificate_file, credentials.key_file)
             context.load_cert_chain(credentials.certificate_file, credentials.key_file)
-        except StepFailed as unusable:
-            events.error("certificate.not_taken", because=unusable.what)
+        except (StepFailed, NotAuthorized) as unusable:
+            events.error("certificate.not_taken", because=str(unusable))
+
+
+def _stored_certificate(world: World, door: FrontDoor) -> str | None:
+    try:
+        return world.secret(door.certificate.secret_arn)
+    except NotAuthorized:
+        return None
 
 
 def _listening(address: str, port: int, opened: AsyncExitStack) -> socket:

@@ -90,8 +90,12 @@ class InstanceHost:
             # As on AWS: without a role it can neither read the release nor report that it can't.
             self._log.error("instance.has_no_role", instance_id=instance_id)
             return
+        # A profile without a role gives no credentials, so that the machine may do nothing.
+        role = self._world.role_of_profile(iam_instance_profile_arn) or ""
         disk = Disk(self._world.folder / "instances" / instance_id, user_data, iam_instance_profile_arn)
-        self._instances[instance_id] = Instance(self._world, instance_id, machine, disk, private_ip, boot=self._boot)
+        self._instances[instance_id] = Instance(
+            self._world.as_role(role, instance_id), instance_id, machine, disk, private_ip, boot=self._boot
+        )
         self._instances[instance_id].start()
 
     async def terminate(self, instance_id: str) -> None:

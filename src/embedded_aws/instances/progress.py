@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from embedded_aws.world import World
+from embedded_aws.world import NotAuthorized, World
 from sre_core import clock, log
 from sre_core.secret import Secret, conceal
 
@@ -54,6 +54,9 @@ class Progress:
         except StepFailed as failed:
             self._write(name, "failed", failed.what, failed.output)
             raise
+        except NotAuthorized as denied:
+            self._write(name, "failed", str(denied))
+            raise StepFailed(str(denied)) from denied
         except Exception as unexpected:
             self._write(name, "failed", f"The host could not finish this step: {type(unexpected).__name__}: {unexpected}")
             raise
@@ -73,3 +76,5 @@ class Progress:
             self._world.put_s3_object(f"{self._status_uri}{step}.json", json.dumps(status, indent=1).encode())
         except KeyError:
             self._log.warning("instance.status_not_written", step=step, because="the status bucket does not exist")
+        except NotAuthorized as denied:
+            self._log.warning("instance.status_not_written", step=step, because=str(denied))

@@ -69,6 +69,7 @@ DENIED = frozenset(
         "AccessDenied",
         "AccessDeniedException",
         "AllAccessDisabled",
+        "AuthorizationError",
         "ForbiddenException",
         "NotAuthorized",
         "NotAuthorizedException",

@@ -85,6 +85,12 @@ class MemoryWorld:
     def role_exists(self, arn: str) -> bool:
         return True
 
+    def role_of_profile(self, profile_arn: str) -> str | None:
+        return "arn:aws:iam::123456789012:role/sre-agent" if profile_arn == PROFILE else None
+
+    def as_role(self, role_arn: str, session_name: str) -> MemoryWorld:
+        return self
+
     def resolve(self, host: str) -> str | None:
         return host
 

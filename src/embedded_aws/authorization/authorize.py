@@ -1,0 +1,107 @@
+"""START HERE: decide whether an identity may make a call, as IAM does, and say AWS's words where it may not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from embedded_aws import policy, refusals
+from embedded_aws.authorization.call import read_call
+from embedded_aws.authorization.demands import Demand, list_demands
+from embedded_aws.authorization.state import Identity, ResourceState, find_identity
+from embedded_aws.http_messages import Request, Response
+from embedded_aws.policy import AccessRequest, Verdict
+from embedded_aws.refusals import Protocol
+from embedded_aws.verifier import Caller
+
+# AWS allows these to everyone, also against an explicit deny: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+_ALWAYS = frozenset({"sts:GetCallerIdentity"})
+
+
+@dataclass(frozen=True)
+class Denial:
+    """What was not allowed, in AWS's words."""
+
+    action: str
+    message: str
+
+
+def authorize_request(request: Request, caller: Caller) -> Response | None:
+    """Return the refusal of a request that its sender may not make; None where it may, as the account root may everything."""
+    key, signature = caller.key, caller.signature
+    account_id = key.arn.split(":")[4]
+    if key.arn.endswith(":root"):
+        return None
+    denial = _authorize(request, caller, account_id)
+    if denial is None:
+        return None
+    protocol = refusals.protocol_of(request, signature.service)
+    return _answer(protocol, signature.service, denial)
+
+
+def _authorize(request: Request, caller: Caller, account_id: str) -> Denial | None:
+    service, region = caller.signature.service, caller.signature.region
+    call = read_call(request, service, account_id=account_id, region=region)
+    identity = find_identity(account_id, caller.key.arn, caller.key.access_key_id)
+    # What can't be read can't be authorized: the local AWS must not be more permissive than AWS.
+    demands = list_demands(call, ResourceState(account_id, region)) if call else (Demand(f"{service}:Unknown"),)
+    keys = {"aws:sourceip": request.client, "aws:requestedregion": region}
+    return next(filter(None, (find_denial(identity, _with_keys(demand, keys)) for demand in demands)), None)
+
+
+def _with_keys(demand: Demand, keys: dict[str, str]) -> Demand:
+    return replace(demand, keys={**keys, **demand.keys})
+
+
+def find_denial(identity: Identity, demand: Demand) -> Denial | None:
+    """Return why these policies do not allow an action on a resource; None where they do (pure).
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+    """
+    if demand.action in _ALWAYS:
+        return None
+    account_id = identity.arn.split(":")[4]
+    standing = {
+        "aws:principalarn": identity.arn,
+        "aws:principalaccount": account_id,
+        "aws:resourceaccount": account_id,
+        "aws:securetransport": "true",
+        "aws:viaawsservice": "false",
+    }
+    keys = standing | {key.lower(): value for key, value in demand.keys.items()}
+    asked = AccessRequest(principal="", action=demand.action, resource=demand.resource, keys=keys)
+    for kind, policies in {"identity-based policy": identity.policies, **identity.limits}.items():
+        verdicts = {policy.evaluate(each, asked) for each in policies}
+        if Verdict.DENIED in verdicts:
+            return _denial(identity, demand, f"with an explicit deny in {_article(kind)}")
+        if Verdict.ALLOWED not in verdicts:
+            return _denial(identity, demand, f"because no {kind} allows the {demand.action} action")
+    return None
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind.startswith("i") else f"a {kind}"
+
+
+def _denial(identity: Identity, demand: Demand, because: str) -> Denial:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    where = f" on resource: {demand.resource}"
+    return Denial(demand.action, f"User: {identity.arn} is not authorized to perform: {demand.action}{where} {because}")
+
+
+def _answer(protocol: Protocol, service: str, denial: Denial) -> Response:
+    """Encode a denial as each service does: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html."""
+    message = denial.message
+    if protocol is Protocol.EC2:
+        return refusals.answer(protocol, 403, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}")
+    if service == "sns":
+        return refusals.answer(protocol, 403, "AuthorizationError", message)
+    if protocol in (Protocol.S3, Protocol.QUERY, Protocol.CBOR):
+        return refusals.answer(protocol, 403, "AccessDenied", message)
+    return refusals.answer(protocol, 403 if protocol is Protocol.REST_JSON else 400, "AccessDeniedException", message)
+
+
+def find_role_denial(account_id: str, role_arn: str, session: str, action: str, resource: str) -> Denial | None:
+    """Return why a role may not do this one thing; None where it may. For a machine that this process runs itself."""
+    name = role_arn.rpartition("/")[2]
+    arn = f"arn:aws:sts::{account_id}:assumed-role/{name}/{session}"
+    return find_denial(find_identity(account_id, arn, ""), Demand(action, resource))

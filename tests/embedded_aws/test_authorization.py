@@ -1,0 +1,167 @@
+"""What identities may do: each call is authorized by the policies of its sender, as IAM does it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fixtures.embedded import EmbeddedAws
+
+type Statement = Mapping[str, Any]
+TRUST = {"Version": "2012-10-17", "Statement": []}
+
+
+def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> Statement:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def document(*statements: Statement) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+@pytest.fixture
+def role(embedded: EmbeddedAws) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """A role, and a way to get clients that sign with its session."""
+    iam, name = embedded.client("iam"), f"role-{uuid.uuid4().hex[:8]}"
+    arn = iam.create_role(RoleName=name, Path="/team/", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+
+    def client(service: str, *statements: Statement, **session: Any) -> Any:
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
+        given = embedded.client("sts").assume_role(RoleArn=arn, RoleSessionName="i-1", **session)["Credentials"]
+        keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
+        return embedded.client(service, **keys, aws_session_token=given["SessionToken"])
+
+    yield name, client
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    iam.delete_role(RoleName=name)
+
+
+def denied(call: Callable[..., Any], **parameters: Any) -> tuple[str, str, int]:
+    with pytest.raises(ClientError) as refused:
+        call(**parameters)
+    answer = refused.value.response
+    return answer["Error"]["Code"], answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+CALLS: Mapping[str, tuple[str, Mapping[str, Any], str, str, int]] = {
+    "secretsmanager": ("list_secrets", {}, "secretsmanager:ListSecrets", "AccessDeniedException", 400),
+    "s3": ("list_buckets", {}, "s3:ListAllMyBuckets", "AccessDenied", 403),
+    "ec2": ("describe_instances", {}, "ec2:DescribeInstances", "UnauthorizedOperation", 403),
+    "iam": ("list_roles", {}, "iam:ListRoles", "AccessDenied", 403),
+    "sns": ("list_topics", {}, "sns:ListTopics", "AuthorizationError", 403),
+    "cloudwatch": ("put_metric_data", {"Namespace": "N", "MetricData": []}, "cloudwatch:PutMetricData", "AccessDeniedException", 400),
+    "logs": ("describe_log_groups", {}, "logs:DescribeLogGroups", "AccessDeniedException", 400),
+    "route53": ("list_hosted_zones", {}, "route53:ListHostedZones", "AccessDenied", 403),
+    "cognito-idp": ("list_user_pools", {"MaxResults": 1}, "cognito-idp:ListUserPools", "AccessDeniedException", 400),
+    "bedrock-agentcore-control": ("list_gateways", {}, "bedrock-agentcore:ListGateways", "AccessDeniedException", 403),
+    "bedrock-runtime": ("converse", {"modelId": "m", "messages": []}, "bedrock:InvokeModel", "AccessDeniedException", 403),
+    "resourcegroupstaggingapi": ("get_resources", {}, "tag:GetResources", "AccessDeniedException", 400),
+}
+
+
+def test_a_role_without_policies_may_do_nothing(role: Any) -> None:
+    """Each service refuses in its own words, which name identity, action, resource and reason; anyone may ask who it is."""
+    name, client = role
+    for service, (call, parameters, action, code, status) in CALLS.items():
+        got, message, http = denied(getattr(client(service), call), **parameters)
+        assert (got, http) == (code, status), service
+        assert f"assumed-role/{name}/i-1 is not authorized to perform: {action} on resource: " in message
+        assert message.endswith(f"because no identity-based policy allows the {action} action")
+    assert client("sts").get_caller_identity()["Arn"].endswith(f"assumed-role/{name}/i-1")
+
+
+def test_a_role_may_do_what_its_policy_says_and_no_more(embedded: EmbeddedAws, role: Any) -> None:
+    """An action on one resource is not the action on another, nor another action on the same."""
+    name, client = role
+    secrets = embedded.client("secretsmanager")
+    mine, other = (secrets.create_secret(Name=f"{name}-{each}", SecretString="x")["ARN"] for each in ("mine", "other"))
+    opened = client("secretsmanager", allow("secretsmanager:GetSecretValue", mine))
+    assert opened.get_secret_value(SecretId=mine)["SecretString"] == "x"
+    # By its name a secret is authorized as its ARN.
+    assert opened.get_secret_value(SecretId=f"{name}-mine")["ARN"] == mine
+    assert f"on resource: {other} because" in denied(opened.get_secret_value, SecretId=other)[1]
+    assert denied(opened.put_secret_value, SecretId=mine, SecretString="y")[0] == "AccessDeniedException"
+
+    bucket = f"{name}-bucket"
+    embedded.client("s3").create_bucket(Bucket=bucket)
+    writer = client("s3", allow("s3:PutObject", f"arn:aws:s3:::{bucket}/status/*"))
+    writer.put_object(Bucket=bucket, Key="status/a", Body=b"x")
+    assert denied(writer.put_object, Bucket=bucket, Key="releases/a", Body=b"x")[0] == "AccessDenied"
+    assert denied(writer.put_object, Bucket=bucket, Key="status/a", Body=b"x", Tagging="a=b")[0] == "AccessDenied"
+    assert denied(writer.get_object, Bucket=bucket, Key="status/a")[0] == "AccessDenied"
+    assert denied(writer.head_object, Bucket=bucket, Key="status/a")[2] == 403
+
+    metrics = client("cloudwatch", allow("cloudwatch:PutMetricData", Condition={"StringEquals": {"cloudwatch:namespace": "Mine"}}))
+    metrics.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "m", "Value": 1}])
+    assert denied(metrics.put_metric_data, Namespace="Theirs", MetricData=[{"MetricName": "m", "Value": 1}])[0] == "AccessDeniedException"
+
+
+def test_denies_and_limits_win(embedded: EmbeddedAws, role: Any) -> None:
+    """An explicit deny, a permissions boundary and a session policy each refuse what the role's own policy allows."""
+    name, client = role
+    iam = embedded.client("iam")
+    list_secrets, deny = allow("secretsmanager:ListSecrets"), {"Effect": "Deny", "Action": "secretsmanager:*", "Resource": "*"}
+    client("secretsmanager", list_secrets).list_secrets()
+    assert "with an explicit deny in an identity-based policy" in denied(client("secretsmanager", list_secrets, deny).list_secrets)[1]
+
+    narrowed = client("secretsmanager", list_secrets, Policy=document(allow("s3:*")))
+    assert "because no session policy allows" in denied(narrowed.list_secrets)[1]
+
+    boundary = iam.create_policy(PolicyName=f"{name}-boundary", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
+    assert "because no permissions boundary allows" in denied(client("secretsmanager").list_secrets)[1]
+    iam.delete_role_permissions_boundary(RoleName=name)
+    client("secretsmanager").list_secrets()
+
+
+def test_an_attached_policy_of_aws(embedded: EmbeddedAws, role: Any) -> None:
+    """A managed policy counts as an inline one does."""
+    name, client = role
+    attached = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    embedded.client("iam").attach_role_policy(RoleName=name, PolicyArn=attached)
+    client("ssm").get_parameters(Names=["/a"])
+    assert denied(client("ssm").describe_parameters)[0] == "AccessDeniedException"
+    embedded.client("iam").detach_role_policy(RoleName=name, PolicyArn=attached)
+
+
+def test_a_user_and_its_group(embedded: EmbeddedAws) -> None:
+    """A user has its own policies and those of its groups; what it creates needs the permissions of all that it touches."""
+    iam, name = embedded.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    iam.create_group(GroupName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    ec2 = embedded.client("ec2", **keys)
+    assert denied(ec2.describe_vpcs)[0] == "UnauthorizedOperation"
+    iam.put_group_policy(GroupName=name, PolicyName="p", PolicyDocument=document(allow("ec2:DescribeVpcs")))
+    assert denied(ec2.describe_vpcs)[0] == "UnauthorizedOperation"
+    iam.add_user_to_group(GroupName=name, UserName=name)
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+
+    tags = [{"ResourceType": "security-group", "Tags": [{"Key": "team", "Value": "sre"}]}]
+    group = {"GroupName": name, "Description": "d", "VpcId": vpc, "TagSpecifications": tags}
+    if_tagged = {"Condition": {"StringEquals": {"aws:ResourceTag/team": "sre"}}}
+    statements = [
+        allow("ec2:CreateSecurityGroup", ["arn:aws:ec2:*:*:security-group/*", f"arn:aws:ec2:*:*:vpc/{vpc}"]),
+        allow("ec2:CreateTags", "*", Condition={"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}),
+        allow("ec2:DeleteSecurityGroup", "*", **if_tagged),
+    ]
+    for number in range(3):
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(*statements[:number] or [allow("s3:GetObject")]))
+        if number < 2:
+            assert denied(ec2.create_security_group, **group)[0] == "UnauthorizedOperation"
+    made = ec2.create_security_group(**group)["GroupId"]
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(*statements))
+    assert denied(ec2.create_tags, Resources=[made], Tags=[{"Key": "team", "Value": "other"}])[0] == "UnauthorizedOperation"
+    other = embedded.client("ec2").create_security_group(**{**group, "GroupName": f"{name}-2", "TagSpecifications": []})["GroupId"]
+    assert denied(ec2.delete_security_group, GroupId=other)[0] == "UnauthorizedOperation"
+    ec2.delete_security_group(GroupId=made)
+    embedded.client("ec2").delete_security_group(GroupId=other)
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
