@@ -43,6 +43,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 socketserver.ThreadingUnixStreamServer(sys.argv[sys.argv.index("--socket") + 1], Handler).serve_forever()
 """
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+ROLE = {
+    "ReadRelease": {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::release/release.zip"},
+    "ReportProgress": {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::release/status/*"},
+    "ReadOwnSecrets": {"Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:*:*:secret:certificate-*"},
+}
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,11 @@ class Stage:
     def launch(self, answer: str) -> str:
         """An instance whose service gives this answer; it is ready when this returns."""
         instance = self.aws.client("ec2").run_instances(**self.parameters(answer))["Instances"][0]["InstanceId"]
-        document = eventually(lambda: self._ready(answer))
+        document = eventually(lambda: self.reported(answer))
         assert document["state"] == "ok", document
         return str(instance)
 
-    def _ready(self, answer: str) -> dict[str, Any] | None:
+    def reported(self, answer: str) -> dict[str, Any] | None:
         s3 = self.aws.client("s3")
         for found in s3.list_objects_v2(Bucket="release", Prefix=f"status/{answer}/").get("Contents", []):
             document = dict(json.loads(s3.get_object(Bucket="release", Key=found["Key"])["Body"].read()))
@@ -108,6 +113,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def prepared(aws: EmbeddedAws, tmp_path: Path) -> Stage:
     ec2, iam, s3 = aws.client("ec2"), aws.client("iam"), aws.client("s3")
     iam.create_role(RoleName="instance", AssumeRolePolicyDocument=TRUST)
+    allow_instance(aws, *ROLE)
     iam.create_instance_profile(InstanceProfileName="instance")
     iam.add_role_to_instance_profile(InstanceProfileName="instance", RoleName="instance")
     s3.create_bucket(Bucket="release")
@@ -134,6 +140,24 @@ def prepared(aws: EmbeddedAws, tmp_path: Path) -> Stage:
 
     url = f"https://{elastic['PublicIp']}:{port}/"
     return Stage(aws, elastic["AllocationId"], url, tmp_path / "public-ca.pem", parameters)
+
+
+def allow_instance(aws: EmbeddedAws, *sids: str) -> None:
+    """Give the instance's role these statements and no others."""
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Sid": sid, **ROLE[sid]} for sid in sids]}
+    aws.client("iam").put_role_policy(RoleName="instance", PolicyName="instance", PolicyDocument=json.dumps(policy))
+
+
+@pytest.mark.parametrize(("lacking", "step"), [("ReadRelease", "release"), ("ReadOwnSecrets", "credentials")])
+def test_a_role_that_lacks_a_permission(stage: Stage, lacking: str, step: str) -> None:
+    """A machine may do what its role allows: its boot fails where it lacks a permission, and says so in AWS's words."""
+    allow_instance(stage.aws, *(sid for sid in ROLE if sid != lacking))
+    stage.aws.client("ec2").run_instances(**stage.parameters("lacking"))
+    failed = eventually(lambda: stage.reported("lacking"))
+    action = ROLE[lacking]["Action"]
+    assert (failed["step"], failed["state"]) == (step, "failed")
+    assert "assumed-role/instance/i-" in failed["what"]
+    assert failed["what"].endswith(f"because no identity-based policy allows the {action} action")
 
 
 def user_data(answer: str, secret_arn: str) -> str:

@@ -39,6 +39,9 @@ class WithRole:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._world, name)
 
+    def as_role(self, role_arn: str, session_name: str) -> WithRole:
+        return self
+
     def role_of_profile(self, profile_arn: str) -> str | None:
         return ROLE if profile_arn.endswith("/sre-agent") else None
 
