@@ -39,6 +39,14 @@ def load_model(name: str) -> Mapping[str, Any]:
     return model
 
 
+@cache
+def has_model(name: str) -> bool:
+    """Return whether botocore describes a service of this name."""
+    from botocore.loaders import Loader
+
+    return name in Loader().list_available_services("service-2")
+
+
 def parse_models_once() -> None:
     """Share one loader, which keeps what it has parsed, among all botocore sessions: moto opens several, each with EC2's model of 3 MB."""
     from botocore import session

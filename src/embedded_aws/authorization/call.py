@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from embedded_aws.agentcore.model import has_model
 from embedded_aws.http_messages import Request
 
 # Services whose clients sign with another name than their model has. The first model that knows the request is the one.
@@ -55,7 +56,8 @@ def read_call(request: Request, service: str, *, account_id: str, region: str) -
 
 
 def _match(request: Request, model: str) -> tuple[str, Mapping[str, Any]] | None:
-    from botocore.exceptions import UnknownServiceError
+    if not has_model(model):
+        return None
     from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
     from moto.core.request import Request as WireRequest
     from moto.core.request import determine_request_protocol
@@ -77,6 +79,6 @@ def _match(request: Request, model: str) -> tuple[str, Mapping[str, Any]] | None
                 "url_params": labels,
             }
         )
-    except (UnknownServiceError, NotFound, NotImplementedError, RequestParserError, ValueError):
+    except (NotFound, NotImplementedError, RequestParserError, ValueError):
         return None
     return str(operation.name), parsed
