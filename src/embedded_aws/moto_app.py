@@ -84,6 +84,8 @@ class MotoApp:
             if code := _malformation(request, protocol):
                 return _refuse_body(protocol, code)
             return refusals.answer(protocol, 500, "InternalFailure", "The local AWS can't do that; its log says why.")
+        if status.startswith("501"):
+            return refusals.answer(protocol, 501, "NotImplemented", f"The local AWS can't do that: {b''.join(body).decode()}.")
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON)
         return Response(int(status.split(" ", 1)[0]), b"".join(body), kept)
 
@@ -125,12 +127,16 @@ def _keep_no_history() -> None:
 
 
 def _service_app(service: Any) -> Any:
-    """Create the app of one service. A missing operation ends as a 500 of AWS with a traceback in the log, not as a cut connection."""
+    """Create the app of one service. A fault of moto ends as a 500 of AWS with a traceback in the log, not as a cut connection.
+
+    An operation that moto lacks is a 501: clients send a 500 again and again, and here each trial ends in the same way.
+    """
     from moto.moto_server.werkzeug_app import create_backend_app
 
     app = create_backend_app(service)
     app.debug = False
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.register_error_handler(NotImplementedError, lambda missing: (str(missing), 501))
     return app
 
 

@@ -172,13 +172,15 @@ def test_agentcore_is_this_projects_own(embedded: EmbeddedAws) -> None:
         agentcore.delete_api_key_credential_provider(name=name)
 
 
-def test_what_is_missing_answers_as_aws_would_fail(embedded: EmbeddedAws) -> None:
-    """An operation that moto lacks is an AWS error with a request id, not a cut connection."""
+def test_what_is_missing_is_named_once(embedded: EmbeddedAws) -> None:
+    """An operation that moto lacks is an AWS error with its name and a request id, and one that no client sends again."""
     with pytest.raises(ClientError) as failed:
         embedded.client("ec2").describe_fast_launch_images()
 
-    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
-    assert failed.value.response["ResponseMetadata"]["RequestId"]
+    answer = failed.value.response
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (501, "NotImplemented")
+    assert "describe_fast_launch_images" in answer["Error"]["Message"]
+    assert answer["ResponseMetadata"]["RequestId"]
 
 
 def test_every_answer_has_its_own_request_id(embedded: EmbeddedAws) -> None:
@@ -200,3 +202,8 @@ def test_agentcore_of_another_region(embedded: EmbeddedAws) -> None:
     assert ":eu-west-1:" in there.create_api_key_credential_provider(name=name, apiKey="for tests")["credentialProviderArn"]
     for control in (here, there):
         control.delete_api_key_credential_provider(name=name)
+
+
+def test_patches_of_an_instance_that_was_never_scanned(embedded: EmbeddedAws) -> None:
+    """Patch Manager lists no state of it."""
+    assert embedded.client("ssm").describe_instance_patch_states(InstanceIds=["i-0123456789abcdef0"])["InstancePatchStates"] == []

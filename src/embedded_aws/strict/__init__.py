@@ -6,7 +6,7 @@ One function for each behaviour, with AWS's documentation. They replace methods 
 from __future__ import annotations
 
 from embedded_aws.addresses import LoopbackAddresses
-from embedded_aws.strict import budgets, cloudwatch, cognito, ec2, logs, randomness, route53, s3, secretsmanager, sns, sts
+from embedded_aws.strict import budgets, cloudwatch, cognito, ec2, logs, randomness, route53, s3, secretsmanager, sns, ssm, sts
 from embedded_aws.strict.patching import MotoMoved
 
 
@@ -78,3 +78,4 @@ def _apply_monitoring() -> None:
     logs.add_key_operations()
     sns.require_confirmation()
     sns.send_nothing_outside()
+    ssm.list_no_patch_states()
