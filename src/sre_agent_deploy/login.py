@@ -22,8 +22,15 @@ def declare_login(config: Config, id: str) -> tuple[Item, ...]:
     identifier = Ref("resource_server", "identifier")
     # A pool of the user may have other users too, so our resource server gets a name of its own there.
     server = id if chosen.user_pool_id else RESOURCE_SERVER
+    users = UserPool(
+        name="user_pool",
+        pool_name=id,
+        mfa=chosen.mfa,
+        password_length=chosen.password_length,
+        temporary_days=chosen.temporary_password_days,
+    )
     return (
-        Item(UserPool(name="user_pool", pool_name=id), named=chosen.user_pool_id),
+        Item(users, named=chosen.user_pool_id),
         Item(UserPoolDomain(name="user_pool_domain", user_pool_id=pool, domain=chosen.cognito_domain or id), named=named_domain),
         Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=server, scopes=scopes)),
         Item(

@@ -27,11 +27,11 @@ from .resources.wire import Recorder
 EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
 
 
-def drawn(region: str, *, ssh_cidrs: tuple[str, ...] = ()) -> Blueprint:
-    """The production example, in an account whose values are easy to see."""
+def drawn(region: str, **changed: Mapping[str, Any]) -> Blueprint:
+    """The production example with some settings changed, in an account whose values are easy to see."""
     config = load(EXAMPLE, environ={"AWS_ACCOUNT_ID": "123456789012", "AWS_REGION": region}, mode="production")
     assert isinstance(config, Config), config
-    config = config.model_copy(update={"deployment": config.deployment.model_copy(update={"ssh_cidrs": ssh_cidrs})})
+    config = config.model_copy(update={name: getattr(config, name).model_copy(update=values) for name, values in changed.items()})
     facts = dataclasses.replace(
         describe_account(config),
         partition=partition_of(region),
@@ -43,10 +43,10 @@ def drawn(region: str, *, ssh_cidrs: tuple[str, ...] = ()) -> Blueprint:
     return blueprint(config, facts)
 
 
-def sent(region: str = "us-east-1", *, ssh_cidrs: tuple[str, ...] = ()) -> Mapping[str, Mapping[str, Any]]:
+def sent(region: str = "us-east-1", **changed: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """The parameters of every changing call, by resource and operation. A Ref is sent as `resource.output`."""
     recorder, calls = Recorder(region), defaultdict[str, dict[str, Any]](dict)
-    for item in drawn(region, ssh_cidrs=ssh_cidrs):
+    for item in drawn(region, **changed):
         outputs = defaultdict[str, dict[str, str]](dict)
         for ref in refs(item.resource):
             outputs[ref.of][ref.output] = f"{ref.of}.{ref.output}"
@@ -99,7 +99,9 @@ def test_who_may_reach_the_instance(calls: Calls) -> None:
 
 def test_who_may_reach_the_instance_by_ssh() -> None:
     """Only the ranges that the configuration names, in both address families."""
-    permissions = sent(ssh_cidrs=("203.0.113.7/32", "2001:db8::/48"))["security_group"]["AuthorizeSecurityGroupIngress"]["IpPermissions"]
+    permissions = sent(deployment={"ssh_cidrs": ("203.0.113.7/32", "2001:db8::/48")})["security_group"]["AuthorizeSecurityGroupIngress"][
+        "IpPermissions"
+    ]
     assert [rule for rule in permissions if rule["FromPort"] <= 22 <= rule["ToPort"]] == [
         {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/48", "Description": "SSH"}]},
         ingress(22, "203.0.113.7/32", "SSH"),
@@ -224,6 +226,18 @@ def test_who_gets_a_login(calls: Calls) -> None:
     assert mfa["MfaConfiguration"] == "OPTIONAL"
     assert mfa["SoftwareTokenMfaConfiguration"] == {"Enabled": True}
     assert "SmsMfaConfiguration" not in mfa
+
+
+def test_a_login_as_configured() -> None:
+    """What credentials say of passwords and the second factor reaches Cognito; OFF names no method, which Cognito would refuse."""
+    strict = sent(credentials={"mfa": "ON", "password_length": 20, "temporary_password_days": 3})["user_pool"]
+    for operation in ("CreateUserPool", "UpdateUserPool"):
+        policy = strict[operation]["Policies"]["PasswordPolicy"]
+        assert (policy["MinimumLength"], policy["TemporaryPasswordValidityDays"]) == (20, 3)
+    mfa = {key: value for key, value in strict["SetUserPoolMfaConfig"].items() if key != "UserPoolId"}
+    assert mfa == {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    off = sent(credentials={"mfa": "OFF"})["user_pool"]["SetUserPoolMfaConfig"]
+    assert {key: value for key, value in off.items() if key != "UserPoolId"} == {"MfaConfiguration": "OFF"}
 
 
 @pytest.mark.parametrize(("client", "scope"), [("gateway_client", "gateway.invoke"), ("caller_client", "assistant.invoke")])

@@ -41,6 +41,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     cognito.require_unique_domains()
     cognito.show_custom_domains()
     cognito.validate_domain_names()
+    cognito.validate_pool_settings()
     cognito.validate_oauth_settings()
     cognito.reset_omitted_client_settings()
     cognito.complete_pool_updates()

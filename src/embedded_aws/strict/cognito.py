@@ -118,6 +118,47 @@ def validate_domain_names() -> None:
         return original(self, user_pool_id, domain, custom_domain_config)
 
 
+def validate_pool_settings() -> None:
+    """Refuse password policies outside the limits of Cognito, and a method of MFA beside OFF.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_PasswordPolicyType.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "create_user_pool")
+    def create_user_pool(original: Any, self: Any, name: str, extended_config: Any) -> Any:
+        _validate_password_policy(extended_config)
+        return original(self, name, extended_config)
+
+    @patch(CognitoIdpBackend, "update_user_pool")
+    def update_user_pool(original: Any, self: Any, user_pool_id: str, extended_config: Any) -> None:
+        _validate_password_policy(extended_config)
+        original(self, user_pool_id, extended_config)
+
+    @patch(CognitoIdpBackend, "set_user_pool_mfa_config")
+    def set_user_pool_mfa_config(original: Any, self: Any, user_pool_id: str, *config: Any) -> Any:
+        by_text, by_app, mode = config
+        if mode == "OFF" and (by_text or (by_app or {}).get("Enabled")):
+            raise InvalidParameterException("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
+        return original(self, user_pool_id, *config)
+
+
+_PASSWORD_LIMITS = {"MinimumLength": (6, 99), "TemporaryPasswordValidityDays": (0, 365), "PasswordHistorySize": (0, 24)}
+
+
+def _validate_password_policy(settings: Any) -> None:
+    from moto.cognitoidp.exceptions import InvalidParameterException
+
+    policy = (settings.get("Policies") or {}).get("PasswordPolicy") or {}
+    for field, (least, most) in _PASSWORD_LIMITS.items():
+        if not least <= int(policy.get(field, least)) <= most:
+            where, bound = f"policies.passwordPolicy.{field[0].lower()}{field[1:]}", f"between {least} and {most}"
+            raise InvalidParameterException(
+                f"1 validation error detected: Value '{policy[field]}' at '{where}' failed to satisfy constraint: Member must be {bound}"
+            )
+
+
 _STANDARD_SCOPES = frozenset({"phone", "email", "openid", "profile", "aws.cognito.signin.user.admin"})
 _CLIENT_DEFAULTS: dict[str, Any] = {
     "AllowedOAuthFlowsUserPoolClient": False,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
-from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.fault import Fault, Mode, ignored, required
 from sre_agent_deploy.config.field_syntax import CLIENT_ID, COGNITO_DOMAIN, USER_POOL_ID
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
+
+PASSWORD_LENGTHS = range(6, 100)
+TEMPORARY_DAYS = range(1, 366)  # Cognito takes 0 and uses 7 days then
 
 
 class CredentialConfig(Section):
@@ -34,6 +38,15 @@ class CredentialConfig(Section):
         example="aws-secretsmanager:arn:aws:secretsmanager:us-east-1:123456789012:secret:sre-client-AbCdEf",
         console="Secrets Manager > Secrets",
     )
+    mfa: Literal["OFF", "OPTIONAL", "ON"] = setting(
+        "OPTIONAL",
+        "Multi-factor authentication of the people in the user pool that is created, with an authenticator app: OFF, OPTIONAL or ON. "
+        "Programs get their tokens without it.",
+        example="ON",
+        console="Cognito > User pools > Authentication > Sign-in",
+    )
+    password_length: int = setting(14, "Least length of their passwords: 6 to 99 characters.", example="16")
+    temporary_password_days: int = setting(1, "Days for which the first password of an invitation is valid: 1 to 365.", example="3")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for each ID that Cognito would refuse, and for an app client without its user pool or its secret."""
@@ -48,3 +61,21 @@ class CredentialConfig(Section):
             yield required("client_secret", "env:COGNITO_CLIENT_SECRET", "Tokens of an existing app client need its secret.")
         if self.client_secret and not self.client_id:
             yield required("client_id", CLIENT_ID.example, "A client secret belongs to an app client.")
+        yield from password_faults("password_length", self.password_length, PASSWORD_LENGTHS, "14")
+        yield from password_faults("temporary_password_days", self.temporary_password_days, TEMPORARY_DAYS, "1")
+        if self.user_pool_id:
+            yield from ignored(self, ("mfa", "password_length", "temporary_password_days"), "user_pool_id names a user pool")
+
+
+def password_faults(field: str, value: int, allowed: range, correction: str) -> Iterator[Fault]:
+    """Yield a fault for a number that a user pool's password policy does not take."""
+    if value not in allowed:
+        yield Fault(
+            code="CONFIG-PASSWORD-POLICY",
+            path=(field,),
+            what=f"{field} is not a number that Cognito takes.",
+            why=f"It must be {allowed.start} to {allowed.stop - 1}.",
+            do=(f"Write it like this: {field}: {correction}",),
+            correction=correction,
+            aws_docs="https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_PasswordPolicyType.html",
+        )

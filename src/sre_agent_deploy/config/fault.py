@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 type Mode = Literal["local", "production"]
 type FieldPath = tuple[str | int, ...]
@@ -81,3 +85,17 @@ def unavailable(field: str, why: str, instead: str) -> Fault:
         do=(f"Use {instead}.",),
         correction=instead,
     )
+
+
+def ignored(section: BaseModel, fields: tuple[str, ...], because: str) -> Iterator[Fault]:
+    """Yield a warning for each of the fields that has another value than its default: the resource that they describe is the user's."""
+    for field in fields:
+        if getattr(section, field) != type(section).model_fields[field].default:
+            yield Fault(
+                code="CONFIG-NO-EFFECT",
+                path=(field,),
+                what=f"{field} has no effect.",
+                why=f"{because} of your own, and its settings are not changed.",
+                do=("Set it there in the AWS Console.", f"Or remove {field} here."),
+                warning=True,
+            )

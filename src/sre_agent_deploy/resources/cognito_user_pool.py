@@ -93,10 +93,9 @@ class UserPool(Defaults):
         return answer["UserPool"]["Id"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        # First, because UpdateUserPool accepts MFA without SMS only where software tokens are on already.
-        aws.client("cognito-idp").set_user_pool_mfa_config(
-            UserPoolId=id, MfaConfiguration=self._mfa(), SoftwareTokenMfaConfiguration={"Enabled": self.mfa != "OFF"}
-        )
+        # First, because UpdateUserPool accepts MFA without SMS only where software tokens are on already. OFF is refused beside a method.
+        methods: Any = {} if self.mfa == "OFF" else {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+        aws.client("cognito-idp").set_user_pool_mfa_config(UserPoolId=id, MfaConfiguration=self._mfa(), **methods)
         seen = _describe_pool(aws, id)
         settings = self._settings()
         invitation = {"InviteMessageTemplate": seen.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate")}
@@ -131,7 +130,8 @@ class UserPool(Defaults):
             f"Overview > Rename user pool: {self.pool_name}",
             f"Authentication > Authentication methods > Password policy > Custom: minimum length {self.password_length}; "
             f"contains {', '.join(self.password_kinds)}; temporary passwords expire in {self.temporary_days} day(s)",
-            f"Authentication > Sign-in > Multi-factor authentication: {self.mfa}, methods: Authenticator apps",
+            "Authentication > Sign-in > Multi-factor authentication: "
+            + ("OFF" if self.mfa == "OFF" else f"{self.mfa}, methods: Authenticator apps"),
             f"Authentication > Sign-up > Self-service sign-up: {'Enabled' if self.self_registration else 'Disabled'}",
         )
 
@@ -141,7 +141,7 @@ class UserPool(Defaults):
             {"user_pool_id": "Ref", "arn": "Arn", "issuer": "ProviderURL", "discovery_url": "${ProviderURL}" + _DISCOVERY},
             UserPoolName=self.pool_name,
             MfaConfiguration=self.mfa,
-            EnabledMfas=[] if self.mfa == "OFF" else ["SOFTWARE_TOKEN_MFA"],
+            EnabledMfas=() if self.mfa == "OFF" else ("SOFTWARE_TOKEN_MFA",),
             **self._settings(),
         )
 

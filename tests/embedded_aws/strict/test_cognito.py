@@ -148,3 +148,20 @@ def test_ids_look_like_awss(cognito: Any, pool_id: str) -> None:
     assert re.fullmatch(r"us-east-1_[0-9A-Za-z]{9}", pool_id)
     client_id = cognito.create_user_pool_client(UserPoolId=pool_id, ClientName="client")["UserPoolClient"]["ClientId"]
     assert re.fullmatch(r"[0-9a-z]{26}", client_id)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda cognito, pool: cognito.update_user_pool(UserPoolId=pool, Policies={"PasswordPolicy": {"MinimumLength": 100}}),
+        lambda cognito, _: cognito.create_user_pool(PoolName="p", Policies={"PasswordPolicy": {"TemporaryPasswordValidityDays": 366}}),
+        lambda cognito, pool: cognito.set_user_pool_mfa_config(
+            UserPoolId=pool, MfaConfiguration="OFF", SoftwareTokenMfaConfiguration={"Enabled": True}
+        ),
+    ],
+    ids=["a longer password than any", "a later end than any", "a method of no MFA"],
+)
+def test_settings_that_cognito_would_not_take(cognito: Any, pool_id: str, refused: Any) -> None:
+    """They are refused as invalid parameters."""
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        refused(cognito, pool_id)

@@ -48,6 +48,9 @@ def test_a_warning_is_no_error() -> None:
     assert "could not be checked" in result.warnings[0]
     assert AWSConfig(account_id="123456789012", region="ap-southeast-9").validate().is_valid
     assert GatewayConfig(s3_bucket="sre.specs").validate().warnings
+    named = CredentialConfig(user_pool_id="us-east-1_a1B2c3D4e", mfa="ON").validate()
+    assert named.is_valid
+    assert "mfa has no effect" in named.warnings[0]
 
 
 def test_a_whole_configuration_judges_for_its_own_mode() -> None:
