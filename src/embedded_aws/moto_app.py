@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
@@ -46,6 +47,7 @@ def configure_moto() -> None:
     parse_models_once()
 
 
+_LONGEST_BODY = 16 * 2**20
 # What belongs to one hop, and what moto's web server adds and AWS does not.
 _NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "server", "date"})
 
@@ -100,8 +102,8 @@ def _malformation(request: Request, protocol: Protocol) -> str:
         return ""
     if protocol in (Protocol.JSON, Protocol.REST_JSON):
         try:
-            return "" if isinstance(parse_json(request.body), dict) else "SerializationException"
-        except ValueError:
+            return "" if isinstance(parse_json(_decompress(request)), dict) else "SerializationException"
+        except (ValueError, zlib.error):
             return "SerializationException"
     if protocol is Protocol.S3 or request.header("content-type").endswith("xml"):
         try:
@@ -109,6 +111,14 @@ def _malformation(request: Request, protocol: Protocol) -> str:
         except ElementTree.ParseError:
             return "MalformedXML"
     return ""
+
+
+def _decompress(request: Request) -> bytes:
+    """Return the body; boto3 compresses long ones of PutMetricData."""
+    if request.header("content-encoding") != "gzip":
+        return request.body
+    # 16 is gzip's own header.
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(request.body, _LONGEST_BODY)
 
 
 def _cache_lookups(dispatcher: Any) -> None:

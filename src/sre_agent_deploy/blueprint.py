@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from itertools import chain
 
 from sre_agent_deploy import lifetime
 from sre_agent_deploy.account.facts import AccountFacts
@@ -32,6 +33,7 @@ from sre_agent_deploy.policies import (
     log_statements,
     metric_statements,
     model_statements,
+    source_statements,
 )
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
@@ -232,6 +234,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
             ),
             *metric_statements(id),
             *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),
+            *source_statements(facts.partition, facts.region, facts.account_id, chain.from_iterable(config.services.live().values())),
             *(log_statements() if config.is_monitored(config.mode) else ()),
         ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),

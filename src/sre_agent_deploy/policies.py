@@ -5,8 +5,9 @@ Sources: "AgentCore Gateway permissions" and "Identity and access for AgentCore"
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from sre_agent_deploy.config.sources import LogSource, MetricSource, Source
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.names import log_resource
 from sre_agent_deploy.resources.policy_document import Statement
@@ -58,6 +59,37 @@ def _model_statements(partition: str, region: str, account_id: str, model: str, 
         Statement(f"InvokeProfile{number}", actions, (through,)),
         Statement(f"InvokeModel{number}", actions, arns, {"StringEquals": {"bedrock:InferenceProfileArn": through}}),
     )
+
+
+def source_statements(partition: str, region: str, account_id: str, sources: Iterable[Source]) -> tuple[Statement, ...]:
+    """Allow the instance to read the systems on AWS from which the services answer, and nothing else of their kind."""
+    found = [
+        statement
+        for number, source in enumerate(sources)
+        for statement in _source_statements(partition, source.plain_values().get("region") or region, account_id, source, number)
+    ]
+    # A statement that has no resource of its own is the same for several sources.
+    return tuple({(each.actions, each.resources): each for each in found}.values())
+
+
+def _source_statements(partition: str, region: str, account_id: str, source: Source, number: int) -> tuple[Statement, ...]:
+    match source:
+        case LogSource(source="cloudwatch", log_groups=groups):
+            names = [f"arn:{partition}:logs:{region}:{account_id}:log-group:{group}" for group in groups]
+            return (
+                Statement(f"QueryLogs{number}", ("logs:StartQuery",), tuple(arn for name in names for arn in (name, f"{name}:*"))),
+                Statement(
+                    "ReadQueryResults",
+                    ("logs:GetQueryResults", "logs:StopQuery"),
+                    ("*",),
+                    any_resource_because="a query has no ARN; only what StartQuery may read has results",
+                ),
+            )
+        case MetricSource(source="cloudwatch"):
+            because = "metrics have no resources, and no condition names a namespace for reading"
+            return (Statement("ReadMetrics", ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"), ("*",), any_resource_because=because),)
+        case _:
+            return ()
 
 
 def assistant_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequence[str] = ()) -> tuple[Statement, ...]:

@@ -31,11 +31,13 @@ PROVIDERS: Registry = {
         "files": "sre_services.logs.providers.files",
         "journald": "sre_services.logs.providers.journald",
         "loki": "sre_services.logs.providers.loki",
+        "cloudwatch": "sre_services.logs.providers.cloudwatch",
     },
     "metrics": {
         "none": "sre_services.sources.absent",
         "recorded": "sre_services.metrics.providers.recorded",
         "prometheus": "sre_services.metrics.providers.prometheus",
+        "cloudwatch": "sre_services.metrics.providers.cloudwatch",
     },
     "runbooks": {"recorded": "sre_services.runbooks.providers.recorded"},
 }

@@ -29,6 +29,7 @@ SETTINGS = {
     "files": {"path": "/var/log"},
     "journald": {"url": "https://journal.example"},
     "loki": {"url": "https://loki.example"},
+    "cloudwatch": {"log_groups": "/aws/lambda/checkout", "region": "eu-west-1"},
 }
 """What each source needs at least."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from fixtures import cloudwatch
+from fixtures.embedded import EmbeddedAws
 from fixtures.journal import GATEWAY, journal
 from fixtures.kubernetes_api import Cluster, served
 from fixtures.loki import TENANT, Store, loki
@@ -23,6 +25,7 @@ from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.providers import open_provider
 from sre_services.recording import Recording, open_recording
+from sre_services.timespan import Window
 
 from .conftest import KEY, application
 
@@ -37,9 +40,10 @@ def ended(name: str) -> Recording:
     return found
 
 
-def live(service: str, credentials: Path | None = None, **settings: str) -> TestClient:
+def live(service: str, credentials: Path | None = None, environment: Mapping[str, str] | None = None, **settings: str) -> TestClient:
     """A client with the key, of the service over a real system."""
-    provider = open_provider(service, {"SRE_SOURCES": json.dumps([settings]), "CREDENTIALS_DIRECTORY": str(credentials)})
+    sources = {"SRE_SOURCES": json.dumps([settings]), "CREDENTIALS_DIRECTORY": str(credentials)}
+    provider = open_provider(service, {**(environment or {}), **sources})
     return TestClient(build_app(Api.of(service), provider, Secret(KEY)), headers={"X-API-Key": KEY}, raise_server_exceptions=False)
 
 
@@ -225,6 +229,35 @@ def test_what_loki_is_asked(loki_store: tuple[str, Store]) -> None:
     assert set(store.queries) == {'{service_name=~"frontend"} |~ "(?i)(ERROR|SEVERE|FATAL|CRITICAL|PANIC)"'}
     assert live("logs", source="loki", url=url).get("/logs/recent").json()["error"]["code"] == "SVC-SOURCE-CREDENTIAL"
     store.refused.clear()
+
+
+@pytest.fixture(scope="module")
+def log_groups(embedded: EmbeddedAws) -> list[str]:
+    return cloudwatch.write_logs(embedded, ended("crash-loop"), "/same-answers")
+
+
+@pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
+def test_logs_of_cloudwatch(embedded: EmbeddedAws, log_groups: list[str], path: str, parameters: dict[str, str]) -> None:
+    """Logs Insights of the local AWS gives the answers of the recording."""
+    client = live("logs", environment=cloudwatch.environment(embedded), source="cloudwatch", log_groups=",".join(log_groups))
+    assert_same_logs(client, "crash-loop", path, parameters)
+
+
+def test_metrics_of_cloudwatch(embedded: EmbeddedAws) -> None:
+    """A load balancer's counts say of each service what the recording says, though CloudWatch has one value a minute."""
+    window = Window(END - timedelta(minutes=15), END)
+    cloudwatch.write_requests(embedded, ended("crash-loop"), window)
+    real = live("metrics", environment=cloudwatch.environment(embedded), source="cloudwatch")
+    ours, theirs = (
+        {item["service"]: item for item in get(client, "/metrics/errors", str(window))}
+        for client in (real, application("metrics", "crash-loop", clock.stamp(END)))
+    )
+    assert ours.keys() == theirs.keys()
+    assert next(iter(ours)) == next(iter(theirs)), "the worst service comes first"
+    for name, item in theirs.items():
+        assert ours[name]["error_percent"] == pytest.approx(item["error_percent"], abs=0.5), name
+        assert ours[name]["requests_per_second"] == pytest.approx(item["requests_per_second"], rel=0.1), name
+    assert real.get("/health").json()["sources"] == {"cloudwatch": {"status": "ok"}}
 
 
 def assert_same_logs(real: TestClient, recording: Path | str, path: str, parameters: dict[str, str]) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from embedded_aws.strict.patching import patch
 from embedded_aws.watching.evaluation import INSUFFICIENT_DATA, Rule, Value, evaluate
 from sre_core import clock
+
+_MOST_QUERIES = 500
 
 
 def evaluate_alarms() -> None:
@@ -31,6 +38,93 @@ def evaluate_alarms() -> None:
         for alarm in self.cloudwatch_backend.alarms.values():
             _evaluate(self.cloudwatch_backend, alarm)
         return original(self)
+
+
+def compute_percentiles() -> None:
+    """Answer percentiles (`p99`) of GetMetricData and refuse statistics that do not exist; moto answers null for both.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+    """
+    from moto.cloudwatch.exceptions import ValidationError
+    from moto.cloudwatch.models import Statistics
+
+    @patch(Statistics, "get_statistics_for_type")
+    def get_statistics_for_type(original: Any, self: Any, stat: str) -> Any:
+        if not re.fullmatch(r"p\d{1,2}(\.\d{1,10})?|p100", stat):
+            if (found := original(self, stat)) is None:
+                raise ValidationError(f"The statistic {stat} is not supported")
+            return found
+        values = sorted(self.metric_single_values_list)
+        return values[max(0, ceil(len(values) * float(stat[1:]) / 100) - 1)]
+
+
+def answer_metric_data() -> None:
+    """Answer GetMetricData for the metric with exactly these dimensions, by periods that begin at multiples of their length.
+
+    moto mixes namespaces, and looks through all values of all metrics for each period. Queries with an expression are left to it.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+    """
+    from moto.cloudwatch.exceptions import ValidationError
+    from moto.cloudwatch.models import CloudWatchBackend
+
+    @patch(CloudWatchBackend, "get_metric_data")
+    def get_metric_data(original: Any, self: Any, queries: list[Any], **rest: Any) -> list[dict[str, Any]]:
+        if len(queries) > _MOST_QUERIES:
+            raise ValidationError(f"The parameter MetricDataQueries has more than {_MOST_QUERIES} members.")
+        if any("Expression" in query for query in queries):
+            answered: list[dict[str, Any]] = original(self, queries, **rest)
+            return answered
+        original(self, [], **rest)  # it checks the times
+        by_metric = _group_by_metric(self.get_all_metrics(), rest["start_time"], rest["end_time"])
+        return [_answer(query, by_metric, rest["scan_by"]) for query in queries if query.get("ReturnData", True)]
+
+
+def list_each_metric_once() -> None:
+    """List every metric once, with the dimensions that are asked for; moto lists some several times, and compares each with all others.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
+    """
+    from moto.cloudwatch.models import CloudWatchBackend
+
+    @patch(CloudWatchBackend, "get_filtered_metrics")
+    def get_filtered_metrics(_original: Any, self: Any, metric_name: str, namespace: str, dimensions: Any) -> list[Any]:
+        asked = [(each["Name"], each.get("Value")) for each in dimensions or ()]
+        found: dict[tuple[object, ...], Any] = {}
+        for each in self.get_all_metrics():
+            own = {dimension.name: dimension.value for dimension in each.dimensions}
+            fits = all(name in own and value in (None, own[name]) for name, value in asked)
+            if fits and metric_name in (None, each.name) and namespace in (None, each.namespace):
+                found.setdefault((each.namespace, each.name, *sorted(own.items())), each)
+        return list(found.values())
+
+
+def _group_by_metric(data: Iterable[Any], start: datetime, end: datetime) -> Mapping[tuple[object, ...], list[Any]]:
+    by_metric: dict[tuple[object, ...], list[Any]] = defaultdict(list)
+    for each in data:
+        if start <= each.timestamp < end:
+            key = (each.namespace, each.name, frozenset((dimension.name, dimension.value) for dimension in each.dimensions))
+            by_metric[key].append(each)
+    return by_metric
+
+
+def _answer(query: Any, by_metric: Mapping[tuple[object, ...], list[Any]], scan_by: str) -> dict[str, Any]:
+    from moto.cloudwatch.models import Statistics
+
+    asked, metric = query["MetricStat"], query["MetricStat"]["Metric"]
+    dimensions = frozenset((each["Name"], each["Value"]) for each in metric.get("Dimensions", []))
+    period, periods = int(asked["Period"]), defaultdict[int, list[Any]](list)
+    for each in by_metric.get((metric["Namespace"], metric["MetricName"], dimensions), ()):
+        periods[int(each.timestamp.replace(tzinfo=UTC).timestamp()) // period * period].append(each)
+    points: list[tuple[datetime, Any]] = []
+    for start in sorted(periods, reverse=scan_by == "TimestampDescending"):
+        moment = datetime.fromtimestamp(start, UTC)
+        statistics = Statistics([asked["Stat"]], moment)
+        statistics.metric_data = [each for each in periods[start] if asked.get("Unit") in (None, each.unit)]
+        if statistics.metric_data:
+            points.append((moment, statistics.get_statistics_for_type(asked["Stat"])))
+    label = query.get("Label") or f"{metric['MetricName']} {asked['Stat']}"
+    values = {"timestamps": [moment for moment, _ in points], "values": [value for _, value in points]}
+    return {"id": query["Id"], "label": label, **values, "status_code": "Complete"}
 
 
 def act_on_state_changes() -> None:

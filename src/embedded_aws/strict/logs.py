@@ -1,4 +1,4 @@
-"""CloudWatch Logs: metric filters that count, and keys of log groups."""
+"""CloudWatch Logs: metric filters that count, keys of log groups, and queries of Logs Insights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from embedded_aws.strict.patching import add, patch
+from embedded_aws.strict.patching import add, patch, replace
+from embedded_aws.watching.insights import Event, compile_query
+from embedded_aws.watching.insights_expressions import QueryMalformed
 from embedded_aws.watching.log_patterns import PatternUnknown, compile_pattern, matches, read_field
+
+_MOST_GROUPS = 50
 
 
 def make_metrics_from_logs() -> None:
@@ -78,6 +82,66 @@ def add_key_operations() -> None:
 
     add(LogsResponse, "associate_kms_key", associate_kms_key)
     add(LogsResponse, "disassociate_kms_key", disassociate_kms_key)
+
+
+def answer_insights() -> None:
+    """Run queries of Logs Insights as AWS does: refuse what it does not know, take a moment, and be stopped; moto ignores most of a query.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html
+    """
+    from moto.logs import models
+    from moto.logs.exceptions import InvalidParameterException, LogsClientError, ResourceNotFoundException
+    from moto.logs.responses import LogsResponse
+
+    replace(models, "execute_query", _run_query)
+
+    @patch(models.LogsBackend, "start_query")
+    def start_query(original: Any, self: Any, log_group_names: list[str], *rest: Any) -> str:
+        start_time, end_time, query_string = rest
+        if not log_group_names or len(log_group_names) > _MOST_GROUPS:
+            raise InvalidParameterException(f"A query is of 1 to {_MOST_GROUPS} log groups")
+        if end_time < start_time:
+            raise InvalidParameterException("End time should not be before start time")
+        try:
+            compile_query(query_string)
+        except QueryMalformed as malformed:
+            raise LogsClientError("MalformedQueryException", str(malformed)) from malformed
+        query_id: str = original(self, log_group_names, start_time, end_time, query_string)
+        self.queries[query_id].status = "Running"
+        return query_id
+
+    @patch(models.LogsBackend, "get_query_results")
+    def get_query_results(original: Any, self: Any, query_id: str) -> Any:
+        if query_id not in self.queries:
+            raise ResourceNotFoundException("The specified query does not exist.")
+        found = original(self, query_id)
+        seen, found.asked = getattr(found, "asked", 0), getattr(found, "asked", 0) + 1
+        # It runs until it has been asked for once: a caller that does not wait has to fail here, too.
+        if found.status == "Running" and seen:
+            found.status = "Complete"
+        return found
+
+    def stop_query(self: Any) -> str:
+        found = self.logs_backend.queries.get(self._get_param("queryId"))
+        if found is None:
+            raise ResourceNotFoundException("The specified query does not exist.")
+        running = found.status == "Running"
+        found.status = "Cancelled" if running else found.status
+        return json.dumps({"success": running})
+
+    add(LogsResponse, "stop_query", stop_query)
+
+
+def _run_query(log_groups: Any, query: str, start_time: int, end_time: int) -> list[dict[str, str]]:
+    """Answer a query over the events of some groups; both ends of its time are inclusive, and in seconds."""
+    events = (
+        Event(str(event.event_id), f"{group.account_id}:{group.name}", name, event.timestamp, event.message)
+        for group in log_groups
+        for name, stream in group.streams.items()
+        for event in stream.events
+        if start_time * 1000 <= event.timestamp <= end_time * 1000 + 999
+    )
+    return compile_query(query).run(events)
 
 
 def _measure(pattern: str, metric: Mapping[str, str], event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -181,6 +181,13 @@ RECORDING = Syntax(
     says="crash-loop, memory-leak or healthy, or the path of a folder (with a / in it)",
     example="crash-loop",
 )
+LOG_GROUP = Syntax(
+    code="CONFIG-LOG-GROUP",
+    pattern=r"[\.\-_/#A-Za-z0-9]{1,512}",
+    says="the name of a log group: 1-512 letters, digits and . - _ / #",
+    example="/aws/lambda/checkout",
+    found="CloudWatch > Log groups",
+)
 SOURCE_NAME = Syntax(
     code="CONFIG-SOURCE-NAME",
     pattern=r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?",

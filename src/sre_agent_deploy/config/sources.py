@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
-from sre_agent_deploy.config.fault import Fault, Mode, required
-from sre_agent_deploy.config.field_syntax import NAMESPACE, SOURCE_NAME, SOURCE_PATH, SOURCE_URL
+from sre_agent_deploy.config.aws import region_faults
+from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
+from sre_agent_deploy.config.field_syntax import LOG_GROUP, NAMESPACE, SOURCE_NAME, SOURCE_PATH, SOURCE_URL
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
@@ -38,10 +39,14 @@ class Source(Section):
 
     def plain_values(self) -> dict[str, str]:
         """Return the values that are no secrets."""
-        return {name: str(value) for name, value in self.model_dump().items() if value and name not in self.SECRETS}
+        values = {name: value for name, value in self.model_dump().items() if value and name not in self.SECRETS}
+        return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
 
 NAME = "What answers call it; empty takes the kind of source, with a number from the second of a kind on."
+
+
+REGION = "Of a source on AWS: its region; empty takes that of the deployment."
 
 
 class ClusterSource(Source):
@@ -89,16 +94,24 @@ class LogSource(RemoteSource):
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig", "token", "password", "ca")
 
-    source: Literal["kubeconfig", "files", "journald", "loki"] = setting(
+    source: Literal["kubeconfig", "files", "journald", "loki", "cloudwatch"] = setting(
         "kubeconfig",
-        "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki.",
+        "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki. "
+        "cloudwatch: log groups of Amazon CloudWatch.",
         example="kubeconfig",
     )
     name: str = setting("", NAME, example="shop-logs")
     kubeconfig: str = setting("", f"Of a cluster: a reference to the kubeconfig; empty takes {KUBECONFIG}.", example=KUBECONFIG)
     context: str = setting("", "Of a cluster: the context; empty takes the current one.", example="prod")
     namespace: str = setting("", "Of a cluster: the namespace; empty takes that of the context.", example="shop")
-    label: str = setting("", "Of Loki: the label that names the service; empty takes service_name.", example="app")
+    label: str = setting(
+        "",
+        "Of Loki: the label that names the service; empty takes service_name. Of CloudWatch: the field that does, kubernetes.pod_name for "
+        "its workload; empty takes the last part of the log group's name.",
+        example="app",
+    )
+    log_groups: tuple[str, ...] = setting((), "Of CloudWatch: the log groups.", example='["/aws/lambda/checkout"]')
+    region: str = setting("", REGION, example="eu-west-1")
     path: str = setting("", "Of files: the folder, which is read where the services run.", example="/var/log/shop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
@@ -111,11 +124,20 @@ class LogSource(RemoteSource):
             yield from self.remote_faults("http://host.example.com:19531")
         if self.source == "loki":
             yield from self.remote_faults("https://loki.example.com")
+        if self.source == "cloudwatch":
+            yield from aws_faults(self.region, mode, "files")
+            yield from self._log_group_faults()
         yield from NAMESPACE.faults("namespace", self.namespace)
+
+    def _log_group_faults(self) -> Iterator[Fault]:
+        if not self.log_groups:
+            yield required("log_groups", '["/aws/lambda/checkout"]', "CloudWatch is asked for log groups.")
+        for number, name in enumerate(self.log_groups):
+            yield from LOG_GROUP.faults(("log_groups", number), name)
 
     def references(self) -> dict[str, SecretReference]:
         """Return the references of this kind of source; the usual kubeconfig where none is named."""
-        if self.source == "files":
+        if self.source in ("files", "cloudwatch"):
             return {}
         if self.source != "kubeconfig":
             return {field: reference for field, reference in super().references().items() if field != "kubeconfig"}
@@ -124,19 +146,35 @@ class LogSource(RemoteSource):
 
 
 class MetricSource(RemoteSource):
-    """A system with Prometheus' HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics."""
+    """A system with Prometheus' HTTP API (Prometheus, Thanos, Mimir, VictoriaMetrics), or CloudWatch."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("token", "password", "ca")
 
-    source: Literal["prometheus"] = setting("prometheus", "prometheus: any system with its HTTP API.", example="prometheus")
+    source: Literal["prometheus", "cloudwatch"] = setting(
+        "prometheus", "prometheus: any system with its HTTP API. cloudwatch: Amazon CloudWatch.", example="prometheus"
+    )
     name: str = setting("", NAME, example="prod-metrics")
+    region: str = setting("", REGION, example="eu-west-1")
     namespace: str = setting("", "Only metrics of this namespace of Kubernetes; empty takes all.", example="shop")
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a missing or malformed address, and for half of a user's credentials."""
         yield from super().faults(mode)
-        yield from self.remote_faults("https://prometheus.example.com")
+        if self.source == "cloudwatch":
+            yield from aws_faults(self.region, mode, "prometheus")
+        else:
+            yield from self.remote_faults("https://prometheus.example.com")
         yield from NAMESPACE.faults("namespace", self.namespace)
+
+
+def aws_faults(region: str, mode: Mode, instead: str) -> Iterator[Fault]:
+    """Yield a fault for a source on AWS whose region is misspelled, or that a local deployment has no identity for."""
+    if region:
+        yield from region_faults(region)
+    if mode == "local":
+        yield unavailable(
+            "source", "The services of a local deployment have no identity of AWS: a source on AWS needs mode production.", instead
+        )
 
 
 def list_faults(field: str, sources: Sequence[Source], mode: Mode) -> Iterator[Fault]:

@@ -53,14 +53,23 @@ def _parse_json(line: str, service: str, pod: str, number: int) -> LogRecord | N
         document = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(document, dict):
-        return None
-    moment, text = _moment(_first(document, _TIMES)), str(_first(document, _TEXTS) or line)
+    moment = _moment(_first(document, _TIMES)) if isinstance(document, dict) else None
     if moment is None:
         return None
-    named = str(_first(document, _LEVELS) or "").upper()
-    level = named if named in LEVELS else parse_level(named) if named else parse_level(text)
+    text, level = read_document(line)
     return LogRecord(id=f"{service}:{number}", time=moment, service=service, pod=str(document.get("pod") or pod), level=level, message=text)
+
+
+def read_document(line: str) -> tuple[str, str]:
+    """Return the text and the level of a record that may be a JSON object; of any other text itself and its level."""
+    try:
+        document = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return line, parse_level(line)
+    text, named = str(_first(document, _TEXTS) or line), str(_first(document, _LEVELS) or "").upper()
+    return text, named if named in LEVELS else parse_level(named) if named else parse_level(text)
 
 
 def _first(document: Mapping[str, Any], names: Iterable[str]) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from sre_services.logs.model import LogFilter
 
 # The words of each level, as `kubectl_lines.parse_level` reads them.
-_WORDS = {
+WORDS = {
     "FATAL": ("FATAL", "CRITICAL", "PANIC"),
     "ERROR": ("ERROR", "SEVERE"),
     "WARN": ("WARN",),
@@ -29,8 +29,8 @@ def write_query(where: LogFilter, services: Sequence[str], label: str) -> str:
 
 
 def _line_filters(where: LogFilter) -> Iterator[str]:
-    if where.levels and where.levels <= _WORDS.keys():
-        words = [word for level in sorted(where.levels) for word in _WORDS[level]]
+    if where.levels and where.levels <= WORDS.keys():
+        words = [word for level in sorted(where.levels) for word in WORDS[level]]
         yield f"|~ {_quote(f'(?i)({"|".join(words)})')}"
     if where.expression:
         yield f"|~ {_quote(f'(?i)({where.expression})')}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sre_services.kubernetes.workload_names import workload_name
 from sre_services.metrics.model import Measure
 
-# The hashes of ReplicaSet and pod, or the number in a StatefulSet, at the end of a pod's name. Kubernetes' hashes have no vowels.
-_POD_SUFFIX = re.compile(r"(-(?:[a-f0-9]{8,10}|[bcdfghjklmnpqrstvwxz2456789]{8,10}))?-[a-z0-9]{5}$|-\d+$")
 _NAMING = ("service", "client", "app", "pod", "job")
 
 
@@ -91,4 +89,4 @@ SOURCES: Mapping[Measure, tuple[Source, ...]] = {
 def service_of(metric: Mapping[str, str], source: Source) -> str:
     """Return the service of a result, from its labels or its pod's name; empty where nothing names one."""
     label = source.naming(metric)
-    return _POD_SUFFIX.sub("", metric[label]) if label == "pod" else metric.get(label, "")
+    return workload_name(metric[label]) if label == "pod" else metric.get(label, "")

@@ -19,10 +19,11 @@ def wait_for[T](work: Coroutine[Any, Any, T], seconds: float = LONGEST_SECONDS) 
     try:
         return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), _loop()).result()
     except TimeoutError:
-        raise Refused(_too_slow(seconds)) from None
+        raise Refused(too_slow(seconds)) from None
 
 
-def _too_slow(seconds: float) -> Problem:
+def too_slow(seconds: float) -> Problem:
+    """Explain that a source needs more time than an answer may take."""
     return Problem(
         code="SVC-SOURCE-SLOW",
         what="The source did not give all that is needed for this answer in time.",

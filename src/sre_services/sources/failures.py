@@ -13,10 +13,11 @@ _LONGEST_REASON = 300
 
 def explain_no_answer(name: str, url: str, fault: BaseException) -> Problem:
     """Explain why a request got no answer: the address, the network or the certificate."""
-    return _untrusted(name, url, fault) if _is_certificate_fault(fault) else _unreachable(name, url, fault)
+    return _untrusted(name, url, fault) if _is_certificate_fault(fault) else unreachable(name, url, fault)
 
 
-def _unreachable(name: str, url: str, fault: BaseException) -> Problem:
+def unreachable(name: str, url: str, fault: BaseException) -> Problem:
+    """Explain that a system did not answer."""
     return Problem(
         code="SVC-SOURCE-UNREACHABLE",
         what=f"{name} at {url} did not answer.",
@@ -43,33 +44,37 @@ def _untrusted(name: str, url: str, fault: BaseException) -> Problem:
 def explain_refusal(name: str, url: str, answer: httpx2.Response, permission: str) -> Problem:
     """Explain an answer with an error status: the credential, the permission, or what the source says."""
     if answer.status_code == 401:
-        return _not_authenticated(name, url, _reason(answer))
+        return not_authenticated(name, url, _reason(answer))
     if answer.status_code == 403:
-        return _not_permitted(name, url, permission, _reason(answer))
+        return not_permitted(name, url, permission, _reason(answer))
     if answer.status_code == 404:
         return _absent(name, url, permission)
     return not_understood(name, url, f"It answered {answer.status_code}: {_reason(answer)}")
 
 
-def _not_authenticated(name: str, url: str, reason: str) -> Problem:
+def not_authenticated(name: str, url: str, reason: str) -> Problem:
+    """Explain that a credential is missing or not accepted."""
     return Problem(
         code="SVC-SOURCE-CREDENTIAL",
         what=f"{name} at {url} did not accept the credential, or asks for one.",
         why=reason,
         do=(
             "Set `token`, or `username` and `password`, of this source in config.yaml to a reference to a valid one, and deploy again.",
+            "On AWS: the instance role, or the credentials in the environment of the service, are what is sent.",
             "In a kubeconfig: log in again (kubectl get pods shows if it works), and deploy again.",
         ),
     )
 
 
-def _not_permitted(name: str, url: str, permission: str, reason: str) -> Problem:
+def not_permitted(name: str, url: str, permission: str, reason: str) -> Problem:
+    """Explain which permission is missing."""
     return Problem(
         code="SVC-SOURCE-PERMISSION",
         what=f"{name} at {url} does not allow: {permission}.",
         why=reason,
         do=(
             "Give the identity that the assistant uses this permission.",
+            "On AWS, `sre-agent-deploy deploy` gives the instance role what the configured sources need.",
             "For a cluster, apply the manifest with all that is needed: python -m sre_services rbac | kubectl apply -f -",
         ),
         context={"permission": permission},
@@ -85,6 +90,16 @@ def _absent(name: str, url: str, permission: str) -> Problem:
             f"Check that its address is that of {name} itself, with the path below which its API is: curl -sS {url}",
             "Correct its address below services in config.yaml, and deploy again.",
         ),
+    )
+
+
+def no_such_resource(name: str, region: str, reason: str) -> Problem:
+    """Explain that AWS has no log group, cluster or bucket of this name in the region."""
+    return Problem(
+        code="SVC-SOURCE-ABSENT",
+        what=f"{name} has nothing of this name in {region}.",
+        why=reason,
+        do=("Check its name and its region in the AWS Console.", "Correct both below services in config.yaml, and deploy again."),
     )
 
 

@@ -11,9 +11,10 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import AssistantConfig, Config
+from sre_agent_deploy.config.sources import LogSource, MetricSource
 from sre_agent_deploy.instance.sources import describe_sources, keep_source
 from sre_agent_deploy.instance.user_data import describe_machine
-from sre_agent_deploy.policies import model_statements
+from sre_agent_deploy.policies import model_statements, source_statements
 
 
 def configured(services: dict[str, object]) -> Config:
@@ -87,6 +88,22 @@ def test_several_systems_of_one_kind() -> None:
     checks = source_checks(config)
     assert [check.id for check in checks] == ["source.metrics.prometheus", "source.metrics.prod", "source.metrics.prometheus-3"]
     assert [check.id for check in source_checks(configured({"metrics": [PROMETHEUS]}))] == ["source.metrics"]
+
+
+def test_sources_on_aws() -> None:
+    """The instance may query the named log groups and no others, in their region; a metric has no resource. Nothing else is added."""
+    sources: list[dict[str, object]] = [
+        {"source": "cloudwatch", "log_groups": ["/aws/lambda/a", "/ecs/b"]},
+        {"source": "cloudwatch", "log_groups": ["/ecs/c"], "region": "eu-west-1"},
+    ]
+    logs, metrics = tuple(LogSource.model_validate(each) for each in sources), MetricSource(source="cloudwatch")
+    found = source_statements("aws", "us-east-1", "123456789012", [*logs, metrics, LogSource(source="files", path="/var/log")])
+    allowed = {(action, str(resource)) for statement in found for action in statement.actions for resource in statement.resources}
+    groups = {("us-east-1", "/aws/lambda/a"), ("us-east-1", "/ecs/b"), ("eu-west-1", "/ecs/c")}
+    arns = [f"arn:aws:logs:{region}:123456789012:log-group:{name}{end}" for region, name in groups for end in ("", ":*")]
+    anywhere = ("logs:GetQueryResults", "logs:StopQuery", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
+    assert allowed == {("logs:StartQuery", arn) for arn in arns} | {(action, "*") for action in anywhere}
+    assert len({statement.sid for statement in found}) == len(found)
 
 
 def with_model(**assistant: object) -> Config:
