@@ -91,7 +91,7 @@ class Listener:
 class FrontDoor:
     """The ports of a machine, and the certificate that they present. `redirect_port` leads from HTTP to HTTPS.
 
-    `certificate_source` is the configuration's `tls.source`: it decides how the owner is told to renew the certificate.
+    `certificate_source` is the configuration's `tls.source`: it decides which renewal steps the owner reads.
     """
 
     domain: str

@@ -1,4 +1,4 @@
-"""Slow down a client that is refused again and again: after some refusals in a minute it is told to wait.
+"""Slow down a client that is refused again and again: after some refusals in a minute it gets 429 and a time to wait.
 
 A right credential is always accepted: many callers share one address, and an attacker behind it must not be able to lock them out.
 """

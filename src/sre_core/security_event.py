@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from sre_core import clock, redaction
 
 EVENT = "security.access_denied"
-"""The name by which these lines are told from others in a log; OCSF keeps what it has no field for below `unmapped`."""
+"""The name that identifies these lines in a log; OCSF keeps what it has no field for below `unmapped`."""
 _VERSION = "1.6.0"
 _NOT_IDENTITY = frozenset(
     (

@@ -128,7 +128,7 @@ def _answer(query: Any, by_metric: Mapping[tuple[object, ...], list[Any]], scan_
 
 
 def act_on_state_changes() -> None:
-    """Publish to the topics of an alarm when its state changes, whoever changed it; moto only keeps the state.
+    """Publish to the topics of an alarm when its state changes, by any cause; moto only keeps the state.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions.html
     """

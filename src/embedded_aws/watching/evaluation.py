@@ -60,8 +60,10 @@ def evaluate(rule: Rule, values: Sequence[Value], now: datetime, before: str) ->
     needed = rule.datapoints_to_alarm or rule.evaluation_periods
     # Where missing data are neither good nor bad, those that exist decide.
     raised = len(breaching) + filled >= needed if filled is not None else len(breaching) >= min(needed, len(seen))
-    told = f"{len(breaching)} of {len(points)} datapoints {[round(point, 3) for point in seen]} passed the threshold ({rule.threshold:g})."
-    return (ALARM if raised else OK), f"Threshold Crossed: {told}"
+    summary = (
+        f"{len(breaching)} of {len(points)} datapoints {[round(point, 3) for point in seen]} passed the threshold ({rule.threshold:g})."
+    )
+    return (ALARM if raised else OK), f"Threshold Crossed: {summary}"
 
 
 def _summarize(rule: Rule, values: Sequence[Value], now: datetime) -> list[float | None]:

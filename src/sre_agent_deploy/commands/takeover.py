@@ -1,6 +1,6 @@
 """Asks before a deployment is taken over that another state file describes: the same name is the same deployment, in any folder.
 
-What AWS shows tells since when a deployment exists, not whose it is. `claims.py` notes on this machine who ran it and from where.
+AWS shows since when a deployment exists, not whose it is. `claims.py` notes on this machine who ran it and from where.
 """
 
 from __future__ import annotations

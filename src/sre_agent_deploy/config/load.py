@@ -104,7 +104,7 @@ def _is_within(path: FieldPath, paths: Iterable[FieldPath]) -> bool:
 
 
 def read_tree(path: Path, text: str) -> document.Mapping | Fault:
-    """Parse `text` into a document; the suffix of its file tells JSON from YAML."""
+    """Parse `text` into a document; the suffix of its file says if it is JSON or YAML."""
     is_json = path.suffix.lower() == ".json"
     if is_json and (fault := find_json_fault(text)):
         return fault

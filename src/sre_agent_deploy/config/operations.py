@@ -50,7 +50,7 @@ class LimitsConfig(Section):
     )
     monthly_usd: float | None = setting(
         None,
-        "What this deployment may cost in a month, in US dollars: a budget of AWS Budgets tells alerts.email at 80 % and 100 % of it, and "
+        "What this deployment may cost in a month, in US dollars: a budget of AWS Budgets mails alerts.email at 80 % and 100 % of it, and "
         "when 100 % is forecast. It stops nothing, and it counts only after the tag sre-agent:deployment-id was activated as a cost "
         "allocation tag in the account that pays. Empty: no budget.",
         example="50",

@@ -62,7 +62,7 @@ YAML_EXPLANATIONS = (
     ),
     Explanation(
         r"expected <block end>, but found '\?'",
-        "A list and `key: value` pairs can't stand side by side.",
+        "A list and `key: value` pairs can't be mixed on one level.",
         ("Remove the dash, or put the keys below one.",),
     ),
     Explanation(

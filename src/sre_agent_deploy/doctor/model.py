@@ -18,7 +18,7 @@ type Kind = Literal["python", "library", "program", "variable", "credentials", "
 class Finding:
     """The finding about one program, variable or file: its purpose, what was found, and how to correct it.
 
-    `found` never holds a secret. `unset` is what may be absent; only `missing` and `wrong` stand in the way.
+    `found` never holds a secret. `unset` is what may be absent; only `missing` and `wrong` prevent a deployment.
     """
 
     kind: Kind

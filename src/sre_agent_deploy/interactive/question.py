@@ -39,7 +39,7 @@ class Question:
 
     @property
     def section(self) -> str:
-        """The section it belongs to; "" for a setting that stands by itself."""
+        """The section it belongs to; "" for a setting without a section."""
         return str(self.path[0]) if len(self.path) > 1 else ""
 
     def covers(self, path: FieldPath) -> bool:

@@ -22,7 +22,7 @@ class Setting:
     above: tuple[str, ...] = ()
     beside: str = ""
     written: str = ""
-    """The lines as they stand in the file, comments included."""
+    """The lines as they are in the file, comments included."""
     quote: str = ""
     """The quotes that the user wrote around the value."""
 

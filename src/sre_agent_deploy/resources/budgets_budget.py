@@ -30,7 +30,7 @@ class Notification:
     comparison_operator: str = "GREATER_THAN"
 
     def key(self) -> dict[str, Any]:
-        """Return the fields by which a budget tells its notifications apart."""
+        """Return the fields that identify a notification within its budget."""
         return {
             "NotificationType": self.notification_type,
             "ComparisonOperator": self.comparison_operator,

@@ -102,7 +102,7 @@ class UserPool(Defaults):
         settings["AdminCreateUserConfig"] |= {key: text for key, text in invitation.items() if text}
         settings["Policies"] = seen.get("Policies", {}) | settings["Policies"]
         kept = update_fields(aws.client("cognito-idp"), "UpdateUserPool", seen)
-        # A function that somebody attached could add to the tokens, or let people in.
+        # A function that was attached by hand could add to the tokens, or let people in.
         removed: Any = {"LambdaConfig": {}} if seen.get("LambdaConfig") else {}
         aws.client("cognito-idp").update_user_pool(UserPoolId=id, PoolName=self.pool_name, **(kept | settings | removed))
 

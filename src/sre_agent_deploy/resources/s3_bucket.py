@@ -251,7 +251,7 @@ def _read_closed(aws: Aws, bucket: str) -> bool:
 
 
 def _read_ownership(aws: Aws, bucket: str) -> str:
-    """Read who owns objects. A bucket without the setting is older than it: whoever writes an object owns it."""
+    """Read who owns objects. A bucket without the setting is older than it: the writer of an object owns it."""
     answer: Any = or_none(lambda: aws.client("s3").get_bucket_ownership_controls(Bucket=bucket), ("OwnershipControlsNotFoundError",))
     return str(answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"]) if answer else "ObjectWriter"
 

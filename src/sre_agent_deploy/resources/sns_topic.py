@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _GONE = ("NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException")
 _AS_DECLARED = "as declared"
 _UNCONFIRMED = ("PendingConfirmation", "Deleted")
-# Those that a person or a program outside of AWS confirms; a queue or function that somebody subscribes is none of our business.
+# Those that a person or a program outside of AWS confirms; a queue or function that is subscribed by hand stays.
 _OURS = ("email", "https")
 
 

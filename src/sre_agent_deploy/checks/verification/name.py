@@ -75,7 +75,7 @@ def _elsewhere(facts: NameFacts) -> Problem:
     return Problem(
         code="ENDPOINT-NAME-ELSEWHERE",
         what=f"{facts.host} leads to {', '.join(facts.addresses)}, and the deployment's address is {facts.expected}.",
-        why="The A record is old, or was made for another deployment, or a proxy of your DNS provider stands in between.",
+        why="The A record is old, or was made for another deployment, or a proxy of your DNS provider is in between.",
         do=(
             f"Set the A record of {facts.host} to {facts.expected}, or set deployment.hosted_zone_id and run `sre-agent-deploy deploy`.",
             "Wait until the old record's TTL is over; then run `sre-agent-deploy verify` again.",
