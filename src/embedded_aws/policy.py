@@ -84,8 +84,10 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...
 
 
 def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str], *, if_unknown: bool) -> bool:
-    if_exists = name.endswith("ifexists")
-    kind = name.removesuffix("ifexists")
+    # Requests here have one value of each key. Of none, all are right: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+    for_all = name.startswith("forallvalues:")
+    if_exists = name.endswith("ifexists") or for_all
+    kind = name.removeprefix("forallvalues:").removesuffix("ifexists")
     actual = keys.get(key)
     if kind == "null":
         return (actual is None) == (values[0] == "true")

@@ -33,6 +33,7 @@ from sre_agent_deploy.policies import (
     log_statements,
     metric_statements,
     model_statements,
+    order_statements,
     source_statements,
 )
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
@@ -47,6 +48,7 @@ from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
@@ -233,6 +235,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
                 prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service in group_credentials(config)]
             ),
             *metric_statements(id),
+            *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
             *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),
             *source_statements(facts.partition, facts.region, facts.account_id, chain.from_iterable(config.services.live().values())),
             *(log_statements() if config.is_monitored(config.mode) else ()),
@@ -243,6 +246,11 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         name="instance_profile", profile_name=f"{id}-instance", path=path, role_name=Ref("instance_role", "role_name")
     )
     return Item(role), Item(profile)
+
+
+def _order_statements(config: Config, facts: AccountFacts) -> tuple[Statement, ...]:
+    chosen = config.deployment
+    return order_statements(facts.partition, chosen.hosted_zone_id if config.tls.challenge == "dns-01" else "", chosen.domain_name)
 
 
 def security_group(config: Config, facts: AccountFacts, id: str) -> Item:

@@ -11,6 +11,7 @@ from sre_agent_deploy.config.sources import LogSource, MetricSource, Source
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.names import log_resource
 from sre_agent_deploy.resources.policy_document import Statement
+from sre_agent_deploy.tls.acme import challenge_record
 from sre_core import bedrock, metrics
 
 
@@ -100,6 +101,25 @@ def assistant_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Seq
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
         Statement("ReadOwnSecrets", ("secretsmanager:GetSecretValue",), secrets),
+    )
+
+
+def order_statements(partition: str, hosted_zone_id: str, domain: str) -> tuple[Statement, ...]:
+    """Allow the instance to store the certificate that it has ordered. With a zone, it proves the domain by one record of it, and no other.
+
+    Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+    """
+    store = Statement("StoreCertificate", ("secretsmanager:PutSecretValue",), (Ref("certificate", "secret_arn"),))
+    if not hosted_zone_id:
+        return (store,)
+    names, types = (f"route53:ChangeResourceRecordSets{key}" for key in ("NormalizedRecordNames", "RecordTypes"))
+    # ForAllValues alone would also allow a request without these keys.
+    record = {"ForAllValues:StringEquals": {names: challenge_record(domain), types: "TXT"}, "Null": {names: "false", types: "false"}}
+    zone, change = f"arn:{partition}:route53:::hostedzone/{hosted_zone_id}", f"arn:{partition}:route53:::change/*"
+    return (
+        store,
+        Statement("ProveDomain", ("route53:ChangeResourceRecordSets",), (zone,), record),
+        Statement("SeeProof", ("route53:GetChange",), (change,)),
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 MACHINE_FILE = "/etc/sre-agent/machine.json"
 SCHEMA = 1
+CHALLENGE_PATH = "/.well-known/acme-challenge/"
+"""Where an ACME authority looks on the redirect port (RFC 8555 section 8.3)."""
 
 # Names become file names, so they can't hold a slash or start with a dot.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")

@@ -261,8 +261,22 @@ def _budgets(call: Call, state: ResourceState) -> Iterator[Demand]:
 
 
 def _route53(call: Call, state: ResourceState) -> Iterator[Demand]:
-    zone = call.text("HostedZoneId", "Id").rpartition("/")[2]
-    yield from _on(call, f"arn:aws:route53:::hostedzone/{zone}" if zone else ANY)
+    id = call.text("HostedZoneId", "Id").rpartition("/")[2]
+    kind = "change" if call.operation == "GetChange" else "hostedzone"
+    resource = f"arn:aws:route53:::{kind}/{id}" if id else ANY
+    changes: Iterable[Mapping[str, Any]] = (call.parameters.get("ChangeBatch") or {}).get("Changes") or ({},)
+    # Each change is authorized by itself, which is what ForAllValues means for keys of several values.
+    for change in changes:
+        yield from _on(call, resource, **_route53_keys(change))
+
+
+def _route53_keys(change: Mapping[str, Any]) -> dict[str, str]:
+    """Name the condition keys of one change: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html."""
+    if not change:
+        return {}
+    record, key = change["ResourceRecordSet"], "route53:ChangeResourceRecordSets"
+    name = record["Name"].rstrip(".").lower()
+    return {f"{key}NormalizedRecordNames": name, f"{key}RecordTypes": record["Type"], f"{key}Actions": change["Action"]}
 
 
 def _ssm(call: Call, state: ResourceState) -> Iterator[Demand]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from embedded_aws.instances import short_folder
 from embedded_aws.instances.credentials import Credentials, role_environment, service_environment, write_credentials, write_trusted
 from embedded_aws.instances.front_door import OpenDoor, open_front_door
+from embedded_aws.instances.ordering import Ordering, end_task, is_ordered
 from embedded_aws.instances.progress import Progress
 from embedded_aws.instances.release import install_release
 from embedded_aws.instances.services import RunningServices, SupervisedService, program
@@ -57,10 +59,14 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
         supervised = _supervised_services(world, machine, disk, credentials, sockets)
         await (await running.enter_async_context(RunningServices(supervised))).healthy()
     with progress.step("front_door"):
-        door = await open_front_door(machine.front_door, address, sockets, credentials, running, world=world)
+        ordering = Ordering.plan(world, machine, disk.root, disk.user_data, disk.profile_arn) if is_ordered(machine) else None
+        proofs = ordering.proofs if ordering else None
+        door = await open_front_door(machine.front_door, address, sockets, credentials, running, world=world, proofs=proofs)
     with progress.step("ready") as facts:
         await door.leads_to(machine.services)
         facts.values["listeners"] = door.report()
+    if ordering:
+        running.push_async_callback(end_task, asyncio.create_task(ordering.keep()))
     return door
 
 

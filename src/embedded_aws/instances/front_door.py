@@ -80,10 +80,11 @@ async def open_front_door(
     opened: AsyncExitStack,
     *,
     world: World | None = None,
+    proofs: Path | None = None,
 ) -> OpenDoor:
     """Open every listener on `address`; all close with `opened`. Raises StepFailed where a certificate or address can't be used.
 
-    With a `world`, a certificate that its Secrets Manager gets later is served too.
+    With a `world`, a certificate that its Secrets Manager gets later is served too. `proofs` are files for an ACME authority.
     """
     context = server_context(credentials.certificate_file, credentials.key_file)
     services = {name: await opened.enter_async_context(service_session(str(path))) for name, path in sockets.items()}
@@ -97,7 +98,7 @@ async def open_front_door(
     if world:
         opened.callback(asyncio.create_task(_follow_certificate(world, door, credentials, context)).cancel)
     if redirecting:
-        await opened.enter_async_context(serve_sockets(redirect_to_https(), [redirecting], None))
+        await opened.enter_async_context(serve_sockets(redirect_to_https(proofs), [redirecting], None))
     return OpenDoor(
         address=address,
         listeners=tuple(OpenListener(listener, port_of(bound)) for listener, bound in listening),

@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,7 +17,7 @@ from yarl import URL
 from embedded_aws.instances.routing import EVERY_ANSWER, Destination, Refusal, client_headers, find_destination, service_headers
 from embedded_aws.world import AsgiApp, Receive, Scope, Send
 from sre_core import log, security_event
-from sre_core.machine import Route
+from sre_core.machine import CHALLENGE_PATH, Route
 
 # What AgentCore's gateway accepts as a payload.
 LARGEST_BODY = 6 * 1024 * 1024
@@ -152,10 +153,20 @@ async def answer(send: Send, status: int, body: bytes, *extra: tuple[bytes, byte
 _HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
 
-def redirect_to_https() -> AsgiApp:
-    """Answer every request with 308 to the same host and path; clients keep method and body."""
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def redirect_to_https(proofs: Path | None = None) -> AsgiApp:
+    """Answer every request with 308 to the same host and path; clients keep method and body.
+
+    With `proofs`, an ACME authority finds the files of that folder, as nginx of a real machine shows them.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if proofs and (path := scope["path"]).startswith(CHALLENGE_PATH):
+            token = path.removeprefix(CHALLENGE_PATH)
+            found = _TOKEN.fullmatch(token) and (proofs / token).is_file()
+            return await answer(send, 200 if found else 404, (proofs / token).read_bytes() if found else b"")
         host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
         known = _HOST.fullmatch(host)
         if not known:

@@ -21,7 +21,8 @@ from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.progress.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.state_tag import taggable
-from sre_agent_deploy.tls import files, local_ca
+from sre_agent_deploy.tls import acme, files, local_ca
+from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
@@ -142,7 +143,7 @@ def _named_certificate(config: Config) -> tuple[CertificateSource, str]:
         return _certificate_source(config)
     except Refused:
         chosen = config.deployment
-        if chosen.ssl_ca_path:
+        if chosen.ssl_ca_path or config.tls.source != "files":
             raise
         return files.name_certificate_files(
             *files.find_certificate_files(chosen.domain_name, chosen.ssl_cert_path, chosen.ssl_key_path)
@@ -154,12 +155,37 @@ def _certificate_source(config: Config) -> tuple[CertificateSource, str]:
         authority = local_ca.open_local_ca(state_folder() / "local-ca")
         return authority, authority.certificate
     chosen = config.deployment
+    if config.tls.source == "letsencrypt":
+        return _acme_source(config), _read_authority(chosen.ssl_ca_path, "deployment.ssl_ca_path")
     hosts = (chosen.domain_name,) if chosen.domain_name else ()
     certificate, key = _certificate_files(config)
     loaded = files.load_certificate_files(certificate, key, ca_path=chosen.ssl_ca_path, hosts=hosts, now=clock.now())
     if isinstance(loaded, tuple):
         raise Refused(*loaded)
     return loaded, Path(chosen.ssl_ca_path).read_text(encoding="ascii") if chosen.ssl_ca_path else ""
+
+
+def _acme_source(config: Config) -> AcmeSource:
+    chosen = config.tls
+    lets_encrypt = acme.LETS_ENCRYPT_STAGING if chosen.staging else acme.LETS_ENCRYPT
+    settings = AcmeSettings(
+        directory=chosen.directory_url or lets_encrypt,
+        email=chosen.email,
+        challenge=chosen.challenge,
+        hosted_zone_id=config.deployment.hosted_zone_id if chosen.challenge == "dns-01" else "",
+        directory_ca=_read_authority(chosen.directory_ca_path, "tls.directory_ca_path"),
+    )
+    return AcmeSource(settings)
+
+
+def _read_authority(path: str, field: str) -> str:
+    """Read the certificate of a private authority; empty where none is named. Raises Refused where it can't be read."""
+    if not path:
+        return ""
+    chain = files.load_chain(path, field)
+    if isinstance(chain, Problem):
+        raise Refused(chain)
+    return chain.pem()
 
 
 def _certificate_files(config: Config) -> tuple[str, str]:

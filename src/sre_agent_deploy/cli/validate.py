@@ -88,7 +88,7 @@ def _find_certificate_faults(config: Config) -> tuple[Problem, ...]:
 
 def _find_missing_files(config: Config) -> tuple[str, ...]:
     """List the files that the configuration names and this machine can't read: they may be on the machine that deploys."""
-    fields = ("ssl_cert_path", "ssl_key_path", "ssl_ca_path") if config.tls.source == "files" else ()
+    fields = {"files": ("ssl_cert_path", "ssl_key_path", "ssl_ca_path"), "letsencrypt": ("ssl_ca_path",)}.get(config.tls.source, ())
     named = {field: getattr(config.deployment, field) for field in fields}
     return tuple(
         f"deployment.{field}: {file} can't be read on this machine; a deployment from here needs it."

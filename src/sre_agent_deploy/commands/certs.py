@@ -72,6 +72,7 @@ class ServedCertificate:
 
 _RENEWED_BY: dict[expiry.Source, str] = {
     "local_ca": "by `sre-agent-deploy deploy`,",
+    "letsencrypt": "by the machine itself,",
     "files": "by you: renew the files and run `sre-agent-deploy deploy`,",
 }
 
@@ -138,6 +139,7 @@ def _judge(presented: Presented, host: str, now: datetime, source: expiry.Source
 def _distrusted(host: str, why: str, source: expiry.Source) -> Problem:
     first = {
         "local_ca": "Run `sre-agent-deploy deploy`: it stores a certificate of this user's authority.",
+        "letsencrypt": "Run `sre-agent-deploy deploy`: it lets the machine order the certificate, and says what the authority answers.",
         "files": "Put the whole chain, leaf first, at deployment.ssl_cert_path, and a private authority at ssl_ca_path; then `deploy`.",
     }
     return Problem(

@@ -16,6 +16,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
+from sre_agent_deploy.commands.certificate_order import find_order, place_order
 from sre_agent_deploy.commands.certs import wait_until_served
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
@@ -236,7 +237,13 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
     secret = str(outcome.outputs["caller_client_secret"]["secret_arn"])
     connection.write_connection(plan.deployment, endpoints, secret, here.account, name=here.config.name)
     _note_temporary_and_budget(here.account, plan, outcome, user)
-    if any(change.name == "certificate" and change.action == "update" for change in plan.changes):
+    if order := find_order(here.config, here.account.aws, plan.deployment, outcome.outputs):
+        if problem := place_order(order, here.account, user):
+            user.show_problems((problem,))
+            journal.end_run("not verified")
+            return _not_deployed("Everything is created, but no client can trust the certificate yet.", problem)
+        wait_until_served(here.account.aws, order.secret_arn, endpoints, user)
+    elif any(change.name == "certificate" and change.action == "update" for change in plan.changes):
         wait_until_served(here.account.aws, str(outcome.outputs["certificate"]["secret_arn"]), endpoints, user)
     user.note("Verifying:")
     report = prove(here.config, fill_in_ids(plan, journal), endpoints, user)

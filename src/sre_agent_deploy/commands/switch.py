@@ -18,6 +18,7 @@ from sre_agent_deploy.apply import OPEN, Gate, Outcome, apply, delete_unwanted, 
 from sre_agent_deploy.checks.check import Finding, run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
+from sre_agent_deploy.commands.certificate_order import find_order
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.verify import find_private_ca
 from sre_agent_deploy.commands.workspace import Workspace, watch
@@ -80,6 +81,9 @@ class Switch:
         return run_interrupted() if progress.stop.requested else None
 
     def _open_gate(self, outputs: Mapping[str, Outputs]) -> Problem | None:
+        if find_order(self.config, self.account.aws, self.plan.deployment, outputs):
+            # No client can trust what serves now either, and an authority finds the new machine by the address only.
+            return None
         own = self._find_own_endpoints(outputs)
         problem = own if isinstance(own, Problem) else self._verify(own)
         if not problem and not moves_by_name(self.config):

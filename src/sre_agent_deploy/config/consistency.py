@@ -8,7 +8,7 @@ from dataclasses import replace
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
+from sre_agent_deploy.config.fault import Fault, Mode, required
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
@@ -91,14 +91,14 @@ def alert_faults(limits: LimitsConfig, alerts: AlertsConfig, monitored: bool) ->
 def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:
     """Yield a fault for a certificate source that this mode can't use, or that lacks its files."""
     if tls.source == "letsencrypt":
-        yield unavailable("source", "Certificates from Let's Encrypt are planned for a later version.", "files").under("tls")
+        yield from _acme_faults(tls, deployment, mode)
     if mode == "production" and tls.source == "local_ca":
         yield Fault(
             code="CONFIG-TLS-SOURCE",
             path=("tls", "source"),
             what="tls.source is local_ca, and this is a production deployment.",
             why="Neither browsers nor the AgentCore Gateway trust the certificate authority of one machine.",
-            do=("Write files, and set deployment.ssl_cert_path and deployment.ssl_key_path.",),
+            do=("Write letsencrypt, or files with deployment.ssl_cert_path and deployment.ssl_key_path.",),
             correction="files",
         )
     # With neither named, they are looked for in the usual folders of the domain (tls/files.py).
@@ -108,6 +108,56 @@ def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode)
             if not getattr(deployment, field):
                 example = f"/etc/letsencrypt/live/{deployment.domain_name or 'sre.example.com'}/{file}"
                 yield required(field, example, "tls.source is files, so the certificate comes from there.").under("deployment")
+
+
+# Top-level names that no public authority certifies (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`).
+_PRIVATE_NAMES = frozenset({"arpa", "corp", "example", "home", "internal", "invalid", "lan", "local", "localhost", "onion", "test"})
+_STAGING_ROOTS = "https://letsencrypt.org/docs/staging-environment/"
+
+
+def _acme_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:
+    """Yield a fault for what keeps an ACME authority from proving the domain, and clients from trusting its certificate."""
+    domain = deployment.domain_name
+    if mode == "local":
+        yield from _local_acme_faults(tls, domain)
+    if domain.rpartition(".")[2] in _PRIVATE_NAMES and not tls.directory_url:
+        yield Fault(
+            code="CONFIG-DOMAIN-NAME",
+            path=("deployment", "domain_name"),
+            what="deployment.domain_name is a name that Let's Encrypt does not certify.",
+            why="It certifies names of public DNS only, and this one exists in private networks only.",
+            do=("Use a name that is registered, like this: sre.example.com", "Or set tls.directory_url to an ACME authority of your own."),
+            correction="sre.example.com",
+        )
+    if tls.challenge == "dns-01" and not deployment.hosted_zone_id:
+        why = "tls.challenge is dns-01, so the machine proves the domain by a record in this Route 53 zone."
+        yield required("hosted_zone_id", "Z0123456789ABCDEFGHIJ", why).under("deployment")
+    if tls.staging and tls.directory_url:
+        yield Fault(
+            code="CONFIG-ACME-DIRECTORY",
+            path=("tls", "staging"),
+            what="tls.staging and tls.directory_url name two authorities.",
+            why="staging is Let's Encrypt's own directory for trials; directory_url is another authority's.",
+            do=("Set staging to false, or remove directory_url.",),
+            correction="false",
+        )
+    if tls.staging and not deployment.ssl_ca_path:
+        why = f"tls.staging is true, and clients trust its certificates only with the roots that {_STAGING_ROOTS} lists."
+        yield required("ssl_ca_path", "staging-roots.pem", why).under("deployment")
+
+
+def _local_acme_faults(tls: TLSConfig, domain: str) -> Iterator[Fault]:
+    if not tls.directory_url:
+        yield Fault(
+            code="CONFIG-TLS-SOURCE",
+            path=("tls", "source"),
+            what="tls.source is letsencrypt, and this is local mode.",
+            why="Let's Encrypt can't reach a machine that exists on this computer only.",
+            do=("Write local_ca.", "Or set tls.directory_url to an ACME authority that runs here, such as Pebble."),
+            correction="local_ca",
+        )
+    if not domain:
+        yield required("domain_name", "sre.example.com", "tls.source is letsencrypt, which certifies a name.").under("deployment")
 
 
 def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:

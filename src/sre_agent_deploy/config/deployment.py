@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sre_agent_deploy.config.fault import Fault, Mode, required
-from sre_agent_deploy.config.field_syntax import AMI_ID, DOMAIN_NAME, DURATION, HOSTED_ZONE_ID, KEY_NAME, PEM_PATH
+from sre_agent_deploy.config.field_syntax import (
+    ACME_DIRECTORY,
+    AMI_ID,
+    DOMAIN_NAME,
+    DURATION,
+    EMAIL,
+    HOSTED_ZONE_ID,
+    KEY_NAME,
+    PEM_PATH,
+)
 from sre_agent_deploy.config.instance_types import size_faults
 from sre_agent_deploy.config.section import Section, setting
 
@@ -148,5 +157,36 @@ class TLSConfig(Section):
     """Where the certificate comes from."""
 
     source: Literal["local_ca", "files", "letsencrypt"] = setting(
-        "local_ca", "local_ca (local mode), files (ssl_cert_path and ssl_key_path) or letsencrypt (not available yet).", example="files"
+        "local_ca",
+        "local_ca (local mode), files (ssl_cert_path and ssl_key_path), or letsencrypt: the machine orders it and renews it.",
+        example="files",
     )
+    email: str = setting(
+        "",
+        "Of letsencrypt: an address for the account. Let's Encrypt sends no reminders to it, so it may be empty.",
+        example="team@example.com",
+    )
+    staging: bool = setting(
+        False,
+        "Of letsencrypt: order at its staging environment, which has high limits and which no client trusts: for trials.",
+        example="true",
+    )
+    challenge: Literal["http-01", "dns-01"] = setting(
+        "http-01",
+        "Of letsencrypt: http-01 (the domain leads to the machine, and port 80 is open) or dns-01 (a TXT record in hosted_zone_id).",
+        example="dns-01",
+    )
+    directory_url: str = setting(
+        "", "Of letsencrypt: the directory of another ACME authority; empty is Let's Encrypt.", example=ACME_DIRECTORY.example
+    )
+    directory_ca_path: str = setting(
+        "",
+        "Of letsencrypt: the CA certificate in PEM that directory_url itself is served with, if it is a private one.",
+        example="/opt/ssl/ca.pem",
+    )
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for values that no ACME authority takes."""
+        yield from EMAIL.faults("email", self.email)
+        yield from ACME_DIRECTORY.faults("directory_url", self.directory_url)
+        yield from PEM_PATH.faults("directory_ca_path", self.directory_ca_path)

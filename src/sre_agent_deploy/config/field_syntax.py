@@ -175,6 +175,12 @@ KMS_KEY = Syntax(
     found="KMS > Customer managed keys > (key) > ARN",
     aws_docs="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
 )
+ACME_DIRECTORY = Syntax(
+    code="CONFIG-ACME-DIRECTORY",
+    pattern=r"https://[^\s/@?#]+(/[^\s?#]*)?",
+    says="the address of an ACME directory with https://, without user, password and query",
+    example="https://ca.example.com/acme/acme/directory",
+)
 RECORDING = Syntax(
     code="CONFIG-RECORDING",
     pattern=r"crash-loop|memory-leak|healthy|[^\x00]*[/.][^\x00]*",

@@ -16,6 +16,9 @@ from sre_core.machine import SecretRef
 
 # Seconds between tries. AWS may refuse a new role for some minutes, which boto3 does not try again.
 WAITS = (1, 2, 5, 10, 20, 30)
+_RECORD_TTL = 60
+# Route 53 says that most changes are everywhere within a minute.
+_IN_SYNC = {"Delay": 5, "MaxAttempts": 36}
 _CONFIG = Config(retries={"mode": "standard"}, connect_timeout=5, read_timeout=20)
 
 
@@ -46,6 +49,22 @@ class MachineAws:
         """Read the whole text that a secret has now. StepFailed where this is refused to the end."""
         client = self._client("secretsmanager")
         return self._call(f"The secret {arn} could not be read.", lambda: str(client.get_secret_value(SecretId=arn)["SecretString"]))
+
+    def write_secret(self, arn: str, text: str) -> None:
+        """Store the whole text of a secret. StepFailed, which never shows it, where this is refused to the end."""
+        client = self._client("secretsmanager")
+        self._call(f"The secret {arn} could not be written.", lambda: client.put_secret_value(SecretId=arn, SecretString=text))
+
+    def change_txt_record(self, action: str, zone: str, name: str, value: str) -> None:
+        """Make or delete a TXT record of one value, and wait until every name server of Route 53 has the change."""
+        route53 = self._client("route53")
+        record = {"Name": name, "Type": "TXT", "TTL": _RECORD_TTL, "ResourceRecords": [{"Value": f'"{value}"'}]}
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+        failure = f"The TXT record {name} could not be changed in {zone} ({action})."
+        made = self._call(failure, lambda: route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch))
+        self._call(
+            failure, lambda: route53.get_waiter("resource_record_sets_changed").wait(Id=made["ChangeInfo"]["Id"], WaiterConfig=_IN_SYNC)
+        )
 
     def put_metric(self, namespace: str, name: str, value: float) -> None:
         """Write one value of a metric without dimensions. StepFailed where CloudWatch refuses it to the end."""

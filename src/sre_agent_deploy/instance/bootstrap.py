@@ -24,9 +24,11 @@ from sre_agent_deploy.instance.monitoring import start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import (
     CERTIFICATE_FOLLOW,
+    CERTIFICATE_ORDER_TIMER,
     CERTIFICATE_TIMER,
     CERTIFICATE_WATCH,
     render_certificate_units,
+    render_order_units,
     render_restart,
     render_unit,
     unit_name,
@@ -131,10 +133,13 @@ def start_front_door(machine: Machine, layout: Layout) -> None:
 
 def keep_certificate(machine: Machine, layout: Layout) -> None:
     """Start what keeps the certificate current and warns of its end; the first look is now."""
-    for name, unit in render_certificate_units(layout, machine.region, MACHINE_FILE).items():
+    units, ordered = render_certificate_units(layout, machine.region, MACHINE_FILE), machine.front_door.certificate_source == "letsencrypt"
+    if ordered:
+        units |= render_order_units(layout, machine.region, MACHINE_FILE, machine.status_uri.rstrip("/").rpartition("/")[2])
+    for name, unit in units.items():
         (_UNITS / name).write_text(unit, encoding="utf-8")
     run("systemctl", "daemon-reload")
-    run("systemctl", "enable", "--now", CERTIFICATE_FOLLOW, CERTIFICATE_TIMER)
+    run("systemctl", "enable", "--now", CERTIFICATE_FOLLOW, CERTIFICATE_TIMER, *((CERTIFICATE_ORDER_TIMER,) if ordered else ()))
     run("systemctl", "start", "--no-block", CERTIFICATE_WATCH)
 
 

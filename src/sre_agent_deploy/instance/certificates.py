@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.systemd import CERTIFICATE_ORDER
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain
 from sre_core import atomic_file, clock, log, metrics
@@ -32,12 +32,30 @@ _NO_WAITS: tuple[float, ...] = ()
 type Reload = Callable[[], object]
 
 
-def follow(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Reload, pause: Callable[[float], object] = time.sleep) -> None:
+def follow(
+    aws: MachineAws,
+    door: FrontDoor,
+    layout: Layout,
+    reload: Reload,
+    pause: Callable[[float], object] = time.sleep,
+    *,
+    changed: Callable[[], object] = lambda: None,
+) -> None:
     """Serve what Secrets Manager has, forever. What it can't be done with is logged, and the certificate before is served on.
 
-    It begins with a reload: the service before may have ended between the files and nginx.
+    It begins with a reload: the service before may have ended between the files and nginx. `changed` is called when the secret has
+    another text, and at the first look.
     """
-    events = log.get()
+    events, seen = log.get(), ""
+
+    def look() -> bool:
+        nonlocal seen
+        text = aws.read_secret(door.certificate.secret_arn)
+        if text != seen:
+            seen = text
+            changed()
+        return serve(text, layout, reload)
+
     attempt: Callable[[], object] = reload
     while True:
         try:
@@ -45,16 +63,16 @@ def follow(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Reload, pau
                 events.warning("certificate.changed", not_after=clock.stamp(_read_chain(layout).not_after))
         except StepFailed as failed:
             events.error("certificate.not_taken", because=failed.what, output=failed.output)
-        attempt = partial(serve_current, aws, door, layout, reload)
+        attempt = look
         pause(LOOK_EVERY)
 
 
-def serve_current(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Reload) -> bool:
-    """Serve the certificate that Secrets Manager has now; True if it was another one.
+def serve(text: str, layout: Layout, reload: Reload) -> bool:
+    """Serve the certificate in the text of the secret; True if it is another one than before.
 
     Raises StepFailed, with the former one in place, if no server could use it.
     """
-    pair = _read_pair(aws, door)
+    pair = _parse_pair(text)
     before = tuple(file.read_text(encoding="ascii") for file in (layout.certificate, layout.key))
     if pair == before:
         return False
@@ -68,8 +86,7 @@ def serve_current(aws: MachineAws, door: FrontDoor, layout: Layout, reload: Relo
     return True
 
 
-def _read_pair(aws: MachineAws, door: FrontDoor) -> tuple[str, ...]:
-    text = aws.read_secret(door.certificate.secret_arn)
+def _parse_pair(text: str) -> tuple[str, ...]:
     try:
         parts = json.loads(text)
         return str(parts["certificate"]), str(parts["private_key"])
@@ -104,6 +121,11 @@ def reload_nginx() -> None:
     run("systemctl", "reload-or-restart", "nginx")
 
 
+def start_order() -> None:
+    """Let the machine look if an order is asked of it or due."""
+    run("systemctl", "start", "--no-block", CERTIFICATE_ORDER)
+
+
 def watch(aws: MachineAws, machine: Machine, layout: Layout, now: datetime) -> bool:
     """Write the days that are left as a metric, and a warning that is due as an event; True if one was. Each is due once a day."""
     chain, door, events = _read_chain(layout), machine.front_door, log.get(domain=machine.front_door.domain)
@@ -119,7 +141,7 @@ def watch(aws: MachineAws, machine: Machine, layout: Layout, now: datetime) -> b
     if problem:
         events.warning("certificate.expires", code=problem.code, what=problem.what, do=problem.do, **problem.context)
     atomic_file.write(layout.warned, json.dumps(asdict(warned)).encode(), mode=0o600)
-    return True
+    return problem is not None
 
 
 def _read_chain(layout: Layout) -> Chain:
@@ -141,7 +163,8 @@ def main(task: str, machine_file: str, release: str) -> int:
     if task == "watch":
         watch(aws, machine, layout, clock.now())
     else:
-        follow(aws, machine.front_door, layout, reload_nginx)
+        ordered = machine.front_door.certificate_source == "letsencrypt"
+        follow(aws, machine.front_door, layout, reload_nginx, changed=start_order if ordered else lambda: None)
     return 0
 
 

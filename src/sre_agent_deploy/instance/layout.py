@@ -39,6 +39,11 @@ class Layout:
     def key(self) -> Path:
         return self.secrets / "tls" / "key.pem"
 
+    @property
+    def challenges(self) -> Path:
+        """Return the folder whose files the front door shows to an ACME authority; it has files only while a certificate is ordered."""
+        return self.run / "acme"
+
     def credential(self, service: str, name: str) -> Path:
         """Return a file that only root reads; systemd passes it to the one service that may see it."""
         return self.secrets / "credentials" / service / name

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_core.machine import FrontDoor, Listener, Route
+from sre_core.machine import CHALLENGE_PATH, FrontDoor, Listener, Route
 from sre_core.security_event import describe_denial
 
 # What AgentCore's gateway accepts as a payload.
@@ -54,7 +54,7 @@ def render_nginx_conf(door: FrontDoor, layout: Layout, paths: NginxPaths) -> str
             *_indent(_http(layout, paths)),
             *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
             *(line for listener in door.listeners for line in _indent(_server(listener, paths.address))),
-            *(_indent(_redirect(door.redirect_port, paths.address)) if door.redirect_port else ()),
+            *(_indent(_redirect(door, layout, paths.address)) if door.redirect_port else ()),
             "}",
             "",
         )
@@ -191,12 +191,20 @@ def _next_shorter(path: str, routes: tuple[Route, ...], nothing: str) -> str:
     return f"set $service {longest.service}; proxy_pass http://{longest.service}/{bare[len(longest.path) :].lstrip('/')};"
 
 
-def _redirect(port: int, address: str) -> tuple[str, ...]:
+def _redirect(door: FrontDoor, layout: Layout, address: str) -> tuple[str, ...]:
+    """Redirect to HTTPS. Where the machine orders its certificate, its authority finds the proofs here."""
     return (
         "server {",
-        f"  listen {_at(address, port)} default_server;",
-        "  return 308 https://$host$request_uri;",
+        f"  listen {_at(address, door.redirect_port or 80)} default_server;",
+        *(_show_proofs(layout) if door.certificate_source == "letsencrypt" else ("  return 308 https://$host$request_uri;",)),
         "}",
+    )
+
+
+def _show_proofs(layout: Layout) -> tuple[str, ...]:
+    return (
+        f"  location ^~ {CHALLENGE_PATH} {{ default_type text/plain; alias {layout.challenges}/; }}",
+        "  location / { return 308 https://$host$request_uri; }",
     )
 
 

@@ -91,6 +91,7 @@ def render_restart() -> str:
 
 CERTIFICATE_FOLLOW, CERTIFICATE_WATCH = "sre-agent-certificate.service", "sre-agent-certificate-watch.service"
 CERTIFICATE_TIMER = "sre-agent-certificate-watch.timer"
+CERTIFICATE_ORDER, CERTIFICATE_ORDER_TIMER = "sre-agent-certificate-order.service", "sre-agent-certificate-order.timer"
 
 # Root, because nginx is reloaded and its private key written; it reads AWS and this folder, and nothing else is changed by it.
 _AS_ROOT = (
@@ -132,6 +133,41 @@ def render_certificate_units(layout: Layout, region: str, machine_file: str) -> 
             ("Unit", ("Description=sre-agent certificate expiry, four times a day",)),
             # The warnings of one day are counted by the program, so that a certificate of six days is not missed.
             ("Timer", ("OnCalendar=00/6:00:00", "RandomizedDelaySec=600", "Persistent=yes", f"Unit={CERTIFICATE_WATCH}")),
+            ("Install", ("WantedBy=timers.target",)),
+        ),
+    }
+
+
+def render_order_units(layout: Layout, region: str, machine_file: str, instance_id: str) -> dict[str, str]:
+    """Render what orders and renews the certificate: a service that is no root, started by a timer and when the secret changes."""
+    module = "sre_agent_deploy.instance.ordering"
+    command = (str(layout.python), "-m", module, "machine.json", str(layout.release), instance_id)
+    return {
+        CERTIFICATE_ORDER: _file(
+            ("Unit", ("Description=sre-agent certificate order", "Wants=network-online.target", "After=network-online.target")),
+            (
+                "Service",
+                (
+                    "Type=oneshot",
+                    "TimeoutStartSec=900",
+                    f"User={USER}",
+                    f"Group={USER}",
+                    f"ExecStart={' '.join(map(_quote_argument, command))}",
+                    f"Environment={_quote(f'PYTHONPATH={layout.release}')}",
+                    f"Environment={_quote(f'AWS_REGION={region}')}",
+                    f"LoadCredential=machine.json:{machine_file}",
+                    f"RuntimeDirectory={layout.run.name}/{layout.challenges.name}",
+                    "RuntimeDirectoryMode=0750",
+                    "MemoryMax=25%",
+                    "TasksMax=64",
+                    *_HARDENING,
+                ),
+            ),
+        ),
+        CERTIFICATE_ORDER_TIMER: _file(
+            ("Unit", ("Description=sre-agent certificate renewal, four times a day",)),
+            # Authorities ask for different times; many machines may have been made at the same one.
+            ("Timer", ("OnCalendar=00/6:00:00", "RandomizedDelaySec=5h", "Persistent=yes", f"Unit={CERTIFICATE_ORDER}")),
             ("Install", ("WantedBy=timers.target",)),
         ),
     }

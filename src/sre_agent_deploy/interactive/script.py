@@ -12,7 +12,8 @@ from sre_agent_deploy.interactive.question import Answers, Question, build_gate,
 FIRST: Mapping[Mode, tuple[str, ...]] = {
     "production": (
         "mode", "name", "aws.region", "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name",
-        "deployment.hosted_zone_id", "tls.source", "deployment.ssl_cert_path", "deployment.ssl_key_path", "deployment.ssl_ca_path",
+        "deployment.hosted_zone_id", "tls.source", "tls.challenge", "deployment.ssl_cert_path", "deployment.ssl_key_path",
+        "deployment.ssl_ca_path",
     ),
     "local": ("mode", "name", "services.recording"),
 }  # fmt: skip
@@ -24,6 +25,7 @@ ONLY_AFTER = {
     "deployment.ssl_cert_path": ("tls.source", "files"),
     "deployment.ssl_key_path": ("tls.source", "files"),
     "deployment.ssl_ca_path": ("tls.source", "files"),
+    **{f"tls.{field}": ("tls.source", "letsencrypt") for field in ("challenge", "email", "staging", "directory_url", "directory_ca_path")},
 }
 MORE = "optional settings"
 
@@ -62,6 +64,8 @@ def _plan_optional(rest: list[Question], answers: Answers) -> Iterator[Question]
     open_ones = [question for question in rest if len(question.choices) != 1]
     for section in dict.fromkeys(question.section for question in open_ones):
         inside = [question for question in open_ones if question.section == section]
+        if not any(_applies(question, answers) for question in inside):
+            continue
         if section:
             door = build_gate(f"optional {section}", f"Set any of {', '.join(str(question.path[-1]) for question in inside)}?")
             yield door

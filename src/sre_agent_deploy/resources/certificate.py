@@ -18,9 +18,10 @@ from sre_agent_deploy.resources.secretsmanager_calls import (
     read_access,
     read_values,
     restore_access,
+    restore_values,
 )
 from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager
-from sre_agent_deploy.tls import expiry
+from sre_agent_deploy.tls import acme, expiry
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
@@ -82,18 +83,21 @@ class Certificate(InSecretsManager):
         chain = _parse_chain(parts)
         fresh = chain is not None and not expiry.needs_renewal(chain.leaf.not_valid_before_utc, chain.not_after, clock.now())
         source = _Stored(chain.identity if chain else "", fresh)
+        if chain and (settings := acme.read_settings(parts)):
+            # The machine orders it anew in time.
+            source = _Stored(settings.identity, renews=True)
         seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain), **read_access(aws, id, found))
         outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
         return Found(id, seen, outputs, tags_of(found.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        return create_secret(aws, mark, self.secret_name, self._description(), self._issue())
+        return create_secret(aws, mark, self.secret_name, self._description(), self._values({}))
 
     def configure(self, aws: Aws, id: str) -> None:
         restore_access(aws, id)
         found = type(self).read(aws, id, self.name)
         if found is None or dataclasses.replace(found.seen, kms_key=self.kms_key) != self:
-            put_values(aws, id, self._issue(), description=self._description())
+            put_values(aws, id, self._values(restore_values(aws, id)), description=self._description())
 
     def console(self) -> Steps:
         return (
@@ -117,14 +121,17 @@ class Certificate(InSecretsManager):
     def _description(self) -> str:
         return f"TLS certificate and key of {self._names()}"
 
-    def _issue(self) -> dict[str, Secret]:
+    def _values(self, stored: Mapping[str, Secret]) -> dict[str, Secret]:
+        """Choose what is stored. Of a certificate that the machine orders, the one that is there is served on until then."""
         hosts = tuple(map(require_known, self.hosts))
-        issued = self.source.issue(hosts)
-        return {
-            "certificate": Secret(issued.chain),
-            "private_key": issued.private_key,
-            "hosts": Secret(" ".join(hosts)),
-        }
+        if isinstance(self.source, acme.AcmeSource) and _parse_chain(stored):
+            pair = {key: stored[key] for key in ("certificate", "private_key")}
+        else:
+            issued = self.source.issue(hosts)
+            pair = {"certificate": Secret(issued.chain), "private_key": issued.private_key}
+            stored = {key: text for key, text in stored.items() if key != acme.ORDERED_FROM}
+        settings = self.source.parts(stored) if isinstance(self.source, acme.AcmeSource) else {}
+        return {**pair, "hosts": Secret(" ".join(hosts)), **settings}
 
 
 def _text(parts: Mapping[str, Secret], key: str) -> str:

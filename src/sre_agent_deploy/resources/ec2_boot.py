@@ -33,6 +33,7 @@ class Status:
     what: str = ""
     output: str = ""
     listeners: tuple[Mapping[str, Any], ...] = ()
+    time: str = ""
 
     @classmethod
     def parse(cls, step: str, text: str) -> Status:
@@ -43,8 +44,8 @@ class Status:
             parts = None
         if not isinstance(parts, dict):
             return cls(step, "running")
-        state, what, output = (str(parts.get(key, "")) for key in ("state", "what", "output"))
-        return cls(step, state, what, output, tuple(parts.get("listeners") or ()))
+        state, what, output, time = (str(parts.get(key, "")) for key in ("state", "what", "output", "time"))
+        return cls(step, state, what, output, tuple(parts.get("listeners") or ()), time)
 
 
 def judge_boot(instance_id: str, status: Status | None) -> Ready | Waiting | Problem:
@@ -102,6 +103,13 @@ def read_reports(aws: Aws, status_uri: str, instance_id: str) -> tuple[Status, .
     written = _list_reports(aws, bucket, prefix)
     keys = [(step, f"{prefix}{step}.json") for step in STEPS]
     return tuple(Status.parse(step, _read_text(aws, bucket, key)) for step, key in keys if key in written)
+
+
+def read_report(aws: Aws, uri: str, name: str) -> Status | None:
+    """Read one report below the prefix of an instance; None where there is none yet."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    text = _read_text(aws, bucket, f"{prefix}{name}.json")
+    return Status.parse(name, text) if text else None
 
 
 def failure_of(status: Status | None, age: timedelta, limit: timedelta) -> str:

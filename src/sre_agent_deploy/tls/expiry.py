@@ -14,8 +14,8 @@ from typing import Literal
 from sre_core import clock
 from sre_core.problem import Problem
 
-type Source = Literal["local_ca", "files"]
-_SOURCES: tuple[Source, ...] = ("local_ca", "files")
+type Source = Literal["local_ca", "files", "letsencrypt"]
+_SOURCES: tuple[Source, ...] = ("local_ca", "files", "letsencrypt")
 
 RENEWAL = timedelta(days=30)
 """A certificate with less left than this is renewed, or its owner is warned: at most this, and a third of its lifetime."""
@@ -51,7 +51,13 @@ def judge_expiry(subject: str, not_before: datetime, not_after: datetime, now: d
         return _expired(subject, not_after, now, source)
     if now < not_before:
         return _not_yet_valid(subject, not_before)
-    return _expires_soon(subject, not_before, not_after, now, source) if needs_renewal(not_before, not_after, now) else None
+    return _expires_soon(subject, not_before, not_after, now, source) if now >= _warning_begins(not_before, not_after, source) else None
+
+
+def _warning_begins(not_before: datetime, not_after: datetime, source: Source | None) -> datetime:
+    """Return the time from which a certificate is warned of. A machine that renews it by itself has a third of the window to do so."""
+    begins = renewal_begins(not_before, not_after)
+    return begins + (not_after - begins) / 3 if source == "letsencrypt" else begins
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,13 @@ _STEPS: dict[Source, tuple[str, ...]] = {
     "files": (
         "Renew the files at deployment.ssl_cert_path and deployment.ssl_key_path: `sudo certbot renew`, or order at your authority.",
         "Run `sre-agent-deploy deploy`: it stores the new certificate, and the machine serves it within a minute.",
+    ),
+    "letsencrypt": (
+        "The machine renews it by itself, four times a day it looks: see why it could not with "
+        "`sre-agent-deploy exec sudo journalctl -u sre-agent-certificate-order`.",
+        "Correct what the authority names there: DNS must lead to the machine, and port 80 be open (http-01), or the role may change "
+        "the record (dns-01).",
+        "Let it try at once: `sre-agent-deploy exec sudo systemctl start sre-agent-certificate-order`.",
     ),
 }
 

@@ -70,9 +70,9 @@ def load_certificate_files(
     `ca_path` names the certificate of a private authority: the chain must lead to it.
     A certificate that only expires soon is accepted; `expiry.judge_expiry` warns of it.
     """
-    chain = _chain(certificate_path, "deployment.ssl_cert_path")
+    chain = load_chain(certificate_path, "deployment.ssl_cert_path")
     key = _key(key_path)
-    authority = _chain(ca_path, "deployment.ssl_ca_path") if ca_path else None
+    authority = load_chain(ca_path, "deployment.ssl_ca_path") if ca_path else None
     found = [part for part in (chain, key, authority) if isinstance(part, Problem)]
     if isinstance(chain, Chain):
         public_key = key.public_key if isinstance(key, _Key) else None
@@ -92,7 +92,8 @@ def load_certificate_files(
     )
 
 
-def _chain(path: str, field: str) -> Chain | Problem:
+def load_chain(path: str, field: str) -> Chain | Problem:
+    """Load the certificates in a PEM file that this field of the configuration names."""
     text = _read_text(path, field)
     if isinstance(text, Problem):
         return text

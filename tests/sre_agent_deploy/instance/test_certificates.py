@@ -23,7 +23,7 @@ import pytest
 
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.certificates import follow, serve_current, watch
+from sre_agent_deploy.instance.certificates import follow, serve, watch
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
@@ -47,6 +47,9 @@ class Stored:
     @property
     def door(self) -> FrontDoor:
         return self.machine.front_door
+
+    def serve(self, reload: Callable[[], object]) -> bool:
+        return serve(self.aws.read_secret(self.door.certificate.secret_arn), self.layout, reload)
 
     def put(self, text: str) -> None:
         self.secrets.put_secret_value(SecretId=self.door.certificate.secret_arn, SecretString=text)
@@ -149,8 +152,8 @@ def test_renewals_under_load(stored: Stored, tmp_path: Path) -> None:
         for number in (1, 2, 3):
             until(lambda number=number: len(set(caller.seen)) == number)
             stored.renew()
-            assert serve_current(stored.aws, stored.door, stored.layout, reload)
-            assert not serve_current(stored.aws, stored.door, stored.layout, reload)
+            assert stored.serve(reload)
+            assert not stored.serve(reload)
         until(lambda: len(set(caller.seen)) == 4)
         caller.done.set()
         caller.join()
@@ -167,7 +170,7 @@ def test_a_certificate_that_no_server_can_use(stored: Stored, unusable: str) -> 
     else:
         stored.put(unusable)
     with pytest.raises(StepFailed):
-        serve_current(stored.aws, stored.door, stored.layout, lambda: pytest.fail("reloaded"))
+        stored.serve(lambda: pytest.fail("reloaded"))
     assert stored.layout.certificate.read_text() == before
     assert {file.name for file in stored.layout.certificate.parent.iterdir()} == {"certificate.pem", "key.pem"}
 
@@ -177,7 +180,7 @@ def test_a_server_that_refuses(stored: Stored) -> None:
     before = (stored.layout.certificate.read_text(), stored.layout.key.read_text())
     stored.renew()
     with pytest.raises(StepFailed):
-        serve_current(stored.aws, stored.door, stored.layout, partial(run, "false"))
+        stored.serve(partial(run, "false"))
     assert (stored.layout.certificate.read_text(), stored.layout.key.read_text()) == before
 
 
@@ -189,7 +192,7 @@ def test_a_service_that_ended_before_its_reload(stored: Stored) -> None:
     """Its successor finds the new files in place, so only a reload lets nginx serve them: it begins with one, and makes no second."""
     stored.renew()
     with pytest.raises(Ended):
-        serve_current(stored.aws, stored.door, stored.layout, _end)
+        stored.serve(_end)
     reloads: list[bool] = []
     looks = iter((None, None))
     with pytest.raises(Ended):

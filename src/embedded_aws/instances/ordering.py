@@ -1,0 +1,98 @@
+"""Run the release's own program that orders and renews the certificate, as systemd does on a real machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded_aws.instances.user_data import find_written_file
+from embedded_aws.world import World
+from sre_core.machine import MACHINE_FILE, Machine
+
+# On a real machine a timer starts it four times a day, and the program that follows the secret when that changes.
+_AT_LEAST_EVERY, _LOOK_EVERY = 6 * 3600.0, 1.0
+
+
+def is_ordered(machine: Machine) -> bool:
+    """Say if the machine orders its certificate itself."""
+    return machine.front_door.certificate_source == "letsencrypt"
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """The program of one instance, with the credentials of its role."""
+
+    world: World
+    secret_arn: str
+    root: Path
+    profile_arn: str
+
+    @classmethod
+    def plan(cls, world: World, machine: Machine, root: Path, user_data: bytes, profile_arn: str) -> Ordering:
+        """Write the machine.json that cloud-init would write, and plan its program."""
+        (root / "machine.json").write_text(find_written_file(user_data, MACHINE_FILE) or "", encoding="utf-8")
+        return cls(world, machine.front_door.certificate.secret_arn, root, profile_arn)
+
+    @property
+    def proofs(self) -> Path:
+        """Return the folder of the files that an ACME authority asks for."""
+        return self.root / "run" / "acme"
+
+    async def keep(self) -> None:
+        """Run the program when the secret has another text, and after a while."""
+        loop, seen, last = asyncio.get_running_loop(), None, 0.0
+        while True:
+            text = self.world.secret(self.secret_arn)
+            if text and (text != seen or loop.time() - last > _AT_LEAST_EVERY):
+                seen, last = text, loop.time()
+                await self._run()
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _run(self) -> None:
+        release = self.root / "release"
+        command = ("-m", "sre_agent_deploy.instance.ordering", str(self.root / "machine.json"), str(release), self.root.name)
+        with (self.root / "logs" / "certificate-order.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *command, str(self.root / "run"), env=self._environment(release), stdin=asyncio.subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def _environment(self, release: Path) -> Mapping[str, str]:
+        """Return what the program sees: of AWS, the role of its instance and the local endpoint only."""
+        role = self.world.role_of_profile(self.profile_arn)
+        session = self.world.credentials_for_role(role, self.root.name) if role else None
+        return {
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "HOME": str(self.root),
+            "PYTHONPATH": str(release),
+            "AWS_ENDPOINT_URL": self.world.endpoint,
+            "AWS_CA_BUNDLE": str(self.world.authority.ca_file),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        } | (
+            {
+                "AWS_ACCESS_KEY_ID": session.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": session.secret_access_key.reveal(),
+                "AWS_SESSION_TOKEN": session.session_token.reveal(),
+            }
+            if session
+            else {}
+        )
+
+
+async def end_task(task: asyncio.Task[None]) -> None:
+    """Cancel a task, and wait until it has ended what it started."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
