@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sre_agent_deploy.config.sources import LogSource, MetricSource, Source
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.names import log_resource
 from sre_agent_deploy.resources.policy_document import Statement
@@ -89,6 +89,12 @@ def _source_statements(partition: str, region: str, account_id: str, source: Sou
         case MetricSource(source="cloudwatch"):
             because = "metrics have no resources, and no condition names a namespace for reading"
             return (Statement("ReadMetrics", ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"), ("*",), any_resource_because=because),)
+        case MetricSource(source="amp", url=url):
+            workspace = f"arn:{partition}:aps:{region}:{account_id}:workspace/{url.rstrip('/').rpartition('/')[2]}"
+            return (Statement(f"QueryWorkspace{number}", ("aps:GetLabels", "aps:GetSeries", "aps:QueryMetrics"), (workspace,)),)
+        case ClusterSource(source="eks", cluster=name) | LogSource(source="eks", cluster=name):
+            cluster = f"arn:{partition}:eks:{region}:{account_id}:cluster/{name}"
+            return (Statement(f"DescribeCluster{number}", ("eks:DescribeCluster",), (cluster,)),)
         case _:
             return ()
 

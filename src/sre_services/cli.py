@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     rbac = commands.add_parser("rbac", help="print the RBAC manifest that allows what the services read of a cluster")
     rbac.add_argument("--namespace", default="default", help="the namespace of the service account (default: default)")
+    rbac.add_argument("--group", default="", help="allow it to this group, as an access entry of EKS names it, not to a service account")
     rbac.set_defaults(run=_rbac)
     return parser
 
@@ -66,7 +67,7 @@ def _rbac(arguments: argparse.Namespace) -> int:
     """Print JSON, which kubectl reads as it reads YAML."""
     from sre_services.kubernetes.resources import rbac_manifest
 
-    print(json.dumps(rbac_manifest(arguments.namespace), indent=2))
+    print(json.dumps(rbac_manifest(arguments.namespace, arguments.group), indent=2))
     return 0
 
 

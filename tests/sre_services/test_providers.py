@@ -21,14 +21,15 @@ KUBECONFIG = {
     "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
     "current-context": "a",
 }
-# Only a pod of a cluster has what it reads.
-ELSEWHERE = {"in-cluster"}
+# Only a pod of a cluster, or an identity of AWS, has what they read when they are opened.
+ELSEWHERE = {"in-cluster", "eks"}
 SETTINGS = {
     "prometheus": {"url": "https://prometheus.example"},
     "kubeconfig": {"kubeconfig": "kubeconfig"},
     "files": {"path": "/var/log"},
     "journald": {"url": "https://journal.example"},
     "loki": {"url": "https://loki.example"},
+    "amp": {"url": "https://aps-workspaces.example/workspaces/ws-1", "region": "eu-west-1"},
     "cloudwatch": {"log_groups": "/aws/lambda/checkout", "region": "eu-west-1"},
 }
 """What each source needs at least."""

@@ -194,6 +194,20 @@ LOG_GROUP = Syntax(
     example="/aws/lambda/checkout",
     found="CloudWatch > Log groups",
 )
+EKS_CLUSTER = Syntax(
+    code="CONFIG-EKS-CLUSTER",
+    pattern=r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}",
+    says="the name of a cluster: 1-100 letters, digits, hyphens and underscores",
+    example="prod",
+    found="EKS > Clusters",
+)
+AMP_WORKSPACE = Syntax(
+    code="CONFIG-AMP-WORKSPACE",
+    pattern=r"https://aps-workspaces\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/workspaces/ws-[0-9a-f-]{36}/?",
+    says="the address of a workspace, without /api/v1 behind it",
+    example="https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-12345678-1234-1234-1234-123456789012",
+    found="Amazon Prometheus > Workspaces > (workspace) > Endpoint - query URL, up to the workspace's ID",
+)
 SOURCE_NAME = Syntax(
     code="CONFIG-SOURCE-NAME",
     pattern=r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?",

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.aws import region_faults
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
-from sre_agent_deploy.config.field_syntax import LOG_GROUP, NAMESPACE, SOURCE_NAME, SOURCE_PATH, SOURCE_URL
+from sre_agent_deploy.config.field_syntax import AMP_WORKSPACE, EKS_CLUSTER, LOG_GROUP, NAMESPACE, SOURCE_NAME, SOURCE_PATH, SOURCE_URL
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
@@ -46,15 +46,22 @@ class Source(Section):
 NAME = "What answers call it; empty takes the kind of source, with a number from the second of a kind on."
 
 
+CLUSTER = "Of eks: the name of the cluster."
 REGION = "Of a source on AWS: its region; empty takes that of the deployment."
 
 
 class ClusterSource(Source):
-    """A cluster, by a kubeconfig."""
+    """A cluster, by a kubeconfig, or by its name in Amazon EKS."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig",)
 
-    source: Literal["kubeconfig"] = setting("kubeconfig", "kubeconfig: the API server of a kubeconfig's context.", example="kubeconfig")
+    source: Literal["kubeconfig", "eks"] = setting(
+        "kubeconfig",
+        "kubeconfig: the API server of a kubeconfig's context. eks: a cluster of Amazon EKS, by its name.",
+        example="kubeconfig",
+    )
+    cluster: str = setting("", CLUSTER, example="prod")
+    region: str = setting("", REGION, example="eu-west-1")
     name: str = setting("", NAME, example="prod")
     kubeconfig: str = setting(
         KUBECONFIG, "A reference to the kubeconfig: file:PATH, env:NAME or aws-secretsmanager:NAME.", example=KUBECONFIG
@@ -65,9 +72,15 @@ class ClusterSource(Source):
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a kubeconfig that is no reference, and for a namespace that Kubernetes would refuse."""
         yield from super().faults(mode)
-        if not self.kubeconfig:
+        if self.source == "eks":
+            yield from eks_faults(self.cluster, self.region, mode)
+        elif not self.kubeconfig:
             yield required("kubeconfig", KUBECONFIG, "A cluster is reached by a kubeconfig.")
         yield from NAMESPACE.faults("namespace", self.namespace)
+
+    def references(self) -> dict[str, SecretReference]:
+        """Return the reference to the kubeconfig; a cluster of EKS needs none."""
+        return {} if self.source == "eks" else super().references()
 
 
 class RemoteSource(Source):
@@ -94,9 +107,9 @@ class LogSource(RemoteSource):
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig", "token", "password", "ca")
 
-    source: Literal["kubeconfig", "files", "journald", "loki", "cloudwatch"] = setting(
+    source: Literal["kubeconfig", "eks", "files", "journald", "loki", "cloudwatch"] = setting(
         "kubeconfig",
-        "kubeconfig: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki. "
+        "kubeconfig, eks: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki. "
         "cloudwatch: log groups of Amazon CloudWatch.",
         example="kubeconfig",
     )
@@ -110,6 +123,7 @@ class LogSource(RemoteSource):
         "its workload; empty takes the last part of the log group's name.",
         example="app",
     )
+    cluster: str = setting("", CLUSTER, example="prod")
     log_groups: tuple[str, ...] = setting((), "Of CloudWatch: the log groups.", example='["/aws/lambda/checkout"]')
     region: str = setting("", REGION, example="eu-west-1")
     path: str = setting("", "Of files: the folder, which is read where the services run.", example="/var/log/shop")
@@ -124,6 +138,8 @@ class LogSource(RemoteSource):
             yield from self.remote_faults("http://host.example.com:19531")
         if self.source == "loki":
             yield from self.remote_faults("https://loki.example.com")
+        if self.source == "eks":
+            yield from eks_faults(self.cluster, self.region, mode)
         if self.source == "cloudwatch":
             yield from aws_faults(self.region, mode, "files")
             yield from self._log_group_faults()
@@ -137,7 +153,7 @@ class LogSource(RemoteSource):
 
     def references(self) -> dict[str, SecretReference]:
         """Return the references of this kind of source; the usual kubeconfig where none is named."""
-        if self.source in ("files", "cloudwatch"):
+        if self.source in ("files", "cloudwatch", "eks"):
             return {}
         if self.source != "kubeconfig":
             return {field: reference for field, reference in super().references().items() if field != "kubeconfig"}
@@ -150,8 +166,11 @@ class MetricSource(RemoteSource):
 
     SECRETS: ClassVar[tuple[str, ...]] = ("token", "password", "ca")
 
-    source: Literal["prometheus", "cloudwatch"] = setting(
-        "prometheus", "prometheus: any system with its HTTP API. cloudwatch: Amazon CloudWatch.", example="prometheus"
+    source: Literal["prometheus", "amp", "cloudwatch"] = setting(
+        "prometheus",
+        "prometheus: any system with its HTTP API. amp: a workspace of Amazon Managed Service for Prometheus. "
+        "cloudwatch: Amazon CloudWatch.",
+        example="prometheus",
     )
     name: str = setting("", NAME, example="prod-metrics")
     region: str = setting("", REGION, example="eu-west-1")
@@ -160,11 +179,30 @@ class MetricSource(RemoteSource):
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a missing or malformed address, and for half of a user's credentials."""
         yield from super().faults(mode)
-        if self.source == "cloudwatch":
+        if self.source != "prometheus":
             yield from aws_faults(self.region, mode, "prometheus")
-        else:
+        if self.source == "amp":
+            yield from self._workspace_faults()
+        elif self.source == "prometheus":
             yield from self.remote_faults("https://prometheus.example.com")
         yield from NAMESPACE.faults("namespace", self.namespace)
+
+    def _workspace_faults(self) -> Iterator[Fault]:
+        if not self.url:
+            yield required("url", AMP_WORKSPACE.example, "A workspace has an address of its own.")
+        yield from AMP_WORKSPACE.faults("url", self.url)
+
+    def references(self) -> dict[str, SecretReference]:
+        """Return the references of this kind of source; the machine's identity is all that AWS asks for."""
+        return super().references() if self.source == "prometheus" else {}
+
+
+def eks_faults(cluster: str, region: str, mode: Mode) -> Iterator[Fault]:
+    """Yield a fault for a cluster of EKS that has no name, or one that EKS does not allow."""
+    yield from aws_faults(region, mode, "kubeconfig")
+    if not cluster:
+        yield required("cluster", "prod", "A cluster of EKS is found by its name.")
+    yield from EKS_CLUSTER.faults("cluster", cluster)
 
 
 def aws_faults(region: str, mode: Mode, instead: str) -> Iterator[Fault]:

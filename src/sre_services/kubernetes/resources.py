@@ -55,16 +55,21 @@ RESOURCES: Mapping[str, Resource] = {
 LOGS = Resource("", "v1", "pods/log")
 
 
-def rbac_manifest(namespace: str = "default") -> dict[str, object]:
-    """Build the List of objects that lets a ServiceAccount of this namespace read what the assistant reads, and nothing else."""
-    subject = {"kind": "ServiceAccount", "name": READER, "namespace": namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": READER}
-    rbac = "rbac.authorization.k8s.io/v1"
+def rbac_manifest(namespace: str = "default", group: str = "") -> dict[str, object]:
+    """Build the List of objects that lets a ServiceAccount of this namespace read what the assistant reads, and nothing else.
+
+    With a `group`, its members may, which is what an access entry of EKS names.
+    """
+    api = "rbac.authorization.k8s.io"
+    account = {"kind": "ServiceAccount", "name": READER, "namespace": namespace}
+    subject = {"kind": "Group", "apiGroup": api, "name": group} if group else account
+    role = {"apiGroup": api, "kind": "ClusterRole", "name": READER}
+    rbac = f"{api}/v1"
     return {
         "apiVersion": "v1",
         "kind": "List",
         "items": [
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": READER, "namespace": namespace}},
+            *([] if group else [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": READER, "namespace": namespace}}]),
             {"apiVersion": rbac, "kind": "ClusterRole", "metadata": {"name": READER}, "rules": _rules()},
             {"apiVersion": rbac, "kind": "ClusterRoleBinding", "metadata": {"name": READER}, "roleRef": role, "subjects": [subject]},
         ],

@@ -51,8 +51,11 @@ class SourceClient:
             raise Refused(failures.not_understood(self.name, self.url, "It is not JSON.")) from None
 
 
-def open_client(settings: Settings, name: str) -> SourceClient:
-    """Open the client of a source with a `url`, and where they are set a bearer `token`, `username` and `password`, and a `ca`."""
+def open_client(settings: Settings, name: str, auth: httpx2.Auth | None = None) -> SourceClient:
+    """Open the client of a source with a `url`, and where they are set a bearer `token`, `username` and `password`, and a `ca`.
+
+    `auth` takes their place where requests prove in another way who sends them.
+    """
     url = settings.require("url").rstrip("/")
     return SourceClient(
         name,
@@ -60,7 +63,7 @@ def open_client(settings: Settings, name: str) -> SourceClient:
         httpx2.AsyncClient(
             base_url=url,
             verify=_trust(settings),
-            auth=_basic(settings),
+            auth=auth or _basic(settings),
             headers=_headers(settings),
             timeout=TIMEOUT,
             limits=LIMITS,

@@ -11,7 +11,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import AssistantConfig, Config
-from sre_agent_deploy.config.sources import LogSource, MetricSource
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource
 from sre_agent_deploy.instance.sources import describe_sources, keep_source
 from sre_agent_deploy.instance.user_data import describe_machine
 from sre_agent_deploy.policies import model_statements, source_statements
@@ -96,13 +96,26 @@ def test_sources_on_aws() -> None:
         {"source": "cloudwatch", "log_groups": ["/aws/lambda/a", "/ecs/b"]},
         {"source": "cloudwatch", "log_groups": ["/ecs/c"], "region": "eu-west-1"},
     ]
-    logs, metrics = tuple(LogSource.model_validate(each) for each in sources), MetricSource(source="cloudwatch")
-    found = source_statements("aws", "us-east-1", "123456789012", [*logs, metrics, LogSource(source="files", path="/var/log")])
+    chosen = [
+        *(LogSource.model_validate(each) for each in sources),
+        MetricSource(source="cloudwatch"),
+        MetricSource(source="amp", url="https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/", region="eu-west-1"),
+        *(ClusterSource(source="eks", cluster=name) for name in ("prod", "test")),
+        LogSource(source="eks", cluster="prod"),
+        LogSource(source="files", path="/var/log"),
+    ]
+    found = source_statements("aws", "us-east-1", "123456789012", chosen)
     allowed = {(action, str(resource)) for statement in found for action in statement.actions for resource in statement.resources}
     groups = {("us-east-1", "/aws/lambda/a"), ("us-east-1", "/ecs/b"), ("eu-west-1", "/ecs/c")}
     arns = [f"arn:aws:logs:{region}:123456789012:log-group:{name}{end}" for region, name in groups for end in ("", ":*")]
     anywhere = ("logs:GetQueryResults", "logs:StopQuery", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
-    assert allowed == {("logs:StartQuery", arn) for arn in arns} | {(action, "*") for action in anywhere}
+    workspace = "arn:aws:aps:eu-west-1:123456789012:workspace/ws-1"
+    assert allowed == {
+        *(("logs:StartQuery", arn) for arn in arns),
+        *((action, "*") for action in anywhere),
+        *((f"aps:{action}", workspace) for action in ("GetLabels", "GetSeries", "QueryMetrics")),
+        *(("eks:DescribeCluster", f"arn:aws:eks:us-east-1:123456789012:cluster/{name}") for name in ("prod", "test")),
+    }
     assert len({statement.sid for statement in found}) == len(found)
 
 

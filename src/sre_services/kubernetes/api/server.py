@@ -22,6 +22,7 @@ from sre_services.sources.settings import Settings
 
 # As kubectl asks: a long list comes in parts, so that the server need not hold all of it at once.
 PART = 500
+EKS = "eks"
 
 
 class ApiServer:
@@ -82,7 +83,12 @@ class ApiServer:
 
 
 def open_server(settings: Settings) -> ApiServer:
-    """Open the API server of a kubeconfig's context, or of the cluster that this runs in. Raises Refused."""
+    """Open the API server of a kubeconfig's context, of a cluster of EKS, or of the cluster that this runs in. Raises Refused."""
+    if settings.source == EKS:
+        # Importing boto3 takes long.
+        from sre_services.kubernetes.api.eks import open_cluster
+
+        return ApiServer(open_cluster(settings), settings.get("namespace") or "default")
     context = read_context(settings)
     client = SourceClient("The Kubernetes API", context.cluster.server, _http(context, settings))
     return ApiServer(client, settings.get("namespace") or context.namespace)

@@ -1,4 +1,4 @@
-"""Metrics of any system with Prometheus' HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics, Amazon Managed Prometheus behind a proxy.
+"""Metrics of any system with Prometheus' HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics, Amazon Managed Service for Prometheus.
 
 API: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -27,6 +27,7 @@ type Labels = Mapping[str, str]
 
 _NAMES = tuple(sorted({source.metric for several in SOURCES.values() for source in several}))
 _KNOWN_SECONDS = 30.0
+AMP = "amp"
 _RECENT = timedelta(hours=6)
 # cAdvisor has one series of the whole pod besides those of its containers, and one of the container that holds its network.
 _NO_CONTAINERS = ("", "POD")
@@ -103,7 +104,17 @@ class Prometheus:
 def open_provider(settings: Settings) -> Prometheus:
     """Open the Prometheus at `url`; `namespace` limits it to one namespace of Kubernetes."""
     namespace = settings.get("namespace")
-    return Prometheus(open_client(settings, "Prometheus"), [quote_label("namespace", "=", namespace)] if namespace else [])
+    return Prometheus(_open_client(settings), [quote_label("namespace", "=", namespace)] if namespace else [])
+
+
+def _open_client(settings: Settings) -> SourceClient:
+    if settings.source != AMP:
+        return open_client(settings, "Prometheus")
+    # Importing boto3 takes long.
+    from sre_services.sources.aws import region_of
+    from sre_services.sources.signed import SignedRequests
+
+    return open_client(settings, "Amazon Managed Service for Prometheus", SignedRequests("aps", region_of(settings), settings))
 
 
 def _all_sources() -> Iterator[Source]:
