@@ -27,7 +27,10 @@ type Answering = Callable[[Request, Caller], Awaitable[Response]]
 
 
 class Router:
-    """An ASGI app. `apps` answer, in each region, for the services that they are named after, `everything_else` for the rest."""
+    """An ASGI app. `apps` answer, in each region, for the services that they are named after, `everything_else` for the rest.
+
+    `find_invocation` returns what answers a path of AgentCore Runtime's data plane, which is called with tokens and not with signatures.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Router:
         apps: Mapping[str, Callable[[str], AsgiApp]],
         everything_else: Answering,
         faults: Faults | None = None,
+        find_invocation: Callable[[str], AsgiApp | None] = lambda _: None,
     ) -> None:
         self._port = port
         self._keyring = keyring
@@ -45,6 +49,7 @@ class Router:
         self._apps = apps
         self._everything_else = everything_else
         self._faults = faults or Faults()
+        self._find_invocation = find_invocation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the body of a request from a browser is not read."""
@@ -53,6 +58,9 @@ class Router:
             answer = _browser_answer(reason)
             _log_refusal(begun, "embedded-aws", reason, answer)
             return await answer.send(send)
+        if invocation := self._find_invocation(begun.raw_path):
+            # It checks tokens itself, and its answer may be a stream.
+            return await invocation(scope, receive, send)
         public = self._oauth.answers(begun)
         if not public and isinstance(unknown := read_claim(begun, self._keyring), Refusal):
             return await _refuse(begun, unknown, send)

@@ -89,6 +89,7 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             apps={"bedrock-agentcore": agentcore.plane, "bedrock": Bedrock(settings.bedrock_script).plane},
             everything_else=machines.report_after(moto),
             faults=settings.faults,
+            find_invocation=agentcore.find_invocation,
         )
         endpoint = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:

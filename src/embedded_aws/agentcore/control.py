@@ -17,13 +17,16 @@ from embedded_aws.agentcore.data_plane import DataPlane
 from embedded_aws.agentcore.errors import ApiError, broken_constraints
 from embedded_aws.agentcore.gateways import Gateways
 from embedded_aws.agentcore.identities import Identities
+from embedded_aws.agentcore.invocations import Invocations, runtime_in
 from embedded_aws.agentcore.model import violations
+from embedded_aws.agentcore.packages import Packages
 from embedded_aws.agentcore.records import Registry
+from embedded_aws.agentcore.runtimes import Runtimes
 from embedded_aws.agentcore.tags import Tags
 from embedded_aws.agentcore.target_schema import TargetSchemas
 from embedded_aws.agentcore.targets import Targets
 from embedded_aws.http_messages import CutOff, Response, TooLarge, json_response, read_body
-from embedded_aws.world import Receive, Scope, Send, World
+from embedded_aws.world import AsgiApp, Receive, Scope, Send, World
 
 type Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -51,7 +54,10 @@ class ControlPlane:
             tokens=tokens,
             lifecycle=self._lifecycle,
         )
-        self._handlers = _handlers(gateways, targets, Identities(world, registry), Tags(registry))
+        self._packages = Packages(world)
+        self.invocations = Invocations(registry, self._packages, self._data_plane.checker)
+        runtimes = Runtimes(world, registry, tokens=tokens, lifecycle=self._lifecycle, retire=self._packages.retire)
+        self._handlers = _handlers(gateways, targets, Identities(world, registry), Tags(registry)) | _runtime_handlers(runtimes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,8 +68,9 @@ class ControlPlane:
             await response.send(send)
 
     async def close(self) -> None:
-        """Close the listener of every gateway and cancel the steps that have not run yet."""
+        """Close the listener of every gateway, end every package, and cancel the steps that have not run yet."""
         await self._lifecycle.close()
+        await self._packages.close()
         await self._data_plane.close_all()
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
@@ -95,7 +102,7 @@ class ControlPlane:
         return operation.status, model.project(operation.output_shape, answer) if operation.output_shape else {}
 
 
-def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags: Tags) -> Mapping[str, Handler]:
+def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags: Tags) -> dict[str, Handler]:
     return {
         "CreateGateway": gateways.create,
         "GetGateway": gateways.get,
@@ -121,6 +128,22 @@ def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags
     }
 
 
+def _runtime_handlers(runtimes: Runtimes) -> dict[str, Handler]:
+    return {
+        "CreateAgentRuntime": runtimes.create,
+        "GetAgentRuntime": runtimes.get,
+        "UpdateAgentRuntime": runtimes.update,
+        "ListAgentRuntimes": runtimes.list_all,
+        "ListAgentRuntimeVersions": runtimes.list_versions,
+        "DeleteAgentRuntime": runtimes.delete,
+        "CreateAgentRuntimeEndpoint": runtimes.create_endpoint,
+        "GetAgentRuntimeEndpoint": runtimes.get_endpoint,
+        "UpdateAgentRuntimeEndpoint": runtimes.update_endpoint,
+        "ListAgentRuntimeEndpoints": runtimes.list_endpoints,
+        "DeleteAgentRuntimeEndpoint": runtimes.delete_endpoint,
+    }
+
+
 class Regions:
     """The control plane of each region, created at its first request."""
 
@@ -133,6 +156,11 @@ class Regions:
         if region not in self._planes:
             self._planes[region] = ControlPlane(self._account.in_region(region))
         return self._planes[region]
+
+    def find_invocation(self, raw_path: str) -> AsgiApp | None:
+        """Return what answers an invocation of a runtime, in the region that its ARN names; None for another path."""
+        plane = self._planes.get((runtime_in(raw_path).split(":") + [""] * 4)[3])
+        return plane.invocations if plane else None
 
     async def close(self) -> None:
         """Close every gateway of every region."""

@@ -33,7 +33,7 @@ class DataPlane:
 
     async def open(self, gateway_id: str) -> str:
         """Open the HTTPS listener of a gateway and return its URL."""
-        app = GatewayEndpoint(gateway_id, self._registry, self._catalogs, self._methods, self._checker)
+        app = GatewayEndpoint(gateway_id, self._registry, self._catalogs, self._methods, self.checker)
         listener = await self._world.listen(app)
         self._listeners[gateway_id] = listener
         return listener.url
@@ -51,8 +51,8 @@ class DataPlane:
         await self._targets.close()
         await self._issuers.close()
 
-    def _checker(self, discovery_url: str) -> TokenChecker:
-        """Return the token checker of an issuer; gateways of the same issuer share it."""
+    def checker(self, discovery_url: str) -> TokenChecker:
+        """Return the token checker of an issuer; gateways and runtimes of the same issuer share it."""
         found = self._checkers.get(discovery_url)
         if found is None:
             found = self._checkers[discovery_url] = TokenChecker(SigningKeys(discovery_url, self._fetch))

@@ -215,6 +215,11 @@ def _refuse_bad_authorizer(request: Request) -> None:
     if jwt is None:
         message = "authorizerConfiguration.customJWTAuthorizer is required for CUSTOM_JWT."
         raise invalid(message, Violation("authorizerConfiguration", message))
+    refuse_bad_jwt(jwt)
+
+
+def refuse_bad_jwt(jwt: Mapping[str, Any]) -> None:
+    """Refuse a JWT authorizer that would accept every token of its issuer, or that has what the local AWS can't enforce."""
     for member in _JWT_NOT_ENFORCED:
         if member in jwt:
             raise unsupported_error(f"authorizerConfiguration.customJWTAuthorizer.{member}")

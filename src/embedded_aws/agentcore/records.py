@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sre_core import clock
+
+if TYPE_CHECKING:
+    from embedded_aws.agentcore.runtime_records import Runtime, RuntimeEndpoint
 
 LEGACY_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS_VERSIONS = ("2026-07-28",)
@@ -207,6 +210,8 @@ class Registry:
     targets: dict[str, dict[str, Target]] = field(default_factory=dict)
     providers: dict[str, ApiKeyProvider] = field(default_factory=dict)
     identities: dict[str, WorkloadIdentity] = field(default_factory=dict)
+    runtimes: dict[str, Runtime] = field(default_factory=dict)
+    endpoints: dict[str, dict[str, RuntimeEndpoint]] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def provider_of(self, arn: str) -> ApiKeyProvider | None:

@@ -23,6 +23,7 @@ from joserfc.jwk import RSAKey
 from embedded_aws import listener
 from embedded_aws.account import ACCOUNT_ID, Account
 from embedded_aws.agentcore.control import ControlPlane
+from embedded_aws.agentcore.invocations import runtime_in
 from embedded_aws.authority import LocalAuthority
 from embedded_aws.credentials import Keyring, new_root_key
 from embedded_aws.listener import HttpsListener
@@ -109,6 +110,7 @@ def running_aws(folder: Path, change_seconds: float) -> Iterator[Aws]:
             oauth=OAuthEndpoints(ACCOUNT_ID, endpoint),
             apps={"bedrock-agentcore": lambda _: control},
             everything_else=moto,
+            find_invocation=lambda path: control.invocations if runtime_in(path) else None,
         )
         certificate = account.authority.issue("127.0.0.1", "localhost")
         return control, moto, await listener.serve(router, certificate, listening, folder)
