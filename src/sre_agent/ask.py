@@ -20,6 +20,7 @@ from sre_core.problem import Problem, Refused
 
 ANSWER_SECONDS = 180.0
 EVENTS = "text/event-stream"
+SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ async def _ask(connection: Connection, client: Client, question: Mapping[str, ob
     proxies = not connection.is_local
     async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
         tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
-        body = {"input": {**question, "session_id": f"cli-{secrets.token_hex(16)}", "user_id": "cli"}}
+        session = f"cli-{secrets.token_hex(16)}"
+        body = {"input": {**question, "session_id": session, "user_id": "cli"}}
         try:
-            url, headers = f"{connection.assistant_url}/invocations", {"accept": EVENTS} if watch else {}
-            async with http.stream("POST", url, json=body, headers=headers, auth=BearerAuth(tokens)) as response:
+            headers = {SESSION_HEADER: session, **({"accept": EVENTS} if watch else {})}
+            async with http.stream("POST", connection.invocations_url, json=body, headers=headers, auth=BearerAuth(tokens)) as response:
                 if watch and EVENTS in response.headers.get("content-type", ""):
                     return _read(connection, *await _follow(response, watch))
                 await response.aread()
@@ -87,7 +89,8 @@ def _read(connection: Connection, status: int, body: str) -> Reply:
             output = answer["output"]
             message = str(output["message"])
             return Reply(message, str(output.get("markdown", message)), dict(output["report"]))
-        error = answer["error"]
+        # AgentCore Runtime says in another form why it refuses a token.
+        error = {"code": "token refused", **answer} if status in {401, 403} and "error" not in answer else answer["error"]
         raise Refused(_failed(connection, status, error))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(_not_the_assistant(connection, status)) from error

@@ -24,6 +24,7 @@ class Connection:
 
     deployment_id: str
     assistant_url: str
+    invocations_url: str
     ca_file: str
     oidc_discovery_url: str
     client_id: str
@@ -88,6 +89,8 @@ def load(path: Path) -> Connection:
         connection = Connection(
             deployment_id=str(document["deployment_id"]),
             assistant_url=str(document["assistant_url"]).rstrip("/"),
+            # Older files have the first only: the assistant then answers below it.
+            invocations_url=str(document.get("invocations_url") or f"{str(document['assistant_url']).rstrip('/')}/invocations"),
             ca_file=str(document.get("ca_file", "")),
             oidc_discovery_url=str(document["oidc_discovery_url"]),
             client_id=str(document["client_id"]),
@@ -99,8 +102,8 @@ def load(path: Path) -> Connection:
         raise Refused(_unreadable(path, str(error))) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise Refused(_unreadable(path, f"it lacks {error}")) from error
-    if not connection.assistant_url.startswith("https://"):
-        raise Refused(_unreadable(path, "assistant_url is not https"))
+    if not (connection.assistant_url.startswith("https://") and connection.invocations_url.startswith("https://")):
+        raise Refused(_unreadable(path, "assistant_url or invocations_url is not https"))
     return connection
 
 

@@ -8,6 +8,7 @@ from itertools import chain
 
 from sre_agent_deploy import lifetime
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.assistant_runtime import declare_runtime
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
@@ -27,9 +28,9 @@ from sre_agent_deploy.names import (
     prefix,
 )
 from sre_agent_deploy.policies import (
-    assistant_role_statements,
     gateway_role_statements,
     gateway_trust,
+    instance_role_statements,
     log_statements,
     metric_statements,
     model_statements,
@@ -81,6 +82,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *machine_address(config),
             association(),
             *dns(config),
+            *declare_runtime(config, facts, id),
             *budget(config, id),
             *declare_monitoring(config, facts, id),
         ),
@@ -224,20 +226,18 @@ def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: Later
 
 
 def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
-    path = f"/sre-agent/{id}/"
+    path, where = f"/sre-agent/{id}/", (facts.partition, facts.region, facts.account_id)
     role = IamRole(
         name="instance_role",
         role_name=f"{id}-instance",
         path=path,
         service="ec2.amazonaws.com",
         statements=(
-            *assistant_role_statements(
-                prefix(config, id), api_key(config).secret_arn, [secret_name(service) for service in group_credentials(config)]
-            ),
+            *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
             *metric_statements(id),
             *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
-            *model_statements(facts.partition, facts.region, facts.account_id, config.assistant.models),
-            *source_statements(facts.partition, facts.region, facts.account_id, chain.from_iterable(config.services.live().values())),
+            *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),
+            *source_statements(*where, chain.from_iterable(config.services.live().values())),
             *(log_statements() if config.is_monitored(config.mode) else ()),
         ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
@@ -251,6 +251,12 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
 def _order_statements(config: Config, facts: AccountFacts) -> tuple[Statement, ...]:
     chosen = config.deployment
     return order_statements(facts.partition, chosen.hosted_zone_id if config.tls.challenge == "dns-01" else "", chosen.domain_name)
+
+
+def _list_own_secrets(config: Config) -> tuple[str, ...]:
+    """List the secrets of what the instance runs, besides the API key."""
+    client = () if config.assistant.on_runtime else ("gateway_client_secret",)
+    return (*client, "certificate", *(secret_name(service) for service in group_credentials(config)))
 
 
 def security_group(config: Config, facts: AccountFacts, id: str) -> Item:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: str) -> Endpoints:
     """Build the endpoints of a deployment from what AWS answered. `private_ca` is the file of a CA that is not public."""
+    from sre_agent_deploy.assistant_runtime import ENDPOINT
     from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
     from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 
@@ -39,6 +40,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         gateway_client=client("gateway_client", GATEWAY_SCOPE),
         caller_client=client("caller_client", CALLER_SCOPE),
         ca_files=tuple(filter(None, (private_ca, *account.ca_files()))),
+        runtime_url=str(outputs.get(ENDPOINT, {}).get("invocation_url", "")),
         service_logs=account.registry.service_logs if account.registry else "",
         public_names=not account.aws.endpoint,
     )
@@ -52,7 +54,8 @@ def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, acc
         "deployment_id": deployment,
         "name": name,
         "written_at": clock.stamp(),
-        "assistant_url": endpoints.base_url,
+        "assistant_url": endpoints.assistant_url,
+        "invocations_url": endpoints.invocations_url,
         "ca_file": _write_bundle(path, endpoints.ca_files),
         "oidc_discovery_url": endpoints.discovery_url,
         "client_id": endpoints.caller_client.id,

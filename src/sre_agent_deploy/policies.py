@@ -99,10 +99,10 @@ def _source_statements(partition: str, region: str, account_id: str, source: Sou
             return ()
 
 
-def assistant_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequence[str] = ()) -> tuple[Statement, ...]:
-    """Allow the instance to read its release and its own secrets (`own_secrets` are further ones), and to write its reports."""
+def instance_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequence[str]) -> tuple[Statement, ...]:
+    """Allow the instance to read its release and the secrets of what it runs, and to write its reports."""
     bucket = Ref("bucket", "arn")
-    secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in ("gateway_client_secret", "certificate", *own_secrets)))
+    secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in own_secrets))
     return (
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
@@ -126,6 +126,49 @@ def order_statements(partition: str, hosted_zone_id: str, domain: str) -> tuple[
         store,
         Statement("ProveDomain", ("route53:ChangeResourceRecordSets",), (zone,), record),
         Statement("SeeProof", ("route53:GetChange",), (change,)),
+    )
+
+
+def runtime_trust(partition: str, region: str, account_id: str) -> Mapping[str, Mapping[str, LaterText]]:
+    """Let only AgentCore of this account and region assume the role (no confused deputy)."""
+    arn = f"arn:{partition}:bedrock-agentcore:{region}:{account_id}:*"
+    return {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": arn}}
+
+
+def runtime_role_statements(partition: str, region: str, account_id: str, runtime_name: str) -> tuple[Statement, ...]:
+    """Allow the assistant on AgentCore Runtime to read the one secret that it needs, and to write its own log.
+
+    Source: https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-permissions.html
+    """
+    groups = f"arn:{partition}:logs:{region}:{account_id}:log-group"
+    own = f"{groups}:/aws/bedrock-agentcore/runtimes/{runtime_name}-*"
+    return (
+        Statement("ReadOwnSecrets", ("secretsmanager:GetSecretValue",), (Ref("gateway_client_secret", "secret_arn"),)),
+        Statement("FindLogGroups", ("logs:DescribeLogGroups",), (f"{groups}:*",)),
+        Statement("CreateLogGroup", ("logs:CreateLogGroup", "logs:DescribeLogStreams"), (own,)),
+        Statement("WriteLog", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{own}:log-stream:*",)),
+    )
+
+
+def package_statements(package_key: LaterText) -> tuple[Statement, ...]:
+    """Allow AgentCore to read the package of the assistant."""
+    key = text("{bucket}/{key}", bucket=Ref("bucket", "arn"), key=package_key)
+    return (Statement("ReadPackage", ("s3:GetObject",), (key,)),)
+
+
+def image_statements(partition: str, image: str) -> tuple[Statement, ...]:
+    """Allow AgentCore to pull the assistant's image from its repository in Amazon ECR."""
+    host, _, path = image.partition("/")
+    account_id, _, _, region, *_ = host.split(".")
+    repository = path.partition("@")[0].partition(":")[0]
+    because = "GetAuthorizationToken has no resources"
+    return (
+        Statement(
+            "PullImage",
+            ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+            (f"arn:{partition}:ecr:{region}:{account_id}:repository/{repository}",),
+        ),
+        Statement("LogInToRegistry", ("ecr:GetAuthorizationToken",), ("*",), any_resource_because=because),
     )
 
 

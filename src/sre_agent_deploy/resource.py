@@ -199,6 +199,10 @@ class Resource(Protocol):
     """The error codes that a new resource (a role, a security group) causes until AWS has propagated it."""
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]]
     """The (operation, error code) with which AWS refuses a deletion while something uses it, or a creation while its name is not free."""
+    CHANGES_WITH_UPDATE: ClassVar[frozenset[str]]
+    """The outputs that each update changes: until it is done, nothing may be planned with the old ones."""
+    RETURNS: ClassVar[frozenset[str]]
+    """The fields by which a rollback returns to what AWS still has: texts, such as the version that an endpoint leads to."""
     LOSES: ClassVar[str]
     """What a deletion or replacement loses: `data`, `address` or nothing."""
     PARENT: ClassVar[str]
@@ -311,6 +315,8 @@ class Defaults:
     ID_FROM_AWS: ClassVar[bool] = False
     PROPAGATES: ClassVar[frozenset[str]] = frozenset()
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    CHANGES_WITH_UPDATE: ClassVar[frozenset[str]] = frozenset()
+    RETURNS: ClassVar[frozenset[str]] = frozenset()
     LOSES: ClassVar[str] = ""
     PARENT: ClassVar[str] = ""
     NAME_FIELD: ClassVar[str] = ""

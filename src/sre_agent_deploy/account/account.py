@@ -16,7 +16,7 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance.release_archive import build_archive
+from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.progress.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
@@ -27,6 +27,9 @@ from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
+
+LARGEST_PACKAGE = 250_000_000
+REQUIREMENTS = Path(__file__).parents[1] / "instance" / "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         raise Refused(other_account(aws.account_id, config.aws.account_id))
     network_found = _find_network(aws, config)
     archive = build_archive(_recording(config))
+    package = _package(config)
     certificate, private_ca = _certificate_source(config)
     return AccountFacts(
         account_id=aws.account_id,
@@ -104,6 +108,8 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         certificate=certificate,
         private_ca=private_ca,
         source_secrets=read_source_secrets(config, aws),
+        package=package.bytes,
+        package_sha256=package.sha256,
         https_suffix="" if network_found.https_port == "443" else f":{network_found.https_port}",
     )
 
@@ -114,6 +120,7 @@ def describe_account(config: Config) -> AccountFacts:
     Raises Refused where a private certificate authority's certificate can't be read.
     """
     archive = build_archive(_recording(config))
+    package = _package(config)
     certificate, private_ca = _named_certificate(config)
     return AccountFacts(
         account_id=config.aws.account_id or _unknown("account_id"),
@@ -129,6 +136,8 @@ def describe_account(config: Config) -> AccountFacts:
         certificate=certificate,
         private_ca=private_ca,
         source_secrets=name_source_secrets(config),
+        package=package.bytes,
+        package_sha256=package.sha256,
         state_location=taggable(config.state.location),
     )
 
@@ -197,6 +206,47 @@ def _recording(config: Config) -> Path | None:
     """Return the user's own recording, which is added to the release; one that ships is in it already."""
     chosen = Path(config.services.recording)
     return chosen if chosen.is_dir() else None
+
+
+def _package(config: Config) -> Archive:
+    """Build the assistant's package, where AgentCore Runtime is to run one. Raises Refused if it can't be."""
+    chosen = config.assistant
+    if not chosen.on_runtime or chosen.image:
+        return Archive(b"", "")
+    libraries = Path(chosen.libraries) if chosen.libraries else None
+    if libraries and not libraries.is_dir():
+        raise Refused(_no_libraries(chosen.libraries))
+    package = build_package(libraries)
+    if len(package.bytes) > LARGEST_PACKAGE:
+        raise Refused(_package_too_large(len(package.bytes)))
+    return package
+
+
+def _no_libraries(folder: str) -> Problem:
+    return Problem(
+        code="RUNTIME-LIBRARIES-MISSING",
+        what=f"The package for AgentCore Runtime was not built: {folder} is no folder.",
+        why="assistant.libraries names the folder with the libraries for arm64 that the package brings along.",
+        do=(
+            f"Fill it: python3 -m pip install --target {folder} --platform manylinux2014_aarch64 --python-version 3.12 "
+            f"--only-binary=:all: -r {REQUIREMENTS}",
+            "Then run the same command again.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-code-deploy.html",
+    )
+
+
+def _package_too_large(size: int) -> Problem:
+    return Problem(
+        code="RUNTIME-PACKAGE-TOO-LARGE",
+        what=f"The package for AgentCore Runtime has {size // 1_000_000} MB.",
+        why=f"AgentCore accepts {LARGEST_PACKAGE // 1_000_000} MB.",
+        do=(
+            "Delete what the assistant does not need from the folder that assistant.libraries names: tests, and files of other programs.",
+            "Or set assistant.image to an image of containers/Dockerfile (target runtime), which may be larger.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
+    )
 
 
 def _openapi_document(service: release.Service) -> str:

@@ -56,6 +56,9 @@ class AccountFacts:
     """The secrets of the systems from which the services answer, by service and key."""
     https_suffix: str = ""
     """`:` and the port that stands for 443 in the local AWS, where that is another one; empty in Amazon's."""
+    package: bytes = b""
+    """The assistant's package for AgentCore Runtime; empty where it runs on the instance, or as an image."""
+    package_sha256: str = ""
     state_location: str = ""
     """Where the state is in S3, as the value of a tag; empty if it is on this machine."""
 

@@ -255,7 +255,7 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
     warn_of_unconfirmed(here.account.aws, outcome.outputs.get(TOPIC, {}).get("topic_arn", ""), user)
     if not report.verified:
         return _not_deployed(f"{f'The report is in {file}. ' if file else ''}`sre-agent-deploy verify` checks again.")
-    result = _deployed(plan, outcome.seconds, endpoints.base_url, str(file or "in no file"))
+    result = _deployed(plan, outcome.seconds, endpoints.assistant_url, str(file or "in no file"))
     return result if file else result.model_copy(update={"success": False})
 
 

@@ -1,4 +1,4 @@
-"""`rollback`: return to the machine before the last update, while it is kept."""
+"""`rollback`: return to the machine before the last update, while it is kept, and a runtime to the version before."""
 
 from __future__ import annotations
 
@@ -23,18 +23,23 @@ def rollback(request: Request, user: User = UNATTENDED) -> CommandResult:
         facts = look_up_facts(here.config, here.account, here.state, here.store.location)
         wanted = blueprint(here.config, facts)
         locks.enter_context(hold_deployment(wanted.deployment, here.account, "rollback"))
-        returning = plan_return(here.account.aws, wanted, here.state) if here.state else None
+        returning = plan_return(here.account.aws, wanted, here.state, versions=True) if here.state else None
         if returning is None:
             raise Refused(_nothing_before(wanted.deployment))
         if returning[1].problems:
             raise Refused(*returning[1].problems)
         user.show_plan(returning[1])
-        user.confirm(Question("Let the machine before serve again, and delete the newer one?", _rollback_not_confirmed()))
+        user.confirm(
+            Question(
+                "Let what served before the last update serve again, and delete the newer machine, if there is one?",
+                _rollback_not_confirmed(),
+            )
+        )
         journal = open_journal(
             wanted.deployment, config=here.config, config_file=here.config_file, account=here.account, store=here.store, state=here.state
         )
         journal.begin_run("rollback")
-        returned = return_to_previous(here, wanted, journal, user)
+        returned = return_to_previous(here, wanted, journal, user, versions=True)
         user.show_problems(returned.problems)
         if returned.problems:
             message = "\nThe rollback did not finish; run it again."
@@ -44,7 +49,7 @@ def rollback(request: Request, user: User = UNATTENDED) -> CommandResult:
     return CommandResult(
         success=True,
         component="deployment",
-        message="The machine before serves again. Install the release before it deploys again, or the next deploy repeats the update.",
+        message="What served before serves again. Install the release before it deploys again, or the next deploy repeats the update.",
         details={"deployed": wanted.deployment},
         next_steps=("sre-agent-deploy verify", "sre-agent-deploy plan   (shows what the configuration would change)"),
     )

@@ -5,13 +5,16 @@ A first deployment that failed is deleted. After an update, the machine before t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sre_agent_deploy.apply import list_unwanted
+from sre_agent_deploy.assistant_runtime import ENDPOINT
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands.switch import retire, switch_over
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import Workspace
+from sre_agent_deploy.engine.configure import configure_resource, wait_until_ready
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint, Item
@@ -20,7 +23,10 @@ from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.progress.events import Observer, ignore_event
 from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
+from sre_agent_deploy.resource import Resource
 from sre_agent_deploy.resources import kinds
+from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
+from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoint
 from sre_agent_deploy.resources.cloudwatch_alarm import Alarm
 from sre_agent_deploy.resources.cloudwatch_dashboard import Dashboard
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
@@ -47,9 +53,9 @@ def roll_back(
     if is_first_run(before, plan):
         cleaned = clean_up(aws, blueprint.deployment, journal, observe, stop=aws.progress.stop)
         return RolledBack(tuple(entry.name for entry in cleaned.deleted), cleaned.problems)
+    problems = [*return_updated(aws, plan)]
     now = plan_changes(aws, blueprint, journal.state)
     deleted: list[str] = []
-    problems: list[Problem] = []
     for record in reversed(created_beside(plan, journal.state, blueprint, now)):
         if aws.progress.stop.requested:
             problems.append(run_interrupted())
@@ -64,23 +70,49 @@ def roll_back(
     return RolledBack(tuple(deleted), (*problems, *([_partial(changed)] if changed else [])))
 
 
+def return_updated(aws: Aws, plan: Plan) -> Iterator[Problem]:
+    """Return what was updated in place to what AWS still has of before, such as an endpoint to its version before."""
+    for change in plan.changes:
+        kind = kinds.by_kind(change.kind)
+        before = {entry.field: entry.seen for entry in change.differences if entry.field in kind.RETURNS}
+        found = kind.read(aws, change.id, change.name) if before and change.action is Action.UPDATE else None
+        if found:
+            wanted = replace(found.seen, **before)  # type: ignore[type-var]  # each type is a dataclass
+            problem = configure_resource(aws, wanted, change.id) or wait_until_ready(aws, wanted, change.id)
+            yield from (problem,) if problem else ()
+
+
 _SERVES = frozenset({"dns_record", "address_association"})
 _WATCHES = frozenset({Alarm.KIND, Dashboard.KIND})
 
 
-def plan_return(aws: Aws, wanted: Blueprint, state: State) -> tuple[Blueprint, Plan] | None:
+def plan_return(aws: Aws, wanted: Blueprint, state: State, *, versions: bool = False) -> tuple[Blueprint, Plan] | None:
     """Plan to let the machine before serve again, and to delete the one that replaced it. None if it was not kept.
 
-    The machine before is declared as AWS shows it, so that everything that follows from it goes back too.
+    The machine before is declared as AWS shows it, so that everything that follows from it goes back too. With `versions`, a runtime
+    also returns to the version that served before.
     """
-    kept = [found for record in state.generations("instance")[1:] if (found := Ec2Instance.read(aws, record.id, "instance"))]
-    if not kept or kept[0].broken:
+    machine, version = _find_machine(aws, state), _find_version(aws, state) if versions else {}
+    if not machine and not version:
         return None
-    before = replace(kept[0].seen, instance_state="running")
-    items = (Item(before) if item.name == "instance" else item for item in wanted)
-    pinned = replace(wanted, items=tuple(items))
-    part = pinned.limit(find_followers(pinned, state))
+    before = machine | version
+    pinned = replace(wanted, items=tuple(Item(before[item.name]) if item.name in before else item for item in wanted))
+    part = pinned.limit([*(find_followers(pinned, state) if machine else ()), *version])
     return part, plan_changes(aws, pinned, state).limit([item.name for item in part])
+
+
+def _find_machine(aws: Aws, state: State) -> dict[str, Resource]:
+    kept = [found for record in state.generations("instance")[1:] if (found := Ec2Instance.read(aws, record.id, "instance"))]
+    return {"instance": replace(kept[0].seen, instance_state="running")} if kept and not kept[0].broken else {}
+
+
+def _find_version(aws: Aws, state: State) -> dict[str, Resource]:
+    """Find the runtime as AWS shows it, and its endpoint on the version that served before."""
+    records = state.current("runtime"), state.current(ENDPOINT)
+    runtime = AgentRuntime.read(aws, records[0].id, "runtime") if records[0] else None
+    endpoint = RuntimeEndpoint.read(aws, records[1].id, ENDPOINT) if records[1] else None
+    version = str(endpoint.outputs["version_before"]) if endpoint else ""
+    return {"runtime": runtime.seen, ENDPOINT: replace(endpoint.seen, version=version)} if runtime and endpoint and version else {}
 
 
 def find_followers(wanted: Blueprint, state: State) -> tuple[str, ...]:
@@ -90,9 +122,9 @@ def find_followers(wanted: Blueprint, state: State) -> tuple[str, ...]:
     return (*(item.name for item in wanted if item.name in _SERVES), *(name for name in watching if state.current(name)))
 
 
-def return_to_previous(here: Workspace, wanted: Blueprint, journal: Journal, user: User) -> RolledBack:
+def return_to_previous(here: Workspace, wanted: Blueprint, journal: Journal, user: User, *, versions: bool = False) -> RolledBack:
     """Let the machine before serve again, if the new one has taken over already."""
-    returning = plan_return(here.account.aws, wanted, journal.state)
+    returning = plan_return(here.account.aws, wanted, journal.state, versions=versions)
     if returning is None:
         return RolledBack((), ())
     part, plan = returning
@@ -141,7 +173,9 @@ def _keys_found(plan: Plan) -> set[str]:
 def updated_in_place(plan: Plan, now: Plan) -> tuple[str, ...]:
     """Return the names of what the run updated without replacing it (pure)."""
     kept = {change.name for change in now.changes if change.action is Action.KEEP}
-    return tuple(change.name for change in plan.changes if change.action is Action.UPDATE and change.name in kept)
+    updated = (change for change in plan.changes if change.action is Action.UPDATE and change.name in kept)
+    # Of these AWS has the version before, and what led to it has returned.
+    return tuple(change.name for change in updated if not kinds.by_kind(change.kind).CHANGES_WITH_UPDATE)
 
 
 def _partial(changed: tuple[str, ...]) -> Problem:

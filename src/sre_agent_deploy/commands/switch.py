@@ -15,14 +15,16 @@ from urllib.parse import urlsplit
 
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.apply import OPEN, Gate, Outcome, apply, delete_unwanted, list_unwanted
+from sre_agent_deploy.assistant_runtime import ENDPOINT
 from sre_agent_deploy.checks.check import Finding, run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
-from sre_agent_deploy.checks.verification.services import health_checks
+from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
 from sre_agent_deploy.commands.certificate_order import find_order
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.verify import find_private_ca
 from sre_agent_deploy.commands.workspace import Workspace, watch
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.connection import build_endpoints
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result
@@ -38,6 +40,7 @@ from sre_core.secret import Secret
 _NOBODY = Client("", Secret(""), "")
 # Anything else is an answer, and its bootstrap has waited for its services already.
 _NO_ANSWER_YET = frozenset({"ENDPOINT-UNREACHABLE", "ENDPOINT-SILENT"})
+_NO_ADDRESS: Outputs = {"https_authority": "", "public_ip": ""}
 _LONGEST = timedelta(minutes=1)
 _PAUSE = 0.05
 _LONGEST_PROBE = 2.0
@@ -56,8 +59,9 @@ class Switch:
     def gates(self) -> Mapping[str, Gate]:
         """Let nothing lead to a machine that was not verified. Nothing served before a first deployment, so it has no gate."""
         name = "dns_record" if moves_by_name(self.config) else "address_association"
-        moves = any((change.name, change.action) == (name, Action.UPDATE) for change in self.plan.changes)
-        return {name: self._open_gate} if moves else OPEN
+        gates = {name: self._open_gate, ENDPOINT: self._open_runtime_gate}
+        moved = {change.name for change in self.plan.changes if change.action is Action.UPDATE}
+        return {name: gate for name, gate in gates.items() if name in moved} or OPEN
 
     def end(self) -> str:
         """Say how long the address did not answer; empty if it did not move."""
@@ -95,11 +99,28 @@ class Switch:
         """Verify the machine at its own address, for a while: an address that was just associated answers a little later."""
         progress, failed = self.account.aws.progress, list[Finding]()
         for poll in progress.poll("ready", f"the new machine to answer at {own.public_ip}", min(progress.limits.ready, _LONGEST)):
-            failed = [each for each in run_checks(health_checks(), own) if each.status != "passed"]
+            failed = [
+                each for each in run_checks(health_checks(on_runtime=self.config.assistant.on_runtime), own) if each.status != "passed"
+            ]
             if not any(each.problem and each.problem.code in _NO_ANSWER_YET for each in failed):
                 break
             poll.status = failed[0].what
         return progress.interrupted_or(_not_verified(own, failed)) if failed else None
+
+    def _open_runtime_gate(self, outputs: Mapping[str, Outputs]) -> Problem | None:
+        """Let the new version of the runtime investigate, at the endpoint DEFAULT: callers still reach the version before."""
+        runtime = outputs["runtime"]
+        if self._returns_to_older(str(runtime["version"])):
+            return None
+        found = build_endpoints({**outputs, "address": _NO_ADDRESS}, self.account, domain="", private_ca=find_private_ca(self.config))
+        own = replace(found, runtime_url=str(runtime["default_url"]))
+        [finding] = run_checks((InvestigationAnswers(),), own)
+        return None if finding.status == "passed" else _version_not_verified(str(runtime["version"]), finding)
+
+    def _returns_to_older(self, latest: str) -> bool:
+        """Say if the endpoint goes back to a version that served before: no other endpoint leads there, and it was verified then."""
+        versions = [entry.wanted for entry in self.plan.change(ENDPOINT).differences if entry.field == "version"]
+        return bool(versions) and versions[0].isdecimal() and versions[0] != latest
 
     def _find_own_endpoints(self, outputs: Mapping[str, Outputs]) -> Endpoints | Problem:
         """Find the address of the new machine alone; the certificate must name the host that users know all the same."""
@@ -207,6 +228,20 @@ def _not_verified(own: Endpoints, failed: list[Finding]) -> Problem:
             "To take the new machine away instead: `sre-agent-deploy resume --on-failure rollback`.",
         ),
         context={"checks": ", ".join(each.check for each in failed)},
+    )
+
+
+def _version_not_verified(version: str, finding: Finding) -> Problem:
+    cause = finding.problem
+    return Problem(
+        code="UPDATE-NOT-VERIFIED",
+        what=f"Version {version} of the assistant's runtime was not verified, so it did not take over.",
+        why=f"{cause.what} {cause.why}" if cause else finding.what,
+        do=(
+            "Correct what it names, then run `sre-agent-deploy resume`. Until then the version before serves, unchanged.",
+            *(cause.do[:1] if cause else ()),
+        ),
+        context={"checks": finding.check},
     )
 
 

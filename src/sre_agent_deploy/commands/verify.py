@@ -105,12 +105,12 @@ def keep_report(report: Report, user: User, files: Sequence[Path] = ()) -> Path 
 
 def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Observer) -> Report:
     """Run every verification check and report the findings."""
-    findings = run_checks(verification_checks(), endpoints, observe)
+    findings = run_checks(verification_checks(on_runtime=config.assistant.on_runtime), endpoints, observe)
     made = tuple(
         ResourceResult(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes
     )
     since = compare_reports(read_last(plan.deployment), findings, made)
-    return Report(plan.deployment, config.aws.region, config.mode, endpoints.base_url, made, findings, clock.stamp(), since)
+    return Report(plan.deployment, config.aws.region, config.mode, endpoints.assistant_url, made, findings, clock.stamp(), since)
 
 
 def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outputs]) -> Endpoints:

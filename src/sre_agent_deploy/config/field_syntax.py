@@ -111,6 +111,14 @@ PROVIDER_ARN = Syntax(
     example="arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/sre",
     found="Bedrock AgentCore > Identity > (provider) > ARN",
 )
+ECR_IMAGE = Syntax(
+    code="CONFIG-IMAGE",
+    pattern=r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9]+([._/-][a-z0-9]+)*(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})",
+    says="the URI of an image in Amazon ECR, with its tag or digest",
+    example="123456789012.dkr.ecr.us-east-1.amazonaws.com/sre-agent:1.0",
+    found="Amazon ECR > Repositories > (repository) > Copy URI",
+    aws_docs="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push.html",
+)
 DOMAIN_NAME = Syntax(
     code="CONFIG-DOMAIN-NAME",
     pattern=r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?",

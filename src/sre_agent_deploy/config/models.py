@@ -17,8 +17,8 @@ from sre_agent_deploy.config.consistency import (
 )
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, required
-from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, RECORDING, SOURCE_URL
+from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
+from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, ECR_IMAGE, RECORDING, SOURCE_URL
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
@@ -87,8 +87,23 @@ class ModelKey(Source):
 
 
 class AssistantConfig(Section):
-    """The engine that the assistant reasons with."""
+    """Where the assistant runs, and the engine that it reasons with."""
 
+    runtime: Literal["ec2", "agentcore"] = setting(
+        "ec2",
+        "ec2: on the instance, beside the four backends. agentcore: on Amazon Bedrock AgentCore Runtime; the backends stay on the instance.",
+        example="ec2",
+    )
+    image: str = setting(
+        "",
+        "Of agentcore: the assistant's image in Amazon ECR, for arm64 (target `runtime` of containers/Dockerfile). Empty takes a package.",
+        example="123456789012.dkr.ecr.us-east-1.amazonaws.com/sre-agent:1.0",
+    )
+    libraries: str = setting(
+        "",
+        "Of agentcore without an image: the folder of the libraries for arm64 that the package brings along; see docs/how-to/agentcore-runtime.md.",
+        example="runtime-libraries",
+    )
     reasoner: Literal["rules", "bedrock", "anthropic", "openai"] = setting(
         "rules",
         "rules: deterministic, needs no model and no credentials. With a model, the rules answer first, and where the model fails: "
@@ -108,6 +123,7 @@ class AssistantConfig(Section):
         """Yield a fault for a model that can't be reached, and for a key that is written into the file."""
         yield from ModelKey(api_key=self.api_key).faults(mode)
         yield from SOURCE_URL.faults("url", self.url)
+        yield from self._runtime_faults(mode)
         if self.reasoner == "bedrock" and mode == "local" and not self.api_key:
             yield required(
                 "api_key",
@@ -119,9 +135,26 @@ class AssistantConfig(Section):
         if self.reasoner == "anthropic" and not self.api_key:
             yield required("api_key", "env:ANTHROPIC_API_KEY", "Anthropic's API needs a key.")
 
+    def _runtime_faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for what AgentCore Runtime could not start."""
+        yield from ECR_IMAGE.faults("image", self.image)
+        if not self.on_runtime:
+            return
+        if mode == "local" and self.image:
+            yield unavailable("image", "The local AWS runs no containers. Without an image it runs the package.", '""')
+        if mode == "production" and not (self.image or self.libraries):
+            yield required("libraries", "runtime-libraries", "A package for AgentCore Runtime must bring its libraries along.")
+        if self.api_key:
+            yield unavailable("api_key", "On AgentCore Runtime the assistant can't read the key of a model. bedrock needs none.", '""')
+
+    @property
+    def on_runtime(self) -> bool:
+        """Return True if the assistant runs on AgentCore Runtime, and not on the instance."""
+        return self.runtime == "agentcore"
+
     @property
     def models(self) -> tuple[str, ...]:
-        """Return the models on Bedrock that the instance's role may use: none with a key, which has its own permissions."""
+        """Return the models on Bedrock that the assistant's role may use: none with a key, which has its own permissions."""
         if self.reasoner != "bedrock" or self.api_key:
             return ()
         return tuple(dict.fromkeys((self.model or bedrock.MODEL, self.fallback_model or bedrock.FALLBACK)))

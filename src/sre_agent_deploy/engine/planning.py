@@ -88,7 +88,8 @@ class _Planner:
             self._parents[found.id] = found
         # A replaced resource gets new ids, so its dependents must not plan with the old ones.
         if change.action in (Action.KEEP, Action.UPDATE):
-            self.outputs[item.name] = change.outputs
+            changing = wanted.CHANGES_WITH_UPDATE if change.action is Action.UPDATE else frozenset()
+            self.outputs[item.name] = {name: value for name, value in change.outputs.items() if name not in changing}
         return None
 
     def _kept_until(self, change: Change, records: tuple[Record, ...]) -> datetime | None:

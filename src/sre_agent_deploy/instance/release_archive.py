@@ -1,17 +1,18 @@
-"""Build the release: one zip, the same byte for byte wherever it is built from the same files."""
+"""Build the release, and the assistant's package: each one zip, the same byte for byte wherever it is built from the same files."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 # In the form `package[/folder]`. Of the deployer only the parts that run on a machine.
 _PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance", "sre_agent_deploy/tls")
+_OF_ASSISTANT = ("sre_core", "sre_agent")
 _LEFT_OUT = frozenset(("__pycache__", "tests"))
 # The earliest time that a zip can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -27,10 +28,22 @@ class Archive:
 
 def build_archive(recording: Path | None = None) -> Archive:
     """Build the release; `recording` is a folder of the user, which becomes `recording/`."""
+    return _pack(_files(recording))
+
+
+def build_package(libraries: Path | None = None) -> Archive:
+    """Build the assistant's package for AgentCore Runtime: `main.py`, what it imports, and a folder of libraries."""
+    files = [("main.py", _folder("sre_agent_deploy") / "instance" / "runtime_main.py")]
+    files += [entry for package in _OF_ASSISTANT for entry in _below(package, _folder(package))]
+    files += [(name.removeprefix("/"), file) for name, file in (_below("", libraries) if libraries else ())]
+    return _pack(files)
+
+
+def _pack(files: Iterable[tuple[str, Path]]) -> Archive:
     out = io.BytesIO()
     # Stored, not compressed: zlib's output differs between versions, and the hash is the release's name.
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, file in sorted(_files(recording)):
+        for name, file in sorted(files):
             archive.writestr(_entry(name), file.read_bytes())
     body = out.getvalue()
     return Archive(body, hashlib.sha256(body).hexdigest())

@@ -35,11 +35,13 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
         release_uri=encode_ref(Ref("release", "uri")),
         release_sha256=account.release_sha256,
         status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
-        services=add_sources(select_services(_environment(config), _credentials(config)), describe_sources(config)),
+        services=add_sources(
+            select_services(_environment(config), _credentials(config), services=list_services(config)), describe_sources(config)
+        ),
         front_door=FrontDoor(
             domain=config.deployment.domain_name,
             certificate=SecretRef(encode_ref(Ref("certificate", "secret_arn"))),
-            listeners=plan_listeners(release.services()),
+            listeners=plan_listeners(list_services(config)),
             redirect_port=REDIRECT_PORT,
             certificate_source=config.tls.source,
         ),
@@ -47,7 +49,21 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
     )
 
 
-def select_services(environment: Mapping[str, str], credentials: Mapping[str, SecretRef]) -> tuple[MachineService, ...]:
+def list_services(config: Config) -> tuple[release.Service, ...]:
+    """List the services that run on the instance: all, or only the backends where the assistant runs on AgentCore Runtime."""
+    return release.backends() if config.assistant.on_runtime else release.services()
+
+
+def describe_assistant(config: Config) -> dict[str, str]:
+    """Describe the assistant's environment where it runs on AgentCore Runtime. Values that AWS has yet to choose are encoded Refs."""
+    assistant, environment = next(service for service in release.services() if service.name == "assistant"), _environment(config)
+    model = describe_sources(config).get("assistant", ServiceSources())
+    return {**{name: environment[name] for name in assistant.environment}, **model.environment}
+
+
+def select_services(
+    environment: Mapping[str, str], credentials: Mapping[str, SecretRef], *, services: tuple[release.Service, ...] | None = None
+) -> tuple[MachineService, ...]:
     """Give each service of the release the values it needs. KeyError names one that is missing: a fault of the caller.
 
     `environment` and `credentials` are keyed by the names that `release.json` uses.
@@ -60,7 +76,7 @@ def select_services(environment: Mapping[str, str], credentials: Mapping[str, Se
             credentials={name: credentials[name] for name in service.credentials},
             health_path=service.health_path,
         )
-        for service in release.services()
+        for service in services or release.services()
     )
 
 

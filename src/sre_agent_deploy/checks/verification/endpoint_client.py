@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -62,9 +63,21 @@ class Endpoints:
     timeout: float = 15.0
     service_logs: str = ""
     """The folder of the services' logs on this machine, as a pattern for the shell; empty where they run on an EC2 instance."""
+    runtime_url: str = ""
+    """Where the assistant is asked if it runs on AgentCore Runtime; empty if it runs on the instance."""
     public_names: bool = True
     """False where the names of the deployment are known to an AWS that is not Amazon's, and to no public DNS."""
     _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def invocations_url(self) -> str:
+        """Return where the assistant is asked."""
+        return self.runtime_url or f"{self.base_url}/invocations"
+
+    @property
+    def assistant_url(self) -> str:
+        """Return the assistant's address for people."""
+        return self.runtime_url.partition("/invocations")[0] or self.base_url
 
     def ask_once[T](self, question: str, ask: Callable[[], T]) -> T:
         """Return the answer to a question that several checks have; the first one asks."""
@@ -83,13 +96,22 @@ class Endpoints:
     def _part_of(self, url: str) -> str:
         if urlsplit(url).netloc == urlsplit(self.base_url).netloc:
             return "front door"
+        if url == self.runtime_url:
+            return "assistant"
         return "gateway" if url == self.gateway_url else "login"
 
     def log_command(self, service: str) -> str:
         """Tell how to read the log of a service where it runs."""
+        if service == "assistant" and self.runtime_url:
+            return self._runtime_log_command()
         if self.service_logs:
             return f"Read its log: `cat {self.service_logs}/{service}.log`."
         return f"Read its log on the instance (`aws ssm start-session --target INSTANCE-ID`): `journalctl -u sre-agent-{service}`."
+
+    def _runtime_log_command(self) -> str:
+        if self.service_logs:
+            return f"Read its log: `cat {Path(self.service_logs).parents[2]}/runtimes/*/logs/runtime.log`."
+        return "Read its log: CloudWatch > Log groups > /aws/bedrock-agentcore/runtimes/ (the newest stream)."
 
     @property
     def trust(self) -> ssl.SSLContext:

@@ -132,7 +132,7 @@ def call_gateway(world: Endpoints, token: Secret | None) -> Answer | Problem:
 def call_assistant(world: Endpoints, token: Secret | None) -> Answer | Problem:
     """Ask the assistant, with this token or none."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token.reveal()}"} if token else {})
-    return world.http("POST", f"{world.base_url}/invocations", headers=headers, body=b'{"input":{"prompt":"verify"}}')
+    return world.http("POST", world.invocations_url, headers=headers, body=b'{"input":{"prompt":"verify"}}')
 
 
 def with_token(ask: Ask, whose: str, *, extended: bool = False) -> Attempt:

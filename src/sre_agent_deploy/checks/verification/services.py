@@ -90,9 +90,9 @@ def _find_unread_sources(answer: Answer) -> dict[str, Mapping[str, str]]:
     return {name: state for name, state in sources.items() if isinstance(state, dict) and state.get("status") != "ok"}
 
 
-def health_checks() -> tuple[ServiceHealthy, ...]:
-    """List a check for each service of the release."""
-    return tuple(map(ServiceHealthy, release.services()))
+def health_checks(*, on_runtime: bool) -> tuple[ServiceHealthy, ...]:
+    """List a check for each service that runs on the instance. AgentCore Runtime shows no health path of the assistant."""
+    return tuple(map(ServiceHealthy, release.backends() if on_runtime else release.services()))
 
 
 PROMPT = "Is anything wrong right now? Investigate and cite your evidence."
@@ -149,7 +149,7 @@ def _ask_assistant(world: Endpoints) -> ServiceAnswer | Problem:
         return token
     headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
     body = json.dumps({"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}})
-    answer = world.http("POST", f"{world.base_url}/invocations", headers=headers, body=body.encode())
+    answer = world.http("POST", world.invocations_url, headers=headers, body=body.encode())
     return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"))
 
 

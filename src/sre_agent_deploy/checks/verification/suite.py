@@ -14,11 +14,14 @@ from sre_agent_deploy.checks.verification.tokens import TokenIssued
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 
 
-def verification_checks() -> tuple[Check[Endpoints, Any], ...]:
-    """List every verification check. A deployment is complete only when every required one passes (Property 4)."""
+def verification_checks(*, on_runtime: bool = False) -> tuple[Check[Endpoints, Any], ...]:
+    """List every verification check. A deployment is complete only when every required one passes (Property 4).
+
+    `on_runtime` leaves out what does not apply where the assistant runs on AgentCore Runtime: its health path, which nobody can call.
+    """
     return (
         NameResolves(),
-        *health_checks(),
+        *health_checks(on_runtime=on_runtime),
         PlainHttpRefused(),
         CertificateLasts(),
         TokenIssued("gateway_client"),
