@@ -91,7 +91,7 @@ class AssistantConfig(Section):
 
     runtime: Literal["ec2", "agentcore"] = setting(
         "ec2",
-        "ec2: on the instance, beside the four backends. agentcore: on Amazon Bedrock AgentCore Runtime; the backends stay on the instance.",
+        "ec2: on the instance, beside the four backends. agentcore: on Amazon Bedrock AgentCore Runtime; the backends stay.",
         example="ec2",
     )
     image: str = setting(
@@ -101,7 +101,7 @@ class AssistantConfig(Section):
     )
     libraries: str = setting(
         "",
-        "Of agentcore without an image: the folder of the libraries for arm64 that the package brings along; see docs/how-to/agentcore-runtime.md.",
+        "Of agentcore without an image: a folder with its libraries for arm64; docs/how-to/agentcore-runtime.md fills it.",
         example="runtime-libraries",
     )
     reasoner: Literal["rules", "bedrock", "anthropic", "openai"] = setting(

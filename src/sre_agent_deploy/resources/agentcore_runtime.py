@@ -287,7 +287,7 @@ class AgentRuntime(Defaults):
                 what=f"Runtime {runtime.runtime_name} was not created or updated.",
                 why="This account has as many runtimes in this region, or this runtime as many versions, as the quotas allow.",
                 do=(
-                    "Delete runtimes that nobody uses (Amazon Bedrock AgentCore > Runtimes); versions that no endpoint names go after 45 days.",
+                    "Delete runtimes that nobody uses: Amazon Bedrock AgentCore > Runtimes.",
                     "Or ask for more under Service Quotas > Amazon Bedrock AgentCore. Then run the same command again.",
                 ),
                 aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
