@@ -413,8 +413,108 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("SnsTopic", "recipients"): ("alerts_topic", (_subscribe_another,)),
     ("SnsTopic", "tags"): _topic("untag_resource", TagKeys=["team"]),
 }
+
+
+def _runtime(change: Callable[[dict[str, Any]], object]) -> tuple[str, tuple[Change, ...]]:
+    """Update the runtime with what AWS shows of it and one thing changed."""
+
+    def apply(engine: Engine) -> object:
+        aws, which = engine.client("bedrock-agentcore-control"), {"agentRuntimeId": engine.id_of("runtime")}
+        seen = aws.get_agent_runtime(**which)
+        takes = aws.meta.service_model.operation_model("UpdateAgentRuntime").input_shape.members
+        settings = {key: value for key, value in seen.items() if key in takes}
+        change(settings)
+        aws.update_agent_runtime(**settings)
+        return until(lambda: aws.get_agent_runtime(**which)["status"] != "UPDATING")
+
+    return "runtime", (apply,)
+
+
+def _runtime_jwt(key: str, value: Any) -> tuple[str, tuple[Change, ...]]:
+    return _runtime(lambda runtime: runtime["authorizerConfiguration"]["customJWTAuthorizer"].update({key: value}))
+
+
+def _runtime_code(**wanted: Any) -> tuple[str, tuple[Change, ...]]:
+    return _runtime(lambda runtime: runtime["agentRuntimeArtifact"]["codeConfiguration"].update(wanted))
+
+
+def _other_package(*, bucket: str = "", key: str = "") -> tuple[str, tuple[Change, ...]]:
+    """Let the runtime run a copy of its package, in another bucket or under another key."""
+
+    def apply(engine: Engine) -> object:
+        ours, _, name = engine.id_of("runtime_package").partition("/")
+        s3, where = engine.client("s3"), {"bucket": f"{engine.name}-{bucket}" if bucket else ours, "prefix": key or name}
+        if bucket:
+            s3.create_bucket(Bucket=where["bucket"])
+        s3.copy_object(Bucket=where["bucket"], Key=where["prefix"], CopySource={"Bucket": ours, "Key": name}, TaggingDirective="REPLACE")
+        return _runtime_code(code={"s3": where})[1][0](engine)
+
+    return "runtime", (apply,)
+
+
+def _other_runtime_role(engine: Engine) -> object:
+    """Give the runtime a role with the same trust."""
+    iam, name = engine.client("iam"), f"{engine.name}-other-runtime"
+    trust = iam.get_role(RoleName=engine.id_of("runtime_role"))["Role"]["AssumeRolePolicyDocument"]
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    return _runtime(lambda runtime: runtime.update(roleArn=arn))[1][0](engine)
+
+
+def _untag_runtime(engine: Engine) -> object:
+    aws = engine.client("bedrock-agentcore-control")
+    arn = aws.get_agent_runtime(agentRuntimeId=engine.id_of("runtime"))["agentRuntimeArn"]
+    return aws.untag_resource(resourceArn=arn, tagKeys=["team"])
+
+
+def _endpoint(**wanted: str) -> tuple[str, tuple[Change, ...]]:
+    def apply(engine: Engine) -> object:
+        runtime, _, name = engine.id_of("runtime_endpoint").partition("/")
+        aws, which = engine.client("bedrock-agentcore-control"), {"agentRuntimeId": runtime, "endpointName": name}
+        aws.update_agent_runtime_endpoint(**which, **wanted)
+        return until(lambda: aws.get_agent_runtime_endpoint(**which)["status"] != "UPDATING")
+
+    return "runtime_endpoint", (apply,)
+
+
+def _other_version(engine: Engine) -> object:
+    """Let callers reach another version of the runtime."""
+    aws, (runtime, _, name) = engine.client("bedrock-agentcore-control"), engine.id_of("runtime_endpoint").partition("/")
+    live = aws.get_agent_runtime_endpoint(agentRuntimeId=runtime, endpointName=name)["liveVersion"]
+    if live == "1":
+        # Another version with the same settings, so that only the endpoint differs afterwards.
+        _runtime(lambda _: None)[1][0](engine)
+    return _endpoint(agentRuntimeVersion="2" if live == "1" else "1")[1][0](engine)
+
+
+RUNTIME: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
+    ("AgentRuntime", "description"): _runtime(lambda runtime: runtime.update(description="by hand")),
+    ("AgentRuntime", "role_arn"): ("runtime", (_other_runtime_role,)),
+    ("AgentRuntime", "bucket_name"): _other_package(bucket="packages"),
+    ("AgentRuntime", "artifact"): _other_package(key="copy.zip"),
+    ("AgentRuntime", "discovery_url"): _runtime_jwt("discoveryUrl", "https://example.com/.well-known/openid-configuration"),
+    ("AgentRuntime", "allowed_clients"): _runtime_jwt("allowedClients", ["another"]),
+    ("AgentRuntime", "allowed_scopes"): _runtime_jwt("allowedScopes", ["another"]),
+    ("AgentRuntime", "allowed_audience"): _runtime_jwt("allowedAudience", ["another"]),
+    ("AgentRuntime", "environment"): _runtime(lambda runtime: runtime["environmentVariables"].update(SRE_REASONER="by hand")),
+    ("AgentRuntime", "headers"): _runtime(lambda runtime: runtime.pop("requestHeaderConfiguration")),
+    ("AgentRuntime", "entry_point"): _runtime_code(entryPoint=["other.py"]),
+    ("AgentRuntime", "python"): _runtime_code(runtime="PYTHON_3_13"),
+    ("AgentRuntime", "network_mode"): _runtime(
+        lambda runtime: runtime.update(
+            networkConfiguration={
+                "networkMode": "VPC",
+                "networkModeConfig": {"securityGroups": ["sg-0123456789abcdef0"], "subnets": ["subnet-0123456789abcdef0"]},
+            }
+        )
+    ),
+    ("AgentRuntime", "server_protocol"): _runtime(lambda runtime: runtime.update(protocolConfiguration={"serverProtocol": "MCP"})),
+    ("AgentRuntime", "tags"): ("runtime", (_untag_runtime,)),
+    ("RuntimeEndpoint", "version"): ("runtime_endpoint", (_other_version,)),
+    ("RuntimeEndpoint", "description"): _endpoint(description="by hand"),
+}
 MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     **MONITORING,
+    **RUNTIME,
     ("Gateway", "description"): ("gateway", (_gateway(lambda gateway: gateway.update(description="changed")),)),
     ("Gateway", "role_arn"): ("gateway", (_other_role,)),
     ("Gateway", "debug"): ("gateway", (_gateway(lambda gateway: gateway.update(exceptionLevel="DEBUG")),)),
@@ -652,6 +752,7 @@ ALSO: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Certificate", "fresh"): ("hosts", "issued_by"),
 }
 ELSEWHERE: Mapping[tuple[str, str], str] = {
+    ("AgentRuntime", "extensions"): "the local AWS refuses a runtime with hooks, files or machines of others, because it has none of them",
     ("Gateway", "extensions"): "the local AWS refuses a gateway with functions or policies of others, because it would not call them",
     ("ElasticIp", "tags"): "this deployment has a hosted zone, so its address is a MachineAddress, of the same AWS type",
     ("Ec2Instance", "profile_arn"): "the local AWS always shows the profile with which an instance was launched",

@@ -63,6 +63,8 @@ def test_a_difference_in_a_fixed_field_is_a_replacement() -> None:
 def test_what_a_replacement_loses() -> None:
     """A pool's people, a bucket's objects, a secret's value, an address that others know: the plan names it, so that the user is asked."""
     assert {kind.KIND: kind.LOSES for kind in kinds.ORDER if kind.LOSES} == {
+        "AWS::BedrockAgentCore::Runtime": "address",
+        "AWS::BedrockAgentCore::RuntimeEndpoint": "address",
         "AWS::BedrockAgentCore::Gateway": "address",
         "AWS::Cognito::UserPool": "data",
         "AWS::Cognito::UserPoolClient": "address",

@@ -18,7 +18,6 @@ import aiohttp
 
 from embedded_aws.agentcore.runtime_records import Runtime, RuntimeVersion
 from embedded_aws.instances.credentials import write_trusted
-from embedded_aws.instances.progress import StepFailed
 from embedded_aws.instances.release import unpack
 from embedded_aws.instances.services import RunningServices, SupervisedService, program, service_session
 from embedded_aws.instances.short_folder import short_folder_for
@@ -92,10 +91,7 @@ class Packages:
         folder = self._world.folder / "runtimes" / f"{runtime.runtime_id}-{version.number}"
         package, logs = folder / "package", folder / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        archive = self._world.s3_object(version.package_uri)
-        if archive is None:
-            raise StepFailed(f"The package {version.package_uri} does not exist.")
-        await asyncio.to_thread(unpack, archive, package)
+        await asyncio.to_thread(unpack, version.package, package)
         socket = running.enter_context(short_folder_for(folder)) / "http.sock"
         environment = self._environment(runtime, version, folder, package)
         service = MachineService("runtime", (version.code["entryPoint"][-1],), environment, {}, _HEALTH_PATH)

@@ -22,6 +22,8 @@ class RuntimeVersion:
 
     number: int
     declared: Mapping[str, Any]
+    package: bytes
+    """The package, read when the version was created: the role that it runs with need not read it, and it may be deleted."""
     created_at: datetime
 
     @property
@@ -37,11 +39,6 @@ class RuntimeVersion:
         """Return the code configuration: where the package is, and what it starts with."""
         found: Mapping[str, Any] = self.declared["agentRuntimeArtifact"]["codeConfiguration"]
         return found
-
-    @property
-    def package_uri(self) -> str:
-        location = self.code["code"]["s3"]
-        return f"s3://{location['bucket']}/{location['prefix']}"
 
     @property
     def headers(self) -> frozenset[str]:

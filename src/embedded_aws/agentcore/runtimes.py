@@ -71,18 +71,16 @@ class Runtimes:
     async def get(self, request: Request) -> Answer:
         """Perform GetAgentRuntime, of the latest version or of the one that the request names."""
         runtime = self._existing(request)
-        if "agentRuntimeVersion" not in request:
+        if "version" not in request:
             return runtime.to_json()
-        return runtime.to_json(self._version(runtime, request["agentRuntimeVersion"]))
+        return runtime.to_json(self._version(runtime, request["version"]))
 
     async def update(self, request: Request) -> Answer:
         """Perform UpdateAgentRuntime: a new version with exactly what the request says; DEFAULT moves to it once it is ready."""
         before = self._existing(request)
         if before.status in _CHANGING:
             raise conflict(f"Agent {before.runtime_id} is in status {before.status} and can't be updated.")
-        version = RuntimeVersion(
-            number=before.latest.number + 1, declared=self._validate(request, before.runtime_id), created_at=clock.now()
-        )
+        version = self._new_version(before.latest.number + 1, before.runtime_id, request)
         after = replace(before, versions=(*before.versions, version), status="UPDATING", updated_at=clock.now())
         self._registry.runtimes[before.runtime_id] = after
         self._lifecycle.later(self._completion_of(before.runtime_id))
@@ -102,7 +100,7 @@ class Runtimes:
     async def delete(self, request: Request) -> Answer:
         """Perform DeleteAgentRuntime: DEFAULT goes with it; it is refused while it has another endpoint."""
         runtime = self._existing(request)
-        if "agentRuntimeVersion" in request:
+        if "version" in request:
             raise unsupported_error("agentRuntimeVersion")
         if set(self._registry.endpoints[runtime.runtime_id]) - {DEFAULT_ENDPOINT}:
             raise conflict(f"Agent {runtime.runtime_id} has endpoints. Delete all endpoints before deleting the agent.")
@@ -203,22 +201,23 @@ class Runtimes:
             workload_identity_arn=f"{arn}:workload-identity-directory/default/workload-identity/{runtime_id}",
             created_at=moment,
             updated_at=moment,
-            versions=(RuntimeVersion(number=1, declared=self._validate(request, runtime_id), created_at=moment),),
+            versions=(self._new_version(1, runtime_id, request),),
         )
 
-    def _validate(self, request: Request, runtime_id: str) -> dict[str, Any]:
-        """Return the declaration inside a request, after every check that AWS performs at once."""
+    def _new_version(self, number: int, runtime_id: str, request: Request) -> RuntimeVersion:
+        """Create a version of the declaration inside a request, after every check that AWS performs at once."""
         for member in (name for name in _NOT_ENFORCED if name in request):
             raise unsupported_error(member)
         jwt = request.get("authorizerConfiguration", {}).get("customJWTAuthorizer")
         if jwt is None:
             raise unsupported_error("A runtime without customJWTAuthorizer, which is invoked with signatures,", "Give it one.")
         refuse_bad_jwt(jwt)
-        self._check_artifact(request["agentRuntimeArtifact"])
+        package = self._read_package(request["agentRuntimeArtifact"])
         self._dry_run_role(request["roleArn"], runtime_id)
-        return {key: value for key, value in request.items() if key not in _OF_A_REQUEST}
+        declared = {key: value for key, value in request.items() if key not in _OF_A_REQUEST}
+        return RuntimeVersion(number=number, declared=declared, package=package, created_at=clock.now())
 
-    def _check_artifact(self, artifact: Mapping[str, Any]) -> None:
+    def _read_package(self, artifact: Mapping[str, Any]) -> bytes:
         if "containerConfiguration" in artifact:
             raise unsupported_error("agentRuntimeArtifact.containerConfiguration", "It runs no containers: use codeConfiguration.")
         code = artifact["codeConfiguration"]
@@ -227,9 +226,11 @@ class Runtimes:
         if not code["runtime"].startswith("PYTHON") or not code["entryPoint"][-1].endswith(".py"):
             raise unsupported_error("agentRuntimeArtifact.codeConfiguration.runtime", "It runs Python files, with its own Python.")
         uri = f"s3://{code['code']['s3']['bucket']}/{code['code']['s3']['prefix']}"
-        if self._world.s3_object(uri) is None:
+        package = self._world.s3_object(uri)
+        if package is None:
             message = f"The code artifact {uri} does not exist or can't be read."
             raise invalid(message, Violation("agentRuntimeArtifact.codeConfiguration.code.s3", message))
+        return package
 
     def _dry_run_role(self, role_arn: str, runtime_id: str) -> None:
         trust = moto_state.trust_policy(self._world.account_id, role_arn)

@@ -34,6 +34,7 @@ _PLAIN: Mapping[str, tuple[str, str]] = {
     "gateway_client_id": ("gateway_client", "client_id"),
     "public_ip": ("address", "public_ip"),
     "instance_id": ("instance", "instance_id"),
+    "runtime_arn": ("runtime", "runtime_arn"),
     "bucket_name": ("bucket", "bucket_name"),
     "certificate_expires": ("certificate", "not_after"),
 }

@@ -47,7 +47,12 @@ class AgentRuntime(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"runtime_name"})
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"runtime_name"})
     CHANGES_WITH_UPDATE: ClassVar[frozenset[str]] = frozenset({"version"})
-    EXEMPT: ClassVar[Mapping[str, str]] = {"extensions": "a new runtime has none; what is added by hand is removed"}
+    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("allowed_audience", "extensions"), "a new runtime has none; what is added by hand is removed"
+    )
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {
+        "lifecycleConfiguration": "how long a session may live is no secret and costs no more than is used; an update keeps it"
+    }
     MOST_TAGS: ClassVar[int] = 50
     LOSES: ClassVar[str] = "address"
     TOKEN: ClassVar[bool] = True
@@ -77,6 +82,7 @@ class AgentRuntime(Defaults):
     python: str = "PYTHON_3_12"
     network_mode: str = "PUBLIC"
     server_protocol: str = "HTTP"
+    allowed_audience: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     """Settings by which functions, files or machines of others take part in each session."""
 
@@ -123,6 +129,7 @@ class AgentRuntime(Defaults):
             discovery_url=jwt.get("discoveryUrl", ""),
             allowed_clients=tuple(jwt.get("allowedClients", [])),
             allowed_scopes=tuple(jwt.get("allowedScopes", [])),
+            allowed_audience=tuple(jwt.get("allowedAudience", [])),
             environment=tuple(runtime.get("environmentVariables", {}).items()),
             headers=tuple(runtime.get("requestHeaderConfiguration", {}).get("requestHeaderAllowlist", [])),
             # An image says itself what it starts, and with which Python.

@@ -157,7 +157,7 @@ def test_a_stream_of_events(site: Site) -> None:
     token = {"Authorization": f"Bearer {site.issuer.token()}"}
     with site.http.stream("POST", site.url, content=b"stream", headers=token) as answer:
         arrived = [time.monotonic() for line in answer.iter_lines() if line.startswith("data: ")]
-    assert len(arrived) == 20
+    assert len(arrived) == 2
     assert arrived[1] - arrived[0] > 0.1
 
 

@@ -101,6 +101,8 @@ BEFORE = {
     "AWS::Cognito::UserPoolClient": {"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolResourceServer"},
     "AWS::BedrockAgentCore::Gateway": {"AWS::Cognito::UserPool", "AWS::IAM::Role"},
     "AWS::BedrockAgentCore::GatewayTarget": {"AWS::BedrockAgentCore::Gateway", "AWS::BedrockAgentCore::ApiKeyCredentialProvider"},
+    "AWS::BedrockAgentCore::Runtime": {"AWS::Cognito::UserPool", "AWS::IAM::Role"},
+    "AWS::BedrockAgentCore::RuntimeEndpoint": {"AWS::BedrockAgentCore::Runtime"},
     "AWS::BedrockAgentCore::ApiKeyCredentialProvider": {"AWS::SecretsManager::Secret"},
     "AWS::IAM::InstanceProfile": {"AWS::IAM::Role"},
     "AWS::EC2::Instance": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
@@ -95,6 +95,8 @@ def health_checks(*, on_runtime: bool) -> tuple[ServiceHealthy, ...]:
     return tuple(map(ServiceHealthy, release.backends() if on_runtime else release.services()))
 
 
+# An investigation makes dozens of calls, and AgentCore Runtime may have to start a machine for it first.
+_LONGER_THAN_OTHERS = 4
 PROMPT = "Is anything wrong right now? Investigate and cite your evidence."
 
 
@@ -149,7 +151,8 @@ def _ask_assistant(world: Endpoints) -> ServiceAnswer | Problem:
         return token
     headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
     body = json.dumps({"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}})
-    answer = world.http("POST", world.invocations_url, headers=headers, body=body.encode())
+    patient = replace(world, timeout=world.timeout * _LONGER_THAN_OTHERS)
+    answer = patient.http("POST", world.invocations_url, headers=headers, body=body.encode())
     return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"))
 
 

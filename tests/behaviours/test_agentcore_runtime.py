@@ -1,0 +1,134 @@
+"""The assistant on AgentCore Runtime: deployed, verified, updated and rolled back by the same commands, without a lost request."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+
+from behaviours.command_line import Desk
+
+RUNTIME = {"assistant": {"runtime": "agentcore"}}
+
+
+@dataclass
+class Callers:
+    """Callers who invoke the endpoint that everybody uses, again and again, and what they were answered."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @contextmanager
+    def asking(self, desk: Desk, count: int = 2) -> Iterator[None]:
+        [file] = (desk.state_dir / "connections").glob("*.json")
+        connection = json.loads(file.read_text())
+        ending = threading.Event()
+        trust = ssl.create_default_context(cafile=connection["ca_file"])
+
+        token = _token(desk, connection, trust)
+
+        def ask() -> None:
+            with httpx2.Client(verify=trust, timeout=120, headers={"Authorization": f"Bearer {token}"}) as http:
+                while not ending.is_set():
+                    # A body that is no question: the assistant's own answer to it is 400, and costs no investigation.
+                    self.statuses[http.post(connection["invocations_url"], json={}).status_code] += 1
+
+        threads = [threading.Thread(target=ask) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            for thread in threads:
+                thread.join(timeout=120)
+
+
+def _token(desk: Desk, connection: Any, trust: ssl.SSLContext) -> str:
+    """A caller's token, as any client of OAuth 2.0 gets it."""
+    secret = desk.client("secretsmanager").get_secret_value(SecretId=connection["client_secret"]["secret_arn"])
+    client = (connection["client_id"], json.loads(secret["SecretString"])["client_secret"])
+    with httpx2.Client(verify=trust, timeout=120) as http:
+        endpoint = http.get(connection["oidc_discovery_url"]).json()["token_endpoint"]
+        form = {"grant_type": "client_credentials", "scope": connection["scope"]}
+        return str(http.post(endpoint, data=form, auth=client).json()["access_token"])
+
+
+def live_version(desk: Desk) -> str:
+    control = desk.client("bedrock-agentcore-control")
+    [runtime] = control.list_agent_runtimes()["agentRuntimes"]
+    seen = control.get_agent_runtime_endpoint(agentRuntimeId=runtime["agentRuntimeId"], endpointName="live")
+    return f"{seen['liveVersion']} of {runtime['agentRuntimeVersion']}"
+
+
+def library(desk: Desk, name: str, **files: str) -> dict[str, Any]:
+    """A configuration whose package brings along other files: another package, so another version."""
+    folder = desk.folder / name
+    folder.mkdir()
+    for file, content in files.items():
+        (folder / f"{file}.py").write_text(content)
+    return {"assistant": {"runtime": "agentcore", "libraries": str(folder)}}
+
+
+def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
+    """It is verified like any other; a version that does not answer never serves; update and rollback lose no request."""
+    desk.configure(**RUNTIME)
+    ended = desk.deploy("deploy")
+    assert ended.code == 0, ended.text
+    report = json.loads(next(desk.state_dir.glob("reports/sre-*/verification.json")).read_text())
+    checks = {finding["check"]: finding["status"] for finding in report["findings"]}
+    assert {name for name, status in checks.items() if status != "passed"} == {"access.expired_token"}
+    assert {"assistant.investigation", "assistant.no_token", "assistant.edited_token", "assistant.wrong_client"} <= checks.keys()
+    assert "service.assistant" not in checks
+    assert "/runtimes/" in report["assistant_url"]
+    assert live_version(desk) == "1 of 1"
+    # The machine serves the backends only.
+    machine = json.loads(next(desk.state_dir.glob("start-*/instances/*/release/sre_core/release.json")).read_text())
+    assert "assistant" in {service["name"] for service in machine["services"]}
+    assert not list(desk.state_dir.glob("start-*/instances/*/logs/assistant.log"))
+    answered = desk.agent("--prompt", "Which pods restart?")
+    assert answered.code == 0, answered.text
+    assert "payment-service" in answered.out
+    _update(desk)
+    cleaned = desk.deploy("cleanup", "--yes")
+    assert cleaned.code == 0, cleaned.text
+
+
+def _update(desk: Desk) -> None:
+    callers = Callers()
+    with callers.asking(desk):
+        desk.configure(**library(desk, "broken", sitecustomize="raise SystemExit('this version does not start')"))
+        failed = desk.deploy("deploy", "--on-failure", "rollback", "--yes")
+        assert failed.code != 0
+        assert "UPDATE-NOT-VERIFIED" in failed.text
+        assert live_version(desk) == "1 of 2"
+        desk.configure(**library(desk, "better", extra="# a newer version"))
+        updated = desk.deploy("deploy", "--yes")
+        assert updated.code == 0, updated.text
+        assert live_version(desk) == "3 of 3"
+        returned = desk.deploy("rollback", "--yes")
+        assert returned.code == 0, returned.text
+        assert live_version(desk) == "1 of 3"
+    assert set(callers.statuses) == {400}
+    assert callers.statuses.total() > 50
+
+
+@pytest.mark.parametrize("mode", ["guide", "export cloudformation"])
+def test_the_runtime_in_guide_and_export(desk: Desk, mode: str) -> None:
+    """A person and a pipeline make the same runtime."""
+    desk.configure(**RUNTIME)
+    ended = desk.deploy(*mode.split())
+    assert ended.code == 0, ended.text
+    words = (
+        ("Host agent", "Create endpoint")
+        if mode == "guide"
+        else ("AWS::BedrockAgentCore::Runtime", "AWS::BedrockAgentCore::RuntimeEndpoint")
+    )
+    assert all(word in ended.out for word in words)
