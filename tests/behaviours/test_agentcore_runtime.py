@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import ssl
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from behaviours.command_line import Desk
+from behaviours.command_line import ROOT, Desk
 
 RUNTIME = {"assistant": {"runtime": "agentcore"}}
 
@@ -96,9 +101,23 @@ def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
     answered = desk.agent("--prompt", "Which pods restart?")
     assert answered.code == 0, answered.text
     assert "payment-service" in answered.out
+    _scripts_of_the_sample(desk)
     _update(desk)
     cleaned = desk.deploy("cleanup", "--yes")
     assert cleaned.code == 0, cleaned.text
+
+
+def _scripts_of_the_sample(desk: Desk) -> None:
+    """The sample's own scripts find the same runtime, and change nothing."""
+    shutil.copytree(ROOT / "compat/deployment", desk.folder / "deployment")
+    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for words in (("deploy_agent_runtime.py", "--container-uri", "unused"), ("invoke_agent_runtime.py", "--prompt", "Which pods restart?")):
+        command = [sys.executable, f"deployment/{words[0]}", *words[1:]]
+        ended = subprocess.run(command, cwd=desk.folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "payment-service" in ended.stdout
+    assert (desk.folder / "deployment/.agent_arn").read_text().startswith("arn:aws:bedrock-agentcore:")
+    assert live_version(desk) == "1 of 1"
 
 
 def _update(desk: Desk) -> None:

@@ -145,7 +145,7 @@ class AssistantConfig(Section):
         if mode == "production" and not (self.image or self.libraries):
             yield required("libraries", "runtime-libraries", "A package for AgentCore Runtime must bring its libraries along.")
         if self.api_key:
-            yield unavailable("api_key", "On AgentCore Runtime the assistant can't read the key of a model. bedrock needs none.", '""')
+            yield unavailable("runtime", "On AgentCore Runtime the assistant can't read the key of a model; bedrock needs none.", "ec2")
 
     @property
     def on_runtime(self) -> bool:

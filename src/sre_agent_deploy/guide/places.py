@@ -1,6 +1,6 @@
 """Where the AWS Console makes each type, and what it looks like when it is right (pure).
 
-The addresses are those that the Console itself shows; one that is not listed here is the first page of its service.
+The addresses are those that the Console itself shows. A type that is not listed here would get the first page of its service.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Place:
     """True for a page that is the same in each region."""
 
 
-_LISTED = Place("", "It is in its service's list, with the name of this step.")
+_LISTED = "It is in its service's list, with the name of this step."
 _AGENTCORE = "bedrock-agentcore/home?region={region}#"
-_PLACES: Mapping[str, Place] = {
+PLACES: Mapping[str, Place] = {
     "AWS::S3::Bucket": Place(
         "s3/bucket/create?region={region}", "The bucket is in the list, and its Permissions say: Bucket and objects not public."
     ),
@@ -50,6 +50,12 @@ _PLACES: Mapping[str, Place] = {
         _AGENTCORE + "/gateways", "The gateway has status Ready, and shows its URL, which ends in /mcp."
     ),
     "AWS::BedrockAgentCore::GatewayTarget": Place(_AGENTCORE + "/gateways", "The target is in the gateway's list, with status Ready."),
+    "AWS::BedrockAgentCore::Runtime": Place(
+        _AGENTCORE + "/agents/create", "The runtime has status Ready, and its latest version shows these values."
+    ),
+    "AWS::BedrockAgentCore::RuntimeEndpoint": Place(
+        _AGENTCORE + "/agents", "The runtime's Endpoints show it with status Ready, on exactly this version."
+    ),
     "AWS::IAM::Role": Place(
         "iam/home#/roles/create", "The role's Trust relationships and Permissions show what was pasted.", everywhere=True
     ),
@@ -67,6 +73,22 @@ _PLACES: Mapping[str, Place] = {
     "AWS::Route53::RecordSet": Place(
         "route53/v2/hostedzones", "The zone lists both records; `dig +short NAME` answers the address.", everywhere=True
     ),
+    "AWS::SNS::Topic": Place(
+        "sns/v3/home?region={region}#/create-topic", "The topic is in the list, and each of its subscriptions is Confirmed."
+    ),
+    "AWS::Logs::LogGroup": Place(
+        "cloudwatch/home?region={region}#logsV2:log-groups/create-log-group", "The log group is in the list, with this retention."
+    ),
+    "AWS::Logs::MetricFilter": Place(
+        "cloudwatch/home?region={region}#logsV2:log-groups", "The log group's Metric filters show it with this pattern and metric."
+    ),
+    "AWS::CloudWatch::Alarm": Place(
+        "cloudwatch/home?region={region}#alarmsV2:create",
+        "The alarm is in the list, with Actions enabled; its state is OK after some minutes.",
+    ),
+    "AWS::CloudWatch::Dashboard": Place(
+        "cloudwatch/home?region={region}#dashboards:", "The dashboard is in the list, and each of its widgets shows a graph."
+    ),
     "AWS::Budgets::Budget": Place("billing/home#/budgets/create", "The budget is in the list, with its alerts.", everywhere=True),
 }
 
@@ -80,6 +102,5 @@ def deep_link(page: str, region: str, *, everywhere: bool = False) -> str:
 
 def find_place(kind: str, region: str) -> tuple[str, str]:
     """Return the deep link for a type, and what it looks like when it is right."""
-    service = kind.split("::")[1].lower()
-    place = _PLACES.get(kind) or Place(f"{service}/home?region={{region}}", _LISTED.right)
+    place = PLACES.get(kind) or Place(f"{kind.split('::')[1].lower()}/home?region={{region}}", _LISTED)
     return deep_link(place.page, region, everywhere=place.everywhere), place.right

@@ -33,7 +33,7 @@ def build_archive(recording: Path | None = None) -> Archive:
 
 def build_package(libraries: Path | None = None) -> Archive:
     """Build the assistant's package for AgentCore Runtime: `main.py`, what it imports, and a folder of libraries."""
-    files = [("main.py", _folder("sre_agent_deploy") / "instance" / "runtime_main.py")]
+    files = [("main.py", _folder("sre_agent") / "on_runtime.py")]
     files += [entry for package in _OF_ASSISTANT for entry in _below(package, _folder(package))]
     files += [(name.removeprefix("/"), file) for name, file in (_below("", libraries) if libraries else ())]
     return _pack(files)

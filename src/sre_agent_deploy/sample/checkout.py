@@ -74,6 +74,10 @@ class Checkout:
         """Write the gateway's address as the sample does, without /mcp, and return it."""
         return self._write("gateway/.gateway_uri", read_outputs(REQUEST)["gateway_url"].value.rstrip("/").removesuffix("/mcp"), user)
 
+    def write_runtime_arn(self, user: User) -> str:
+        """Write the ARN of the assistant's runtime and return it."""
+        return self._write("deployment/.agent_arn", _read_output("runtime", "runtime_arn"), user)
+
     def write_token(self, user: User) -> str:
         """Write a fresh access token for the gateway and return it."""
         return self._write("gateway/.access_token", read_gateway_token(REQUEST, user).reveal(), user)

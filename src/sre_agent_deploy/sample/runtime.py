@@ -1,7 +1,4 @@
-"""The sample's scripts of AgentCore Runtime: build the image, write the request that creates the runtime, and ask the assistant.
-
-This version does not create the runtime itself: what it writes is the whole request for the AWS CLI.
-"""
+"""The sample's scripts of AgentCore Runtime: build the image, deploy the assistant on a runtime, and ask it."""
 
 from __future__ import annotations
 
@@ -10,19 +7,17 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
-from sre_agent_deploy.commands.deployments import read_outputs, require_state
+from sre_agent_deploy.commands.deployments import read_outputs
 from sre_agent_deploy.commands.token import read_caller_token
 from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.connection import connection_path
-from sre_agent_deploy.journal.state import State
-from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_agent_deploy.sample import REQUEST
-from sre_core import atomic_file
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -44,51 +39,12 @@ def build_image(name: str, platform: str, *, local: bool) -> None:
         raise Refused(_push_by_hand(name))
 
 
-def write_request(root: Path, name: str, image: str, role_arn: str, user: User) -> Problem:
-    """Write the request of CreateAgentRuntime from the deployment, and return what is left to do by hand."""
-    _, state = require_state(REQUEST, "output")
-    path = root / "deployment/agent_runtime.json"
-    path.parent.mkdir(exist_ok=True)
-    atomic_file.write(path, json.dumps(build_request(state, name, image, role_arn), indent=2).encode() + b"\n", mode=0o600)
-    user.note(f"Wrote {path.relative_to(root)}.")
-    return _create_by_hand(state.region, _find_secret(state))
-
-
-def build_request(state: State, name: str, image: str, role_arn: str) -> dict[str, Any]:
-    """Build the request. AgentCore checks Cognito's tokens and passes them on, so that the assistant checks them too."""
-
-    def recorded(resource: str, output: str) -> str:
-        record = state.current(resource)
-        return str(record.outputs.get(output, "")) if record else ""
-
-    server = recorded("resource_server", "identifier")
-    caller = recorded("caller_client", "client_id")
-    environment = {
-        "GATEWAY_URL": recorded("gateway", "gateway_url"),
-        "OIDC_DISCOVERY_URL": recorded("user_pool", "discovery_url"),
-        "GATEWAY_CLIENT_ID": recorded("gateway_client", "client_id"),
-        "GATEWAY_SCOPE": f"{server}/{GATEWAY_SCOPE}",
-        "GATEWAY_CLIENT_SECRET_ARN": _find_secret(state),
-        "CALLER_CLIENT_ID": caller,
-        "CALLER_SCOPE": f"{server}/{CALLER_SCOPE}",
-    }
-    jwt = {"discoveryUrl": recorded("user_pool", "discovery_url"), "allowedClients": [caller]}
-    return {
-        "agentRuntimeName": name,
-        "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": image}},
-        "roleArn": role_arn,
-        "networkConfiguration": {"networkMode": "PUBLIC"},
-        "protocolConfiguration": {"serverProtocol": "HTTP"},
-        "authorizerConfiguration": {"customJWTAuthorizer": jwt},
-        "requestHeaderConfiguration": {"requestHeaderAllowlist": ["Authorization"]},
-        "environmentVariables": environment,
-        "tags": {"sre-agent:runtime-of": state.deployment},
-    }
-
-
-def _find_secret(state: State) -> str:
-    record = state.current("gateway_client_secret")
-    return str(record.outputs.get("secret_arn", "")) if record else ""
+def describe_runtime(container_uri: str, user: User) -> dict[Field, str]:
+    """Describe the assistant on AgentCore Runtime as config.yaml does. The local AWS runs no containers, and gets the package instead."""
+    if find_state(REQUEST).config().mode == "production":
+        return {("assistant", "runtime"): "agentcore", ("assistant", "image"): container_uri}
+    user.warn("--container-uri was not used: the local AWS runs no containers. It runs the same assistant from its package.")
+    return {("assistant", "runtime"): "agentcore"}
 
 
 def ask(prompt: str, runtime_arn: str, session_id: str, user_id: str, user: User) -> str:
@@ -108,21 +64,20 @@ def ask(prompt: str, runtime_arn: str, session_id: str, user_id: str, user: User
 
 
 def _find_assistant(runtime_arn: str) -> tuple[Endpoints, str]:
-    """Find the address: AgentCore's own for a runtime, else that of the deployment."""
+    """Find the address: that of the deployment, or AgentCore's own for a runtime that is not of the deployment."""
     outputs = read_outputs(REQUEST)
-    base = outputs["assistant_url"].value if "assistant_url" in outputs else ""
-    connection = connection_path(outputs["deployment_id"].value)
-    ca_file = json.loads(connection.read_text(encoding="utf-8"))["ca_file"] if connection.is_file() else ""
+    file = connection_path(outputs["deployment_id"].value)
+    connection = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    base, url = connection.get("assistant_url", ""), connection.get("invocations_url", "")
     unused = Client("", Secret(""), "")
     address = outputs["public_ip"].value if "public_ip" in outputs else ""
-    endpoints = Endpoints(base, address, "", "", unused, unused, tuple(filter(None, (ca_file,))), _LONGEST_ANSWER)
-    if not runtime_arn:
-        return endpoints, f"{base}/invocations"
+    trusted = tuple(filter(None, (connection.get("ca_file", ""),)))
+    endpoints = Endpoints("" if "/runtimes/" in url else base, address, "", "", unused, unused, trusted, _LONGEST_ANSWER)
+    if not runtime_arn or quote(runtime_arn, safe="") in url:
+        return endpoints, url
     region = (runtime_arn.split(":") + [""] * 4)[3]
-    return (
-        endpoints,
-        f"https://bedrock-agentcore.{region}.amazonaws.com/runtimes/{quote(runtime_arn, safe='')}/invocations?qualifier=DEFAULT",
-    )
+    other = f"https://bedrock-agentcore.{region}.amazonaws.com/runtimes/{quote(runtime_arn, safe='')}/invocations?qualifier=DEFAULT"
+    return endpoints, other
 
 
 def _not_built(docker: str | None) -> Problem:
@@ -150,20 +105,6 @@ def _push_by_hand(name: str) -> Problem:
             "Then: deployment/deploy_agent_runtime.py --container-uri URI --role-arn ARN",
         ),
         aws_docs="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
-    )
-
-
-def _create_by_hand(region: str, secret_arn: str) -> Problem:
-    return Problem(
-        code="RUNTIME-BY-HAND",
-        what="The runtime was not created: this version writes the request for it and does not send it.",
-        why="A runtime is no resource of the deployment yet, so neither plan, verify nor cleanup would know it.",
-        do=(
-            f"aws bedrock-agentcore-control create-agent-runtime --region {region} --cli-input-json file://deployment/agent_runtime.json",
-            "Save its ARN: echo ARN > deployment/.agent_arn; then ask it: deployment/invoke_agent_runtime.py --prompt TEXT",
-            f"Its role needs secretsmanager:GetSecretValue on {secret_arn}, and what docs/how-to/agentcore-runtime.md lists.",
-        ),
-        aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-permissions.html",
     )
 
 

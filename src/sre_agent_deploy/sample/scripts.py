@@ -195,18 +195,23 @@ def build_and_deploy(ecr_repo_name: str) -> None:
     user.note(f"Built {ecr_repo_name}:latest. To run it: docker run -p 8080:8080 --env-file FILE {ecr_repo_name}:latest")
 
 
-@click.command(help="Write the request that creates the assistant on AgentCore Runtime: agent_runtime.json, for the AWS CLI.")
-@click.option("--runtime-name", default="sre_agent", help="Name of the runtime.")
+@click.command(help="Deploy the assistant on AgentCore Runtime, as part of the deployment, and write its ARN to .agent_arn.")
+@click.option("--runtime-name", help="Accepted; the deployment's id is in the name, so that cleanup finds it.")
 @click.option("--container-uri", required=True, help="The image in Amazon ECR.")
-@click.option("--role-arn", required=True, help="IAM role of the runtime.")
+@click.option("--role-arn", help="Accepted; the deployment makes a role with the permissions that the assistant needs.")
 @click.option("--region", help="Accepted; a runtime is in the region of the deployment.")
 @click.option("--force-recreate", is_flag=True, help="Accepted; a runtime is updated in place and keeps its ARN.")
-def deploy_agent_runtime(runtime_name: str, container_uri: str, role_arn: str, **_: object) -> None:
-    from sre_agent_deploy.sample.runtime import write_request
-    from sre_core.problem import Refused
+def deploy_agent_runtime(container_uri: str, **given: str | bool | None) -> None:
+    from sre_agent_deploy.sample.runtime import describe_runtime
 
     checkout, user = _open()
-    raise Refused(write_request(checkout.root, runtime_name, container_uri, role_arn, user))
+    for option in (name for name, value in given.items() if value):
+        user.warn(f"--{option.replace('_', '-')} was not used: see --help.")
+    checkout.configure({})
+    checkout.configure(describe_runtime(container_uri, user))
+    _deploy(user, "runtime_endpoint")
+    checkout.write_runtime_arn(user)
+    user.note("The machine runs its own assistant until everything is deployed: sre-agent-deploy deploy")
 
 
 @click.command(help="Ask the assistant, on AgentCore Runtime where --runtime-arn or .agent_arn names one, otherwise on the instance.")
