@@ -228,8 +228,8 @@ def _no_libraries(folder: str) -> Problem:
         what=f"The package for AgentCore Runtime was not built: {folder} is no folder.",
         why="assistant.libraries names the folder with the libraries for arm64 that the package brings along.",
         do=(
-            f"Fill it: python3 -m pip install --target {folder} --platform manylinux2014_aarch64 --python-version 3.12 "
-            f"--only-binary=:all: -r {REQUIREMENTS}",
+            f"Fill it: python3 -m pip install --target {folder} --python-version 3.12 --only-binary=:all: -r {REQUIREMENTS} "
+            "--platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64",
             "Then run the same command again.",
         ),
         aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-code-deploy.html",
