@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from embedded_aws import moto_state, policy
+from embedded_aws import iam_state, policy
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.gateways import refuse_bad_jwt
@@ -233,7 +233,7 @@ class Runtimes:
         return package
 
     def _dry_run_role(self, role_arn: str, runtime_id: str) -> None:
-        trust = moto_state.trust_policy(self._world.account_id, role_arn)
+        trust = iam_state.trust_policy(self._world.account_id, role_arn)
         arn = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:runtime/{runtime_id}"
         context = {"aws:SourceAccount": self._world.account_id, "aws:SourceArn": arn}
         if trust is None or not policy.trusts_gateway(trust, context):
