@@ -68,9 +68,13 @@ class Desk:
         """Start a command as users do; the caller ends it."""
         return self._opened([sys.executable, "-m", module, *words], changed)
 
+    def forked(self, module: str, *words: str, **changed: str) -> subprocess.Popen[str]:
+        """Start a command without the seconds that importing its libraries takes; the caller ends it."""
+        return self._opened(preloaded.command(module, *words), changed)
+
     def run(self, module: str, *words: str, **changed: str) -> Ended:
-        """Run a command to its end, without the seconds that importing its libraries takes."""
-        process = self._opened(preloaded.command(module, *words), changed)
+        """Run a command to its end, forked."""
+        process = self.forked(module, *words, **changed)
         out, err = process.communicate(timeout=240)
         return Ended(process.returncode, out, err)
 

@@ -84,7 +84,7 @@ def test_two_folders_deploy_the_same_at_once(desk: Desk, tmp_path: Path) -> None
     other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(desk.state_dir)})
     other.folder.mkdir()
     other.configure()
-    first, second = desk.started("sre_agent_deploy", "deploy"), other.started("sre_agent_deploy", "deploy")
+    first, second = desk.forked("sre_agent_deploy", "deploy"), other.forked("sre_agent_deploy", "deploy")
     said = [process.communicate(timeout=240) for process in (first, second)]
     codes = sorted((first.returncode, second.returncode))
     assert codes == [0, 1], said

@@ -30,7 +30,7 @@ def test_a_rollback_that_is_stopped(desk: Desk) -> None:
     """Ctrl-C ends it as it ends everything else, with what is under way finished; a cleanup takes back the rest."""
     begun(desk, {"kind": "quota", "operation": "RunInstances"}, {"kind": "delay", "operation": "Delete*", "seconds": 1})
     before = lister.everything(desk.client)
-    process = desk.started("sre_agent_deploy", "deploy", "--on-failure", "rollback")
+    process = desk.forked("sre_agent_deploy", "deploy", "--on-failure", "rollback")
     while not desk.state_file.exists() or '"dying"' not in desk.state_file.read_text():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)

@@ -12,7 +12,7 @@ from behaviours.command_line import Desk, Ended
 
 def _interrupted(desk: Desk, times: int, *words: str, after: str = "create AWS::") -> Ended:
     """Press Ctrl-C once the first resource is created, or deleted."""
-    process = desk.started("sre_agent_deploy", *(words or ("deploy",)))
+    process = desk.forked("sre_agent_deploy", *(words or ("deploy",)))
     assert process.stderr is not None
     seen = ""
     for line in process.stderr:
@@ -32,7 +32,7 @@ def test_interrupted_while_waiting(desk: Desk) -> None:
     rules = desk.folder / "faults.json"
     rules.write_text(json.dumps({"rules": [{"kind": "throttle", "operation": "ListUserPools"}]}))
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir), "--faults", str(rules)).code == 0
-    process = desk.started("sre_agent_deploy", "plan")
+    process = desk.forked("sre_agent_deploy", "plan")
     assert process.stderr is not None
     # On a busy machine other waits take long enough to be reported, too.
     reported = ""

@@ -58,7 +58,7 @@ def test_another_deployment_that_is_half_made(desk: Desk, tmp_path: Path) -> Non
     other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(desk.state_dir)})
     other.folder.mkdir()
     other.configure(name="other")
-    process = other.started("sre_agent_deploy", "deploy")
+    process = other.forked("sre_agent_deploy", "deploy")
     once(lambda: "intended" in _text(other.state_file), process)
     process.kill()
     process.communicate()

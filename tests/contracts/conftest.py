@@ -6,7 +6,6 @@ import base64
 import json
 import ssl
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -20,6 +19,7 @@ import boto3
 import pytest
 
 from embedded_aws.authority import LocalAuthority
+from fixtures import preloaded
 
 type Json = dict[str, Any]
 
@@ -52,7 +52,7 @@ class Daemon:
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """The daemon as a user starts it, and stopped as a user stops it."""
-    command = [sys.executable, "-m", "embedded_aws"]
+    command = preloaded.command("embedded_aws")
     place = ["--state-dir", str(tmp_path_factory.mktemp("daemon"))]
     started = subprocess.run([*command, "start", *place], check=True, capture_output=True, text=True)
     yield Daemon(json.loads(started.stdout))

@@ -20,13 +20,14 @@ import psutil
 import pytest
 
 from embedded_aws.instances import short_folder
+from fixtures import preloaded
 
 SOURCE = Path(__file__).parents[2] / "src"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 
 def run(command: str, state_dir: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    arguments = [sys.executable, "-m", "embedded_aws", command, "--state-dir", str(state_dir), *more]
+    arguments = preloaded.command("embedded_aws", command, "--state-dir", str(state_dir), *more)
     return subprocess.run(arguments, capture_output=True, text=True, env=ENVIRONMENT, timeout=120, check=False)
 
 

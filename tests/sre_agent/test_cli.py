@@ -24,6 +24,7 @@ from agent_running import assistant_app
 from click.testing import CliRunner, Result
 from moto.server import DomainDispatcherApplication, create_backend_app
 
+from fixtures import preloaded
 from sre_agent.ask import ask
 from sre_agent.cli.root import command
 from sre_agent.connection import load
@@ -53,7 +54,9 @@ class Deployment:
     def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         own = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("COVERAGE")}
         told = {**own, **POISON, "SRE_AGENT_STATE_DIR": str(self.state), **environment}
-        program = [sys.executable, "-m", "sre_agent", *arguments]
+        # With modules of a test's own it is started as users start it.
+        started = [sys.executable, "-m", "sre_agent", *arguments]
+        program = started if "PYTHONPATH" in environment else preloaded.command("sre_agent", *arguments)
         return subprocess.run(program, env=told, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
     def invoke(self, *arguments: str, input: str | None = None, **environment: str) -> Result:

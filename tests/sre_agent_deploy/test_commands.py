@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import preloaded
 from sre_core import exit_codes
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sre_agent_deploy", *words]
+    command = preloaded.command("sre_agent_deploy", *words)
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 

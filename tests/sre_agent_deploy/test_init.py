@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from fixtures import preloaded
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sre_agent_deploy", *words]
+    command = preloaded.command("sre_agent_deploy", *words)
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from fixtures import preloaded
 from sre_agent_deploy.commands.claims import record_claim
 from sre_agent_deploy.commands.machine import LogFile, read_lines
 from sre_agent_deploy.journal.state import Record, State, render_state
@@ -69,7 +69,7 @@ def production(tmp_path: Path) -> Mapping[str, str]:
 
 
 def run(folder: Path, environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sre_agent_deploy", *words]
+    command = preloaded.command("sre_agent_deploy", *words)
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from fixtures import preloaded
 from fixtures.embedded import EmbeddedAws
 
 CONFIG = """
@@ -30,7 +30,7 @@ gateway:
 def doctor(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SRE_", "SSL_", "HTTP", "http"))}
     nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-    command = [sys.executable, "-m", "sre_agent_deploy", "doctor", *words]
+    command = preloaded.command("sre_agent_deploy", "doctor", *words)
     return subprocess.run(
         command,
         cwd=folder,
