@@ -56,8 +56,9 @@ class Desk:
         return document
 
     def configure(self, **sections: Any) -> None:
-        """Write config.yaml (JSON is YAML); local mode, the crash loop, unless said otherwise."""
-        document = {"version": 1, "mode": "local", "name": "test", "services": {"recording": "crash-loop"}, **sections}
+        """Write config.yaml (JSON is YAML); local mode, the crash loop, and an AWS that hides nothing, unless said otherwise."""
+        usual = {"services": {"recording": "crash-loop"}, "retries": {"shown": "2s"}}
+        document = {"version": 1, "mode": "local", "name": "test", **usual, **sections}
         (self.folder / "config.yaml").write_text(json.dumps(document))
 
     def start_aws(self, *options: str) -> None:

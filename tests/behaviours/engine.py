@@ -16,7 +16,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,8 +228,10 @@ def ratchet(deaths: Path, moments: list[str]) -> Doom:
 
 def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
     from sre_agent_deploy.commands.locks import hold_state
+    from sre_agent_deploy.progress.progress import Progress
     from sre_core.problem import Problem, Refused
 
+    place = replace(place, aws=place.aws.with_progress(Progress(config.retries.limits())))
     store = _store(order, place)
     try:
         if order["do"] == "unlock":

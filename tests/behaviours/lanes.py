@@ -39,6 +39,7 @@ class Lane:
 
     def configure(self, folder: Path, **sections: Any) -> None:
         usual = {"services": {"recording": "crash-loop"}, "limits": {"monthly_usd": 50}, "alerts": {"email": "team@example.com"}}
+        usual["retries"] = {"shown": "2s"}
         document = {"version": 1, "mode": "local", "name": "test", **usual, **sections}
         (folder / "config.yaml").write_text(json.dumps(document))
 

@@ -33,7 +33,7 @@ def test_a_deployment_in_bad_weather(tmp_path: Path, tried: Callable[[str, int],
     rules = tmp_path / "weather.json"
     rules.write_text(json.dumps({"seed": SEED, "rules": WEATHER}))
     with lane(tmp_path / "lane", "--faults", str(rules)) as here:
-        folder = here.fresh()
+        folder = here.fresh(retries={"shown": "30s"})
         deployed = here.engine.deploy(folder)
         assert deployed.code == 0, f"seed {SEED}: {deployed.said}"
         assert _shown(here, ONE_OF_EACH) == ONE_OF_EACH, f"seed {SEED}"

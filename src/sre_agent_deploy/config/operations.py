@@ -147,12 +147,18 @@ def amount_faults(monthly_usd: float | None) -> Iterator[Fault]:
 
 
 class RetriesConfig(Section):
-    """Retry limits for AWS calls after each kind of error, and the deadline for a resource to become ready."""
+    """Retry limits for AWS calls after each kind of error, and the deadlines for a resource to be shown and to become ready."""
 
     throttled: str = setting("3m", "While AWS throttles the call.", example="10m")
     transient: str = setting("30s", "While AWS has an error of its own, or can't be reached.", example="2m")
     propagating: str = setting("2m", "While AWS has not spread a new IAM role to all of its services.", example="5m")
     ready: str = setting("15m", "Until a resource works, or until what was deleted is gone.", example="30m")
+    shown: str = setting(
+        "30s",
+        "While AWS may hide what was just created; each type has its own time, and this is the most. A shorter time is safe only with an "
+        "AWS that hides nothing, such as the local one: a creation that was interrupted would be sent twice.",
+        example="30s",
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for each value that is no duration."""
@@ -167,4 +173,5 @@ class RetriesConfig(Section):
             transient=duration.parse(self.transient) or usual.transient,
             propagating=duration.parse(self.propagating) or usual.propagating,
             ready=duration.parse(self.ready) or usual.ready,
+            shown=duration.parse(self.shown) or usual.shown,
         )

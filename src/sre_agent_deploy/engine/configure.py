@@ -8,6 +8,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.resource import Found, Mark, Ready, Resource, compare_tags
+from sre_core import clock
 from sre_core.problem import Problem
 
 
@@ -55,7 +56,7 @@ def wait_until_ready(aws: Aws, wanted: Resource, id: str) -> Problem | None:
 
 def read_back(aws: Aws, wanted: Resource, id: str) -> Found[Any] | Problem:
     """Read a resource that was just created. Reads may lag, so this polls for as long as AWS may hide it (`SETTLES`)."""
-    for _ in aws.progress.poll("shown", f"{id} to be shown by AWS", wanted.SETTLES):
+    for _ in aws.progress.poll("shown", f"{id} to be shown by AWS", aws.progress.time_hidden(wanted.SETTLES, clock.now())):
         found = attempt(lambda: type(wanted).read(aws, id, wanted.name), progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
         if isinstance(found, Lost):
             return found.problem

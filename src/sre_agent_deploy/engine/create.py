@@ -13,7 +13,6 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import compare, refuse_stranger
 from sre_agent_deploy.progress.interrupt import run_interrupted
-from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Mark, Resource, Waiting
 from sre_core import clock
 from sre_core.problem import Problem
@@ -32,7 +31,7 @@ def create_resource(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) ->
         if intent:
             # With a client token, or a name that only one can have, sending it again is itself the lookup.
             repeatable = wanted.TOKEN or wanted.UNIQUE
-            earlier = _find_earlier(aws, wanted, mark, timedelta(0) if repeatable else _time_hidden(wanted, intent))
+            earlier = _find_earlier(aws, wanted, mark, timedelta(0) if repeatable else _time_hidden(aws, wanted, intent))
             if isinstance(earlier, Problem):
                 return earlier
             if earlier:
@@ -54,7 +53,7 @@ def find_unfinished(aws: Aws, kind: type[Resource], record: Record | None, deplo
     if record is None:
         return ()
     ids: tuple[str, ...] = ()
-    hidden = time_until(clock.parse(record.intended_at) + kind.SETTLES)
+    hidden = aws.progress.time_hidden(kind.SETTLES, clock.parse(record.intended_at))
     for _ in aws.progress.poll("shown", f"the result of an earlier creation of {record.name}", hidden):
         listed = attempt(lambda: kind.owned(aws, deployment), progress=aws.progress)
         if isinstance(listed, Problem | Lost):
@@ -128,16 +127,16 @@ def _adopt_or_refuse(aws: Aws, wanted: Resource, journal: Journal, mark: Mark, r
     intent = _open_intent(journal, mark)
     if intent is None:
         return refusal
-    id = _find_earlier(aws, wanted, mark, _time_hidden(wanted, intent) if again else timedelta(0))
+    id = _find_earlier(aws, wanted, mark, _time_hidden(aws, wanted, intent) if again else timedelta(0))
     if isinstance(id, Problem):
         return refusal
     record = journal.record_phase(intent, "born" if id else "gone", id=id)
     return record if id else refusal
 
 
-def _time_hidden(wanted: Resource, intent: Record) -> timedelta:
+def _time_hidden(aws: Aws, wanted: Resource, intent: Record) -> timedelta:
     """Return the time for which AWS may still hide the result of an attempt."""
-    return time_until(clock.parse(intent.intended_at) + wanted.SETTLES)
+    return aws.progress.time_hidden(wanted.SETTLES, clock.parse(intent.intended_at))
 
 
 def _find_earlier(aws: Aws, wanted: Resource, mark: Mark, within: timedelta) -> str | Problem | None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 
@@ -17,7 +17,6 @@ from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.journal.state import Record, State
-from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource, tags_of
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.ec2_describe import list_kept_volumes
@@ -104,10 +103,10 @@ def _recorded(state: State | None, kind: type[Resource]) -> list[Record]:
 def _list_kind(aws: Aws, kind: type[Resource], deployment: str, state: State | None, named: Named) -> tuple[Owned, ...] | Problem:
     """List one kind; while an intent is open, again until AWS can no longer hide its result."""
     open_intents = _open_intents(state, kind)
-    until = max((clock.parse(record.intended_at) + kind.SETTLES for record in open_intents), default=clock.now())
+    hidden = max((aws.progress.time_hidden(kind.SETTLES, clock.parse(record.intended_at)) for record in open_intents), default=timedelta(0))
     parents = [*named.get(kind.PARENT, ()), *(_named_parents(state, kind) if open_intents else ())]
     listed: tuple[Owned, ...] = ()
-    for _ in aws.progress.poll("shown", f"{kind.KIND} to be listed after an unfinished creation", time_until(until)):
+    for _ in aws.progress.poll("shown", f"{kind.KIND} to be listed after an unfinished creation", hidden):
         answer = attempt(lambda: (*kind.owned(aws, deployment), *_list_within(aws, kind, parents, deployment)), progress=aws.progress)
         if isinstance(answer, Problem | Lost):
             return answer.problem if isinstance(answer, Lost) else answer

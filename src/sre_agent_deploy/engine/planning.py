@@ -18,7 +18,6 @@ from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change, leave_as_is
 from sre_agent_deploy.progress.interrupt import lookup_interrupted
-from sre_agent_deploy.progress.progress import time_until
 from sre_agent_deploy.resource import Found, Owned, Resource
 from sre_core import clock
 from sre_core.problem import Problem, Refused
@@ -115,7 +114,7 @@ class _Planner:
     def _read_recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
         """Read what a record is about; if it was created just now, for as long as AWS may hide it."""
         fresh = record.phase in ("born", "configured")
-        within = time_until(clock.parse(record.intended_at) + wanted.SETTLES) if fresh else timedelta(0)
+        within = aws.progress.time_hidden(wanted.SETTLES, clock.parse(record.intended_at)) if fresh else timedelta(0)
         for _ in aws.progress.poll("shown", f"{record.id} to be shown by AWS", within):
             if found := self._read(wanted, record.id):
                 return found

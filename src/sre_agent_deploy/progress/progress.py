@@ -18,12 +18,14 @@ REPORT_AFTER = 3.0
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """How long to retry after each kind of error, and how long a resource may take to become ready or to disappear."""
+    """How long to retry after each kind of error, and how long a resource may take to be shown, to become ready or to disappear."""
 
     throttled: timedelta = timedelta(minutes=3)
     transient: timedelta = timedelta(seconds=30)
     propagating: timedelta = timedelta(minutes=2)
     ready: timedelta = timedelta(minutes=15)
+    shown: timedelta = timedelta(seconds=30)
+    """The most for which AWS may hide what was created; each type has its own time (`SETTLES`)."""
     first_wait: float = 0.2
     longest_wait: float = 8.0
 
@@ -61,6 +63,10 @@ class Progress:
                 self.report(reported, Wait(why, until))
             if self.stop.pause(min(pause, left)):
                 return
+
+    def time_hidden(self, settles: timedelta, since: datetime) -> timedelta:
+        """Compute the time for which AWS may still hide what was created then, by a type that `settles` in this time."""
+        return time_until(since + min(settles, self.limits.shown))
 
     def report(self, what: str, wait: Wait) -> None:
         """Send an event that says what is waited for, and until when."""

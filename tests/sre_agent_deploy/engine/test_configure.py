@@ -62,7 +62,7 @@ def test_shown_late(engine: Engine, faults: Faults) -> None:
 
 def test_not_shown_at_all(engine: Engine, faults: Faults) -> None:
     """A resource that AWS hides for too long is reported as vanished; it is recorded, so it is not created twice."""
-    engine.parts = ("address",)
+    engine.parts, engine.sections["retries"] = ("address",), {"shown": "1s"}
     faults({"kind": "lag", "service": "ec2", "seconds": 3600})
     assert failed(engine).code == "AWS-VANISHED"
     continues(engine, faults)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
 from sre_agent_deploy.progress.events import ignore_event
 from sre_agent_deploy.progress.interrupt import Stop
+from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_core import clock
 
 type Faults = Callable[..., None]
 
@@ -86,12 +89,21 @@ def test_the_answer_was_lost(engine: Engine, faults: Faults, kind: Kind, fault: 
     assert engine.changes() == {}
 
 
+@pytest.mark.parametrize(("settles", "shown", "left"), [(10, 30, 10), (30, 10, 10), (10, 0, 0), (0, 30, 0)])
+def test_the_time_for_which_aws_may_hide_a_creation(settles: int, shown: int, left: int) -> None:
+    """It is that of the type, but at most that of the configuration, and it begins with the creation."""
+    progress = Progress(RetryLimits(shown=timedelta(seconds=shown)))
+    now = clock.now()
+    assert abs(progress.time_hidden(timedelta(seconds=settles), now) - timedelta(seconds=left)) < timedelta(seconds=1)
+    assert progress.time_hidden(timedelta(seconds=settles), now - timedelta(minutes=1)) == timedelta(0)
+
+
 def test_the_call_was_lost(engine: Engine, faults: Faults) -> None:
     """A call that never arrived is sent again once AWS can't hide its result any more; the wait and its deadline are reported.
 
     Each attempt begins anew the time in which AWS may hide its result: here the second answer is lost, too.
     """
-    engine.parts = ("address",)
+    engine.parts, engine.sections["retries"] = ("address",), {"shown": "7s"}
     faults(
         {"kind": "cut", "operation": "AllocateAddress", "nth": 1},
         {"kind": "cut", "operation": "AllocateAddress", "nth": 2, "committed": True},
