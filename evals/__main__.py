@@ -13,6 +13,7 @@ from evals import recordings
 from evals.cases import run as cases
 from evals.questions import run as questions
 from evals.score import table
+from evals.suites import run as suites
 
 
 @click.group()
@@ -55,6 +56,18 @@ def _questions(write: bool) -> None:
     lines = list(questions.score(listed))
     click.echo("\n".join(lines))
     sys.exit(0 if float(lines[-1].split()[0]) >= questions.GOAL else 1)
+
+
+
+@command.command("suites")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--only", default="", metavar="WORDS", help="Only the suite whose name contains this.")
+@click.option("--workers", default=1, show_default=True, help="How many incidents are asked about at the same time.")
+def _suites(folder: Path | None, only: str, workers: int) -> None:
+    """Healthy systems, two faults at once and decoys, built from the labelled cases below FOLDER or from the recordings that ship."""
+    results = list(suites.run(folder, workers, only))
+    click.echo(suites.table(results))
+    sys.exit(0 if all(found.right for found in results) else 1)
 
 
 command(prog_name="python -m evals")

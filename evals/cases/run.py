@@ -18,7 +18,7 @@ from evals.score import Verdict
 from sre_agent import supervisor
 from sre_agent.evidence import Answer, Argument
 from sre_agent.reasoner import DEFAULT, create_reasoner
-from sre_agent.report import Report
+from sre_agent.report import RootCause
 from sre_agent.tools import Tool
 from sre_core.problem import Refused
 
@@ -98,7 +98,7 @@ def _ask(case: Case) -> Scored:
         report = asyncio.run(supervisor.investigate(PROMPT, tools, create_reasoner(DEFAULT, {})))
         seconds = time.perf_counter() - started
     confidence = report.root_cause.confidence.score if report.root_cause else 0.0
-    return Scored(name=case.name, expected=case.expected, said=_verdict(report), confidence=confidence, seconds=seconds, calls=tools.calls)
+    return Scored(name=case.name, expected=case.expected, said=to_verdict(report.root_cause), confidence=confidence, seconds=seconds, calls=tools.calls)
 
 
 def table(scored: Sequence[Scored], *, every: bool = False) -> str:
@@ -130,9 +130,8 @@ def _line(found: Scored) -> str:
     return f"{'ok' if found.right else 'NO'} {found.name:<24} {said}; label {found.expected.cause} {found.expected.object}"
 
 
-def _verdict(report: Report) -> Verdict:
-    """Say what a report concluded, in the labels' words: `app/NAME` for everything but nodes and namespaces."""
-    cause = report.root_cause
+def to_verdict(cause: RootCause | None) -> Verdict:
+    """Say what was concluded, in the labels' words: `app/NAME` for everything but nodes and namespaces."""
     if cause is None:
         return Verdict()
     return Verdict(cause.kind, f"{_PREFIXES.get(cause.ref.kind, 'app')}/{cause.ref.name}")

@@ -1,0 +1,181 @@
+"""Build the suites from incidents: what was there before a fault, two faults at once, and what must not change an answer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations
+
+from evals.score import Verdict
+from evals.suites.incident import Incident, Object, cut_before, first_measured, list_owned, move_to, stamp
+
+BEFORE = 0.3  # the part of the measurements that is kept as the time before the fault
+# What a namespace, a node or the cluster shares: it stays as the first incident has it.
+_SHARED = frozenset({"nodes", "leases", "nodecomponents", "nodemetrics", "storageclasses", "persistentvolumes", "resourcequotas"})
+MOST_PAIRS = 12
+
+
+def build_healthy(incidents: Sequence[Incident]) -> Iterator[Incident]:
+    """Yield the same systems before their faults, where the objects were not changed by the fault, and quiet ones with decoys."""
+    for incident in incidents:
+        span = incident.end - first_measured(incident)
+        before = replace(cut_before(incident, incident.end - span * (1 - BEFORE)), name=f"{incident.name} before", expected=())
+        yield before
+        for name, add in DECOYS.items():
+            yield replace(add(before, ""), name=f"{incident.name} before, {name}")
+
+
+def build_two_faults(incidents: Sequence[Incident], most: int = MOST_PAIRS) -> Iterator[Incident]:
+    """Yield pairs of incidents at different applications and of different causes, merged into one; no incident twice."""
+    used: set[str] = set()
+    seen: set[str] = set()
+    for first, second in combinations(incidents, 2):
+        causes = {first.expected[0].cause, second.expected[0].cause}
+        if len(used) >= 2 * most:
+            return
+        if {first.name, second.name} & used or len(causes) < 2 or causes & seen or _object(first) == _object(second):
+            continue
+        used |= {first.name, second.name}
+        seen |= causes
+        if len(seen) > len({one.expected[0].cause for one in incidents}) - 2:
+            seen.clear()
+        yield merge(first, second)
+
+
+def merge(first: Incident, second: Incident) -> Incident:
+    """Put what the second incident says of its faulty application into the first, at the same time."""
+    service = _object(second)
+    moved = move_to(second, first.end)
+    kinds = sorted({*first.objects, *moved.objects} - _SHARED)
+    objects = dict(first.objects)
+    for kind in kinds:
+        others = [item for item in first.objects.get(kind, ()) if item not in list(list_owned(first, service, kind))]
+        objects[kind] = [*others, *list_owned(moved, service, kind)]
+    lines = {
+        name: sorted([*first.logs.get(name, ()), *moved.logs.get(name, ())], key=lambda line: line.partition("] ")[2])
+        for name in {*first.logs, *moved.logs}
+    }
+    series = {
+        file: [
+            *(one for one in first.series.get(file, ()) if one["metric"].get("service") != service),
+            *(one for one in moved.series.get(file, ()) if one["metric"].get("service") == service),
+        ]
+        for file in {*first.series, *moved.series}
+    }
+    expected = (*first.expected, *second.expected)
+    return replace(first, name=f"{first.name} + {second.name}", expected=expected, objects=objects, logs=lines, series=series)
+
+
+def build_decoys(incidents: Sequence[Incident]) -> Iterator[Incident]:
+    """Yield each incident with each decoy at an application that has no part in it: the expected answer stays."""
+    for incident in incidents:
+        for name, add in DECOYS.items():
+            yield replace(add(incident, _object(incident)), name=f"{incident.name}, {name}")
+
+
+def add_old_restarts(incident: Incident, fault: str) -> Incident:
+    """Let two applications have restarted long ago, one of them killed for memory."""
+    chosen, objects = _innocent(incident, fault), copy.deepcopy(incident.objects)
+    for pod in objects.get("pods", ()):
+        if incident.owner(str(pod["metadata"]["name"])) in chosen:
+            ended = incident.end - timedelta(hours=9)
+            killed = incident.owner(str(pod["metadata"]["name"])) == chosen[0]
+            for status in pod.get("status", {}).get("containerStatuses", ()):
+                status["restartCount"] = int(status.get("restartCount", 0)) + 4
+                status["lastState"] = {
+                    "terminated": {
+                        "exitCode": 137 if killed else 1,
+                        "reason": "OOMKilled" if killed else "Error",
+                        "startedAt": stamp(ended - timedelta(hours=1)),
+                        "finishedAt": stamp(ended),
+                    }
+                }
+            pod["metadata"]["creationTimestamp"] = stamp(incident.end - timedelta(hours=30))
+    return replace(incident, objects=objects)
+
+
+_WARNINGS = (
+    ("BackOff", "Back-off restarting failed container main in pod {pod}"),
+    ("Unhealthy", "Readiness probe failed: Get \"http://10.0.0.9:8080/ready\": dial tcp 10.0.0.9:8080: connect: connection refused"),
+    ("FailedScheduling", "0/4 nodes are available: 4 Insufficient memory."),
+    ("Failed", 'Failed to pull image "registry.example.com/app:1": not found'),
+)
+
+
+def add_old_warnings(incident: Incident, fault: str) -> Incident:
+    """Let the events of yesterday still be listed: back-offs, failed probes, pulls and scheduling, all of them over."""
+    chosen, events = _innocent(incident, fault), list(incident.objects.get("events", ()))
+    for number, (reason, message) in enumerate(_WARNINGS):
+        pods = [pod for pod in incident.objects.get("pods", ()) if incident.owner(str(pod["metadata"]["name"])) in chosen]
+        for pod in pods:
+            at = stamp(incident.end - timedelta(hours=7 + number))
+            events.append(_event(incident, "Pod", pod["metadata"]["name"], "Warning", reason, message.format(pod=pod["metadata"]["name"]), at))
+    return replace(incident, objects={**incident.objects, "events": events})
+
+
+def add_rollout(incident: Incident, fault: str) -> Incident:
+    """Let an application that works have been rolled out a few minutes before the end."""
+    service, objects = _innocent(incident, fault)[0], copy.deepcopy(incident.objects)
+    at = stamp(incident.end - timedelta(minutes=12))
+    current = next((one for one in objects.get("replicasets", ()) if incident.owner(str(one["metadata"]["name"])) == service), None)
+    if current is None:
+        return replace(incident, objects=objects)
+    old = copy.deepcopy(current)
+    old["metadata"]["name"] = f"{service}-7c9d5f44b8"
+    old["metadata"]["creationTimestamp"] = stamp(incident.end - timedelta(days=20))
+    old["spec"]["replicas"] = 0
+    old["status"] = {"replicas": 0}
+    for container in old["spec"]["template"]["spec"]["containers"]:
+        container["image"] = f"{container['image'].rpartition(':')[0] or container['image']}:previous"
+    old["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "1"
+    current["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "2"
+    current["metadata"]["creationTimestamp"] = at
+    objects["replicasets"].append(old)
+    for deployment in objects.get("deployments", ()):
+        if deployment["metadata"]["name"] == service:
+            deployment["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "2"
+    message = f"Scaled up replica set {current['metadata']['name']} to 1"
+    objects["events"] = [*objects.get("events", ()), _event(incident, "Deployment", service, "Normal", "ScalingReplicaSet", message, at)]
+    return replace(incident, objects=objects)
+
+
+type Decoy = Callable[[Incident, str], Incident]
+DECOYS: Mapping[str, Decoy] = {"old restarts": add_old_restarts, "old warnings": add_old_warnings, "a rollout": add_rollout}
+
+
+def _innocent(incident: Incident, fault: str) -> tuple[str, ...]:
+    """Choose two applications that have no part in the fault, by their pods: ready, and never restarted."""
+    unready = {
+        incident.owner(str(pod["metadata"]["name"]))
+        for pod in incident.objects.get("pods", ())
+        if not all(status.get("ready") for status in pod.get("status", {}).get("containerStatuses", ())) or not pod.get("status", {}).get("containerStatuses")
+    }
+    running = {incident.owner(str(pod["metadata"]["name"])) for pod in incident.objects.get("pods", ())}
+    fine = [service for service in incident.services if service in running - unready and service != fault]
+    return tuple(fine[:2]) or tuple(service for service in incident.services if service != fault)[:2]
+
+
+def _event(incident: Incident, kind: str, name: str, type_: str, reason: str, message: str, at: str) -> Object:
+    involved = {"kind": kind, "name": name, "namespace": incident.namespace}
+    return {
+        "metadata": {"name": f"{name}.{abs(hash((reason, at))) % 16**8:08x}", "namespace": incident.namespace, "creationTimestamp": at},
+        "involvedObject": involved,
+        "type": type_,
+        "reason": reason,
+        "message": message,
+        "count": 3,
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "source": {"component": "kubelet"},
+    }
+
+
+def _object(incident: Incident) -> str:
+    return incident.expected[0].object.partition("/")[2] if incident.expected else ""
+
+
+def is_about_an_application(verdict: Verdict) -> bool:
+    """True for a fault of one application, which can be put into another incident."""
+    return verdict.object.startswith("app/")

@@ -1,0 +1,115 @@
+"""Run the suites, over labelled cases or over the recordings that ship, and count what was right."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.cases.case import Case, find_cases
+from evals.cases.recording import write_recording
+from evals.cases.run import PROMPT, to_verdict
+from evals.recorded_tools import RecordedTools
+from evals.score import Verdict
+from evals.suites.build import build_decoys, build_healthy, build_two_faults, is_about_an_application
+from evals.suites.incident import Incident, read_incident
+from sre_agent import supervisor
+from sre_agent.reasoner import DEFAULT, create_reasoner
+from sre_agent.reasoners.rules.vocabulary import CAUSES
+from sre_services.recording import SHIPPED
+
+MOST_HEALTHY = 15
+_OURS = {
+    "crash-loop": Verdict("bad_configuration", "app/payment-service"),
+    "memory-leak": Verdict("memory_leak", "app/catalog-service"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One built incident, and what was said about it."""
+
+    suite: str
+    name: str
+    expected: tuple[Verdict, ...]
+    said: tuple[Verdict, ...]
+    verdict: str
+
+    @property
+    def right(self) -> bool:
+        """Healthy: nothing wrong. Two faults: both are named. Decoys: the first answer is the one without them."""
+        if not self.expected:
+            return self.verdict == "nothing_wrong"
+        return set(self.expected) <= set(self.said) if len(self.expected) > 1 else self.said[:1] == self.expected
+
+
+def run(folder: Path | None, workers: int = 1, only: str = "") -> Iterator[Result]:
+    """Build all suites and ask about each incident."""
+    incidents = _read_cases(folder) if folder else _read_shipped()
+    jobs = [(suite, one) for suite, build in SUITES.items() if only in suite for one in build(incidents)]
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_ask, jobs)
+
+
+def _healthy(incidents: Sequence[Incident]) -> Iterator[Incident]:
+    """Only faults of performance leave the objects as they were: of all others no state before them was recorded."""
+    fitting = [one for one in incidents if CAUSES[one.expected[0].cause].area == "performance"] if incidents else []
+    return build_healthy(fitting[:MOST_HEALTHY])
+
+
+def _two_faults(incidents: Sequence[Incident]) -> Iterator[Incident]:
+    applications = [one for one in incidents if is_about_an_application(one.expected[0])]
+    return build_two_faults(applications)
+
+
+SUITES: Mapping[str, Callable[[Sequence[Incident]], Iterator[Incident]]] = {
+    "healthy": _healthy,
+    "two faults": _two_faults,
+    "decoys": build_decoys,
+}
+
+
+def _read_cases(folder: Path) -> list[Incident]:
+    return [_read_case(case) for case in find_cases(folder)]
+
+
+def _read_case(case: Case) -> Incident:
+    with tempfile.TemporaryDirectory() as written:
+        found = read_incident(write_recording(case, Path(written)), case.name, case.expected)
+    return _with_shipped_runbooks(found)
+
+
+def _with_shipped_runbooks(found: Incident) -> Incident:
+    from dataclasses import replace
+
+    return replace(found, runbooks=SHIPPED / "healthy" / "runbooks")
+
+
+def _read_shipped() -> list[Incident]:
+    return [read_incident(SHIPPED / name, name, verdict) for name, verdict in _OURS.items()]
+
+
+def _ask(job: tuple[str, Incident]) -> Result:
+    suite, incident = job
+    with tempfile.TemporaryDirectory() as folder:
+        tools = RecordedTools(str(incident.write(Path(folder))))
+        report = asyncio.run(supervisor.investigate(PROMPT, tools, create_reasoner(DEFAULT, {})))
+    causes = [report.root_cause, *report.other_causes] if report.root_cause else []
+    said = tuple(to_verdict(cause) for cause in causes)
+    return Result(suite=suite, name=incident.name, expected=incident.expected, said=said, verdict=report.verdict)
+
+
+def table(results: Sequence[Result]) -> str:
+    """Render what was not right, then the score of each suite."""
+    lines = [f"NO {one.suite}: {one.name}: {_words(one.said) or one.verdict}; expected {_words(one.expected) or 'nothing wrong'}" for one in results if not one.right]
+    for suite in dict.fromkeys(one.suite for one in results):
+        own = [one for one in results if one.suite == suite]
+        lines.append(f"{suite:<12} {sum(one.right for one in own)} of {len(own)}")
+    return "\n".join(lines)
+
+
+def _words(verdicts: Sequence[Verdict]) -> str:
+    return ", ".join(f"{one.cause} {one.object}" for one in verdicts)
