@@ -58,7 +58,6 @@ def _questions(write: bool) -> None:
     sys.exit(0 if float(lines[-1].split()[0]) >= questions.GOAL else 1)
 
 
-
 @command.command("suites")
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--only", default="", metavar="WORDS", help="Only the suite whose name contains this.")

@@ -98,7 +98,14 @@ def _ask(case: Case) -> Scored:
         report = asyncio.run(supervisor.investigate(PROMPT, tools, create_reasoner(DEFAULT, {})))
         seconds = time.perf_counter() - started
     confidence = report.root_cause.confidence.score if report.root_cause else 0.0
-    return Scored(name=case.name, expected=case.expected, said=to_verdict(report.root_cause), confidence=confidence, seconds=seconds, calls=tools.calls)
+    return Scored(
+        name=case.name,
+        expected=case.expected,
+        said=to_verdict(report.root_cause),
+        confidence=confidence,
+        seconds=seconds,
+        calls=tools.calls,
+    )
 
 
 def table(scored: Sequence[Scored], *, every: bool = False) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import combinations
 
 from evals.score import Verdict
 from evals.suites.incident import Incident, Object, cut_before, first_measured, list_owned, move_to, stamp
+from sre_agent.reasoners.rules.vocabulary import CAUSES
 
-BEFORE = 0.3  # the part of the measurements that is kept as the time before the fault
+BEFORE = 0.2  # the part of the measurements that is kept as the time before the fault
 # What a namespace, a node or the cluster shares: it stays as the first incident has it.
 _SHARED = frozenset({"nodes", "leases", "nodecomponents", "nodemetrics", "storageclasses", "persistentvolumes", "resourcequotas"})
+# Faults that lie between an application and what is shared: they are not there where only the application's own objects are.
+_OF_SHARED = frozenset({"scheduling", "storage"})
 MOST_PAIRS = 12
 
 
@@ -31,17 +34,28 @@ def build_two_faults(incidents: Sequence[Incident], most: int = MOST_PAIRS) -> I
     """Yield pairs of incidents at different applications and of different causes, merged into one; no incident twice."""
     used: set[str] = set()
     seen: set[str] = set()
-    for first, second in combinations(incidents, 2):
+    for one, other in combinations(incidents, 2):
+        first, second = (other, one) if _rests_on_shared(other) else (one, other)
         causes = {first.expected[0].cause, second.expected[0].cause}
         if len(used) >= 2 * most:
             return
-        if {first.name, second.name} & used or len(causes) < 2 or causes & seen or _object(first) == _object(second):
+        if (
+            {one.name, other.name} & used
+            or len(causes) < 2
+            or causes & seen
+            or _object(first) == _object(second)
+            or _rests_on_shared(second)
+        ):
             continue
-        used |= {first.name, second.name}
+        used |= {one.name, other.name}
         seen |= causes
-        if len(seen) > len({one.expected[0].cause for one in incidents}) - 2:
+        if len(seen) > len({each.expected[0].cause for each in incidents}) - 2:
             seen.clear()
         yield merge(first, second)
+
+
+def _rests_on_shared(incident: Incident) -> bool:
+    return CAUSES[incident.expected[0].cause].area in _OF_SHARED
 
 
 def merge(first: Incident, second: Incident) -> Incident:
@@ -98,7 +112,7 @@ def add_old_restarts(incident: Incident, fault: str) -> Incident:
 
 _WARNINGS = (
     ("BackOff", "Back-off restarting failed container main in pod {pod}"),
-    ("Unhealthy", "Readiness probe failed: Get \"http://10.0.0.9:8080/ready\": dial tcp 10.0.0.9:8080: connect: connection refused"),
+    ("Unhealthy", 'Readiness probe failed: Get "http://10.0.0.9:8080/ready": dial tcp 10.0.0.9:8080: connect: connection refused'),
     ("FailedScheduling", "0/4 nodes are available: 4 Insufficient memory."),
     ("Failed", 'Failed to pull image "registry.example.com/app:1": not found'),
 )
@@ -110,15 +124,15 @@ def add_old_warnings(incident: Incident, fault: str) -> Incident:
     for number, (reason, message) in enumerate(_WARNINGS):
         pods = [pod for pod in incident.objects.get("pods", ()) if incident.owner(str(pod["metadata"]["name"])) in chosen]
         for pod in pods:
-            at = stamp(incident.end - timedelta(hours=7 + number))
-            events.append(_event(incident, "Pod", pod["metadata"]["name"], "Warning", reason, message.format(pod=pod["metadata"]["name"]), at))
+            name, at = str(pod["metadata"]["name"]), incident.end - timedelta(hours=7 + number)
+            events.append(_event(incident, _About("Pod", name, at), "Warning", reason, message.format(pod=name)))
     return replace(incident, objects={**incident.objects, "events": events})
 
 
 def add_rollout(incident: Incident, fault: str) -> Incident:
     """Let an application that works have been rolled out a few minutes before the end."""
     service, objects = _innocent(incident, fault)[0], copy.deepcopy(incident.objects)
-    at = stamp(incident.end - timedelta(minutes=12))
+    at = incident.end - timedelta(minutes=12)
     current = next((one for one in objects.get("replicasets", ()) if incident.owner(str(one["metadata"]["name"])) == service), None)
     if current is None:
         return replace(incident, objects=objects)
@@ -131,13 +145,16 @@ def add_rollout(incident: Incident, fault: str) -> Incident:
         container["image"] = f"{container['image'].rpartition(':')[0] or container['image']}:previous"
     old["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "1"
     current["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "2"
-    current["metadata"]["creationTimestamp"] = at
+    current["metadata"]["creationTimestamp"] = stamp(at)
     objects["replicasets"].append(old)
     for deployment in objects.get("deployments", ()):
         if deployment["metadata"]["name"] == service:
             deployment["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "2"
     message = f"Scaled up replica set {current['metadata']['name']} to 1"
-    objects["events"] = [*objects.get("events", ()), _event(incident, "Deployment", service, "Normal", "ScalingReplicaSet", message, at)]
+    objects["events"] = [
+        *objects.get("events", ()),
+        _event(incident, _About("Deployment", service, at), "Normal", "ScalingReplicaSet", message),
+    ]
     return replace(incident, objects=objects)
 
 
@@ -150,19 +167,33 @@ def _innocent(incident: Incident, fault: str) -> tuple[str, ...]:
     unready = {
         incident.owner(str(pod["metadata"]["name"]))
         for pod in incident.objects.get("pods", ())
-        if not all(status.get("ready") for status in pod.get("status", {}).get("containerStatuses", ())) or not pod.get("status", {}).get("containerStatuses")
+        if not all(status.get("ready") for status in pod.get("status", {}).get("containerStatuses", ()))
+        or not pod.get("status", {}).get("containerStatuses")
     }
     running = {incident.owner(str(pod["metadata"]["name"])) for pod in incident.objects.get("pods", ())}
     fine = [service for service in incident.services if service in running - unready and service != fault]
     return tuple(fine[:2]) or tuple(service for service in incident.services if service != fault)[:2]
 
 
-def _event(incident: Incident, kind: str, name: str, type_: str, reason: str, message: str, at: str) -> Object:
-    involved = {"kind": kind, "name": name, "namespace": incident.namespace}
+@dataclass(frozen=True)
+class _About:
+    """The object of an event, and the event's time."""
+
+    kind: str
+    name: str
+    at: datetime
+
+
+def _event(incident: Incident, about: _About, severity: str, reason: str, message: str) -> Object:
+    at = stamp(about.at)
     return {
-        "metadata": {"name": f"{name}.{abs(hash((reason, at))) % 16**8:08x}", "namespace": incident.namespace, "creationTimestamp": at},
-        "involvedObject": involved,
-        "type": type_,
+        "metadata": {
+            "name": f"{about.name}.{int(about.at.timestamp()):x}",
+            "namespace": incident.namespace,
+            "creationTimestamp": at,
+        },
+        "involvedObject": {"kind": about.kind, "name": about.name, "namespace": incident.namespace},
+        "type": severity,
         "reason": reason,
         "message": message,
         "count": 3,

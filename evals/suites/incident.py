@@ -119,7 +119,9 @@ def parse_time(text: str) -> datetime:
 
 
 def _shift(text: str, moved: timedelta) -> str:
-    return _TIME.sub(lambda found: f"{parse_time(found[0]) + moved:%Y-%m-%dT%H:%M:%S.%f}Z" if "." in found[0] else _whole(found[0], moved), text)
+    return _TIME.sub(
+        lambda found: f"{parse_time(found[0]) + moved:%Y-%m-%dT%H:%M:%S.%f}Z" if "." in found[0] else _whole(found[0], moved), text
+    )
 
 
 def _whole(text: str, moved: timedelta) -> str:

@@ -50,6 +50,9 @@ def run(folder: Path | None, workers: int = 1, only: str = "") -> Iterator[Resul
     """Build all suites and ask about each incident."""
     incidents = _read_cases(folder) if folder else _read_shipped()
     jobs = [(suite, one) for suite, build in SUITES.items() if only in suite for one in build(incidents)]
+    if workers == 1:
+        yield from map(_ask, jobs)
+        return
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(_ask, jobs)
 
@@ -97,14 +100,18 @@ def _ask(job: tuple[str, Incident]) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         tools = RecordedTools(str(incident.write(Path(folder))))
         report = asyncio.run(supervisor.investigate(PROMPT, tools, create_reasoner(DEFAULT, {})))
-    causes = [report.root_cause, *report.other_causes] if report.root_cause else []
+    causes = [report.root_cause, *(other for other in report.other_causes if other.role == "further")] if report.root_cause else []
     said = tuple(to_verdict(cause) for cause in causes)
     return Result(suite=suite, name=incident.name, expected=incident.expected, said=said, verdict=report.verdict)
 
 
 def table(results: Sequence[Result]) -> str:
     """Render what was not right, then the score of each suite."""
-    lines = [f"NO {one.suite}: {one.name}: {_words(one.said) or one.verdict}; expected {_words(one.expected) or 'nothing wrong'}" for one in results if not one.right]
+    lines = [
+        f"NO {one.suite}: {one.name}: {_words(one.said) or one.verdict}; expected {_words(one.expected) or 'nothing wrong'}"
+        for one in results
+        if not one.right
+    ]
     for suite in dict.fromkeys(one.suite for one in results):
         own = [one for one in results if one.suite == suite]
         lines.append(f"{suite:<12} {sum(one.right for one in own)} of {len(own)}")

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 
 from sre_agent.lookups.capabilities import LINES
-from sre_agent.render import escape_markdown
+from sre_agent.render import ROLES, escape_markdown
 from sre_agent.report import Claim, Report, RootCause
 from sre_agent.runbook_commands import fill_names
 from sre_core import clock
 
 MOST_LINES = 12
 MOST_REASONS = 3
+MOST_OTHERS = 2
 MOST_CITED = 3
 LONGEST_LINE = 240
 
@@ -45,7 +46,15 @@ def _diagnosis(report: Report) -> Iterator[str]:
     yield from (f"Why: {_shorten(claim.what)}{_cited(claim.evidence)}" for claim in _reasons(report))
     if cause.affected:
         yield f"Affected: {', '.join(map(escape_markdown, cause.affected))}"
+    yield from _other_causes(report)
     yield from _next(report)
+
+
+def _other_causes(report: Report) -> Iterator[str]:
+    """Name what failed besides, then what explains the complaint second best."""
+    for cause in report.other_causes[:MOST_OTHERS]:
+        against = f"; less likely: {escape_markdown(cause.against)}" if cause.against else ""
+        yield f"{ROLES[cause.role]}: {_shorten(cause.summary)} ({cause.confidence.score:.2f}{against}){_cited(cause.evidence)}"
 
 
 def _headline(report: Report, cause: RootCause | None) -> str:
@@ -67,6 +76,7 @@ def _without_cause(report: Report) -> Iterator[str]:
     if report.verdict == "nothing_wrong":
         service = "all services" if report.scope["service"] == "all" else report.scope["service"]
         yield f"Looked at: {escape_markdown(service)}, {len(report.evidence)} pieces of evidence"
+        yield from (f"- not seen: {escape_markdown(gap.what)}: {escape_markdown(gap.why)}" for gap in report.gaps[:2] if not gap.failed)
         yield from (f"- {escape_markdown(line)}" for line in LINES)
         return
     yield from (f"- {_shorten(claim.what)}{_cited(claim.evidence)}" for claim in report.findings[:4])

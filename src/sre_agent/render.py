@@ -15,6 +15,7 @@ _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//))")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _STARTS_BLOCK = re.compile(r"^(#*)([#+.)-])(?=\s)|^(\d+)([.)])(?=\s)")
 _EVIDENCE = "\n\n## Evidence\n"
+ROLES = {"first": "First", "further": "Also", "second_best": "Second best explanation"}
 _HEADLINES = {
     "nothing_wrong": "Nothing wrong was found",
     "not_enough_evidence": "Not enough evidence for a root cause",
@@ -53,6 +54,7 @@ def render_code_block(text: str) -> list[str]:
 
 def _lines(report: Report) -> Iterator[str]:
     yield from _conclusion(report)
+    yield from _other_causes(report.other_causes)
     yield from _claims("Answer" if report.headline else "What was seen", report.findings)
     yield from (("", escape_markdown(report.hint)) if report.hint else ())
     yield from _timeline(report.timeline)
@@ -94,6 +96,17 @@ def _reasons(cause: RootCause) -> Iterator[str]:
     if cause.affected:
         yield ""
         yield f"Affected by it: {', '.join(escape_markdown(service) for service in cause.affected)}"
+
+
+def _other_causes(causes: tuple[RootCause, ...]) -> Iterator[str]:
+    """Render what failed besides, and what explains the complaint second best."""
+    if not causes:
+        return
+    yield from ("", "## Other causes", "")
+    for cause in causes:
+        against = f"; less likely: {escape_markdown(cause.against)}" if cause.against else ""
+        confidence = f"confidence {cause.confidence.word}, {cause.confidence.score:.2f}"
+        yield f"- {ROLES[cause.role]}: {escape_markdown(cause.summary)} ({confidence}{against}){_cited(cause.evidence)}"
 
 
 def _claims(title: str, claims: tuple[Claim, ...]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from sre_agent.relations import Ref
 from sre_core import clock
 
 type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence", "answered", "not_found", "not_understood"]
+type Role = Literal["first", "further", "second_best"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,11 @@ class Confidence:
 
 @dataclass(frozen=True, kw_only=True)
 class RootCause:
-    """The first failure, and what it caused. `kind` is a cause of the published vocabulary (docs/concepts/diagnosis.md)."""
+    """A failure, and what it caused. `kind` is a cause of the published vocabulary (docs/concepts/diagnosis.md).
+
+    Its role: the `first` failure, a `further` one that does not follow from it, or what explains the same complaint `second_best`,
+    with what speaks `against` it.
+    """
 
     kind: str
     service: str
@@ -43,11 +48,14 @@ class RootCause:
     reasons: tuple[str, ...]
     affected: tuple[str, ...]
     evidence: tuple[str, ...]
+    role: Role = "first"
+    against: str = ""
 
     def to_json(self) -> dict[str, object]:
         return {
             "kind": self.kind,
             "cause": self.kind,
+            "role": self.role,
             "object": self.ref.to_json(),
             "service": self.service,
             "summary": self.summary,
@@ -55,6 +63,7 @@ class RootCause:
             "reasons": list(self.reasons),
             "affected": list(self.affected),
             "evidence": list(self.evidence),
+            **({"against": self.against} if self.against else {}),
         }
 
 

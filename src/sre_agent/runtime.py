@@ -155,7 +155,7 @@ async def _answer(assistant: Assistant, question: Question, watch: Watch | None 
 
 def _deny(request: HttpRequest, denial: Denial, limit: RefusalLimit) -> JSONResponse:
     """Refuse a caller: 429 to one that is refused again and again."""
-    client = _client(request.headers, request)
+    client = _client(request)
     wait = limit.count(client)
     status = 429 if wait else denial.status
     security_event.log_denied(
@@ -173,10 +173,14 @@ def _deny(request: HttpRequest, denial: Denial, limit: RefusalLimit) -> JSONResp
     return JSONResponse(body, status_code=status, headers={"www-authenticate": denial.challenge, **slowed})
 
 
-def _client(headers: Mapping[str, str], request: HttpRequest) -> str:
-    """Return the caller's address. On a Unix socket only the front door knows it, and it drops such headers of callers."""
-    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return forwarded[:64] or (request.client.host if request.client else "unknown")
+def _client(request: HttpRequest) -> str:
+    """Return the caller's address: the peer's own, or what the front door says, which is the only one to reach the Unix socket.
+
+    On a port anybody may send the header, and would get as many attempts as addresses to invent.
+    """
+    if request.client and request.client.host:
+        return request.client.host
+    return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()[:64] or "unknown"
 
 
 _MESSAGES = {

@@ -29,6 +29,7 @@ def serve(socket: str | None, host: str = "", port: int = 0) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe X-Forwarded-For of every local peer
         timeout_graceful_shutdown=4,
     )
     uvicorn.Server(config).run()

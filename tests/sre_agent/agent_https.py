@@ -64,7 +64,12 @@ def https(app: Any, authority: Authority) -> Iterator[str]:
     """`app` behind TLS on a port of its own; gives its URL, and stops it at the end."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_level="error", ssl_certfile=str(authority.certificate), ssl_keyfile=str(authority.key), lifespan="auto"
+        app,
+        log_level="error",
+        proxy_headers=False,
+        ssl_certfile=str(authority.certificate),
+        ssl_keyfile=str(authority.key),
+        lifespan="auto",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

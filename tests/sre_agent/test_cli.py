@@ -163,6 +163,9 @@ def test_questions_one_after_the_other(deployment: Deployment) -> None:
     assert "and its pods?" in chat.stdout
     assert "There is no /nonsense" in chat.stdout
     assert "never read" not in chat.output
+    assert "/help says" in chat.stderr
+    quiet = deployment.invoke("chat", "-q", input="Is cart healthy?\n")
+    assert (quiet.stdout.splitlines()[0], quiet.stderr) == ("# cart-service is healthy", "")
 
 
 def test_progress(deployment: Deployment) -> None:

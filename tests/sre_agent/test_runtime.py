@@ -87,7 +87,7 @@ def test_ping(running: Running) -> None:
 
 @pytest.mark.parametrize("reason", ["missing_token", "invalid_token", "expired_token", "wrong_client", "insufficient_scope"])
 def test_refusals(running: Running, issuer: Issuer, capfd: pytest.CaptureFixture[str], reason: str) -> None:
-    """Each refusal has a JSON body, a challenge, and exactly one security event without the token."""
+    """Each refusal has a JSON body, a challenge, and exactly one security event without the token, of the peer."""
     tokens = {
         "missing_token": None,
         "invalid_token": "x.y.z",
@@ -101,7 +101,7 @@ def test_refusals(running: Running, issuer: Issuer, capfd: pytest.CaptureFixture
     assert response.json()["error"]["code"] == reason
     assert response.headers["www-authenticate"].startswith("Bearer")
     events = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "security.access_denied" in line]
-    assert [(_reason(event), event["src_endpoint"]["ip"]) for event in events] == [((reason, "assistant"), "203.0.113.9")]
+    assert [(_reason(event), event["src_endpoint"]["ip"]) for event in events] == [((reason, "assistant"), "127.0.0.1")]
     assert tokens[reason] is None or tokens[reason] not in json.dumps(events)
 
 

@@ -49,16 +49,21 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
                 assert process.poll() is None
                 time.sleep(0.02)
             answer = asyncio.run(_ask(str(path), issuer.token()))
+            asyncio.run(_ask(str(path), "x.y.z"))
         finally:
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=120)
     assert answer["output"]["report"]["verdict"] == "nothing_wrong"
     assert process.returncode in (0, -signal.SIGTERM)
     assert b"Traceback" not in errors
+    assert b'"ip": "203.0.113.9"' in errors
 
 
 def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:
-    """By the contract of AgentCore Runtime it answers on a port: /ping is Healthy, and the headers name session and user."""
+    """By the contract of AgentCore Runtime it answers on a port: /ping is Healthy, and the headers name session and user.
+
+    Whoever reaches a port can write X-Forwarded-For: the refused caller is the peer.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -70,11 +75,15 @@ def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) ->
         try:
             headers = {"authorization": f"Bearer {issuer.token()}", "x-amzn-bedrock-agentcore-runtime-session-id": "session-of-the-header"}
             answer = _ask_port(f"http://127.0.0.1:{port}", headers, process)
+            refused = {"authorization": "Bearer x.y.z", "x-forwarded-for": "203.0.113.9"}
+            _ask_port(f"http://127.0.0.1:{port}", refused, process)
         finally:
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=120)
     assert answer["output"]["report"]["verdict"] == "nothing_wrong"
     assert '"session": "session-of-the-header"' in errors
+    assert '"ip": "127.0.0.1"' in errors
+    assert "203.0.113.9" not in errors
 
 
 def _ask_port(url: str, headers: dict[str, str], process: subprocess.Popen[str]) -> dict[str, dict[str, dict[str, str]]]:
@@ -109,7 +118,9 @@ async def _ask(socket: str, token: str) -> dict[str, dict[str, dict[str, str]]]:
     async with httpx2.AsyncClient(transport=transport, base_url="http://assistant", timeout=120) as http:
         assert (await http.get("/ping")).json()["status"] == "Healthy"
         response = await http.post(
-            "/invocations", json={"input": {"prompt": "What is wrong?"}}, headers={"authorization": f"Bearer {token}"}
+            "/invocations",
+            json={"input": {"prompt": "What is wrong?"}},
+            headers={"authorization": f"Bearer {token}", "x-forwarded-for": "203.0.113.9"},
         )
         answer: dict[str, dict[str, dict[str, str]]] = response.json()
         return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -39,8 +40,9 @@ class Chat:
 
     def run(self) -> None:
         """Read questions until /exit or the end of the input."""
-        click.echo(f"Deployment {self._chosen.deployment_id}. /help says what can be typed, /exit ends.", err=True)
-        while (line := _read_line()) is not None and line != "/exit":
+        if not self._options.quiet:
+            click.echo(f"Deployment {self._chosen.deployment_id}. /help says what can be typed, /exit ends.", err=True)
+        while (line := _read_line(self._options.quiet)) is not None and line != "/exit":
             if line.startswith("/"):
                 self._command(line)
             elif line:
@@ -82,8 +84,8 @@ class Chat:
             show_problems(refused.problems, as_json=False)
 
 
-def _read_line() -> str | None:
+def _read_line(quiet: bool) -> str | None:
     try:
-        return input("> ").strip()
+        return input("" if quiet and not sys.stdin.isatty() else "> ").strip()
     except EOFError:
         return None

@@ -6,6 +6,7 @@ Imports of more than the standard library and click are late: `--help` must not 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -92,9 +93,11 @@ def command(context: click.Context, /, prompt: str | None, interactive: bool, **
 
 
 @command.command()
+@click.option("-q", "--quiet", is_flag=True, help="Print the answers only.")
 @click.pass_obj
-def chat(options: Options) -> None:
+def chat(options: Options, quiet: bool) -> None:
     """Ask one question after the other; each may continue the one before."""
+    options = replace(options, quiet=options.quiet or quiet)
     with report_problems(as_json=False):
         from sre_agent.cli.chat import Chat
 

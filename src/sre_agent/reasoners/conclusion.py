@@ -64,7 +64,9 @@ def decide(rules: Report, said: Conclusion, checked: Checked, log: EvidenceLog, 
     if cause and cause.confidence.score >= SURE:
         note = f"The language model suspects another cause: {said.cause} of {said.name}. The rules are sure of theirs, so theirs is kept."
         return Decision(replace(report, notes=(*report.notes, note)))
-    others = (cause, *rules.other_causes) if cause else rules.other_causes
+    others = tuple(other for other in rules.other_causes if other.role == "further")
+    if cause:
+        others = (*others, replace(cause, role="second_best", against="the language model, which looked further, names another cause"))
     found = _root_cause(said, checked.accepted)
     return Decision(replace(report, verdict="root_cause_found", root_cause=found, other_causes=others), is_models=True)
 

@@ -20,6 +20,7 @@ from sre_agent.scope import Scope
 from sre_core import clock
 
 CONCLUDES = 0.6  # the score from which a candidate is concluded
+SECOND_BEST = 0.3  # the score from which one is named beside it
 DETECTORS = (
     admission.detect,
     scheduling.detect,
@@ -62,6 +63,7 @@ class Diagnosis:
     verdict: Verdict
     cause: Candidate | None
     others: tuple[Candidate, ...]
+    second: Candidate | None
     suspicion: Candidate | None
     affected: tuple[str, ...]
     symptoms: tuple[Signal, ...]
@@ -98,6 +100,7 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
         verdict=_verdict(observations, concluded, symptoms),
         cause=concluded,
         others=_find_others(concluded, ranked, graph) if concluded else (),
+        second=_find_second(concluded, ranked, graph) if concluded else None,
         suspicion=None if concluded or not symptoms else best,
         affected=_find_affected(concluded, graph, signals) if concluded else (),
         symptoms=symptoms,
@@ -185,6 +188,16 @@ def _find_others(cause: Candidate, ranked: Sequence[Candidate], graph: ServiceGr
     return tuple(found.values())
 
 
+def _find_second(cause: Candidate, ranked: Sequence[Candidate], graph: ServiceGraph) -> Candidate | None:
+    """Find what explains the complaint second best: no consequence of the cause, and no further cause beside it."""
+    others = _find_others(cause, ranked, graph)
+    for candidate in ranked:
+        other = (candidate.kind, candidate.service) != (cause.kind, cause.service) and candidate not in others
+        if other and candidate.score >= SECOND_BEST and _find_source(candidate, ranked, graph) is None:
+            return candidate
+    return None
+
+
 def _stands_alone(candidate: Candidate) -> bool:
     """True for a fault of its own, such as a selector that matches nothing: no other service's failure brings it about."""
     return candidate.specific and not candidate.vague and CAUSES[candidate.kind].area != "performance"
@@ -199,8 +212,9 @@ def _find_affected(cause: Candidate, graph: ServiceGraph, signals: Sequence[Sign
 def _verdict(observations: Observations, cause: Candidate | None, symptoms: tuple[Signal, ...]) -> Verdict:
     if cause:
         return "root_cause_found"
-    # "Nothing wrong" needs a look at pods, logs and metrics.
-    looked = observations.pods and (observations.error_rates or observations.usages) and observations.logs
+    # "Nothing wrong" needs a look at pods, logs and metrics. Logs without a record were looked at; the report names that gap.
+    logs = observations.logs or any(answer.tool.endswith("get_error_logs") and not answer.failure for answer in observations.answers)
+    looked = observations.pods and (observations.error_rates or observations.usages) and logs
     return "nothing_wrong" if looked and not symptoms else "not_enough_evidence"
 
 

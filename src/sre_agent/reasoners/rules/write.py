@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sre_agent.evidence import Answer, EvidenceLog, Excerpt
 from sre_agent.finding import Finding, Rejected, accept
@@ -14,7 +15,7 @@ from sre_agent.reasoners.rules.diagnose import Diagnosis, RuledOut
 from sre_agent.reasoners.rules.hypotheses import Candidate
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.relations import Ref
-from sre_agent.report import Claim, Confidence, Gap, Report, RootCause, Step
+from sre_agent.report import Claim, Confidence, Gap, Report, Role, RootCause, Step
 from sre_agent.scope import Scope
 from sre_core import clock
 
@@ -28,7 +29,9 @@ _NOT_NOW = frozenset({Kind.OLD_RESTARTS, Kind.RESTARTED})
 def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagnosis, log: EvidenceLog) -> Report:
     """Write the report. A root cause that cites nothing becomes "not enough evidence" here at the latest."""
     cause = _root_cause(diagnosis.cause, observations, log, diagnosis.affected) if diagnosis.cause else None
-    others = (_root_cause(found, observations, log) for found in diagnosis.others)
+    others = [_root_cause(found, observations, log, role="further") for found in diagnosis.others]
+    if cause and diagnosis.second:
+        others.append(_second_best(diagnosis.second, cause, observations, log))
     verdict = "not_enough_evidence" if diagnosis.cause and not cause else diagnosis.verdict
     findings = _accept_all((*_asked_about(inquiry.scope, observations, diagnosis, log), *_findings(diagnosis, log)), log)
     return Report(
@@ -51,7 +54,21 @@ def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagno
     )
 
 
-def _root_cause(cause: Candidate, observations: Observations, log: EvidenceLog, affected: tuple[str, ...] = ()) -> RootCause | None:
+def _second_best(second: Candidate, first: RootCause, observations: Observations, log: EvidenceLog) -> RootCause | None:
+    """State what explains the complaint second best, and why it is not the first."""
+    found = _root_cause(second, observations, log, role="second_best")
+    if not second.decisive:
+        against = second.missing
+    elif second.vague:
+        against = "it names no mechanism"
+    else:
+        against = f"it explains less ({second.score:.2f} against {first.confidence.score:.2f})"
+    return replace(found, against=against) if found else None
+
+
+def _root_cause(
+    cause: Candidate, observations: Observations, log: EvidenceLog, affected: tuple[str, ...] = (), role: Role = "first"
+) -> RootCause | None:
     cited = _cite(cause.signals, log)[:MOST_CITATIONS]
     if isinstance(accept(Finding(claim=cause.summary, evidence=cited), log), Rejected):
         return None
@@ -64,6 +81,7 @@ def _root_cause(cause: Candidate, observations: Observations, log: EvidenceLog, 
         reasons=tuple(f"{reason.because} ({reason.points:+.2f})" for reason in cause.reasons),
         affected=affected,
         evidence=cited,
+        role=role,
     )
 
 

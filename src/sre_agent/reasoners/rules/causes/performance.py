@@ -53,6 +53,11 @@ class Slowness:
     middle: Mapping[str, Rise]
     tail: Mapping[str, Rise]
 
+    def without(self, services: frozenset[str]) -> Slowness:
+        """Return the slowness of all other services."""
+        middle, tail = ({name: rise for name, rise in kind.items() if name not in services} for kind in (self.middle, self.tail))
+        return Slowness(middle, tail)
+
     def of(self, service: str) -> Rise:
         return self.middle.get(service) or self.tail[service]
 
@@ -67,15 +72,22 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
     busy = list(_overloaded(index, slow))
     lossy = list(_lossy_nodes(index, slow))
     yield from (*busy, *lossy)
-    if slow.all and not busy and not lossy and not _is_explained(index, slow):
-        yield from _delayed(index, slow)
+    own = slow.without(_waiting(index))
+    if own.all and not busy and not lossy and not _is_explained(index, own):
+        yield from _delayed(index, own)
 
 
 def _is_explained(index: ObservationIndex, slow: Slowness) -> bool:
-    """True where something else explains slowness: what is at its limit or was changed, and whatever fails outright."""
+    """True where something else explains slowness: what is at its limit or was changed, and a node that fails."""
     limited = {signal.service for signal in index.signals if signal.kind in {Kind.CPU_SATURATED, Kind.CHANGED}}
     near = {signal.service for signal in index.signals if signal.kind is Kind.MEMORY_RISING and float(signal.subject or 0) >= _NEAR}
-    return bool((limited | near) & slow.all) or any(signal.kind in _FAILURES for signal in index.signals)
+    return bool((limited | near) & slow.all) or any(signal.kind is Kind.NODE_PROBLEM for signal in index.signals)
+
+
+def _waiting(index: ObservationIndex) -> frozenset[str]:
+    """Find the services that fail outright, and those that wait for them: what is slow there has that reason."""
+    failing = frozenset(signal.service for signal in index.signals if signal.kind in _FAILURES)
+    return failing.union(*(index.graph.dependents_of(service) for service in failing))
 
 
 def find_rise(trend: Trend) -> Rise | None:

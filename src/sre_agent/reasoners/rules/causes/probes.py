@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
-from sre_agent.observations import Event, Pod
+from sre_agent.observations import Container, Event, Pod
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
 from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
 from sre_agent.relations import Probe, Requirements
@@ -26,7 +27,7 @@ _SHORT = 10  # seconds until the first kill that hardly any runtime starts in
 def detect(index: ObservationIndex) -> Iterator[Candidate]:
     """Detect why a probe fails, of services that it restarts or keeps out of traffic."""
     for service, required in index.requirements.items():
-        failing = [(pod, event) for pod, event in index.events_of_pods(service, "Unhealthy") if _matters(pod, event)]
+        failing = [(pod, event) for pod, event in index.events_of_pods(service, "Unhealthy") if _matters(pod, event, index.since)]
         for type_ in ("liveness", "readiness"):
             own = [(pod, event) for pod, event in failing if event.message.lower().startswith(f"{type_} ")]
             if own and (candidate := _judge(required, type_, own)):
@@ -34,13 +35,18 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
                 break
 
 
-def _matters(pod: Pod, event: Event) -> bool:
-    """True for a failing probe that has consequences now: restarts by the liveness probe, a pod that is not ready by the other."""
+def _matters(pod: Pod, event: Event, since: datetime) -> bool:
+    """True for a failing probe that has consequences now: restarts since `since` by the liveness probe, an unready pod by the other."""
     found, port = _FAILED.match(event.message), _PORT.search(event.message)
     if not found or (port and port["port"] in _MESH_PORTS):
         return False
-    restarted = any(container.restarts or container.reason == "CrashLoopBackOff" for container in pod.containers)
+    restarted = any(_restarts_since(container, since) or container.reason == "CrashLoopBackOff" for container in pod.containers)
     return restarted if found["type"] == "Liveness" else not pod.ready and pod.phase == "Running"
+
+
+def _restarts_since(container: Container, since: datetime) -> bool:
+    """True for a container that restarted, unless its last end is older: another failure brought that one about."""
+    return bool(container.restarts) and (container.last_finished is None or container.last_finished >= since)
 
 
 def _judge(required: Requirements, type_: str, failing: list[tuple[Pod, Event]]) -> Candidate | None:

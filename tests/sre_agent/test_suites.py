@@ -1,0 +1,73 @@
+"""Suites built at run time from the recordings that ship: two faults at once, decoys, and what a report says of further causes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT))
+
+from evals.recorded_tools import RecordedTools  # noqa: E402
+from evals.score import Verdict  # noqa: E402
+from evals.suites import run as suites  # noqa: E402
+from evals.suites.build import DECOYS, merge  # noqa: E402
+from evals.suites.incident import Incident, cut_before, first_measured, move_to, read_incident  # noqa: E402
+
+from sre_agent import supervisor  # noqa: E402
+from sre_agent.brief import render_brief  # noqa: E402
+from sre_agent.reasoners.rules.reasoner import Rules  # noqa: E402
+from sre_agent.render import render_markdown  # noqa: E402
+from sre_agent.report import Report  # noqa: E402
+from sre_services.recording import SHIPPED  # noqa: E402
+
+
+def shipped(name: str, *expected: Verdict) -> Incident:
+    return read_incident(SHIPPED / name, name, *expected)
+
+
+def test_every_suite_of_our_own_recordings() -> None:
+    """Both faults are named when two happen at once, and restarts, warnings and rollouts elsewhere change no answer."""
+    results = list(suites.run(None))
+    assert {result.suite for result in results} == {"two faults", "decoys"}
+    assert not [result for result in results if not result.right], suites.table(results)
+
+
+def test_a_healthy_system_with_decoys(tmp_path: Path) -> None:
+    """Nothing is wrong, whatever happened there long ago; logs without a record were looked at too, and the gap is named."""
+    quiet = shipped("healthy")
+    for name, add in DECOYS.items():
+        report = _ask(add(quiet, ""), tmp_path / name)
+        assert report.verdict == "nothing_wrong", name
+    silent = Incident(**{**vars(quiet), "logs": {}, "name": "silent"})
+    report = _ask(silent, tmp_path / "silent")
+    assert report.verdict == "nothing_wrong"
+    assert "not seen: logs" in render_brief(report)
+
+
+def test_two_causes_and_a_third(tmp_path: Path) -> None:
+    """The report names the further cause, and what explains the complaint second best with what speaks against it."""
+    both = merge(shipped("memory-leak"), shipped("crash-loop", Verdict("bad_configuration", "app/payment-service")))
+    report = _ask(both, tmp_path)
+    roles = [cause.role for cause in report.other_causes]
+    assert roles == ["further", "second_best"]
+    assert report.other_causes[1].to_json()["against"]
+    for text in (render_brief(report), render_markdown(report)):
+        assert "Also: " in text
+        assert "Second best explanation: " in text
+
+
+def test_moved_and_cut() -> None:
+    """Every time moves by the same, and nothing after a cut is left."""
+    incident = shipped("crash-loop")
+    moved = move_to(incident, incident.end.replace(year=2031))
+    assert first_measured(moved) - first_measured(incident) == moved.end - incident.end
+    assert "2026-11-20T" not in str(moved.objects["events"]) + str(moved.logs)
+    cut = cut_before(incident, first_measured(incident))
+    assert not any(one["values"] for series in cut.series.values() for one in series)
+
+
+def _ask(incident: Incident, folder: Path) -> Report:
+    tools = RecordedTools(str(incident.write(folder)))
+    return asyncio.run(supervisor.investigate("What is wrong?", tools, Rules()))
