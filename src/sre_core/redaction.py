@@ -6,6 +6,7 @@ These are the only patterns for secrets in this repository. A kind of token that
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 HIDDEN = "***"
 
@@ -67,10 +68,24 @@ _EMAIL = re.compile(r"\b[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,}\b")
 _WORTH_A_LOOK = re.compile(r"@|=|:|eyJ|-----|AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat|glpat|xox|sk[-_]|AIza|bearer|basic", re.IGNORECASE)
 
 
+# Texts in which nothing was hidden, so that the same answer is not searched again. A text with a secret is never kept.
+_CLEAN: set[str] = set()
+_MOST_CLEAN, _LONGEST_CLEAN = 8_192, 400
+
+
 def redact(text: str) -> str:
     """Hide secrets, keys, tokens and e-mail addresses in a text from outside. Redacting twice changes nothing more."""
-    if not _WORTH_A_LOOK.search(text):
+    if text in _CLEAN or not _WORTH_A_LOOK.search(text):
         return text
+    redacted = _redact_all(text)
+    if redacted == text and len(text) <= _LONGEST_CLEAN:
+        if len(_CLEAN) >= _MOST_CLEAN:
+            _CLEAN.clear()
+        _CLEAN.add(text)
+    return redacted
+
+
+def _redact_all(text: str) -> str:
     text = _CERTAIN_IN_ANSWERS.sub(HIDDEN, text)
     text = _AUTHORIZATION.sub(lambda found: f"{found['scheme']} {HIDDEN}", text)
     return _EMAIL.sub(HIDDEN, _redact_assigned(text))
@@ -93,7 +108,11 @@ def redact_tree(value: object, *, sensitive: bool = False) -> object:
 
 def _is_sensitive(key: str, siblings: dict[object, object]) -> bool:
     """Say whether the value of `key` is a secret: by its own name, or as the value of an environment entry of such a name."""
-    name = str(siblings.get("name", "")) if key == "value" else key
+    return _names_secret(str(siblings.get("name", "")) if key == "value" else key)
+
+
+@lru_cache(1_024)
+def _names_secret(name: str) -> bool:
     return _NAME_IN_ANSWERS.search(name) is not None
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import starmap
 
 from sre_services.answer import clip_text
@@ -123,10 +124,15 @@ def _cause_words(record: LogRecord) -> list[str]:
 
 def mask_variables(message: str) -> list[str]:
     """Split a record's first line into words, with numbers, addresses and ids replaced."""
-    first = message.partition("\n")[0]
+    return list(_mask_line(message.partition("\n")[0]))
+
+
+@lru_cache(8_192)
+def _mask_line(first: str) -> tuple[str, ...]:
+    """Mask one line; many questions are about the same ones."""
     for pattern, mask in _MASKS:
         first = pattern.sub(mask, first)
-    return first.split() or [ANY]
+    return tuple(first.split()) or (ANY,)
 
 
 def _template(group: RecordGroup, start: datetime, *, comparable: bool) -> Template | None:

@@ -166,7 +166,7 @@ def find_change_point(times: Numbers, values: Numbers, threshold: float, floor: 
 
 def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: float) -> Anomalies | None:
     """Find points that are far from the median, several in a row. The unit is the median deviation, which outliers don't change."""
-    middle = float(np.median(values))
+    middle = _median(values)
     deviations = np.abs(values - middle)
     scores = deviations / _noise(deviations, float(values.max() - values.min()), floor)
     far = (scores >= threshold) & (deviations > max(_NOTICEABLE * abs(middle), floor))
@@ -186,7 +186,7 @@ def find_anomalies(times: Numbers, values: Numbers, threshold: float, floor: flo
 def find_pulse(times: Numbers, values: Numbers, floor: float) -> Pulse | None:
     """Find the longest run of points at several times the usual level, or at a fraction of it. The usual level is that of the first
     quarter of the window."""
-    usual = float(np.median(values[: max(len(values) // 4, _FEWEST // 2)]))
+    usual = _median(values[: max(len(values) // 4, _FEWEST // 2)])
     high, low = values > max(_PULSE * usual, usual + 2 * floor), values < min(usual / _PULSE, usual - 2 * floor)
     start, end = max(_longest_run(high), _longest_run(low), key=lambda run: run[1] - run[0])
     if end - start <= _IN_A_ROW:
@@ -195,7 +195,7 @@ def find_pulse(times: Numbers, values: Numbers, floor: float) -> Pulse | None:
         start=to_datetime(float(times[start])),
         end=to_datetime(float(times[end - 1])),
         normal=usual,
-        level=float(np.median(values[start:end])),
+        level=_median(values[start:end]),
         ended=end < len(values),
     )
 
@@ -234,9 +234,15 @@ def _between(times: Numbers, values: Numbers, cuts: Sequence[int]) -> tuple[floa
     lines = [fit_line(part, its) for part, its in parts if len(part) >= _FEWEST]
     if not lines:
         return 0.0, 0.0
-    return float(np.median([slope for slope, _ in lines])), float(np.median([fit for _, fit in lines]))
+    return _median([slope for slope, _ in lines]), _median([fit for _, fit in lines])
+
+
+def _median(values: Sequence[float] | Numbers) -> float:
+    """Return the median; for series as short as these, several times faster than numpy's own."""
+    ordered, middle = np.sort(values), len(values) // 2
+    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def _noise(deviations: Numbers, scale: float, floor: float) -> float:
     """Return the robust standard deviation, but at least a small share of the scale, because a flat series has no noise."""
-    return max(1.4826 * float(np.median(np.abs(deviations))), 0.02 * abs(scale), floor / 3, 1e-9)
+    return max(1.4826 * _median(np.abs(deviations)), 0.02 * abs(scale), floor / 3, 1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _HOST = r"(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*(?::\d{1,5})?)"
 _QUOTE = r"[\"'`“]?"
@@ -73,6 +74,10 @@ _MEMORY = re.compile(
 )
 
 
+# Messages whose result is remembered: an investigation diagnoses twice, and others at the same time read the same lines.
+_REMEMBERED = 4_096
+
+
 @dataclass(frozen=True)
 class Complaint:
     """The subject of an error message: `what` is host, setting, file or credential, and `name` says which."""
@@ -81,6 +86,7 @@ class Complaint:
     name: str
 
 
+@lru_cache(_REMEMBERED)
 def find_configuration_error(message: str) -> Complaint | None:
     """Find the setting, host, file or credential that a message calls wrong."""
     head = message[:2_000]
@@ -99,6 +105,7 @@ def find_configuration_error(message: str) -> Complaint | None:
     return Complaint("setting", _quoted_name(head)) if _CONFIG.search(head) else None
 
 
+@lru_cache(_REMEMBERED)
 def find_connection_error(message: str) -> Complaint | None:
     """Find the host that a message could not reach."""
     head = message[:2_000]
@@ -108,6 +115,7 @@ def find_connection_error(message: str) -> Complaint | None:
     return Complaint("host", found["host"] if found else "")
 
 
+@lru_cache(_REMEMBERED)
 def mentions_memory(message: str) -> bool:
     """Say whether a message is about memory that runs out, or about something that only grows."""
     return bool(_MEMORY.search(message[:2_000]))
