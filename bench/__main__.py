@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import apply, cli
+from bench import apply, cli, load
 
-PARTS = (cli, apply)
+PARTS = (cli, load, apply)
 
 
 def main() -> int:

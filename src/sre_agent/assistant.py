@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx2
 
 from sre_agent import supervisor, transport
@@ -47,8 +49,12 @@ class Assistant:
         Raises Refused when no tool can be reached at all, and Busy when too many wait.
         """
         reasoner = self._choose(request.reasoner)
-        async with self._pool.enter(), open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools:
-            return await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, reasoner, watch)
+        async with (
+            self._pool.enter() as turn,
+            open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools,
+        ):
+            report = await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, reasoner, watch)
+        return replace(report, notes=(*report.notes, turn.note)) if turn.queued else report
 
     def _choose(self, name: str) -> Reasoner:
         """Choose the deployment's reasoner, or the rules, which every deployment has. Raises Refused for any other."""

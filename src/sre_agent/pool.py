@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 MOST_CALLS = 8  # in flight: more of them only wait inside the gateway
 MOST_ANSWERED = 16  # at a time: each keeps its answers in memory
 MOST_WAITING = 100
 RETRY_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The turn of a question: if it had to queue, and for how many seconds."""
+
+    queued: bool
+    seconds: float
+
+    @property
+    def note(self) -> str:
+        """Say what the person who waited should know."""
+        return f"This question waited {self.seconds:.1f} s for its turn, because others were being answered. No evidence was left out."
 
 
 class Busy(Exception):
@@ -26,13 +41,14 @@ class Pool:
         self._inside = 0
 
     @asynccontextmanager
-    async def enter(self) -> AsyncGenerator[None]:
-        """Wait for the turn of one question. Raises Busy where too many wait already."""
+    async def enter(self) -> AsyncGenerator[Turn]:
+        """Wait for the turn of one question, and say how long it waited. Raises Busy where too many wait already."""
         if self._inside >= self._most:
             raise Busy
         self._inside += 1
         try:
+            arrived, queued = time.monotonic(), self._answered.locked()
             async with self._answered:
-                yield
+                yield Turn(queued, time.monotonic() - arrived)
         finally:
             self._inside -= 1

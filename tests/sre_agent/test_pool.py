@@ -33,7 +33,7 @@ def assistant(gateway: Gateway, authority: Authority, issuer: Issuer, pool: Pool
 
 
 def test_load_costs_no_evidence(gateway: Gateway, authority: Authority, issuer: Issuer) -> None:
-    """Ten questions at once have the same evidence as one, and never more calls in flight than the pool allows."""
+    """Ten questions at once have the same evidence as one, those that queued say so, and no more calls are in flight than allowed."""
     _, backend = tools_and_backend("crash-loop")
     inside, most = 0, 0
 
@@ -47,19 +47,20 @@ def test_load_costs_no_evidence(gateway: Gateway, authority: Authority, issuer: 
         finally:
             inside -= 1
 
-    async def run() -> list[tuple[int, int]]:
+    async def run() -> list[tuple[int, int, bool]]:
         asked = assistant(gateway, authority, issuer, Pool(calls=4, answered=3))
         try:
             reports = await asyncio.gather(*(asked.answer(Request(prompt="Is everything ok?")) for _ in range(10)))
         finally:
             await asked.close()
-        return [(len(report.evidence), len(report.failed)) for report in reports]
+        return [(len(report.evidence), len(report.failed), any("waited" in note for note in report.notes)) for report in reports]
 
     gateway.backend = counted
     found = asyncio.run(run())
-    assert len(set(found)) == 1
+    assert len({evidence for evidence, _, _ in found}) == 1
     assert found[0][0] > 2
-    assert found[0][1] == 0
+    assert {failed for _, failed, _ in found} == {0}
+    assert sorted(queued for _, _, queued in found) == [False] * 3 + [True] * 7
     assert most <= 4
 
 
