@@ -28,6 +28,7 @@ from sre_agent_deploy.names import (
     prefix,
 )
 from sre_agent_deploy.policies import (
+    bucket_key_statements,
     gateway_role_statements,
     gateway_trust,
     instance_role_statements,
@@ -52,6 +53,7 @@ from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
 from sre_agent_deploy.state_tag import state_tags
@@ -92,8 +94,18 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
 
 
 def bucket(config: Config, id: str) -> Item:
-    chosen = config.gateway.s3_bucket
-    return Item(S3Bucket(name="bucket", bucket_name=chosen or f"{id}-{config.name}"), named=chosen)
+    chosen = config.gateway
+    name = chosen.s3_bucket or f"{id}-{config.name}"
+    declared = S3Bucket(
+        name="bucket",
+        bucket_name=name,
+        encryption=f"aws:kms {chosen.kms_key_arn}" if chosen.kms_key_arn else "AES256",
+        versioning="Enabled" if chosen.versioning else "Off",
+        old_version_days=OLD_VERSION_DAYS if chosen.versioning else 0,
+        cors_origins=chosen.cors_origins,
+        access_log=f"{chosen.access_log_bucket}/{name}/" if chosen.access_log_bucket else "",
+    )
+    return Item(declared, named=chosen.s3_bucket)
 
 
 def backend_key(config: Config, facts: AccountFacts, id: str) -> Item:
@@ -234,6 +246,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         service="ec2.amazonaws.com",
         statements=(
             *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
+            *bucket_key_statements(facts.region, "" if config.gateway.s3_bucket else config.gateway.kms_key_arn),
             *metric_statements(id),
             *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
             *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),

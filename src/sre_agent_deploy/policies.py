@@ -172,6 +172,16 @@ def image_statements(partition: str, image: str) -> tuple[Statement, ...]:
     )
 
 
+def bucket_key_statements(region: str, key_arn: str) -> tuple[Statement, ...]:
+    """Allow the instance to read and write objects that the bucket encrypts with this KMS key, through S3 alone; nothing without a key.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+    # In China the name of the service ends with .cn.
+    through = {"StringLike": {"kms:ViaService": f"s3.{region}.amazonaws.com*"}}
+    return (Statement("UseBucketKey", ("kms:Decrypt", "kms:GenerateDataKey"), (key_arn,), through),) if key_arn else ()
+
+
 def metric_statements(id: str) -> tuple[Statement, ...]:
     """Allow the instance to write metrics of its own namespace."""
     because = "PutMetricData has no resources; the condition names the namespace"

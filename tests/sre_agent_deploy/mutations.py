@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fixtures.access_logs import accept_logs
 from fixtures.engine import Engine
+from sre_agent_deploy.resources.s3_bucket_settings import expire_versions
 
 from .resources.life import until
 
@@ -28,6 +30,16 @@ def _ec2(method: str, name: str, **wanted: Any) -> Change:
 
 def _bucket(method: str, **wanted: Any) -> Change:
     return lambda engine: getattr(engine.client("s3"), method)(Bucket=engine.id_of("bucket"), **wanted)
+
+
+def _logged_elsewhere(engine: Engine) -> object:
+    """Send the bucket's access log to another bucket of the account."""
+    s3, logs = engine.client("s3"), f"{engine.name}-access-logs"
+    if logs not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=logs)
+        s3.put_bucket_policy(Bucket=logs, Policy=json.dumps(accept_logs(logs)))
+    target = {"LoggingEnabled": {"TargetBucket": logs, "TargetPrefix": ""}}
+    return s3.put_bucket_logging(Bucket=engine.id_of("bucket"), BucketLoggingStatus=target)
 
 
 def _object(**wanted: Any) -> Change:
@@ -695,6 +707,15 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
             ),
         ),
     ),
+    ("S3Bucket", "old_version_days"): (
+        "bucket",
+        (_bucket("put_bucket_lifecycle_configuration", LifecycleConfiguration={"Rules": [expire_versions(7)]}),),
+    ),
+    ("S3Bucket", "cors_origins"): (
+        "bucket",
+        (_bucket("put_bucket_cors", CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}),),
+    ),
+    ("S3Bucket", "access_log"): ("bucket", (_logged_elsewhere,)),
     ("S3Bucket", "tags"): ("bucket", (_bucket_tags,)),
     ("S3Object", "content"): ("openapi_logs", (_object(Body=b"changed"),)),
     ("S3Object", "content_type"): ("openapi_logs", (_object(ContentType="text/plain"),)),

@@ -208,6 +208,43 @@ def test_who_may_read_the_bucket(calls: Calls) -> None:
     } == set()
 
 
+def test_a_bucket_as_configured() -> None:
+    """What gateway says of the bucket reaches S3; the instance gets the use of its key, through S3 alone, and the gateway nothing more."""
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    chosen = {"versioning": True, "kms_key_arn": key, "cors_origins": ("https://docs.example.com",), "access_log_bucket": "logs"}
+    calls, usual = sent(gateway=chosen), sent()
+    bucket = {operation: {k: v for k, v in made.items() if k != "Bucket"} for operation, made in calls["bucket"].items()}
+    assert bucket["PutBucketVersioning"] == {"VersioningConfiguration": {"Status": "Enabled"}}
+    by_key = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, "BucketKeyEnabled": True}
+    assert bucket["PutBucketEncryption"] == {"ServerSideEncryptionConfiguration": {"Rules": [by_key]}}
+    assert bucket["PutBucketLifecycleConfiguration"]["LifecycleConfiguration"]["Rules"] == [
+        {
+            "ID": "old-versions",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+        }
+    ]
+    rule = {"AllowedMethods": ["GET", "HEAD"], "AllowedOrigins": ["https://docs.example.com"], "MaxAgeSeconds": 3000}
+    assert bucket["PutBucketCors"] == {"CORSConfiguration": {"CORSRules": [rule]}}
+    logged = {"TargetBucket": "logs", "TargetPrefix": f"{BUCKET}/"}
+    assert bucket["PutBucketLogging"] == {"BucketLoggingStatus": {"LoggingEnabled": logged}}
+    statements = {name: policy(calls[name], "PutRolePolicy", "PolicyDocument") for name in ("instance_role", "gateway_role")}
+    more = [statement for statement in statements["instance_role"] if "UseBucketKey" in statement["Sid"]]
+    assert more == [
+        {
+            "Sid": "UseBucketKey",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": [key],
+            "Condition": {"StringLike": {"kms:ViaService": "s3.us-east-1.amazonaws.com*"}},
+        }
+    ]
+    assert statements["gateway_role"] == policy(usual["gateway_role"], "PutRolePolicy", "PolicyDocument")
+    assert "kms:" not in str(usual["instance_role"])
+
+
 def test_who_gets_a_login(calls: Calls) -> None:
     """Only an administrator adds people, with a strong password and an authenticator app; the pool is closed from its first moment."""
     password = {
@@ -314,12 +351,14 @@ def test_nothing_else_is_sent(calls: Calls) -> None:
         "CreateUserPool",
         "CreateUserPoolClient",
         "CreateUserPoolDomain",
+        "DeleteBucketCors",
         "DeleteBucketLifecycle",
         "DeleteResourcePolicy",
         "DetachRolePolicy",
         "ModifyInstanceMetadataOptions",
         "ModifyVolume",
         "PutBucketEncryption",
+        "PutBucketLogging",
         "PutBucketOwnershipControls",
         "PutBucketPolicy",
         "PutObject",

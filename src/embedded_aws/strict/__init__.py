@@ -54,6 +54,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     s3.evaluate_policy_conditions()
     s3.keep_creation_tags()
     s3.honour_mfa_delete()
+    s3.require_usable_keys()
     s3.forget_tags_of_deleted_buckets()
     secretsmanager.keep_names_during_recovery()
     secretsmanager.move_current_version()

@@ -194,3 +194,26 @@ def honour_mfa_delete() -> None:
         if versions and getattr(bucket, "mfa_delete", "") == "Enabled" and not self.headers.get("x-amz-mfa"):
             raise refused()
         return original(self, bucket_name, *args, **kwargs)
+
+
+def require_usable_keys() -> None:
+    """Refuse to store in a bucket whose KMS key does not exist or is not enabled; moto stores without looking.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (KMS.NotFoundException, KMS.DisabledException)
+    """
+    from moto.kms.models import kms_backends
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.models import S3Backend
+
+    @patch(S3Backend, "put_object")
+    def put_object(original: Any, self: Any, bucket_name: str, *args: Any, **kwargs: Any) -> Any:
+        bucket = self.get_bucket(bucket_name)
+        default = ((bucket.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault") or {}
+        if arn := default.get("KMSMasterKeyID"):
+            keys = kms_backends[bucket.account_id][bucket.region_name].keys
+            key = keys.get(arn.rpartition("/")[2])
+            if key is None:
+                raise S3ClientError("KMS.NotFoundException", f"Key '{arn}' does not exist")
+            if key.key_state != "Enabled":
+                raise S3ClientError("KMS.DisabledException", f"{arn} is disabled.")
+        return original(self, bucket_name, *args, **kwargs)

@@ -21,6 +21,7 @@ def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: Credenti
     """Yield a fault for each ARN and ID of another account or region than the deployment's."""
     yield from arn_faults(("gateway", "provider_arn"), gateway.provider_arn, account_id=aws.account_id, region=aws.region)
     yield from arn_faults(("monitoring", "kms_key_arn"), monitoring.kms_key_arn, account_id=aws.account_id, region=aws.region)
+    yield from arn_faults(("gateway", "kms_key_arn"), gateway.kms_key_arn, account_id=aws.account_id, region=aws.region)
     reference = SecretReference.parse(credentials.client_secret)
     if reference and reference.store == "aws-secretsmanager":
         yield from _secret_arn_faults(reference, aws.account_id, aws.region)

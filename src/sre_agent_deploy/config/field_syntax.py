@@ -178,7 +178,7 @@ ALERT_URL = Syntax(
 KMS_KEY = Syntax(
     code="CONFIG-KMS-KEY",
     pattern=rf"arn:{_PARTITION}:kms:[a-z0-9-]+:[0-9]{{12}}:key/[a-zA-Z0-9-]{{1,256}}",
-    says="the ARN of a KMS key, not an alias: CloudWatch Logs takes nothing else",
+    says="the ARN of a KMS key, not an alias",
     example="arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     found="KMS > Customer managed keys > (key) > ARN",
     aws_docs="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
@@ -188,6 +188,14 @@ ACME_DIRECTORY = Syntax(
     pattern=r"https://[^\s/@?#]+(/[^\s?#]*)?",
     says="the address of an ACME directory with https://, without user, password and query",
     example="https://ca.example.com/acme/acme/directory",
+)
+ORIGIN = Syntax(
+    code="CONFIG-CORS-ORIGIN",
+    # S3 takes one * in an origin. A * alone would let every web page read.
+    pattern=r"https?://(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?",
+    says="the origin of a web page: https://, a host and perhaps a port, without a path; *. may stand for any subdomain",
+    example="https://docs.example.com",
+    aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html",
 )
 RECORDING = Syntax(
     code="CONFIG-RECORDING",

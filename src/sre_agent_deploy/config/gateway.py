@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.field_syntax import GATEWAY_NAME, PROVIDER_ARN
+from sre_agent_deploy.config.fault import Fault, Mode, ignored
+from sre_agent_deploy.config.field_syntax import GATEWAY_NAME, KMS_KEY, ORIGIN, PROVIDER_ARN
 from sre_agent_deploy.config.section import Section, setting
 
 LONGEST_DESCRIPTION = 200
@@ -29,6 +29,24 @@ class GatewayConfig(Section):
         console="S3 > Buckets",
     )
     s3_path_prefix: str = setting("sre-agent", "Key prefix of everything that is put into the bucket.", example="sre-agent")
+    versioning: bool = setting(
+        False, "Keep what is replaced or deleted in the bucket that is created, for 30 days (S3 Versioning).", example="true"
+    )
+    kms_key_arn: str = setting(
+        "",
+        "A KMS key that encrypts the bucket that is created; empty uses S3's own keys.",
+        example=KMS_KEY.example,
+        console="KMS > Customer managed keys",
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (), "Web pages of these origins may read the bucket that is created (CORS), with a signature.", example="[https://docs.example.com]"
+    )
+    access_log_bucket: str = setting(
+        "",
+        "An existing bucket for S3's log of each access to the bucket that is created; its policy must let logging.s3.amazonaws.com write.",
+        example="access-logs-123456789012",
+        console="S3 > Buckets",
+    )
     provider_arn: str = setting(
         "",
         "An existing API key credential provider; empty creates one.",
@@ -43,6 +61,13 @@ class GatewayConfig(Section):
         yield from GATEWAY_NAME.faults("gateway_name", self.gateway_name)
         yield from PROVIDER_ARN.faults("provider_arn", self.provider_arn)
         yield from bucket_faults("s3_bucket", self.s3_bucket)
+        yield from bucket_faults("access_log_bucket", self.access_log_bucket, "accesses are then not logged")
+        yield from KMS_KEY.faults("kms_key_arn", self.kms_key_arn)
+        for index, origin in enumerate(self.cors_origins):
+            yield from ORIGIN.faults(("cors_origins", index), origin)
+        if self.s3_bucket:
+            settings = ("versioning", "kms_key_arn", "cors_origins", "access_log_bucket")
+            yield from ignored(self, settings, "s3_bucket names a bucket")
         if len(self.description) > LONGEST_DESCRIPTION:
             yield Fault(
                 code="CONFIG-DESCRIPTION",
@@ -68,7 +93,7 @@ RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-def bucket_faults(field: str, name: str) -> Iterator[Fault]:
+def bucket_faults(field: str, name: str, when_empty: str = "the deployer then creates a bucket with a free name") -> Iterator[Fault]:
     """Yield a fault that lists the rules that `name` breaks; none if it is empty."""
     broken = list(_find_broken_rules(name)) if name else []
     if broken:
@@ -79,7 +104,7 @@ def bucket_faults(field: str, name: str) -> Iterator[Fault]:
             why=" ".join(broken),
             do=(
                 f"Use a name such as {correct_bucket_name(name)}",
-                f"Or leave {field} empty: the deployer then creates a bucket with a free name.",
+                f"Or leave {field} empty: {when_empty}.",
             ),
             correction=correct_bucket_name(name),
             aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",

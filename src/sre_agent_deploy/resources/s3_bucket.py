@@ -26,6 +26,21 @@ from sre_agent_deploy.resource import (
     tags_of,
 )
 from sre_agent_deploy.resources import policy_document
+from sre_agent_deploy.resources.s3_bucket_settings import (
+    CORS_SECONDS,
+    OLD_VERSIONS,
+    cors_rule,
+    encryption_rules,
+    encryption_template,
+    expire_versions,
+    log_settings,
+    name_encryption,
+    put_cors,
+    read_access_log,
+    read_cors,
+    read_encryption,
+    read_lifecycle,
+)
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -53,8 +68,9 @@ class S3Bucket(Defaults):
     CONFIGURED_BY: ClassVar[str] = "gateway.s3_bucket"
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"bucket_name"})
     EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("tls_only", "closed", "acl", "versioning", "lifecycle"), "a new bucket has it; only what AWS has can be otherwise"
+        ("tls_only", "closed", "acl", "lifecycle"), "a new bucket has it; only what AWS has can be otherwise"
     )
+    NOT_COMPARED: ClassVar[Mapping[str, str]] = {"S3 Bucket Key": "it changes what calls of KMS cost, not who can read"}
 
     name: str
     bucket_name: str
@@ -64,8 +80,16 @@ class S3Bucket(Defaults):
     ownership: str = "BucketOwnerEnforced"
     acl: str = "private"
     encryption: str = "AES256"
+    """`AES256`, or `aws:kms` and the ARN of a key."""
     versioning: str = "Off"
+    old_version_days: int = 0
+    """Days after which a version that was replaced or deleted is removed; 0 for no such rule."""
     lifecycle: tuple[str, ...] = ()
+    """Lifecycle rules other than that one."""
+    cors_origins: tuple[str, ...] = ()
+    """Web pages of these origins may read with GET and HEAD, if they have a signature."""
+    access_log: str = ""
+    """Target bucket and prefix of S3's server access log: `BUCKET/PREFIX`."""
 
     def natural_id(self, aws: Aws) -> str:
         return self.bucket_name
@@ -84,9 +108,10 @@ class S3Bucket(Defaults):
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         if or_none(lambda: aws.client("s3").head_bucket(Bucket=id), ("404", "NoSuchBucket")) is None:
             return None
-        readers = (_read_policy, _read_closed, _read_ownership, _read_acl, _read_encryption, _read_versioning, _read_lifecycle, _read_tags)
-        settings = read_together(*(partial(read, aws, id) for read in readers))
-        policy, closed, ownership, acl, encryption, versioning, lifecycle, tags = settings
+        readers = (_read_policy, _read_closed, _read_ownership, _read_acl, read_encryption, _read_versioning, read_lifecycle)
+        later = (read_cors, read_access_log, _read_tags)
+        settings = read_together(*(partial(read, aws, id) for read in (*readers, *later)))
+        policy, closed, ownership, acl, encryption, versioning, (old_version_days, lifecycle), cors, access_log, tags = settings
         seen = cls(
             name=name,
             bucket_name=id,
@@ -96,7 +121,10 @@ class S3Bucket(Defaults):
             acl=acl,
             encryption=encryption,
             versioning=versioning,
+            old_version_days=old_version_days,
             lifecycle=lifecycle,
+            cors_origins=cors,
+            access_log=access_log,
         )
         return Found(id, seen, {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}, tags)
 
@@ -115,10 +143,10 @@ class S3Bucket(Defaults):
             self._restore(aws, id, found.seen)
 
     def _restore(self, aws: Aws, id: str, seen: S3Bucket) -> None:
-        """Restore what a new bucket has and a user changed."""
+        """Set what a new bucket lacks, and restore what a user changed."""
         acl: Any = self.acl
         ownership: Any = {"Rules": [{"ObjectOwnership": self.ownership}]}
-        encryption: Any = _encryption(self.encryption)
+        encryption: Any = encryption_rules(self.encryption)
         s3 = aws.client("s3")
         # Access lists can be changed only while the bucket has them, and are switched off only if they let in nobody else.
         if seen.acl != self.acl:
@@ -127,10 +155,23 @@ class S3Bucket(Defaults):
             s3.put_bucket_ownership_controls(Bucket=id, OwnershipControls=ownership)
         if seen.encryption != self.encryption:
             s3.put_bucket_encryption(Bucket=id, ServerSideEncryptionConfiguration=encryption)
+        self._restore_versions(aws, id, seen)
+        if seen.cors_origins != self.cors_origins:
+            put_cors(aws, id, self.cors_origins)
+        if seen.access_log != self.access_log:
+            s3.put_bucket_logging(Bucket=id, BucketLoggingStatus=log_settings(self.access_log))
+
+    def _restore_versions(self, aws: Aws, id: str, seen: S3Bucket) -> None:
+        status: Any = "Enabled" if self.versioning == "Enabled" else "Suspended"
         if seen.versioning != self.versioning:
-            s3.put_bucket_versioning(Bucket=id, VersioningConfiguration={"Status": "Suspended"})
-        if seen.lifecycle != self.lifecycle:
-            s3.delete_bucket_lifecycle(Bucket=id)
+            aws.client("s3").put_bucket_versioning(Bucket=id, VersioningConfiguration={"Status": status})
+        if (seen.old_version_days, seen.lifecycle) == (self.old_version_days, self.lifecycle):
+            return
+        if self.old_version_days:
+            rules: Any = {"Rules": [expire_versions(self.old_version_days)]}
+            aws.client("s3").put_bucket_lifecycle_configuration(Bucket=id, LifecycleConfiguration=rules)
+        else:
+            aws.client("s3").delete_bucket_lifecycle(Bucket=id)
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -155,12 +196,28 @@ class S3Bucket(Defaults):
         return (
             "S3 > Buckets > Create bucket",
             f"Bucket name: {self.bucket_name}",
-            f"Object Ownership: ACLs disabled ({self.ownership}); Bucket Versioning: Disable",
+            f"Object Ownership: ACLs disabled ({self.ownership}); Bucket Versioning: "
+            + {"Off": "Disable", "Enabled": "Enable"}.get(self.versioning, self.versioning),
             "Block Public Access settings: Block all public access",
-            f"Default encryption: Server-side encryption with Amazon S3 managed keys (SSE-S3, {self.encryption})",
+            f"Default encryption: {name_encryption(self.encryption)}",
             "Create bucket; then Permissions > Bucket policy > Edit, and paste:",
             policy_document.render_indented(_tls_only(PARTITION, self.bucket_name)),
+            *self._optional_steps(),
         )
+
+    def _optional_steps(self) -> Steps:
+        steps: list[str] = []
+        if self.old_version_days:
+            steps.append(
+                f"Management > Lifecycle rules > Create; name: {OLD_VERSIONS}; all objects; permanently delete noncurrent versions: "
+                f"{self.old_version_days} days; delete expired object delete markers"
+            )
+        if self.cors_origins:
+            rules = json.dumps([cors_rule(self.cors_origins)])
+            steps.append(f"Permissions > Cross-origin resource sharing (CORS) > Edit, and paste: {rules}")
+        if self.access_log:
+            steps.append(f"Properties > Server access logging > Edit > Enable; destination: s3://{self.access_log}")
+        return tuple(steps)
 
     def template(self) -> CfnResource:
         policy = cfn("AWS::S3::BucketPolicy", Bucket=self.bucket_name, PolicyDocument=_tls_only(PARTITION, self.bucket_name))
@@ -170,9 +227,29 @@ class S3Bucket(Defaults):
             BucketName=self.bucket_name,
             PublicAccessBlockConfiguration=_CLOSED,
             OwnershipControls={"Rules": [{"ObjectOwnership": self.ownership}]},
-            BucketEncryption={"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": self.encryption}}]},
+            BucketEncryption=encryption_template(self.encryption),
+            **self._optional_properties(),
         )
         return replace(bucket, also={"Policy": policy})
+
+    def _optional_properties(self) -> dict[str, Any]:
+        rule, target = expire_versions(self.old_version_days), log_settings(self.access_log).get("LoggingEnabled", {})
+        ours = {"Id": rule["ID"], "Status": rule["Status"], "ExpiredObjectDeleteMarker": True}
+        cors = cors_rule(self.cors_origins)
+        return {
+            "VersioningConfiguration": {} if self.versioning == "Off" else {"Status": self.versioning},
+            "LifecycleConfiguration": {"Rules": [ours | {"NoncurrentVersionExpiration": rule["NoncurrentVersionExpiration"]}]}
+            if self.old_version_days
+            else {},
+            "CorsConfiguration": {
+                "CorsRules": [{**{key: cors[key] for key in ("AllowedMethods", "AllowedOrigins")}, "MaxAge": CORS_SECONDS}]
+            }
+            if cors
+            else {},
+            "LoggingConfiguration": {"DestinationBucketName": target["TargetBucket"], "LogFilePrefix": target["TargetPrefix"]}
+            if target
+            else {},
+        }
 
     def alternatives(self) -> tuple[str, ...]:
         """Suggest other names for the same bucket."""
@@ -207,6 +284,9 @@ class S3Bucket(Defaults):
                 "Run the same command again.",
             ),
         ),
+        # Lambdas, because _not_logged is defined below.
+        ("PutBucketLogging", "InvalidTargetBucketForLogging"): lambda bucket: _not_logged(bucket),  # noqa: PLW0108
+        ("PutBucketLogging", "CrossLocationLoggingProhibited"): lambda bucket: _not_logged(bucket),  # noqa: PLW0108
         ("DeleteBucket", "BucketNotEmpty"): lambda _: Problem(
             code="S3-BUCKET-NOT-EMPTY",
             what="The bucket was not deleted.",
@@ -229,6 +309,22 @@ def _taken(bucket: S3Bucket) -> Problem:
             "Run the same command again.",
         ),
         aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+    )
+
+
+def _not_logged(bucket: S3Bucket) -> Problem:
+    target, _, prefix = bucket.access_log.partition("/")
+    return Problem(
+        code="S3-LOG-BUCKET",
+        what=f"The access log of bucket {bucket.bucket_name} was not switched on.",
+        why=f"Bucket {target} does not exist, is in another region or account, or its policy does not let S3's logging service write.",
+        do=(
+            f"Allow logging.s3.amazonaws.com s3:PutObject on arn:aws:s3:::{target}/{prefix}* in the policy of {target}: "
+            "sre-agent-deploy explain S3-LOG-BUCKET shows the statement.",
+            "Or correct gateway.access_log_bucket, or leave it empty.",
+            "Run the same command again.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html",
     )
 
 
@@ -264,28 +360,10 @@ def _read_acl(aws: Aws, bucket: str) -> str:
     return ", ".join(sorted(f"{permission} to {who}" for who, permission in grants if who != owner)) or "private"
 
 
-def _read_encryption(aws: Aws, bucket: str) -> str:
-    answer: Any = or_none(
-        lambda: aws.client("s3").get_bucket_encryption(Bucket=bucket), ("ServerSideEncryptionConfigurationNotFoundError",)
-    )
-    rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else [{}]
-    default = rules[0].get("ApplyServerSideEncryptionByDefault", {})
-    return " ".join(filter(None, (default.get("SSEAlgorithm", "none"), default.get("KMSMasterKeyID"))))
-
-
 def _read_versioning(aws: Aws, bucket: str) -> str:
     """Read if new versions are kept. MFA Delete forbids to switch that off, and stays: then it counts as not kept."""
     answer = aws.client("s3").get_bucket_versioning(Bucket=bucket)
     return "Enabled" if answer.get("Status") == "Enabled" and answer.get("MFADelete") != "Enabled" else "Off"
-
-
-def _read_lifecycle(aws: Aws, bucket: str) -> tuple[str, ...]:
-    answer: Any = or_none(lambda: aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket), ("NoSuchLifecycleConfiguration",))
-    return tuple(json.dumps(rule, default=str) for rule in answer["Rules"]) if answer else ()
-
-
-def _encryption(algorithm: str) -> dict[str, Any]:
-    return {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}]}
 
 
 def _tls_only(partition: LaterText, bucket: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class SampleSource:
 
 # Values that AWS or cfn-lint accept, by the field's name; other fields get a text made of their name.
 VALID: Mapping[str, Any] = {
+    "access_log": "sre-0000000000-logs/files/",
     "address": "192.0.2.10",
     "alarm_actions": ("arn:aws:sns:us-east-1:123456789012:sre-0000000000-alerts",),
     "alarm_threshold": 85.0,
@@ -119,6 +120,7 @@ VALID: Mapping[str, Any] = {
     "sid": "ReadFiles",
     "values": (("api_key", Secret("a value for tests")),),
     "user_pool_id": "us-east-1_Ab1cd2Ef3",
+    "versioning": "Enabled",
     "vpc_id": "vpc-0123456789abcdef0",
 }
 OTHER: Mapping[str, Any] = {
