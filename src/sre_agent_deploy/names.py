@@ -37,6 +37,11 @@ def prefix(config: Config, id: str) -> str:
     return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
 
 
+def bucket_key(config: Config) -> str:
+    """Return the ARN of the KMS key that encrypts the bucket; empty for S3's own keys, and in a bucket of the user's."""
+    return "" if config.gateway.s3_bucket else config.gateway.kms_key_arn
+
+
 def log_resource(name: str) -> str:
     """Return the name in the blueprint of one of the log groups of `sre_core/metrics.py`."""
     return f"log_{name.replace('-', '_')}"

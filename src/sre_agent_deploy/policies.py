@@ -172,14 +172,16 @@ def image_statements(partition: str, image: str) -> tuple[Statement, ...]:
     )
 
 
-def bucket_key_statements(region: str, key_arn: str) -> tuple[Statement, ...]:
-    """Allow the instance to read and write objects that the bucket encrypts with this KMS key, through S3 alone; nothing without a key.
+def bucket_key_statements(region: str, key_arn: str, *actions: str) -> tuple[Statement, ...]:
+    """Allow to read objects that the bucket encrypts with this KMS key (with GenerateDataKey: to write), through S3 alone.
+
+    Without a key there is nothing to allow.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     """
     # In China the name of the service ends with .cn.
     through = {"StringLike": {"kms:ViaService": f"s3.{region}.amazonaws.com*"}}
-    return (Statement("UseBucketKey", ("kms:Decrypt", "kms:GenerateDataKey"), (key_arn,), through),) if key_arn else ()
+    return (Statement("UseBucketKey", ("kms:Decrypt", *actions), (key_arn,), through),) if key_arn else ()
 
 
 def metric_statements(id: str) -> tuple[Statement, ...]:
