@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_services import error_responses, openapi
+from sre_services.at_once import MOST_AT_ONCE, LimitAtOnce
 from sre_services.auth import HEALTH_PATH, ApiKeyAuth
 from sre_services.providers import check_sources
 from sre_services.sources.health import remember_checks
@@ -50,6 +51,7 @@ def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
     app.add_api_route(HEALTH_PATH, _health_route(api.name, provider), methods=["GET"])
     app.add_api_route("/openapi.json", _document_route(api), methods=["GET"])
     error_responses.install_handlers(app)
+    app.add_middleware(LimitAtOnce, most=MOST_AT_ONCE, free=HEALTH_PATH)
     app.add_middleware(ApiKeyAuth, service=api.name, key=key)
     return app
 

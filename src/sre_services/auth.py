@@ -76,7 +76,7 @@ def _without_empty_parameters(scope: Scope) -> Scope:
     query = scope["query_string"].decode("latin-1")
     if not query:
         return scope
-    return {**scope, "query_string": urlencode([(name, value) for name, value in parse_qsl(query) if value.strip()]).encode()}
+    return {**scope, "query_string": urlencode([(name, value) for name, value in parse_qsl(query) if value.strip(" ")]).encode()}
 
 
 def _missing(why: str) -> Problem:

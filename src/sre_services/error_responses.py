@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,9 +18,11 @@ from sre_services.sources.absent import NoSource
 _CODES = {404: "NOT-FOUND", 405: "METHOD-NOT-ALLOWED"}
 
 
-def error_response(status: int, code: str, message: str, do: Sequence[str], **facts: Any) -> JSONResponse:
+def error_response(
+    status: int, code: str, message: str, do: Sequence[str], headers: Mapping[str, str] | None = None, **facts: Any
+) -> JSONResponse:
     """Make a response of the one shape of all errors."""
-    return JSONResponse({"error": {"code": code, "message": message, "do": list(do), **facts}}, status_code=status)
+    return JSONResponse({"error": {"code": code, "message": message, "do": list(do), **facts}}, status_code=status, headers=headers)
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -56,7 +58,8 @@ async def _refused(request: Request, failure: Exception) -> JSONResponse:
     assert isinstance(failure, HTTPException)
     code = _CODES.get(failure.status_code, f"HTTP-{failure.status_code}")
     do = ["Read /openapi.json for the operations and their paths. All are GET."]
-    return error_response(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do)
+    # A 405 names in Allow what the path may be asked with.
+    return error_response(failure.status_code, code, f"{request.method} {request.url.path}: {failure.detail}", do, headers=failure.headers)
 
 
 async def _no_answer(request: Request, failure: Exception) -> JSONResponse:

@@ -53,6 +53,8 @@ _RESPONSES = {
     "200": ("The answer", "Answer"),
     "400": ("Arguments that can't be used, all of them", "Error"),
     "401": ("The API key is missing or wrong", "Error"),
+    "429": ("The service is busy; Retry-After says when to ask again", "Error"),
+    "503": ("The system from which the service answers can't be read", "Error"),
 }
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from sre_services.sources.several import collect_failures
+from sre_services.syntax import NAME
 from sre_services.timespan import Moment, Span
 
 _TIMES = "a duration until now such as 15m, 2h or 1d; an ISO 8601 time; or start/end in ISO 8601."
@@ -26,19 +27,19 @@ def accept_any_case(*words: str) -> BeforeValidator:
     return BeforeValidator(fold)
 
 
-def _strip(given: str) -> str:
-    return given.strip()
-
-
 Namespace = Annotated[
     str,
-    Query(description="Kubernetes namespace; 'all' for every one. Default: the namespace of the application.", max_length=63),
-    AfterValidator(_strip),
+    Query(
+        description="Kubernetes namespace; 'all' for every one. Default: the namespace of the application.",
+        max_length=63,
+        json_schema_extra=NAME.schema,
+    ),
+    NAME.validator,
 ]
 Service = Annotated[
     str,
-    Query(description="One service, for example 'payment-service'. Default: all services.", max_length=100),
-    AfterValidator(_strip),
+    Query(description="One service, for example 'payment-service'. Default: all services.", max_length=100, json_schema_extra=NAME.schema),
+    NAME.validator,
 ]
 Since = Annotated[Span, Query(description=f"How far to look back: {_TIMES}")]
 TimeWindow = Annotated[Span, Query(description=f"The time to look at: {_TIMES}")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sre_core import clock
+from sre_services import syntax
 from sre_services.query_text import QueryText
 
 _DURATION = re.compile(r"(?:-|last )?\s*(\d{1,6})\s*(s|m|h|d|w)[a-z]*", re.IGNORECASE)
@@ -45,6 +46,8 @@ class Window:
 class Moment(QueryText):
     """A point in time: `2026-11-22T14:35:40Z`, `now`, or a duration before now such as `15m`."""
 
+    SYNTAX = syntax.MOMENT
+
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._point = _parse_point(self.text)
@@ -56,6 +59,8 @@ class Moment(QueryText):
 
 class Span(QueryText):
     """A window: a duration until now (`15m`), a time until now, or `start/end` in ISO 8601."""
+
+    SYNTAX = syntax.SPAN
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

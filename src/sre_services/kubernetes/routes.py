@@ -14,6 +14,7 @@ from sre_services.kubernetes import views
 from sre_services.kubernetes.cluster import Cluster
 from sre_services.kubernetes.several import Clusters
 from sre_services.parameters import Namespace, Operation, Since, accept_any_case
+from sre_services.syntax import NAME
 from sre_services.timespan import Span
 
 
@@ -24,13 +25,41 @@ async def _cluster(request: Request) -> Cluster | Clusters:
 
 Provider = Annotated[Cluster | Clusters, Depends(_cluster)]
 PodName = Annotated[
-    str, Query(description="A pod's name or the beginning of it, for example 'payment-service'. Default: all pods.", max_length=253)
+    str,
+    Query(
+        description="A pod's name or the beginning of it, for example 'payment-service'. Default: all pods.",
+        max_length=253,
+        json_schema_extra=NAME.schema,
+    ),
+    NAME.validator,
 ]
-DeploymentName = Annotated[str, Query(description="A deployment's name or the beginning of it. Default: all deployments.", max_length=253)]
-ServiceName = Annotated[str, Query(description="A Service's name or the beginning of it. Default: all Services.", max_length=253)]
-WorkloadName = Annotated[str, Query(description="A workload's name or the beginning of it. Default: all workloads.", max_length=253)]
-ClaimName = Annotated[str, Query(description="A claim's name or the beginning of it. Default: all claims.", max_length=253)]
-NodeName = Annotated[str, Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253)]
+DeploymentName = Annotated[
+    str,
+    Query(
+        description="A deployment's name or the beginning of it. Default: all deployments.", max_length=253, json_schema_extra=NAME.schema
+    ),
+    NAME.validator,
+]
+ServiceName = Annotated[
+    str,
+    Query(description="A Service's name or the beginning of it. Default: all Services.", max_length=253, json_schema_extra=NAME.schema),
+    NAME.validator,
+]
+WorkloadName = Annotated[
+    str,
+    Query(description="A workload's name or the beginning of it. Default: all workloads.", max_length=253, json_schema_extra=NAME.schema),
+    NAME.validator,
+]
+ClaimName = Annotated[
+    str,
+    Query(description="A claim's name or the beginning of it. Default: all claims.", max_length=253, json_schema_extra=NAME.schema),
+    NAME.validator,
+]
+NodeName = Annotated[
+    str,
+    Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253, json_schema_extra=NAME.schema),
+    NAME.validator,
+]
 EventSeverity = Annotated[
     Literal["all", "Warning", "Normal"],
     accept_any_case("all", "Warning", "Normal"),

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import regex
 
 from sre_services.query_text import QueryText
+from sre_services.syntax import WORDS
 
 _MOST_REPEATS = 4
 _SEARCHED = 2_000
@@ -21,25 +22,39 @@ class TooSlow(Exception):
 
 
 class Pattern(QueryText):
-    """A regular expression, case-insensitive, without the constructs that can take exponential time."""
+    """A regular expression, case-insensitive, without the constructs that can take exponential time; any other text is looked for as it is.
+
+    `note` says why a text is no regular expression here.
+    """
 
     LONGEST = 200
+    SYNTAX = WORDS
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        bare = re.sub(r"\[[^\]]*\]|\\[^1-9]", "x", text)
-        if "(?" in bare or re.search(r"\\[1-9]", text):
-            raise ValueError("lookarounds, flags and backreferences are not supported: use plain words, |, .* and [classes]")
-        if re.search(r"\)\s*[*+{]", bare) or len(re.findall(r"[*+{]", bare)) > _MOST_REPEATS:
-            raise ValueError(f"groups can't be repeated, and at most {_MOST_REPEATS} of * + {{ can be used: search for less at once")
+        self.note = ""
         try:
-            self._expression = regex.compile(text, regex.IGNORECASE)
-        except (regex.error, OverflowError, RecursionError) as fault:
-            raise ValueError(f"is not a regular expression ({fault}): put a backslash before special characters") from None
+            self._expression = _compile(text)
+        except ValueError as fault:
+            self.note = f"The pattern was looked for as plain text: {fault}."
+            self._expression = regex.compile(regex.escape(self.text), regex.IGNORECASE)
 
     def search(self) -> Search:
         """Start a search, whose time is limited as a whole."""
         return Search(self._expression)
+
+
+def _compile(text: str) -> regex.Pattern[str]:
+    """Compile a regular expression. Raises ValueError for what is none, or may take too long."""
+    bare = re.sub(r"\[[^\]]*\]|\\[^1-9]", "x", text)
+    if "(?" in bare or re.search(r"\\[1-9]", text):
+        raise ValueError("lookarounds, flags and backreferences are not supported; use plain words, |, .* and [classes]")
+    if re.search(r"\)\s*[*+{]", bare) or len(re.findall(r"[*+{]", bare)) > _MOST_REPEATS:
+        raise ValueError(f"groups can't be repeated, and at most {_MOST_REPEATS} of * + {{ can be used")
+    try:
+        return regex.compile(text, regex.IGNORECASE)
+    except (regex.error, OverflowError, RecursionError) as fault:
+        raise ValueError(f"it is not a regular expression ({fault}); put a backslash before special characters") from None
 
 
 class Search:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -59,7 +60,8 @@ def search_logs(
     levels = None if log_level == "all" else frozenset({log_level})
     where = LogFilter(window=window, levels=levels, pattern=pattern if pattern.text else None)
     try:
-        return render_answer(views.newest_matches(store, where, "No record matches in this window.", "end_time={end}"))
+        found = views.newest_matches(store, where, "No record matches in this window.", "end_time={end}")
+        return render_answer(replace(found, note=" ".join(filter(None, (found.note, pattern.note)))))
     except TooSlow:
         return bad_arguments_response([views.too_slow_fault(pattern)])
 

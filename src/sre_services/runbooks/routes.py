@@ -13,6 +13,7 @@ from sre_services.parameters import Operation, Service, accept_any_case
 from sre_services.runbooks import views
 from sre_services.runbooks.model import Library
 from sre_services.runbooks.scoring import rank_runbooks
+from sre_services.syntax import NAME, WORDS
 
 
 async def _library(request: Request) -> Library:
@@ -23,20 +24,47 @@ async def _library(request: Request) -> Library:
 Provider = Annotated[Library, Depends(_library)]
 IncidentType = Annotated[
     str,
-    Query(description="The kind of incident in a few words, for example 'crash loop', 'out of memory', 'high latency'.", max_length=200),
+    Query(
+        description="The kind of incident in a few words, for example 'crash loop', 'out of memory', 'high latency'.",
+        max_length=200,
+        json_schema_extra=WORDS.schema,
+    ),
+    WORDS.validator,
 ]
-Keyword = Annotated[str, Query(description="Words to look for in titles, symptoms and text.", max_length=200)]
+Keyword = Annotated[
+    str,
+    Query(description="Words to look for in titles, symptoms and text.", max_length=200, json_schema_extra=WORDS.schema),
+    WORDS.validator,
+]
 Severity = Annotated[
     Literal["all", "critical", "high", "medium", "low"],
     accept_any_case("all", "critical", "high", "medium", "low"),
     Query(description="Only runbooks of this severity."),
 ]
-PlaybookId = Annotated[str, Query(description="The playbook_id that search_runbooks gave.", max_length=100)]
-Category = Annotated[
-    str, Query(description="An area such as 'kubernetes', 'database', 'network', 'performance' or 'deployment'.", max_length=100)
+PlaybookId = Annotated[
+    str,
+    Query(description="The playbook_id that search_runbooks gave.", max_length=100, json_schema_extra=NAME.required_schema),
+    NAME.validator,
 ]
-IssueType = Annotated[str, Query(description="The issue in a few words, for example 'container restarts'.", max_length=200)]
-Issue = Annotated[str, Query(description="What is wrong, in a few words or as an error message.", max_length=300)]
+Category = Annotated[
+    str,
+    Query(
+        description="An area such as 'kubernetes', 'database', 'network', 'performance' or 'deployment'.",
+        max_length=100,
+        json_schema_extra=WORDS.schema,
+    ),
+    WORDS.validator,
+]
+IssueType = Annotated[
+    str,
+    Query(description="The issue in a few words, for example 'container restarts'.", max_length=200, json_schema_extra=WORDS.schema),
+    WORDS.validator,
+]
+Issue = Annotated[
+    str,
+    Query(description="What is wrong, in a few words or as an error message.", max_length=300, json_schema_extra=WORDS.schema),
+    WORDS.validator,
+]
 
 router = APIRouter(route_class=Operation)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ..conftest import Asked, application
 
 type Ask = Callable[..., Asked]
@@ -101,6 +103,17 @@ def test_a_service_that_fell_silent(copied: Callable[[str], Path]) -> None:
     path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if " 2026-11-20T09:" in line))
     counts = Asked(application("logs", folder)).items("/logs/counts", event_type="all", time_window="30m")
     assert [(item["group"], item["count"]) for item in counts][-1] == ("cart-service", 0)
+
+
+@pytest.mark.parametrize("pattern", ["[node", "(a+)+b", "a(?=b)", "a*b*c*d*e*", "x{9,1}"])
+def test_a_pattern_that_is_none(copied: Callable[[str], Path], pattern: str) -> None:
+    """A text that is no regular expression here is looked for as it is, and the answer says so."""
+    folder = copied("healthy")
+    with (folder / "logs" / "cart-service.log").open("a") as log:
+        log.write(f"[pod/cart-1/cart] 2026-11-20T10:29:59Z INFO before {pattern} after\n")
+    found = Asked(application("logs", folder)).get("/logs/search", pattern=pattern)
+    assert [item["message"] for item in found["items"]] == [f"INFO before {pattern} after"]
+    assert found["note"].startswith("The pattern was looked for as plain text")
 
 
 def test_a_search_that_takes_too_long(copied: Callable[[str], Path]) -> None:
