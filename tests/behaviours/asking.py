@@ -14,7 +14,7 @@ from pathlib import Path
 from behaviours.command_line import Desk
 
 CLIENTS = 20
-PAUSE = 0.05
+PAUSE = 0.2
 
 
 @dataclass
