@@ -55,6 +55,7 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("cloudwatch", "PutMetricAlarm"): ("PutMetricAlarm", "TagResource"),
     ("cloudwatch", "PutDashboard"): ("PutDashboard", "TagResource"),
     ("cognito-idp", "CreateUserPool"): ("CreateUserPool", "TagResource"),
+    ("bedrock-agentcore-control", "CreateAgentRuntime"): ("CreateAgentRuntime", "TagResource", "CreateWorkloadIdentity"),
     ("bedrock-agentcore-control", "CreateGateway"): ("CreateGateway", "TagResource", "CreateWorkloadIdentity"),
     ("bedrock-agentcore-control", "CreateApiKeyCredentialProvider"): ("CreateApiKeyCredentialProvider", "TagResource", "CreateTokenVault"),
     **{

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.journal.state import State
     from sre_agent_deploy.journal.store import Store
 
-SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "budgets")
+SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "bedrock-agentcore", "budgets")
 
 
 LEASE = timedelta(seconds=3)

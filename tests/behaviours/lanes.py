@@ -38,8 +38,13 @@ class Lane:
         return folder
 
     def configure(self, folder: Path, **sections: Any) -> None:
-        usual = {"services": {"recording": "crash-loop"}, "limits": {"monthly_usd": 50}, "alerts": {"email": "team@example.com"}}
-        usual["retries"] = {"shown": "2s"}
+        usual = {
+            "services": {"recording": "crash-loop"},
+            "limits": {"monthly_usd": 50},
+            "alerts": {"email": "team@example.com"},
+            "assistant": {"runtime": "agentcore"},
+            "retries": {"shown": "2s"},
+        }
         document = {"version": 1, "mode": "local", "name": "test", **usual, **sections}
         (folder / "config.yaml").write_text(json.dumps(document))
 

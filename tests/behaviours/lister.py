@@ -67,5 +67,12 @@ def agentcore(client: Client) -> dict[str, list[str]]:
         for gateway in gateways
         for target in control.list_gateway_targets(gatewayIdentifier=gateway)["items"]
     ]
+    runtimes = [runtime["agentRuntimeId"] for runtime in control.list_agent_runtimes()["agentRuntimes"]]
+    endpoints = [
+        f"{runtime}/{endpoint['name']} {endpoint['liveVersion']}"
+        for runtime in runtimes
+        for endpoint in control.list_agent_runtime_endpoints(agentRuntimeId=runtime)["runtimeEndpoints"]
+    ]
     providers = control.list_api_key_credential_providers()["credentialProviders"]
-    return {"gateways": gateways, "targets": targets, "providers": sorted(provider["name"] for provider in providers)}
+    named = sorted(provider["name"] for provider in providers)
+    return {"gateways": gateways, "targets": targets, "providers": named, "runtimes": runtimes, "endpoints": endpoints}

@@ -18,17 +18,19 @@ from fixtures.sample import sample
 
 type Tried = Callable[[str, int], None]
 
-# Another machine, another description, and one port more: what is replaced, what changes in one call, what changes in two.
+# Another machine, another description, another version of the runtime, and one port more: what is replaced, what changes in one call,
+# what changes in two.
 OTHERWISE = {
     "gateway": {"description": "Another description"},
     "services": {"recording": "memory-leak"},
     "deployment": {"ssh_cidrs": ["192.0.2.0/24"]},
     "limits": {"monthly_usd": 60},
+    "assistant": {"runtime": "agentcore", "reasoner": "openai", "model": "any", "url": "https://models.example.com/v1"},
 }
 
 # At each call the same moment of the three, another one with each commit.
 DEATHS = sample(MOMENTS, 1)
-ONE_OF_EACH = {"buckets": 1, "pools": 1, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4}
+ONE_OF_EACH = {"buckets": 1, "pools": 1, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4, "runtimes": 1, "endpoints": 2}
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     """Killed at each of its calls and resumed by a run that is killed at the next, it ends verified, with one of each; then its
     update, killed as often, ends likewise; then its cleanup ends with nothing.
     """
+    desk.configure(assistant={"runtime": "agentcore"})
     desk.start_aws()
     before = lister.everything(desk.client)
     with engine(desk.registry_file, {"SRE_AGENT_STATE_DIR": str(desk.state_dir)}) as runs:
