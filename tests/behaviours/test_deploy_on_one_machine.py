@@ -30,9 +30,14 @@ def test_plan_after_a_deployment(deployed: Desk) -> None:
 
 
 def test_verify_writes_a_report(deployed: Desk) -> None:
-    """The report is written as JSON and Markdown, names every check with its requirement, and ends verified."""
+    """The report is written as JSON and Markdown, names every check with its requirement, and ends verified; the state has its time."""
+    before = json.loads(deployed.state_file.read_text())
     ended = deployed.deploy("verify")
     assert ended.code == 0, ended.text
+    after = json.loads(deployed.state_file.read_text())
+    assert after["verified_at"] > before["verified_at"]
+    # A plan that was saved before can still be carried out.
+    assert {**after, "verified_at": "", "checksum": ""} == {**before, "verified_at": "", "checksum": ""}
     [document] = deployed.state_dir.glob("reports/sre-*/verification.json")
     report = json.loads(document.read_text())
     assert report["overall_status"] == "verified"

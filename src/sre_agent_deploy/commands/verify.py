@@ -15,6 +15,7 @@ from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
+from sre_agent_deploy.commands.locks import hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace, warn_if_locked, watch
@@ -35,8 +36,11 @@ _MOST_NAMED = 3
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 
 
-def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] = ()) -> CommandResult:
-    """Check that every resource is there, then run every verification check and keep the report, also in `files`."""
+def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] = (), record: bool = True) -> CommandResult:
+    """Check that every resource is there, then run every verification check and keep the report, also in `files`.
+
+    `record` writes the time of a verification that passed into the state.
+    """
     refuse_other_forms(files)
     with open_workspace(find_state(request).of_deployed(), user, start=False) as here:
         warn_if_locked(here.store, user)
@@ -45,9 +49,23 @@ def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] =
         report = prove(here.config, plan, endpoints, user)
         warn_of_unconfirmed(here.account.aws, plan.outputs().get(TOPIC, {}).get("topic_arn", ""), user)
         file = keep_report(report, user, files)
+        if report.verified and record:
+            _record_verification(here, user)
     details = {"report_file": str(file)} if file else {}
     message = f"Report: {file}, and as a page: {file.with_suffix('.html')}" if file else ""
     return CommandResult(success=report.verified and file is not None, component="deployment", message=message, details=details)
+
+
+def _record_verification(here: Workspace, user: User) -> None:
+    """Record the time in the state. A state that can't be written, or that another run has locked, makes no deployment unverified."""
+    try:
+        with hold_state(here.store, here.account, "verify"):
+            current = here.reload_state().state
+            if current:
+                # The serial stays: nothing that a saved plan was made from has changed.
+                here.store.save(replace(current, verified_at=clock.stamp()))
+    except Refused as refused:
+        user.warn(f"The time of this verification was not recorded. {refused.problems[0].what}")
 
 
 def refuse_other_forms(files: Sequence[Path]) -> None:
@@ -60,7 +78,7 @@ def watch_deployment(request: Request, user: User, every: timedelta, *, files: S
     """Verify again and again, with a pause after each; what is refused is shown, and tried again."""
     while True:
         try:
-            yield verify(request, user, files=files)
+            yield verify(request, user, files=files, record=False)
         except Refused as refused:
             user.show_problems(refused.problems)
             yield CommandResult(success=False, component="deployment", message="", problems=refused.problems)
