@@ -74,7 +74,7 @@ def place_order(order: Order, account: Account, user: User) -> Problem | None:
             if status and status != before:
                 poll.status = f"{order.directory} to prove {order.domain}"
                 if status.state == "failed":
-                    return _failed(order, status)
+                    return explain_failure(order, status)
         return progress.interrupted_or(_silent(order))
 
 
@@ -96,7 +96,8 @@ def _parse_refusals(output: str) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def _failed(order: Order, status: Status) -> Problem:
+def explain_failure(order: Order, status: Status) -> Problem:
+    """Explain a failed order in the authority's words, with what to do about its kind (pure)."""
     refusals = _parse_refusals(status.output)
     words = "; ".join(f"{detail} ({kind})" for kind, detail in refusals) or status.output.strip()[-600:]
     advice = tuple(dict.fromkeys(_ADVICE[kind].format(order=order) for kind, _ in refusals if kind in _ADVICE))

@@ -24,6 +24,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.report.readiness import Item, Task
+from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.sns_topic import list_subscriptions
 from sre_core import clock
 from sre_core.problem import Problem, Refused
@@ -49,12 +50,8 @@ class Facts:
     ssh_from: Answer[tuple[str, ...] | None]
     private_bucket: Answer[bool | None]
     secrets: Mapping[str, Answer[datetime]]
-
-    @property
-    def certificate_ends(self) -> datetime | None:
-        record = self.state.current("certificate")
-        ends = record.outputs.get("not_after", "") if record else ""
-        return clock.parse(ends) if ends else None
+    certificate_ends: Answer[datetime | None]
+    """None where no authority has issued it yet."""
 
 
 def read_facts(request: Request, user: User = UNATTENDED) -> Facts:
@@ -83,7 +80,15 @@ def _look(aws: Aws, state: State) -> Facts:
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
         secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
+        certificate_ends=ask(_read_certificate_end, _id(state, "certificate")),
     )
+
+
+def _read_certificate_end(aws: Aws, id: str) -> datetime | None:
+    """Read when the certificate in Secrets Manager ends. The state does not know of one that the machine has renewed."""
+    found = Certificate.read(aws, id, "certificate") if id else None
+    ends = found.outputs.get("not_after") if found else None
+    return clock.parse(str(ends)) if ends else None
 
 
 def _of_kind(state: State, kind: str) -> tuple[Record, ...]:
@@ -218,8 +223,9 @@ def _judge_bucket(private: bool | None) -> tuple[bool, str]:
 
 def _certificate(facts: Facts) -> Item:
     title, ends = "The certificate is valid for long enough", facts.certificate_ends
-    if ends is None:
-        return Item("certificate", title, "unknown", "the state does not say", "sre-agent-deploy verify")
+    if not isinstance(ends, datetime):
+        evidence = f"not read: {ends.what}" if ends else "no authority has issued one yet"
+        return Item("certificate", title, "unknown" if ends else "open", evidence, "sre-agent-deploy deploy")
     days = (ends - facts.now).days
     evidence = f"{days} days, until {clock.stamp(ends)}"
     if days >= _CERTIFICATE_DAYS:
@@ -259,7 +265,7 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
         ),
         Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
     ]
-    if ends := facts.certificate_ends:
+    if isinstance(ends := facts.certificate_ends, datetime):
         tasks.append(Task("certificate", "Renew the certificate", max(facts.now, ends - timedelta(days=_CERTIFICATE_DAYS)), 0, _RENEW))
     for name, changed in facts.secrets.items():
         if isinstance(changed, datetime) and name != "certificate":

@@ -87,7 +87,9 @@ class Certificate(InSecretsManager):
             # The machine orders it anew in time.
             source = _Stored(settings.identity, renews=True)
         seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain), **read_access(aws, id, found))
-        outputs = {"secret_arn": found["ARN"]} | ({"not_after": clock.stamp(chain.not_after)} if chain else {})
+        outputs = {"secret_arn": found["ARN"]} | (
+            {"not_after": clock.stamp(chain.not_after)} if chain and not acme.waits_for_first_order(parts) else {}
+        )
         return Found(id, seen, outputs, tags_of(found.get("Tags")))
 
     def create(self, aws: Aws, mark: Mark) -> str:

@@ -125,6 +125,11 @@ def explain_due(stored: Mapping[str, Secret], now: datetime) -> str:
     return "the one that is there has expired" if chain.not_after <= now else ""
 
 
+def waits_for_first_order(stored: Mapping[str, Secret]) -> bool:
+    """Say if the machine is to order the certificate and never has: the stored one only bridges the time until then."""
+    return read_settings(stored) is not None and not _text(stored, ORDERED_FROM)
+
+
 def ask_for_order(stored: Mapping[str, Secret], instance_id: str, now: str) -> dict[str, Secret]:
     """Ask one instance for an order: two machines of an update must not both order."""
     return {**stored, ASKED: Secret(f"{instance_id} {now}")}

@@ -21,9 +21,7 @@ REFUSED = Problem(code="AWS-ACCESS-DENIED", what="It was refused.", why="A permi
 def facts(**changes: Any) -> Facts:
     """A deployment of a hundred days, about which everything is known and well."""
     began = clock.stamp(NOW - timedelta(days=100))
-    certificate = Record(
-        "certificate", "AWS::SecretsManager::Secret", 1, "", "ready", began, "c", {"not_after": clock.stamp(NOW + timedelta(60))}
-    )
+    certificate = Record("certificate", "AWS::SecretsManager::Secret", 1, "", "ready", began, "c")
     topic = Record("alarm_topic", "AWS::SNS::Topic", 1, "", "ready", began, "arn:topic")
     budget = Record("budget", "AWS::Budgets::Budget", 1, "", "ready", began, "sre-1")
     state = State(
@@ -35,6 +33,7 @@ def facts(**changes: Any) -> Facts:
         state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), receivers={"ann@example.com": True},
         mfa=True, patches=0, ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
+        certificate_ends=NOW + timedelta(60),
     )  # fmt: skip
     return replace(well, **changes)
 
@@ -60,6 +59,7 @@ def test_all_is_well() -> None:
         ("bucket", {"private_bucket": None}),
         ("secrets", {"secrets": {"backend_key": NOW - timedelta(days=91)}}),
         ("certificate", {"now": NOW + timedelta(days=40)}),
+        ("certificate", {"certificate_ends": None}),
     ],
 )
 def test_what_is_open(id: str, changes: dict[str, Any]) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.systemd import render_certificate_units, render_restart, render_unit, unit_name
+from sre_agent_deploy.instance.systemd import (
+    CERTIFICATE_ORDER,
+    render_certificate_units,
+    render_order_units,
+    render_restart,
+    render_unit,
+    unit_name,
+)
 from sre_core.machine import Machine, MachineService
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
@@ -171,3 +178,24 @@ def test_the_units_of_the_certificate(tmp_path: Path) -> None:
         command = ["systemd-analyze", "security", "--offline=true", "--threshold=60", str(file)]
         rated = subprocess.run(command, capture_output=True, text=True, check=False)
         assert rated.returncode == 0, rated.stdout
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_what_orders_the_certificate(tmp_path: Path) -> None:
+    """It is no root and sees only its description, systemd understands it, and rates it at most 2.0, as a service."""
+    layout = dataclasses.replace(LAYOUT, root=tmp_path)
+    layout.python.parent.mkdir(parents=True)
+    layout.python.symlink_to("/bin/true")
+    units = render_order_units(layout, "us-east-1", "/etc/sre-agent/machine.json", "i-1")
+    for name, text in units.items():
+        (tmp_path / name).write_text(text)
+    service = units[CERTIFICATE_ORDER].splitlines()
+    assert {"User=sre-agent", "LoadCredential=machine.json:/etc/sre-agent/machine.json", "RuntimeDirectory=sre-agent/acme"} <= set(service)
+    assert next(line for line in service if line.startswith("ExecStart=")).endswith('"machine.json" "/opt/sre-agent/releases/abc" "i-1"')
+    files = [str(tmp_path / name) for name in units]
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *files], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "sre-agent" in line] == []
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", files[0]], capture_output=True, text=True, check=False
+    )
+    assert rated.returncode == 0, rated.stdout

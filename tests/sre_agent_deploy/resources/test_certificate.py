@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.tls import local_ca
+from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource, explain_due
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.source import CertificateSource, Issued
 from sre_core import clock
+from sre_core.secret import Secret
 
 from .conftest import Marked
 from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
@@ -175,3 +177,60 @@ def test_guide_and_template(authority: local_ca.LocalCa) -> None:
     assert "<address.public_ip>" in told
     assert "BEGIN" not in told.replace("-----BEGIN CERTIFICATE-----", "")
     assert "BEGIN PRIVATE KEY" not in told
+
+
+def acme_source(directory: str = "https://ca.example.com/dir") -> AcmeSource:
+    return AcmeSource(AcmeSettings(directory, "", "http-01"))
+
+
+def put(aws: Aws, id: str, **changed: str) -> None:
+    """Store what a machine, or a person, stores."""
+    aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=json.dumps(stored(aws, id) | changed))
+
+
+def find_due(aws: Aws, id: str) -> str:
+    return explain_due({key: Secret(text) for key, text in stored(aws, id).items()}, clock.now())
+
+
+def test_a_certificate_that_the_machine_orders(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+    """The deployer stores a placeholder and the settings; what the machine has ordered stays, and an order is asked for anew."""
+    declared = replace(certificate(deployment, acme_source()), hosts=("sre.example.com",))
+    id = born(aws, declared, marked("certificate"))
+    assert drift(aws, declared, id) == ()
+    assert find_due(aws, id) == "there is none yet"
+    assert "not_after" not in read(aws, declared, id).outputs, "a placeholder's end"
+    ordered = authority.issue(("sre.example.com",), clock.now() - timedelta(days=80))
+    pair = {"certificate": ordered.chain, "private_key": ordered.private_key.reveal()}
+    put(aws, id, **pair, acme_account_key="a key", acme_ordered_from="https://ca.example.com/dir", acme_asked="i-1 now")
+    assert (drift(aws, declared, id), find_due(aws, id)) == ((), ""), "the machine renews it, however old"
+    configured(aws, declared, id)
+    assert stored(aws, id)["acme_asked"] == "i-1 now"
+
+    staging = replace(declared, source=acme_source("https://staging.example.com/dir"))
+    assert [each.field for each in drift(aws, staging, id)] == ["issued_by"]
+    configured(aws, staging, id)
+    changed = stored(aws, id)
+    assert {key: changed[key] for key in pair} == pair
+    assert changed["acme_account_key"] == "a key"
+    assert "acme_asked" not in changed
+    assert find_due(aws, id) == "the one that is there was issued by https://ca.example.com/dir"
+
+    put(aws, id, private_key=local_ca_key(authority))
+    assert drift(aws, staging, id) != ()
+    configured(aws, staging, id)
+    assert stored(aws, id)["acme_account_key"] == "a key"
+    assert (drift(aws, staging, id), find_due(aws, id)) == ((), "there is none yet"), "one that no server can use is ordered anew"
+
+    own = replace(declared, source=authority)
+    configured(aws, own, id)
+    assert drift(aws, own, id) == ()
+    before = stored(aws, id)
+    assert not [key for key in before if key.startswith("acme_")]
+    configured(aws, declared, id)
+    assert stored(aws, id)["certificate"] == before["certificate"], "the files' certificate is served until the order"
+    assert find_due(aws, id) == "there is none yet"
+    dies(aws, declared, id, deployment)
+
+
+def local_ca_key(authority: local_ca.LocalCa) -> str:
+    return authority.issue(("sre.example.com",)).private_key.reveal()
