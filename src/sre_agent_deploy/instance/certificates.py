@@ -138,10 +138,11 @@ def watch(aws: MachineAws, machine: Machine, layout: Layout, now: datetime) -> b
     if not due:
         return False
     problem = expiry.judge_expiry(door.domain, begins, chain.not_after, now, expiry.parse_source(door.certificate_source))
-    if problem:
-        events.warning("certificate.expires", code=problem.code, what=problem.what, do=problem.do, **problem.context)
+    if problem is None:
+        return False
+    events.warning("certificate.expires", code=problem.code, what=problem.what, do=problem.do, **problem.context)
     atomic_file.write(layout.warned, json.dumps(asdict(warned)).encode(), mode=0o600)
-    return problem is not None
+    return True
 
 
 def _read_chain(layout: Layout) -> Chain:

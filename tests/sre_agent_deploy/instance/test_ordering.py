@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fixtures.embedded import EmbeddedAws
-from fixtures.pebble import BLOCKED, Pebble, free_port, pebble, renewal_info
+from fixtures.pebble import BLOCKED, Pebble, Records, free_port, pebble, renewal_info
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import StepFailed
@@ -36,7 +36,23 @@ pytestmark = [pytest.mark.needs("pebble"), pytest.mark.needs("nginx")]
 
 HOST, INSTANCE = "sre.example.com", "i-1"
 HTTP_PORT = free_port()
-ZONE: dict[tuple[str, str], list[str]] = {}
+
+
+class Names:
+    """Public DNS as the authority sees it; some test looks up the records of a hosted zone instead."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.own: dict[tuple[str, str], list[str]] = {(HOST, "A"): ["127.0.0.1"]}
+        self.look_up: Records = lambda name, kind: self.own.get((name, kind), [])
+
+    def records(self, name: str, kind: str) -> list[str]:
+        return self.look_up(name, kind)
+
+
+DNS = Names()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def authority(folder: Path) -> Iterator[Pebble]:
-    with pebble(folder, lambda name, kind: ZONE.get((name, kind), []), http_port=HTTP_PORT) as running:
+    with pebble(folder, DNS.records, http_port=HTTP_PORT) as running:
         yield running
 
 
@@ -93,8 +109,7 @@ class Ordering:
 
 @pytest.fixture
 def machine(authority: Pebble, client: Callable[[str], Any], tmp_path: Path) -> Iterator[Ordering]:
-    ZONE.clear()
-    ZONE[HOST, "A"] = ["127.0.0.1"]
+    DNS.clear()
     secrets, layout = client("secretsmanager"), Layout(tmp_path / "release", secrets=tmp_path / "etc", run=tmp_path / "run")
     arn = secrets.create_secret(Name=f"certificate-{uuid4()}", SecretString="{}")["ARN"]
     made = Ordering(authority, layout, secrets, arn, Reports())
@@ -163,7 +178,7 @@ def test_another_authority_and_another_name(machine: Ordering) -> None:
     machine.choose()
     assert machine.order()
     first = machine.parts
-    ZONE["other.example.com", "A"] = ["127.0.0.1"]
+    DNS.own["other.example.com", "A"] = ["127.0.0.1"]
     machine.put(hosts="other.example.com")
     assert machine.order()
     assert Chain.parse(machine.parts["certificate"]).names == ("other.example.com",)
@@ -172,7 +187,7 @@ def test_another_authority_and_another_name(machine: Ordering) -> None:
     assert not machine.order(), "another challenge alone orders nothing"
 
 
-def test_a_record_proves_the_name(machine: Ordering, client: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_proves_the_name(machine: Ordering, client: Callable[[str], Any]) -> None:
     """By dns-01 the machine makes one TXT record and deletes it; the name itself leads nowhere."""
     route53 = client("route53")
     zone = route53.create_hosted_zone(Name="example.com", CallerReference=str(uuid4()))["HostedZone"]["Id"].rpartition("/")[2]
@@ -181,11 +196,7 @@ def test_a_record_proves_the_name(machine: Ordering, client: Callable[[str], Any
         listed = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
         return [value["Value"] for each in listed if each["Type"] == "TXT" for value in each["ResourceRecords"]]
 
-    class Live(dict[tuple[str, str], list[str]]):
-        def get(self, key: tuple[str, str], default: Any = None) -> Any:
-            return look_up() if key == (f"_acme-challenge.{HOST}", "TXT") else []
-
-    monkeypatch.setitem(globals(), "ZONE", Live())
+    DNS.look_up = lambda name, kind: look_up() if (name, kind) == (f"_acme-challenge.{HOST}", "TXT") else []
     machine.choose(challenge="dns-01", hosted_zone_id=zone)
     assert machine.order()
     assert look_up() == []
@@ -203,7 +214,7 @@ def test_a_record_proves_the_name(machine: Ordering, client: Callable[[str], Any
 )
 def test_why_an_order_failed(machine: Ordering, kind: str, broken: dict[str, Any]) -> None:
     """The report has the authority's own problem document, and what was served before stays."""
-    ZONE[HOST, "A"] = broken.pop("records", [])
+    DNS.own[HOST, "A"] = broken.pop("records", [])
     machine.put(hosts=broken.pop("hosts", HOST))
     before = machine.parts["certificate"]
     machine.choose(**broken)
