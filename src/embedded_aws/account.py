@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 
 from embedded_aws import iam_state, listener, moto_state
@@ -58,6 +59,10 @@ class Account:
         """Return the current SecretString of a secret, or None."""
         self._authorize("secretsmanager:GetSecretValue", arn)
         return moto_state.secret_string(self.account_id, self.region, arn)
+
+    def secret_stages(self, arn: str) -> Mapping[str, str]:
+        """Map each staging label of a secret to the SecretString that has it."""
+        return moto_state.secret_strings(self.account_id, self.region, arn)
 
     def role_exists(self, arn: str) -> bool:
         """Return whether IAM has a role of this ARN."""

@@ -49,6 +49,18 @@ def secret_string(account_id: str, region: str, arn: str) -> str | None:
     return str(text) if text is not None else None
 
 
+def secret_strings(account_id: str, region: str, arn: str) -> dict[str, str]:
+    """Map each staging label of a secret to the SecretString that has it; nothing where the secret is absent or scheduled for deletion."""
+    from moto.secretsmanager.models import secretsmanager_backends
+
+    found: Any = secretsmanager_backends[account_id][region].secrets.get(arn)
+    if found is None or found.is_deleted():
+        return {}
+    # Copies: the thread of moto may move a label meanwhile.
+    versions = [(tuple(each["version_stages"]), each.get("secret_string")) for each in tuple(found.versions.values())]
+    return {stage: str(text) for stages, text in versions if text is not None for stage in stages}
+
+
 _INSTANCE_SECONDS = 30 * 24 * 3600
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -96,6 +96,10 @@ class World(Protocol):
 
     def secret(self, arn: str) -> str | None:
         """Return the current SecretString of a secret, or None."""
+        ...
+
+    def secret_stages(self, arn: str) -> Mapping[str, str]:
+        """Map each staging label of a secret to the SecretString that has it; nothing where the secret is absent."""
         ...
 
     def role_exists(self, arn: str) -> bool: ...

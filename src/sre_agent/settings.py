@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent.reasoner import DEFAULT, REASONERS
+from sre_agent.tokens import SecretFile
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -19,7 +20,7 @@ class Settings:
     oidc_discovery_url: str
     gateway_client_id: str
     gateway_scope: str
-    gateway_client_secret: Secret
+    gateway_client_secret: Secret | SecretFile
     caller_client_id: str
     caller_scope: str
     reasoner: str
@@ -33,7 +34,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if reasoner not in REASONERS:
         problems.append(_unknown_reasoner(reasoner))
     folder, arn = environment.get("CREDENTIALS_DIRECTORY", ""), environment.get("GATEWAY_CLIENT_SECRET_ARN", "")
-    secret = _read_credential(folder, "gateway-client-secret")
+    secret: Secret | SecretFile | None = _read_credential(folder, "gateway-client-secret")
     if secret is None and not arn:
         problems.append(_no_credential("gateway-client-secret"))
     if problems:
@@ -49,9 +50,10 @@ def _is_https(url: str) -> bool:
     return url.startswith("https://")
 
 
-def _read_credential(folder: str, name: str) -> Secret | None:
+def _read_credential(folder: str, name: str) -> SecretFile | None:
+    found = SecretFile(Path(folder) / name)
     try:
-        return Secret((Path(folder) / name).read_text(encoding="utf-8").strip()) if folder else None
+        return found if folder and found.read() else None
     except OSError:
         return None
 
@@ -102,7 +104,7 @@ def _no_credential(name: str) -> Problem:
     return Problem(
         code="ASSISTANT-CREDENTIAL-MISSING",
         what=f"The credential {name} can't be read.",
-        why="It is a file of that name in $CREDENTIALS_DIRECTORY, as systemd's LoadCredential= provides it.",
+        why="It is a file of that name in $CREDENTIALS_DIRECTORY, which the unit of the assistant names.",
         do=(
             "On the instance, start the assistant by its unit: sudo systemctl restart sre-agent-assistant",
             f"By hand, write the secret to a file named {name} and set CREDENTIALS_DIRECTORY to its folder.",

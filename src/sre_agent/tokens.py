@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 
@@ -17,12 +18,27 @@ EARLY = 60.0  # seconds before expiry at which a token is replaced: clocks diffe
 
 
 @dataclass(frozen=True)
+class SecretFile:
+    """The file of a secret that may be rotated while this process runs: it is read for each token."""
+
+    file: Path
+
+    def read(self) -> Secret:
+        """Read the secret. Raises OSError."""
+        return Secret(self.file.read_text(encoding="utf-8").strip())
+
+
+@dataclass(frozen=True)
 class Client:
     """An app client, and the scope of its tokens."""
 
     client_id: str
-    client_secret: Secret
+    client_secret: Secret | SecretFile
     scope: str
+
+    def read_secret(self) -> Secret:
+        """Return the secret as it is now."""
+        return self.client_secret.read() if isinstance(self.client_secret, SecretFile) else self.client_secret
 
 
 class TokenSource:
@@ -56,7 +72,7 @@ class TokenSource:
             response = await self._http.post(
                 endpoint,
                 data={"grant_type": "client_credentials", "scope": self._client.scope},
-                auth=httpx2.BasicAuth(self._client.client_id, self._client.client_secret.reveal()),
+                auth=httpx2.BasicAuth(self._client.client_id, self._client.read_secret().reveal()),
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Refused(

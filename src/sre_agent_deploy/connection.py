@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 
 
-def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: str) -> Endpoints:
-    """Build the endpoints of a deployment from what AWS answered. `private_ca` is the file of a CA that is not public."""
+def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: tuple[str, ...]) -> Endpoints:
+    """Build the endpoints of a deployment from what AWS answered. `private_ca` names the files of CAs that are not public."""
     from sre_agent_deploy.assistant_runtime import ENDPOINT
     from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
     from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
@@ -27,7 +27,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         return str(outputs[name][output])
 
     def client(name: str, scope: str) -> Client:
-        secret = outputs[name]["client_secret"]
+        secret = outputs[f"{name}_secret"]["client_secret"]
         secret = secret if isinstance(secret, Secret) else Secret(secret)
         return Client(plain(name, "client_id"), secret, f"{plain('resource_server', 'identifier')}/{scope}")
 
@@ -39,7 +39,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         discovery_url=plain("user_pool", "discovery_url"),
         gateway_client=client("gateway_client", GATEWAY_SCOPE),
         caller_client=client("caller_client", CALLER_SCOPE),
-        ca_files=tuple(filter(None, (private_ca, *account.ca_files()))),
+        ca_files=(*private_ca, *account.ca_files()),
         runtime_url=str(outputs.get(ENDPOINT, {}).get("invocation_url", "")),
         service_logs=account.registry.service_logs if account.registry else "",
         public_names=not account.aws.endpoint,

@@ -6,11 +6,11 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import Ref, text
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, RESOURCE_SERVER
+from sre_agent_deploy.resources.client_secret import ClientSecret
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
-from sre_agent_deploy.resources.secretsmanager_secret import StoredSecret
 
 
 def declare_login(config: Config, id: str) -> tuple[Item, ...]:
@@ -54,10 +54,11 @@ def declare_client_secrets(id: str) -> tuple[Item, ...]:
     """Declare one secret with the credentials of each app client."""
     return tuple(
         Item(
-            StoredSecret(
+            ClientSecret(
                 name=f"{client}_secret",
                 secret_name=f"{id}/{client.replace('_', '-')}",
-                values=(("client_id", Ref(client, "client_id")), ("client_secret", Ref(client, "client_secret"))),
+                client_id=Ref(client, "client_id"),
+                client_secret=Ref(client, "client_secret"),
             )
         )
         for client in ("gateway_client", "caller_client")

@@ -106,7 +106,7 @@ def instance_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequ
     return (
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
-        Statement("ReadOwnSecrets", ("secretsmanager:GetSecretValue",), secrets),
+        Statement("ReadOwnSecrets", ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"), secrets),
     )
 
 

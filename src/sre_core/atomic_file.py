@@ -17,17 +17,18 @@ from typing import BinaryIO
 _USUAL_MODE = 0o644
 
 
-def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
+def write(path: Path, content: bytes, *, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
     """Replace `path` by `content` at once and durably. See `replace`."""
-    with replace(path, mode=mode) as file:
+    with replace(path, mode=mode, owner=owner) as file:
         file.write(content)
 
 
 @contextmanager
-def replace(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
+def replace(path: Path, *, mode: int | None = None, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` when the block ends; an exception leaves `path` as it was, and nothing beside it.
 
-    Without `mode` the permissions of the old file stay. Where `path` is a link, the file that it leads to is replaced.
+    Without `mode` the permissions of the old file stay. `owner` is a user and a group, which only root can choose.
+    Where `path` is a link, the file that it leads to is replaced.
     Until then, only its owner can read the new file.
     """
     path = path.resolve()
@@ -37,6 +38,8 @@ def replace(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
         try:
             yield file
             file.flush()
+            if owner:
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), _mode_of(path) if mode is None else mode)
             os.fsync(file.fileno())
             new.replace(path)

@@ -16,6 +16,9 @@ SCHEMA = 1
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 """Where an ACME authority looks on the redirect port (RFC 8555 section 8.3)."""
 
+# The values of a secret that may be used, the one to use first; the others are there while it is rotated.
+STAGES = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
+
 # Names become file names, so they can't hold a slash or start with a dot.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
@@ -26,13 +29,16 @@ class SecretRef:
 
     secret_arn: str
     json_key: str = ""
+    overlaps: bool = False
+    """While it is rotated, the values before and after it count too: the file has one a line."""
 
-    def to_json(self) -> dict[str, str]:
-        return {"secret_arn": self.secret_arn} | ({"json_key": self.json_key} if self.json_key else {})
+    def to_json(self) -> dict[str, Any]:
+        key = {"json_key": self.json_key} if self.json_key else {}
+        return {"secret_arn": self.secret_arn, **key, **({"overlaps": True} if self.overlaps else {})}
 
     @classmethod
     def from_json(cls, parts: Mapping[str, Any]) -> SecretRef:
-        return cls(parts["secret_arn"], parts.get("json_key") or "")
+        return cls(parts["secret_arn"], parts.get("json_key") or "", parts.get("overlaps") is True)
 
 
 @dataclass(frozen=True)

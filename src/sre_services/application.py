@@ -13,7 +13,7 @@ from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_services import error_responses, openapi
 from sre_services.at_once import MOST_AT_ONCE, LimitAtOnce
-from sre_services.auth import HEALTH_PATH, ApiKeyAuth
+from sre_services.auth import HEALTH_PATH, ApiKeyAuth, KeyFile
 from sre_services.providers import check_sources
 from sre_services.sources.health import remember_checks
 
@@ -43,7 +43,7 @@ class Api:
         return openapi.build_document(TITLES[self.name], self.router.routes)
 
 
-def build_app(api: Api, provider: object, key: Secret) -> FastAPI:
+def build_app(api: Api, provider: object, key: Secret | KeyFile) -> FastAPI:
     """Build the application: the routes over `provider`, behind the key."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.provider, app.state.name = provider, api.name

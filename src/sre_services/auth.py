@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -23,7 +24,7 @@ HEALTH_PATH = "/health"
 class ApiKeyAuth:
     """ASGI middleware that answers 401 without the key in `X-API-Key` (429 to a client that tries again and again), and logs one event."""
 
-    def __init__(self, app: ASGIApp, *, service: str, key: Secret) -> None:
+    def __init__(self, app: ASGIApp, *, service: str, key: Secret | KeyFile) -> None:
         self.app, self.service, self.key = app, service, key
         self._limit = RefusalLimit()
 
@@ -32,10 +33,14 @@ class ApiKeyAuth:
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         given = headers.get("x-api-key", "")
-        if self.key and Secret(given) == self.key:
+        if self._accepts(Secret(given)):
             return await self.app(_without_empty_parameters(scope), receive, send)
         refusal = self._refuse(scope, headers, "bad_api_key" if given else "missing_api_key")
         return await refusal(scope, receive, send)
+
+    def _accepts(self, given: Secret) -> bool:
+        keys = self.key.read() if isinstance(self.key, KeyFile) else (self.key,)
+        return any([given == key for key in keys if key])  # noqa: C419  # each is compared, so the time says nothing
 
     def _refuse(self, scope: Scope, headers: Headers, reason: str) -> Response:
         # The front door sets both headers and drops any that come in.
@@ -59,16 +64,42 @@ def _slowed_down(seconds: int) -> Response:
     return refusal
 
 
-def read_api_key(environment: Mapping[str, str]) -> Secret | Problem:
-    """Read the key as systemd's LoadCredential= provides it, without the newline that editors leave."""
+class KeyFile:
+    """The keys of a file, one a line: two or three while the key is rotated. A file that has changed is read again."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._version = self._look()
+        self._keys = _read_keys(file)
+
+    def read(self) -> tuple[Secret, ...]:
+        """Return the keys that are accepted now. What can't be read, or is empty, changes nothing."""
+        with suppress(OSError, UnicodeDecodeError):
+            if (version := self._look()) != self._version:
+                self._keys = _read_keys(self._file) or self._keys
+                self._version = version
+        return self._keys
+
+    def _look(self) -> tuple[int, int]:
+        found = self._file.stat()
+        return found.st_ino, found.st_mtime_ns
+
+
+def _read_keys(file: Path) -> tuple[Secret, ...]:
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return tuple(Secret(line) for line in lines if line)
+
+
+def read_api_key(environment: Mapping[str, str]) -> KeyFile | Problem:
+    """Open the file of the key in `$CREDENTIALS_DIRECTORY`."""
     folder = environment.get("CREDENTIALS_DIRECTORY", "")
     if not folder:
         return _missing("CREDENTIALS_DIRECTORY is not set.")
     try:
-        text = (Path(folder) / API_KEY).read_text(encoding="utf-8").strip()
+        keys = KeyFile(Path(folder) / API_KEY)
     except (OSError, UnicodeDecodeError) as fault:
         return _missing(f"Its file in {folder} can't be read: {type(fault).__name__}.")
-    return Secret(text) if text else _missing(f"Its file in {folder} is empty.")
+    return keys if keys.read() else _missing(f"Its file in {folder} is empty.")
 
 
 def _without_empty_parameters(scope: Scope) -> Scope:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent import settings
+from sre_agent.tokens import SecretFile
 from sre_core import release
 from sre_core.problem import Problem, Refused
 from sre_services import auth
@@ -26,7 +27,9 @@ def given(tmp_path: Path) -> dict[str, str]:
 
 def test_the_assistant_starts_with_what_the_release_names(given: dict[str, str]) -> None:
     """No variable and no credential is missing."""
-    assert settings.read_settings(given).gateway_client_secret.reveal() == "drawn-for-this-test"
+    secret = settings.read_settings(given).gateway_client_secret
+    assert isinstance(secret, SecretFile)
+    assert secret.read().reveal() == "drawn-for-this-test"
 
 
 @pytest.mark.parametrize("name", [name for name in ASSISTANT.environment if name != "SRE_REASONER"])

@@ -739,11 +739,15 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
         "backend_key",
         (_secret("tag_resource", "backend_key", Tags=[{"Key": "sre-agent:state", "Value": "s3://elsewhere/state"}]),),
     ),
-    ("StoredSecret", "values"): (
+    ("ClientSecret", "client_id"): (
         "caller_client_secret",
         (_secret("put_secret_value", "caller_client_secret", SecretString='{"client_id": "another"}'),),
     ),
-    ("StoredSecret", "tags"): ("caller_client_secret", (_secret("untag_resource", "caller_client_secret", TagKeys=["team"]),)),
+    ("ClientSecret", "client_secret"): (
+        "caller_client_secret",
+        (_secret("put_secret_value", "caller_client_secret", SecretString='{"client_secret": "another"}'),),
+    ),
+    ("ClientSecret", "tags"): ("caller_client_secret", (_secret("untag_resource", "caller_client_secret", TagKeys=["team"]),)),
     **{
         ("Certificate", setting): (
             "certificate",
@@ -754,11 +758,11 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("Certificate", "tags"): ("certificate", (_secret("untag_resource", "certificate", TagKeys=["team"]),)),
     **{
         (kind, "policy"): (name, (_secret("put_resource_policy", name, ResourcePolicy=json.dumps(ANYTHING)),))
-        for kind, name in (("GeneratedSecret", "backend_key"), ("StoredSecret", "caller_client_secret"), ("Certificate", "certificate"))
+        for kind, name in (("GeneratedSecret", "backend_key"), ("ClientSecret", "caller_client_secret"), ("Certificate", "certificate"))
     },
     **{
         (kind, "kms_key"): (name, (_secret("update_secret", name, KmsKeyId="alias/own"),))
-        for kind, name in (("GeneratedSecret", "backend_key"), ("StoredSecret", "caller_client_secret"), ("Certificate", "certificate"))
+        for kind, name in (("GeneratedSecret", "backend_key"), ("ClientSecret", "caller_client_secret"), ("Certificate", "certificate"))
     },
 }
 
@@ -768,6 +772,8 @@ ALSO: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("S3Bucket", "acl"): ("ownership",),
     ("ApiKeyCredentialProvider", "json_key"): ("secret_arn",),
     ("GeneratedSecret", "json_key"): ("value",),
+    ("ClientSecret", "client_id"): ("client_secret",),
+    ("ClientSecret", "client_secret"): ("client_id",),
     ("Certificate", "hosts"): ("issued_by", "fresh"),
     ("Certificate", "issued_by"): ("hosts", "fresh"),
     ("Certificate", "fresh"): ("hosts", "issued_by"),
@@ -779,7 +785,11 @@ ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("Ec2Instance", "profile_arn"): "the local AWS always shows the profile with which an instance was launched",
     **{
         (kind, "rotates"): "the local AWS has no functions, and so none that could rotate a secret"
-        for kind in ("GeneratedSecret", "StoredSecret", "Certificate")
+        for kind in ("GeneratedSecret", "ClientSecret", "Certificate")
+    },
+    **{
+        ("StoredSecret", setting): "this deployment has no secret of a source of its own; the calls are those of ClientSecret"
+        for setting in ("values", "tags", "policy", "kms_key", "rotates")
     },
 }
 LIFTS: Mapping[tuple[str, str], Change] = {
@@ -788,7 +798,7 @@ LIFTS: Mapping[tuple[str, str], Change] = {
     ("Ec2Instance", "keeps_volume"): _delete_volume(with_instance=True),
     **{
         (kind, "kms_key"): _secret("update_secret", name, KmsKeyId="")
-        for kind, name in (("GeneratedSecret", "backend_key"), ("StoredSecret", "caller_client_secret"), ("Certificate", "certificate"))
+        for kind, name in (("GeneratedSecret", "backend_key"), ("ClientSecret", "caller_client_secret"), ("Certificate", "certificate"))
     },
     ("Ec2Instance", "termination_protection"): _ec2("modify_instance_attribute", "instance", DisableApiTermination={"Value": False}),
     ("Ec2Instance", "stop_protection"): _ec2("modify_instance_attribute", "instance", DisableApiStop={"Value": False}),

@@ -66,8 +66,8 @@ def policy(calls: Mapping[str, Any], operation: str, document: str) -> list[Any]
     return list(json.loads(calls[operation][document])["Statement"])
 
 
-def allow(sid: str, action: str, *resources: str) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": list(resources)}
+def allow(sid: str, action: str | list[str], *resources: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": [action] if isinstance(action, str) else action, "Resource": list(resources)}
 
 
 def ingress(port: int, cidr: str, description: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_what_the_instance_may_do(calls: Calls) -> None:
         allow("ReportProgress", "s3:PutObject", f"bucket.arn/sre-agent/{ID}/status/*"),
         allow(
             "ReadOwnSecrets",
-            "secretsmanager:GetSecretValue",
+            ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
             "backend_key.secret_arn",
             "gateway_client_secret.secret_arn",
             "certificate.secret_arn",

@@ -9,13 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded_aws.instances import short_folder
-from embedded_aws.instances.credentials import Credentials, role_environment, service_environment, write_credentials, write_trusted
-from embedded_aws.instances.front_door import OpenDoor, open_front_door
+from embedded_aws.instances.credentials import (
+    Credentials,
+    keep_credentials,
+    role_environment,
+    service_environment,
+    write_credentials,
+    write_trusted,
+)
+from embedded_aws.instances.front_door import LOOK_EVERY, OpenDoor, open_front_door
 from embedded_aws.instances.ordering import Ordering, end_task, is_ordered
-from embedded_aws.instances.progress import Progress
+from embedded_aws.instances.progress import Progress, StepFailed
 from embedded_aws.instances.release import install_release
 from embedded_aws.instances.services import RunningServices, SupervisedService, program
 from embedded_aws.world import World
+from sre_core import log
 from sre_core.machine import Machine
 
 # A Unix socket's path may have 104 bytes on macOS and 108 on Linux, its end included.
@@ -54,6 +62,7 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
     with progress.step("credentials"):
         credentials = write_credentials(world, machine, disk.credentials)
         progress.conceal(credentials.secrets)
+        running.callback(asyncio.create_task(_follow_credentials(world, machine, disk)).cancel)
     with progress.step("services"):
         sockets = _sockets(machine, disk, running)
         supervised = _supervised_services(world, machine, disk, credentials, sockets)
@@ -68,6 +77,20 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
     if ordering:
         running.push_async_callback(end_task, asyncio.create_task(ordering.keep()))
     return door
+
+
+async def _follow_credentials(world: World, machine: Machine, disk: Disk) -> None:
+    """Keep the files of the services' credentials current; what can't be used is logged, and what was there before is used on."""
+    events, failed = log.get(), ""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        try:
+            keep_credentials(world, machine, disk.credentials)
+            failed = ""
+        except StepFailed as unusable:
+            if unusable.what != failed:
+                events.error("credentials.not_taken", because=unusable.what)
+            failed = unusable.what
 
 
 def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:

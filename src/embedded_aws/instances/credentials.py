@@ -13,7 +13,7 @@ from typing import Any
 from embedded_aws.instances.progress import StepFailed
 from embedded_aws.world import World
 from sre_core import atomic_file
-from sre_core.machine import Machine, MachineService, SecretRef
+from sre_core.machine import STAGES, Machine, MachineService, SecretRef
 from sre_core.secret import Secret
 
 
@@ -33,16 +33,27 @@ class Credentials:
 
 def write_credentials(world: World, machine: Machine, folder: Path) -> Credentials:
     """Write every credential that machine.json refers to. Raises StepFailed for the first secret that can't be used."""
-    secrets: list[Secret] = []
     for service in machine.services:
         _private_folder(folder / service.name)
-        for name, reference in service.credentials.items():
-            secrets.append(_value(world, reference, f"the credential {name} of {service.name}"))
-            _write(folder / service.name / name, secrets[-1])
+    secrets = keep_credentials(world, machine, folder)
     _private_folder(folder / "front-door")
     certificate_file, key_file = folder / "front-door/certificate.pem", folder / "front-door/key.pem"
     key = write_certificate(world, machine.front_door.certificate, certificate_file, key_file)
     return Credentials(folder, certificate_file, key_file, (*secrets, key))
+
+
+def keep_credentials(world: World, machine: Machine, folder: Path) -> tuple[Secret, ...]:
+    """Write the credentials that Secrets Manager has other values of than the files. Raises StepFailed where one can't be used."""
+    found = {
+        folder / service.name / name: _values(world, reference, f"the credential {name} of {service.name}")
+        for service in machine.services
+        for name, reference in service.credentials.items()
+    }
+    for file, values in found.items():
+        text = Secret("\n".join(value.reveal() for value in values))
+        if not file.exists() or Secret(file.read_text(encoding="utf-8")) != text:
+            _write(file, text)
+    return tuple(value for values in found.values() for value in values)
 
 
 def write_certificate(world: World, reference: SecretRef, certificate_file: Path, key_file: Path) -> Secret:
@@ -53,10 +64,16 @@ def write_certificate(world: World, reference: SecretRef, certificate_file: Path
     return key
 
 
-def _value(world: World, reference: SecretRef, purpose: str) -> Secret:
-    text = world.secret(reference.secret_arn)
-    if text is None:
+def _values(world: World, reference: SecretRef, purpose: str) -> tuple[Secret, ...]:
+    """Return the value of a reference; of one that overlaps each value that counts now, the first to use first."""
+    stages = world.secret_stages(reference.secret_arn)
+    texts = [stages[stage] for stage in (STAGES if reference.overlaps else STAGES[:1]) if stage in stages]
+    if not texts:
         raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) does not exist or has no value.")
+    return tuple(dict.fromkeys(_value(text, reference, purpose) for text in texts))
+
+
+def _value(text: str, reference: SecretRef, purpose: str) -> Secret:
     if not reference.json_key:
         return Secret(text)
     value = _json_object(text, reference, purpose).get(reference.json_key)
@@ -67,7 +84,7 @@ def _value(world: World, reference: SecretRef, purpose: str) -> Secret:
 
 def _certificate(world: World, reference: SecretRef) -> tuple[Secret, Secret]:
     purpose = "the certificate"
-    document = _json_object(_value(world, SecretRef(reference.secret_arn), purpose).reveal(), reference, purpose)
+    document = _json_object(_values(world, SecretRef(reference.secret_arn), purpose)[0].reveal(), reference, purpose)
     certificate, key = document.get("certificate"), document.get("private_key")
     if not isinstance(certificate, str) or not isinstance(key, str):
         raise StepFailed(f"The secret {reference.secret_arn} ({purpose}) must have the keys certificate and private_key.")

@@ -24,7 +24,7 @@ from sre_core import log
 from sre_core.machine import FrontDoor, Listener, MachineService
 
 # A real machine looks every half minute; here looking costs nothing.
-_LOOK_EVERY = 1.0
+LOOK_EVERY = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ async def _follow_certificate(world: World, door: FrontDoor, credentials: Creden
     """Serve new connections with what Secrets Manager has; what can't be used is logged once, and the one before is served on."""
     served, events = _stored_certificate(world, door), log.get()
     while True:
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(LOOK_EVERY)
         found = _stored_certificate(world, door)
         if found == served:
             continue

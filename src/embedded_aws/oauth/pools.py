@@ -9,6 +9,7 @@ from typing import Any
 
 from joserfc.jwk import RSAKey
 
+from embedded_aws.strict.cognito import client_secrets
 from sre_core.secret import Secret
 
 _UNITS = {"seconds": timedelta(seconds=1), "minutes": timedelta(minutes=1), "hours": timedelta(hours=1), "days": timedelta(days=1)}
@@ -20,7 +21,8 @@ class Client:
     """An app client."""
 
     client_id: str
-    secret: Secret | None
+    secrets: tuple[Secret, ...]
+    """Each is accepted; two while one is rotated, none where the client has none."""
     flows: frozenset[str]
     scopes: tuple[str, ...]
     access_token_validity: timedelta
@@ -78,7 +80,7 @@ def _client(found: Any) -> Client:
     enabled = settings.get("AllowedOAuthFlowsUserPoolClient")
     return Client(
         client_id=found.id,
-        secret=Secret(found.secret) if found.generate_secret else None,
+        secrets=tuple(Secret(value) for _, _, value in client_secrets(found)),
         flows=frozenset(settings.get("AllowedOAuthFlows") or ()) if enabled else frozenset(),
         scopes=tuple(settings.get("AllowedOAuthScopes") or ()) if enabled else (),
         access_token_validity=_validity(settings),

@@ -72,7 +72,7 @@ def grant(request: TokenRequest, pool: Pool, issuer: str, now: datetime) -> Gran
 
 def _decide(request: TokenRequest, pool: Pool, issuer: str, now: datetime) -> Granted | Refused:
     client = pool.clients.get(request.client_id)
-    if client is None or client.secret is None or client.secret != request.client_secret:
+    if client is None or request.client_secret not in client.secrets:
         return Refused("invalid_client")
     if request.grant_type in _NEEDS_A_USER:
         return Refused("invalid_grant")  # no user can sign in here, so no code or refresh token was ever issued

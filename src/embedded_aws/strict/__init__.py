@@ -47,6 +47,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     cognito.complete_pool_updates()
     cognito.add_resource_server_operations()
     cognito.add_pool_tag_operations()
+    cognito.add_client_secret_operations()
     s3.secure_new_buckets()
     s3.enforce_bucket_ownership()
     s3.redirect_to_bucket_region()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
+from secrets import token_hex
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from embedded_aws.strict.patching import add, patch, replace
 
+_MOST_SECRETS = 2
+_SECRET = re.compile(r"[A-Za-z0-9_+]{24,64}")
 _PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _RESERVED = ("aws", "amazon", "cognito")
 
@@ -278,3 +282,88 @@ def _pool_tags(response: Any) -> dict[str, str]:
     pool = response.backend.describe_user_pool(response._get_param("ResourceArn").rpartition("/")[2])
     tags: dict[str, str] = pool.extended_config.setdefault("UserPoolTags", {})
     return tags
+
+
+def add_client_secret_operations() -> None:
+    """Add AddUserPoolClientSecret, ListUserPoolClientSecrets and DeleteUserPoolClientSecret, which moto lacks.
+
+    A client has two secrets at most. Once one was added, DescribeUserPoolClient shows none: no secret is promoted.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AddUserPoolClientSecret.html
+    """
+    from moto.cognitoidp.models import CognitoIdpUserPoolClient
+    from moto.cognitoidp.responses import CognitoIdpResponse
+
+    @patch(CognitoIdpUserPoolClient, "to_json")
+    def to_json(original: Any, self: Any, extended: bool = False) -> Any:
+        shown = original(self, extended)
+        if getattr(self, "rotated", False):
+            shown.pop("ClientSecret", None)
+        return shown
+
+    for operation in (add_user_pool_client_secret, list_user_pool_client_secrets, delete_user_pool_client_secret):
+        add(CognitoIdpResponse, operation.__name__, operation)
+
+
+def add_user_pool_client_secret(self: Any) -> Any:
+    """Add a secret: the caller's, which is not shown again, or a generated one."""
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.core.exceptions import JsonRESTError
+    from moto.core.responses import ActionResult
+
+    client, given = _client_of(self), self._get_param("ClientSecret")
+    kept = client_secrets(client)
+    if not kept:
+        raise InvalidParameterException("The client has no secret, so none can be added.")
+    if given is not None and not _SECRET.fullmatch(given):
+        raise InvalidParameterException("1 validation error detected: Value at 'clientSecret' failed to satisfy its pattern")
+    if len(kept) >= _MOST_SECRETS:
+        raise JsonRESTError("LimitExceededException", "The client has two secrets already.")
+    value = given or token_hex(24)
+    # The seconds are in the id, so two of one second would have the same.
+    added = (f"{client.id}--{max(int(time.time()), _second_of(kept[-1][0]) + 1)}", time.time(), value)
+    client.rotated, client.kept_secrets = True, [*kept, added]
+    shown = {"ClientSecretId": added[0], "ClientSecretCreateDate": added[1]}
+    return ActionResult({"ClientSecretDescriptor": shown if given else {**shown, "ClientSecretValue": value}})
+
+
+def list_user_pool_client_secrets(self: Any) -> Any:
+    """List the secrets without their values."""
+    from moto.core.responses import ActionResult
+
+    kept = client_secrets(_client_of(self))
+    return ActionResult({"ClientSecrets": [{"ClientSecretId": id, "ClientSecretCreateDate": created} for id, created, _ in kept]})
+
+
+def delete_user_pool_client_secret(self: Any) -> Any:
+    """Delete a secret, unless it is the last one."""
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.core.exceptions import JsonRESTError
+    from moto.core.responses import EmptyResult
+
+    client, id = _client_of(self), self._get_param("ClientSecretId")
+    kept = client_secrets(client)
+    if id not in (each for each, _, _ in kept):
+        raise JsonRESTError("ResourceNotFoundException", f"Client secret {id} does not exist.")
+    if len(kept) == 1:
+        raise InvalidParameterException("The last secret of a client can't be deleted.")
+    client.kept_secrets = [each for each in kept if each[0] != id]
+    return EmptyResult()
+
+
+def client_secrets(client: Any) -> list[tuple[str, float, str]]:
+    """Return id, time and value of each secret of a client, the oldest first."""
+    if not client.generate_secret:
+        return []
+    if not hasattr(client, "kept_secrets"):
+        now = time.time()
+        client.kept_secrets = [(f"{client.id}--{int(now)}", now, client.secret)]
+    return list(client.kept_secrets)
+
+
+def _client_of(response: Any) -> Any:
+    return response.backend.describe_user_pool_client(response._get_param("UserPoolId"), response._get_param("ClientId"))
+
+
+def _second_of(id: str) -> int:
+    return int(id.rpartition("--")[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from embedded_aws.strict.patching import patch
@@ -24,7 +25,9 @@ def keep_names_during_recovery() -> None:
 
 
 def move_current_version() -> None:
-    """Let UpdateSecretVersionStage make another version the current one for later calls too; moto then keeps two current ones.
+    """Let UpdateSecretVersionStage make another version the current one for later calls too, and count as a change.
+
+    moto then keeps two current ones.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
     """
@@ -33,6 +36,7 @@ def move_current_version() -> None:
     @patch(SecretsManagerBackend, "update_secret_version_stage")
     def update_secret_version_stage(original: Any, self: Any, secret_id: str, version_stage: str, *args: Any, **moves: Any) -> Any:
         answer = original(self, secret_id, version_stage, *args, **moves)
+        self.secrets[secret_id].last_changed_date = time.time()
         if version_stage == "AWSCURRENT" and moves.get("move_to_version_id"):
             self.secrets[secret_id].default_version_id = moves["move_to_version_id"]
         return answer

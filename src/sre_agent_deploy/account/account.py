@@ -26,7 +26,6 @@ from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource
 from sre_agent_deploy.tls.source import CertificateSource
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
-from sre_core.state_folder import state_folder
 
 LARGEST_PACKAGE = 250_000_000
 REQUIREMENTS = Path(__file__).parents[1] / "instance" / "requirements.txt"
@@ -161,8 +160,8 @@ def _named_certificate(config: Config) -> tuple[CertificateSource, str]:
 
 def _certificate_source(config: Config) -> tuple[CertificateSource, str]:
     if config.tls.source == "local_ca":
-        authority = local_ca.open_local_ca(state_folder() / "local-ca")
-        return authority, authority.certificate
+        authority = local_ca.open_local_ca(local_ca.folder())
+        return authority, authority.trusted
     chosen = config.deployment
     if config.tls.source == "letsencrypt":
         return _acme_source(config), _read_authority(chosen.ssl_ca_path, "deployment.ssl_ca_path")

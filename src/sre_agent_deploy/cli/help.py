@@ -8,7 +8,7 @@ from sre_core import exit_codes
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
-    "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "cleanup"),
+    "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "rotate", "cleanup"),
     "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history", "audit", "readiness", "maintenance"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "completion"),
@@ -43,6 +43,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "exec": ("exec uptime", "exec ls /opt/sre-agent"),
     "ssh": ("ssh", "ssh --deployment NAME"),
     "open": ("open",),
+    "rotate": ("rotate api-key", "rotate client-secret --overlap 24h", "rotate all"),
     "certs": ("certs", "certs --deployment NAME", "certs --json"),
     "history": ("history",),
     "audit": ("audit", "audit --since 7d --json"),

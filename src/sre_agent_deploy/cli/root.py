@@ -35,6 +35,7 @@ COMMANDS = {
     "logs": ("deployments.logs", "Show what the services log."),
     "exec": ("deployments.exec_command", "Run a command on the instance, or open a shell, through Session Manager."),
     "ssh": ("deployments.ssh", "Open a shell on the instance through Session Manager."),
+    "rotate": ("rotate.rotate", "Exchange API key, client secrets or private authority without a failed request."),
     "certs": ("certs.certs", "Show the certificate that is served: issuer, days left and next renewal."),
     "open": ("deployments.open_url", "Open the assistant's address in the browser."),
     "state": ("state.state", "List, show, adopt, forget or delete single resources of the state."),

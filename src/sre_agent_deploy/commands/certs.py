@@ -20,12 +20,11 @@ from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
-from sre_agent_deploy.tls import expiry
+from sre_agent_deploy.tls import expiry, local_ca
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_agent_deploy.tls.served import Presented, read_presented
 from sre_core import clock
 from sre_core.problem import Problem, Refused
-from sre_core.state_folder import state_folder
 
 # The machine looks every half minute.
 _TAKEN_WITHIN, _AGAIN_AFTER = 60.0, 0.5
@@ -121,9 +120,8 @@ def _find_front_door(state: State, config: Config) -> tuple[str, str]:
 
 
 def _authorities(config: Config) -> tuple[str, ...]:
-    local_ca = state_folder() / "local-ca" / "ca.pem"
     if config.tls.source == "local_ca":
-        return (str(local_ca),) if local_ca.exists() else ()
+        return local_ca.trusted_files(local_ca.folder())
     return (config.deployment.ssl_ca_path,) if config.deployment.ssl_ca_path else ()
 
 

@@ -31,6 +31,10 @@ from sre_core.problem import Problem, Refused
 
 type Answer[T] = T | Problem
 _CERTIFICATE_DAYS = 21
+_ROTATED_BY = {
+    "backend_key": "sre-agent-deploy rotate api-key",
+    **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "sre-agent-deploy rotate client-secret"),
+}
 _SECRET_DAYS = 90
 _EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
 
@@ -270,7 +274,15 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
     for name, changed in facts.secrets.items():
         if isinstance(changed, datetime) and name != "certificate":
             due = max(facts.now, changed + timedelta(days=_SECRET_DAYS))
-            tasks.append(Task(f"secret-{name}", f"Replace the secret {name}", due, _SECRET_DAYS, "docs/how-to/readiness.md says how"))
+            tasks.append(
+                Task(
+                    f"secret-{name}",
+                    f"Replace the secret {name}",
+                    due,
+                    _SECRET_DAYS,
+                    _ROTATED_BY.get(name, "docs/how-to/rotate.md says how"),
+                )
+            )
     return tuple(sorted(tasks, key=lambda task: task.due))
 
 

@@ -140,7 +140,7 @@ class Switch:
         """Find the deployment as its users reach it, as far as no client is needed."""
         address, domain = outputs["address"], self.config.deployment.domain_name
         authority = f"{domain}{address['https_suffix']}" if domain else address["https_authority"]
-        trusted = tuple(filter(None, (find_private_ca(self.config), *self.account.ca_files())))
+        trusted = (*find_private_ca(self.config), *self.account.ca_files())
         return Endpoints(f"https://{authority}", str(address["public_ip"]), "", "", _NOBODY, _NOBODY, ca_files=trusted)
 
 

@@ -27,10 +27,10 @@ from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer
 from sre_agent_deploy.report.render import markdown
 from sre_agent_deploy.report.report import SUFFIXES, Report, ResourceResult, compare_reports, export_report, read_last, write_report
+from sre_agent_deploy.tls import local_ca
 from sre_core import clock
 from sre_core.file_error import file_problem
 from sre_core.problem import Problem, Refused
-from sre_core.state_folder import state_folder
 
 _MOST_NAMED = 3
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
@@ -136,10 +136,11 @@ def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outpu
     return connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=find_private_ca(config))
 
 
-def find_private_ca(config: Config) -> str:
-    """Return the file of the certificate authority that only this deployment's clients know; empty if it is a public one."""
-    local_ca = str(state_folder() / "local-ca" / "ca.pem") if config.tls.source == "local_ca" else ""
-    return local_ca or config.deployment.ssl_ca_path
+def find_private_ca(config: Config) -> tuple[str, ...]:
+    """Return the files of the certificate authorities that only this deployment's clients know; none if they are public."""
+    if config.tls.source == "local_ca":
+        return local_ca.trusted_files(local_ca.folder())
+    return (config.deployment.ssl_ca_path,) if config.deployment.ssl_ca_path else ()
 
 
 def fill_in_ids(plan: Plan, journal: Journal) -> Plan:

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sre_agent_deploy.instance.commands import StepFailed
-from sre_core.machine import SecretRef
+from sre_core.machine import STAGES, SecretRef
 
 # Seconds between tries. AWS may refuse a new role for some minutes, which boto3 does not try again.
 WAITS = (1, 2, 5, 10, 20, 30)
@@ -28,22 +28,32 @@ class MachineAws:
     def __init__(self, region: str, waits: tuple[float, ...] = WAITS) -> None:
         self._waits = waits
         self._client = cache(lambda service: boto3.session.Session(region_name=region).client(service, config=_CONFIG))
-        # One secret serves several services.
-        self._read_once = cache(self.read_secret)
+        # What a version holds never changes, and one secret serves several services.
+        self._read_once = cache(self._read_version)
 
     def secret(self, reference: SecretRef) -> str:
-        """Read the value that a reference names. StepFailed names the secret and never shows its text."""
-        arn = reference.secret_arn
-        text = self._read_once(arn)
-        if not reference.json_key:
-            return text
-        try:
-            value = json.loads(text)[reference.json_key]
-        except (ValueError, KeyError, TypeError):
-            value = None
-        if not isinstance(value, str) or not value:
-            raise StepFailed(f"The secret {arn} has no text under the key {reference.json_key}.")
-        return value
+        """Read the value that a reference names; of one that overlaps, each value that counts now, one a line, the first to use first.
+
+        StepFailed names the secret and never shows its text.
+        """
+        versions = self._list_versions(reference.secret_arn)
+        staged = [versions[stage] for stage in (STAGES if reference.overlaps else STAGES[:1]) if stage in versions]
+        if not staged:
+            raise StepFailed(f"The secret {reference.secret_arn} has no current value.")
+        texts = [_pick(self._read_once(reference.secret_arn, version), reference) for version in dict.fromkeys(staged)]
+        return "\n".join(dict.fromkeys(texts))
+
+    def _list_versions(self, arn: str) -> dict[str, str]:
+        """Map each staging label of a secret to the version that has it now."""
+        client = self._client("secretsmanager")
+        found = self._call(f"The secret {arn} could not be read.", lambda: client.describe_secret(SecretId=arn))
+        return {stage: version for version, stages in found.get("VersionIdsToStages", {}).items() for stage in stages}
+
+    def _read_version(self, arn: str, version: str) -> str:
+        client = self._client("secretsmanager")
+        return self._call(
+            f"The secret {arn} could not be read.", lambda: str(client.get_secret_value(SecretId=arn, VersionId=version)["SecretString"])
+        )
 
     def read_secret(self, arn: str) -> str:
         """Read the whole text that a secret has now. StepFailed where this is refused to the end."""
@@ -87,3 +97,15 @@ class MachineAws:
                     raise StepFailed(failure, str(refused)) from refused
                 time.sleep(seconds)
         raise AssertionError("the last try returned or raised")
+
+
+def _pick(text: str, reference: SecretRef) -> str:
+    if not reference.json_key:
+        return text
+    try:
+        value = json.loads(text)[reference.json_key]
+    except (ValueError, KeyError, TypeError):
+        value = None
+    if not isinstance(value, str) or not value:
+        raise StepFailed(f"The secret {reference.secret_arn} has no text under the key {reference.json_key}.")
+    return value

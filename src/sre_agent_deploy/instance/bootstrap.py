@@ -50,13 +50,14 @@ _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 def bootstrap(machine: Machine, layout: Layout) -> None:
     """Take the machine with its libraries to ready and report each step. Raises StepFailed after the failure is reported."""
     from sre_agent_deploy.instance.aws import MachineAws
+    from sre_agent_deploy.instance.credentials import write_credentials
 
     aws = MachineAws(machine.region)
     progress = BootReport(aws, machine.status_uri)
     with progress.step("release"):
         pass  # its libraries are what this runs with
     with progress.step("credentials"):
-        progress.conceal(*write_credentials(aws, machine, layout))
+        progress.conceal(*write_credentials(aws, machine, layout), write_certificate(aws, machine, layout))
     with progress.step("services"):
         start_services(machine, layout)
     with progress.step("front_door"):
@@ -88,18 +89,13 @@ def install_commands(layout: Layout) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def write_credentials(aws: MachineAws, machine: Machine, layout: Layout) -> tuple[str, ...]:
-    """Write every credential as a file that only root reads; return the values that no output may show."""
-    shown: list[str] = []
-    for service in machine.services:
-        for name, reference in service.credentials.items():
-            shown.append(aws.secret(reference))
-            write_private(layout.credential(service.name, name), shown[-1])
+def write_certificate(aws: MachineAws, machine: Machine, layout: Layout) -> str:
+    """Write chain and key of the front door as files that only root reads; return the key."""
     arn = machine.front_door.certificate.secret_arn
     write_private(layout.certificate, aws.secret(SecretRef(arn, "certificate")))
-    shown.append(aws.secret(SecretRef(arn, "private_key")))
-    write_private(layout.key, shown[-1])
-    return tuple(shown)
+    key = aws.secret(SecretRef(arn, "private_key"))
+    write_private(layout.key, key)
+    return key
 
 
 def start_services(machine: Machine, layout: Layout) -> None:

@@ -1,6 +1,6 @@
-"""Keep the front door's certificate current, and warn before it expires. It runs on the machine, as root.
+"""Keep the front door's certificate and the services' credentials current, and warn before the certificate expires. It runs as root.
 
-`follow` is a service: what Secrets Manager has is served within half a minute. `watch` runs from a timer.
+`follow` is a service: what Secrets Manager has is used within half a minute. `watch` runs from a timer.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.credentials import keep_credentials
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.systemd import CERTIFICATE_ORDER
 from sre_agent_deploy.tls import expiry
@@ -40,11 +42,12 @@ def follow(
     pause: Callable[[float], object] = time.sleep,
     *,
     changed: Callable[[], object] = lambda: None,
+    credentials: Callable[[], tuple[str, ...]] = tuple,
 ) -> None:
     """Serve what Secrets Manager has, forever. What it can't be done with is logged, and the certificate before is served on.
 
     It begins with a reload: the service before may have ended between the files and nginx. `changed` is called when the secret has
-    another text, and at the first look.
+    another text, and at the first look. `credentials` writes those of the services that have changed, and names them.
     """
     events, seen = log.get(), ""
 
@@ -58,6 +61,11 @@ def follow(
 
     attempt: Callable[[], object] = reload
     while True:
+        try:
+            if written := credentials():
+                events.warning("credentials.changed", files=written)
+        except StepFailed as failed:
+            events.error("credentials.not_taken", because=failed.what, output=failed.output)
         try:
             if attempt():
                 events.warning("certificate.changed", not_after=clock.stamp(_read_chain(layout).not_after))
@@ -165,7 +173,14 @@ def main(task: str, machine_file: str, release: str) -> int:
         watch(aws, machine, layout, clock.now())
     else:
         ordered = machine.front_door.certificate_source == "letsencrypt"
-        follow(aws, machine.front_door, layout, reload_nginx, changed=start_order if ordered else lambda: None)
+        follow(
+            aws,
+            machine.front_door,
+            layout,
+            reload_nginx,
+            changed=start_order if ordered else lambda: None,
+            credentials=partial(keep_credentials, aws, machine, layout),
+        )
     return 0
 
 

@@ -44,9 +44,12 @@ class Layout:
         """Return the folder whose files the front door shows to an ACME authority; it has files only while a certificate is ordered."""
         return self.run / "acme"
 
+    def credentials(self, service: str) -> Path:
+        """Return the folder of one service's credentials; its unit shows it no other."""
+        return self.secrets / "credentials" / service
+
     def credential(self, service: str, name: str) -> Path:
-        """Return a file that only root reads; systemd passes it to the one service that may see it."""
-        return self.secrets / "credentials" / service / name
+        return self.credentials(service) / name
 
     def socket(self, service: str) -> Path:
         return self.run / service / "http.sock"

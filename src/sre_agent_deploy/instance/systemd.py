@@ -68,7 +68,10 @@ def render_unit(service: MachineService, layout: Layout, region: str) -> str:
                 f"Group={USER}",
                 f"ExecStart={' '.join(map(_quote_argument, command))}",
                 *(f"Environment={_quote(f'{name}={value}')}" for name, value in environment.items()),
-                *(f"LoadCredential={name}:{layout.credential(service.name, name)}" for name in service.credentials),
+                # A folder, and not LoadCredential=, which copies at the start: a rotated secret must reach a service that runs.
+                f"TemporaryFileSystem={layout.secrets}:ro",
+                f"BindReadOnlyPaths={layout.credentials(service.name)}",
+                f"Environment=CREDENTIALS_DIRECTORY={layout.credentials(service.name)}",
                 f"RuntimeDirectory={layout.run.name}/{service.name}",
                 "RuntimeDirectoryMode=0750",
                 "Restart=on-failure",
@@ -118,10 +121,17 @@ _AS_ROOT = (
 
 
 def render_certificate_units(layout: Layout, region: str, machine_file: str) -> dict[str, str]:
-    """Render what keeps the certificate current (a service), and what warns of its end (a timer, four times a day)."""
+    """Render what keeps certificate and credentials current (a service), and what warns of its end (a timer, four times a day)."""
     return {
         CERTIFICATE_FOLLOW: _file(
-            ("Unit", ("Description=sre-agent certificate", "After=network-online.target nginx.service", "StartLimitIntervalSec=0")),
+            (
+                "Unit",
+                (
+                    "Description=sre-agent certificate and credentials",
+                    "After=network-online.target nginx.service",
+                    "StartLimitIntervalSec=0",
+                ),
+            ),
             ("Service", ("Type=exec", "Restart=always", "RestartSec=10", *_certificate_task("follow", layout, region, machine_file))),
             ("Install", ("WantedBy=multi-user.target",)),
         ),
@@ -179,7 +189,7 @@ def _certificate_task(task: str, layout: Layout, region: str, machine_file: str)
         f"ExecStart={' '.join(map(_quote_argument, command))}",
         f"Environment={_quote(f'PYTHONPATH={layout.release}')}",
         f"Environment={_quote(f'AWS_REGION={region}')}",
-        f"ReadWritePaths={layout.certificate.parent}",
+        f"ReadWritePaths={layout.secrets}",
         *_AS_ROOT,
     )
 

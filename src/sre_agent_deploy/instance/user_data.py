@@ -135,7 +135,7 @@ def _credentials(config: Config) -> dict[str, SecretRef]:
     key = api_key(config)
     return {
         "backend-api-key": SecretRef(
-            encode_ref(key.secret_arn), key.json_key if isinstance(key.json_key, str) else encode_ref(key.json_key)
+            encode_ref(key.secret_arn), key.json_key if isinstance(key.json_key, str) else encode_ref(key.json_key), overlaps=True
         ),
         "gateway-client-secret": SecretRef(encode_ref(Ref("gateway_client_secret", "secret_arn")), "client_secret"),
     }

@@ -178,3 +178,11 @@ def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
         lambda: aws.client("bedrock-agentcore-control").list_tags_for_resource(resourceArn=arn), ("ResourceNotFoundException",)
     )
     return dict(answer.get("tags", {})) if answer else {}
+
+
+def read_key_again(aws: Aws, name: str) -> None:
+    """Give a provider the reference that it has: whatever AgentCore keeps of the secret is read anew."""
+    seen = aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=name)
+    reference = {"secretId": seen["apiKeySecretArn"]["secretArn"], "jsonKey": seen["apiKeySecretJsonKey"]}
+    settings: Any = {"apiKeySecretSource": "EXTERNAL", "apiKeySecretConfig": reference}
+    aws.client("bedrock-agentcore-control").update_api_key_credential_provider(name=name, **settings)

@@ -191,3 +191,22 @@ def _token_minutes(client: Mapping[str, Any]) -> int:
     unit = client.get("TokenValidityUnits", {}).get("AccessToken", "hours")
     number: float = client.get("AccessTokenValidity", 60 / _MINUTES[unit])
     return round(number * _MINUTES[unit])
+
+
+def list_secrets(aws: Aws, id: str) -> list[str]:
+    """List the ids of a client's secrets, the oldest first. Cognito never shows their values."""
+    pool, _, client = id.partition("/")
+    found = aws.client("cognito-idp").list_user_pool_client_secrets(UserPoolId=pool, ClientId=client)["ClientSecrets"]
+    return [each["ClientSecretId"] for each in sorted(found, key=lambda each: each["ClientSecretCreateDate"])]
+
+
+def add_secret(aws: Aws, id: str, secret: Secret) -> None:
+    """Add this secret beside the one that the client has; both are accepted."""
+    pool, _, client = id.partition("/")
+    aws.client("cognito-idp").add_user_pool_client_secret(UserPoolId=pool, ClientId=client, ClientSecret=secret.reveal())
+
+
+def delete_secret(aws: Aws, id: str, secret_id: str) -> None:
+    """Delete one of the client's two secrets."""
+    pool, _, client = id.partition("/")
+    aws.client("cognito-idp").delete_user_pool_client_secret(UserPoolId=pool, ClientId=client, ClientSecretId=secret_id)

@@ -52,9 +52,11 @@ def restore_version(aws: Aws, name: str) -> None:
         )
 
 
-def read_values(aws: Aws, name: str) -> dict[str, Secret]:
+def read_values(aws: Aws, name: str, stage: str = "AWSCURRENT") -> dict[str, Secret]:
     """Read the values of the secret's JSON object; without a value, with another kind of text, or scheduled for deletion it has none."""
-    answer = or_none(lambda: aws.client("secretsmanager").get_secret_value(SecretId=name), (*_GONE, "InvalidRequestException"))
+    answer = or_none(
+        lambda: aws.client("secretsmanager").get_secret_value(SecretId=name, VersionStage=stage), (*_GONE, "InvalidRequestException")
+    )
     try:
         parts = json.loads(answer.get("SecretString", "") if answer else "")
     except ValueError:
@@ -84,6 +86,40 @@ def restore_values(aws: Aws, name: str) -> dict[str, Secret]:
     if is_scheduled(describe_secret(aws, name) or {}):
         aws.client("secretsmanager").restore_secret(SecretId=name)
     return read_values(aws, name)
+
+
+def read_stages(aws: Aws, name: str) -> dict[str, str]:
+    """Map each staging label of a secret to the id of the version that has it."""
+    kept = (describe_secret(aws, name) or {}).get("VersionIdsToStages", {})
+    return {stage: version for version, stages in kept.items() for stage in stages}
+
+
+def has_pending(stages: Mapping[str, str]) -> bool:
+    """Say if a version waits to become the current one (pure)."""
+    return "AWSPENDING" in stages and stages["AWSPENDING"] != stages.get("AWSCURRENT")
+
+
+def put_pending(aws: Aws, name: str, parts: Mapping[str, Secret]) -> None:
+    """Store values that are not the current ones yet."""
+    aws.client("secretsmanager").put_secret_value(SecretId=name, SecretString=_json(parts), VersionStages=["AWSPENDING"])
+
+
+def promote_pending(aws: Aws, name: str) -> None:
+    """Make the pending version the current one; the one before becomes AWSPREVIOUS."""
+    stages = read_stages(aws, name)
+    # The tag first: `deploy` would make the version current that the tag names.
+    if VERSION_TAG in tags_of((describe_secret(aws, name) or {}).get("Tags")):
+        set_tag(aws, name, VERSION_TAG, stages["AWSPENDING"])
+    aws.client("secretsmanager").update_secret_version_stage(
+        SecretId=name, VersionStage="AWSCURRENT", MoveToVersionId=stages["AWSPENDING"], RemoveFromVersionId=stages["AWSCURRENT"]
+    )
+
+
+def forget_previous(aws: Aws, name: str) -> None:
+    """Take the label AWSPREVIOUS away: AWS may delete that version then, and nothing accepts it any more."""
+    version = read_stages(aws, name).get("AWSPREVIOUS")
+    if version:
+        aws.client("secretsmanager").update_secret_version_stage(SecretId=name, VersionStage="AWSPREVIOUS", RemoveFromVersionId=version)
 
 
 def is_scheduled(found: Any) -> bool:

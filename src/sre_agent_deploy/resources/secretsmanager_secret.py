@@ -308,7 +308,7 @@ class StoredSecret(InSecretsManager):
             keys = ", ".join(key for key, _ in self.values)
             note = f"A template must not hold the values; after creation put them into {self.secret_name} under the keys {keys}."
             return CfnResource(KIND, {"Name": self.secret_name}, {"secret_arn": "Ref"}, note=note)
-        return cfn(KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=_json_text(self.values))
+        return cfn(KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=json_text(self.values))
 
     def _known_values(self) -> dict[str, Secret]:
         return {key: value if isinstance(value, Secret) else Secret(require_known(value)) for key, value in self.values}
@@ -322,7 +322,7 @@ def _origin(value: Any) -> str:
     return "the one you were given (it is not shown here)" if isinstance(value, Secret) else str(value)
 
 
-def _json_text(values: tuple[tuple[str, Any], ...]) -> Text:
+def json_text(values: tuple[tuple[str, Any], ...]) -> Text:
     """Return the JSON object as text with its Refs inside, for a template to join."""
     parts: list[str | Ref] = ["{"]
     for index, (key, value) in enumerate(values):

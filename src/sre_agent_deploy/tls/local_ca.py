@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,7 +19,12 @@ from sre_agent_deploy.tls.source import Issued
 from sre_core import atomic_file, private_ca
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
+from sre_core.state_folder import state_folder
 
+type Stage = Literal["none", "next", "previous"]
+"""`next`: another authority is there and issues nothing yet. `previous`: it issues, and the one before is still trusted."""
+
+_NEXT, _NEXT_KEY, _PREVIOUS = "next.pem", "next.key", "previous.pem"
 LEAF_LIFE = timedelta(days=90)
 _AUTHORITY_LIFE = timedelta(days=3650)
 
@@ -28,6 +36,14 @@ class LocalCa:
     ca_file: Path
     certificate: str
     private_key: Secret
+    others: tuple[str, ...] = ()
+    """The certificate of the authority after this one, or of the one before: clients trust it too while one replaces the other."""
+
+    @property
+    def trusted(self) -> str:
+        """Return the certificates that clients need, as one PEM text."""
+        # In one order throughout: the same certificates are the same text.
+        return "".join(sorted((self.certificate, *self.others)))
 
     @property
     def identity(self) -> str:
@@ -50,21 +66,75 @@ class LocalCa:
         )
 
 
-def open_local_ca(folder: Path) -> LocalCa:
-    """Open the authority in `folder`, and create it at its first use. Two processes that start at once get the same one."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    certificate_file, key_file = folder / "ca.pem", folder / "ca.key"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def folder() -> Path:
+    """Return the folder of this user's authority."""
+    return state_folder() / "local-ca"
+
+
+def open_local_ca(place: Path) -> LocalCa:
+    """Open the authority in `place`, and create it at its first use. Two processes that start at once get the same one."""
+    certificate_file, key_file = place / "ca.pem", place / "ca.key"
+    with _lock(place):
         if not certificate_file.exists():
             _create_authority(certificate_file, key_file)
+        _finish_exchange(place)
         return _load_authority(certificate_file, key_file)
+
+
+def trusted_files(place: Path) -> tuple[str, ...]:
+    """Return the certificate files of the authority, and of the one that follows or precedes it; none before its first use."""
+    return tuple(str(place / name) for name in ("ca.pem", _NEXT, _PREVIOUS) if (place / name).exists())
+
+
+def exchange_stage(place: Path) -> Stage:
+    """Say how far the exchange of this authority for another one is."""
+    return "next" if (place / _NEXT).exists() else "previous" if (place / _PREVIOUS).exists() else "none"
+
+
+def prepare_exchange(place: Path) -> None:
+    """Create the authority that is to follow; until it is exchanged it issues nothing, and clients begin to trust it."""
+    with _lock(place):
+        if exchange_stage(place) == "none":
+            _create_authority(place / _NEXT, place / _NEXT_KEY)
+
+
+def exchange(place: Path) -> None:
+    """Let the next authority issue from now on; the key of the one before is gone with this, its certificate is kept."""
+    with _lock(place):
+        if exchange_stage(place) == "next":
+            # From the moment that this file exists, whoever opens the authority finishes the exchange.
+            atomic_file.write(place / _PREVIOUS, (place / "ca.pem").read_bytes(), mode=0o644)
+            _finish_exchange(place)
+
+
+def end_exchange(place: Path) -> None:
+    """Trust the authority before no longer."""
+    with _lock(place):
+        (place / _PREVIOUS).unlink(missing_ok=True)
+
+
+def _finish_exchange(place: Path) -> None:
+    if not ((place / _PREVIOUS).exists() and (place / _NEXT).exists()):
+        return
+    if (place / _NEXT_KEY).exists():
+        (place / _NEXT_KEY).replace(place / "ca.key")
+    (place / _NEXT).replace(place / "ca.pem")
+
+
+@contextmanager
+def _lock(place: Path) -> Iterator[None]:
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _load_authority(certificate_file: Path, key_file: Path) -> LocalCa:
     """Load the authority from these files. Raises Refused where they are damaged or don't match."""
+    beside = [file for name in (_NEXT, _PREVIOUS) if (file := certificate_file.with_name(name)).exists()]
     try:
-        authority = LocalCa(certificate_file, certificate_file.read_text(), Secret(key_file.read_text()))
+        others = tuple(file.read_text() for file in beside)
+        authority = LocalCa(certificate_file, certificate_file.read_text(), Secret(key_file.read_text()), others)
         chain = Chain.parse(authority.certificate)
         sound = not find_faults(chain, _private_key(authority.private_key).public_key(), ())
     except (OSError, ValueError, TypeError) as error:

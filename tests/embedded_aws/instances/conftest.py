@@ -11,7 +11,7 @@ import json
 import ssl
 import time
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +81,9 @@ class MemoryWorld:
 
     def secret(self, arn: str) -> str | None:
         return self.secrets.get(arn)
+
+    def secret_stages(self, arn: str) -> Mapping[str, str]:
+        return {"AWSCURRENT": self.secrets[arn]} if arn in self.secrets else {}
 
     def role_exists(self, arn: str) -> bool:
         return True

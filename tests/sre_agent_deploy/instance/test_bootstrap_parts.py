@@ -23,8 +23,9 @@ from fixtures.machines import make_machine
 from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.bootstrap import install_commands, write_credentials
+from sre_agent_deploy.instance.bootstrap import install_commands, write_certificate
 from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.credentials import write_credentials
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.resources.ec2_boot import STEPS
 from sre_core.machine import Machine, SecretRef
@@ -68,11 +69,11 @@ def test_what_installs_the_libraries() -> None:
 def test_credentials(aws: MachineAws, with_secrets: Machine, tmp_path: Path) -> None:
     """Each service's credential is a private file of its own, and every value is known to whoever conceals."""
     layout = Layout(tmp_path / "release", secrets=tmp_path / "etc")
-    concealed = write_credentials(aws, with_secrets, layout)
+    concealed = (*write_credentials(aws, with_secrets, layout), write_certificate(aws, with_secrets, layout))
     assert layout.credential("kubernetes", "backend-api-key").read_text() == "key-of-the-backends"
     assert layout.credential("assistant", "gateway-client-secret").read_text() == "secret-of-the-client"
     assert layout.certificate.read_text() == "CERTIFICATE\nCHAIN\n"
-    assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "etc").rglob("*") if file.is_file()} == {0o600}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "etc").rglob("*") if file.is_file()} == {0o600, 0o400}
     assert {"key-of-the-backends", "secret-of-the-client", "PRIVATE-KEY\n"} <= set(concealed)
 
 

@@ -33,7 +33,7 @@ def test_what_a_unit_says(kubernetes: MachineService) -> None:
     text = render_unit(kubernetes, LAYOUT, "us-east-1")
     python = "/opt/sre-agent/venvs/abc/bin/python"
     assert f'ExecStart="{python}" "-m" "sre_services" "kubernetes" "--socket" "/run/sre-agent/kubernetes/http.sock"' in text
-    assert "LoadCredential=backend-api-key:/etc/sre-agent/credentials/kubernetes/backend-api-key" in text
+    assert "BindReadOnlyPaths=/etc/sre-agent/credentials/kubernetes" in text
     assert "Restart=on-failure" in text
     assert 'Environment="SRE_RECORDING=crash-loop"' in text
 
@@ -58,7 +58,9 @@ ExecStart="/opt/sre-agent/venvs/abc/bin/python" "-m" "sre_services" "kubernetes"
 Environment="PYTHONPATH=/opt/sre-agent/releases/abc"
 Environment="AWS_REGION=us-east-1"
 Environment="SRE_RECORDING=crash-loop"
-LoadCredential=backend-api-key:/etc/sre-agent/credentials/kubernetes/backend-api-key
+TemporaryFileSystem=/etc/sre-agent:ro
+BindReadOnlyPaths=/etc/sre-agent/credentials/kubernetes
+Environment=CREDENTIALS_DIRECTORY=/etc/sre-agent/credentials/kubernetes
 RuntimeDirectory=sre-agent/kubernetes
 RuntimeDirectoryMode=0750
 Restart=on-failure

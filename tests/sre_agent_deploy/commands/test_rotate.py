@@ -1,0 +1,166 @@
+"""`rotate`: cut short at any call, the same command ends where an uncut one would."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from fixtures.cut import MOMENTS, Cut, cut_at
+from fixtures.engine import Engine
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
+from sre_agent_deploy.checks.verification.tokens import request_token
+from sre_agent_deploy.commands.rotate import Rotation, rotate_api_key, rotate_client_secret
+from sre_agent_deploy.commands.user import UNATTENDED
+from sre_agent_deploy.names import CALLER_SCOPE, RESOURCE_SERVER
+from sre_agent_deploy.plan import Action
+from sre_agent_deploy.resources.cognito_app_client import add_secret, list_secrets
+from sre_agent_deploy.tls import local_ca
+from sre_core.problem import Problem, Refused
+from sre_core.secret import Secret
+
+KEY, CLIENT = "backend_key", "caller_client"
+
+
+@dataclass(frozen=True)
+class Deployed(Endpoints):
+    """A deployment without a machine: its backends accept what a machine would write for them at this moment."""
+
+    engine: Engine | None = None
+
+    def http(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer | Problem:
+        if not url.startswith(self.base_url):
+            return super().http(method, url, headers=headers, body=body)
+        assert self.engine
+        right = (headers or {})["X-API-Key"] in staged(self.engine, KEY, "api_key").values()
+        return Answer(200 if right else 401, b"", {})
+
+
+def staged(engine: Engine, name: str, key: str) -> dict[str, str]:
+    """What a secret holds under each of its labels."""
+    aws, id = engine.client("secretsmanager"), engine.id_of(name)
+    versions = aws.describe_secret(SecretId=id)["VersionIdsToStages"]
+    values = {version: json.loads(aws.get_secret_value(SecretId=id, VersionId=version)["SecretString"])[key] for version in versions}
+    return {stage: values[version] for version, stages in versions.items() for stage in stages}
+
+
+@pytest.fixture
+def engine(engine: Engine) -> Engine:
+    engine.parts = ("caller_client_secret", "user_pool_domain", "credential_provider")
+    engine.deploy()
+    return engine
+
+
+def rotation(engine: Engine) -> Rotation:
+    plan = engine.plan()
+    client = Client(engine.id_of(CLIENT).partition("/")[2], Secret(""), f"{RESOURCE_SERVER}/{CALLER_SCOPE}")
+    discovery, ca = str(plan.outputs()["user_pool"]["discovery_url"]), (engine.embedded.ca_file,)
+    endpoints = Deployed("https://machine.invalid", "", "", discovery, client, client, ca, engine=engine)
+    return Rotation(engine.aws, plan, endpoints, timedelta(0), UNATTENDED)
+
+
+def is_accepted(engine: Engine, secret: str) -> bool:
+    found = rotation(engine).endpoints
+    return not isinstance(request_token(found, Client(found.caller_client.id, Secret(secret), found.caller_client.scope)), Problem)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_api_key_rotation_that_is_cut(engine: Engine, moment: str) -> None:
+    """At each call: the current key is accepted at once, and the same command ends with a new key and no other."""
+    for nth in count(1):
+        before = staged(engine, KEY, "api_key")["AWSCURRENT"]
+        try:
+            with cut_at(engine.aws, nth, moment):
+                rotate_api_key(rotation(engine))
+        except Cut:
+            # Between the tag and the label a deployment would do what is left: make the new key the current one.
+            assert engine.changes() in ({}, {KEY: Action.UPDATE})
+            rotate_api_key(rotation(engine))
+            assert engine.changes() == {}
+            stages = staged(engine, KEY, "api_key")
+            assert "AWSPREVIOUS" not in stages
+            assert len(set(stages.values())) == 1
+        else:
+            assert nth > 4
+            assert staged(engine, KEY, "api_key")["AWSCURRENT"] != before
+            return
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_client_secret_rotation_that_is_cut(engine: Engine, moment: str) -> None:
+    """At each call: what is stored gets tokens at once, and the same command ends with one secret, which is stored."""
+    for nth in count(1):
+        try:
+            with cut_at(engine.aws, nth, moment):
+                rotate_client_secret(rotation(engine), CLIENT)
+        except Cut:
+            assert is_accepted(engine, staged(engine, f"{CLIENT}_secret", "client_secret")["AWSCURRENT"])
+            assert engine.changes() == {}
+            rotate_client_secret(rotation(engine), CLIENT)
+            assert len(list_secrets(engine.aws, engine.id_of(CLIENT))) == 1
+            stages = staged(engine, f"{CLIENT}_secret", "client_secret")
+            assert "AWSPREVIOUS" not in stages
+            assert is_accepted(engine, stages["AWSCURRENT"])
+            assert engine.changes() == {}
+        else:
+            assert nth > 4
+            return
+
+
+def test_a_leaked_secret_is_refused(engine: Engine) -> None:
+    """After a rotation neither Cognito nor the backends accept what was valid before."""
+    key, secret = (staged(engine, name, field)["AWSCURRENT"] for name, field in ((KEY, "api_key"), (f"{CLIENT}_secret", "client_secret")))
+    rotate_api_key(rotation(engine))
+    rotate_client_secret(rotation(engine), CLIENT)
+    assert not is_accepted(engine, secret)
+    assert key not in staged(engine, KEY, "api_key").values()
+
+
+def test_a_second_secret_of_others(engine: Engine) -> None:
+    """It is not deleted: the command says how, if nothing uses it."""
+    add_secret(engine.aws, engine.id_of(CLIENT), Secret("x" * 32))
+    with pytest.raises(Refused) as refused:
+        rotate_client_secret(rotation(engine), CLIENT)
+    assert [problem.code for problem in refused.value.problems] == ["ROTATE-SECOND-SECRET"]
+    assert len(list_secrets(engine.aws, engine.id_of(CLIENT))) == 2
+
+
+def test_what_the_configuration_names(engine: Engine) -> None:
+    """It is used and never changed, so its secret is not rotated."""
+    asked = rotation(engine)
+    engine.sections["credentials"] = {}
+    named = asked.plan.change(CLIENT)
+    object.__setattr__(named, "named", True)
+    with pytest.raises(Refused) as refused:
+        rotate_client_secret(asked, CLIENT)
+    assert refused.value.problems[0].code == "ROTATE-NOT-OURS"
+
+
+def test_an_exchange_of_authorities_that_dies(tmp_path: Path) -> None:
+    """Whichever file was moved last: who opens the authority next finishes it, and clients trust both until its end."""
+    before = local_ca.open_local_ca(tmp_path)
+    local_ca.prepare_exchange(tmp_path)
+    begun = local_ca.open_local_ca(tmp_path)
+    assert begun.certificate == before.certificate
+    assert before.certificate in begun.trusted
+    assert begun.trusted.count("BEGIN") == 2
+    for died in ("previous.pem", "next.key", "next.pem"):
+        folder = tmp_path.with_name(f"{tmp_path.name}-{died}")
+        shutil.copytree(tmp_path, folder)
+        (folder / "previous.pem").write_text(before.certificate)
+        if died != "previous.pem":
+            (folder / "next.key").replace(folder / "ca.key")
+        if died == "next.pem":
+            (folder / "next.pem").replace(folder / "ca.pem")
+        found = local_ca.open_local_ca(folder)
+        assert found.identity != before.identity
+        assert found.trusted == begun.trusted
+        assert local_ca.exchange_stage(folder) == "previous"
+        local_ca.end_exchange(folder)
+        assert local_ca.open_local_ca(folder).trusted == found.certificate
