@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, configuration, resources, problems."""
+"""Write docs/reference/ from the code (commands, configuration, resources, problems), and the IAM actions of each resource type."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ PAGES = {"commands": commands, "configuration": configuration, "drift": drift, "
 def main() -> None:
     for name, page in PAGES.items():
         (ROOT / "docs" / "reference" / f"{name}.md").write_text(page.render(ROOT), encoding="utf-8")
+    (ROOT / "src" / "sre_agent_deploy" / "actions.json").write_text(resources.render_actions(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ What a deployment can create, in the order of creation. `blueprint.py` chooses f
 The actions are those of the identity that deploys, checks and cleans up; they follow from the calls in each file. Actions that AWS
 asks for besides an operation's own (tags at creation, passing a role) are included. A deployment also calls `sts:GetCallerIdentity`,
 `ec2:DescribeVpcs`, `ec2:DescribeSubnets` and `ssm:GetParameter` to find its account, network and image.
+`sre-agent-deploy iam-policy` prints them as policies, narrowed to one deployment.
 
 | AWS type | what it is for | declared in | IAM actions |
 | --- | --- | --- | --- |
@@ -41,6 +43,9 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("s3", "GetPublicAccessBlock"): ("GetBucketPublicAccessBlock",),
     ("s3", "PutPublicAccessBlock"): ("PutBucketPublicAccessBlock",),
     ("s3", "GetBucketEncryption"): ("GetEncryptionConfiguration",),
+    ("s3", "PutBucketEncryption"): ("PutEncryptionConfiguration",),
+    ("s3", "GetBucketLifecycleConfiguration"): ("GetLifecycleConfiguration",),
+    ("s3", "DeleteBucketLifecycle"): ("PutLifecycleConfiguration",),
     ("s3", "GetObjectLockConfiguration"): ("GetBucketObjectLockConfiguration",),
     ("s3", "CreateBucket"): ("CreateBucket", "TagResource"),
     ("s3", "PutObject"): ("PutObject", "PutObjectTagging"),
@@ -48,6 +53,7 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ec2", "AllocateAddress"): ("AllocateAddress", "CreateTags"),
     ("ec2", "CreateSecurityGroup"): ("CreateSecurityGroup", "CreateTags"),
     ("iam", "CreateRole"): ("CreateRole", "TagRole", "PassRole"),
+    ("iam", "AddRoleToInstanceProfile"): ("AddRoleToInstanceProfile", "PassRole"),
     ("iam", "CreateInstanceProfile"): ("CreateInstanceProfile", "TagInstanceProfile"),
     ("secretsmanager", "CreateSecret"): ("CreateSecret", "TagResource"),
     ("sns", "CreateTopic"): ("CreateTopic", "TagResource"),
@@ -57,6 +63,7 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("cognito-idp", "CreateUserPool"): ("CreateUserPool", "TagResource"),
     ("bedrock-agentcore-control", "CreateAgentRuntime"): ("CreateAgentRuntime", "TagResource", "CreateWorkloadIdentity"),
     ("bedrock-agentcore-control", "CreateGateway"): ("CreateGateway", "TagResource", "CreateWorkloadIdentity"),
+    ("bedrock-agentcore-control", "CreateGatewayTarget"): ("CreateGatewayTarget", "s3:GetObject"),
     ("bedrock-agentcore-control", "CreateApiKeyCredentialProvider"): ("CreateApiKeyCredentialProvider", "TagResource", "CreateTokenVault"),
     **{
         ("budgets", operation): ("ModifyBudget",)
@@ -73,19 +80,30 @@ def render(root: Path) -> str:
     return HEAD + "".join(_row(kind, root) for kind in ORDER)
 
 
+def render_actions() -> str:
+    """Render the same actions for `sre-agent-deploy iam-policy`, by the type that needs them."""
+    return json.dumps({kind.KIND: _list_actions(kind) for kind in ORDER}, indent=1) + "\n"  # type: ignore[attr-defined]  # every kind has it
+
+
+def _list_actions(kind: type) -> list[str]:
+    module = inspect.getmodule(kind)
+    assert module is not None
+    return sorted(set(_actions(module)))
+
+
 def _row(kind: type, root: Path) -> str:
     module = inspect.getmodule(kind)
     assert module is not None and module.__file__ is not None
     purpose = " ".join((kind.__doc__ or "").strip().split("\n\n", 1)[0].split())
     file = Path(module.__file__).relative_to(root)
-    actions = ", ".join(f"`{action}`" for action in sorted(set(_actions(module))))
+    actions = ", ".join(f"`{action}`" for action in _list_actions(kind))
     return f"| `{kind.KIND}` | {purpose} | [{file.name}](../../{file}) | {actions} |\n"  # type: ignore[attr-defined]  # every kind has it
 
 
 def _actions(module: ModuleType) -> Iterator[str]:
     for service, operation in _operations(module):
         for action in _ACTIONS.get((service, operation), (operation,)):
-            yield f"{_PREFIXES.get(service, service)}:{action}"
+            yield action if ":" in action else f"{_PREFIXES.get(service, service)}:{action}"
 
 
 def _operations(module: ModuleType) -> Iterator[tuple[str, str]]:

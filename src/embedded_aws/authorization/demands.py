@@ -289,6 +289,11 @@ def _agentcore(call: Call, state: ResourceState) -> Iterator[Demand]:
     vault = call.arn("token-vault/default")
     if gateway := call.text("gatewayIdentifier"):
         yield from _on(call, call.arn(f"gateway/{gateway.rpartition('/')[2]}"))
+    elif runtime := call.text("agentRuntimeId"):
+        endpoint = call.text("endpointName", "name")
+        yield from _on(
+            call, call.arn(f"runtime/{runtime}"), *((call.arn(f"runtime/{runtime}/runtime-endpoint/{endpoint}"),) if endpoint else ())
+        )
     elif call.operation.endswith(("ApiKeyCredentialProvider", "ApiKeyCredentialProviders")):
         yield from _on(call, vault, f"{vault}/apikeycredentialprovider/{call.text('name') or ANY}")
     else:
@@ -305,6 +310,10 @@ def _agentcore_besides(call: Call) -> Iterator[Demand]:
         for resource in (directory, f"{directory}/workload-identity/{call.text('name').lower()}-AbCdEfGhIj"):
             yield Demand("bedrock-agentcore:CreateWorkloadIdentity", resource)
         yield from _tagging(call, "TagResource", call.arn(f"gateway/{call.text('name').lower()}-AbCdEfGhIj"))
+    if call.operation == "CreateAgentRuntime":
+        yield from _tagging(call, "TagResource", call.arn(f"runtime/{call.text('agentRuntimeName')}-AbCdEfGhIj"))
+    if call.operation == "CreateAgentRuntimeEndpoint":
+        yield from _tagging(call, "TagResource", call.arn(f"runtime/{call.text('agentRuntimeId')}/runtime-endpoint/{call.text('name')}"))
     if call.operation == "CreateApiKeyCredentialProvider":
         provider = call.arn(f"token-vault/default/apikeycredentialprovider/{call.text('name')}")
         yield from _tagging(call, "TagResource", provider)

@@ -11,7 +11,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "rotate", "cleanup"),
     "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history", "audit", "readiness", "maintenance"),
     "Repair": ("state", "unlock", "explain"),
-    "Hand over": ("guide", "export", "completion"),
+    "Hand over": ("guide", "export", "iam-policy", "completion"),
 }
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +53,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "unlock": ("unlock",),
     "explain": ("explain S3-NAME-TAKEN", "explain --list"),
     "guide": ("guide --out by-hand", "guide --interactive", "guide --interactive --step gateway", "guide > guide.md"),
+    "iam-policy": ("iam-policy --mode production", "iam-policy --out policies"),
     "export": ("export cloudformation > template.json",),
     "completion": ("completion bash > ~/.local/share/bash-completion/completions/sre-agent-deploy", "completion zsh", "completion fish"),
 }

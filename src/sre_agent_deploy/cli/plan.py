@@ -1,7 +1,8 @@
-"""`plan`, `guide` and `export`: show what a configuration means, without changing anything. `plan` exits with 2 if there are changes."""
+"""`plan`, `guide`, `export` and `iam-policy`: show what a configuration means, and change nothing."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def guide(request: Request, *, out: Path | None, interactive: bool, step: str) -
     click.echo(f"Wrote {out / 'guide.html'}, {out / 'guide.md'} and the files in {out / 'files'}.")
     if unfilled:
         click.echo(f"AWS chooses values on the way that these need; the guide says which, at their step: {', '.join(unfilled)}.")
+
+
+@click.command("iam-policy", help="Print the IAM policies that an identity needs to deploy, verify and clean up exactly this deployment.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write each policy into a file of its own in this folder.")
+@request_options
+def iam_policy(request: Request, *, out: Path | None) -> None:
+    from sre_agent_deploy.commands.iam_policy import save_policies, write_policies
+
+    policies = write_policies(request)
+    if out is None:
+        click.echo(json.dumps(policies, indent=2))
+        return
+    for file in save_policies(policies, out):
+        click.echo(f"Wrote {file}.")
 
 
 @click.group("export", help="Print the same deployment in another tool's format.")

@@ -42,6 +42,7 @@ COMMANDS = {
     "unlock": ("status.unlock", "Take a lock away from an owner that is dead."),
     "cleanup": ("cleanup.cleanup", "Delete everything of a deployment."),
     "guide": ("plan.guide", "Print the steps to make the same deployment in the AWS Console."),
+    "iam-policy": ("plan.iam_policy", "Print the policies of the identity that deploys, narrowed to the deployment."),
     "export": ("plan.export", "Print the same deployment as a CloudFormation template."),
     "set": ("set.set_values", "Change one setting; comments, order and formatting of the rest stay."),
     "migrate": ("migrate.migrate", "Bring older configurations, and the files of the sample, to the current config.yaml."),

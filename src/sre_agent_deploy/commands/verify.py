@@ -89,7 +89,7 @@ def _plan_complete(here: Workspace, user: User) -> Plan:
     """Plan the deployment. Raises Refused if AWS lacks a part of it."""
     with watch(here.account, user) as account:
         plan = plan_deployment(account, draw_blueprint(here.config, account, here.state, here.store.location), here.state)
-    absent = [change.name for change in plan.changes if not change.outputs and not change.previous]
+    absent = [change.name for change in plan.changes if change.action is Action.CREATE]
     if plan.problems or absent:
         user.show_problems(plan.problems)
         user.show_plan(plan)

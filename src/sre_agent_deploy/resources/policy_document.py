@@ -10,7 +10,7 @@ from typing import Any
 
 from sre_agent_deploy.later import LaterText
 
-type Conditions = Mapping[str, Mapping[str, LaterText]]
+type Conditions = Mapping[str, Mapping[str, LaterText | tuple[str, ...]]]
 NO_CONDITIONS: Conditions = MappingProxyType({})
 VERSION = "2012-10-17"
 

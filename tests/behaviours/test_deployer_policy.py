@@ -1,0 +1,108 @@
+"""The printed policy of the deployer: a whole deployment runs under it, and not without any part of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+
+from behaviours import certificates, lister
+from behaviours.command_line import ROOT, Desk
+from fixtures import sample
+from fixtures.sample import THOROUGH
+
+DOMAIN = "sre.example.com"
+USER = "deployer"
+SAMPLE = 1
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """A desk whose commands sign as an IAM user with nothing but the printed policies."""
+
+    desk: Desk
+    settings: Mapping[str, str]
+    policies: Mapping[str, Any]
+
+    def allow(self, statements: Sequence[Mapping[str, Any]]) -> None:
+        """Let the user have these statements, as inline policies are too short, by as many managed ones as they need."""
+        iam = self.desk.client("iam")
+        for name, policy in self.policies.items():
+            kept = [each for each in policy["Statement"] if each in statements]
+            arn = f"arn:aws:iam::{self.desk.registry()['account_id']}:policy/{name}"
+            version = iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps({**policy, "Statement": kept}), SetAsDefault=True)
+            for other in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+                if other["VersionId"] != version["PolicyVersion"]["VersionId"]:
+                    iam.delete_policy_version(PolicyArn=arn, VersionId=other["VersionId"])
+
+    def statements(self) -> list[Mapping[str, Any]]:
+        return [statement for policy in self.policies.values() for statement in policy["Statement"]]
+
+
+@pytest.fixture
+def deployer(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Deployer]:
+    """Start an AWS, and print the policies as an administrator does. Machines run only where the test asks for them."""
+    desk.start_aws(*getattr(request, "param", ("--no-boot",)))
+    certificates.written(desk.folder, DOMAIN)
+    shutil.copy(ROOT / "examples" / "production.yaml", desk.folder / "config.yaml")
+    zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
+    registry = desk.registry()
+    settings = {
+        "AWS_ENDPOINT_URL": registry["endpoint"],
+        "AWS_CA_BUNDLE": registry["ca_file"],
+        "AWS_ACCOUNT_ID": registry["account_id"],
+        "SRE_DOMAIN_NAME": DOMAIN,
+        "SRE_SSL_CERT_PATH": str(desk.folder / "fullchain.pem"),
+        "SRE_SSL_KEY_PATH": str(desk.folder / "privkey.pem"),
+        "SRE_SSL_CA_PATH": str(desk.folder / "ca.pem"),
+        "SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID": zone,
+        "SRE_AGENT__DEPLOYMENT__DNS_TTL": "1",
+        # A permission that is missing looks like a role that AWS has not spread yet.
+        "SRE_AGENT__RETRIES__PROPAGATING": "3s",
+        "SRE_AGENT__LIMITS__MONTHLY_USD": "50",
+        "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
+    }
+    printed = desk.deploy("iam-policy", **settings)
+    assert printed.code == 0, printed.text
+    policies: dict[str, Any] = json.loads(printed.out)
+    iam = desk.client("iam")
+    iam.create_user(UserName=USER)
+    for name, policy in policies.items():
+        arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
+        iam.attach_user_policy(UserName=USER, PolicyArn=arn)
+    key = iam.create_access_key(UserName=USER)["AccessKey"]
+    yield Deployer(desk, {**settings, "AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}, policies)
+
+
+@pytest.mark.parametrize("deployer", [()], indirect=True)
+def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None:
+    """Deploying, verifying, planning and cleaning up need nothing that the policy does not allow, and leave nothing."""
+    desk, settings = deployer.desk, deployer.settings
+    before = lister.everything(desk.client)
+    for words, code in ((("deploy", "--yes"), 0), (("verify",), 0), (("plan",), 0), (("cleanup", "--yes"), 0)):
+        ended = desk.deploy(*words, **settings)
+        assert ended.code == code, f"{words}\n{ended.text}"
+        assert "AWS-PERMISSION-MISSING" not in ended.text
+        assert "not authorized" not in ended.text
+    assert lister.everything(desk.client) == before
+
+
+@pytest.mark.timeout(3600)
+def test_without_any_one_statement(deployer: Deployer, tried: Callable[[str, int], None]) -> None:
+    """Each statement is needed: without it a command stops with a problem that names an action of the statement."""
+    desk, chance = deployer.desk, Random(sample.seed())
+    statements = deployer.statements()
+    for without in statements if THOROUGH else chance.sample(statements, SAMPLE):
+        deployer.allow([each for each in statements if each is not without])
+        text = "".join(desk.deploy(*words, **deployer.settings).text for words in (("deploy", "--yes"), ("cleanup", "--yes")))
+        assert [action for action in without["Action"] if action in text], f"{without['Sid']}\n{text}"
+        deployer.allow(statements)
+        if desk.state_file.exists():
+            cleaned = desk.deploy("cleanup", "--yes", **deployer.settings)
+            assert cleaned.code == 0, cleaned.text
+    tried("statements of the deployer's policy taken away", len(statements) if THOROUGH else SAMPLE)

@@ -1,0 +1,102 @@
+"""The deployer's policy, as a document: complete, narrow, and short enough for AWS. `tests/behaviours` deploys under it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sre_agent_deploy.account.account import describe_account
+from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.deployer_policy import LONGEST_POLICY, list_statements, name_policies, split_policies
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
+ACCOUNT, ID = "123456789012", "sre-fd3ac13b93"
+# AWS authorizes these for all resources only, or they list; written by hand from the service authorization reference.
+FOR_ALL = {
+    "bedrock-agentcore:ListAgentRuntimeEndpoints",
+    "bedrock-agentcore:ListAgentRuntimes",
+    "bedrock-agentcore:ListGateways",
+    "bedrock:GetFoundationModelAvailability",
+    "bedrock:GetUseCaseForModelAccess",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:ListDashboards",
+    "cognito-idp:DescribeUserPoolDomain",
+    "cognito-idp:ListUserPools",
+    "iam:ListInstanceProfiles",
+    "iam:ListRoles",
+    "logs:DescribeLogGroups",
+    "route53:ListHostedZones",
+    "s3:ListAllMyBuckets",
+    "secretsmanager:ListSecrets",
+    "sns:ListTopics",
+    "sns:Unsubscribe",
+    "sts:GetCallerIdentity",
+    "tag:GetResources",
+}
+CREATED_WITH_TAG = {"bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:CreateGateway", "cognito-idp:CreateUserPool"}
+
+
+def policies(**changed: str) -> tuple[dict[str, Any], ...]:
+    environ = {"AWS_ACCOUNT_ID": ACCOUNT, "SRE_DOMAIN_NAME": "sre.example.com", **changed}
+    config = load(EXAMPLE, environ=environ, mode="production")
+    assert isinstance(config, Config), config
+    facts = replace(describe_account(config), account_id=ACCOUNT, partition="aws")
+    return split_policies(list_statements(config, blueprint(config, facts), ACCOUNT))
+
+
+def statements(found: tuple[dict[str, Any], ...]) -> Iterator[dict[str, Any]]:
+    return (statement for policy in found for statement in policy["Statement"])
+
+
+def test_each_policy_fits_aws() -> None:
+    """No managed policy is longer than AWS takes; each statement has an id of its own."""
+    found = policies(SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID="Z0123456789ABCDEFGHIJ")
+    assert [each for each in found if len(re.sub(r"\s", "", json.dumps(each))) > LONGEST_POLICY] == []
+    sids = [statement["Sid"] for statement in statements(found)]
+    assert len(sids) == len(set(sids))
+    assert list(name_policies(ID, 2)) == [f"{ID}-deployer-1", f"{ID}-deployer-2"]
+    assert list(name_policies(ID, 1)) == [f"{ID}-deployer"]
+
+
+def test_every_action_of_the_resources_is_there() -> None:
+    """What the reference lists for the types of this deployment is in the policy."""
+    found = policies(
+        SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID="Z0123456789ABCDEFGHIJ",
+        SRE_AGENT__LIMITS__MONTHLY_USD="50",
+        SRE_AGENT__ALERTS__EMAIL="a@b.example",
+    )
+    allowed = {action for statement in statements(found) for action in statement["Action"]}
+    needed = json.loads((files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8"))
+    assert {action for kind, actions in needed.items() if "Runtime" not in kind for action in actions} - allowed == set()
+
+
+def test_what_it_narrows() -> None:
+    """What changes anything is narrowed by the deployment's names or tag; `*` is left to listings and what AWS can't narrow."""
+    for statement in statements(policies()):
+        if "*" in statement["Resource"]:
+            changing = {action for action in statement["Action"] if not action.startswith("ec2:Describe")}
+            assert changing <= FOR_ALL or (changing <= CREATED_WITH_TAG and ID in json.dumps(statement["Condition"]))
+        writes = [action for action in statement["Action"] if not re.search(r":(Describe|Get|List|View)", action) and action not in FOR_ALL]
+        narrowed = ID in json.dumps([statement["Resource"], statement.get("Condition")])
+        assert narrowed or writes in ([], ["ec2:RunInstances"], ["ec2:CreateSecurityGroup"], ["bedrock:InvokeModel"]), statement
+
+
+def test_what_the_user_named_is_read_only() -> None:
+    """An existing role is passed and read, never changed; of an existing bucket only the objects under the prefix are written."""
+    named = policies(SRE_AGENT__AWS__ROLE_NAME="team-role", SRE_AGENT__GATEWAY__S3_BUCKET="team-bucket")
+    of_role = [each for each in statements(named) if "team-role" in json.dumps(each["Resource"])]
+    assert {action for each in of_role for action in each["Action"] if not re.match(r"iam:(Get|List)", action)} == {"iam:PassRole"}
+    writes = [
+        resource
+        for each in statements(named)
+        if any(re.match(r"s3:(Put|Delete|Create)", action) for action in each["Action"])
+        for resource in each["Resource"]
+    ]
+    assert writes == [f"arn:aws:s3:::team-bucket/sre-agent/{ID}/*"]
