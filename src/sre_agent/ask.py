@@ -54,7 +54,7 @@ def ask(connection: Connection, prompt: str, options: Mapping[str, object] | Non
 async def _ask(connection: Connection, client: Client, question: Mapping[str, object], watch: Watch | None) -> Reply:
     proxies = not connection.is_local
     async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
-        tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client)
+        tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client, connection.prefix_token_endpoint)
         session = f"cli-{secrets.token_hex(16)}"
         body = {"input": {**question, "session_id": session, "user_id": "cli"}}
         try:

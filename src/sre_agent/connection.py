@@ -31,6 +31,8 @@ class Connection:
     scope: str
     client_secret: SecretReference
     registry: str
+    prefix_token_endpoint: str = ""
+    """The token endpoint at the pool's prefix, where the pool has a custom domain too."""
 
     @property
     def is_local(self) -> bool:
@@ -97,6 +99,7 @@ def load(path: Path) -> Connection:
             scope=str(document["scope"]),
             client_secret=SecretReference(str(secret["secret_arn"]), str(secret["json_key"]), str(secret["region"])),
             registry=str(document.get("aws", {}).get("registry", "")),
+            prefix_token_endpoint=str(document.get("prefix_token_endpoint", "")),
         )
     except (OSError, ValueError) as error:
         raise Refused(_unreadable(path, str(error))) from error

@@ -24,12 +24,14 @@ class Settings:
     caller_client_id: str
     caller_scope: str
     reasoner: str
+    prefix_token_endpoint: str = ""
+    """The token endpoint at the pool's prefix, where the pool has a custom domain too."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the settings. Raises Refused with everything that is missing or wrong, not with the first only."""
     problems = [_missing(name) for name in _NAMES if not environment.get(name)]
-    problems += [_not_https(name) for name in ("GATEWAY_URL", "OIDC_DISCOVERY_URL") if not _is_https(environment.get(name, "https://"))]
+    problems += [_not_https(name) for name in _URLS if not _is_https(environment.get(name, "https://"))]
     reasoner = environment.get("SRE_REASONER") or DEFAULT
     if reasoner not in REASONERS:
         problems.append(_unknown_reasoner(reasoner))
@@ -40,9 +42,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if problems:
         raise Refused(*problems)
     secret = secret or _read_from_aws(arn)
-    return Settings(**{name.lower(): environment[name] for name in _NAMES}, gateway_client_secret=secret, reasoner=reasoner)
+    values = {name.lower(): environment[name] for name in _NAMES}
+    prefix_endpoint = environment.get(_PREFIX, "")
+    return Settings(**values, gateway_client_secret=secret, reasoner=reasoner, prefix_token_endpoint=prefix_endpoint)
 
 
+_PREFIX = "PREFIX_TOKEN_ENDPOINT"
+_URLS = ("GATEWAY_URL", "OIDC_DISCOVERY_URL", _PREFIX)
 _NAMES = ("GATEWAY_URL", "OIDC_DISCOVERY_URL", "GATEWAY_CLIENT_ID", "GATEWAY_SCOPE", "CALLER_CLIENT_ID", "CALLER_SCOPE")
 
 

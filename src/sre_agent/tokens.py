@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 
 from sre_agent.oidc import Discovery, unreachable_problem
+from sre_agent.transport import is_certificate_error
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -44,10 +45,12 @@ class Client:
 class TokenSource:
     """Provides a valid access token of one client; concurrent callers share one request to the issuer."""
 
-    def __init__(self, http: httpx2.AsyncClient, discovery: Discovery, client: Client) -> None:
+    def __init__(self, http: httpx2.AsyncClient, discovery: Discovery, client: Client, prefix_endpoint: str = "") -> None:
+        """`prefix_endpoint` is used while the endpoint of the discovery document can't be reached: its DNS record may be missing still."""
         self._http = http
         self._discovery = discovery
         self._client = client
+        self._prefix_endpoint = prefix_endpoint
         self._token: Secret | None = None
         self._good_until = 0.0
         self._lock = asyncio.Lock()
@@ -68,6 +71,9 @@ class TokenSource:
 
     async def _request(self) -> tuple[Secret, float]:
         endpoint = (await self._discovery.issuer()).token_endpoint
+        return await self._request_at(endpoint, instead=self._prefix_endpoint)
+
+    async def _request_at(self, endpoint: str, *, instead: str = "") -> tuple[Secret, float]:
         try:
             response = await self._http.post(
                 endpoint,
@@ -75,6 +81,9 @@ class TokenSource:
                 auth=httpx2.BasicAuth(self._client.client_id, self._client.read_secret().reveal()),
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            # A certificate that is not trusted is reported, not avoided.
+            if instead and isinstance(error, httpx2.ConnectError) and not is_certificate_error(error):
+                return await self._request_at(instead)
             raise Refused(
                 unreachable_problem(endpoint, error if isinstance(error, httpx2.HTTPError) else httpx2.HTTPError(str(error)))
             ) from error

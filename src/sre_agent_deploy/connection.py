@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         return Client(plain(name, "client_id"), secret, f"{plain('resource_server', 'identifier')}/{scope}")
 
     authority = f"{domain}{plain('address', 'https_suffix')}" if domain else plain("address", "https_authority")
-    return Endpoints(
+    found = Endpoints(
         base_url=f"https://{authority}",
         public_ip=plain("address", "public_ip"),
         gateway_url=plain("gateway", "gateway_url"),
@@ -43,6 +44,23 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         runtime_url=str(outputs.get(ENDPOINT, {}).get("invocation_url", "")),
         service_logs=account.registry.service_logs if account.registry else "",
         public_names=not account.aws.endpoint,
+    )
+    return add_custom_domain(found, outputs, account)
+
+
+def add_custom_domain(endpoints: Endpoints, outputs: Mapping[str, Outputs], account: Account) -> Endpoints:
+    """Add the custom domain of the user pool, if it has one; on Amazon's AWS with the token endpoint at the prefix."""
+    from sre_agent_deploy.names import prefix_token_endpoint
+
+    custom = outputs.get("custom_domain")
+    if not custom:
+        return endpoints
+    prefix = "" if account.aws.endpoint else str(prefix_token_endpoint(str(outputs["user_pool_domain"]["domain"]), account.aws.region))
+    return replace(
+        endpoints,
+        custom_domain=str(custom["domain"]),
+        cloudfront_domain=str(custom["cloudfront_domain"]),
+        prefix_token_endpoint=prefix,
     )
 
 
@@ -58,6 +76,7 @@ def write_connection(deployment: str, endpoints: Endpoints, secret_arn: str, acc
         "invocations_url": endpoints.invocations_url,
         "ca_file": _write_bundle(path, endpoints.ca_files),
         "oidc_discovery_url": endpoints.discovery_url,
+        **({"prefix_token_endpoint": endpoints.prefix_token_endpoint} if endpoints.prefix_token_endpoint else {}),
         "client_id": endpoints.caller_client.id,
         "scope": endpoints.caller_client.scope,
         "client_secret": {"secret_arn": secret_arn, "json_key": "client_secret", "region": account.aws.region},

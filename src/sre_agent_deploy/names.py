@@ -42,6 +42,20 @@ def bucket_key(config: Config) -> str:
     return "" if config.gateway.s3_bucket else config.gateway.kms_key_arn
 
 
+def has_custom_domain(config: Config) -> bool:
+    """Return True if the user pool gets a name of the user's beside its prefix. A pool of the user's is not changed."""
+    return bool(config.credentials.custom_domain and not config.credentials.user_pool_id)
+
+
+def prefix_token_endpoint(domain: LaterText, region: str) -> LaterText:
+    """Return the token endpoint at the prefix of a pool on Amazon's AWS.
+
+    Cognito's discovery document shows the custom domain alone, which leads nowhere before its DNS record is made:
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
+    """
+    return text("https://{domain}.auth." + region + ".amazoncognito.com/oauth2/token", domain=domain)
+
+
 def log_resource(name: str) -> str:
     """Return the name in the blueprint of one of the log groups of `sre_core/metrics.py`."""
     return f"log_{name.replace('-', '_')}"

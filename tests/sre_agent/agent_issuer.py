@@ -35,6 +35,8 @@ class Issuer:
     secrets: dict[str, str]
     url: str = ""
     lifetime: int = 3600
+    shown_endpoint: str = ""
+    """The token endpoint of the discovery document, if that is another than the real one."""
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -69,7 +71,7 @@ class Issuer:
         self.asked.append("discovery")
         document = {
             "issuer": f"{self.url}/pool",
-            "token_endpoint": f"{self.url}/oauth2/token",
+            "token_endpoint": self.shown_endpoint or f"{self.url}/oauth2/token",
             "jwks_uri": f"{self.url}/pool/.well-known/jwks.json",
         }
         return JSONResponse(document)

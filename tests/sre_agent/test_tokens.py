@@ -37,6 +37,45 @@ def with_source[T](
     return asyncio.run(run())
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["with the prefix", "without"])
+def test_a_custom_domain_without_a_record(issuer: Issuer, authority: Authority, known: bool) -> None:
+    """While the shown endpoint can't be connected to, tokens come from the pool's prefix; without one, the Problem names the endpoint."""
+    issuer.shown_endpoint = "https://auth.example.invalid/oauth2/token"
+
+    async def run() -> Secret:
+        async with connect(authority) as http:
+            client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
+            prefix = f"{issuer.url}/oauth2/token" if known else ""
+            return await TokenSource(http, Discovery(http, issuer.discovery_url), client, prefix).token()
+
+    try:
+        if known:
+            assert asyncio.run(run()).reveal()
+        else:
+            with pytest.raises(Refused, match=r"auth\.example\.invalid"):
+                asyncio.run(run())
+    finally:
+        issuer.shown_endpoint = ""
+
+
+def test_an_untrusted_custom_domain(issuer: Issuer, authority: Authority) -> None:
+    """A certificate that is not trusted is reported; the prefix is not used behind its back."""
+    before = issuer.asked.count("token")
+
+    async def run() -> Secret:
+        async with connect(authority) as trusting, transport.create_client() as strange:
+            document = await Discovery(trusting, issuer.discovery_url).issuer()
+            assert document.token_endpoint.startswith(issuer.url)
+            client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
+            known = Discovery(trusting, issuer.discovery_url)
+            return await TokenSource(strange, known, client, f"{issuer.url}/oauth2/token").token()
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(run())
+    assert refused.value.problems[0].code == "OIDC-TLS-NOT-VERIFIED"
+    assert issuer.asked.count("token") == before
+
+
 def test_many_askers(issuer: Issuer, authority: Authority) -> None:
     """Twenty who ask at once share one token and one request."""
     before = issuer.asked.count("token")

@@ -10,6 +10,7 @@ from typing import Any
 from joserfc.jwk import RSAKey
 
 from embedded_aws.strict.cognito import client_secrets
+from embedded_aws.strict.cognito_custom_domain import status_of
 from sre_core.secret import Secret
 
 _UNITS = {"seconds": timedelta(seconds=1), "minutes": timedelta(minutes=1), "hours": timedelta(hours=1), "days": timedelta(days=1)}
@@ -55,7 +56,8 @@ def find_by_domain(account_id: str, domain: str) -> Pool | None:
 
     # Copies, here and below: the thread of moto may create and delete meanwhile.
     for backend in tuple(cognitoidp_backends[account_id].values()):
-        if found := backend.user_pool_domains.get(domain):
+        found = backend.user_pool_domains.get(domain)
+        if found and status_of(found) != "CREATING":
             return find(account_id, found.user_pool_id)
     return None
 
@@ -63,7 +65,7 @@ def find_by_domain(account_id: str, domain: str) -> Pool | None:
 def _pool(found: Any) -> Pool:
     return Pool(
         pool_id=found.id,
-        domain=found.domain.domain if found.domain else "",
+        domain=_shown_domain(found),
         scopes=frozenset(
             f"{server.identifier}/{scope['ScopeName']}"
             for server in tuple(found.resource_servers.values())
@@ -72,6 +74,16 @@ def _pool(found: Any) -> Pool:
         clients={client.id: _client(client) for client in tuple(found.clients.values())},
         key=found.json_web_key,
     )
+
+
+def _shown_domain(found: Any) -> str:
+    """Return the domain of the discovery document: the custom domain once it is there, else the prefix.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
+    """
+    domains = [each for each in tuple(found.backend.user_pool_domains.values()) if each.user_pool_id == found.id]
+    served = sorted((each for each in domains if status_of(each) != "CREATING"), key=lambda each: not each.custom_domain_config)
+    return served[0].domain if served else ""
 
 
 def _client(found: Any) -> Client:

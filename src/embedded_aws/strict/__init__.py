@@ -6,7 +6,21 @@ One function for each behaviour, with AWS's documentation. They replace methods 
 from __future__ import annotations
 
 from embedded_aws.addresses import LoopbackAddresses
-from embedded_aws.strict import budgets, cloudwatch, cognito, ec2, logs, randomness, route53, s3, secretsmanager, sns, ssm, sts
+from embedded_aws.strict import (
+    budgets,
+    cloudwatch,
+    cognito,
+    cognito_custom_domain,
+    ec2,
+    logs,
+    randomness,
+    route53,
+    s3,
+    secretsmanager,
+    sns,
+    ssm,
+    sts,
+)
 from embedded_aws.strict.patching import MotoMoved
 
 
@@ -35,19 +49,6 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ec2.honour_stop_protection()
     ec2.refuse_deleting_used_groups()
     ec2.keep_omitted_metadata_options()
-    cognito.create_own_signing_keys()
-    cognito.shorten_ids()
-    cognito.protect_pools_from_deletion()
-    cognito.require_unique_domains()
-    cognito.show_custom_domains()
-    cognito.validate_domain_names()
-    cognito.validate_pool_settings()
-    cognito.validate_oauth_settings()
-    cognito.reset_omitted_client_settings()
-    cognito.complete_pool_updates()
-    cognito.add_resource_server_operations()
-    cognito.add_pool_tag_operations()
-    cognito.add_client_secret_operations()
     s3.secure_new_buckets()
     s3.enforce_bucket_ownership()
     s3.redirect_to_bucket_region()
@@ -68,7 +69,26 @@ def _apply(addresses: LoopbackAddresses) -> None:
     budgets.show_notification_states()
     budgets.add_subscriber_operations()
     budgets.add_tag_operations()
+    _apply_login()
     _apply_monitoring()
+
+
+def _apply_login() -> None:
+    cognito.create_own_signing_keys()
+    cognito.shorten_ids()
+    cognito.protect_pools_from_deletion()
+    cognito.require_unique_domains()
+    cognito.show_custom_domains()
+    cognito.validate_domain_names()
+    cognito_custom_domain.validate_custom_domains()
+    cognito_custom_domain.show_custom_domain_status()
+    cognito.validate_pool_settings()
+    cognito.validate_oauth_settings()
+    cognito.reset_omitted_client_settings()
+    cognito.complete_pool_updates()
+    cognito.add_resource_server_operations()
+    cognito.add_pool_tag_operations()
+    cognito.add_client_secret_operations()
 
 
 def _apply_monitoring() -> None:

@@ -13,11 +13,12 @@ from sre_agent_deploy.account.facts import AccountFacts, other_account
 from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.account.source_secrets import name_source_secrets, read_source_secrets
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.aws.attempt import ask_or_refuse
+from sre_agent_deploy.aws.attempt import ask_or_refuse, or_none
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
+from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.state_tag import taggable
@@ -109,8 +110,18 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         source_secrets=read_source_secrets(config, aws),
         package=package.bytes,
         package_sha256=package.sha256,
+        zone_name=_find_zone_name(aws, config),
         https_suffix="" if network_found.https_port == "443" else f":{network_found.https_port}",
     )
+
+
+def _find_zone_name(aws: Aws, config: Config) -> str:
+    """Read the name of the hosted zone where a record of the authentication domain may be for us to make."""
+    zone = config.deployment.hosted_zone_id
+    if not zone or not has_custom_domain(config):
+        return ""
+    answer = or_none(lambda: aws.client("route53").get_hosted_zone(Id=zone), ("NoSuchHostedZone", "InvalidInput"))
+    return answer["HostedZone"]["Name"].rstrip(".") if answer else ""
 
 
 def describe_account(config: Config) -> AccountFacts:

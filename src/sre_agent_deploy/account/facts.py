@@ -59,6 +59,8 @@ class AccountFacts:
     package: bytes = b""
     """The assistant's package for AgentCore Runtime; empty where it runs on the instance, or as an image."""
     package_sha256: str = ""
+    zone_name: str = ""
+    """The name of the hosted zone, if a custom authentication domain may lie in it; empty if it was not asked."""
     state_location: str = ""
     """Where the state is in S3, as the value of a tag; empty if it is on this machine."""
 

@@ -103,6 +103,10 @@ class Aws:
         """Open the same account once more, with clients of its own that no check of this one concerns."""
         return Aws(region=self.region, account_id=self._session.account_id, endpoint=self.endpoint, progress=self.progress)
 
+    def in_region(self, region: str) -> Aws:
+        """Open the same account in another region, to read what AWS keeps there alone."""
+        return Aws(region=region, account_id=self._session.account_id, endpoint=self.endpoint, progress=self.progress)
+
     def fenced(self, check: Check) -> AbstractContextManager[None]:
         """Make this check before each call that changes something, by any copy of this account, until the block ends."""
         return self._session.fence.checking(check)

@@ -15,6 +15,7 @@ from sre_agent_deploy.commands.deployments import require_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import use_account
+from sre_agent_deploy.connection import add_custom_domain
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
@@ -56,7 +57,7 @@ def _find_client(account: Account, state: State, name: str) -> Client:
 
 def _endpoints(account: Account, state: State, client: Client) -> Endpoints:
     """Name what a token needs: the pool's discovery document, and whom to trust."""
-    return Endpoints(
+    found = Endpoints(
         base_url="",
         public_ip="",
         gateway_url="",
@@ -65,6 +66,7 @@ def _endpoints(account: Account, state: State, client: Client) -> Endpoints:
         caller_client=client,
         ca_files=account.ca_files(),
     )
+    return add_custom_domain(found, {record.name: record.outputs for record in state.alive()}, account)
 
 
 def _recorded(state: State, resource: str, output: str) -> str:

@@ -22,6 +22,8 @@ def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: Credenti
     yield from arn_faults(("gateway", "provider_arn"), gateway.provider_arn, account_id=aws.account_id, region=aws.region)
     yield from arn_faults(("monitoring", "kms_key_arn"), monitoring.kms_key_arn, account_id=aws.account_id, region=aws.region)
     yield from arn_faults(("gateway", "kms_key_arn"), gateway.kms_key_arn, account_id=aws.account_id, region=aws.region)
+    certificate = ("credentials", "custom_domain_certificate")
+    yield from arn_faults(certificate, credentials.custom_domain_certificate, account_id=aws.account_id, region="")
     reference = SecretReference.parse(credentials.client_secret)
     if reference and reference.store == "aws-secretsmanager":
         yield from _secret_arn_faults(reference, aws.account_id, aws.region)

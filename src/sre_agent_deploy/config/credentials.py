@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sre_agent_deploy.config.fault import Fault, Mode, ignored, required
-from sre_agent_deploy.config.field_syntax import CLIENT_ID, COGNITO_DOMAIN, USER_POOL_ID
+from sre_agent_deploy.config.field_syntax import ACM_CERTIFICATE, CLIENT_ID, COGNITO_DOMAIN, CUSTOM_DOMAIN, USER_POOL_ID
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
 PASSWORD_LENGTHS = range(6, 100)
 TEMPORARY_DAYS = range(1, 366)  # Cognito takes 0 and uses 7 days then
+
+_OF_A_NEW_POOL = ("mfa", "password_length", "temporary_password_days", "custom_domain", "custom_domain_certificate")
 
 
 class CredentialConfig(Section):
@@ -25,6 +27,15 @@ class CredentialConfig(Section):
         "Prefix of the user pool's domain; empty generates one.",
         example="sre-login-4711",
         console="Cognito > User pools > Branding > Domain",
+    )
+    custom_domain: str = setting(
+        "", "A name of yours for the user pool's login and token endpoint, beside the prefix; empty for none.", example="auth.example.com"
+    )
+    custom_domain_certificate: str = setting(
+        "",
+        "The certificate of custom_domain in AWS Certificate Manager, which must be in us-east-1 in every case.",
+        example=ACM_CERTIFICATE.example,
+        console="Certificate Manager (N. Virginia) > Certificates",
     )
     client_id: str = setting(
         "",
@@ -63,8 +74,15 @@ class CredentialConfig(Section):
             yield required("client_id", CLIENT_ID.example, "A client secret belongs to an app client.")
         yield from password_faults("password_length", self.password_length, PASSWORD_LENGTHS, "14")
         yield from password_faults("temporary_password_days", self.temporary_password_days, TEMPORARY_DAYS, "1")
+        yield from CUSTOM_DOMAIN.faults("custom_domain", self.custom_domain)
+        yield from ACM_CERTIFICATE.faults("custom_domain_certificate", self.custom_domain_certificate)
+        if self.custom_domain and not self.custom_domain_certificate:
+            why = "Cognito serves custom_domain with a certificate of yours."
+            yield required("custom_domain_certificate", ACM_CERTIFICATE.example, why)
+        if self.custom_domain_certificate and not self.custom_domain:
+            yield required("custom_domain", CUSTOM_DOMAIN.example, "A certificate belongs to a name.")
         if self.user_pool_id:
-            yield from ignored(self, ("mfa", "password_length", "temporary_password_days"), "user_pool_id names a user pool")
+            yield from ignored(self, _OF_A_NEW_POOL, "user_pool_id names a user pool")
 
 
 def password_faults(field: str, value: int, allowed: range, correction: str) -> Iterator[Fault]:

@@ -160,6 +160,22 @@ COGNITO_DOMAIN = Syntax(
     found="Cognito > User pools > Branding > Domain",
     aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html",
 )
+CUSTOM_DOMAIN = Syntax(
+    code="CONFIG-CUSTOM-DOMAIN",
+    # CreateUserPoolDomain takes 63 characters. Its parent must have an address, so it is below a domain of the owner.
+    pattern=r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?){2,}",
+    says="a name below a domain of yours, in lower case, of at most 63 characters and without https://",
+    example="auth.example.com",
+    aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html",
+)
+ACM_CERTIFICATE = Syntax(
+    code="CONFIG-CUSTOM-DOMAIN",
+    pattern=r"arn:aws:acm:us-east-1:[0-9]{12}:certificate/[a-zA-Z0-9-]+",
+    says="the ARN of a certificate of AWS Certificate Manager in us-east-1: CloudFront takes it from nowhere else, whatever aws.region is",
+    example="arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+    found="Certificate Manager (N. Virginia) > Certificates",
+    aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html",
+)
 EMAIL = Syntax(
     code="CONFIG-EMAIL",
     # AWS Budgets documents none; this is what Cost Anomaly Detection, its neighbour, takes for a subscriber.

@@ -11,6 +11,7 @@ from sre_agent_deploy.config.models import Config, ModelKey
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.sources import Source, name_sources
 from sre_agent_deploy.later import Ref, encode_ref
+from sre_agent_deploy.names import has_custom_domain, prefix_token_endpoint
 from sre_core.machine import SecretRef
 
 VARIABLE = "SRE_SOURCES"
@@ -32,14 +33,24 @@ def describe_sources(config: Config) -> dict[str, ServiceSources]:
     """
     live = config.services.live()
     found = {service: _describe(service, sources) for service, sources in live.items()} if any(live.values()) else {}
-    return {**found, **_describe_model(config)}
+    model, login = _describe_model(config), _describe_login(config)
+    assistant = ServiceSources({**login, **model.environment}, model.credentials)
+    return {**found, **({"assistant": assistant} if assistant.environment else {})}
 
 
-def _describe_model(config: Config) -> dict[str, ServiceSources]:
+def _describe_login(config: Config) -> dict[str, str]:
+    """Tell the assistant where else tokens are issued, while the custom domain of the user pool leads nowhere."""
+    if not has_custom_domain(config) or config.mode == "local" or config.aws.endpoint_url:
+        return {}
+    endpoint = prefix_token_endpoint(encode_ref(Ref("user_pool_domain", "domain")), config.aws.region)
+    return {"PREFIX_TOKEN_ENDPOINT": str(endpoint)}
+
+
+def _describe_model(config: Config) -> ServiceSources:
     """Describe the language model to the assistant; nothing where it answers by rules."""
     chosen, privacy = config.assistant, config.privacy
     if chosen.reasoner == "rules":
-        return {}
+        return ServiceSources()
     given = {
         "SRE_REASONER": chosen.reasoner,
         "SRE_MODEL": chosen.model,
@@ -54,7 +65,7 @@ def _describe_model(config: Config) -> dict[str, ServiceSources]:
         "SRE_PRIVACY_ADDRESSES": privacy.addresses,
     }
     key = {"model-api-key": SecretRef(encode_ref(Ref(secret_name("assistant"), "secret_arn")), "api_key")} if chosen.api_key else {}
-    return {"assistant": ServiceSources({name: value for name, value in given.items() if value}, key)}
+    return ServiceSources({name: value for name, value in given.items() if value}, key)
 
 
 def secret_name(service: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _RESERVED = ("aws", "amazon", "cognito")
 _DOCS = "https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html"
+_CUSTOM_DOCS = "https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,95 @@ class UserPoolDomain(Defaults):
             ),
         ),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomDomain(UserPoolDomain):
+    """Gives the user pool a name of the user's, beside its prefix. Cognito serves it by CloudFront, with a certificate of ACM."""
+
+    LISTS_KIND: ClassVar[bool] = False
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+
+    certificate_arn: str
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        pool, _, domain = id.partition("/")
+        seen = _describe_domain(aws, domain)
+        if seen.get("UserPoolId") != pool:
+            return None
+        certificate = seen.get("CustomDomainConfig", {}).get("CertificateArn", "")
+        # One that has failed stays so: only another one can work.
+        broken = {"DELETING": "it is being deleted", "FAILED": "Cognito could not set it up"}.get(seen.get("Status", ""), "")
+        outputs = {"domain": domain, "cloudfront_domain": seen.get("CloudFrontDistribution", "")}
+        return Found(id, cls(name=name, user_pool_id=pool, domain=domain, certificate_arn=certificate), outputs, broken=broken)
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        pool = require_known(self.user_pool_id)
+        aws.client("cognito-idp").create_user_pool_domain(
+            UserPoolId=pool, Domain=self.domain, CustomDomainConfig={"CertificateArn": self.certificate_arn}
+        )
+        return f"{pool}/{self.domain}"
+
+    def configure(self, aws: Aws, id: str) -> None:
+        pool, _, domain = id.partition("/")
+        seen = _describe_domain(aws, domain).get("CustomDomainConfig", {})
+        if seen.get("CertificateArn") != self.certificate_arn:
+            # With what else is set there, such as the security policy.
+            changed: Any = seen | {"CertificateArn": self.certificate_arn}
+            aws.client("cognito-idp").update_user_pool_domain(UserPoolId=pool, Domain=domain, CustomDomainConfig=changed)
+
+    def console(self) -> Steps:
+        return (
+            f"Amazon Cognito > User pools > {self.user_pool_id} > Branding > Domain",
+            "Actions > Create custom domain",
+            f"Custom domain: {self.domain}; ACM certificate: {self.certificate_arn}",
+            "Create custom domain; its alias target is the name in CloudFront that its DNS record leads to",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"domain": "Ref", "cloudfront_domain": "CloudFrontDistribution"},
+            UserPoolId=self.user_pool_id,
+            Domain=self.domain,
+            CustomDomainConfig={"CertificateArn": self.certificate_arn},
+        )
+
+    def _not_made(self) -> Problem:
+        return _not_set_up(self, "created")
+
+    FAILURES: ClassVar[Failures] = {
+        # AWS says InvalidParameterException for each of the causes.
+        ("CreateUserPoolDomain", "InvalidParameterException"): _not_made,
+        ("UpdateUserPoolDomain", "InvalidParameterException"): lambda domain: _not_set_up(domain, "given its certificate"),
+        ("CreateUserPoolDomain", "LimitExceededException"): lambda domain: Problem(
+            code="COGNITO-DOMAIN-QUOTA",
+            what=f"Domain {domain.domain} was not created.",
+            why="This user pool has its one custom domain already, or the account has as many (4) as its quota allows.",
+            do=(
+                "Open the pool under Amazon Cognito > User pools > Branding > Domain and delete the domain that is not needed.",
+                "Run the same command again.",
+            ),
+        ),
+    }
+
+
+def _not_set_up(domain: CustomDomain, what: str) -> Problem:
+    parent = domain.domain.partition(".")[2]
+    return Problem(
+        code="COGNITO-CUSTOM-DOMAIN",
+        what=f"The custom domain {domain.domain} was not {what}.",
+        why=f"{parent} has no A record, the certificate is not one for {domain.domain} that is issued in us-east-1, or the name is in use.",
+        do=(
+            f"Check that `dig +short {parent}` answers an address. If not, add an A record for it: any address will do.",
+            f"Check the certificate: `aws acm describe-certificate --region us-east-1 --certificate-arn {domain.certificate_arn}`.",
+            f"Check that no other user pool and no CloudFront distribution has the name {domain.domain}; one that was deleted "
+            "keeps it for some minutes.",
+            "Run the same command again.",
+        ),
+        aws_docs=_CUSTOM_DOCS,
+    )
 
 
 def broken_rule(domain: str) -> str:

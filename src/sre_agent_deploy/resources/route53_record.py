@@ -23,6 +23,7 @@ from sre_agent_deploy.resource import (
     TagChanges,
     cfn,
 )
+from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
 from sre_core.problem import Problem
@@ -45,7 +46,7 @@ class DnsRecord(Defaults):
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     # A name that points to an address which another customer may get next would lead our users to them.
-    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND, AddressAssociation.KIND})
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND, AddressAssociation.KIND, UserPoolDomain.KIND})
     UNSEEN: ClassVar[Mapping[str, str]] = {"serves": "the record keeps the address alone"}
     EXEMPT: ClassVar[Mapping[str, str]] = {"serves": "it says only that the record comes after the association"}
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
@@ -95,8 +96,11 @@ class DnsRecord(Defaults):
     def configure(self, aws: Aws, id: str) -> None:
         zone, domain = _split_id(id)
         record = _find_record(aws, zone, domain, "A")
-        if record is None or record != record | self._address() | {"Name": record["Name"]}:
+        if record is None or not self._is_same(record):
             _change(aws, zone, ("UPSERT", self._address()))
+
+    def _is_same(self, record: Any) -> bool:
+        return bool(record == record | self._address() | {"Name": record["Name"]})
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -159,6 +163,50 @@ class DnsRecord(Defaults):
             ),
         ),
     }
+
+
+_CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
+"""The hosted zone of every CloudFront distribution, as Route 53 documents it for AliasTarget."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AliasRecord(DnsRecord):
+    """Points a domain at a CloudFront distribution, whose addresses change. It has no TTL of its own."""
+
+    LISTS_KIND: ClassVar[bool] = False
+    UNSEEN: ClassVar[Mapping[str, str]] = {"serves": "the record keeps the target alone", "ttl": "an alias has the TTL of its target"}
+    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(("serves", "ttl"), "an alias has neither")
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        found = super().read(aws, id, name)
+        if found is None:
+            return None
+        record = _find_record(aws, *_split_id(id), "A") or {}
+        target = record.get("AliasTarget", {}).get("DNSName", "").rstrip(".")
+        return replace(found, seen=replace(found.seen, address=target or found.seen.address))
+
+    def console(self) -> Steps:
+        zone = f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record"
+        return (
+            f"{zone}; Record name: {self.domain}; Record type: A; Alias: Alias to CloudFront distribution; Value: {self.address}",
+            f"{zone}; Record name: {_heritage_name(self.domain)}; Record type: TXT; Value: {self._mark_by_hand()}; TTL: {_TTL}",
+        )
+
+    def template(self) -> CfnResource:
+        declared = super().template()
+        kept = {key: value for key, value in declared.properties.items() if key not in ("TTL", "ResourceRecords")}
+        return replace(declared, properties=kept | {"AliasTarget": self._target(self.address)})
+
+    def _address(self) -> Any:
+        return {"Name": self.domain, "Type": "A", "AliasTarget": self._target(require_known(self.address))}
+
+    def _is_same(self, record: Any) -> bool:
+        seen = record.get("AliasTarget", {})
+        return bool(seen | {"DNSName": seen.get("DNSName", "").rstrip(".")} == self._address()["AliasTarget"])
+
+    def _target(self, name: LaterText) -> dict[str, Any]:
+        return {"HostedZoneId": _CLOUDFRONT_ZONE, "DNSName": name, "EvaluateTargetHealth": False}
 
 
 def _split_id(id: str) -> tuple[str, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from fixtures.acm import import_certificate
 from fixtures.embedded import EmbeddedAws
 
 
@@ -133,10 +135,10 @@ def test_a_domain_that_aws_would_not_take(cognito: Any, pool_id: str, domain: st
         cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
 
 
-def test_a_domain_of_the_owners_own(cognito: Any, pool_id: str) -> None:
+def test_a_domain_of_the_owners_own(embedded: EmbeddedAws, cognito: Any, pool_id: str, tmp_path: Path) -> None:
     """It is shown apart from the prefix, and a pool may have both."""
-    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
     own, domain = f"{prefix()}.example.com", prefix()
+    certificate = import_certificate(embedded.client("acm"), own, tmp_path)
     cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=own, CustomDomainConfig={"CertificateArn": certificate})
     cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
     pool = cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]

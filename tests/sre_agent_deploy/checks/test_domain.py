@@ -18,9 +18,9 @@ import pytest
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Finding, run_checks
 from sre_agent_deploy.checks.preflight.context import Context
-from sre_agent_deploy.checks.preflight.dns import DomainKnown
+from sre_agent_deploy.checks.preflight.dns import DomainKnown, ParentResolves
 from sre_agent_deploy.checks.preflight.suite import dns_checks
-from sre_agent_deploy.config.models import Config, DeploymentConfig
+from sre_agent_deploy.config.models import Config, CredentialConfig, DeploymentConfig
 
 DOMAIN = "sre.shop.example.com"
 SOA = "ns.example.com. admin.example.com. 1 3600 600 86400 60"
@@ -103,6 +103,16 @@ def test_what_will_stand_in_the_way(names: NameServer, records: dict[tuple[str, 
     names.records |= records
     finding = looked(names)
     assert (finding.status, finding.problem and finding.problem.code) == ("failed", code)
+
+
+@pytest.mark.parametrize(("addresses", "status"), [(["192.0.2.10"], "passed"), ([], "failed")])
+def test_the_name_above_a_custom_domain(names: NameServer, addresses: list[str], status: str) -> None:
+    """Cognito asks for its address, so a deployment stops where there is none."""
+    names.records |= {("shop.example.com", "A"): addresses}
+    config = Config(credentials=CredentialConfig(custom_domain="auth.shop.example.com"))
+    [finding] = run_checks([ParentResolves("127.0.0.1", names.port)], Context(config, Aws(region="us-east-1"), datetime.now(UTC)))
+    assert (finding.status, finding.required) == (status, True)
+    assert finding.status == "passed" or (finding.problem and "shop.example.com" in finding.problem.do[0])
 
 
 def test_a_name_server_that_does_not_answer() -> None:

@@ -41,6 +41,7 @@ VALID: Mapping[str, Any] = {
     "ca_uri": "s3://sre-0000000000-files/ca.pem",
     "content": Content(b"openapi: 3.1.0"),
     "content_type": "application/yaml",
+    "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
     "cidr": "192.0.2.0/24",
     "comparison": "GreaterThanThreshold",
     "comparison_operator": "GREATER_THAN",
@@ -123,6 +124,8 @@ VALID: Mapping[str, Any] = {
     "versioning": "Enabled",
     "vpc_id": "vpc-0123456789abcdef0",
 }
+# Where two declarations of one AWS type would be the same resource.
+OF_KIND: Mapping[str, Mapping[str, Any]] = {"CustomDomain": {"domain": "auth.example.com"}, "AliasRecord": {"domain": "auth.example.com"}}
 OTHER: Mapping[str, Any] = {
     "mfa": "ON",
     "instance_type": "t3.large",
@@ -142,7 +145,8 @@ def kinds() -> tuple[type[Any], ...]:
 def sample(kind: type[Any]) -> Any:
     """A declaration with a value in each of its fields."""
     hints = typing.get_type_hints(kind)
-    return kind(**{field.name: _value(field.name, hints[field.name]) for field in dataclasses.fields(kind)})
+    own = OF_KIND.get(kind.__name__, {})
+    return kind(**{field.name: own.get(field.name) or _value(field.name, hints[field.name]) for field in dataclasses.fields(kind)})
 
 
 def variants(declared: Resource, *, secrets: bool = False) -> Iterator[tuple[str, Any]]:

@@ -143,6 +143,50 @@ def _no_address(domain: str) -> Problem:
     )
 
 
+@dataclass(frozen=True)
+class ParentFacts:
+    """A custom domain, its parent, and the parent's addresses."""
+
+    domain: str
+    parent: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ParentResolves(DomainKnown):
+    """Cognito creates a custom domain only if the name above it has an address."""
+
+    id: ClassVar[str] = "dns.custom_domain"
+    proves: ClassVar[str] = "the name above the custom domain has an address"
+    requirements: ClassVar[tuple[str, ...]] = ("2.2", "4.1")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Context) -> ParentFacts | Problem:  # type: ignore[override]  # other facts
+        from dns.exception import DNSException
+
+        domain = world.config.credentials.custom_domain
+        parent = domain.partition(".")[2]
+        try:
+            return ParentFacts(domain, parent, _resolve(self._resolver(), parent, "A"))
+        except (DNSException, OSError) as error:
+            return _no_answer(parent, error)
+
+    def judge(self, facts: ParentFacts) -> Verdict:  # type: ignore[override]  # other facts
+        if facts.addresses:
+            return Verdict(True, f"{facts.parent} has an address")
+        return Verdict(False, f"{facts.parent} has no address", _no_parent(facts))
+
+
+def _no_parent(facts: ParentFacts) -> Problem:
+    return Problem(
+        code="COGNITO-CUSTOM-DOMAIN",
+        what=f"The custom domain {facts.domain} can't be created.",
+        why=f"Cognito creates it only if the name above it, {facts.parent}, has an A record.",
+        do=(f"Add an A record of {facts.parent}; any address will do.", "Or choose another credentials.custom_domain."),
+        aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html",
+    )
+
+
 _ABSENT = ("NoSuchHostedZone", "InvalidInput")
 
 

@@ -12,13 +12,15 @@ from sre_agent_deploy.checks.preflight.account import CredentialsHold, RegionFit
 from sre_agent_deploy.checks.preflight.bucket import BucketUsable
 from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
-from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits
+from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
 from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
+from sre_agent_deploy.checks.preflight.login import LoginCertificateFits
 from sre_agent_deploy.checks.preflight.model import ModelAnswers
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
 from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
 from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.events import Observer, ignore_event
 
 
@@ -39,7 +41,9 @@ def file_checks(config: Config) -> tuple[Check[Context, Any], ...]:
 
 def dns_checks(config: Config, aws: Aws) -> tuple[Check[Context, Any], ...]:
     """List the checks of public DNS: for Amazon's AWS only, because elsewhere the domain may be a private one."""
-    return (DomainKnown(),) if config.deployment.domain_name and aws.endpoint is None else ()
+    if aws.endpoint is not None:
+        return ()
+    return (*((DomainKnown(),) if config.deployment.domain_name else ()), *((ParentResolves(),) if has_custom_domain(config) else ()))
 
 
 def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
@@ -49,6 +53,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((KeyPairThere(),) if chosen.key_name else ()),
         *((ImageThere(),) if chosen.ami_id else ()),
         *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
+        *((LoginCertificateFits(),) if has_custom_domain(config) else ()),
         *((InstancesWithinLimit(),) if config.limits.instances else ()),
         *((BUDGETS,) if config.limits.monthly_usd else ()),
         *(ModelAnswers(model) for model in config.assistant.models),

@@ -65,6 +65,11 @@ class Endpoints:
     """The folder of the services' logs on this machine, as a pattern for the shell; empty where they run on an EC2 instance."""
     runtime_url: str = ""
     """Where the assistant is asked if it runs on AgentCore Runtime; empty if it runs on the instance."""
+    custom_domain: str = ""
+    """The user pool's own name, where it has one beside its prefix; `cloudfront_domain` is what its DNS record must lead to."""
+    cloudfront_domain: str = ""
+    prefix_token_endpoint: str = ""
+    """The token endpoint at the prefix, for as long as the custom domain can't be reached; empty where there is no such domain."""
     public_names: bool = True
     """False where the names of the deployment are known to an AWS that is not Amazon's, and to no public DNS."""
     _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -82,3 +82,46 @@ def _elsewhere(facts: NameFacts) -> Problem:
         ),
         context={"part": "front door"},
     )
+
+
+@dataclass(frozen=True)
+class LoginNameFacts:
+    """Whether this machine finds an address for the user pool's own name, and what its record must lead to."""
+
+    domain: str
+    target: str
+    found: bool
+
+
+class LoginNameResolves:
+    """The user pool's custom domain leads somewhere. Not required: until it does, tokens are issued at the pool's prefix."""
+
+    id: ClassVar[str] = "login.name"
+    proves: ClassVar[str] = "the custom domain of the user pool has a DNS record"
+    requirements: ClassVar[tuple[str, ...]] = ("1.3", "2.2")
+    required: ClassVar[bool] = False
+
+    def probe(self, world: Endpoints) -> LoginNameFacts | Problem:
+        try:
+            socket.getaddrinfo(world.custom_domain, 443, type=socket.SOCK_STREAM)
+        except socket.gaierror:
+            return LoginNameFacts(world.custom_domain, world.cloudfront_domain, found=False)
+        return LoginNameFacts(world.custom_domain, world.cloudfront_domain, found=True)
+
+    def judge(self, facts: LoginNameFacts) -> Verdict:
+        if facts.found:
+            return Verdict(True, f"{facts.domain} has an address")
+        return Verdict(False, f"{facts.domain} has no address yet", _no_login_record(facts))
+
+
+def _no_login_record(facts: LoginNameFacts) -> Problem:
+    return Problem(
+        code="LOGIN-NAME-UNKNOWN",
+        what=f"The custom domain {facts.domain} has no DNS record that this machine finds.",
+        why="Its hosted zone is not deployment.hosted_zone_id, or the record is new. Until it answers, tokens are issued at the prefix.",
+        do=(
+            f"Create a CNAME record of {facts.domain} that leads to {facts.target}.",
+            "Wait until the record is known; then run `sre-agent-deploy verify` again.",
+        ),
+        context={"part": "login"},
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Check
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
-from sre_agent_deploy.checks.verification.name import NameResolves
+from sre_agent_deploy.checks.verification.name import LoginNameResolves, NameResolves
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, health_checks
 from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused
@@ -14,7 +14,7 @@ from sre_agent_deploy.checks.verification.tokens import TokenIssued
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 
 
-def verification_checks(*, on_runtime: bool = False) -> tuple[Check[Endpoints, Any], ...]:
+def verification_checks(*, on_runtime: bool = False, custom_domain: bool = False) -> tuple[Check[Endpoints, Any], ...]:
     """List every verification check. A deployment is complete only when every required one passes (Property 4).
 
     `on_runtime` leaves out what does not apply where the assistant runs on AgentCore Runtime: its health path, which nobody can call.
@@ -24,6 +24,7 @@ def verification_checks(*, on_runtime: bool = False) -> tuple[Check[Endpoints, A
         *health_checks(on_runtime=on_runtime),
         PlainHttpRefused(),
         CertificateLasts(),
+        *((LoginNameResolves(),) if custom_domain else ()),
         TokenIssued("gateway_client"),
         TokenIssued("caller_client"),
         *refusal_checks(),
