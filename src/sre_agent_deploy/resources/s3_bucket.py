@@ -70,7 +70,6 @@ class S3Bucket(Defaults):
     EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("tls_only", "closed", "acl", "lifecycle"), "a new bucket has it; only what AWS has can be otherwise"
     )
-    NOT_COMPARED: ClassVar[Mapping[str, str]] = {"S3 Bucket Key": "it changes what calls of KMS cost, not who can read"}
 
     name: str
     bucket_name: str

@@ -22,7 +22,9 @@ def read_encryption(aws: Aws, bucket: str) -> str:
     )
     rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else [{}]
     default = rules[0].get("ApplyServerSideEncryptionByDefault", {})
-    return " ".join(filter(None, (default.get("SSEAlgorithm", "none"), default.get("KMSMasterKeyID"))))
+    key = default.get("KMSMasterKeyID", "")
+    costly = "without S3 Bucket Key" if key and not rules[0].get("BucketKeyEnabled") else ""
+    return " ".join(filter(None, (default.get("SSEAlgorithm", "none"), key, costly)))
 
 
 def read_lifecycle(aws: Aws, bucket: str) -> tuple[int, tuple[str, ...]]:
