@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from evals import recordings
+from evals import left_out, recordings, results
 from evals.cases import run as cases
 from evals.questions import run as questions
 from evals.score import table
@@ -36,13 +37,36 @@ def _recordings(only: str) -> None:
 @click.option("--every", is_flag=True, help="Show the cases that were right as well.")
 @click.option("--workers", default=1, show_default=True, help="How many cases are asked about at the same time.")
 @click.option("--json", "kept", type=click.Path(dir_okay=False, path_type=Path), help="Write what was said of each case to this file.")
-def _cases(folder: Path, only: str, every: bool, workers: int, kept: Path | None) -> None:
-    """Labelled cases of the Cloud-OpsBench layout, below FOLDER."""
+@click.option("--keep", is_flag=True, help="Keep the figures as those with which the next run is compared.")
+def _cases(folder: Path, *, only: str, every: bool, workers: int, kept: Path | None, keep: bool) -> None:
+    """Labelled cases of the Cloud-OpsBench layout, below FOLDER, compared with the last committed result."""
     scored = list(cases.run(folder, only, workers))
     click.echo(cases.table(scored, every=every))
+    _compare("cases", cases.count(scored), keep=keep)
     if kept:
         kept.write_text(json.dumps([asdict(found) for found in scored], indent=1), encoding="utf-8")
     sys.exit(0 if scored else 1)
+
+
+@command.command("left-out")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--workers", default=1, show_default=True, help="How many cases are asked about at the same time.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw how often each confidence was right, as SVG.")
+@click.option("--keep", is_flag=True, help="Keep the figures as those with which the next run is compared.")
+def _left_out(folder: Path, workers: int, plot: Path | None, keep: bool) -> None:
+    """The same cases, by rules that do not know the cause of the case: what they say of faults that nobody foresaw."""
+    unknown = list(cases.run(folder, "", workers, leave_out=True))
+    click.echo(left_out.table(unknown))
+    _compare("left-out", left_out.count(unknown), keep=keep)
+    if plot:
+        known = list(cases.run(folder, "", workers))
+        plot.write_text(left_out.plot({"cause known": known, "cause left out": unknown}), encoding="utf-8")
+
+
+def _compare(name: str, figures: Mapping[str, float], *, keep: bool) -> None:
+    click.echo(results.compare(name, figures))
+    if keep:
+        results.keep(name, figures)
 
 
 @command.command("questions")
@@ -62,11 +86,13 @@ def _questions(write: bool) -> None:
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--only", default="", metavar="WORDS", help="Only the suite whose name contains this.")
 @click.option("--workers", default=1, show_default=True, help="How many incidents are asked about at the same time.")
-def _suites(folder: Path | None, only: str, workers: int) -> None:
+@click.option("--keep", is_flag=True, help="Keep the figures as those with which the next run is compared.")
+def _suites(folder: Path | None, only: str, workers: int, keep: bool) -> None:
     """Healthy systems, two faults at once and decoys, built from the labelled cases below FOLDER or from the recordings that ship."""
-    results = list(suites.run(folder, workers, only))
-    click.echo(suites.table(results))
-    sys.exit(0 if all(found.right for found in results) else 1)
+    found = list(suites.run(folder, workers, only))
+    click.echo(suites.table(found))
+    _compare("suites of cases" if folder else "suites of our recordings", suites.count(found), keep=keep)
+    sys.exit(0 if all(one.right for one in found) else 1)
 
 
 command(prog_name="python -m evals")

@@ -120,3 +120,10 @@ def table(results: Sequence[Result]) -> str:
 
 def _words(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{one.cause} {one.object}" for one in verdicts)
+
+
+def count(results: Sequence[Result]) -> dict[str, float]:
+    """Count what is compared between runs."""
+    suites = dict.fromkeys(one.suite for one in results)
+    right = {suite: float(sum(one.right for one in results if one.suite == suite)) for suite in suites}
+    return right | {f"{suite}, all": float(sum(one.suite == suite for one in results)) for suite in suites}

@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
+from evals import left_out, results  # noqa: E402
+from evals.cases.run import Scored, to_verdict  # noqa: E402
 from evals.recorded_tools import RecordedTools  # noqa: E402
 from evals.score import Verdict  # noqa: E402
 from evals.suites import run as suites  # noqa: E402
@@ -71,3 +73,26 @@ def test_moved_and_cut() -> None:
 def _ask(incident: Incident, folder: Path) -> Report:
     tools = RecordedTools(str(incident.write(folder)))
     return asyncio.run(supervisor.investigate("What is wrong?", tools, Rules()))
+
+
+def test_a_cause_that_is_not_known(tmp_path: Path) -> None:
+    """Rules without the detector of a cause name the object with another cause, or nothing; the figures say so."""
+    recording = str(shipped("crash-loop").write(tmp_path / "crash-loop"))
+    ask = supervisor.investigate("What is wrong?", RecordedTools(recording), Rules(frozenset({"bad_configuration"})))
+    cause = asyncio.run(ask).root_cause
+    assert cause is not None
+    assert (cause.kind != "bad_configuration", cause.ref.name) == (True, "payment-service")
+    verdict, expected = to_verdict(cause), Verdict("bad_configuration", "app/payment-service")
+    scored = Scored(name="one", expected=expected, said=verdict, confidence=cause.confidence.score, seconds=0.1, calls=24)
+    assert left_out.count([scored]) == {"cases": 1, "right object": 1, "wrong": 0, "confidently wrong": 0}
+    assert left_out.table([scored]).endswith("| all | 1 | 1 | 0 | 0 | 0 |")
+    assert "1 of 1 at 0.9" in left_out.plot({"known": [scored]})
+
+
+def test_figures_are_compared(tmp_path: Path) -> None:
+    """A run says what differs from the committed figures."""
+    file = tmp_path / "results.json"
+    assert "nothing is committed" in results.compare("cases", {"right": 3}, file)
+    results.keep("cases", {"right": 3}, file)
+    assert results.compare("cases", {"right": 3}, file) == "cases: as committed"
+    assert results.compare("cases", {"right": 2}, file) == "cases: right 3 -> 2"

@@ -44,6 +44,9 @@ LOOKUP = Lookup(
     example="What changed since yesterday?",
     look=look,
     cues=(
+        cue(9, r"\b(was|were) (\S+ ){1,3}(deployed|released|rolled out|updated|upgraded|changed)\b"),
+        cue(9, r"\bdeployments (of|from|on) (last|this|yesterday|today|\w+day)\b"),
+        cue(9, r"\w+day's (deployments|releases|rollouts)\b"),
         cue(
             11,
             r"\bwhat\b.{0,30}\bchanged?\b|\bwhat changes\b|\bhas (anything|something) changed\b|\b(did"

@@ -53,6 +53,8 @@ LOOKUP = Lookup(
     about="words",
     look=look,
     cues=(
+        cue(8, r"^(to )?whom?\b.*\bescalat"),
+        cue(14, r"\b(contact|responsible) (persons?|people|details)\b|\bcontacts? for\b"),
         cue(13, r"\bon[- ]?call\b|\bescalat\w+\b|\bincident commander\b|\bon duty\b"),
         cue(
             13,

@@ -111,6 +111,7 @@ LOOKUP = Lookup(
     example="Show the logs of orders since 14:00.",
     look=look,
     cues=(
+        cue(9, r"\bcount (the )?errors\b|\berrors?\b.*\b(per|by) service\b|\bmost error (lines|messages|logs)\b"),
         cue(8, r"\blogs?\b(?! in\b)"),
         cue(5, r"\b(logged|logging|stack ?traces?|log (lines|entries|output))\b"),
         cue(6, r"\berror (messages|lines|log)|\b(last|latest|recent|newest|show|list|see|which|what|any)\b.*\b(errors|exceptions)\b"),

@@ -106,6 +106,9 @@ LOOKUP = Lookup(
     about="words",
     look=look,
     cues=(
+        cue(6, r"\b(run ?books?|playbooks?) (for|on|about|against)\b"),
+        cue(16, r"\bsteps (for|against|when|if)\b"),
+        cue(12, r"\bguides\b.*\b(incidents?|available|are there|do we have)\b"),
         cue(12, r"\b(run ?books?|playbooks?)\b"),
         cue(
             9,

@@ -42,6 +42,8 @@ LOOKUP = Lookup(
     example="Which services are there?",
     look=look,
     cues=(
+        cue(4, r"^(the |all )?(services|applications|workloads)( please)?$"),
+        cue(6, r"\b(name|list|show) (me )?(every|each) (service|application|workload)\b"),
         cue(
             6,
             r"\b(which|what|list|show|how many|name|give me|all|every|see)\b.*\b(services|microservices"

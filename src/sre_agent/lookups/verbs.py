@@ -11,7 +11,7 @@ from sre_agent.question.intent import Cue, cue
 _POLITE_WORDS = """
 please now then ok okay so and hey hi just go ahead kindly quickly could can would will you i we want wanted need needs have has like
 to let us should must shall may might try how do does time think about trying someone be able am are going better is it safe what the
-which command for me agent
+which command for me agent kubectl
 """
 _BEFORE = rf"^(?:(?:{'|'.join(_POLITE_WORDS.split())}) )*"
 
@@ -30,14 +30,14 @@ class Verb:
 VERBS = (
     Verb(
         "Roll back",
-        r"(?:roll(?:ing)? ?-?back|rollback|undo|revert|go back to|return to)",
+        r"(?:roll(?:ing)? ?-?back|rollback|undo|rollout undo|revert|go back to|return to|(?:roll|put|take|bring) (?:\S+ ){0,3}?back)",
         "rollout roll back",
         re.compile(r"rollout undo"),
         "patch deployments",
     ),
     Verb(
         "Restart",
-        r"(?:re-?start(?:ing)?|reboot|bounce|recycle|kick)",
+        r"(?:re-?start(?:ing)?|rollout restart|reboot|bounce|recycle|kick)",
         "restart",
         re.compile(r"rollout restart|delete pod"),
         "patch deployments",

@@ -86,13 +86,13 @@ def detect_signals(observations: Observations, scope: Scope) -> tuple[Signal, ..
     )
 
 
-def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
-    """Diagnose observations: the verdict, the best candidate, and everything that was ruled out."""
+def diagnose(observations: Observations, scope: Scope, without: frozenset[str] = frozenset()) -> Diagnosis:
+    """Diagnose observations: the verdict, the best candidate, and everything that was ruled out. Causes of `without` are unknown."""
     signals = detect_signals(observations, scope)
     graph = service_graph.build_graph(observations, [(signal.service, signal.peer) for signal in signals if signal.peer])
     names = service_graph.collect_names(observations)
     index = ObservationIndex(observations, signals, graph, names, scope.since(observations.as_of or clock.now()))
-    ranked = _rank_candidates(index, scope)
+    ranked = _rank_candidates(index, scope, without)
     best = ranked[0] if ranked else None
     concluded = best if best and best.decisive and best.score >= CONCLUDES else None
     symptoms = tuple(signal for signal in signals if signal.kind in SYMPTOMS)
@@ -109,7 +109,7 @@ def diagnose(observations: Observations, scope: Scope) -> Diagnosis:
     )
 
 
-def _rank_candidates(index: ObservationIndex, scope: Scope) -> list[Candidate]:
+def _rank_candidates(index: ObservationIndex, scope: Scope, without: frozenset[str]) -> list[Candidate]:
     """Rank all candidates: decisive ones first, then by score, then by who failed first."""
     signals, graph = index.signals, index.graph
     by_service: dict[str, list[Signal]] = defaultdict(list)
@@ -119,8 +119,10 @@ def _rank_candidates(index: ObservationIndex, scope: Scope) -> list[Candidate]:
         _weigh_candidate(candidate, signals, graph, scope)
         for service, own in sorted(by_service.items())
         for candidate in find_candidates(ServiceSignals(service, tuple(own)))
+        if candidate.kind not in without
     ]
-    specific = [_weigh_candidate(candidate, signals, graph, scope) for detect in DETECTORS for candidate in detect(index)]
+    detected = [candidate for detect in DETECTORS for candidate in detect(index) if candidate.kind not in without]
+    specific = [_weigh_candidate(candidate, signals, graph, scope) for candidate in detected]
     found = [*specific, *(candidate for candidate in found if not _says_less(candidate, specific))]
     now = clock.now()
 

@@ -19,15 +19,21 @@ MOST_SUSPECTS = 2  # services whose own errors are read
 
 
 class Rules:
-    """Diagnoses twice: the first diagnosis says whose errors to read, the second one is the answer."""
+    """Diagnoses twice: the first diagnosis says whose errors to read, the second one is the answer.
+
+    `without` names causes that it does not know: so an evaluation sees what it says of faults of a kind that nobody foresaw.
+    """
 
     name = "rules"
 
+    def __init__(self, without: frozenset[str] = frozenset()) -> None:
+        self._without = without
+
     async def conclude(self, inquiry: Inquiry, observations: Observations, tools: Tools) -> Report:
         """Read the errors of the suspects, diagnose, find the runbooks that fit, and write the report."""
-        suspects = _suspects(diagnose(observations, inquiry.scope), inquiry.scope)
+        suspects = _suspects(diagnose(observations, inquiry.scope, self._without), inquiry.scope)
         observations += await logs.observe_errors(tools, inquiry.scope, suspects)
-        diagnosis = diagnose(observations, inquiry.scope)
+        diagnosis = diagnose(observations, inquiry.scope, self._without)
         observations += await _find_runbooks(tools, diagnosis)
         report = write_report(inquiry, observations, diagnosis, EvidenceLog(new_investigation_id()))
         return replace(report, reasoner=self.name)
