@@ -21,6 +21,7 @@ import pytest
 
 from behaviours.command_line import ROOT, Desk
 
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sre_agent:latest"
 RUNTIME = {"assistant": {"runtime": "agentcore"}}
 
 
@@ -111,7 +112,7 @@ def _scripts_of_the_sample(desk: Desk) -> None:
     """The sample's own scripts find the same runtime, and change nothing."""
     shutil.copytree(ROOT / "compat/deployment", desk.folder / "deployment")
     environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for words in (("deploy_agent_runtime.py", "--container-uri", "unused"), ("invoke_agent_runtime.py", "--prompt", "Which pods restart?")):
+    for words in (("deploy_agent_runtime.py", "--container-uri", IMAGE), ("invoke_agent_runtime.py", "--prompt", "Which pods restart?")):
         command = [sys.executable, f"deployment/{words[0]}", *words[1:]]
         ended = subprocess.run(command, cwd=desk.folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -134,15 +134,25 @@ def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) ->
     assert "Message:" in asked.out
     image = "docker.io/team/sre_agent:latest"
     runtime = shell(desk.folder, f"python deployment/deploy_agent_runtime.py --container-uri {image} --role-arn {arn}", settings)
-    assert runtime.code == 1
-    assert "CONFIG-IMAGE" in runtime.err
+    assert (runtime.code, "--container-uri must be" in runtime.err) == (2, True)
     before = (desk.folder / "gateway/.access_token").read_text()
     assert shell(desk.folder, "cd gateway; python generate_token.py --audience MCPGateway", settings).code == 0
     assert (desk.folder / "gateway/.access_token").read_text() != before
+    login = shell(desk.folder, "./deployment/setup_cognito.sh", settings)
+    assert login.code == 0, login.text
+    assert f"User Pool ID: {pool}" in login.err
+    memory = shell(desk.folder, "python scripts/manage_memories.py list --memory-type preferences", settings)
+    assert (memory.code, "SAMPLE-NO-MEMORY" in memory.err) == (1, True)
     ended = shell(desk.folder, "./scripts/configure_gateway.sh --cleanup", settings)
     assert ended.code == 0, ended.text
     assert "GATEWAY_ACCESS_TOKEN=removed" in (desk.folder / "sre_agent/.env").read_text()
     assert not (desk.folder / "gateway/.access_token").exists()
+    asked = shell(desk.folder, "./scripts/cleanup.sh", settings)
+    assert asked.code != 0
+    cleaned = shell(desk.folder, "./scripts/cleanup.sh --force --gateway-name MyAgentCoreGateway", settings)
+    assert cleaned.code == 0, cleaned.text
+    assert desk.client("bedrock-agentcore-control").list_gateways()["items"] == []
+    assert not (desk.folder / "gateway/.gateway_uri").exists()
 
 
 def test_building_the_image(tmp_path: Path) -> None:
@@ -173,6 +183,7 @@ def test_building_the_image(tmp_path: Path) -> None:
         ("./backend/openapi_specs/generate_specs.sh", "BACKEND_DOMAIN"),
         ("./backend/scripts/start_demo_backend.sh --host 10.0.0.5", "--ssl-keyfile"),
         ("./scripts/configure_gateway.sh --clean", "--cleanup"),
+        ("./scripts/cleanup.sh --gateway", "--gateway-name"),
     ],
 )
 def test_a_flag_that_is_missing(tmp_path: Path, script: str, expected: str) -> None:

@@ -29,6 +29,7 @@ _VARIABLES = ("gateway/.env", "sre_agent/.env", "deployment/.env")
 # What these scripts write themselves is no setting.
 _WRITTEN = ("agent_config.yaml", "GATEWAY_ACCESS_TOKEN")
 _NEW = f"# Written by the sample's scripts.\nversion: {VERSION}\nmode: production\n"
+_GENERATED = ("gateway/.gateway_uri", "gateway/.access_token", "gateway/.credentials_provider", "deployment/.agent_arn")
 PLACEHOLDER = "https://your-agentcore-gateway-endpoint.gateway.bedrock-agentcore.us-east-1.amazonaws.com"
 _REMOVED = "# GATEWAY_ACCESS_TOKEN=removed_in_reverse_mode"
 
@@ -73,6 +74,20 @@ class Checkout:
     def write_uri(self, user: User) -> str:
         """Write the gateway's address as the sample does, without /mcp, and return it."""
         return self._write("gateway/.gateway_uri", read_outputs(REQUEST)["gateway_url"].value.rstrip("/").removesuffix("/mcp"), user)
+
+    def describe_login(self) -> str:
+        """Describe the user pool. No file is written: the other scripts would take the deployment's own pool for one of the user's."""
+        values = {
+            "User Pool ID": _read_output("user_pool", "user_pool_id"),
+            "Client ID": _read_output("gateway_client", "client_id"),
+            "Discovery URL": _read_output("user_pool", "discovery_url"),
+        }
+        return "\n".join((*(f"{name}: {value}" for name, value in values.items()), "The other scripts find them in the deployment."))
+
+    def delete_written(self) -> None:
+        """Delete the files that the scripts wrote."""
+        for place in _GENERATED:
+            (self.root / place).unlink(missing_ok=True)
 
     def write_runtime_arn(self, user: User) -> str:
         """Write the ARN of the assistant's runtime and return it."""
@@ -145,6 +160,19 @@ def _read_output(resource: str, output: str) -> str:
     _, state = require_state(REQUEST, "output")
     record = state.current(resource)
     return str(record.outputs.get(output, "")) if record else ""
+
+
+def no_memory() -> Problem:
+    """Build the problem of a script whose function this assistant does not have."""
+    return Problem(
+        code="SAMPLE-NO-MEMORY",
+        what="Nothing was stored: this assistant has no memory of users and their preferences.",
+        why="The sample kept them in AgentCore Memory. Here each answer rests on what the systems show now, and cites it.",
+        do=(
+            "Leave this script out of your sequence of commands.",
+            "What your team knows belongs into runbooks, which the assistant cites; earlier reports are in `sre-agent reports`.",
+        ),
+    )
 
 
 def _no_settings() -> Problem:

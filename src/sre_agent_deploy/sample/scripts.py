@@ -202,8 +202,12 @@ def build_and_deploy(ecr_repo_name: str) -> None:
 @click.option("--region", help="Accepted; a runtime is in the region of the deployment.")
 @click.option("--force-recreate", is_flag=True, help="Accepted; a runtime is updated in place and keeps its ARN.")
 def deploy_agent_runtime(container_uri: str, **given: str | bool | None) -> None:
+    from sre_agent_deploy.config.field_syntax import ECR_IMAGE
     from sre_agent_deploy.sample.runtime import describe_runtime
 
+    # Before config.yaml has it: a wrong value there would stop every other script.
+    if any(ECR_IMAGE.faults("image", container_uri)):
+        raise click.UsageError(f"--container-uri must be {ECR_IMAGE.says}, for example {ECR_IMAGE.example}")
     checkout, user = _open()
     for option in (name for name, value in given.items() if value):
         user.warn(f"--{option.replace('_', '-')} was not used: see --help.")
@@ -228,6 +232,41 @@ def invoke_agent_runtime(prompt: str, runtime_arn: str | None, region: str | Non
     click.echo(ask(prompt, arn, session_id or os.environ.get("SESSION_ID", ""), os.environ.get("USER_ID", ""), user))
 
 
+@click.command(help="Create the user pool with its domain and clients, and print their ids.")
+def setup_cognito() -> None:
+    checkout, user = _open()
+    checkout.configure({})
+    _deploy(user, "user_pool_domain", "gateway_client", "caller_client")
+    user.note(checkout.describe_login())
+
+
+@click.command(help="Delete everything of the deployment in AWS, and the files that the sample's scripts wrote.")
+@click.option("--gateway-name", help="Accepted; what is deleted is what the deployment created, whatever its name.")
+@click.option("--runtime-name", help="Accepted, like --gateway-name.")
+@click.option("--force", is_flag=True, help="Delete without asking.")
+def clean_up(*, gateway_name: str | None, runtime_name: str | None, force: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal, end
+    from sre_agent_deploy.commands.cleanup import cleanup
+    from sre_agent_deploy.sample import REQUEST
+
+    checkout, user = _open()
+    if gateway_name or runtime_name:
+        user.warn("--gateway-name and --runtime-name were not used: exactly what the deployment created is deleted.")
+    result = cleanup(REQUEST, Terminal(yes=force))
+    if result.success:
+        checkout.delete_written()
+    end(result, user)
+
+
+@click.command(help="Says that this assistant has no memory of its users.", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def manage_memories(**_: object) -> None:
+    from sre_agent_deploy.sample.checkout import no_memory
+    from sre_core.problem import Refused
+
+    raise Refused(no_memory())
+
+
 @click.command(help="Test the gateway: run every verification check.")
 def mcp_commands() -> None:
     from sre_agent_deploy.cli.terminal import end
@@ -244,10 +283,13 @@ SCRIPTS = {
     "deployment/build_and_deploy.sh": build_and_deploy,
     "deployment/deploy_agent_runtime.py": deploy_agent_runtime,
     "deployment/invoke_agent_runtime.py": invoke_agent_runtime,
+    "deployment/setup_cognito.sh": setup_cognito,
     "gateway/create_credentials_provider.py": create_credentials_provider,
     "gateway/create_gateway.sh": create_gateway,
     "gateway/generate_token.py": generate_token,
     "gateway/main.py": create_managed_gateway,
     "gateway/mcp_cmds.sh": mcp_commands,
+    "scripts/cleanup.sh": clean_up,
     "scripts/configure_gateway.sh": configure_gateway,
+    "scripts/manage_memories.py": manage_memories,
 }
