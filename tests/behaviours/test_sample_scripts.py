@@ -140,7 +140,7 @@ def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) ->
     assert (desk.folder / "gateway/.access_token").read_text() != before
     login = shell(desk.folder, "./deployment/setup_cognito.sh", settings)
     assert login.code == 0, login.text
-    assert f"User Pool ID: {pool}" in login.err
+    assert f"User Pool ID: {pool}" in login.out
     memory = shell(desk.folder, "python scripts/manage_memories.py list --memory-type preferences", settings)
     assert (memory.code, "SAMPLE-NO-MEMORY" in memory.err) == (1, True)
     ended = shell(desk.folder, "./scripts/configure_gateway.sh --cleanup", settings)
