@@ -18,8 +18,8 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.instance.sources import list_credentials
-from sre_agent_deploy.names import gateway_name, prefix
-from sre_agent_deploy.policies import model_statements
+from sre_agent_deploy.names import bucket_key, gateway_name, has_custom_domain, prefix
+from sre_agent_deploy.policies import bucket_key_statements, model_statements
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.iam_role import IamRole
@@ -105,7 +105,26 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
     ours = tuple(_statement(number, scope, actions) for number, (scope, actions) in enumerate(grouped.values()))
     # Preflight asks each model for one token.
     models = model_statements(scopes.place.partition, scopes.place.region, account_id, config.assistant.models)
-    return (*ours, *(replace(statement, actions=("bedrock:InvokeModel",)) for statement in models))
+    return (
+        *ours,
+        *(replace(statement, actions=("bedrock:InvokeModel",)) for statement in models),
+        *bucket_key_statements(config.aws.region, bucket_key(config), "kms:GenerateDataKey"),
+        *_custom_domain_statements(config),
+    )
+
+
+def _custom_domain_statements(config: Config) -> tuple[Statement, ...]:
+    """Let Cognito make the distribution of a custom domain, and preflight read its certificate.
+
+    Source: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html
+    """
+    if not has_custom_domain(config):
+        return ()
+    because = "the distribution lies in an account of AWS, and its name is not known before"
+    return (
+        Statement("ServeCustomDomain", ("cloudfront:UpdateDistribution",), (ANY,), any_resource_because=because),
+        Statement("ReadLoginCertificate", ("acm:DescribeCertificate",), (config.credentials.custom_domain_certificate,)),
+    )
 
 
 def split_policies(statements: Sequence[Statement]) -> tuple[dict[str, Any], ...]:
@@ -286,7 +305,7 @@ class _Scopes:
             yield Scope("ManageGateway", (vault, *names, *runtimes))
 
     def _route53(self, name: str) -> Iterator[Scope]:
-        zones = [item.resource.hosted_zone_id for item in self._plan if isinstance(item.resource, DnsRecord)]
+        zones = dict.fromkeys(item.resource.hosted_zone_id for item in self._plan if isinstance(item.resource, DnsRecord))
         if zones:
             yield Scope("Records", tuple(f"arn:{self.place.partition}:route53:::hostedzone/{zone}" for zone in zones))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 from agent_https import Authority, connect
@@ -58,20 +59,22 @@ def test_a_custom_domain_without_a_record(issuer: Issuer, authority: Authority, 
         issuer.shown_endpoint = ""
 
 
-def test_an_untrusted_custom_domain(issuer: Issuer, authority: Authority) -> None:
-    """A certificate that is not trusted is reported; the prefix is not used behind its back."""
+def test_an_untrusted_custom_domain(issuer: Issuer, authority: Authority, tmp_path: Path) -> None:
+    """A certificate that is not trusted is reported: no token is requested at the prefix instead, though it would be issued there."""
     before = issuer.asked.count("token")
 
     async def run() -> Secret:
-        async with connect(authority) as trusting, transport.create_client() as strange:
-            document = await Discovery(trusting, issuer.discovery_url).issuer()
-            assert document.token_endpoint.startswith(issuer.url)
+        async with connect(authority) as http:
             client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
-            known = Discovery(trusting, issuer.discovery_url)
-            return await TokenSource(strange, known, client, f"{issuer.url}/oauth2/token").token()
+            return await TokenSource(http, Discovery(http, issuer.discovery_url), client, f"{issuer.url}/oauth2/token").token()
 
-    with pytest.raises(Refused) as refused:
-        asyncio.run(run())
+    with Issuer.running(Authority.create(tmp_path)) as strange:
+        issuer.shown_endpoint = f"{strange.url}/oauth2/token"
+        try:
+            with pytest.raises(Refused) as refused:
+                asyncio.run(run())
+        finally:
+            issuer.shown_endpoint = ""
     assert refused.value.problems[0].code == "OIDC-TLS-NOT-VERIFIED"
     assert issuer.asked.count("token") == before
 

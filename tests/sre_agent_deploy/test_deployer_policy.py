@@ -100,3 +100,25 @@ def test_what_the_user_named_is_read_only() -> None:
         for resource in each["Resource"]
     ]
     assert writes == [f"arn:aws:s3:::team-bucket/sre-agent/{ID}/*"]
+
+
+def test_what_a_bucket_key_and_a_custom_domain_need() -> None:
+    """The use of the key through S3, Cognito's distribution, and this one certificate; without the settings none of them."""
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    certificate = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+    found = {
+        statement["Sid"]: statement
+        for statement in statements(
+            policies(
+                SRE_AGENT__GATEWAY__KMS_KEY_ARN=key,
+                SRE_AGENT__CREDENTIALS__CUSTOM_DOMAIN="auth.example.com",
+                SRE_AGENT__CREDENTIALS__CUSTOM_DOMAIN_CERTIFICATE=certificate,
+            )
+        )
+    }
+    assert (found["UseBucketKey"]["Action"], found["UseBucketKey"]["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], [key])
+    assert found["UseBucketKey"]["Condition"] == {"StringLike": {"kms:ViaService": "s3.us-east-1.amazonaws.com*"}}
+    assert found["ReadLoginCertificate"]["Resource"] == [certificate]
+    assert found["ServeCustomDomain"]["Action"] == ["cloudfront:UpdateDistribution"]
+    usual = {statement["Sid"] for statement in statements(policies())}
+    assert usual.isdisjoint({"UseBucketKey", "ReadLoginCertificate", "ServeCustomDomain"})
