@@ -27,7 +27,6 @@ from sre_agent_deploy.resource import (
 )
 from sre_agent_deploy.resources import policy_document
 from sre_agent_deploy.resources.s3_bucket_settings import (
-    CORS_SECONDS,
     OLD_VERSIONS,
     cors_rule,
     encryption_rules,
@@ -232,23 +231,23 @@ class S3Bucket(Defaults):
         return replace(bucket, also={"Policy": policy})
 
     def _optional_properties(self) -> dict[str, Any]:
-        rule, target = expire_versions(self.old_version_days), log_settings(self.access_log).get("LoggingEnabled", {})
-        ours = {"Id": rule["ID"], "Status": rule["Status"], "ExpiredObjectDeleteMarker": True}
-        cors = cors_rule(self.cors_origins)
-        return {
-            "VersioningConfiguration": {} if self.versioning == "Off" else {"Status": self.versioning},
-            "LifecycleConfiguration": {"Rules": [ours | {"NoncurrentVersionExpiration": rule["NoncurrentVersionExpiration"]}]}
-            if self.old_version_days
-            else {},
-            "CorsConfiguration": {
-                "CorsRules": [{**{key: cors[key] for key in ("AllowedMethods", "AllowedOrigins")}, "MaxAge": CORS_SECONDS}]
-            }
-            if cors
-            else {},
-            "LoggingConfiguration": {"DestinationBucketName": target["TargetBucket"], "LogFilePrefix": target["TargetPrefix"]}
-            if target
-            else {},
-        }
+        properties: dict[str, Any] = {}
+        if self.versioning != "Off":
+            properties["VersioningConfiguration"] = {"Status": self.versioning}
+        if self.old_version_days:
+            rule = expire_versions(self.old_version_days)
+            ours = {"Id": rule["ID"], "Status": rule["Status"], "ExpiredObjectDeleteMarker": True}
+            expired = {"NoncurrentVersionExpiration": rule["NoncurrentVersionExpiration"]}
+            properties["LifecycleConfiguration"] = {"Rules": [ours | expired]}
+        if self.cors_origins:
+            cors = cors_rule(self.cors_origins)
+            rule = {"AllowedMethods": cors["AllowedMethods"], "AllowedOrigins": cors["AllowedOrigins"], "MaxAge": cors["MaxAgeSeconds"]}
+            properties["CorsConfiguration"] = {"CorsRules": [rule]}
+        if self.access_log:
+            target = log_settings(self.access_log)["LoggingEnabled"]
+            logged = {"DestinationBucketName": target["TargetBucket"], "LogFilePrefix": target["TargetPrefix"]}
+            properties["LoggingConfiguration"] = logged
+        return properties
 
     def alternatives(self) -> tuple[str, ...]:
         """Suggest other names for the same bucket."""

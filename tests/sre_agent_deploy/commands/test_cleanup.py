@@ -112,7 +112,7 @@ BEFORE = {
         "AWS::SecretsManager::Secret",
     },
     "AWS::EC2::EIPAssociation": {"AWS::EC2::Instance", "AWS::EC2::EIP"},
-    "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation"},
+    "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation", "AWS::Cognito::UserPoolDomain"},
     "AWS::Logs::MetricFilter": {"AWS::Logs::LogGroup"},
 }
 
