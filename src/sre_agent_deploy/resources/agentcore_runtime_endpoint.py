@@ -22,7 +22,7 @@ _ON_ITS_WAY = frozenset({"CREATING", "UPDATING"})
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeEndpoint(Defaults):
-    """Says which version of a runtime callers reach. It moves only when it is told to, and no request is lost by that."""
+    """Says which version of a runtime callers reach. It moves only when a deployment updates it, and no request is lost by that."""
 
     KIND: ClassVar[str] = "AWS::BedrockAgentCore::RuntimeEndpoint"
     FIXED: ClassVar[frozenset[str]] = frozenset({"runtime_id", "endpoint_name"})
