@@ -86,6 +86,7 @@ def _renewed(desk: Desk, info: RenewalInfo) -> dict[str, str]:
 
 @pytest.mark.needs("pebble")
 @pytest.mark.skipif(not _can_listen_on_80(), reason="an authority asks port 80, where this user can't listen")
+@pytest.mark.timeout(900)
 def test_production_with_an_acme_authority(desk: Desk, tried: Callable[[str, int], None]) -> None:
     """A refused order is reported in the authority's words; then it is ordered once, renewed without a failed request, and kept."""
     desk.start_aws()

@@ -6,6 +6,8 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 
+import pytest
+
 from behaviours import certificates, lister
 from behaviours.asking import asking
 from behaviours.command_line import ROOT, Desk
@@ -35,6 +37,7 @@ def _prepared(desk: Desk, **changed: str) -> dict[str, str]:
     return {**settings, **changed}
 
 
+@pytest.mark.timeout(900)  # four deployments under load
 def test_production_mode_against_an_endpoint(desk: Desk, tried: Callable[[str, int], None]) -> None:
     """examples/production.yaml deploys, is verified, says loudly which AWS it is, and is cleaned up to what was there before.
 
