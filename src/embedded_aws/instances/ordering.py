@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded_aws.instances.credentials import role_environment
 from embedded_aws.instances.user_data import find_written_file
 from embedded_aws.world import World
 from sre_core.machine import MACHINE_FILE, Machine
@@ -70,25 +71,14 @@ class Ordering:
 
     def _environment(self, release: Path) -> Mapping[str, str]:
         """Return what the program sees: of AWS, the role of its instance and the local endpoint only."""
-        role = self.world.role_of_profile(self.profile_arn)
-        session = self.world.credentials_for_role(role, self.root.name) if role else None
         return {
             "PATH": os.defpath,
             "LANG": "C.UTF-8",
             "HOME": str(self.root),
             "PYTHONPATH": str(release),
+            **role_environment(self.world, self.profile_arn, self.root.name, self.root / "trusted.pem"),
             "AWS_ENDPOINT_URL": self.world.endpoint,
-            "AWS_CA_BUNDLE": str(self.world.authority.ca_file),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        } | (
-            {
-                "AWS_ACCESS_KEY_ID": session.access_key_id,
-                "AWS_SECRET_ACCESS_KEY": session.secret_access_key.reveal(),
-                "AWS_SESSION_TOKEN": session.session_token.reveal(),
-            }
-            if session
-            else {}
-        )
+        }
 
 
 async def end_task(task: asyncio.Task[None]) -> None:

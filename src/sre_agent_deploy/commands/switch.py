@@ -102,7 +102,7 @@ class Switch:
             failed = [
                 each for each in run_checks(health_checks(on_runtime=self.config.assistant.on_runtime), own) if each.status != "passed"
             ]
-            if not any(each.problem and each.problem.code in _NO_ANSWER_YET for each in failed):
+            if not any(each.problem and each.problem.code in self._soon() for each in failed):
                 break
             poll.status = failed[0].what
         return progress.interrupted_or(_not_verified(own, failed)) if failed else None
@@ -121,6 +121,10 @@ class Switch:
         """Say if the endpoint goes back to a version that served before: no other endpoint leads there, and it was verified then."""
         versions = [entry.wanted for entry in self.plan.change(ENDPOINT).differences if entry.field == "version"]
         return bool(versions) and versions[0].isdecimal() and versions[0] != latest
+
+    def _soon(self) -> frozenset[str]:
+        """List what a new machine may say for a moment. One that orders its certificate takes what was ordered within half a minute."""
+        return _NO_ANSWER_YET | ({"ENDPOINT-TLS"} if self.config.tls.source == "letsencrypt" else frozenset())
 
     def _find_own_endpoints(self, outputs: Mapping[str, Outputs]) -> Endpoints | Problem:
         """Find the address of the new machine alone; the certificate must name the host that users know all the same."""

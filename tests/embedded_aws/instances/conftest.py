@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.instances.host import InstanceHost
-from embedded_aws.world import ServerCertificate
+from embedded_aws.world import ServerCertificate, TemporaryCredentials
+from sre_core.secret import Secret
 
 PROFILE = "arn:aws:iam::123456789012:instance-profile/sre-agent"
 API_KEY = "the-api-key-that-nobody-may-see"
@@ -90,6 +91,9 @@ class MemoryWorld:
 
     def role_of_profile(self, profile_arn: str) -> str | None:
         return "arn:aws:iam::123456789012:role/sre-agent" if profile_arn == PROFILE else None
+
+    def credentials_for_role(self, role_arn: str, session_name: str) -> TemporaryCredentials:
+        return TemporaryCredentials("ASIA", Secret("secret"), Secret("token"), datetime.max.replace(tzinfo=UTC))
 
     def as_role(self, role_arn: str, session_name: str) -> MemoryWorld:
         return self

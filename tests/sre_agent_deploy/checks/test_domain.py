@@ -20,6 +20,7 @@ from sre_agent_deploy.checks.check import Finding, run_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, ParentResolves
 from sre_agent_deploy.checks.preflight.suite import dns_checks
+from sre_agent_deploy.config.deployment import TLSConfig
 from sre_agent_deploy.config.models import Config, CredentialConfig, DeploymentConfig
 
 DOMAIN = "sre.shop.example.com"
@@ -68,8 +69,8 @@ def names() -> Iterator[NameServer]:
     server.socket.close()
 
 
-def looked(names: NameServer, *, zone: str = "") -> Finding:
-    config = Config(deployment=DeploymentConfig(domain_name=DOMAIN, hosted_zone_id=zone))
+def looked(names: NameServer, *, zone: str = "", **tls: str) -> Finding:
+    config = Config(deployment=DeploymentConfig(domain_name=DOMAIN, hosted_zone_id=zone), tls=TLSConfig(**tls))
     world = Context(config, Aws(region="us-east-1"), datetime.now(UTC))
     [finding] = run_checks([DomainKnown("127.0.0.1", names.port)], world)
     assert not finding.required
@@ -88,6 +89,20 @@ def test_a_domain_that_points_somewhere(names: NameServer) -> None:
 def test_a_record_that_the_deployment_will_make(names: NameServer) -> None:
     """With a hosted zone no address is needed before the deployment."""
     assert looked(names, zone="Z0123456789ABCDEFGHIJ").status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "directory", "status"),
+    [("letsencrypt.org", "", "passed"), ("amazon.com", "", "failed"), ("ca.example", "https://ca.example/dir", "passed")],
+)
+def test_the_authority_that_the_machine_orders_from(names: NameServer, issuer: str, directory: str, status: str) -> None:
+    """CAA records that name others only forbid Let's Encrypt; what other authorities are called there is not known."""
+    names.records |= {(DOMAIN, "A"): ["192.0.2.10"], ("example.com", "CAA"): [f'0 issue "{issuer}; validationmethods=http-01"']}
+    finding = looked(names, source="letsencrypt", directory_url=directory)
+    assert finding.status == status
+    if finding.problem:
+        assert (finding.problem.code, finding.problem.what) == ("DNS-CAA-FORBIDS", f"Let's Encrypt may not certify {DOMAIN}.")
+        assert "only amazon.com" in finding.problem.why
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ class DnsFacts:
     addresses: tuple[str, ...]
     issuers: tuple[str, ...] | None
     made_by_us: bool
+    authority: str = ""
+    """The name in CAA records of the authority that will certify it; empty where any may."""
+
+    @property
+    def forbidden(self) -> bool:
+        """Say if CAA records allow no authority, or not the one that will certify it."""
+        return self.issuers == () or bool(self.issuers and self.authority and self.authority not in self.issuers)
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,16 @@ class DomainKnown:
             issuers = next((found for name in _parent_names(chosen.domain_name) if (found := _resolve(resolver, name, "CAA"))), None)
         except (DNSException, OSError) as error:
             return _no_answer(chosen.domain_name, error)
-        return DnsFacts(chosen.domain_name, zone, addresses, _issuers(issuers), bool(chosen.hosted_zone_id))
+        tls = world.config.tls
+        authority = "letsencrypt.org" if tls.source == "letsencrypt" and not tls.directory_url else ""
+        return DnsFacts(chosen.domain_name, zone, addresses, _issuers(issuers), bool(chosen.hosted_zone_id), authority)
 
     def judge(self, facts: DnsFacts) -> Verdict:
         if not facts.zone:
             return Verdict(False, f"no zone of {facts.domain} exists in public DNS", _unknown_name(facts.domain))
-        if facts.issuers == ():
-            return Verdict(False, f"CAA records of {facts.domain} allow no authority to certify it", _caa_forbids(facts.domain))
+        if facts.forbidden:
+            whom = facts.authority or "any authority"
+            return Verdict(False, f"CAA records of {facts.domain} do not allow {whom} to certify it", _caa_forbids(facts))
         if not facts.addresses and not facts.made_by_us:
             return Verdict(False, f"{facts.domain} has no address yet", _no_address(facts.domain))
         certified = f"; CAA allows {', '.join(facts.issuers)}" if facts.issuers else ""
@@ -121,12 +131,16 @@ def _unknown_name(domain: str) -> Problem:
     )
 
 
-def _caa_forbids(domain: str) -> Problem:
+def _caa_forbids(facts: DnsFacts) -> Problem:
+    if facts.issuers:
+        what, named = f"Let's Encrypt may not certify {facts.domain}.", f"only {', '.join(facts.issuers)}"
+    else:
+        what, named = f"No certificate authority may certify {facts.domain}.", 'no authority (`0 issue ";"`)'
     return Problem(
         code="DNS-CAA-FORBIDS",
-        what=f"No certificate authority may certify {domain}.",
-        why='Its CAA records, or those of a name above it, name no authority (`0 issue ";"`).',
-        do=(f'Add a CAA record for your authority, for example: {domain}. CAA 0 issue "letsencrypt.org"',),
+        what=what,
+        why=f"Its CAA records, or those of a name above it, name {named}.",
+        do=(f'Add a CAA record for your authority, for example: {facts.domain}. CAA 0 issue "letsencrypt.org"',),
         aws_docs="https://docs.aws.amazon.com/acm/latest/userguide/setup-caa.html",
     )
 
