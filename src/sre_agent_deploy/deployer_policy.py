@@ -36,6 +36,7 @@ _ALWAYS = (
     "sts:GetCallerIdentity",
     "ec2:DescribeVpcs",
     "ec2:DescribeSubnets",
+    "ec2:DescribeRouteTables",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeAccountAttributes",
     "ec2:DescribeInstanceTypeOfferings",

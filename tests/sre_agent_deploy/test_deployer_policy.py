@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,15 @@ def test_every_action_of_the_resources_is_there() -> None:
     allowed = {action for statement in statements(found) for action in statement["Action"]}
     needed = json.loads((files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8"))
     assert {action for kind, actions in needed.items() if "Runtime" not in kind for action in actions} - allowed == set()
+
+
+def test_the_actions_are_those_of_the_calls() -> None:
+    """`actions.json` is fresh: a call that was added since `make generate` would be refused."""
+    spec = spec_from_file_location("reference_resources", EXAMPLE.parents[1] / "scripts" / "reference" / "resources.py")
+    assert spec and spec.loader
+    generator = module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    assert (files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8") == generator.render_actions()
 
 
 def test_what_it_narrows() -> None:

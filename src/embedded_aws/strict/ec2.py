@@ -29,6 +29,24 @@ def assign_loopback_addresses(addresses: LoopbackAddresses) -> None:
 
     _refuse_chosen_addresses(addresses)
     _show_https_port(addresses.https_port)
+    _connect_default_vpcs()
+
+
+def _connect_default_vpcs() -> None:
+    """Give each default VPC an internet gateway and the route to it; moto's has neither.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html
+    """
+    from moto.ec2.models import EC2Backend
+
+    @patch(EC2Backend, "create_default_vpc")
+    def create_default_vpc(original: Any, self: Any) -> Any:
+        vpc = original(self)
+        gateway = self.create_internet_gateway()
+        self.attach_internet_gateway(gateway.id, vpc.id)
+        [main] = self.describe_route_tables(filters={"association.main": ["true"], "vpc-id": [vpc.id]})
+        self.create_route(main.id, "0.0.0.0/0", gateway_id=gateway.id)
+        return vpc
 
 
 def _show_https_port(port: int) -> None:

@@ -269,7 +269,8 @@ def _openapi_document(service: release.Service) -> str:
 
 def _find_network(aws: Aws, config: Config) -> Network:
     vpcs = network.find_vpcs(aws.client("ec2"), config.aws.vpc_id)
-    found = network.summarize(aws.region, config.aws.vpc_id, config.aws.subnet_id, vpcs, network.find_subnets(aws.client("ec2"), vpcs))
+    subnets, tables = network.find_subnets(aws.client("ec2"), vpcs), network.find_route_tables(aws.client("ec2"), vpcs)
+    found = network.summarize(aws.region, config.aws.vpc_id, config.aws.subnet_id, vpcs, subnets, tables=tables)
     problem = network.find_problem(found)
     if problem:
         raise Refused(problem)

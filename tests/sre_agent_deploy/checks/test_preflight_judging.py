@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sre_agent_deploy.account.network import Network
+from sre_agent_deploy.account.network import Network, summarize
 from sre_agent_deploy.checks.check import Finding, Verdict
 from sre_agent_deploy.checks.preflight.account import AGENTCORE_REGIONS, CredentialsFacts, CredentialsHold, RegionFacts, RegionFits
 from sre_agent_deploy.checks.preflight.bucket import BucketFacts, BucketUsable
@@ -102,8 +102,11 @@ CIDR = "10.0.0.0/16"
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",)), ""),
-        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1", "subnet-2")), ""),
+        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",), ("subnet-1",)), ""),
+        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1", "subnet-2"), ("subnet-1",), ("subnet-1",)), ""),
+        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",), ()), "EC2-NO-NETWORK"),
+        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",), ()), "SUBNET-NOT-PUBLIC"),
+        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1",), (), ("subnet-1",)), "SUBNET-NOT-PUBLIC"),
         (Network("r", "", ""), "EC2-NO-NETWORK"),
         (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",)), "EC2-NO-NETWORK"),
         (Network("r", "vpc-2", "subnet-1"), "VPC-NOT-FOUND"),
@@ -111,8 +114,26 @@ CIDR = "10.0.0.0/16"
     ],
 )
 def test_networks(network: Network, expected: str) -> None:
-    """A VPC is there with the named subnet, or with one that gives public addresses."""
+    """A VPC is there with the named subnet, or with one that gives public addresses; either has a route to an internet gateway."""
     assert code(NetworkThere().judge(network)) == expected
+
+
+def test_which_subnets_lead_to_the_internet() -> None:
+    """A subnet's own route table counts, else the main one of its VPC; a NAT lets nobody in, and a blackhole leads nowhere."""
+
+    def table(association: dict[str, object], **route: str) -> dict[str, object]:
+        return {"Associations": [association], "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "State": "active", **route}]}
+
+    tables = [
+        table({"Main": True}, GatewayId="igw-1"),
+        table({"SubnetId": "nat"}, NatGatewayId="nat-1"),
+        table({"SubnetId": "gone"}, GatewayId="igw-1", State="blackhole"),
+        table({"SubnetId": "vpn"}, GatewayId="vgw-1"),
+        {"Associations": [{"SubnetId": "inside"}], "Routes": [{"DestinationCidrBlock": CIDR, "GatewayId": "local", "State": "active"}]},
+        table({"SubnetId": "own"}, GatewayId="igw-1"),
+    ]
+    subnets = [{"SubnetId": id, "AvailabilityZone": "a"} for id in ("nat", "gone", "vpn", "inside", "own", "main")]
+    assert summarize("r", "", "", [{"VpcId": "vpc-1", "CidrBlock": CIDR}], subnets, tables=tables).routed == ("own", "main")
 
 
 def test_instance_types() -> None:

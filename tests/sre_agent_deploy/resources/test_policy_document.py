@@ -20,30 +20,16 @@ CONDITIONS = st.dictionaries(WORDS, st.dictionaries(WORDS, WORDS, min_size=1, ma
 STATEMENTS = st.lists(st.builds(Statement, WORDS, ACTIONS, RESOURCES, CONDITIONS), max_size=4).map(tuple)
 
 
-@pytest.mark.property(3)
 @given(STATEMENTS)
 def test_what_was_declared_is_what_aws_shows(statements: tuple[Statement, ...]) -> None:
-    """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
-
-    For any AWS resource creation, the deployment process should configure IAM roles, security groups, S3 buckets, and Cognito
-    with exact specifications that allow required access and deny unauthorized access.
-
-    Any statements, written as a policy document and read back from it, are the same statements.
-    """
+    """Any statements, written as a policy document and read back from it, are the same statements."""
     shown = json.loads(policy_document.render_json(policy_document.permissions_policy(statements)))
     assert policy_document.parse_statements(shown) == statements
 
 
-@pytest.mark.property(3)
 @given(STATEMENTS, st.sampled_from(["Effect", "Action", "Resource", "NotAction"]), WORDS)
 def test_any_change_to_a_policy_shows(statements: tuple[Statement, ...], key: str, value: str) -> None:
-    """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
-
-    For any AWS resource creation, the deployment process should configure IAM roles, security groups, S3 buckets, and Cognito
-    with exact specifications that allow required access and deny unauthorized access.
-
-    A policy in which anything was changed by hand never reads as the declared one.
-    """
+    """A policy in which anything was changed by hand never reads as the declared one."""
     shown = json.loads(policy_document.render_json(policy_document.permissions_policy(statements)))
     shown["Statement"].append({"Sid": "Added", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"} | {key: value})
     assert policy_document.parse_statements(shown) != statements

@@ -13,10 +13,10 @@ from sre_core.problem import Problem
 
 
 class NetworkThere:
-    """A VPC with a subnet for the instance exists: the configured one, or the region's default."""
+    """A VPC with a public subnet for the instance exists: the configured one, or one of the region's default."""
 
     id: ClassVar[str] = "ec2.network"
-    proves: ClassVar[str] = "there is a VPC with a subnet for the instance"
+    proves: ClassVar[str] = "there is a VPC with a public subnet for the instance"
     requirements: ClassVar[tuple[str, ...]] = ("3.3", "4.1")
     required: ClassVar[bool] = True
 
@@ -28,7 +28,10 @@ class NetworkThere:
         subnets = ask(lambda: network.find_subnets(ec2, vpcs), "ec2:DescribeSubnets")
         if isinstance(subnets, Problem):
             return subnets
-        return network.summarize(world.aws.region, chosen.vpc_id, chosen.subnet_id, vpcs, subnets)
+        tables = ask(lambda: network.find_route_tables(ec2, vpcs), "ec2:DescribeRouteTables")
+        if isinstance(tables, Problem):
+            return tables
+        return network.summarize(world.aws.region, chosen.vpc_id, chosen.subnet_id, vpcs, subnets, tables=tables)
 
     def judge(self, facts: Network) -> Verdict:
         problem = network.find_problem(facts)
