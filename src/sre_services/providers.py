@@ -33,6 +33,7 @@ PROVIDERS: Registry = {
         "files": "sre_services.logs.providers.files",
         "journald": "sre_services.logs.providers.journald",
         "loki": "sre_services.logs.providers.loki",
+        "opensearch": "sre_services.logs.providers.opensearch",
         "cloudwatch": "sre_services.logs.providers.cloudwatch",
     },
     "metrics": {

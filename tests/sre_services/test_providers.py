@@ -29,6 +29,7 @@ SETTINGS = {
     "files": {"path": "/var/log"},
     "journald": {"url": "https://journal.example"},
     "loki": {"url": "https://loki.example"},
+    "opensearch": {"url": "https://opensearch.example", "index": "logs-*"},
     "amp": {"url": "https://aps-workspaces.example/workspaces/ws-1", "region": "eu-west-1"},
     "cloudwatch": {"log_groups": "/aws/lambda/checkout", "region": "eu-west-1"},
 }

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from fixtures import cloudwatch
+from fixtures import cloudwatch, opensearch
 from fixtures.embedded import EmbeddedAws
 from fixtures.journal import GATEWAY, journal
 from fixtures.kubernetes_api import Cluster, served
@@ -229,6 +229,38 @@ def test_what_loki_is_asked(loki_store: tuple[str, Store]) -> None:
     assert set(store.queries) == {'{service_name=~"frontend"} |~ "(?i)(ERROR|SEVERE|FATAL|CRITICAL|PANIC)"'}
     assert live("logs", source="loki", url=url).get("/logs/recent").json()["error"]["code"] == "SVC-SOURCE-CREDENTIAL"
     store.refused.clear()
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Callable[..., TestClient], list[str]]]:
+    """The service over an OpenSearch, and what that refused."""
+    folder, refused = tmp_path_factory.mktemp("credentials"), list[str]()
+    (folder / "password").write_text("of this test")
+    with opensearch.opensearch(ended("crash-loop"), refused) as url:
+        account = {"username": "sre", "password": "password", "index": opensearch.INDEX}
+        yield lambda **changed: live("logs", folder, source="opensearch", url=url, **{**account, **changed}), refused
+
+
+@pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
+def test_logs_of_opensearch(search: tuple[Callable[..., TestClient], list[str]], path: str, parameters: dict[str, str]) -> None:
+    """An OpenSearch that refuses what its documentation does not allow gives the answers of the recording."""
+    client, refused = search
+    assert_same_logs(client(), "crash-loop", path, parameters)
+    assert refused == []
+
+
+def test_what_opensearch_refuses(search: tuple[Callable[..., TestClient], list[str]]) -> None:
+    """An index that is not there, a field that can't be counted and a wrong password are Problems with its reason."""
+    client, refused = search
+    codes = {
+        "index": ("nowhere", "SVC-SOURCE-ABSENT"),
+        "label": ("message", "SVC-SOURCE-ANSWER"),
+        "username": ("me", "SVC-SOURCE-CREDENTIAL"),
+    }
+    for name, (value, code) in codes.items():
+        assert client(**{name: value}).get("/logs/errors").json()["error"]["code"] == code
+    assert "not optimised for aggregations" in client(label="message").get("/logs/errors").json()["error"]["message"]
+    refused.clear()
 
 
 @pytest.fixture(scope="module")

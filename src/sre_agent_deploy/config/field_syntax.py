@@ -240,6 +240,12 @@ AMP_WORKSPACE = Syntax(
     example="https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-12345678-1234-1234-1234-123456789012",
     found="Amazon Prometheus > Workspaces > (workspace) > Endpoint - query URL, up to the workspace's ID",
 )
+INDEX = Syntax(
+    code="CONFIG-INDEX",
+    pattern=r"[a-z0-9.*][a-z0-9._*,-]{0,254}",
+    says="the name of an index, or several with commas, in lower-case letters, digits and . _ - with * for any part",
+    example="logs-*",
+)
 SOURCE_NAME = Syntax(
     code="CONFIG-SOURCE-NAME",
     pattern=r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?",

@@ -8,7 +8,16 @@ from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.aws import region_faults
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
-from sre_agent_deploy.config.field_syntax import AMP_WORKSPACE, EKS_CLUSTER, LOG_GROUP, NAMESPACE, SOURCE_NAME, SOURCE_PATH, SOURCE_URL
+from sre_agent_deploy.config.field_syntax import (
+    AMP_WORKSPACE,
+    EKS_CLUSTER,
+    INDEX,
+    LOG_GROUP,
+    NAMESPACE,
+    SOURCE_NAME,
+    SOURCE_PATH,
+    SOURCE_URL,
+)
 from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
@@ -107,10 +116,10 @@ class LogSource(RemoteSource):
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig", "token", "password", "ca")
 
-    source: Literal["kubeconfig", "eks", "files", "journald", "loki", "cloudwatch"] = setting(
+    source: Literal["kubeconfig", "eks", "files", "journald", "loki", "opensearch", "cloudwatch"] = setting(
         "kubeconfig",
         "kubeconfig, eks: the pods of a cluster. files: a folder where the services run. journald: systemd-journal-gatewayd. loki: Loki. "
-        "cloudwatch: log groups of Amazon CloudWatch.",
+        "opensearch: OpenSearch or Elasticsearch. cloudwatch: log groups of Amazon CloudWatch.",
         example="kubeconfig",
     )
     name: str = setting("", NAME, example="shop-logs")
@@ -119,10 +128,12 @@ class LogSource(RemoteSource):
     namespace: str = setting("", "Of a cluster: the namespace; empty takes that of the context.", example="shop")
     label: str = setting(
         "",
-        "Of Loki: the label that names the service; empty takes service_name. Of CloudWatch: the field that does, kubernetes.pod_name for "
+        "Of Loki: the label that names the service; empty takes service_name. Of opensearch: the keyword field that does; empty takes "
+        "service.name. Of CloudWatch: the field that does, kubernetes.pod_name for "
         "its workload; empty takes the last part of the log group's name.",
         example="app",
     )
+    index: str = setting("", "Of opensearch: the index, or a pattern of several.", example="logs-*")
     cluster: str = setting("", CLUSTER, example="prod")
     log_groups: tuple[str, ...] = setting((), "Of CloudWatch: the log groups.", example='["/aws/lambda/checkout"]')
     region: str = setting("", REGION, example="eu-west-1")
@@ -138,12 +149,20 @@ class LogSource(RemoteSource):
             yield from self.remote_faults("http://host.example.com:19531")
         if self.source == "loki":
             yield from self.remote_faults("https://loki.example.com")
+        if self.source == "opensearch":
+            yield from self.remote_faults("https://opensearch.example.com:9200")
+            yield from self._index_faults()
         if self.source == "eks":
             yield from eks_faults(self.cluster, self.region, mode)
         if self.source == "cloudwatch":
             yield from aws_faults(self.region, mode, "files")
             yield from self._log_group_faults()
         yield from NAMESPACE.faults("namespace", self.namespace)
+
+    def _index_faults(self) -> Iterator[Fault]:
+        if not self.index:
+            yield required("index", "logs-*", "Records are searched in an index.")
+        yield from INDEX.faults("index", self.index)
 
     def _log_group_faults(self) -> Iterator[Fault]:
         if not self.log_groups:

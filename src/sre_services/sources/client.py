@@ -23,7 +23,7 @@ LIMITS = httpx2.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connectio
 
 @dataclass(frozen=True)
 class SourceClient:
-    """GET requests to one source. `name` and `url` are for people, who have to find it."""
+    """Requests that read from one source. `name` and `url` are for people, who have to find it."""
 
     name: str
     url: str
@@ -33,9 +33,12 @@ class SourceClient:
         self, path: str, parameters: Mapping[str, Any] | None = None, *, permission: str = "", headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
         """Ask for a path. Raises Refused with a Problem; `permission` is what a 403 means to lack."""
+        return await self._send("GET", path, permission, params=parameters, headers=headers)
+
+    async def _send(self, method: str, path: str, permission: str, **content: Any) -> httpx2.Response:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                answer = await self.http.get(path, params=parameters, headers=headers)
+                answer = await self.http.request(method, path, **content)
         except (httpx2.HTTPError, OSError, TimeoutError) as fault:
             raise Refused(failures.explain_no_answer(self.name, self.url, fault)) from None
         if answer.status_code >= 400:
@@ -44,7 +47,13 @@ class SourceClient:
 
     async def get_json(self, path: str, parameters: Mapping[str, Any] | None = None, *, permission: str = "") -> Any:
         """Ask for a path and parse its JSON. Raises Refused."""
-        answer = await self.get(path, parameters, permission=permission)
+        return self._parse(await self.get(path, parameters, permission=permission))
+
+    async def post_json(self, path: str, document: Any, *, permission: str = "") -> Any:
+        """Send a question as JSON and parse the answer's. Raises Refused."""
+        return self._parse(await self._send("POST", path, permission, json=document))
+
+    def _parse(self, answer: httpx2.Response) -> Any:
         try:
             return answer.json()
         except ValueError:

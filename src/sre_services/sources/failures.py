@@ -135,10 +135,12 @@ def _is_certificate_fault(fault: BaseException | None) -> bool:
 
 
 def _reason(answer: httpx2.Response) -> str:
-    """Return what the source says of it: Kubernetes' `message`, Prometheus' `error`, else the beginning of the text."""
+    """Return what the source says of it: Kubernetes' `message`, Prometheus' and OpenSearch's `error`, else the beginning of the text."""
     try:
         document = answer.json()
     except ValueError:
         document = {}
     said = (document.get("message") or document.get("error")) if isinstance(document, dict) else ""
+    # OpenSearch and Elasticsearch say it one level deeper.
+    said = said.get("reason") if isinstance(said, dict) else said
     return (str(said or answer.text) or "It gave no reason.").strip()[:_LONGEST_REASON]
