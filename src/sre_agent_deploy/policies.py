@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.names import log_resource
-from sre_agent_deploy.resources.policy_document import Statement
+from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement
 from sre_agent_deploy.tls.acme import challenge_record
 from sre_core import bedrock, metrics
 
@@ -92,6 +93,13 @@ def _source_statements(partition: str, region: str, account_id: str, source: Sou
         case MetricSource(source="amp", url=url):
             workspace = f"arn:{partition}:aps:{region}:{account_id}:workspace/{url.rstrip('/').rpartition('/')[2]}"
             return (Statement(f"QueryWorkspace{number}", ("aps:GetLabels", "aps:GetSeries", "aps:QueryMetrics"), (workspace,)),)
+        case RunbookSource(source="s3", bucket=bucket, prefix=prefix):
+            arn = f"arn:{partition}:s3:::{bucket}"
+            within: Conditions = {"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else NO_CONDITIONS
+            return (
+                Statement(f"ListRunbooks{number}", ("s3:ListBucket",), (arn,), within),
+                Statement(f"ReadRunbooks{number}", ("s3:GetObject",), (f"{arn}/{prefix}*",)),
+            )
         case ClusterSource(source="eks", cluster=name) | LogSource(source="eks", cluster=name):
             cluster = f"arn:{partition}:eks:{region}:{account_id}:cluster/{name}"
             return (Statement(f"DescribeCluster{number}", ("eks:DescribeCluster",), (cluster,)),)

@@ -43,7 +43,12 @@ PROVIDERS: Registry = {
         "amp": "sre_services.metrics.providers.prometheus",
         "cloudwatch": "sre_services.metrics.providers.cloudwatch",
     },
-    "runbooks": {"recorded": "sre_services.runbooks.providers.recorded"},
+    "runbooks": {
+        "recorded": "sre_services.runbooks.providers.recorded",
+        "folder": "sre_services.runbooks.providers.folder",
+        "git": "sre_services.runbooks.providers.git",
+        "s3": "sre_services.runbooks.providers.s3",
+    },
 }
 DEFAULT, ABSENT = "recorded", "none"
 

@@ -246,6 +246,12 @@ INDEX = Syntax(
     says="the name of an index, or several with commas, in lower-case letters, digits and . _ - with * for any part",
     example="logs-*",
 )
+REPOSITORY = Syntax(
+    code="CONFIG-REPOSITORY",
+    pattern=r"(https|ssh)://[^\s?#-][^\s?#]*|[\w.-]+@[\w.-]+:[^\s]+|/[^\s]*",
+    says="an https or ssh address, USER@HOST:PATH, or a path; a token has a field of its own",
+    example="https://git.example.com/team/runbooks.git",
+)
 SOURCE_NAME = Syntax(
     code="CONFIG-SOURCE-NAME",
     pattern=r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?",

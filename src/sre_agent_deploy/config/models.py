@@ -21,6 +21,7 @@ from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, ECR_IMAGE, RECORDING, SOURCE_URL
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig
+from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, list_faults
 from sre_core import bedrock
@@ -67,6 +68,10 @@ class ServicesConfig(Section):
         (), 'Metrics of your own: [{source: prometheus, url: "https://prometheus.example.com", token: "env:PROMETHEUS_TOKEN"}].'
     )
 
+    runbooks: tuple[RunbookSource, ...] = setting(
+        (), 'Runbooks of your own: [{source: git, url: "https://git.example.com/team/runbooks.git", token: "env:GIT_TOKEN"}].'
+    )
+
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a recording that is neither shipped nor a path, and for each of a source."""
         yield from RECORDING.faults("recording", self.recording)
@@ -75,7 +80,7 @@ class ServicesConfig(Section):
 
     def live(self) -> dict[str, tuple[Source, ...]]:
         """Return the systems of the user's own, by service; a service without one has none."""
-        return {"kubernetes": self.kubernetes, "logs": self.logs, "metrics": self.metrics}
+        return {"kubernetes": self.kubernetes, "logs": self.logs, "metrics": self.metrics, "runbooks": self.runbooks}
 
 
 class ModelKey(Source):

@@ -1,4 +1,4 @@
-"""Systems from which the backend APIs answer: a cluster, its logs, Prometheus."""
+"""Systems from which the backend APIs answer: clusters, logs and metrics."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
 # Keyed by the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
 PACKAGES = {
-    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "awscli-2", "docker"),),
+    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "awscli-2", "docker", "git"),),
     "ubuntu": (
         (*APT, "update"),
         (*APT, "install", "-y", "nginx", "python3-venv", "docker.io", "docker-compose-v2"),

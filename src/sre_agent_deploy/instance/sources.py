@@ -15,7 +15,7 @@ from sre_agent_deploy.names import has_custom_domain, prefix_token_endpoint
 from sre_core.machine import SecretRef
 
 VARIABLE = "SRE_SOURCES"
-NO_SOURCE = "none"
+NO_SOURCE, RUNBOOKS = "none", "runbooks"
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,12 @@ class ServiceSources:
 def describe_sources(config: Config) -> dict[str, ServiceSources]:
     """Describe the sources of each service; nothing where all answer from the recording.
 
-    Once one system is the user's own, nothing recorded is mixed with it: a service without a source then has none.
+    Once one system is the user's own, nothing recorded is mixed with it: a service without a source then has none. Runbooks are
+    no system: those of the recording stay until there are others, and others change nothing else.
     """
     live = config.services.live()
-    found = {service: _describe(service, sources) for service, sources in live.items()} if any(live.values()) else {}
+    systems = any(sources for service, sources in live.items() if service != RUNBOOKS)
+    found = {service: _describe(service, sources) for service, sources in live.items() if sources or (systems and service != RUNBOOKS)}
     model, login = _describe_model(config), _describe_login(config)
     assistant = ServiceSources({**login, **model.environment}, model.credentials)
     return {**found, **({"assistant": assistant} if assistant.environment else {})}

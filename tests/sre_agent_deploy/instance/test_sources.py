@@ -11,6 +11,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import AssistantConfig, Config
+from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource
 from sre_agent_deploy.instance.sources import describe_sources, keep_source
 from sre_agent_deploy.instance.user_data import describe_machine
@@ -75,6 +76,16 @@ def test_the_deployment_of_it() -> None:
     assert {service.name for service in machine.services if "SRE_SOURCES" in service.environment} == {"kubernetes", "logs", "metrics"}
 
 
+def test_runbooks_of_the_users_own() -> None:
+    """They change nothing else: the other services still answer from the recording, and with a system of one's own it is as before."""
+    repository = {"source": "git", "url": "https://git.example/runbooks.git", "token": "env:TOKEN"}
+    alone = describe_sources(configured({"runbooks": [repository]}))
+    assert set(alone) == {"runbooks"}
+    assert set(alone["runbooks"].credentials) == {"source-git-token"}
+    with_another = describe_sources(configured({"runbooks": [repository], "metrics": [PROMETHEUS]}))
+    assert set(with_another) == {"kubernetes", "logs", "metrics", "runbooks"}
+
+
 def test_several_systems_of_one_kind() -> None:
     """Each has a name, which its credentials carry, so that none gets another's; a check before the deployment gets only its own."""
     config = configured({"metrics": [PROMETHEUS, {**PROMETHEUS, "name": "prod"}, {"source": "prometheus", "url": "http://third.example"}]})
@@ -103,6 +114,7 @@ def test_sources_on_aws() -> None:
         *(ClusterSource(source="eks", cluster=name) for name in ("prod", "test")),
         LogSource(source="eks", cluster="prod"),
         LogSource(source="files", path="/var/log"),
+        RunbookSource(source="s3", bucket="team", prefix="runbooks/"),
     ]
     found = source_statements("aws", "us-east-1", "123456789012", chosen)
     allowed = {(action, str(resource)) for statement in found for action in statement.actions for resource in statement.resources}
@@ -113,6 +125,8 @@ def test_sources_on_aws() -> None:
     assert allowed == {
         *(("logs:StartQuery", arn) for arn in arns),
         *((action, "*") for action in anywhere),
+        ("s3:ListBucket", "arn:aws:s3:::team"),
+        ("s3:GetObject", "arn:aws:s3:::team/runbooks/*"),
         *((f"aps:{action}", workspace) for action in ("GetLabels", "GetSeries", "QueryMetrics")),
         *(("eks:DescribeCluster", f"arn:aws:eks:us-east-1:123456789012:cluster/{name}") for name in ("prod", "test")),
     }
