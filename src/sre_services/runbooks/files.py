@@ -23,8 +23,8 @@ type Files = Mapping[str, str]
 class FileLibrary:
     """Reads the texts of `.md` files by their paths with `read`. A file without front matter is no runbook and is left out."""
 
-    def __init__(self, source: str, read: Callable[[], Files]) -> None:
-        self._source, self._read = source, read
+    def __init__(self, source: str, read: Callable[[], Files], refreshed_seconds: float = REFRESHED_SECONDS) -> None:
+        self._source, self._read, self._refreshed_seconds = source, read, refreshed_seconds
         self._lock = threading.Lock()
         self._kept: tuple[float, tuple[Runbook, ...]] = (0.0, ())
 
@@ -36,7 +36,7 @@ class FileLibrary:
         """Return the runbooks; those of before, where they can't be read again. Raises Refused where there are none yet."""
         with self._lock:
             if self._kept[0] < time.monotonic():
-                self._kept = (time.monotonic() + REFRESHED_SECONDS, self._renew())
+                self._kept = (time.monotonic() + self._refreshed_seconds, self._renew())
             return self._kept[1]
 
     def check(self) -> Problem | None:

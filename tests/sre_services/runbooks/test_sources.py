@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.providers import open_provider
 from sre_services.recording import SHIPPED
-from sre_services.runbooks import files
+from sre_services.runbooks.files import FileLibrary
+from sre_services.runbooks.providers.git import Repository
 from sre_services.runbooks.providers.git import open_provider as open_repository
 from sre_services.sources.settings import Settings
 
@@ -95,10 +97,9 @@ def test_what_can_not_be_read(embedded: EmbeddedAws, tmp_path: Path) -> None:
     assert empty["sources"]["folder"]["code"] == "SVC-SOURCE-NO-RUNBOOK"
 
 
-def test_a_repository_that_changes(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_that_changes(repository: Path) -> None:
     """A new runbook is there after some minutes; while the repository is gone, those of before are."""
-    monkeypatch.setattr(files, "REFRESHED_SECONDS", 0.0)
-    library = open_repository(Settings("git", "git", {"url": str(repository)}, {}))
+    library = FileLibrary("of this test", Repository(str(repository), "", "", os.environ).read, refreshed_seconds=0.0)
     before = len(library.runbooks())
     (repository / "new.md").write_text("---\nid: new\ntitle: New\nseverity: low\n---\n## Diagnosis\nLook.\n")
     git(repository, "add", ".")
