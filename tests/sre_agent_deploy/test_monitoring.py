@@ -11,12 +11,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from fixtures.engine import Engine
+from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
 from sre_agent_deploy.monitoring import ALARMS, TOPIC
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.resources.sns_topic import create_test_queue
 from sre_core import clock, metrics
 from sre_core.machine import Machine
 
@@ -218,3 +220,20 @@ def test_who_is_watched(mode: Any, enabled: str, alerts: dict[str, str], watched
     """By itself a production deployment whose alarms somebody reads; a local one costs nobody anything and is asked for."""
     config = Config.model_validate({"mode": mode, "alerts": alerts, "monitoring": {"enabled": enabled}})
     assert config.is_monitored(mode) is watched
+
+
+def test_a_test_of_the_alarms_that_is_killed(monitored: Engine) -> None:
+    """The queue that it leaves is used by the next test, and is deleted with the topic: a cleanup leaves nothing."""
+    monitored.parts = (TOPIC,)
+    monitored.deploy()
+    url, arn = create_test_queue(monitored.aws, monitored.id_of(TOPIC))
+    assert create_test_queue(monitored.aws, monitored.id_of(TOPIC)) == (url, arn)
+    assert arn == monitored.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    assert not monitored.cleanup().problems
+    assert url not in monitored.client("sqs").list_queues().get("QueueUrls", [])
+
+
+@pytest.mark.parametrize("code", ["QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"])
+def test_a_queue_that_was_deleted_a_moment_ago(code: str) -> None:
+    """SQS refuses its name for a minute, so a second test waits."""
+    assert kind_of(code, 400) == "busy"

@@ -29,7 +29,8 @@ THROTTLED = frozenset(
     }
 )
 # Refused, with nothing done, because an earlier change of the same resource is still under way: S3 after a bucket was deleted,
-# Route 53 within a hosted zone, IAM while a detached policy still counts, Cognito between two changes of a pool.
+# Route 53 within a hosted zone, IAM while a detached policy still counts, Cognito between two changes of a pool, SQS for a minute
+# after a queue of the same name was deleted.
 BUSY = frozenset(
     {
         "OperationAborted",
@@ -41,6 +42,8 @@ BUSY = frozenset(
         "DeleteConflict",
         "ConcurrentTagAccess",
         "RetryableConflictException",
+        "QueueDeletedRecently",
+        "AWS.SimpleQueueService.QueueDeletedRecently",
     }
 )
 TRANSIENT = frozenset(

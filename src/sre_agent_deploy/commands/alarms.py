@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +14,7 @@ from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import find_state, open_workspace
 from sre_agent_deploy.monitoring import TOPIC, problem_of
-from sre_agent_deploy.resource import DEPLOYMENT_TAG
-from sre_agent_deploy.resources.sns_topic import list_subscriptions
+from sre_agent_deploy.resources.sns_topic import create_test_queue, list_subscriptions
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ _CONFIRM = "Open its link within two days; after that, `sre-agent-deploy deploy`
 def prove_delivery(aws: Aws, deployment: str, topic: str) -> Problem | None:
     """Change the state of an alarm, and look for its message in a queue that is subscribed meanwhile. CloudWatch puts the state right."""
     token = secrets.token_hex(8)
-    with _queue(aws, deployment, topic) as url:
+    with _queue(aws, topic) as url:
         for _ in range(_TRIES):
             _flip(aws, f"{deployment}-errors", f"Test {token} by `sre-agent-deploy alarms test`: nothing is wrong.")
             if _arrives(aws, url, token):
@@ -130,16 +128,10 @@ def _arrives(aws: Aws, url: str, token: str) -> bool:
 
 
 @contextmanager
-def _queue(aws: Aws, deployment: str, topic: str) -> Iterator[str]:
-    """Subscribe a queue to the topic, and remove both in the end. One that a killed test has left is used and removed."""
-    sqs, sns, name = aws.client("sqs"), aws.client("sns"), f"{deployment}-alarms-test"
-    arn = f"arn:{aws.partition}:sqs:{aws.region}:{aws.account_id}:{name}"
-    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
-    policy = {"Version": "2012-10-17", "Statement": [{**allow, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}]}
-    url = ask_or_refuse(
-        aws,
-        lambda: sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)}, tags={DEPLOYMENT_TAG: deployment})["QueueUrl"],
-    )
+def _queue(aws: Aws, topic: str) -> Iterator[str]:
+    """Subscribe a queue to the topic, and remove both in the end. What a killed test has left is used and removed."""
+    sqs, sns = aws.client("sqs"), aws.client("sns")
+    url, arn = ask_or_refuse(aws, lambda: create_test_queue(aws, topic))
     subscription = ""
     try:
         subscription = ask_or_refuse(aws, lambda: sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"])

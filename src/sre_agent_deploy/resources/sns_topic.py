@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException")
+_NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _AS_DECLARED = "as declared"
 _UNCONFIRMED = ("PendingConfirmation", "Deleted")
 # Those that a person or a program outside of AWS confirms; a queue or function that is subscribed by hand stays.
@@ -113,6 +114,10 @@ class SnsTopic(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
+        # First the queue that a killed `alarms test` may have left: afterwards nothing leads to it.
+        url: Any = or_none(lambda: aws.client("sqs").get_queue_url(QueueName=name_test_queue(id)), _NO_QUEUE)
+        if url is not None:
+            or_none(lambda: aws.client("sqs").delete_queue(QueueUrl=url["QueueUrl"]), _NO_QUEUE)
         aws.client("sns").delete_topic(TopicArn=id)
 
     def console(self) -> Steps:
@@ -165,6 +170,20 @@ def list_subscriptions(aws: Aws, topic_arn: str) -> Iterator[tuple[str, str]]:
     for subscription in (each for page in pages or () for each in page["Subscriptions"] if each["Protocol"] in _OURS):
         arn = subscription["SubscriptionArn"]
         yield subscription["Endpoint"], "" if arn in _UNCONFIRMED else arn
+
+
+def name_test_queue(topic_arn: str) -> str:
+    """Name the queue in which `alarms test` reads a topic; it is deleted with the topic at the latest."""
+    return f"{topic_arn.rpartition(':')[2]}-test"
+
+
+def create_test_queue(aws: Aws, topic_arn: str) -> tuple[str, str]:
+    """Create the queue that only this topic may send to, or find the one that a killed test has left; return its URL and ARN."""
+    name = name_test_queue(topic_arn)
+    arn = ":".join((*topic_arn.replace(":sns:", ":sqs:").split(":")[:5], name))
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    document = {"Version": policy_document.VERSION, "Statement": [{**allow, "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}}}]}
+    return aws.client("sqs").create_queue(QueueName=name, Attributes={"Policy": json.dumps(document)})["QueueUrl"], arn
 
 
 def _protocol(recipient: str) -> str:
