@@ -41,8 +41,8 @@ def _recordings(only: str) -> None:
 def _cases(folder: Path, *, only: str, every: bool, workers: int, kept: Path | None, keep: bool) -> None:
     """Labelled cases of the Cloud-OpsBench layout, below FOLDER, compared with the last committed result."""
     scored = list(cases.run(folder, only, workers))
-    click.echo(cases.table(scored, every=every))
     _compare("cases", cases.count(scored), keep=keep)
+    click.echo(cases.table(scored, every=every))
     if kept:
         kept.write_text(json.dumps([asdict(found) for found in scored], indent=1), encoding="utf-8")
     sys.exit(0 if scored else 1)

@@ -10,10 +10,12 @@ FILE = Path(__file__).with_name("results.json")
 
 
 def compare(name: str, figures: Mapping[str, float], file: Path = FILE) -> str:
-    """Say how each figure differs from the committed one."""
+    """Say how each figure differs from the committed one, where the cases are as many."""
     before = _read(file).get(name)
     if before is None:
         return f"{name}: nothing is committed to compare with"
+    if any(before.get(key) != figures.get(key) for key in {*before, *figures} if key == "cases" or key.endswith(", all")):
+        return f"{name}: another number of cases than the committed one, not compared"
     changed = [f"{key} {before.get(key, 0):g} -> {value:g}" for key, value in figures.items() if before.get(key) != value]
     return f"{name}: {', '.join(changed) or 'as committed'}"
 

@@ -96,3 +96,4 @@ def test_figures_are_compared(tmp_path: Path) -> None:
     results.keep("cases", {"right": 3}, file)
     assert results.compare("cases", {"right": 3}, file) == "cases: as committed"
     assert results.compare("cases", {"right": 2}, file) == "cases: right 3 -> 2"
+    assert "not compared" in results.compare("cases", {"right": 1, "cases": 1}, file)
