@@ -11,7 +11,7 @@ from functools import lru_cache
 HIDDEN = "***"
 
 # Names that hold a secret, also as the end of a longer name (`DB_PASSWORD`). The ID of an access key is none.
-_NAME = r"secret|passw(?:or)?d|passphrase|pwd|token|api[-_]?key|private[-_]?key|access[-_]?key(?!.?id)"
+_NAME = r"secret|passw(?:or)?d|passphrase|pwd|token|api[-_]?key|private[-_]?key|access[-_]?key(?![-_. ]?id)"
 _TOKENS = (
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",  # AWS access key IDs
     r"-----BEGIN [A-Z ]*PRIVATE KEY(?:-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))?",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.config.fault import Mark
@@ -15,6 +15,7 @@ words = st.text(alphabet="abcdefghijkmnopqrstuvwxyz0123456789_-", min_size=6, ma
 
 
 @given(key=st.sampled_from(["password", "client_secret", "API-KEY", "token", "aws_secret_access_key", "private_key"]), secret=words)
+@example(key="aws_secret_access_key", secret="id0000")  # not the ID of an access key
 def test_values_of_keys_that_hold_secrets(key: str, secret: str) -> None:
     """Written as YAML, JSON, shell or in braces, the value is hidden and the key stays."""
     for line in (f"{key}: {secret}Q", f'"{key}": "{secret}Q"', f"{key}={secret}Q", f"{{ {key}: {secret}Q, region: x}}"):
