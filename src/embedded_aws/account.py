@@ -62,6 +62,8 @@ class Account:
 
     def secret_stages(self, arn: str) -> Mapping[str, str]:
         """Map each staging label of a secret to the SecretString that has it."""
+        self._authorize("secretsmanager:DescribeSecret", arn)
+        self._authorize("secretsmanager:GetSecretValue", arn)
         return moto_state.secret_strings(self.account_id, self.region, arn)
 
     def role_exists(self, arn: str) -> bool:

@@ -46,7 +46,10 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 ROLE = {
     "ReadRelease": {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::release/release.zip"},
     "ReportProgress": {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::release/status/*"},
-    "ReadOwnSecrets": {"Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:*:*:secret:certificate-*"},
+    "ReadOwnSecrets": {
+        "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+        "Resource": "arn:aws:secretsmanager:*:*:secret:certificate-*",
+    },
 }
 
 
@@ -154,7 +157,7 @@ def test_a_role_that_lacks_a_permission(stage: Stage, lacking: str, step: str) -
     allow_instance(stage.aws, *(sid for sid in ROLE if sid != lacking))
     stage.aws.client("ec2").run_instances(**stage.parameters("lacking"))
     failed = eventually(lambda: stage.reported("lacking"))
-    action = ROLE[lacking]["Action"]
+    action = "s3:GetObject" if lacking == "ReadRelease" else "secretsmanager:DescribeSecret"
     assert (failed["step"], failed["state"]) == (step, "failed")
     assert "assumed-role/instance/i-" in failed["what"]
     assert failed["what"].endswith(f"because no identity-based policy allows the {action} action")

@@ -22,7 +22,7 @@ from embedded_aws.instances.ordering import Ordering, end_task, is_ordered
 from embedded_aws.instances.progress import Progress, StepFailed
 from embedded_aws.instances.release import install_release
 from embedded_aws.instances.services import RunningServices, SupervisedService, program
-from embedded_aws.world import World
+from embedded_aws.world import NotAuthorized, World
 from sre_core import log
 from sre_core.machine import Machine
 
@@ -87,10 +87,10 @@ async def _follow_credentials(world: World, machine: Machine, disk: Disk) -> Non
         try:
             keep_credentials(world, machine, disk.credentials)
             failed = ""
-        except StepFailed as unusable:
-            if unusable.what != failed:
-                events.error("credentials.not_taken", because=unusable.what)
-            failed = unusable.what
+        except (StepFailed, NotAuthorized) as unusable:
+            if str(unusable) != failed:
+                events.error("credentials.not_taken", because=str(unusable))
+            failed = str(unusable)
 
 
 def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:
