@@ -16,7 +16,7 @@ from sre_core.machine import Machine, SecretRef
 
 def write_credentials(aws: MachineAws, machine: Machine, layout: Layout) -> tuple[str, ...]:
     """Write every credential as a file that only the services' user reads; return the values that no output may show."""
-    texts = {file: aws.secret(reference) for file, reference in _list_files(machine, layout)}
+    texts = _read_texts(aws, machine, layout)
     for file, text in texts.items():
         _write_owned(file, text)
     return tuple(line for text in texts.values() for line in text.splitlines())
@@ -27,11 +27,18 @@ def keep_credentials(aws: MachineAws, machine: Machine, layout: Layout) -> tuple
 
     Raises StepFailed where a secret can't be read: what the services have stays as it is.
     """
-    texts = {file: aws.secret(reference) for file, reference in _list_files(machine, layout)}
+    texts = _read_texts(aws, machine, layout)
     changed = [file for file, text in texts.items() if file.read_text(encoding="utf-8") != text]
     for file in changed:
         _write_owned(file, texts[file])
     return tuple(f"{file.parent.name}/{file.name}" for file in changed)
+
+
+def _read_texts(aws: MachineAws, machine: Machine, layout: Layout) -> dict[Path, str]:
+    """Read the text of each file. Each secret is asked for once: AWS charges for every call, and the backends share one key."""
+    files = dict(_list_files(machine, layout))
+    texts = {reference: aws.secret(reference) for reference in set(files.values())}
+    return {file: texts[reference] for file, reference in files.items()}
 
 
 def _list_files(machine: Machine, layout: Layout) -> Iterator[tuple[Path, SecretRef]]:
