@@ -108,8 +108,21 @@ def test_who_may_reach_the_instance_by_ssh() -> None:
     ]
 
 
+def invoke(number: int, model: str) -> list[dict[str, Any]]:
+    """The use of one model by its profile for the United States, and in the profile's regions only through it."""
+    actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+    profile = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/us.{model}"
+    regions = ("us-east-1", "us-east-2", "us-west-1", "us-west-2")
+    models = [f"arn:aws:bedrock:{region}::foundation-model/{model}" for region in regions]
+    through = {"StringEquals": {"bedrock:InferenceProfileArn": profile}}
+    return [
+        {"Sid": f"InvokeProfile{number}", "Effect": "Allow", "Action": actions, "Resource": [profile]},
+        {"Sid": f"InvokeModel{number}", "Effect": "Allow", "Action": actions, "Resource": models, "Condition": through},
+    ]
+
+
 def test_what_the_instance_may_do(calls: Calls) -> None:
-    """Read its release and the three secrets that it needs, write its reports and metrics, and be reached by Session Manager."""
+    """Read its release and the three secrets that it needs, write reports and metrics, use its models, be reached by Session Manager."""
     role = calls["instance_role"]
     trust = [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
     assert policy(role, "CreateRole", "AssumeRolePolicyDocument") == trust
@@ -126,6 +139,8 @@ def test_what_the_instance_may_do(calls: Calls) -> None:
         ),
         # PutMetricData has no resources: the namespace is what limits it.
         allow("PutMetrics", "cloudwatch:PutMetricData", "*") | {"Condition": {"StringEquals": {"cloudwatch:namespace": f"SREAgent/{ID}"}}},
+        *invoke(0, "anthropic.claude-sonnet-4-6"),
+        *invoke(1, "amazon.nova-pro-v1:0"),
     ]
     assert role["AttachRolePolicy"]["PolicyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
     assert calls["instance_profile"]["AddRoleToInstanceProfile"]["RoleName"] == "instance_role.role_name"
