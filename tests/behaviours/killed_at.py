@@ -88,7 +88,8 @@ def _fall_asleep_if_chosen() -> None:
         _changing.acquire()
         _this_call.changes = True
         if _this_call.moment == "asleep":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: another one that had to be woken for it would let this one send its call meanwhile.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def _end_change() -> None:

@@ -23,7 +23,7 @@ WEATHER = [
     {"kind": "propagation", "seconds": 2},
     {"kind": "lag", "seconds": 2},
 ]
-ONE_OF_EACH = {"buckets": 1, "pools": 1, "clients": 2, "roles": 2, "profiles": 1, "instances": 1, "addresses": 1}
+ONE_OF_EACH = {"buckets": 1, "pools": 1, "clients": 2, "roles": 3, "profiles": 1, "instances": 1, "addresses": 1}
 ONE_OF_EACH |= {"gateways": 1, "targets": 4, "providers": 1, "secrets": 4}
 NOTHING = dict.fromkeys(ONE_OF_EACH, 0)
 
