@@ -76,7 +76,7 @@ def ingress(port: int, cidr: str, description: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def calls() -> Mapping[str, Mapping[str, Any]]:
-    return sent(assistant={"reasoner": "rules"})
+    return sent()
 
 
 type Calls = Mapping[str, Mapping[str, Any]]
