@@ -192,7 +192,16 @@ class _Scopes:
         elif "Parameter" in name:
             yield Scope("Images", (place.arn("ssm", "parameter/aws/service/*", account=""),))
         else:
-            yield Scope("Monitoring", (*groups, *alarms, place.arn("sns", f"{id}-*"), place.arn("budgets", f"budget/{id}", region="")))
+            yield Scope(
+                "Monitoring",
+                (
+                    *groups,
+                    *alarms,
+                    place.arn("sns", f"{id}-*"),
+                    place.arn("sqs", f"{id}-*"),
+                    place.arn("budgets", f"budget/{id}", region=""),
+                ),
+            )
 
     def _iam(self, name: str) -> Iterator[Scope]:
         role, profile = (self.place.arn("iam", f"{kind}/sre-agent/{self._id}/*", region="") for kind in ("role", "instance-profile"))

@@ -282,6 +282,11 @@ def _route53_keys(change: Mapping[str, Any]) -> dict[str, str]:
     return {f"{key}NormalizedRecordNames": name, f"{key}RecordTypes": record["Type"], f"{key}Actions": change["Action"]}
 
 
+def _sqs(call: Call, state: ResourceState) -> Iterator[Demand]:
+    name = call.text("QueueName") or call.text("QueueUrl").rpartition("/")[2]
+    yield from _on(call, call.arn(name) if name else ANY)
+
+
 def _ssm(call: Call, state: ResourceState) -> Iterator[Demand]:
     name = call.text("Name")
     public = name.startswith("/aws/service/")
@@ -358,6 +363,7 @@ _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "budgets": _budgets,
     "route53": _route53,
     "ssm": _ssm,
+    "sqs": _sqs,
     "bedrock-agentcore": _agentcore,
     "bedrock": _bedrock,
 }
