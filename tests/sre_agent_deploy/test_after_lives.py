@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fixtures.acm import import_certificate
 from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action
 from sre_core.problem import Problem
@@ -170,13 +173,17 @@ def test_a_role_that_somebody_widened(engine: Engine) -> None:
     iam.delete_policy(PolicyArn=policy)
 
 
-def test_a_pool_with_a_domain_of_somebodys_own(engine: Engine) -> None:
+def test_a_pool_with_a_domain_of_somebodys_own(engine: Engine, tmp_path: Path) -> None:
     """Cognito keeps a pool that has a domain: one that was added by hand goes first."""
     engine.parts = ("user_pool_domain",)
     engine.deploy()
     cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
-    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
-    domain = f"login.{engine.name}.example.com"
+    domain, zone = f"login.{engine.name}.example.com", f"{engine.name}.example.com"
+    certificate = import_certificate(engine.client("acm"), domain, tmp_path / "authority")
+    route53 = engine.client("route53")
+    hosted = route53.create_hosted_zone(Name=zone, CallerReference=zone)["HostedZone"]["Id"]
+    record: Any = {"Name": zone, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
+    route53.change_resource_record_sets(HostedZoneId=hosted, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]})
     cognito.create_user_pool_domain(UserPoolId=pool, Domain=domain, CustomDomainConfig={"CertificateArn": certificate})
     assert engine.cleanup().problems == ()
     assert not cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"]
