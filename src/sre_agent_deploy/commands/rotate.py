@@ -153,7 +153,7 @@ def rotate_ca(request: Request, user: User = UNATTENDED, overlap: timedelta | No
     located = find_state(request).of_deployed()
     config, folder = located.config(), local_ca.folder()
     if config.tls.source != "local_ca":
-        raise Refused(_own_authority())
+        raise Refused(_own_authority(config.tls.source))
     if local_ca.exchange_stage(folder) == "none":
         local_ca.prepare_exchange(folder)
     if local_ca.exchange_stage(folder) == "next":
@@ -299,16 +299,17 @@ def _not_taken(urls: list[str], expected: int) -> Problem:
     )
 
 
-def _own_authority() -> Problem:
+def _own_authority(source: str) -> Problem:
+    exchange = (
+        "Put the certificates of both authorities into the file deployment.ssl_ca_path names, and run `sre-agent-deploy deploy`.",
+        "Renew certificate and key at ssl_cert_path and ssl_key_path by the new authority, and run `sre-agent-deploy deploy`.",
+        "Remove the old authority from ssl_ca_path, and run `sre-agent-deploy deploy`.",
+    )
     return Problem(
         code="ROTATE-CA-NOT-OURS",
         what="The certificate authority was not rotated.",
-        why="tls.source is files: the certificate is yours, and its authority too.",
-        do=(
-            "Put the certificates of both authorities into the file deployment.ssl_ca_path names, and run `sre-agent-deploy deploy`.",
-            "Renew certificate and key at ssl_cert_path and ssl_key_path by the new authority, and run `sre-agent-deploy deploy`.",
-            "Remove the old authority from ssl_ca_path, and run `sre-agent-deploy deploy`.",
-        ),
+        why=f"tls.source is {source}: the authority is not of this tool.",
+        do=exchange if source == "files" else ("There is nothing to do: a public authority exchanges its certificates itself.",),
     )
 
 
