@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,10 +84,12 @@ def test_templates() -> None:
 
 
 @pytest.mark.parametrize("text", ["(a+)+$", "(a|b)*", "(?i)x", r"(a)\1", "a*b*c*d*e*", "[", "x{1,99999999999}", "(a{2}){3}"])
-def test_a_pattern_that_is_refused(text: str) -> None:
-    """What can take exponential time, or is no expression, is refused with what to do."""
-    with pytest.raises(ValueError, match=r"supported|repeated|regular expression"):
-        Pattern(text)
+def test_a_pattern_that_is_plain_text(text: str) -> None:
+    """What can take exponential time, or is no expression, is looked for as it is, and the answer says why."""
+    pattern = Pattern(text)
+    assert re.search("supported|repeated|regular expression", pattern.note)
+    assert pattern.search().matches([f"before {text} after"])
+    assert not pattern.search().matches(["a" * 30])
 
 
 @pytest.mark.parametrize(
