@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from behaviours.command_line import Desk
@@ -18,6 +21,11 @@ def test_verification_of_what_a_person_made(desk: Desk, monkeypatch: pytest.Monk
     person = Person(desk.client, desk.state_dir / "local-ca")
     ended = walk_guide(Request(), person)
     assert ended.success, [*person.said[-30:], ended.message]
+    deadline = time.monotonic() + 300
+    # As a person does who waits for the machine.
+    while not re.search(r"^ready +ok", (booted := desk.deploy("logs", "boot")).out, re.MULTILINE):
+        assert time.monotonic() < deadline, booted.text
+        time.sleep(1)
     verified = desk.deploy("verify")
     assert verified.code == 0, verified.text
     assert "is verified" in verified.out

@@ -18,7 +18,8 @@ from sre_services.sources.aws import AwsClient
 from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
 
-WINDOW = Window(clock.now() - timedelta(hours=1), clock.now())
+# The records are written when the first test runs, which may be an hour after this.
+WINDOW = Window(clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=4))
 RECORDS = [
     ("node-1", '{"log": "ERROR cart: no route\\n", "kubernetes": {"pod_name": "cart-6d4b75cb6d-x7k2p", "labels": {"app": "cart"}}}'),
     ("node-1", '{"log": "all is well", "level": "info", "kubernetes": {"pod_name": "web-0", "labels": {"app": "web"}}}'),
