@@ -243,7 +243,8 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
             journal.end_run("not verified")
             return _not_deployed("Everything is created, but no client can trust the certificate yet.", problem)
         wait_until_served(here.account.aws, order.secret_arn, endpoints, user)
-    elif any(change.name == "certificate" and change.action == "update" for change in plan.changes):
+    elif {("certificate", "update"), ("instance", "keep")} <= {(change.name, str(change.action)) for change in plan.changes}:
+        # A machine that was created since has begun with it.
         wait_until_served(here.account.aws, str(outcome.outputs["certificate"]["secret_arn"]), endpoints, user)
     user.note("Verifying:")
     report = prove(here.config, fill_in_ids(plan, journal), endpoints, user)
