@@ -46,6 +46,8 @@ def test_what_would_be_ignored_is_refused(tmp_path: Path, words: tuple[str, ...]
         (("validate", "--config", "none.yaml"), "CONFIG-FILE-MISSING"),
         (("--resume", "--state-file", "none"), "STATE-NOT-FOUND"),
         (("resume",), "STATE-NOT-FOUND"),
+        (("rotate", "ca"), "STATE-NOT-FOUND"),
+        (("rotate", "api-key"), "STATE-NOT-FOUND"),
         (("status",), "STATE-NOT-FOUND"),
         (("cleanup",), "CLEANUP-WHICH"),
         (("--cleanup",), "CLEANUP-WHICH"),

@@ -26,7 +26,7 @@ from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.verify import find_endpoints
-from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace, watch
+from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.names import API_KEY
 from sre_agent_deploy.plan import Change, Plan
@@ -150,8 +150,8 @@ def rotate_ca(request: Request, user: User = UNATTENDED, overlap: timedelta | No
 
     Each of the three steps is a deployment, which verifies the result and writes the connection file.
     """
-    located = find_state(request).of_deployed()
-    config, folder = located.config(), local_ca.folder()
+    (located, _), folder = _locate(request), local_ca.folder()
+    config = located.config()
     if config.tls.source != "local_ca":
         raise Refused(_own_authority(config.tls.source))
     if local_ca.exchange_stage(folder) == "none":
@@ -183,16 +183,22 @@ def _pause(user: User, length: timedelta) -> None:
             raise Refused(run_interrupted())
 
 
-@contextmanager
-def _open(request: Request, user: User, overlap: timedelta | None) -> Iterator[Rotation]:
-    """Lock a deployment that is complete, and record the run. Raises Refused where it has changes to be made first."""
+def _locate(request: Request) -> tuple[Located, str]:
+    """Find the deployment and its id. Raises Refused where there is no state of it."""
     located = find_state(request).of_deployed()
     if located.state is None:
         raise Refused(state_not_found(located.store.location, "rotate"))
+    return located, located.state.deployment
+
+
+@contextmanager
+def _open(request: Request, user: User, overlap: timedelta | None) -> Iterator[Rotation]:
+    """Lock a deployment that is complete, and record the run. Raises Refused where it has changes to be made first."""
+    located, deployment = _locate(request)
     with open_workspace(located, user, start=False) as opened, ExitStack() as locks:
         locks.enter_context(hold_state(opened.store, opened.account, "rotate"))
         here = opened.reload_state()
-        locks.enter_context(hold_deployment(located.state.deployment, here.account, "rotate"))
+        locks.enter_context(hold_deployment(deployment, here.account, "rotate"))
         plan = _require_complete(here)
         journal = open_journal(
             plan.deployment, config=here.config, config_file=here.config_file, account=here.account, store=here.store, state=here.state
