@@ -87,10 +87,12 @@ def take_inventory(aws: Aws, deployment: str, state: State | None, named: Named 
 
 
 def _never_created(state: State | None, kind: type[Resource], refused: Problem) -> bool:
-    """Return True if the journal proves that nothing of a kind was ever created: each intent is recorded first.
+    """Return True if nothing of a kind was ever created: this AWS has no operation for it, or the journal has no intent.
 
-    So a user who never asked for a budget needs no permissions for billing.
+    So a user who never asked for a budget needs no permissions for billing, and a local AWS of an earlier version can be cleaned up.
     """
+    if refused.context.get("aws_code") == "UnknownOperationException":
+        return True
     denied = refused.code == "AWS-ACCESS-DENIED"
     return denied and state is not None and all(record.kind != kind.KIND for record in state.records.values())
 

@@ -49,6 +49,14 @@ def test_a_refused_deletion(engine: Engine) -> None:
     assert engine.state.alive() == ()
 
 
+def test_an_aws_of_an_earlier_version(engine: Engine) -> None:
+    """A local AWS that runs on after an upgrade may have no operation for a new kind: then it has none of it, with and without a state."""
+    engine.parts = ("address",)
+    engine.deploy()
+    with refused(engine.aws, "bedrock-agentcore-control", "ListAgentRuntimes", "UnknownOperationException"):
+        assert engine.cleanup(lost=True).problems == ()
+
+
 def test_a_listing_that_is_refused(engine: Engine) -> None:
     """What could not be looked for is not gone: the journal keeps what was not deleted."""
     engine.parts = ("address",)
