@@ -126,5 +126,5 @@ def _too_new(schema: int) -> Problem:
         code="BACKUP-TOO-NEW",
         what=f"The backup has format {schema}; this version reads formats up to {SCHEMA}.",
         why="A newer version of sre-agent-deploy made it.",
-        do=("Upgrade sre-agent-deploy: pip install --upgrade sre-agent", "Nothing was changed."),
+        do=("Upgrade sre-agent-deploy in the checkout: `git pull`, then `pip install .`.", "Nothing was changed."),
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.blueprint import blueprint
-from sre_agent_deploy.commands import CONFIG, Request
-from sre_agent_deploy.commands.workspace import ConfigFile
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.workspace import load_config
 from sre_agent_deploy.guide import console
 from sre_agent_deploy.guide.account_values import account_values
 from sre_agent_deploy.guide.steps import Guide, write_guide
@@ -21,7 +21,7 @@ def guide(request: Request) -> str:
 
 def read_guide(request: Request) -> Guide:
     """Write the guide of a configuration. Raises Refused with every fault of the configuration."""
-    config = ConfigFile.read(request.config_file or CONFIG).require(request.mode)
+    config = load_config(request)
     return write_guide(blueprint(config, describe_account(config)), account_values(config), config)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from sre_agent_deploy.account.account import describe_account, open_production_account
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.blueprint import blueprint
-from sre_agent_deploy.commands import CONFIG, Request
-from sre_agent_deploy.commands.workspace import ConfigFile
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.workspace import load_config
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.deployer_policy import list_statements, name_policies, split_policies
@@ -25,7 +25,7 @@ def write_policies(request: Request) -> Mapping[str, Any]:
 
     The account's number is part of the deployment's id, and so of most ARNs: without aws.account_id AWS is asked for it.
     """
-    config = ConfigFile.read(request.config_file or CONFIG).require(request.mode)
+    config = load_config(request)
     if config.mode == "local":
         raise Refused(_local())
     account_id = config.aws.account_id or _ask_account(config)

@@ -11,11 +11,11 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
-from sre_agent_deploy.commands import CONFIG, Request
+from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.saved_plan import describe_plan, require_replaceable, save_plan
 from sre_agent_deploy.commands.user import UNATTENDED, User
-from sre_agent_deploy.commands.workspace import ConfigFile, Located, find_state, open_workspace, warn_if_locked, watch
+from sre_agent_deploy.commands.workspace import Located, find_state, load_config, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
@@ -103,13 +103,8 @@ def export_cloudformation(request: Request) -> str:
     from sre_agent_deploy.guide.account_values import account_values
     from sre_agent_deploy.guide.cloudformation import render
 
-    config = _load_config(request)
+    config = load_config(request)
     return render(blueprint(config, describe_account(config)), account_values(config))
-
-
-def _load_config(request: Request) -> Config:
-    """Load the configuration alone: no account is opened, so that no credentials and no network are needed."""
-    return ConfigFile.read(request.config_file or CONFIG).require(request.mode)
 
 
 def draw_blueprint(config: Config, account: Account, state: State | None, location: str = "") -> Blueprint:

@@ -117,6 +117,16 @@ def find_state(request: Request) -> Located:
     return Located(request, file, store, state)
 
 
+def load_config(request: Request) -> Config:
+    """Load a configuration without opening an account: the named one, config.yaml, else that of the deployment that this folder has.
+
+    Raises Refused with every fault in it.
+    """
+    if request.deployment or not (request.config_file or CONFIG.exists()):
+        return find_state(request).of_deployed().config()
+    return ConfigFile.read(request.config_file or CONFIG).require(request.mode)
+
+
 def load_state(store: Store) -> State | None:
     """Load the state that a store keeps now. Raises Refused where it can't be used."""
     state = store.load()

@@ -150,7 +150,8 @@ class AssistantConfig(Section):
         if mode == "production" and not (self.image or self.libraries):
             yield required("libraries", "runtime-libraries", "A package for AgentCore Runtime must bring its libraries along.")
         if self.api_key:
-            yield unavailable("runtime", "On AgentCore Runtime the assistant can't read the key of a model; bedrock needs none.", "ec2")
+            why = "On AgentCore Runtime the assistant can't read the key of a model. bedrock and rules need none; runtime ec2 reads it."
+            yield unavailable("api_key", why, '""')
 
     @property
     def on_runtime(self) -> bool:
@@ -252,6 +253,6 @@ def version_faults(version: int) -> Iterator[Fault]:
         path=("version",),
         what="version is a format that this program can't read.",
         why=f"This program reads version {VERSION}; a higher number needs a newer program.",
-        do=("Install a newer sre-agent (pip install --upgrade sre-agent), or correct the number.",),
+        do=("Install a newer sre-agent (in the checkout: `git pull`, then `pip install .`), or correct the number.",),
         correction=str(VERSION),
     )

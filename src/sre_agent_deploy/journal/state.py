@@ -217,7 +217,7 @@ def _too_new(location: str, schema: int) -> Problem:
         what=f"The state file {location} has format {schema}; this version knows formats up to {SCHEMA}. Nothing was changed.",
         why="A newer version of sre-agent-deploy wrote it.",
         do=(
-            "Upgrade: `pip install --upgrade sre-agent`, then run the same command again.",
+            "Upgrade in the checkout: `git pull`, then `pip install .`. Then run the same command again.",
             "Or run it where that newer version is installed.",
         ),
     )

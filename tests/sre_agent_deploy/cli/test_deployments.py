@@ -43,6 +43,8 @@ def test_a_deployment_is_found_from_anywhere(
     assert typed("status", "--deployment", name, "--state-file", "x")[0] == 64
     code, _, err = typed("status", "--deployment", name[:-1])
     assert (code, "DEPLOYMENT-UNKNOWN" in err, f"--deployment {name}?" in err) == (1, True, True), err
+    code, guide, err = typed("guide", "--deployment", name)
+    assert (code, name in guide) == (0, True), err
     shown = typed("state", "show", "backend_key", "--deployment", name)[1]
     assert state["records"]["backend_key-1"]["outputs"]["secret_arn"] in shown
     assert "Did you mean backend_key?" in typed("state", "show", "backend-kee", "--deployment", name)[2]
