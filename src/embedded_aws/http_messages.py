@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from embedded_aws.world import Receive, Scope, Send
+
+
+_LONGEST_DECOMPRESSED = 16 * 2**20
 
 
 class TooLarge(Exception):
@@ -54,6 +58,13 @@ class Request:
 
     def parameter(self, name: str) -> str:
         return next((value for key, value in self.parameters if key == name), "")
+
+    def decompress_body(self) -> bytes:
+        """Return the body as it was before a client compressed it, as boto3 does with long ones of PutMetricData. Raises zlib.error."""
+        if self.header("content-encoding") != "gzip":
+            return self.body
+        # 16 is gzip's own header.
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(self.body, _LONGEST_DECOMPRESSED)
 
     def with_headers(self, added: Iterable[tuple[str, str]]) -> Request:
         """Return the same request with these headers in place of those of the same names."""

@@ -47,7 +47,6 @@ def configure_moto() -> None:
     parse_models_once()
 
 
-_LONGEST_BODY = 16 * 2**20
 # What belongs to one hop, and what moto's web server adds and AWS does not.
 _NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "server", "date"})
 
@@ -102,7 +101,7 @@ def _malformation(request: Request, protocol: Protocol) -> str:
         return ""
     if protocol in (Protocol.JSON, Protocol.REST_JSON):
         try:
-            return "" if isinstance(parse_json(_decompress(request)), dict) else "SerializationException"
+            return "" if isinstance(parse_json(request.decompress_body()), dict) else "SerializationException"
         except (ValueError, zlib.error):
             return "SerializationException"
     if protocol is Protocol.S3 or request.header("content-type").endswith("xml"):
@@ -111,14 +110,6 @@ def _malformation(request: Request, protocol: Protocol) -> str:
         except ElementTree.ParseError:
             return "MalformedXML"
     return ""
-
-
-def _decompress(request: Request) -> bytes:
-    """Return the body; boto3 compresses long ones of PutMetricData."""
-    if request.header("content-encoding") != "gzip":
-        return request.body
-    # 16 is gzip's own header.
-    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(request.body, _LONGEST_BODY)
 
 
 def _cache_lookups(dispatcher: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from embedded_aws import policy, refusals
-from embedded_aws.authorization.call import read_call
+from embedded_aws.authorization.call import Call, read_call
 from embedded_aws.authorization.demands import Demand, list_demands
 from embedded_aws.authorization.state import Identity, ResourceState, find_identity
 from embedded_aws.http_messages import Request, Response
@@ -42,10 +42,18 @@ def _authorize(request: Request, caller: Caller, account_id: str) -> Denial | No
     service, region = caller.signature.service, caller.signature.region
     call = read_call(request, service, account_id=account_id, region=region)
     identity = find_identity(account_id, caller.key.arn, caller.key.access_key_id)
-    # What can't be read can't be authorized: the local AWS must not be more permissive than AWS.
-    demands = list_demands(call, ResourceState(account_id, region)) if call else (Demand(f"{service}:Unknown"),)
+    demands = _read_demands(call, ResourceState(account_id, region)) or (Demand(f"{service}:Unknown"),)
     keys = {"aws:sourceip": request.client, "aws:requestedregion": region}
     return next(filter(None, (find_denial(identity, _with_keys(demand, keys)) for demand in demands)), None)
+
+
+def _read_demands(call: Call | None, state: ResourceState) -> tuple[Demand, ...]:
+    """List what a call must be allowed; nothing where it can't be read: the local AWS must not be more permissive than AWS."""
+    try:
+        return tuple(list_demands(call, state)) if call else ()
+    except (AttributeError, KeyError, TypeError):
+        # A member that the list needs is absent, or has another type.
+        return ()
 
 
 def _with_keys(demand: Demand, keys: dict[str, str]) -> Demand:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from embedded_aws.agentcore.model import has_model
-from embedded_aws.http_messages import Request
+from embedded_aws.http_messages import Request, parse_json
 
 # Services whose clients sign with another name than their model has. The first model that knows the request is the one.
 _MODELS = {
@@ -47,7 +48,7 @@ class Call:
 
 
 def read_call(request: Request, service: str, *, account_id: str, region: str) -> Call | None:
-    """Read the call that a request makes of the service that it is signed for; None for what no model describes."""
+    """Read the call that a request makes of the service that it is signed for; None for what no model describes, and for what can't be read."""
     for name in _MODELS.get(service, (service,)):
         if (found := _match(request, name)) is not None:
             operation, parameters = found
@@ -65,11 +66,16 @@ def _match(request: Request, model: str) -> tuple[str, Mapping[str, Any]] | None
     from werkzeug.exceptions import NotFound
 
     url = f"https://127.0.0.1{request.raw_path}" + (f"?{request.query}" if request.query else "")
-    wire = WireRequest.from_primitives(request.method, url, dict(request.headers), request.body)
     try:
+        # What is stored in S3 may be compressed: it stays as it is.
+        body = request.body if model == "s3" else request.decompress_body()
+        wire = WireRequest.from_primitives(request.method, url, dict(request.headers), body)
         operation, labels = get_service_router(model).match(wire)
-        parser = PROTOCOL_PARSERS[determine_request_protocol(operation.service_model, wire.content_type)](operation)
-        parsed = parser.parse(
+        protocol = determine_request_protocol(operation.service_model, wire.content_type)
+        # The parser reads a body that is no JSON as one without parameters.
+        if protocol in ("json", "rest-json") and body and not _has_raw_body(operation) and not isinstance(parse_json(body), dict):
+            return None
+        parsed = PROTOCOL_PARSERS[protocol](operation).parse(
             {
                 "method": wire.method,
                 "values": wire.values,
@@ -79,6 +85,13 @@ def _match(request: Request, model: str) -> tuple[str, Mapping[str, Any]] | None
                 "url_params": labels,
             }
         )
-    except (NotFound, NotImplementedError, RequestParserError, ValueError):
+    except (NotFound, NotImplementedError, RequestParserError, ValueError, AttributeError, KeyError, TypeError, zlib.error):
         return None
     return str(operation.name), parsed
+
+
+def _has_raw_body(operation: Any) -> bool:
+    """Say if the body of an operation is one parameter, such as what a model is asked, and not JSON with all of them."""
+    shape = operation.input_shape
+    payload = shape.serialization.get("payload") if shape else None
+    return payload is not None and shape.members[payload].type_name != "structure"
