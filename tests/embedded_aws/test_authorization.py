@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from embedded_aws.authorization.call import read_call
+from embedded_aws.http_messages import Request
 from fixtures.embedded import EmbeddedAws
 
 type Statement = Mapping[str, Any]
@@ -101,6 +104,102 @@ def test_a_role_may_do_what_its_policy_says_and_no_more(embedded: EmbeddedAws, r
     metrics = client("cloudwatch", allow("cloudwatch:PutMetricData", Condition={"StringEquals": {"cloudwatch:namespace": "Mine"}}))
     metrics.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "m", "Value": 1}])
     assert denied(metrics.put_metric_data, Namespace="Theirs", MetricData=[{"MetricName": "m", "Value": 1}])[0] == "AccessDeniedException"
+
+
+ARN = "arn:aws:{}:us-east-1:123456789012:{}"
+GROUPS = [allow("logs:StartQuery", ARN.format("logs", "log-group:/mine:*"))]
+SINCE = {"startTime": 1, "endTime": 2, "queryString": "limit 1"}
+RUNTIME = {
+    "agentRuntimeArtifact": {
+        "codeConfiguration": {"code": {"s3": {"bucket": "b", "prefix": "p.zip"}}, "runtime": "PYTHON_3_12", "entryPoint": ["main.py"]}
+    },
+    "roleArn": "arn:aws:iam::123456789012:role/absent",
+    "networkConfiguration": {"networkMode": "PUBLIC"},
+}
+RUNTIMES = [allow(["bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:UpdateAgentRuntime", "iam:PassRole"])]
+DIRECTORY = ARN.format("bedrock-agentcore", "workload-identity-directory/default")
+IDENTITY = "bedrock-agentcore:CreateWorkloadIdentity"
+PUT = [allow("s3:PutObject")]
+PART = {"UploadId": "u", "PartNumber": 1}
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "parameters", "statements", "missing"),
+    [
+        ("s3", "copy_object", {"CopySource": "from/a b"}, PUT, "s3:GetObject on resource: arn:aws:s3:::from/a b"),
+        (
+            "s3", "copy_object", {"CopySource": {"Bucket": "from", "Key": "k", "VersionId": "v"}}, [*PUT, allow("s3:GetObject")],
+            "s3:GetObjectVersion on resource: arn:aws:s3:::from/k",
+        ),
+        ("s3", "upload_part_copy", {"CopySource": "from/k", **PART}, PUT, "s3:GetObject on resource: arn:aws:s3:::from/k"),
+        ("s3", "upload_part_copy", {"CopySource": "from/k", **PART}, [allow("s3:GetObject")], "s3:PutObject on resource: arn:aws:s3:::to/k"),
+        ("s3", "delete_objects", {"Delete": {"Objects": []}}, PUT, "s3:DeleteObject on resource: arn:aws:s3:::to/*"),
+        ("logs", "start_query", {"logGroupName": "/other", **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
+        ("logs", "start_query", {"logGroupNames": ["/mine", "/other"], **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
+        (
+            "logs", "start_query", {"logGroupIdentifiers": [ARN.format("logs", "log-group:/mine"), "/other"], **SINCE}, GROUPS,
+            ARN.format("logs", "log-group:/other:"),
+        ),
+        ("bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME}, RUNTIMES, f"{IDENTITY} on resource: {DIRECTORY} "),
+        (
+            "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME},
+            [*RUNTIMES, allow(IDENTITY, DIRECTORY)], f"{DIRECTORY}/workload-identity/r-",
+        ),
+        (
+            "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME}, [*RUNTIMES, allow(IDENTITY)],
+            "s3:GetObject on resource: arn:aws:s3:::b/p.zip",
+        ),
+        (
+            "bedrock-agentcore-control", "update_agent_runtime", {"agentRuntimeId": "r-0123456789", **RUNTIME}, RUNTIMES,
+            "s3:GetObject on resource: arn:aws:s3:::b/p.zip",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_call_needs_besides_its_own_action(
+    role: Any, service: str, call: str, parameters: Mapping[str, Any], statements: list[Statement], missing: str
+) -> None:
+    """Each resource that a call reads, changes or creates is authorized, and not the call as a whole."""
+    _, client = role
+    place = {"Bucket": "to"} | ({} if call == "delete_objects" else {"Key": "k"}) if service == "s3" else {}
+    assert missing in denied(getattr(client(service, *statements), call), **place, **parameters)[1]
+
+
+def test_an_instance_profile_is_passed_with_its_role(embedded: EmbeddedAws, role: Any) -> None:
+    """Who gives a running machine a role needs to be allowed to pass it, as who launches one."""
+    name, client = role
+    iam, profile = embedded.client("iam"), {"Name": name}
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    ec2 = client("ec2", allow("ec2:*"))
+    given: Mapping[str, Mapping[str, str]] = {
+        "associate_iam_instance_profile": {"InstanceId": "i-0123456789abcdef0"},
+        "replace_iam_instance_profile_association": {"AssociationId": "iip-assoc-0123456789abcdef0"},
+    }
+    for call, to in given.items():
+        message = denied(getattr(ec2, call), IamInstanceProfile=profile, **to)[1]
+        assert f"iam:PassRole on resource: arn:aws:iam::{embedded.account_id}:role/team/{name}" in message, call
+    iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name)
+    iam.delete_instance_profile(InstanceProfileName=name)
+
+
+NAMESPACE = json.dumps({"Namespace": "Mine", "MetricData": []}).encode()
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "body", "encoding", "read"),
+    [
+        ("monitoring", "GraniteServiceVersion20100801.PutMetricData", gzip.compress(NAMESPACE, mtime=0), "gzip", "Mine"),
+        ("monitoring", "GraniteServiceVersion20100801.PutMetricData", NAMESPACE, "gzip", None),
+        ("monitoring", "GraniteServiceVersion20100801.PutMetricData", NAMESPACE, "", "Mine"),
+        ("monitoring", "GraniteServiceVersion20100801.ListMetrics", b"", "", ""),
+        *(("secretsmanager", "secretsmanager.CreateSecret", body, "", None) for body in (b"{", b"\xff", b"null", b"[1]", b'{"Tags": 5}')),
+    ],
+)  # fmt: skip
+def test_a_body_that_cannot_be_read(service: str, target: str, body: bytes, encoding: str, read: str | None) -> None:
+    """It is no call without parameters, which may be allowed where the real ones are not."""
+    headers = (("x-amz-target", target), ("content-type", "application/x-amz-json-1.1"), ("content-encoding", encoding))
+    call = read_call(Request("POST", "/", "", headers, body, "127.0.0.1"), service, account_id="123456789012", region="us-east-1")
+    assert (call.text("Namespace") if call else None) == read
 
 
 def test_denies_and_limits_win(embedded: EmbeddedAws, role: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from embedded_aws.authorization.call import Call
 from embedded_aws.authorization.state import ResourceState
@@ -39,6 +39,7 @@ _EC2_CREATES = {
     "CreateRouteTable": ("route-table",),
     "CreateVpcEndpoint": ("vpc-endpoint",),
 }
+_EC2_PASS_ROLE = ("RunInstances", "AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation")
 _EC2_WITH_RESOURCE = ("DescribeInstanceAttribute",)
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _S3_ACTIONS = {
@@ -66,7 +67,9 @@ _S3_ACTIONS = {
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
     "CopyObject": "PutObject",
+    "UploadPartCopy": "PutObject",
 }
+_S3_COPIES = ("CopyObject", "UploadPartCopy")
 _S3_OF_VERSION = {"GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging"}
 _BUDGET_ACTIONS = {"Describe": "ViewBudget", "Create": "ModifyBudget", "Update": "ModifyBudget", "Delete": "ModifyBudget"}
 
@@ -150,6 +153,7 @@ def _ec2(call: Call, state: ResourceState) -> Iterator[Demand]:
         yield from _on(call, call.arn(f"image/{call.text('ImageId')}", account=""))
         if key := call.text("KeyName"):
             yield from _on(call, call.arn(f"key-pair/{key}"))
+    if call.operation in _EC2_PASS_ROLE:
         profile = call.parameters.get("IamInstanceProfile") or {}
         if role := state.role_of_profile(profile.get("Arn", "") or profile.get("Name", "")):
             yield _pass_role(role, "ec2.amazonaws.com")
@@ -192,7 +196,8 @@ def _s3(call: Call, state: ResourceState) -> Iterator[Demand]:
         action = action.replace("Object", "ObjectVersion", 1)
     whole = f"arn:aws:s3:::{bucket}"
     if call.operation == "DeleteObjects":
-        for each in call.parameters["Delete"].get("Objects", ()):
+        # A request without objects is judged as one that deletes any.
+        for each in call.parameters["Delete"].get("Objects") or ({"Key": ANY},):
             deletes = "DeleteObjectVersion" if each.get("VersionId") else "DeleteObject"
             yield Demand(f"s3:{deletes}", f"{whole}/{each['Key']}")
         return
@@ -202,6 +207,9 @@ def _s3(call: Call, state: ResourceState) -> Iterator[Demand]:
         yield from _tagging(call, "TagResource", whole)
     if call.operation == "PutObject" and parse_qsl(call.text("Tagging")):
         yield Demand("s3:PutObjectTagging", f"{whole}/{key}")
+    if call.operation in _S3_COPIES:
+        source, _, version = call.text("CopySource").partition("?versionId=")
+        yield Demand("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{unquote(source).removeprefix('/')}")
 
 
 def _secretsmanager(call: Call, state: ResourceState) -> Iterator[Demand]:
@@ -225,8 +233,10 @@ def _cognito(call: Call, state: ResourceState) -> Iterator[Demand]:
 def _logs(call: Call, state: ResourceState) -> Iterator[Demand]:
     group, stream = call.text("logGroupName"), call.text("logStreamName")
     # A log group is authorized as all of its streams: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
-    resource = call.arn(f"log-group:{group}:log-stream:{stream}") if group else call.text("resourceArn") or ANY
-    yield from _on(call, resource)
+    groups = [name for parameter in ("logGroupName", "logGroupNames", "logGroupIdentifiers") for name in call.texts(parameter)]
+    # An identifier is a name or an ARN.
+    arns = (name if name.startswith("arn:") else call.arn(f"log-group:{name}") for name in groups)
+    yield from _on(call, *([f"{arn}:log-stream:{stream}" for arn in arns] or [call.text("resourceArn") or ANY]))
     if call.operation == "CreateLogGroup":
         yield from _tagging(call, "TagResource", call.arn(f"log-group:{group}"))
 
@@ -314,11 +324,10 @@ def _agentcore_besides(call: Call) -> Iterator[Demand]:
     if role := call.text("roleArn"):
         yield _pass_role(role, "bedrock-agentcore.amazonaws.com")
     if call.operation == "CreateGateway":
-        directory = call.arn("workload-identity-directory/default")
-        for resource in (directory, f"{directory}/workload-identity/{call.text('name').lower()}-AbCdEfGhIj"):
-            yield Demand("bedrock-agentcore:CreateWorkloadIdentity", resource)
+        yield from _creates_identity(call, call.text("name").lower())
         yield from _tagging(call, "TagResource", call.arn(f"gateway/{call.text('name').lower()}-AbCdEfGhIj"))
     if call.operation == "CreateAgentRuntime":
+        yield from _creates_identity(call, call.text("agentRuntimeName"))
         yield from _tagging(call, "TagResource", call.arn(f"runtime/{call.text('agentRuntimeName')}-AbCdEfGhIj"))
     if call.operation == "CreateAgentRuntimeEndpoint":
         yield from _tagging(call, "TagResource", call.arn(f"runtime/{call.text('agentRuntimeId')}/runtime-endpoint/{call.text('name')}"))
@@ -330,6 +339,16 @@ def _agentcore_besides(call: Call) -> Iterator[Demand]:
     target = (call.parameters.get("targetConfiguration") or {}).get("mcp") or {}
     if uri := ((target.get("openApiSchema") or {}).get("s3") or {}).get("uri"):
         yield Demand("s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")
+    code = ((call.parameters.get("agentRuntimeArtifact") or {}).get("codeConfiguration") or {}).get("code") or {}
+    if package := code.get("s3"):
+        action = "s3:GetObjectVersion" if package.get("versionId") else "s3:GetObject"
+        yield Demand(action, f"arn:aws:s3:::{package['bucket']}/{package['prefix']}")
+
+
+def _creates_identity(call: Call, name: str) -> Iterator[Demand]:
+    directory = call.arn("workload-identity-directory/default")
+    for resource in (directory, f"{directory}/workload-identity/{name}-AbCdEfGhIj"):
+        yield Demand("bedrock-agentcore:CreateWorkloadIdentity", resource)
 
 
 def _bedrock(call: Call, state: ResourceState) -> Iterator[Demand]:
