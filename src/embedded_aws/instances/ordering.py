@@ -12,7 +12,8 @@ from pathlib import Path
 
 from embedded_aws.instances.credentials import role_environment
 from embedded_aws.instances.user_data import find_written_file
-from embedded_aws.world import World
+from embedded_aws.world import NotAuthorized, World
+from sre_core import log
 from sre_core.machine import MACHINE_FILE, Machine
 
 # On a real machine a timer starts it four times a day, and the program that follows the secret when that changes.
@@ -47,8 +48,14 @@ class Ordering:
     async def keep(self) -> None:
         """Run the program when the secret has another text, and after a while."""
         loop, seen, last = asyncio.get_running_loop(), None, 0.0
+        events, failed = log.get(), ""
         while True:
-            text = self.world.secret(self.secret_arn)
+            try:
+                text, failed = self.world.secret(self.secret_arn), ""
+            except NotAuthorized as denied:
+                if str(denied) != failed:
+                    events.error("certificate.not_ordered", because=str(denied))
+                text, failed = None, str(denied)
             if text and (text != seen or loop.time() - last > _AT_LEAST_EVERY):
                 seen, last = text, loop.time()
                 await self._run()
