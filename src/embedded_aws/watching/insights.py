@@ -84,25 +84,18 @@ def _compile_fields(text: str, steps: list[Step]) -> list[str]:
     """Read names, and values with `as`; return the names."""
     tokens, names = Tokens(text), list[str]()
     while True:
-        kind, name = ("name", tokens.peek())
+        # Names of fields have capitals.
+        name = tokens.peek_text()
         value = read_value(tokens)
         if tokens.skip("as"):
             name = tokens.take()[1]
             steps.append(_set_field(name, value))
-        elif kind != "name" or not re.fullmatch(r"`[^`]+`|@?[a-z_][\w.@-]*", name):
+        elif not re.fullmatch(r"`[^`]+`|@?[A-Za-z_][\w.@-]*", name):
             raise QueryMalformed(f"{name} needs a name: as NAME")
-        else:
-            name = _original(text, name)
         names.append(name.strip("`"))
         if not tokens.skip(","):
             tokens.end()
             return names
-
-
-def _original(text: str, lowered: str) -> str:
-    """Find how a name was written: names of fields have capitals."""
-    start = text.lower().index(lowered)
-    return text[start : start + len(lowered)]
 
 
 def _set_field(name: str, value: Callable[[Mapping[str, str]], Any]) -> Step:

@@ -50,7 +50,11 @@ class Tokens:
 
     def peek(self) -> str:
         """Return the next token in lower case; empty at the end."""
-        return self._items[0][1].lower() if self._items else ""
+        return self.peek_text().lower()
+
+    def peek_text(self) -> str:
+        """Return the next token as it is written; empty at the end."""
+        return self._items[0][1] if self._items else ""
 
     def take(self) -> tuple[str, str]:
         """Return the kind and text of the next token, and go on."""

@@ -35,6 +35,8 @@ EVENTS = [Event(str(number), "1:group", "stream", 1_700_000_000_000 + number * 6
         ),
         ("stats count(*) as n by bin(5m) | sort n desc | limit 1", [{"bin(5m)": "2023-11-14 22:15:00.000", "n": "2"}]),
         ("fields toupper(level) as named | filter level = 'info'", [{"named": "INFO", "@ptr": "3"}]),
+        ("fields myLevel, level | filter level = 'info'", [{"level": "info", "@ptr": "3"}]),
+        ("fields LEVEL, `level` | filter level = 'info'", [{"level": "info", "@ptr": "3"}]),
         ("fields level | dedup level | filter ispresent(level)", [{"level": "info", "@ptr": "3"}, {"level": "error", "@ptr": "2"}]),
     ],
 )
