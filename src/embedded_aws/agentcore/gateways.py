@@ -157,18 +157,8 @@ class Gateways:
         if unknown:
             message = f"Unsupported MCP versions: {', '.join(sorted(unknown))}. Supported: {', '.join(MCP_VERSIONS)}"
             raise invalid(message, Violation("protocolConfiguration.mcp.supportedVersions", message))
-        self._dry_run_role(request["roleArn"], gateway_id)
+        refuse_unassumable_role(self._world.account_id, request["roleArn"], self._arn(gateway_id))
         return {"protocolType": "MCP", **{key: value for key, value in request.items() if key not in ("clientToken", "tags")}}
-
-    def _dry_run_role(self, role_arn: str, gateway_id: str) -> None:
-        trust = iam_state.trust_policy(self._world.account_id, role_arn)
-        context = {"aws:SourceAccount": self._world.account_id, "aws:SourceArn": self._arn(gateway_id)}
-        if trust is None or not policy.trusts_gateway(trust, context):
-            message = (
-                f"AgentCore can't assume role {role_arn}. Verify that it exists and that its trust policy allows "
-                f"{policy.GATEWAY_SERVICE} to perform sts:AssumeRole for this account and gateway."
-            )
-            raise invalid(message, Violation("roleArn", message))
 
     def _completion_of(self, gateway_id: str) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
@@ -216,6 +206,17 @@ def _refuse_bad_authorizer(request: Request) -> None:
         message = "authorizerConfiguration.customJWTAuthorizer is required for CUSTOM_JWT."
         raise invalid(message, Violation("authorizerConfiguration", message))
     refuse_bad_jwt(jwt)
+
+
+def refuse_unassumable_role(account_id: str, role_arn: str, arn: str) -> None:
+    """Refuse a role that AgentCore can't assume for the gateway or runtime with this ARN."""
+    trust = iam_state.trust_policy(account_id, role_arn)
+    if trust is None or not policy.trusts_gateway(trust, {"aws:SourceAccount": account_id, "aws:SourceArn": arn}):
+        message = (
+            f"AgentCore can't assume role {role_arn}. Verify that it exists and that its trust policy allows "
+            f"{policy.GATEWAY_SERVICE} to perform sts:AssumeRole for {arn} in this account."
+        )
+        raise invalid(message, Violation("roleArn", message))
 
 
 def refuse_bad_jwt(jwt: Mapping[str, Any]) -> None:

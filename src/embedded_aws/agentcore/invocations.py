@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
 from embedded_aws.agentcore.packages import Packages
 from embedded_aws.agentcore.records import Registry
 from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeVersion
-from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, json_response, read_body
+from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, read_body
 from embedded_aws.instances.progress import StepFailed
 from embedded_aws.world import Receive, Scope, Send
 from sre_core import security_event
@@ -62,8 +61,7 @@ class Invocations:
             try:
                 await self._invoke(scope, receive, send, request_id)
             except ApiError as error:
-                body = json.dumps(error.to_json()).encode()
-                await json_response(error.status, body, ("x-amzn-errortype", error.type), request_id).send(send)
+                await _answer_error(error, request_id).send(send)
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send, request_id: tuple[str, str]) -> None:
         headers = headers_of(scope)
@@ -80,7 +78,10 @@ class Invocations:
         try:
             body = await read_body(receive, _BODY_AT_MOST)
         except TooLarge:
-            raise ApiError("RequestEntityTooLargeException", 413, "The payload is larger than 100 MB.") from None
+            _report(scope, Denied("body_too_large", 413), runtime, request_id[1])
+            refused = ApiError("RequestEntityTooLargeException", 413, "The payload is larger than 100 MB.")
+            await _answer_error(refused, request_id, ("connection", "close")).send(send)
+            return
         call = _Call(_select(headers, version) | {_SESSION: session}, body, request_id)
         await self._pass_on(runtime, version, call, send)
 
@@ -125,7 +126,8 @@ class Invocations:
 
 
 def _select(headers: Mapping[str, str], version: RuntimeVersion) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name in _PASSED | version.headers}
+    passed = _PASSED | version.headers
+    return {name: value for name, value in headers.items() if name in passed}
 
 
 def _report(scope: Scope, denied: Denied, runtime: Runtime, request_id: str) -> None:
@@ -140,6 +142,10 @@ def _report(scope: Scope, denied: Denied, runtime: Runtime, request_id: str) -> 
         request_id=request_id,
         subject=denied.subject,
     )
+
+
+def _answer_error(error: ApiError, *headers: tuple[str, str]) -> Response:
+    return Response.of_json(error.status, error.to_json(), ("x-amzn-errortype", error.type), *headers)
 
 
 def _refuse(denied: Denied, request_id: tuple[str, str]) -> Response:

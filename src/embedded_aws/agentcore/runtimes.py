@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from embedded_aws import iam_state, policy
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
-from embedded_aws.agentcore.gateways import refuse_bad_jwt
+from embedded_aws.agentcore.gateways import refuse_bad_jwt, refuse_unassumable_role
 from embedded_aws.agentcore.records import Registry, WorkloadIdentity
 from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeEndpoint, RuntimeVersion
 from embedded_aws.world import World
@@ -193,12 +192,12 @@ class Runtimes:
 
     def _new_runtime(self, runtime_id: str, name: str, request: Request) -> Runtime:
         moment = clock.now()
-        arn = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}"
+        directory = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:workload-identity-directory"
         return Runtime(
             runtime_id=runtime_id,
-            arn=f"{arn}:runtime/{runtime_id}",
+            arn=self._arn(runtime_id),
             name=name,
-            workload_identity_arn=f"{arn}:workload-identity-directory/default/workload-identity/{runtime_id}",
+            workload_identity_arn=f"{directory}/default/workload-identity/{runtime_id}",
             created_at=moment,
             updated_at=moment,
             versions=(self._new_version(1, runtime_id, request),),
@@ -213,7 +212,7 @@ class Runtimes:
             raise unsupported_error("A runtime without customJWTAuthorizer, which is invoked with signatures,", "Give it one.")
         refuse_bad_jwt(jwt)
         package = self._read_package(request["agentRuntimeArtifact"])
-        self._dry_run_role(request["roleArn"], runtime_id)
+        refuse_unassumable_role(self._world.account_id, request["roleArn"], self._arn(runtime_id))
         declared = {key: value for key, value in request.items() if key not in _OF_A_REQUEST}
         return RuntimeVersion(number=number, declared=declared, package=package, created_at=clock.now())
 
@@ -232,13 +231,8 @@ class Runtimes:
             raise invalid(message, Violation("agentRuntimeArtifact.codeConfiguration.code.s3", message))
         return package
 
-    def _dry_run_role(self, role_arn: str, runtime_id: str) -> None:
-        trust = iam_state.trust_policy(self._world.account_id, role_arn)
-        arn = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:runtime/{runtime_id}"
-        context = {"aws:SourceAccount": self._world.account_id, "aws:SourceArn": arn}
-        if trust is None or not policy.trusts_gateway(trust, context):
-            message = f"Role validation failed for '{role_arn}'. Verify that the role exists and that its trust policy allows AgentCore."
-            raise invalid(message, Violation("roleArn", message))
+    def _arn(self, runtime_id: str) -> str:
+        return f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:runtime/{runtime_id}"
 
     def _completion_of(self, runtime_id: str) -> Callable[[], Awaitable[None]]:
         async def step() -> None:

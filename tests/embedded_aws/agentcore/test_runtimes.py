@@ -17,6 +17,8 @@ import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
+from sre_core.security_event import EVENT, read_denial
+
 from .conftest import CLIENT, TRUST, Aws, Issuer, unique
 
 # What a package is to AWS: a file that answers GET /ping and POST /invocations. The standard library is enough.
@@ -185,6 +187,15 @@ def test_what_is_wrong_with_an_invocation(site: Site) -> None:
     assert site.http.post(site.url.replace(site.runtime_id, "another-0123456789")).status_code == 404
 
 
+def test_a_body_that_is_too_large(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is refused with a security event, and its connection is closed, as a gateway does it."""
+    answer = site.invoke(body=bytes(100_000_001))
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (413, "RequestEntityTooLargeException")
+    assert answer.headers["connection"] == "close"
+    [event] = [read_denial(line) for line in capfd.readouterr().err.splitlines() if EVENT in line]
+    assert (event["status_detail"], event["metadata"]["correlation_uid"]) == ("body_too_large", answer.headers["x-amzn-requestid"])
+
+
 def test_versions_and_endpoints(site: Site) -> None:
     """An update makes a version; DEFAULT follows, another endpoint moves when told, both ways, and no request is lost meanwhile."""
     where = {"agentRuntimeId": site.runtime_id}
@@ -246,7 +257,7 @@ def test_a_package_that_does_not_start(site: Site) -> None:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"roleArn": "arn:aws:iam::123456789012:role/absent"}, "Role validation"),
+        ({"roleArn": "arn:aws:iam::123456789012:role/absent"}, "can't assume role .*:runtime/x"),
         ({"agentRuntimeArtifact": code("absent", "absent.zip")}, "s3"),
         ({"agentRuntimeArtifact": {"containerConfiguration": {"containerUri": "public.ecr.aws/team/agent:1"}}}, "containerConfiguration"),
         ({"authorizerConfiguration": {"customJWTAuthorizer": {"discoveryUrl": "https://a/.well-known/openid-configuration"}}}, "allowed"),
