@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -95,6 +96,11 @@ def _iam(account_id: str) -> Any:
 def _document(text: str | Policy) -> Policy:
     if not isinstance(text, str):
         return text
+    return _parse(text)
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> Policy:
     # IAM stores documents as they were sent; some clients send them percent-encoded.
     parsed: Policy = json.loads(text if text.lstrip().startswith("{") else unquote(text))
     return parsed
