@@ -295,6 +295,7 @@ class _Scopes:
         vault, directory = (
             self.place.arn("bedrock-agentcore", each) for each in ("token-vault/default", "workload-identity-directory/default")
         )
+        runtimes = tuple(item.resource.runtime_name for item in self._plan if isinstance(item.resource, AgentRuntime))
         if name in ("CreateGateway", "CreateAgentRuntime"):
             yield Scope("CreateGateway", (ANY,), {"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": self._id}})
         elif name in ("GetGateway", "GetAgentRuntime", "ListGatewayTargets", "ListTagsForResource"):
@@ -302,17 +303,14 @@ class _Scopes:
             every = tuple(self.place.arn("bedrock-agentcore", f"{kind}/*") for kind in ("gateway", "runtime"))
             yield Scope("ReadGateways", (*every, f"{vault}/apikeycredentialprovider/*"))
         elif name == "CreateWorkloadIdentity":
-            yield Scope("GatewayIdentity", (directory, f"{directory}/workload-identity/{gateway}-*"))
-        elif _reads(name) or "CredentialProviders" in name:
+            # A gateway and a runtime have an identity of their own name.
+            identities = (f"{directory}/workload-identity/{each}-*" for each in (gateway, *runtimes))
+            yield Scope("WorkloadIdentity", (directory, *identities))
+        elif "CredentialProviders" in name:
             yield Scope("ReadProviders", (vault, f"{vault}/apikeycredentialprovider/*"))
         else:
-            runtimes = tuple(
-                self.place.arn("bedrock-agentcore", f"runtime/{item.resource.runtime_name}-*")
-                for item in self._plan
-                if isinstance(item.resource, AgentRuntime)
-            )
             names = (f"{vault}/apikeycredentialprovider/{self._id}-backends", self.place.arn("bedrock-agentcore", f"gateway/{gateway}-*"))
-            yield Scope("ManageGateway", (vault, *names, *runtimes))
+            yield Scope("ManageGateway", (vault, *names, *(self.place.arn("bedrock-agentcore", f"runtime/{each}-*") for each in runtimes)))
 
     def _route53(self, name: str) -> Iterator[Scope]:
         zones = dict.fromkeys(item.resource.hosted_zone_id for item in self._plan if isinstance(item.resource, DnsRecord))

@@ -19,6 +19,7 @@ from sre_agent_deploy.deployer_policy import LONGEST_POLICY, list_statements, na
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
 ACCOUNT, ID = "123456789012", "sre-fd3ac13b93"
+IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sre-agent:1.0"
 # AWS authorizes these for all resources only, or they list; written by hand from the service authorization reference.
 FOR_ALL = {
     "bedrock-agentcore:ListAgentRuntimeEndpoints",
@@ -96,6 +97,19 @@ def test_what_it_narrows() -> None:
         writes = [action for action in statement["Action"] if not re.search(r":(Describe|Get|List|View)", action) and action not in FOR_ALL]
         narrowed = ID in json.dumps([statement["Resource"], statement.get("Condition")])
         assert narrowed or writes in ([], ["ec2:RunInstances"], ["ec2:CreateSecurityGroup"], ["bedrock:InvokeModel"]), statement
+
+
+def test_the_workload_identities() -> None:
+    """A gateway and a runtime each create an identity of their own name; AgentCore has no other that may be created."""
+    names = {"ec2": (ID,), "agentcore": (ID, ID.replace("-", "_"))}
+    for runtime, expected in names.items():
+        [created] = [
+            each["Resource"]
+            for each in statements(policies(SRE_AGENT__ASSISTANT__RUNTIME=runtime, SRE_AGENT__ASSISTANT__IMAGE=IMAGE))
+            if "bedrock-agentcore:CreateWorkloadIdentity" in each["Action"]
+        ]
+        directory = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}:workload-identity-directory/default"
+        assert created == [directory, *(f"{directory}/workload-identity/{name}-*" for name in expected)]
 
 
 def test_what_the_user_named_is_read_only() -> None:
