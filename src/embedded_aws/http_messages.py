@@ -12,7 +12,6 @@ from urllib.parse import unquote
 
 from embedded_aws.world import Receive, Scope, Send
 
-
 _LONGEST_DECOMPRESSED = 16 * 2**20
 
 

@@ -132,7 +132,10 @@ PART = {"UploadId": "u", "PartNumber": 1}
             "s3:GetObjectVersion on resource: arn:aws:s3:::from/k",
         ),
         ("s3", "upload_part_copy", {"CopySource": "from/k", **PART}, PUT, "s3:GetObject on resource: arn:aws:s3:::from/k"),
-        ("s3", "upload_part_copy", {"CopySource": "from/k", **PART}, [allow("s3:GetObject")], "s3:PutObject on resource: arn:aws:s3:::to/k"),
+        (
+            "s3", "upload_part_copy", {"CopySource": "from/k", **PART}, [allow("s3:GetObject")],
+            "s3:PutObject on resource: arn:aws:s3:::to/k",
+        ),
         ("s3", "delete_objects", {"Delete": {"Objects": []}}, PUT, "s3:DeleteObject on resource: arn:aws:s3:::to/*"),
         ("logs", "start_query", {"logGroupName": "/other", **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
         ("logs", "start_query", {"logGroupNames": ["/mine", "/other"], **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
@@ -140,7 +143,10 @@ PART = {"UploadId": "u", "PartNumber": 1}
             "logs", "start_query", {"logGroupIdentifiers": [ARN.format("logs", "log-group:/mine"), "/other"], **SINCE}, GROUPS,
             ARN.format("logs", "log-group:/other:"),
         ),
-        ("bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME}, RUNTIMES, f"{IDENTITY} on resource: {DIRECTORY} "),
+        (
+            "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME}, RUNTIMES,
+            f"{IDENTITY} on resource: {DIRECTORY} ",
+        ),
         (
             "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME},
             [*RUNTIMES, allow(IDENTITY, DIRECTORY)], f"{DIRECTORY}/workload-identity/r-",

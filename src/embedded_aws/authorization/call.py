@@ -48,7 +48,7 @@ class Call:
 
 
 def read_call(request: Request, service: str, *, account_id: str, region: str) -> Call | None:
-    """Read the call that a request makes of the service that it is signed for; None for what no model describes, and for what can't be read."""
+    """Read the call that a request makes of the service that it is signed for; None for what no model describes or what can't be read."""
     for name in _MODELS.get(service, (service,)):
         if (found := _match(request, name)) is not None:
             operation, parameters = found
