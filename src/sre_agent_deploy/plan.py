@@ -156,7 +156,8 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
 
 def leave_as_is(change: Change) -> Change:
     """Keep what exists, whatever differs; what does not exist stays to be created."""
-    if not change.outputs:
+    # Not the outputs: a dashboard that exists has none.
+    if change.action is Action.CREATE:
         return change
     return dataclasses.replace(change, action=Action.KEEP, because="left as it is, as --skip or --manual asks", broken=False)
 

@@ -23,10 +23,9 @@ from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.deploy import deploy, open_journal
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state
-from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
-from sre_agent_deploy.commands.verify import find_endpoints
-from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
+from sre_agent_deploy.commands.verify import find_endpoints, plan_complete
+from sre_agent_deploy.commands.workspace import Located, find_state, open_workspace, watch
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.names import API_KEY
 from sre_agent_deploy.plan import Change, Plan
@@ -199,7 +198,7 @@ def _open(request: Request, user: User, overlap: timedelta | None) -> Iterator[R
         locks.enter_context(hold_state(opened.store, opened.account, "rotate"))
         here = opened.reload_state()
         locks.enter_context(hold_deployment(deployment, here.account, "rotate"))
-        plan = _require_complete(here)
+        plan = plan_complete(here, user, _incomplete)
         journal = open_journal(
             plan.deployment, config=here.config, config_file=here.config_file, account=here.account, store=here.store, state=here.state
         )
@@ -216,14 +215,6 @@ def _open(request: Request, user: User, overlap: timedelta | None) -> Iterator[R
             journal.end_run("interrupted" if stopped else "failed")
             raise
         journal.end_run("rotated")
-
-
-def _require_complete(here: Workspace) -> Plan:
-    plan = plan_deployment(here.account, draw_blueprint(here.config, here.account, here.state, here.store.location), here.state)
-    absent = [change.name for change in plan.changes if not change.outputs and not change.previous]
-    if plan.problems or absent:
-        raise Refused(*(plan.problems or (_incomplete(absent),)))
-    return plan
 
 
 def _add_second(rotation: Rotation, client: str, secret: str, *, pending: bool) -> None:
@@ -328,10 +319,10 @@ def _step_failed(what: str) -> Problem:
     )
 
 
-def _incomplete(absent: list[str]) -> Problem:
+def _incomplete(why: str) -> Problem:
     return Problem(
         code="ROTATE-INCOMPLETE",
         what="Nothing was rotated: the deployment is not complete.",
-        why=f"AWS lacks {', '.join(absent)}.",
+        why=why,
         do=("Complete it: `sre-agent-deploy deploy`.", "Run the same command again."),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ def verify(request: Request, user: User = UNATTENDED, *, files: Sequence[Path] =
     refuse_other_forms(files)
     with open_workspace(find_state(request).of_deployed(), user, start=False) as here:
         warn_if_locked(here.store, user)
-        plan = _plan_complete(here, user)
+        plan = plan_complete(here, user, _incomplete)
         endpoints = find_endpoints(here.config, here.account, plan.outputs())
         report = prove(here.config, plan, endpoints, user)
         warn_of_unconfirmed(here.account.aws, plan.outputs().get(TOPIC, {}).get("topic_arn", ""), user)
@@ -85,15 +85,15 @@ def watch_deployment(request: Request, user: User, every: timedelta, *, files: S
         time.sleep(every.total_seconds())
 
 
-def _plan_complete(here: Workspace, user: User) -> Plan:
-    """Plan the deployment. Raises Refused if AWS lacks a part of it."""
+def plan_complete(here: Workspace, user: User, incomplete: Callable[[str], Problem]) -> Plan:
+    """Plan the deployment. Raises Refused with the problem that `incomplete` builds from the reason, if AWS lacks a part of it."""
     with watch(here.account, user) as account:
         plan = plan_deployment(account, draw_blueprint(here.config, account, here.state, here.store.location), here.state)
     absent = [change.name for change in plan.changes if change.action is Action.CREATE]
     if plan.problems or absent:
         user.show_problems(plan.problems)
         user.show_plan(plan)
-        raise Refused(_incomplete(absent))
+        raise Refused(incomplete(_describe_absent(absent)))
     return plan
 
 
@@ -158,16 +158,18 @@ def fill_in_ids(plan: Plan, journal: Journal) -> Plan:
 
 
 def _describe_absent(absent: list[str]) -> str:
+    if not absent:
+        return "The plan has problems; they are above."
     if len(absent) <= _MOST_NAMED:
         return f"AWS does not have: {', '.join(absent)}."
     return f"AWS does not have {len(absent)} of its resources; the plan above names them."
 
 
-def _incomplete(absent: list[str]) -> Problem:
+def _incomplete(why: str) -> Problem:
     return Problem(
         code="VERIFY-INCOMPLETE",
         what="The deployment is not complete, so it can't be verified.",
-        why=_describe_absent(absent) if absent else "The plan has problems; they are above.",
+        why=why,
         do=("Finish it: `sre-agent-deploy resume`, or `deploy`.", "Then run `sre-agent-deploy verify` again."),
     )
 

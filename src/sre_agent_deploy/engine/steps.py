@@ -64,7 +64,7 @@ def _describe_change(change: Change) -> tuple[str, ...]:
 
 def leave_out(plan: Plan, wanted: Blueprint, names: frozenset[str]) -> tuple[Plan, Blueprint]:
     """Leave out those of the names that do not exist, and what needs them; a plan that leaves the names alone keeps the others (pure)."""
-    absent = {change.name for change in plan.changes if change.name in names and not change.outputs}
+    absent = {change.name for change in plan.changes if change.name in names and change.action is Action.CREATE}
     needs = wanted.needs()
     while more := {name for name, others in needs.items() if others & absent} - absent:
         absent |= more

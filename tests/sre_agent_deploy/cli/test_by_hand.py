@@ -55,6 +55,8 @@ def test_a_step_that_is_skipped(local_folder: Path, typed: Typed) -> None:
     code, out, err = typed("deploy", "--target", "credential_provider", "--skip", "credential_provider")
     assert (code, "without credential_provider and what needs it; not verified" in out) == (0, True), out + err
     assert recorded(local_folder) == ["backend_key"]
+    code, _, err = typed("rotate", "api-key")
+    assert (code, "ROTATE-INCOMPLETE" in err, "AWS does not have" in err) == (1, True, True), err
     code, _, err = typed("deploy", "--skip", "user_pol")
     assert (code, "TARGET-UNKNOWN" in err) == (1, True)
 
