@@ -129,9 +129,11 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
         user.note(f"Deployment {wanted.deployment} in {here.config.aws.region} ({here.config.mode} mode)")
         limit_blueprint(wanted, (*scope.skipped, *scope.manual))
         plan = _plan_scope(here, facts, scope, user)
-        scope = replace(scope, open_steps=by_hand(plan, scope.manual))
+        if open_steps := by_hand(plan, scope.manual):
+            scope = replace(scope, open_steps=open_steps)
+            plan = _plan_scope(here, facts, scope, user)
         if scope.left:
-            plan, wanted = leave_out(_plan_scope(here, facts, scope, user), wanted, scope.left)
+            plan, wanted = leave_out(plan, wanted, scope.left)
         if prevented := (*plan.problems, *plan.extras):
             user.show_problems(prevented)
             return _not_deployed("Nothing was changed.", *prevented)
