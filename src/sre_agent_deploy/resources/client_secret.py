@@ -11,6 +11,8 @@ from sre_agent_deploy.resource import CfnResource, Found, Mark, Steps, cfn, tags
 from sre_agent_deploy.resources.secretsmanager_calls import (
     create_secret,
     describe_secret,
+    forget_pending,
+    forget_previous,
     put_values,
     read_access,
     read_values,
@@ -70,8 +72,13 @@ class ClientSecret(InSecretsManager):
 
     def configure(self, aws: Aws, id: str) -> None:
         restore_access(aws, id)
-        kept = restore_values(aws, id).get(CLIENT_SECRET, Secret(""))
-        put_values(aws, id, self._values(self._known_secret() or kept), description="")
+        kept = restore_values(aws, id)
+        wanted = self._values(self._known_secret() or kept.get(CLIENT_SECRET, Secret("")))
+        if kept.get(CLIENT_ID) != wanted[CLIENT_ID]:
+            # A rotation that has begun is of a client that is gone.
+            forget_pending(aws, id)
+        if put_values(aws, id, wanted, description=""):
+            forget_previous(aws, id)
 
     def console(self) -> Steps:
         secret = "the one you were given (it is not shown here)" if isinstance(self.client_secret, Secret) else self.client_secret

@@ -50,6 +50,9 @@ def restore_version(aws: Aws, name: str) -> None:
         aws.client("secretsmanager").update_secret_version_stage(
             SecretId=name, VersionStage="AWSCURRENT", MoveToVersionId=wanted, RemoveFromVersionId=current
         )
+        if "AWSPENDING" not in kept[wanted]:
+            # No rotation has stopped here: what was current is a foreign value, and nothing may accept it.
+            forget_previous(aws, name)
 
 
 def read_values(aws: Aws, name: str, stage: str = "AWSCURRENT") -> dict[str, Secret]:
@@ -73,12 +76,14 @@ def create_secret(aws: Aws, mark: Mark, name: str, description: str, parts: Mapp
     return made["Name"]
 
 
-def put_values(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> None:
-    """Store these values and this description; a new version of the value only where it differs."""
-    if restore_values(aws, name) != dict(parts):
+def put_values(aws: Aws, name: str, parts: Mapping[str, Secret], *, description: str) -> bool:
+    """Store these values and this description; a new version of the value only where it differs. Returns True if there is one."""
+    differs = restore_values(aws, name) != dict(parts)
+    if differs:
         aws.client("secretsmanager").put_secret_value(SecretId=name, SecretString=_json(parts))
     if description and describe_secret(aws, name).get("Description", "") != description:
         aws.client("secretsmanager").update_secret(SecretId=name, Description=description)
+    return differs
 
 
 def restore_values(aws: Aws, name: str) -> dict[str, Secret]:
@@ -113,13 +118,31 @@ def promote_pending(aws: Aws, name: str) -> None:
     aws.client("secretsmanager").update_secret_version_stage(
         SecretId=name, VersionStage="AWSCURRENT", MoveToVersionId=stages["AWSPENDING"], RemoveFromVersionId=stages["AWSCURRENT"]
     )
+    _forget_promoted(aws, name)
 
 
 def forget_previous(aws: Aws, name: str) -> None:
     """Take the label AWSPREVIOUS away: AWS may delete that version then, and nothing accepts it any more."""
-    version = read_stages(aws, name).get("AWSPREVIOUS")
+    # A run that was killed may have left it; and without AWSPREVIOUS no other run would come here.
+    _forget_promoted(aws, name)
+    _forget_stage(aws, name, "AWSPREVIOUS")
+
+
+def forget_pending(aws: Aws, name: str) -> None:
+    """Take the label AWSPENDING away: no rotation goes on with that version."""
+    _forget_stage(aws, name, "AWSPENDING")
+
+
+def _forget_promoted(aws: Aws, name: str) -> None:
+    """Take the label AWSPENDING from the current version: once another one is current, it would look as if it were still to come."""
+    if not has_pending(read_stages(aws, name)):
+        _forget_stage(aws, name, "AWSPENDING")
+
+
+def _forget_stage(aws: Aws, name: str, stage: str) -> None:
+    version = read_stages(aws, name).get(stage)
     if version:
-        aws.client("secretsmanager").update_secret_version_stage(SecretId=name, VersionStage="AWSPREVIOUS", RemoveFromVersionId=version)
+        aws.client("secretsmanager").update_secret_version_stage(SecretId=name, VersionStage=stage, RemoveFromVersionId=version)
 
 
 def is_scheduled(found: Any) -> bool:

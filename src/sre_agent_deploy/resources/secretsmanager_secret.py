@@ -30,6 +30,7 @@ from sre_agent_deploy.resources.secretsmanager_calls import (
     create_secret,
     current_version,
     describe_secret,
+    forget_previous,
     is_scheduled,
     put_values,
     read_access,
@@ -225,7 +226,8 @@ class GeneratedSecret(InSecretsManager):
         # A value that programs use already is kept: another one would lock them out.
         kept = restore_values(aws, id)
         value = kept.get(self.json_key) or next(iter(kept.values()), None) or _generate()
-        put_values(aws, id, {self.json_key: value}, description=self.description)
+        if put_values(aws, id, {self.json_key: value}, description=self.description):
+            forget_previous(aws, id)
         set_tag(aws, id, TTL_TAG, self.ttl)
         set_tag(aws, id, STATE_TAG, self.state_location)
         set_tag(aws, id, VERSION_TAG, current_version(describe_secret(aws, id) or {}))
