@@ -57,6 +57,7 @@ class Rotation:
     endpoints: Endpoints
     overlap: timedelta
     user: User
+    taken_within: timedelta = _TAKEN_WITHIN
 
     def own(self, name: str) -> Change:
         """Return a resource that is this deployment's own. Raises Refused for one that the configuration names."""
@@ -85,17 +86,35 @@ class Rotation:
 
 
 def rotate(request: Request, parts: tuple[Part, ...], user: User = UNATTENDED, *, overlap: timedelta | None = None) -> CommandResult:
-    """Rotate these parts, one after the other. Raises Refused with the part that can't be rotated; those before it are."""
+    """Rotate these parts, one after the other. Raises Refused with the part that can't be rotated; those before it are, and are shown.
+
+    Of several parts an authority that is not of this tool is left out.
+    """
+    if "ca" in parts and len(parts) > 1 and (source := _locate(request)[0].config().tls.source) != "local_ca":
+        user.note(f"CA: left as it is. tls.source is {source}, so the authority is not of this tool.")
+        parts = tuple(part for part in parts if part != "ca")
     done: list[str] = []
+    try:
+        for line in _rotate_parts(request, parts, user, overlap):
+            done.append(line)  # what is done before a refusal counts
+    except Refused:
+        for line in done:
+            user.note(line)
+        raise
+    return CommandResult(success=True, component="rotation", message="\n".join(done), next_steps=("sre-agent-deploy verify",))
+
+
+def _rotate_parts(request: Request, parts: tuple[Part, ...], user: User, overlap: timedelta | None) -> Iterator[str]:
+    """Rotate the parts, and say of each what was done."""
     if "api-key" in parts or "client-secret" in parts:
         with _open(request, user, overlap) as rotation:
             if "api-key" in parts:
-                done.append(rotate_api_key(rotation))
+                yield rotate_api_key(rotation)
             if "client-secret" in parts:
-                done += [rotate_client_secret(rotation, name) for name in ("gateway_client", "caller_client")]
+                for name in ("gateway_client", "caller_client"):
+                    yield rotate_client_secret(rotation, name)
     if "ca" in parts:
-        done.append(rotate_ca(request, user, overlap))
-    return CommandResult(success=True, component="rotation", message="\n".join(done), next_steps=("sre-agent-deploy verify",))
+        yield rotate_ca(request, user, overlap)
 
 
 def rotate_api_key(rotation: Rotation) -> str:
@@ -159,9 +178,11 @@ def rotate_ca(request: Request, user: User = UNATTENDED, overlap: timedelta | No
         _deploy_step(request, user, "CA 1 of 3: clients and gateway trust the new authority beside the old one.")
         _pause(user, overlap or (_OVERLAP_LOCAL if config.mode == "local" else _OVERLAP))
         local_ca.exchange(folder)
-    _deploy_step(request, user, "CA 2 of 3: the front door gets a certificate of the new authority.")
-    local_ca.end_exchange(folder)
+    if local_ca.exchange_stage(folder) == "previous":
+        _deploy_step(request, user, "CA 2 of 3: the front door gets a certificate of the new authority.")
+        local_ca.end_exchange(folder)
     _deploy_step(request, user, "CA 3 of 3: nothing trusts the old authority any more.")
+    local_ca.complete_exchange(folder)
     return (
         "CA: rotated. Clients on other computers need the new connection file and the CA bundle beside it. "
         "This user's other deployments get a certificate of the new authority by `sre-agent-deploy deploy`."
@@ -231,12 +252,12 @@ def _wait_for_backends(rotation: Rotation, key: Secret, *, accepted: bool) -> No
     """Wait until each backend accepts a key, or refuses it. Raises Refused if one does not in time."""
     urls = [f"{rotation.endpoints.base_url}{service.route}openapi.json" for service in release.backends()]
     expected, waiting = (200 if accepted else 401), urls
-    for poll in rotation.aws.progress.poll("ready", "the backends", _TAKEN_WITHIN):
+    for poll in rotation.aws.progress.poll("ready", "the backends", rotation.taken_within):
         waiting = [url for url in waiting if _status(rotation.endpoints, url, key) != expected]
         if not waiting:
             return
         poll.status = f"{', '.join(waiting)} to answer {expected}"
-    raise Refused(rotation.aws.progress.interrupted_or(_not_taken(waiting, expected)))
+    raise Refused(rotation.aws.progress.interrupted_or((_not_taken if accepted else _not_dropped)(waiting, rotation.taken_within)))
 
 
 def _status(endpoints: Endpoints, url: str, key: Secret) -> int:
@@ -249,7 +270,7 @@ def _wait_for_token(rotation: Rotation, name: str, values: dict[str, Secret]) ->
     """Wait until Cognito issues a token for the new secret. Raises Refused if it does not in time."""
     known = rotation.endpoints.gateway_client if name == "gateway_client" else rotation.endpoints.caller_client
     client, answer = replace(known, secret=values[CLIENT_SECRET]), None
-    for _ in rotation.aws.progress.poll("ready", f"Cognito to accept the new secret of {name}", _TAKEN_WITHIN):
+    for _ in rotation.aws.progress.poll("ready", f"Cognito to accept the new secret of {name}", rotation.taken_within):
         answer = request_token(rotation.endpoints, client)
         if not isinstance(answer, Problem):
             return
@@ -259,6 +280,9 @@ def _wait_for_token(rotation: Rotation, name: str, values: dict[str, Secret]) ->
 
 def _generate() -> Secret:
     return Secret(secrets.token_hex(_BYTES))
+
+
+_READ_WHY = "Read why: `sre-agent-deploy exec journalctl -u sre-agent-certificate -n 50`; it reads the secrets for the services."
 
 
 def _not_ours(change: Change) -> Problem:
@@ -284,14 +308,26 @@ def _second_secret(client: str, secret_id: str) -> Problem:
     )
 
 
-def _not_taken(urls: list[str], expected: int) -> Problem:
+def _not_taken(urls: list[str], within: timedelta) -> Problem:
     return Problem(
         code="ROTATE-NOT-TAKEN",
-        what=f"The machine has not taken the changed API key within {duration.format_exactly(_TAKEN_WITHIN)}.",
-        why=f"These do not answer {expected}: {', '.join(urls)}. Both keys stay as they are, so nothing is interrupted.",
+        what=f"The machine has not taken the changed API key within {duration.format_exactly(within)}.",
+        why=f"These do not answer 200: {', '.join(urls)}. Both keys stay as they are, so nothing is interrupted.",
         do=(
-            "Read why: `sre-agent-deploy exec journalctl -u sre-agent-certificate -n 50`; it reads the secrets for the services.",
+            _READ_WHY,
             "A machine of an earlier release reads its key once: `sre-agent-deploy deploy` replaces it. Then run the same command again.",
+        ),
+    )
+
+
+def _not_dropped(urls: list[str], within: timedelta) -> Problem:
+    return Problem(
+        code="ROTATE-NOT-DROPPED",
+        what=f"The machine still accepts the old API key after {duration.format_exactly(within)}.",
+        why=f"The key is rotated and the old one has ended, but these have not read that yet: {', '.join(urls)}. Nothing is interrupted.",
+        do=(
+            _READ_WHY,
+            "A machine of an earlier release reads its key once: `sre-agent-deploy deploy` replaces it. No other rotation is needed.",
         ),
     )
 

@@ -21,10 +21,13 @@ from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
-type Stage = Literal["none", "next", "previous"]
-"""`next`: another authority is there and issues nothing yet. `previous`: it issues, and the one before is still trusted."""
+type Stage = Literal["none", "next", "previous", "ended"]
+"""`next`: another authority is there and issues nothing yet. `previous`: it issues, and the one before is still trusted.
 
-_NEXT, _NEXT_KEY, _PREVIOUS = "next.pem", "next.key", "previous.pem"
+`ended`: the one before is trusted no longer, and a deployment may still have to be changed accordingly.
+"""
+
+_NEXT, _NEXT_KEY, _PREVIOUS, _ENDED = "next.pem", "next.key", "previous.pem", "ended.pem"
 LEAF_LIFE = timedelta(days=90)
 _AUTHORITY_LIFE = timedelta(days=3650)
 
@@ -88,7 +91,8 @@ def trusted_files(place: Path) -> tuple[str, ...]:
 
 def exchange_stage(place: Path) -> Stage:
     """Say how far the exchange of this authority for another one is."""
-    return "next" if (place / _NEXT).exists() else "previous" if (place / _PREVIOUS).exists() else "none"
+    stages: tuple[tuple[str, Stage], ...] = ((_NEXT, "next"), (_PREVIOUS, "previous"), (_ENDED, "ended"))
+    return next((stage for file, stage in stages if (place / file).exists()), "none")
 
 
 def prepare_exchange(place: Path) -> None:
@@ -108,9 +112,16 @@ def exchange(place: Path) -> None:
 
 
 def end_exchange(place: Path) -> None:
-    """Trust the authority before no longer."""
+    """Trust the authority before no longer; its certificate is kept until the exchange is complete."""
     with _lock(place):
-        (place / _PREVIOUS).unlink(missing_ok=True)
+        if exchange_stage(place) == "previous":
+            (place / _PREVIOUS).replace(place / _ENDED)
+
+
+def complete_exchange(place: Path) -> None:
+    """Forget the authority before, so that another exchange can begin."""
+    with _lock(place):
+        (place / _ENDED).unlink(missing_ok=True)
 
 
 def _finish_exchange(place: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -33,13 +33,15 @@ class Deployed(Endpoints):
     """A deployment without a machine: its backends accept what a machine would write for them at this moment."""
 
     engine: Engine | None = None
+    always: int = 0
+    """The status of a backend that does not read its keys anew."""
 
     def http(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer | Problem:
         if not url.startswith(self.base_url):
             return super().http(method, url, headers=headers, body=body)
         assert self.engine
         right = (headers or {})["X-API-Key"] in staged(self.engine, KEY, "api_key").values()
-        return Answer(200 if right else 401, b"", {})
+        return Answer(self.always or (200 if right else 401), b"", {})
 
 
 def staged(engine: Engine, name: str, key: str) -> dict[str, str]:
@@ -147,6 +149,18 @@ def test_a_client_that_was_replaced_during_its_rotation(engine: Engine) -> None:
     assert is_accepted(engine, staged(engine, secret, "client_secret")["AWSCURRENT"])
 
 
+@pytest.mark.parametrize(("always", "code", "rotated"), [(401, "ROTATE-NOT-TAKEN", False), (200, "ROTATE-NOT-DROPPED", True)])
+def test_a_machine_that_does_not_read_its_keys(engine: Engine, always: int, code: str, rotated: bool) -> None:
+    """Before the exchange both keys stay, and the same command goes on; after it no other rotation is asked for."""
+    before, asked = staged(engine, KEY, "api_key")["AWSCURRENT"], rotation(engine)
+    assert isinstance(asked.endpoints, Deployed)
+    with pytest.raises(Refused) as refused:
+        rotate_api_key(replace(asked, endpoints=replace(asked.endpoints, always=always), taken_within=timedelta(0)))
+    [problem] = refused.value.problems
+    assert (problem.code, "same command" in str(problem.do)) == (code, not rotated)
+    assert (before in staged(engine, KEY, "api_key").values()) is not rotated
+
+
 def test_a_second_secret_of_others(engine: Engine) -> None:
     """It is not deleted: the command says how, if nothing uses it."""
     add_secret(engine.aws, engine.id_of(CLIENT), Secret("x" * 32))
@@ -189,3 +203,9 @@ def test_an_exchange_of_authorities_that_dies(tmp_path: Path) -> None:
         assert local_ca.exchange_stage(folder) == "previous"
         local_ca.end_exchange(folder)
         assert local_ca.open_local_ca(folder).trusted == found.certificate
+        # Until the last deployment is done the same command goes on with it: nothing begins anew.
+        assert local_ca.exchange_stage(folder) == "ended"
+        local_ca.prepare_exchange(folder)
+        assert local_ca.exchange_stage(folder) == "ended"
+        local_ca.complete_exchange(folder)
+        assert local_ca.exchange_stage(folder) == "none"

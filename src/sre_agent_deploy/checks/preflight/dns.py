@@ -164,6 +164,8 @@ class ParentFacts:
     domain: str
     parent: str
     addresses: tuple[str, ...]
+    made_by_us: bool = False
+    """The parent is the deployment's own domain, whose record this deployment creates."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,10 @@ class ParentResolves(DomainKnown):
         from dns.exception import DNSException
 
         domain = world.config.credentials.custom_domain
-        parent = domain.partition(".")[2]
+        parent, chosen = domain.partition(".")[2], world.config.deployment
+        ours = bool(chosen.hosted_zone_id) and parent.lower() == chosen.domain_name.rstrip(".").lower()
         try:
-            return ParentFacts(domain, parent, _resolve(self._resolver(), parent, "A"))
+            return ParentFacts(domain, parent, _resolve(self._resolver(), parent, "A"), ours)
         except (DNSException, OSError) as error:
             return _no_answer(parent, error)
 
@@ -192,11 +195,17 @@ class ParentResolves(DomainKnown):
 
 
 def _no_parent(facts: ParentFacts) -> Problem:
+    own_record = (
+        "Deploy once without credentials.custom_domain and custom_domain_certificate: that creates the A record.",
+        "Then set both and deploy again.",
+    )
     return Problem(
         code="COGNITO-CUSTOM-DOMAIN",
         what=f"The custom domain {facts.domain} can't be created.",
         why=f"Cognito creates it only if the name above it, {facts.parent}, has an A record.",
-        do=(f"Add an A record of {facts.parent}; any address will do.", "Or choose another credentials.custom_domain."),
+        do=own_record
+        if facts.made_by_us
+        else (f"Add an A record of {facts.parent}; any address will do.", "Or choose another credentials.custom_domain."),
         aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html",
     )
 
