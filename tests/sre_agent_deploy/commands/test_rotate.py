@@ -126,7 +126,7 @@ def test_a_leaked_secret_is_refused(engine: Engine) -> None:
 
 
 def test_a_key_that_was_changed_by_hand(engine: Engine) -> None:
-    """The deployment that repairs it leaves nothing that looks like a rotation: the foreign key is refused, and the next rotation is one."""
+    """The deployment that repairs it leaves nothing that looks like a rotation: the foreign key is refused, the next rotation is one."""
     ours = staged(engine, KEY, "api_key")["AWSCURRENT"]
     engine.client("secretsmanager").put_secret_value(SecretId=engine.id_of(KEY), SecretString='{"api_key": "foreign"}')
     engine.deploy()
