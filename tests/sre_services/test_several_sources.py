@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from starlette.testclient import TestClient
 from fixtures.kubernetes_api import Cluster, served
 from fixtures.loki import TENANT, loki
 from sre_core import clock
+from sre_core.problem import Refused
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.cli import main
@@ -19,7 +22,7 @@ from sre_services.metrics.model import Measure, Series
 from sre_services.metrics.several import SeveralMetrics
 from sre_services.providers import open_provider
 from sre_services.recording import Recording, open_recording
-from sre_services.sources.several import Named
+from sre_services.sources.several import Named, check_all, collect_failures
 from sre_services.timespan import Window
 
 from .conftest import KEY
@@ -147,3 +150,42 @@ def test_a_fault_of_our_own_is_not_hidden() -> None:
 
     with pytest.raises(ZeroDivisionError):
         SeveralMetrics([Named("a", Broken()), Named("b", Measured(web=1.0))]).services()
+
+
+class Hanging(Measured):
+    """A system that does not answer before the end of a test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.end = 0, threading.Event()
+
+    def services(self) -> list[str]:
+        self.asked += 1
+        self.end.wait(30)
+        return []
+
+
+class Patient(SeveralMetrics):
+    SECONDS = 0.1
+
+
+def test_one_of_two_does_not_answer() -> None:
+    """The other's answer comes within the deadline, and one that was too slow is not asked again for the same answer.
+
+    Nor does it take the threads of the other, or those of checks.
+    """
+    hanging = Hanging()
+    both, began = Patient([Named("slow", hanging), Named("b", Measured(web=1.0))]), time.monotonic()
+    try:
+        for number in range(20):
+            with collect_failures() as failed:
+                assert [both.services(), both.services()] == [["web"], ["web"]]
+            assert {name: problem.code for name, problem in failed.items()} == {"slow": "SVC-SOURCE-SLOW"}
+            assert hanging.asked == min(number + 1, 16), "once for an answer"
+        assert check_all({"b": lambda: None}) == {"b": None}
+        assert time.monotonic() - began < 10
+        with collect_failures(), pytest.raises(Refused) as refused:
+            Patient([Named("slow", hanging), Named("slow too", hanging)]).services()
+        assert [problem.code for problem in refused.value.problems] == ["SVC-SOURCE-SLOW"] * 2
+    finally:
+        hanging.end.set()

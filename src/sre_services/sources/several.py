@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from sre_core.problem import Problem, Refused
+from sre_services.sources.background import too_slow
 
 _AT_ONCE = 16
 _failed: ContextVar[dict[str, Problem] | None] = ContextVar("failed_sources", default=None)
@@ -27,41 +28,48 @@ class Named[P]:
 class Several[P]:
     """The sources of one service. Each kind of service joins their answers in its own `several.py`."""
 
+    SECONDS: ClassVar[float] = 8.0
+    """The others' answers must arrive within the 10 seconds for which the assistant waits."""
+
     def __init__(self, sources: Sequence[Named[P]]) -> None:
         self.sources = tuple(sources)
-
-    def label(self, name: str) -> str:
-        """Return what an item says of its source; nothing where there is only one."""
-        return name if len(self.sources) > 1 else ""
+        # A source that does not answer holds threads of its own only.
+        self._pools = [ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"source-{each.name}") for each in self.sources]
 
     def ask[R](self, question: Callable[[P], R]) -> list[tuple[str, R]]:
-        """Ask every source and return the answers with the sources' labels. Raises Refused where all of them fail."""
+        """Ask every source and return the answers with the sources' labels. Raises Refused where all of them fail.
+
+        A source that failed for another part of the same answer is not asked again.
+        """
         if len(self.sources) == 1:
             return [("", question(self.sources[0].provider))]
-        asked = [(each.name, _pool().submit(question, each.provider)) for each in self.sources]
-        failed = {name: refused for name, future in asked if (refused := _refusal(future))}
+        before = list_failures()
+        wanted = [(each, pool) for each, pool in zip(self.sources, self._pools, strict=True) if each.name not in before]
+        asked = [(each.name, pool.submit(question, each.provider)) for each, pool in wanted]
+        until = time.monotonic() + self.SECONDS
+        failed = {name: refused for name, future in asked if (refused := _refusal(future, until, self.SECONDS))}
         if len(failed) == len(asked):
-            raise Refused(*(problem for refused in failed.values() for problem in refused.problems))
+            raise Refused(*before.values(), *(problem for refused in failed.values() for problem in refused.problems))
         note_failures({name: refused.problems[0] for name, refused in failed.items()})
         return [(name, future.result()) for name, future in asked if name not in failed]
 
 
 def check_all(checks: Mapping[str, Callable[[], Problem | None]]) -> Mapping[str, Problem | None]:
     """Run checks at once, by the name of their source."""
-    return dict(zip(checks, _pool().map(lambda check: check(), checks.values()), strict=True))
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="check") as pool:
+        return dict(zip(checks, pool.map(lambda check: check(), checks.values()), strict=True))
 
 
-def _refusal(future: Future[Any]) -> Refused | None:
+def _refusal(future: Future[Any], until: float, seconds: float) -> Refused | None:
     """Wait for an answer, and return why there is none. Any other failure is raised."""
-    fault = future.exception()
+    try:
+        fault = future.exception(timeout=max(until - time.monotonic(), 0.0))
+    except TimeoutError:
+        future.cancel()
+        return Refused(too_slow(seconds))
     if fault is None or isinstance(fault, Refused):
         return fault
     raise fault
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="source")
 
 
 @contextmanager
