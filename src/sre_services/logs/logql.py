@@ -15,7 +15,7 @@ from sre_services.logs.model import LogFilter
 WORDS = {
     "FATAL": ("FATAL", "CRITICAL", "PANIC"),
     "ERROR": ("ERROR", "SEVERE"),
-    "WARN": ("WARN",),
+    "WARN": ("WARN", "WARNING"),
     "INFO": ("INFO", "NOTICE"),
     "DEBUG": ("DEBUG", "TRACE"),
 }

@@ -67,7 +67,7 @@ def test_what_is_left_to_insights() -> None:
     where = LogFilter(window=WINDOW, levels=frozenset({"WARN"}), expression=r"\bready\b|a/b", pattern=Pattern("time.*out"))
     assert write_query(where, 10, "app-name", ["a"]) == (
         'fields @timestamp, @message, @logStream, @log, kubernetes.pod_name, `app-name` | filter `app-name` in ["a"]'
-        " | filter @message like /(?i)(WARN)/ | filter @message like /(?i)(ready|a\\/b)/"
+        " | filter @message like /(?i)(WARN|WARNING)/ | filter @message like /(?i)(ready|a\\/b)/"
         " | filter @message like /(?i)(time.*out)/ or @logStream like /(?i)(time.*out)/ or @log like /(?i)(time.*out)/"
         " | sort @timestamp desc | limit 10"
     )

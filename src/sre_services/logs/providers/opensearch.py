@@ -12,10 +12,10 @@ from typing import Any
 
 from sre_core.problem import Problem, Refused
 from sre_services.logs.at_hand import Fetched, FetchedLogs
-from sre_services.logs.kubectl_lines import complete_record
+from sre_services.logs.kubectl_lines import complete_record, parse_level
 from sre_services.logs.lines import read_document
 from sre_services.logs.logql import WORDS
-from sre_services.logs.model import LEVELS, LogFilter, LogRecord
+from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME
 from sre_services.sources.background import wait_for
 from sre_services.sources.client import SourceClient, open_client
@@ -60,7 +60,7 @@ class OpenSearch(FetchedLogs):
         document = self._search({"size": limit, "sort": [{"@timestamp": {"order": "desc"}}], "query": _all_of(filters)})
         try:
             found = [self._record(hit) for hit in document["hits"]["hits"]]
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, TypeError, ValueError, OverflowError) as fault:
             raise self._not_understood(fault) from None
         return Fetched([sorted(found, key=BY_TIME)], ("OpenSearch",) if not newest and len(found) >= limit else ())
 
@@ -78,14 +78,14 @@ class OpenSearch(FetchedLogs):
     def _record(self, hit: Mapping[str, Any]) -> LogRecord:
         source = hit["_source"]
         text, level = read_document(_first(source, _TEXTS))
-        named = _first(source, _LEVELS).upper()
+        named = parse_level(_first(source, _LEVELS))
         trace = _first(source, ("error.stack_trace",))
         made = LogRecord(
             id=str(hit["_id"]),
             time=_moment(source["@timestamp"]),
             service=_first(source, (self._label.removesuffix(".keyword"),)),
             pod=_first(source, _PODS),
-            level=named if named in LEVELS else level,
+            level=named if named in WORDS else level,
             message=f"{text}\n{trace}" if trace and trace not in text else text,
         )
         return complete_record(made)
@@ -113,7 +113,8 @@ def _of_levels(where: LogFilter) -> list[Mapping[str, Any]]:
     if not where.levels or not where.levels <= WORDS.keys():
         return []
     words = [word for level in sorted(where.levels) for word in WORDS[level]]
-    named = [{"terms": {field: [*words, *(word.lower() for word in words)]}} for field in _LEVELS]
+    spelled = [spell(word) for spell in (str.upper, str.lower, str.capitalize) for word in words]
+    named = [{"terms": {field: spelled}} for field in _LEVELS]
     written = {"multi_match": {"query": " ".join(words), "fields": list(_TEXTS)}}
     return [{"bool": {"should": [*named, written], "minimum_should_match": 1}}]
 
