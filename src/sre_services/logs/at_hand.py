@@ -15,9 +15,6 @@ from sre_services.logs.counts import count_buckets, count_groups
 from sre_services.logs.model import Attribute, Group, LogFilter, LogRecord
 from sre_services.logs.selection import select_records
 
-# One answer shows records and counts them: both are of the same fetch.
-_REMEMBERED_SECONDS = 5.0
-
 
 @dataclass(frozen=True)
 class Fetched:
@@ -31,6 +28,8 @@ class FetchedLogs(ABC):
     """Selects and counts what `fetch` returns. `MOST` says how much of one log is read at most."""
 
     MOST: ClassVar[str]
+    REMEMBERED_SECONDS: ClassVar[float] = 5.0
+    """One answer shows records and counts them: both are of the same fetch."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[object, ...], tuple[float, Fetched]] = {}
@@ -74,8 +73,12 @@ class FetchedLogs(ABC):
         return select_records(self._fetch(where, self._services(where), newest).parts, where, newest_first=newest_first)
 
     def _fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
-        key, now = (where, tuple(services), newest), time.monotonic()
-        self._kept = {each: kept for each, kept in self._kept.items() if kept[0] > now}
-        if key not in self._kept:
-            self._kept[key] = (now + _REMEMBERED_SECONDS, self.fetch(where, services, newest))
-        return self._kept[key][1]
+        key = (where, tuple(services), newest)
+        kept = self._kept.get(key)
+        if kept is None or kept[0] < time.monotonic():
+            fetched = self.fetch(where, services, newest)
+            now = time.monotonic()
+            kept = (now + self.REMEMBERED_SECONDS, fetched)
+            # Other threads may be reading what is kept.
+            self._kept = {each: other for each, other in self._kept.items() if other[0] > now} | {key: kept}
+        return kept[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
+from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.model import ERROR_LEVELS, LEVELS, Attribute, Group, LogFilter, LogRecord, LogStore
 from sre_services.logs.pattern import Pattern
 from sre_services.logs.providers.files import LogFiles
@@ -151,3 +153,28 @@ def test_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> No
     assert "payment.log" in cut["note"]
     assert "counts are too low" in cut["note"]
     assert (whole["truncated"], whole.get("note", "")) == (False, "")
+
+
+class SlowSystem(FetchedLogs):
+    """Takes longer for its records than they are remembered."""
+
+    MOST, REMEMBERED_SECONDS = "1 record", 0.2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched = 0
+
+    def services(self) -> list[str]:
+        return ["web"]
+
+    def fetch(self, where: LogFilter, services: object, newest: int | None) -> Fetched:
+        self.fetched += 1
+        time.sleep(0.3)
+        return Fetched([[]])
+
+
+def test_a_slow_system_is_asked_once() -> None:
+    """Its records are shown and counted, and its cut described, by one fetch, however long that took."""
+    slow, where = SlowSystem(), LogFilter(window=Window(END, END))
+    assert (slow.records(where), slow.count(where), slow.describe_unread(where)) == ([], [], "")
+    assert slow.fetched == 1

@@ -36,13 +36,17 @@ class LiveCluster:
     def objects(self, kind: str, namespace: str | None = None) -> Sequence[Json]:
         if kind not in RESOURCES:
             return ()
+        lists, now = self._lists, time.monotonic()
+        known = [kept[1] for key in ((kind, None), (kind, namespace)) if (kept := lists.get(key)) and kept[0] > now]
+        if known:
+            return known[0]
+        found = wait_for(self._server.list_objects(kind, namespace))
         now = time.monotonic()
-        self._lists = {key: kept for key, kept in self._lists.items() if kept[0] > now}
-        kept = self._lists.get((kind, None)) or self._lists.get((kind, namespace))
-        if kept is None:
-            kept = (now + _REMEMBERED_SECONDS, wait_for(self._server.list_objects(kind, namespace)))
-            self._lists[kind, namespace] = kept
-        return kept[1]
+        # Other threads may be reading the lists.
+        self._lists = {key: kept for key, kept in self._lists.items() if kept[0] > now} | {
+            (kind, namespace): (now + _REMEMBERED_SECONDS, found)
+        }
+        return found
 
     def check(self) -> Problem | None:
         """Explain which of the needed requests is not possible; None where all are."""
