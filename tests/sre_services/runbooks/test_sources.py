@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from fixtures import cloudwatch
 from fixtures.embedded import EmbeddedAws
+from sre_core.problem import Refused
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.providers import open_provider
@@ -23,6 +24,7 @@ from sre_services.recording import SHIPPED
 from sre_services.runbooks.files import FileLibrary
 from sre_services.runbooks.providers.git import Repository
 from sre_services.runbooks.providers.git import open_provider as open_repository
+from sre_services.sources.background import too_slow
 from sre_services.sources.settings import Settings
 
 from ..conftest import KEY, application
@@ -107,6 +109,43 @@ def test_a_repository_that_changes(repository: Path) -> None:
     assert len(library.runbooks()) == before + 1
     repository.rename(repository.with_name("gone"))
     assert len(library.runbooks()) == before + 1
+
+
+def test_a_source_that_fails_is_not_read_for_each_answer() -> None:
+    """Health and answers share one attempt; where there are runbooks, none waits for the reader of others."""
+    attempts, failing, reading, go_on = list[int](), True, threading.Event(), threading.Event()
+
+    def read() -> dict[str, str]:
+        attempts.append(1)
+        if failing:
+            raise Refused(too_slow(1))
+        reading.set()
+        go_on.wait(10)
+        return {"one.md": "---\nid: one\ntitle: One\nseverity: high\n---\n## Resolution\nWait.\n"}
+
+    library = FileLibrary("of this test", read)
+    for _ in range(3):
+        problem = library.check()
+        assert problem
+        assert problem.code == "SVC-SOURCE-SLOW"
+        with pytest.raises(Refused):
+            library.runbooks()
+    assert len(attempts) == 1
+    failing = False
+    library, _ = FileLibrary("of this test", read, refreshed_seconds=0.0), go_on.set()
+    assert len(library.runbooks()) == 1
+    reading.clear()
+    go_on.clear()
+    reader = threading.Thread(target=library.runbooks)
+    reader.start()
+    try:
+        assert reading.wait(10)
+        assert len(library.runbooks()) == 1
+        assert library.check() is None
+        assert reader.is_alive()
+    finally:
+        go_on.set()
+        reader.join()
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class CloudWatchMetrics:
     def check(self) -> Problem | None:
         """Explain why it can't be read; None where it can."""
         try:
-            self._list(NAMESPACES[0])
+            self._client.call("list_metrics", "cloudwatch:ListMetrics", Namespace=NAMESPACES[0])
             probe = Wanted(METRICS[Measure.REQUESTS_PER_SECOND][0], "RequestCount", {})
             self._read([probe], Window(self.as_of - timedelta(minutes=5), self.as_of), 60)
         except Refused as refused:

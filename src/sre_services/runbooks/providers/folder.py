@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from sre_core.problem import Problem, Refused
-from sre_services.runbooks.files import MOST_BYTES, FileLibrary, Files
+from sre_services.runbooks.files import MOST_BYTES, MOST_FILES, FileLibrary, Files
 from sre_services.sources.settings import Settings
 
 
@@ -17,8 +18,8 @@ def open_provider(settings: Settings) -> FileLibrary:
 
 def _read(folder: Path) -> Files:
     try:
-        files = [path for path in sorted(folder.rglob("*.md")) if path.is_file() and path.stat().st_size <= MOST_BYTES]
-        return {str(path.relative_to(folder)): path.read_text(encoding="utf-8", errors="replace") for path in files}
+        files = (path for path in sorted(folder.rglob("*.md")) if path.is_file() and path.stat().st_size <= MOST_BYTES)
+        return {str(path.relative_to(folder)): path.read_text(encoding="utf-8", errors="replace") for path in islice(files, MOST_FILES)}
     except OSError as fault:
         raise Refused(_unreadable(folder, fault)) from None
 

@@ -9,13 +9,16 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from sre_core.problem import Problem, Refused
-from sre_services.runbooks.files import MOST_BYTES, FileLibrary, Files
+from sre_services.runbooks.files import MOST_BYTES, MOST_FILES, FileLibrary, Files
 from sre_services.sources.settings import Settings
 
 _SECONDS = 60.0
+# A server that sends nothing for so long is not waited for; a large repository may take longer.
+_SILENT_SECONDS = 8
 _LONGEST_REASON = 300
 
 
@@ -34,12 +37,13 @@ class Repository:
             self._git("init", "--quiet")
         self._git("fetch", "--quiet", "--depth=1", "--no-tags", "--", self._url, self._branch)
         listed = self._git("ls-tree", "-r", "-l", "-z", "FETCH_HEAD", "--", *([self._folder] if self._folder else []))
-        names = [name for entry in listed.split("\0") if entry and (name := _markdown_name(entry))]
-        return {name: self._git("show", f"FETCH_HEAD:{name}") for name in names}
+        names = (name for entry in listed.split("\0") if entry and (name := _markdown_name(entry)))
+        return {name: self._git("show", f"FETCH_HEAD:{name}") for name in islice(names, MOST_FILES)}
 
     def _git(self, *arguments: str) -> str:
         # Nothing of the repository is run: no hook, no filter, no other protocol than those of an address.
-        command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", *arguments]
+        silent = ("-c", "http.lowSpeedLimit=1", "-c", f"http.lowSpeedTime={_SILENT_SECONDS}")
+        command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", *silent, *arguments]
         try:
             ended = subprocess.run(  # noqa: S603
                 command, cwd=self._place, env=self._environment, capture_output=True, timeout=_SECONDS, check=False
@@ -77,6 +81,7 @@ def _credentials(settings: Settings) -> dict[str, str]:
         folder = settings.environment.get("CREDENTIALS_DIRECTORY", "")
         known = f"{folder}/{settings.require('known_hosts')}"
         options = f"-F /dev/null -i '{folder}/{key}' -o IdentitiesOnly=yes -o BatchMode=yes"
+        options += f" -o ConnectTimeout={_SILENT_SECONDS} -o ServerAliveInterval={_SILENT_SECONDS} -o ServerAliveCountMax=1"
         return {"GIT_SSH_COMMAND": f"ssh {options} -o StrictHostKeyChecking=yes -o UserKnownHostsFile='{known}'"}
     return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from sre_services.runbooks.files import MOST_BYTES, MOST_FILES, FileLibrary, Files
 from sre_services.sources.aws import AwsClient
@@ -18,7 +19,7 @@ class Bucket:
 
     def read(self) -> Files:
         """Return the texts by key. Raises Refused."""
-        wanted = list(self._list())[:MOST_FILES]
+        wanted = list(islice(self._list(), MOST_FILES))
         self._kept = {object: self._kept.get(object) or self._get(object[0]) for object in wanted}
         return {key: text for (key, _), text in self._kept.items()}
 
