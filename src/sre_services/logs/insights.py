@@ -13,15 +13,18 @@ from sre_services.logs.logql import WORDS
 from sre_services.logs.model import LogFilter
 
 MOST_RESULTS = 10_000
+# StartQuery refuses a query of more than 10,000 characters.
+_LONGEST_NAMES = 8_000
 POD = "kubernetes.pod_name"
 # In JSON a record's other characters are written in another way, so that a pattern with them would not be found.
 _PLAIN = re.compile(r"[\w .|*-]+", re.ASCII)
 
 
 def write_query(where: LogFilter, limit: int, label: str = "", names: Sequence[str] = ()) -> str:
-    """Write the query for the newest records that match. `names` limits it to these values of the field `label`."""
+    """Write the query for the newest records that match. `names` limits it to these values of the field `label`, if they are not too many."""
     fields = ["@timestamp", "@message", "@logStream", "@log", POD, *([quote_field(label)] if label and label != POD else [])]
-    wanted = [f"filter {quote_field(label)} in [{', '.join(json.dumps(name) for name in names)}]"] if label and names else []
+    listed = ", ".join(map(json.dumps, names))
+    wanted = [f"filter {quote_field(label)} in [{listed}]"] if label and names and len(listed) < _LONGEST_NAMES else []
     return " | ".join([f"fields {', '.join(fields)}", *wanted, *_filters(where), "sort @timestamp desc", f"limit {limit}"])
 
 
@@ -36,7 +39,8 @@ def _filters(where: LogFilter) -> Iterator[str]:
     if where.expression:
         # An escaped line break before a word hides where it begins.
         yield _like(where.expression.replace(r"\b", ""))
-    text = where.pattern.text if where.pattern else ""
+    # A pattern that is looked for as plain text would be an expression there.
+    text = where.pattern.text if where.pattern and not where.pattern.note else ""
     if text and _PLAIN.fullmatch(text):
         expression = f"/(?i)({text})/"
         yield f"filter @message like {expression} or @logStream like {expression} or @log like {expression}"

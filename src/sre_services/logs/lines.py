@@ -51,7 +51,7 @@ def _parse_text(line: str, service: str, pod: str, number: int) -> LogRecord | N
 def _parse_json(line: str, service: str, pod: str, number: int) -> LogRecord | None:
     try:
         document = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     moment = _moment(_first(document, _TIMES)) if isinstance(document, dict) else None
     if moment is None:
@@ -64,7 +64,7 @@ def read_document(line: str) -> tuple[str, str]:
     """Return the text and the level of a record that may be a JSON object; of any other text itself and its level."""
     try:
         document = json.loads(line) if line.startswith("{") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         return line, parse_level(line)
@@ -79,7 +79,10 @@ def _first(document: Mapping[str, Any], names: Iterable[str]) -> Any:
 def _moment(value: object) -> datetime | None:
     """Read a time as text, or as seconds or milliseconds since 1970."""
     if isinstance(value, int | float):
-        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+        try:
+            return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
     return _parse_time(value) if isinstance(value, str) else None
 
 

@@ -71,7 +71,9 @@ def test_what_is_left_to_insights() -> None:
         " | filter @message like /(?i)(time.*out)/ or @logStream like /(?i)(time.*out)/ or @log like /(?i)(time.*out)/"
         " | sort @timestamp desc | limit 10"
     )
-    assert "filter" not in write_query(LogFilter(window=WINDOW, pattern=Pattern('"quoted"')), 10)
+    for text in ('"quoted"', "*error*"):
+        assert "filter" not in write_query(LogFilter(window=WINDOW, pattern=Pattern(text)), 10)
+    assert len(write_query(where, 10, "app-name", [f"service-{number}" for number in range(800)])) < 1_000, "AWS refuses more than 10,000"
 
 
 def test_a_query_that_takes_too_long(embedded: EmbeddedAws, group: str) -> None:

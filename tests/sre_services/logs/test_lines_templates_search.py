@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sre_core import clock
 from sre_services.logs.kubectl_lines import parse_level, parse_records
+from sre_services.logs.lines import parse_lines, read_document
 from sre_services.logs.model import LogRecord
 from sre_services.logs.pattern import Pattern
 from sre_services.logs.templates import group_records, mask_variables
@@ -81,6 +82,13 @@ def test_templates() -> None:
         ("ERROR loaded alpha from disk in cache", 1),
         ("INFO loaded alpha", 1),
     ]
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 5_000, '{"ts": 1e300}', '{"ts": Infinity}', '{"ts": 99999999999999999}'])
+def test_json_that_can_not_be_read(text: str) -> None:
+    """It is text of the record above it, as any line without a time is."""
+    assert [record.message for record in parse_lines([f"{TIME} INFO one", text], "web")] == [f"INFO one\n{text}"]
+    assert read_document(text) == (text, "UNKNOWN")
 
 
 @pytest.mark.parametrize("text", ["(a+)+$", "(a|b)*", "(?i)x", r"(a)\1", "a*b*c*d*e*", "[", "x{1,99999999999}", "(a{2}){3}"])
