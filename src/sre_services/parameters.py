@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 
 from sre_services.sources.several import collect_failures
-from sre_services.syntax import NAME
+from sre_services.syntax import NAME, NAMESPACE
 from sre_services.timespan import Moment, Span
 
 _TIMES = "a duration until now such as 15m, 2h or 1d; an ISO 8601 time; or start/end in ISO 8601."
@@ -32,9 +32,9 @@ Namespace = Annotated[
     Query(
         description="Kubernetes namespace; 'all' for every one. Default: the namespace of the application.",
         max_length=63,
-        json_schema_extra=NAME.schema,
+        json_schema_extra=NAMESPACE.schema,
     ),
-    NAME.validator,
+    NAMESPACE.validator,
 ]
 Service = Annotated[
     str,

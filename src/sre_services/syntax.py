@@ -49,4 +49,5 @@ class Syntax:
 MOMENT = Syntax(f" *{_MOMENT} *", "a time: write a duration such as 15m or 2h, or ISO 8601 such as 2026-11-22T14:35:40Z")
 SPAN = Syntax(f" *{_MOMENT} *(?:/ *(?:{_MOMENT} *)?)?", f"{MOMENT.says}, or two of them with a slash between")
 NAME = Syntax(" *[A-Za-z0-9_](?:[A-Za-z0-9_.:@/ -]*[A-Za-z0-9_.:@/-])? *", "a name: letters, digits and . - _ : @ /")
+NAMESPACE = Syntax(" *[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])? *", "a namespace: letters, digits and -")
 WORDS = Syntax(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*", "plain text: it has control characters")

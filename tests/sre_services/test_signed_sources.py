@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from sre_services.application import Api, build_app
 from sre_services.cli import main
 from sre_services.providers import open_provider
 from sre_services.recording import Recording, open_recording
+from sre_services.sources.aws import AwsClient, request_signer, sign_cluster_token
+from sre_services.sources.settings import Settings
 
 from .conftest import KEY
 
@@ -96,11 +99,50 @@ def test_a_cluster_of_eks(tmp_path: Path) -> None:
             logs = service("logs", environment, source="eks", cluster="prod", namespace="shop")
             assert logs.get("/logs/recent").json()["items"]
             forged = {**environment, "AWS_SECRET_ACCESS_KEY": "of-nobody"}
-            with pytest.raises(Refused) as refused:
-                service("kubernetes", forged, source="eks", cluster="prod")
-            assert "of-nobody" not in str(refused.value.problems[0])
-            for name, code in (("nowhere", "SVC-SOURCE-ABSENT"), ("new", "SVC-SOURCE-ANSWER")):
-                with pytest.raises(Refused) as refused:
-                    service("kubernetes", environment, source="eks", cluster=name)
-                assert refused.value.problems[0].code == code
+            answer = service("kubernetes", forged, source="eks", cluster="prod").get("/pods/status")
+            assert answer.status_code == 503
+            assert "of-nobody" not in answer.text
     assert {verb for verb, _, _ in cluster.made} <= {"list", "get"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["", "[default]\naws_access_key_id = of-a-test\n", "[default]\ncredential_process = /bin/false\n"],
+    ids=["none", "half of them", "a program that fails"],
+)
+def test_credentials_that_can_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str) -> None:
+    """Without them neither a request nor a token is signed, and the caller learns why."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "config").write_text(config)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "config"))
+    sign = request_signer("aps", signed.REGION, {})
+    named = Settings("cloudwatch", "cloudwatch", {"region": signed.REGION}, {})
+    attempts: list[Callable[[], object]] = [
+        lambda: sign("GET", "https://aps.example/", {}, b""),
+        lambda: sign_cluster_token("prod", signed.REGION, {}),
+        lambda: AwsClient("cloudwatch", "CloudWatch", named).call("list_metrics", "cloudwatch:ListMetrics"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Refused) as refused:
+            attempt()
+        assert refused.value.problems[0].code == "SVC-SOURCE-CREDENTIAL"
+
+
+def test_a_cluster_of_eks_that_can_not_be_looked_up(tmp_path: Path) -> None:
+    """The service runs, its health says why it has no answers, and it has them once the cluster is found."""
+    cluster, described = Cluster(incident(), tokens=ByToken()), dict[str, dict[str, object]]()
+    with served(cluster, tmp_path), signed.eks(described) as url:
+        found = service("kubernetes", {"AWS_ENDPOINT_URL_EKS": url}, source="eks", cluster="prod", namespace="shop")
+        for about, code in ((None, "SVC-SOURCE-ABSENT"), ({"status": "CREATING"}, "SVC-SOURCE-ANSWER")):
+            described |= {"prod": about} if about else {}
+            answer = found.get("/pods/status")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)
+        assert found.get("/health").json()["sources"] == {"eks": {"status": "failed", "code": "SVC-SOURCE-ANSWER"}}
+        authority = base64.b64encode(private_ca.pem(cluster.authority).encode()).decode()
+        described["prod"] = {"endpoint": cluster.url, "certificateAuthority": {"data": authority}}
+        assert found.get("/pods/status").json()["total"] > 10
+    with pytest.raises(Refused):
+        service("kubernetes", {}, source="eks")

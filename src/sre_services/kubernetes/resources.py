@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 READER = "sre-agent-reader"
 
@@ -22,7 +23,7 @@ class Resource:
     def path(self, namespace: str | None) -> str:
         """Return the path that lists it, in one namespace or in all."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        within = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
         return f"{root}{within}/{self.name}"
 
     @property

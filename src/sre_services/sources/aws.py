@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sre_core.problem import Problem, Refused
@@ -29,35 +30,56 @@ class AwsClient:
         self.name = name
         self.region = region_of(settings)
         self._service = service
-        self._client = _open_client(service, self.region, settings.environment)
+        with _refuse_errors(name, self.region, self.region):
+            self._client = _open_client(service, self.region, settings.environment)
 
     def call(self, operation: str, action: str, /, **parameters: Any) -> Any:
         """Call an operation (`start_query`). Raises Refused; `action` is what a role that may not call it lacks (`logs:StartQuery`)."""
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-        try:
+        with self._refuse_errors(action):
             return getattr(self._client, operation)(**parameters)
-        except ClientError as error:
-            found = error.response["Error"]
-            raise Refused(self._explain(found.get("Code", ""), found.get("Message", ""), action)) from None
-        except NoCredentialsError as error:
-            raise Refused(failures.not_authenticated(self.name, self._where, str(error))) from None
-        except BotoCoreError as error:
-            raise Refused(failures.unreachable(self.name, self._where, error)) from None
 
-    @property
-    def _where(self) -> str:
-        return str(self._client.meta.endpoint_url)
+    def read(self, operation: str, action: str, /, **parameters: Any) -> bytes:
+        """Call an operation (`get_object`) and read the Body of its answer. Raises Refused as `call` does."""
+        with self._refuse_errors(action):
+            body: bytes = getattr(self._client, operation)(**parameters)["Body"].read()
+            return body
 
-    def _explain(self, code: str, message: str, action: str) -> Problem:
-        reason = f"{code}: {message}"
-        if code in _DENIED:
-            return failures.not_permitted(self.name, self._where, action, reason)
-        if code in _ABSENT:
-            return failures.no_such_resource(self.name, self.region, reason)
-        if code in _NOT_AUTHENTICATED:
-            return failures.not_authenticated(self.name, self._where, reason)
-        return failures.not_understood(self.name, self._where, reason)
+    def _refuse_errors(self, action: str) -> AbstractContextManager[None]:
+        return _refuse_errors(self.name, str(self._client.meta.endpoint_url), self.region, action)
+
+
+@contextmanager
+def _refuse_errors(name: str, where: str, region: str, action: str = "") -> Iterator[None]:
+    """Raise each error of boto3 as Refused with its Problem."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+    )
+
+    try:
+        yield
+    except ClientError as error:
+        found = error.response["Error"]
+        raise Refused(_explain(name, where, region, action, found.get("Code", ""), found.get("Message", ""))) from None
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound) as error:
+        raise Refused(failures.not_authenticated(name, where, str(error))) from None
+    except BotoCoreError as error:
+        raise Refused(failures.unreachable(name, where, error)) from None
+
+
+def _explain(name: str, where: str, region: str, action: str, code: str, message: str) -> Problem:
+    reason = f"{code}: {message}"
+    if code in _DENIED:
+        return failures.not_permitted(name, where, action, reason)
+    if code in _ABSENT:
+        return failures.no_such_resource(name, region, reason)
+    if code in _NOT_AUTHENTICATED:
+        return failures.not_authenticated(name, where, reason)
+    return failures.not_understood(name, where, reason)
 
 
 def region_of(settings: Settings) -> str:
@@ -96,15 +118,17 @@ def request_signer(
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
-    session = _session(environment)
+    with _refuse_errors(service, region, region):
+        session = _session(environment)
 
     def sign(method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-        credentials = session.get_credentials()
-        if credentials is None:
-            raise Refused(failures.not_authenticated(service, url, "There are no credentials of AWS on this machine"))
-        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
-        SigV4Auth(credentials.get_frozen_credentials(), service, region).add_auth(request)
-        return dict(request.headers.items())
+        with _refuse_errors(service, url, region):
+            credentials = session.get_credentials()
+            if credentials is None:
+                raise Refused(failures.not_authenticated(service, url, "There are no credentials of AWS on this machine"))
+            request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+            SigV4Auth(credentials.get_frozen_credentials(), service, region).add_auth(request)
+            return dict(request.headers.items())
 
     return sign
 
@@ -118,15 +142,16 @@ def sign_cluster_token(cluster: str, region: str, environment: Mapping[str, str]
 
     from botocore.signers import RequestSigner
 
-    session = _session(environment)
-    client = _open_client("sts", region, environment)
-    signer = RequestSigner(client.meta.service_model.service_id, region, "sts", "v4", session.get_credentials(), session.events)
-    request = {
-        "method": "GET",
-        "url": f"{client.meta.endpoint_url.rstrip('/')}/?Action=GetCallerIdentity&Version=2011-06-15",
-        "body": {},
-        "headers": {"x-k8s-aws-id": cluster},
-        "context": {},
-    }
-    url: str = signer.generate_presigned_url(request, region_name=region, expires_in=60, operation_name="")
+    with _refuse_errors("AWS STS", region, region):
+        session = _session(environment)
+        client = _open_client("sts", region, environment)
+        signer = RequestSigner(client.meta.service_model.service_id, region, "sts", "v4", session.get_credentials(), session.events)
+        request = {
+            "method": "GET",
+            "url": f"{client.meta.endpoint_url.rstrip('/')}/?Action=GetCallerIdentity&Version=2011-06-15",
+            "body": {},
+            "headers": {"x-k8s-aws-id": cluster},
+            "context": {},
+        }
+        url: str = signer.generate_presigned_url(request, region_name=region, expires_in=60, operation_name="")
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -25,6 +26,8 @@ class SignedRequests(httpx2.Auth):
         # The signature is of the query as AWS spells it, so that it is sent like that.
         query = urlencode(parse_qsl(request.url.query.decode(), keep_blank_values=True), quote_via=quote, safe="-_.~")
         request.url = request.url.copy_with(query=query.encode() or None)
-        signed = self._sign(request.method, str(request.url), {"host": request.headers["host"]}, request.content)
+        host = {"host": request.headers["host"]}
+        # Credentials may have to be fetched first.
+        signed = await asyncio.to_thread(self._sign, request.method, str(request.url), host, request.content)
         request.headers.update({name: value for name, value in signed.items() if name.lower() in _SENT})
         yield request

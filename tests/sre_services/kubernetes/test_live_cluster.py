@@ -165,6 +165,16 @@ def test_a_long_list(cluster: Cluster, service: Callable[..., TestClient]) -> No
     )
 
 
+@pytest.mark.parametrize("namespace", ["default/services/http:svc:80/proxy", "..", "a?b", "a%2Fb"])
+def test_a_namespace_that_is_a_path(cluster: Cluster, service: Callable[..., TestClient], namespace: str) -> None:
+    """It is refused, and whatever it is, it is one part of the path that is asked for."""
+    client = service("kubernetes", cluster.client_certificate())
+    cluster.made.clear()
+    assert client.get("/pods/status", params={"namespace": namespace}).status_code == 400
+    assert not cluster.made
+    assert RESOURCES["pods"].path(namespace).count("/") == 5
+
+
 def test_every_kind_is_read() -> None:
     """What the answers are made of is listed, but for Secrets, and what no API has."""
     assert set(PARSERS) - set(RESOURCES) <= {"secrets", "nodecomponents"}

@@ -9,12 +9,13 @@ import asyncio
 import base64
 import ssl
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import httpx2
 
 from sre_core.problem import Refused
-from sre_services.sources.aws import AwsClient, sign_cluster_token
+from sre_services.sources.aws import AwsClient, region_of, sign_cluster_token
 from sre_services.sources.client import LIMITS, TIMEOUT, SourceClient
 from sre_services.sources.failures import not_understood, unusable_authority
 from sre_services.sources.settings import Settings
@@ -39,7 +40,32 @@ class ClusterTokens(httpx2.Auth):
         yield request
 
 
-def open_cluster(settings: Settings) -> SourceClient:
+class EksCluster:
+    """Requests to the API server of a cluster, which is looked up before the first of them: until that works, each of them says why."""
+
+    name = "The Kubernetes API"
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = f"the cluster {settings.require('cluster')} of Amazon EKS in {region_of(settings)}"
+        self._settings = settings
+        self._lookup: asyncio.Task[SourceClient] | None = None
+
+    async def get(
+        self, path: str, parameters: Mapping[str, Any] | None = None, *, permission: str = "", headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """Ask for a path. Raises Refused as SourceClient does, and where the cluster can't be looked up."""
+        return await (await self._find()).get(path, parameters, permission=permission, headers=headers)
+
+    async def _find(self) -> SourceClient:
+        """Share one lookup between requests; after one that failed, look again."""
+        lookup = self._lookup
+        if lookup is None or (lookup.done() and (lookup.cancelled() or lookup.exception())):
+            lookup = self._lookup = asyncio.create_task(asyncio.to_thread(find_cluster, self._settings))
+        # A request that is given up leaves the lookup to the others.
+        return await asyncio.shield(lookup)
+
+
+def find_cluster(settings: Settings) -> SourceClient:
     """Look a cluster up and open a client of its API server. Raises Refused."""
     name, aws = settings.require("cluster"), AwsClient("eks", "Amazon EKS", settings)
     found = aws.call("describe_cluster", "eks:DescribeCluster", name=name)["cluster"]

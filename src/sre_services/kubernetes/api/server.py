@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 import msgspec
@@ -25,10 +25,22 @@ PART = 500
 EKS = "eks"
 
 
+class Requests(Protocol):
+    """What reads paths of one server: a SourceClient, or one that has to be looked up first."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    async def get(
+        self, path: str, parameters: Mapping[str, Any] | None = None, *, permission: str = "", headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response: ...
+
+
 class ApiServer:
     """One API server, with the namespace that is looked at by default."""
 
-    def __init__(self, client: SourceClient, namespace: str) -> None:
+    def __init__(self, client: Requests, namespace: str) -> None:
         self._client = client
         self.namespace = namespace
 
@@ -57,7 +69,7 @@ class ApiServer:
         try:
             await self._client.get(resource.path(None), {"limit": 1}, permission=resource.permission)
         except Refused as refused:
-            return None if refused.problems[0].code == "SVC-SOURCE-ABSENT" else refused.problems[0]
+            return None if resource.optional and refused.problems[0].code == "SVC-SOURCE-ABSENT" else refused.problems[0]
         return None
 
     async def _parts(self, resource: Resource, namespace: str | None) -> AsyncIterator[list[Mapping[str, Any]]]:
@@ -86,9 +98,9 @@ def open_server(settings: Settings) -> ApiServer:
     """Open the API server of a kubeconfig's context, of a cluster of EKS, or of the cluster that this runs in. Raises Refused."""
     if settings.source == EKS:
         # Importing boto3 takes long.
-        from sre_services.kubernetes.api.eks import open_cluster
+        from sre_services.kubernetes.api.eks import EksCluster
 
-        return ApiServer(open_cluster(settings), settings.get("namespace") or "default")
+        return ApiServer(EksCluster(settings), settings.get("namespace") or "default")
     context = read_context(settings)
     client = SourceClient("The Kubernetes API", context.cluster.server, _http(context, settings))
     return ApiServer(client, settings.get("namespace") or context.namespace)

@@ -35,9 +35,7 @@ class Bucket:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _get(self, key: str) -> str:
-        answer = self._client.call("get_object", "s3:GetObject", Bucket=self._bucket, Key=key)
-        text: str = answer["Body"].read().decode("utf-8", "replace")
-        return text
+        return self._client.read("get_object", "s3:GetObject", Bucket=self._bucket, Key=key).decode("utf-8", "replace")
 
 
 def open_provider(settings: Settings) -> FileLibrary:
