@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[\w .|*-]+", re.ASCII)
 
 
 def write_query(where: LogFilter, limit: int, label: str = "", names: Sequence[str] = ()) -> str:
-    """Write the query for the newest records that match. `names` limits it to these values of the field `label`, if they are not too many."""
+    """Write the query for the newest records that match. `names` limits it to these values of `label`, if they are not too many."""
     fields = ["@timestamp", "@message", "@logStream", "@log", POD, *([quote_field(label)] if label and label != POD else [])]
     listed = ", ".join(map(json.dumps, names))
     wanted = [f"filter {quote_field(label)} in [{listed}]"] if label and names and len(listed) < _LONGEST_NAMES else []

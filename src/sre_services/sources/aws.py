@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sre_core.problem import Problem, Refused
@@ -30,7 +31,7 @@ class AwsClient:
         self.name = name
         self.region = region_of(settings)
         self._service = service
-        with _refuse_errors(name, self.region, self.region):
+        with _refuse_errors(_Asked(name, self.region, self.region)):
             self._client = _open_client(service, self.region, settings.environment)
 
     def call(self, operation: str, action: str, /, **parameters: Any) -> Any:
@@ -45,11 +46,32 @@ class AwsClient:
             return body
 
     def _refuse_errors(self, action: str) -> AbstractContextManager[None]:
-        return _refuse_errors(self.name, str(self._client.meta.endpoint_url), self.region, action)
+        return _refuse_errors(_Asked(self.name, str(self._client.meta.endpoint_url), self.region, action))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of AWS, for people: the service, its address, its region, and the action that a role must allow."""
+
+    name: str
+    where: str
+    region: str
+    action: str = ""
+
+    def explain(self, code: str, message: str) -> Problem:
+        """Explain an error of AWS by its code."""
+        reason = f"{code}: {message}"
+        if code in _DENIED:
+            return failures.not_permitted(self.name, self.where, self.action, reason)
+        if code in _ABSENT:
+            return failures.no_such_resource(self.name, self.region, reason)
+        if code in _NOT_AUTHENTICATED:
+            return failures.not_authenticated(self.name, self.where, reason)
+        return failures.not_understood(self.name, self.where, reason)
 
 
 @contextmanager
-def _refuse_errors(name: str, where: str, region: str, action: str = "") -> Iterator[None]:
+def _refuse_errors(asked: _Asked) -> Iterator[None]:
     """Raise each error of boto3 as Refused with its Problem."""
     from botocore.exceptions import (
         BotoCoreError,
@@ -64,22 +86,11 @@ def _refuse_errors(name: str, where: str, region: str, action: str = "") -> Iter
         yield
     except ClientError as error:
         found = error.response["Error"]
-        raise Refused(_explain(name, where, region, action, found.get("Code", ""), found.get("Message", ""))) from None
+        raise Refused(asked.explain(found.get("Code", ""), found.get("Message", ""))) from None
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound) as error:
-        raise Refused(failures.not_authenticated(name, where, str(error))) from None
+        raise Refused(failures.not_authenticated(asked.name, asked.where, str(error))) from None
     except BotoCoreError as error:
-        raise Refused(failures.unreachable(name, where, error)) from None
-
-
-def _explain(name: str, where: str, region: str, action: str, code: str, message: str) -> Problem:
-    reason = f"{code}: {message}"
-    if code in _DENIED:
-        return failures.not_permitted(name, where, action, reason)
-    if code in _ABSENT:
-        return failures.no_such_resource(name, region, reason)
-    if code in _NOT_AUTHENTICATED:
-        return failures.not_authenticated(name, where, reason)
-    return failures.not_understood(name, where, reason)
+        raise Refused(failures.unreachable(asked.name, asked.where, error)) from None
 
 
 def region_of(settings: Settings) -> str:
@@ -118,11 +129,11 @@ def request_signer(
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
-    with _refuse_errors(service, region, region):
+    with _refuse_errors(_Asked(service, region, region)):
         session = _session(environment)
 
     def sign(method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-        with _refuse_errors(service, url, region):
+        with _refuse_errors(_Asked(service, url, region)):
             credentials = session.get_credentials()
             if credentials is None:
                 raise Refused(failures.not_authenticated(service, url, "There are no credentials of AWS on this machine"))
@@ -142,7 +153,7 @@ def sign_cluster_token(cluster: str, region: str, environment: Mapping[str, str]
 
     from botocore.signers import RequestSigner
 
-    with _refuse_errors("AWS STS", region, region):
+    with _refuse_errors(_Asked("AWS STS", region, region)):
         session = _session(environment)
         client = _open_client("sts", region, environment)
         signer = RequestSigner(client.meta.service_model.service_id, region, "sts", "v4", session.get_credentials(), session.events)
