@@ -1,4 +1,4 @@
-"""`python -m evals recordings`, `cases FOLDER` and `questions`: tables of cases and A@1; questions answered in kind."""
+"""`python -m evals NAME`: tables of cases and A@1, of questions answered in kind, and of what can be seen through the tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from evals import left_out, recordings, results
+from evals import left_out, observations, recordings, results
 from evals.cases import run as cases
 from evals.questions import run as questions
 from evals.score import table
@@ -93,6 +93,19 @@ def _suites(folder: Path | None, only: str, workers: int, keep: bool) -> None:
     click.echo(suites.table(found))
     _compare("suites of cases" if folder else "suites of our recordings", suites.count(found), keep=keep)
     sys.exit(0 if all(one.right for one in found) else 1)
+
+
+@command.command("observations")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--most", default=observations.MOST_CASES, show_default=True, help="How many cases of each cause are asked about.")
+@click.option("--workers", default=1, show_default=True, help="How many cases are asked about at the same time.")
+@click.option("--keep", is_flag=True, help="Keep the figures as those with which the next run is compared.")
+def _observations(folder: Path | None, most: int, workers: int, keep: bool) -> None:
+    """For each cause, whether what decides it can be seen through the tools, and by which."""
+    found = list(observations.run(folder, workers, most))
+    click.echo(observations.table(found))
+    _compare("observations of cases" if folder else "observations of made incidents", observations.count(found), keep=keep)
+    sys.exit(0 if all(one.seen for one in found) else 1)
 
 
 command(prog_name="python -m evals")

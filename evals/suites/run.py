@@ -48,7 +48,7 @@ class Result:
 
 def run(folder: Path | None, workers: int = 1, only: str = "") -> Iterator[Result]:
     """Build all suites and ask about each incident."""
-    incidents = _read_cases(folder) if folder else _read_shipped()
+    incidents = read_cases(folder) if folder else _read_shipped()
     jobs = [(suite, one) for suite, build in SUITES.items() if only in suite for one in build(incidents)]
     if workers == 1:
         yield from map(_ask, jobs)
@@ -75,7 +75,8 @@ SUITES: Mapping[str, Callable[[Sequence[Incident]], Iterator[Incident]]] = {
 }
 
 
-def _read_cases(folder: Path) -> list[Incident]:
+def read_cases(folder: Path) -> list[Incident]:
+    """Read every labelled case below a folder."""
     return [_read_case(case) for case in find_cases(folder)]
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
-from evals import left_out, results  # noqa: E402
+from evals import left_out, observations, results  # noqa: E402
 from evals.cases.run import Scored, to_verdict  # noqa: E402
+from evals.made import make_incidents  # noqa: E402
 from evals.recorded_tools import RecordedTools  # noqa: E402
 from evals.score import Verdict  # noqa: E402
 from evals.suites import run as suites  # noqa: E402
@@ -97,3 +98,21 @@ def test_figures_are_compared(tmp_path: Path) -> None:
     assert results.compare("cases", {"right": 3}, file) == "cases: as committed"
     assert results.compare("cases", {"right": 2}, file) == "cases: right 3 -> 2"
     assert "not compared" in results.compare("cases", {"right": 1, "cases": 1}, file)
+
+
+def test_causes_of_which_no_labelled_case_is_known(tmp_path: Path) -> None:
+    """Each incident that is made from the healthy recording has its cause concluded, at the right object, by rules that know neither."""
+    for incident in make_incidents():
+        report = asyncio.run(
+            supervisor.investigate("What is wrong?", RecordedTools(str(incident.write(tmp_path / incident.name))), Rules())
+        )
+        assert (incident.name, to_verdict(report.root_cause)) == (incident.name, incident.expected[0])
+
+
+def test_the_operation_that_decides() -> None:
+    """A Secret that is missing is seen by the state of the pods alone, and not without it."""
+    missing = next(one for one in make_incidents() if one.expected[0].cause == "missing_secret_binding")
+    found = observations.look(missing)
+    assert found.seen
+    assert found.decisive == {"get_pod_status"}
+    assert "| `missing_secret_binding` | 1 of 1 | `get_pod_status` |" in observations.table([found])
