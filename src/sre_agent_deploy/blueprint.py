@@ -15,7 +15,7 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
-from sre_agent_deploy.login import declare_client_secrets, declare_custom_domain_record, declare_login
+from sre_agent_deploy.login import declare_client_secrets, declare_custom_domain, declare_login
 from sre_agent_deploy.monitoring import declare_monitoring
 from sre_agent_deploy.names import (
     API_KEY,
@@ -85,7 +85,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *machine_address(config),
             association(),
             *dns(config),
-            *declare_custom_domain_record(config, facts.zone_name),
+            *declare_custom_domain(config, facts.zone_name),
             *declare_runtime(config, facts, id),
             *budget(config, id),
             *declare_monitoring(config, facts, id),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import Ref, text
-from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, RESOURCE_SERVER, has_custom_domain
+from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, RESOURCE_SERVER, creates_parent, has_custom_domain
 from sre_agent_deploy.resources.client_secret import ClientSecret
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_domain import CustomDomain, UserPoolDomain
@@ -33,7 +33,6 @@ def declare_login(config: Config, id: str) -> tuple[Item, ...]:
     return (
         Item(users, named=chosen.user_pool_id),
         Item(UserPoolDomain(name="user_pool_domain", user_pool_id=pool, domain=chosen.cognito_domain or id), named=named_domain),
-        *_custom_domain(config),
         Item(ResourceServer(name="resource_server", user_pool_id=pool, identifier=server, scopes=scopes)),
         Item(
             AppClient(
@@ -52,29 +51,23 @@ def declare_login(config: Config, id: str) -> tuple[Item, ...]:
     )
 
 
-def _custom_domain(config: Config) -> tuple[Item, ...]:
-    chosen = config.credentials
+def declare_custom_domain(config: Config, zone_name: str) -> tuple[Item, ...]:
+    """Declare a name of the user's for the login, and its record where the hosted zone contains it; else that is the user's to make."""
+    chosen, zone = config.credentials, config.deployment.hosted_zone_id
     if not has_custom_domain(config):
         return ()
-    pool = Ref("user_pool", "user_pool_id")
     domain = CustomDomain(
-        name="custom_domain", user_pool_id=pool, domain=chosen.custom_domain, certificate_arn=chosen.custom_domain_certificate
+        name="custom_domain",
+        user_pool_id=Ref("user_pool", "user_pool_id"),
+        domain=chosen.custom_domain,
+        certificate_arn=chosen.custom_domain_certificate,
+        parent=Ref("dns_record", "domain") if creates_parent(config) else "",
     )
-    return (Item(domain),)
-
-
-def declare_custom_domain_record(config: Config, zone_name: str) -> tuple[Item, ...]:
-    """Declare the record of the custom domain where the hosted zone contains it; else it is the user's to make."""
-    chosen = config.credentials.custom_domain
-    if not has_custom_domain(config) or not config.deployment.hosted_zone_id or not (zone_name == "" or lies_in(chosen, zone_name)):
-        return ()
-    record = AliasRecord(
-        name="custom_domain_record",
-        hosted_zone_id=config.deployment.hosted_zone_id,
-        domain=chosen,
-        address=Ref("custom_domain", "cloudfront_domain"),
-    )
-    return (Item(record),)
+    if not zone or not (zone_name == "" or lies_in(chosen.custom_domain, zone_name)):
+        return (Item(domain),)
+    address = Ref("custom_domain", "cloudfront_domain")
+    record = AliasRecord(name="custom_domain_record", hosted_zone_id=zone, domain=chosen.custom_domain, address=address)
+    return (Item(domain), Item(record))
 
 
 def lies_in(domain: str, zone_name: str) -> bool:

@@ -70,6 +70,12 @@ def moves_by_name(config: Config) -> bool:
     return bool(config.deployment.domain_name and config.deployment.hosted_zone_id)
 
 
+def creates_parent(config: Config) -> bool:
+    """Return True if the name above the custom domain is the deployment's own, whose record the deployment creates."""
+    parent = config.credentials.custom_domain.partition(".")[2]
+    return moves_by_name(config) and parent.lower() == config.deployment.domain_name.rstrip(".").lower()
+
+
 def base_url(config: Config, https_suffix: str) -> LaterText:
     """Return the URL of this deployment for people and for the gateway."""
     return text("https://{authority}", authority=authority(config, https_suffix))

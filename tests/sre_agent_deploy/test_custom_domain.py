@@ -67,6 +67,16 @@ def test_from_the_configuration_to_the_cleanup(engine: Engine) -> None:
     assert engine.client("cognito-idp").describe_user_pool_domain(Domain=custom)["DomainDescription"] == {}
 
 
+def test_below_the_name_of_the_deployment(engine: Engine, tmp_path: Path) -> None:
+    """The record of the name above is created first, so that one deployment is enough."""
+    own = engine.sections["deployment"]["domain_name"]
+    certificate = import_certificate(engine.client("acm"), f"auth.{own}", tmp_path / "authority")
+    engine.sections["credentials"] = {"custom_domain": f"auth.{own}", "custom_domain_certificate": certificate}
+    engine.deploy()
+    assert engine.changes() == {}
+    assert engine.plan().change("custom_domain").outputs["domain"] == f"auth.{own}"
+
+
 def test_dns_elsewhere(engine: Engine) -> None:
     """In a zone that does not contain the name no record is declared, and without the setting no domain."""
     engine.parts = ()

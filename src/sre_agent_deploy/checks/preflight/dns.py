@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.names import creates_parent
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -164,8 +165,8 @@ class ParentFacts:
     domain: str
     parent: str
     addresses: tuple[str, ...]
-    made_by_us: bool = False
-    """The parent is the deployment's own domain, whose record this deployment creates."""
+    created: bool = False
+    """The parent is the deployment's own domain, whose record this deployment creates first."""
 
 
 @dataclass(frozen=True)
@@ -181,31 +182,28 @@ class ParentResolves(DomainKnown):
         from dns.exception import DNSException
 
         domain = world.config.credentials.custom_domain
-        parent, chosen = domain.partition(".")[2], world.config.deployment
-        ours = bool(chosen.hosted_zone_id) and parent.lower() == chosen.domain_name.rstrip(".").lower()
+        parent = domain.partition(".")[2]
+        if creates_parent(world.config):
+            return ParentFacts(domain, parent, (), created=True)
         try:
-            return ParentFacts(domain, parent, _resolve(self._resolver(), parent, "A"), ours)
+            return ParentFacts(domain, parent, _resolve(self._resolver(), parent, "A"))
         except (DNSException, OSError) as error:
             return _no_answer(parent, error)
 
     def judge(self, facts: ParentFacts) -> Verdict:  # type: ignore[override]  # other facts
+        if facts.created:
+            return Verdict(True, f"this deployment creates the record of {facts.parent} first")
         if facts.addresses:
             return Verdict(True, f"{facts.parent} has an address")
         return Verdict(False, f"{facts.parent} has no address", _no_parent(facts))
 
 
 def _no_parent(facts: ParentFacts) -> Problem:
-    own_record = (
-        "Deploy once without credentials.custom_domain and custom_domain_certificate: that creates the A record.",
-        "Then set both and deploy again.",
-    )
     return Problem(
         code="COGNITO-CUSTOM-DOMAIN",
         what=f"The custom domain {facts.domain} can't be created.",
         why=f"Cognito creates it only if the name above it, {facts.parent}, has an A record.",
-        do=own_record
-        if facts.made_by_us
-        else (f"Add an A record of {facts.parent}; any address will do.", "Or choose another credentials.custom_domain."),
+        do=(f"Add an A record of {facts.parent}; any address will do.", "Or choose another credentials.custom_domain."),
         aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html",
     )
 
