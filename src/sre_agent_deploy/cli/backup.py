@@ -11,7 +11,7 @@ import click
 
 from sre_agent_deploy.cli.conflicts import choose_by, conflict_option, show_differences
 from sre_agent_deploy.cli.options import config_option, json_option, state_option
-from sre_agent_deploy.commands import CONFIG, STATE
+from sre_agent_deploy.commands import CONFIG, STATE, Request
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 @json_option
 def backup(config_file: Path | None, state_file: Path | None, output: Path | None, only_list: bool, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
+    from sre_agent_deploy.commands.workspace import find_config_file
     from sre_agent_deploy.edit.file import read
 
-    path = config_file or CONFIG
+    path = find_config_file(Request(config_file=config_file, state_file=state_file))
     if only_list:
         _list(keep.list_backups(path), as_json=as_json)
         return

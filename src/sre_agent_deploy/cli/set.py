@@ -1,4 +1,4 @@
-"""`set KEY VALUE [KEY VALUE]...`: change settings of config.yaml and keep comments, order and formatting of the rest."""
+"""`set KEY VALUE [KEY VALUE]...`: change settings of the configuration and keep comments, order and formatting of the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from sre_agent_deploy.cli.options import config_option, json_option, state_option
 from sre_agent_deploy.cli.render import show_problems
-from sre_agent_deploy.commands import CONFIG, STATE
+from sre_agent_deploy.commands import STATE, Request
 from sre_core.problem import Problem, Refused
 
 
@@ -22,10 +22,12 @@ from sre_core.problem import Problem, Refused
 def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: Path | None, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.backup.restore import find_faults
+    from sre_agent_deploy.commands.workspace import find_config_file
     from sre_agent_deploy.edit.file import read
     from sre_core.redaction import redact_line
 
-    original = read(config_file or CONFIG)
+    request = Request(config_file=config_file, state_file=state_file)
+    original = read(find_config_file(request))
     if isinstance(original, Problem):
         raise Refused(original)
     text = _put_all(original.text, words)

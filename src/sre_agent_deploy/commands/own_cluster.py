@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.read_text import read_text
 from sre_core import atomic_file
-from sre_core.problem import Problem, Refused
+from sre_core.problem import Problem, Refused, Where
 
 NAME = "own"
 
@@ -27,7 +28,7 @@ def write_configuration(path: Path, kubeconfig: Path, prometheus: str | None) ->
         raise Refused(_another(path))
     loaded = load_text(path, text, environ=os.environ, mode="local")
     if isinstance(loaded, tuple):
-        raise Refused(*loaded)
+        raise Refused(*(_name_flag(problem, text) for problem in loaded))
     atomic_file.write(path, text.encode(), mode=0o644)
     return True
 
@@ -41,6 +42,13 @@ def _lines(kubeconfig: Path, prometheus: str | None) -> Iterator[str]:
         yield from (f"  {service}:", "    - source: kubeconfig", f"      kubeconfig: {reference}")
     if prometheus:
         yield from ("  metrics:", "    - source: prometheus", f"      url: {json.dumps(prometheus)}")
+
+
+def _name_flag(problem: Problem, text: str) -> Problem:
+    """Name the flag instead of a place in a file that was not written."""
+    line = text.splitlines()[problem.where.line - 1].strip() if problem.where and problem.where.line else ""
+    flag = {"url": "--prometheus", "kubeconfig": "--kubeconfig"}.get(line.partition(":")[0])
+    return replace(problem, what=f"{flag} can't have this value.", where=Where(flag)) if flag else problem
 
 
 def _another(path: Path) -> Problem:

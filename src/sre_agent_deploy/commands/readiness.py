@@ -24,19 +24,30 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.report.readiness import Item, Task
-from sre_agent_deploy.resources.certificate import Certificate
+from sre_agent_deploy.resources.certificate import read_stored
 from sre_agent_deploy.resources.sns_topic import list_subscriptions
+from sre_agent_deploy.tls import expiry
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
 type Answer[T] = T | Problem
-_CERTIFICATE_DAYS = 21
+# What a local deployment has not: a machine to update, an account to protect, and costs.
+_NOT_LOCAL = ("mfa", "patches", "budget")
 _ROTATED_BY = {
     "backend_key": "sre-agent-deploy rotate api-key",
     **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "sre-agent-deploy rotate client-secret"),
 }
 _SECRET_DAYS = 90
 _EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """The lifetime of a certificate, and its source where the machine orders it."""
+
+    begins: datetime
+    ends: datetime
+    source: expiry.Source | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +65,7 @@ class Facts:
     ssh_from: Answer[tuple[str, ...] | None]
     private_bucket: Answer[bool | None]
     secrets: Mapping[str, Answer[datetime]]
-    certificate_ends: Answer[datetime | None]
+    certificate: Answer[Lifetime | None]
     """None where no authority has issued it yet."""
 
 
@@ -84,15 +95,14 @@ def _look(aws: Aws, state: State) -> Facts:
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
         secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
-        certificate_ends=ask(_read_certificate_end, _id(state, "certificate")),
+        certificate=ask(_read_certificate, _id(state, "certificate")),
     )
 
 
-def _read_certificate_end(aws: Aws, id: str) -> datetime | None:
-    """Read when the certificate in Secrets Manager ends. The state does not know of one that the machine has renewed."""
-    found = Certificate.read(aws, id, "certificate") if id else None
-    ends = found.outputs.get("not_after") if found else None
-    return clock.parse(str(ends)) if ends else None
+def _read_certificate(aws: Aws, id: str) -> Lifetime | None:
+    """Read the certificate in Secrets Manager. The state does not know of one that the machine has renewed."""
+    stored = read_stored(aws, id) if id else None
+    return Lifetime(stored[0].not_before, stored[0].not_after, stored[1]) if stored else None
 
 
 def _of_kind(state: State, kind: str) -> tuple[Record, ...]:
@@ -158,7 +168,8 @@ def _read_age(aws: Aws, secret: str) -> datetime:
 
 def judge(facts: Facts) -> tuple[Item, ...]:
     """Judge every item of the checklist (pure)."""
-    return tuple(_items(facts))
+    local = facts.state.mode == "local"
+    return tuple(item for item in _items(facts) if not (local and item.id in _NOT_LOCAL))
 
 
 def _items(facts: Facts) -> Iterator[Item]:
@@ -226,13 +237,12 @@ def _judge_bucket(private: bool | None) -> tuple[bool, str]:
 
 
 def _certificate(facts: Facts) -> Item:
-    title, ends = "The certificate is valid for long enough", facts.certificate_ends
-    if not isinstance(ends, datetime):
-        evidence = f"not read: {ends.what}" if ends else "no authority has issued one yet"
-        return Item("certificate", title, "unknown" if ends else "open", evidence, "sre-agent-deploy deploy")
-    days = (ends - facts.now).days
-    evidence = f"{days} days, until {clock.stamp(ends)}"
-    if days >= _CERTIFICATE_DAYS:
+    title, found = "The certificate is valid for long enough", facts.certificate
+    if not isinstance(found, Lifetime):
+        evidence = f"not read: {found.what}" if found else "no authority has issued one yet"
+        return Item("certificate", title, "unknown" if found else "open", evidence, "sre-agent-deploy deploy")
+    evidence = f"{expiry.days_left(found.ends, facts.now)} days, until {clock.stamp(found.ends)}"
+    if expiry.judge_expiry("", found.begins, found.ends, facts.now, found.source) is None:
         return Item("certificate", title, "done", evidence)
     return Item("certificate", title, "open", evidence, _RENEW)
 
@@ -258,7 +268,6 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
     begun = clock.parse(runs[0].started) if runs else facts.now
     monthly, quarterly = (_next(begun, every, facts.now) for every in (_EVERY_MONTH, _EVERY_QUARTER))
     tasks = [
-        Task("updates", "Install security updates on the instance", monthly, 30, _PATCH),
         Task("backup", "Back up, and restore on trial", quarterly, 90, "sre-agent-deploy backup"),
         Task(
             "access",
@@ -269,8 +278,11 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
         ),
         Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
     ]
-    if isinstance(ends := facts.certificate_ends, datetime):
-        tasks.append(Task("certificate", "Renew the certificate", max(facts.now, ends - timedelta(days=_CERTIFICATE_DAYS)), 0, _RENEW))
+    if facts.state.mode != "local":
+        tasks.append(Task("updates", "Install security updates on the instance", monthly, 30, _PATCH))
+    if isinstance(found := facts.certificate, Lifetime):
+        due = max(facts.now, expiry.warning_begins(found.begins, found.ends, found.source))
+        tasks.append(Task("certificate", "Renew the certificate", due, 0, _RENEW))
     for name, changed in facts.secrets.items():
         if isinstance(changed, datetime) and name != "certificate":
             due = max(facts.now, changed + timedelta(days=_SECRET_DAYS))

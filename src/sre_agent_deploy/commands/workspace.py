@@ -127,6 +127,13 @@ def load_config(request: Request) -> Config:
     return ConfigFile.read(request.config_file or CONFIG).require(request.mode)
 
 
+def find_config_file(request: Request) -> Path:
+    """Find the file of a configuration: the named one, config.yaml, else that of the deployment that this folder has."""
+    if request.config_file or CONFIG.exists():
+        return request.config_file or CONFIG
+    return find_state(request).of_deployed().file.path
+
+
 def load_state(store: Store) -> State | None:
     """Load the state that a store keeps now. Raises Refused where it can't be used."""
     state = store.load()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.guide.account_values import AccountValues
-from sre_agent_deploy.guide.console import name_values
+from sre_agent_deploy.guide.steps import REF
 from sre_agent_deploy.later import ACCOUNT, Ref, Text, decode_refs
 from sre_agent_deploy.resource import CfnResource
 
@@ -22,10 +23,10 @@ def template(blueprint: Blueprint, values: AccountValues) -> dict[str, Any]:
         if not item.named and made[item.name].type:
             resources |= rendering.resources(item.name, made[item.name])
     parameters = dict(sorted(rendering.parameters.items()))
-    by_hand = {item.name: name_values(made[item.name].note, values) for item in blueprint if not made[item.name].type}
+    by_hand = {item.name: rendering.name_values(made[item.name].note) for item in blueprint if not made[item.name].type}
     document: dict[str, Any] = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": name_values(f"sre-agent deployment {blueprint.deployment}", values),
+        "Description": rendering.name_values(f"sre-agent deployment {blueprint.deployment}"),
         "Metadata": {"ByHand": by_hand},
     }
     return document | ({"Parameters": parameters} if parameters else {}) | {"Resources": resources}
@@ -43,7 +44,7 @@ class _Rendering:
 
     def resources(self, name: str, resource: CfnResource) -> dict[str, Any]:
         """Render one resource, and its companions after it."""
-        by_hand = {"Metadata": {"ByHand": name_values(resource.note, self.values)}} if resource.note else {}
+        by_hand = {"Metadata": {"ByHand": self.name_values(resource.note)}} if resource.note else {}
         rendered = {logical_id(name): {"Type": resource.type, **by_hand, "Properties": self.value(resource.properties)}}
         for suffix, companion in resource.also.items():
             body = {"Type": companion.type, "DependsOn": logical_id(name), "Properties": self.value(companion.properties)}
@@ -62,6 +63,21 @@ class _Rendering:
         if isinstance(value, Mapping):
             return {key: self.value(inner) for key, inner in value.items()}
         return [self.value(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+    def name_values(self, text: str) -> str:
+        """Name each value inside a text for people: as the account shows it, or by the resource of the stack."""
+        return REF.sub(self._name, text)
+
+    def _name(self, match: re.Match[str]) -> str:
+        of, output = match[1], match[2]
+        if of == ACCOUNT:
+            return self.values[output].shown
+        if of not in self.made:
+            return match[0]
+        item = self.blueprint.item(of)
+        if item.named or output not in self.made[of].attributes:
+            return f"({output} of {item.named or of})"
+        return _describe_reference(self._reference(Ref(of, output)))
 
     def _reference(self, ref: Ref) -> Any:
         if ref.of == ACCOUNT:
@@ -84,9 +100,19 @@ class _Rendering:
     def _parameter(self, ref: Ref, item: Item, target: CfnResource) -> str:
         name = logical_id(f"{ref.of}_{ref.output}")
         why = f"{ref.output} of the existing {item.named}" if item.named else target.note or f"{ref.output} of {ref.of}"
-        described = {"Type": "String", "Description": name_values(why, self.values)[:4000]}
+        described = {"Type": "String", "Description": self.name_values(why)[:4000]}
         self.parameters[name] = described | ({"NoEcho": True} if "secret" in ref.output else {})
         return name
+
+
+def _describe_reference(reference: Any) -> str:
+    """Describe a reference in words that are no reference: `<Ref Bucket>`. CloudFormation would replace none inside a note."""
+    if isinstance(reference, str):
+        return reference
+    [(function, of)] = reference.items()
+    if function == "Fn::Sub":
+        return re.sub(r"\$\{([A-Za-z.]+)\}", lambda inner: f"<{'GetAtt' if '.' in inner[1] else 'Ref'} {inner[1]}>", of)
+    return f"<Ref {of}>" if function == "Ref" else f"<GetAtt {'.'.join(of)}>"
 
 
 def logical_id(name: str) -> str:

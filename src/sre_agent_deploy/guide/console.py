@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
-from sre_agent_deploy.guide.account_values import AccountValues
 from sre_agent_deploy.guide.steps import Guide, Line, Step
-from sre_agent_deploy.later import ACCOUNT
 from sre_agent_deploy.report.page import render_page
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
 
@@ -52,15 +47,3 @@ def page(guide: Guide) -> str:
     return render_page(
         "guide.html", title=f"{guide.deployment} in the AWS Console", guide=guide, file_names=[file.name for file in guide.files]
     )
-
-
-def name_values(text: str, values: AccountValues, numbers: Mapping[str, int] = {}) -> str:
-    """Replace each Ref inside a text by what a person can look up: the account's value, or the step that shows it."""
-
-    def name(match: re.Match[str]) -> str:
-        of, output = match[1], match[2]
-        if of == ACCOUNT:
-            return values[output].shown
-        return f"«{output} from step {numbers[of]}»" if of in numbers else match[0]
-
-    return re.sub(r"[<⟦]([a-z_0-9]+)\.([a-z_]+)[>⟧]", name, text)

@@ -15,7 +15,8 @@ from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
 from sre_agent_deploy.resources.s3_object import S3Object
 from sre_core import bedrock
 
-_REF = re.compile(r"[<⟦]([a-z_0-9]+)\.([a-z_0-9]+)[>⟧]")
+REF = re.compile(r"[<⟦]([a-z_0-9]+)\.([a-z_0-9]+)[>⟧]")
+"""A value inside a text that is known later: `<name.output>`."""
 _FIELD = re.compile(r"([A-Z][^:;{}]{1,70}): (.+)")
 
 
@@ -103,7 +104,7 @@ class _Reading:
         self.numbers = {item.name: number for number, item in enumerate(blueprint, 1)}
         self.files: list[File] = []
         texts = "\n".join(text for item in blueprint for text in (*item.resource.console(), *_body(item)))
-        self.needed = dict.fromkeys((match[1], match[2]) for match in _REF.finditer(texts))
+        self.needed = dict.fromkeys((match[1], match[2]) for match in REF.finditer(texts))
 
     def step(self, number: int, item: Item, region: str) -> Step:
         """Read the step of one resource, and the files that belong to it."""
@@ -152,7 +153,7 @@ class _Reading:
         pieces: list[Piece] = []
         text = text.replace(BY_HAND_ID, self.blueprint.deployment)
         last = 0
-        for match in _REF.finditer(text):
+        for match in REF.finditer(text):
             if match[1] in self.numbers or match[1] == ACCOUNT:
                 pieces += [Piece(text[last : match.start()]), Piece(self._name(match[1], match[2]), f"{match[1]}.{match[2]}")]
                 last = match.end()

@@ -136,6 +136,15 @@ class Certificate(InSecretsManager):
         return {**pair, "hosts": Secret(" ".join(hosts)), **settings}
 
 
+def read_stored(aws: Aws, id: str) -> tuple[Chain, expiry.Source | None] | None:
+    """Read the certificate that is stored, and its source where the machine orders it; None where no authority has issued it yet."""
+    parts = read_values(aws, id)
+    chain = _parse_chain(parts)
+    if chain is None or acme.waits_for_first_order(parts):
+        return None
+    return chain, "letsencrypt" if acme.read_settings(parts) else None
+
+
 def _text(parts: Mapping[str, Secret], key: str) -> str:
     return parts[key].reveal() if key in parts else ""
 

@@ -51,10 +51,10 @@ def judge_expiry(subject: str, not_before: datetime, not_after: datetime, now: d
         return _expired(subject, not_after, now, source)
     if now < not_before:
         return _not_yet_valid(subject, not_before)
-    return _expires_soon(subject, not_before, not_after, now, source) if now >= _warning_begins(not_before, not_after, source) else None
+    return _expires_soon(subject, not_before, not_after, now, source) if now >= warning_begins(not_before, not_after, source) else None
 
 
-def _warning_begins(not_before: datetime, not_after: datetime, source: Source | None) -> datetime:
+def warning_begins(not_before: datetime, not_after: datetime, source: Source | None) -> datetime:
     """Return the time from which a certificate is warned of. A machine that renews it by itself has a third of the window to do so."""
     begins = renewal_begins(not_before, not_after)
     return begins + (not_after - begins) / 3 if source == "letsencrypt" else begins

@@ -45,6 +45,13 @@ def test_a_deployment_is_found_from_anywhere(
     assert (code, "DEPLOYMENT-UNKNOWN" in err, f"--deployment {name}?" in err) == (1, True, True), err
     code, guide, err = typed("guide", "--deployment", name)
     assert (code, name in guide) == (0, True), err
+    kept = str(local_folder / ".deployment_state")
+    code, out, err = typed("set", "deployment.volume_gb", "80", "--state-file", kept)
+    assert (code, f"{local_folder / 'config.yaml'}: deployment.volume_gb set" in out) == (0, True), out + err
+    assert str(local_folder / "config.yaml") in typed("set", "deployment.volume_gb", "80", "--state-file", kept)[1]
+    assert "config-2" in typed("backup", "--state-file", kept)[1]
+    code, _, err = typed("--mode", "local", "--kubeconfig", kept, "--prometheus", "prometheus:9090")
+    assert (code, "--prometheus can't have this value" in err, "config.yaml" in err) == (1, True, False), err
     shown = typed("state", "show", "backend_key", "--deployment", name)[1]
     assert state["records"]["backend_key-1"]["outputs"]["secret_arn"] in shown
     assert "Did you mean backend_key?" in typed("state", "show", "backend-kee", "--deployment", name)[2]

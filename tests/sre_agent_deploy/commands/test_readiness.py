@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.commands.readiness import Facts, judge, plan_maintenance
+from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge, plan_maintenance
 from sre_agent_deploy.journal.state import Record, Run, State
 from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
+from sre_agent_deploy.tls.expiry import Source
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -33,7 +34,7 @@ def facts(**changes: Any) -> Facts:
         state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), receivers={"ann@example.com": True},
         mfa=True, patches=0, ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
-        certificate_ends=NOW + timedelta(60),
+        certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
     )  # fmt: skip
     return replace(well, **changes)
 
@@ -59,7 +60,7 @@ def test_all_is_well() -> None:
         ("bucket", {"private_bucket": None}),
         ("secrets", {"secrets": {"backend_key": NOW - timedelta(days=91)}}),
         ("certificate", {"now": NOW + timedelta(days=40)}),
-        ("certificate", {"certificate_ends": None}),
+        ("certificate", {"certificate": None}),
     ],
 )
 def test_what_is_open(id: str, changes: dict[str, Any]) -> None:
@@ -80,11 +81,30 @@ def test_what_could_not_be_asked(id: str, changes: dict[str, Any]) -> None:
     assert item.status == "unknown"
 
 
+@pytest.mark.parametrize(("days", "source", "left"), [(90, None, 30), (90, "letsencrypt", 20), (45, None, 15), (6, None, 2)])
+def test_when_a_certificate_is_due(days: int, source: Source | None, left: int) -> None:
+    """Checklist and calendar name the day from which `certs` and `verify` warn."""
+    ends = NOW + timedelta(days=days)
+    known = facts(certificate=Lifetime(NOW, ends, source))
+    [due] = [task.due for task in plan_maintenance(known) if task.id == "certificate"]
+    assert due == ends - timedelta(days=left)
+    for moment, status in ((due - timedelta(seconds=1), "done"), (due, "open")):
+        assert [item.status for item in judge(replace(known, now=moment)) if item.id == "certificate"] == [status]
+
+
+def test_a_local_deployment() -> None:
+    """Nothing is asked for that it does not have: a machine, an account of Amazon's, costs."""
+    everywhere = facts()
+    here = replace(everywhere, state=replace(everywhere.state, mode="local"))
+    assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "patches", "budget"}
+    assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates"}
+
+
 def test_the_calendar() -> None:
     """What is late is due now, what repeats is due next, and no line is longer than calendar programs read."""
     tasks = {task.id: task for task in plan_maintenance(facts(secrets={"backend_key": NOW - timedelta(days=200)}))}
     assert tasks["secret-backend_key"].due == NOW
-    assert tasks["certificate"].due == NOW + timedelta(days=60 - 21)
+    assert tasks["certificate"].due == NOW + timedelta(days=60 - 30)
     assert tasks["updates"].due == NOW + timedelta(days=20)
     calendar = render_calendar("sre-1", tuple(tasks.values()), NOW)
     assert all(len(line) <= 75 for line in calendar.split("\r\n"))

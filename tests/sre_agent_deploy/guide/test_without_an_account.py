@@ -83,6 +83,8 @@ def test_a_template_without_credentials(tmp_path: Path, mode: str, account_id: s
     written = export_cloudformation(request(tmp_path, mode=mode, account_id=account_id))
     assert "⟦" not in written
     assert "u27e6" not in written
+    assert not re.findall(r"<[a-z_]+\.[a-z_]+>", written)
+    assert "s3://<Ref Bucket>/sre-agent/" in written
     parameters = json.loads(written)["Parameters"]
     assert parameters["VpcId"]["Type"] == "AWS::EC2::VPC::Id"
     assert parameters["SubnetId"]["Type"] == "AWS::EC2::Subnet::Id"
