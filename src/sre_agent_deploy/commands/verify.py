@@ -135,7 +135,8 @@ def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Obser
 
 def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outputs]) -> Endpoints:
     """Find out, from what AWS answered, how users reach the deployment."""
-    return connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=find_private_ca(config))
+    found = connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=find_private_ca(config))
+    return replace(found, certificate_source=config.tls.source)
 
 
 def find_private_ca(config: Config) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sre_agent_deploy.checks.verification.tls import CertificateLasts, ServedCertificate
 from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge, plan_maintenance
 from sre_agent_deploy.journal.state import Record, Run, State
 from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
@@ -110,3 +111,10 @@ def test_the_calendar() -> None:
     assert all(len(line) <= 75 for line in calendar.split("\r\n"))
     assert "DTSTART;VALUE=DATE:20261129" in calendar
     assert "RRULE:FREQ=DAILY;INTERVAL=90" in calendar
+
+
+@pytest.mark.parametrize(("source", "holds"), [(None, False), ("letsencrypt", True)])
+def test_a_served_certificate_in_its_renewal_window(source: Source | None, holds: bool) -> None:
+    """The machine has a third of the window to renew what it orders; of any other certificate the owner is warned at once."""
+    served = ServedCertificate("d", NOW - timedelta(days=65), NOW + timedelta(days=25), NOW, source)
+    assert CertificateLasts().judge(served).holds is holds

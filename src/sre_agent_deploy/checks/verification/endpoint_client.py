@@ -72,6 +72,8 @@ class Endpoints:
     """The token endpoint at the prefix, for as long as the custom domain can't be reached; empty where there is no such domain."""
     public_names: bool = True
     """False where the names of the deployment are known to an AWS that is not Amazon's, and to no public DNS."""
+    certificate_source: str = ""
+    """`tls.source`: of a certificate that the machine orders, a warning waits until the machine had time for it."""
     _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

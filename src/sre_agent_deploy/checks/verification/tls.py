@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -24,13 +24,14 @@ class ServedCertificate:
     not_before: datetime
     not_after: datetime
     now: datetime
+    source: expiry.Source | None = None
 
 
 class CertificateLasts:
-    """The certificate on 443 is valid and has more than 30 days left. A warning: it does not make a deployment incomplete."""
+    """The certificate on 443 is valid, and no renewal of it is late. A warning: it does not make a deployment incomplete."""
 
     id: ClassVar[str] = "certificate.lasts"
-    proves: ClassVar[str] = "the certificate has more than 30 days left"
+    proves: ClassVar[str] = "the certificate lasts, or is renewed in time"
     requirements: ClassVar[tuple[str, ...]] = ("2.1", "2.4")
     required: ClassVar[bool] = False
 
@@ -42,12 +43,12 @@ class CertificateLasts:
                 socket.create_connection((world.public_ip, parts.port or 443), timeout=world.timeout) as connection,
                 world.trust.wrap_socket(connection, server_hostname=host) as tls,
             ):
-                return _read_served(host, tls)
+                return replace(_read_served(host, tls), source=expiry.parse_source(world.certificate_source))
         except OSError as error:
             return world.explain(world.base_url, error)
 
     def judge(self, facts: ServedCertificate) -> Verdict:
-        problem = expiry.judge_expiry(facts.host, facts.not_before, facts.not_after, facts.now)
+        problem = expiry.judge_expiry(facts.host, facts.not_before, facts.not_after, facts.now, facts.source)
         days = expiry.days_left(facts.not_after, facts.now)
         values = {"days_left": f"{days}", "not_after": clock.stamp(facts.not_after)}
         return Verdict(problem is None, f"the certificate has {days} days left", problem, values=values)
