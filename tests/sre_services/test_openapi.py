@@ -28,6 +28,11 @@ OPERATIONS = {
         "get_storage_status": {"namespace", "claim_name"},
         "get_quota_status": {"namespace"},
         "get_node_components": {"node_name"},
+        "get_job_status": {"namespace", "job_name"},
+        "get_autoscaler_status": {"namespace", "autoscaler_name"},
+        "get_limit_status": {"namespace"},
+        "get_route_status": {"namespace", "route_name"},
+        "get_connectivity_status": {"namespace", "policy_name"},
     },
     "logs": {
         "search_logs": {"pattern", "start_time", "end_time", "log_level"},

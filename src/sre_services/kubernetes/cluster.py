@@ -11,13 +11,20 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sre_services.kubernetes import objects, rollouts
+from sre_services.kubernetes.autoscalers import join_autoscaler, parse_autoscaler
 from sre_services.kubernetes.components import list_components, parse_component
+from sre_services.kubernetes.ingress import Backends, join_routes, parse_http_route, parse_ingress
+from sre_services.kubernetes.jobs import join_cron_job, parse_job
+from sre_services.kubernetes.limits import join_limit_range, parse_limit_range
 from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Ref, Service, Usage
 from sre_services.kubernetes.objects import Json, key_of
+from sre_services.kubernetes.policies import Network, join_policies, parse_policy
 from sre_services.kubernetes.quotas import join_quotas, parse_quota
 from sre_services.kubernetes.references import Known
+from sre_services.kubernetes.scaling_model import Autoscaler, CronJob, Job, LimitRange
 from sre_services.kubernetes.services import join_services, parse_service, parse_slice
 from sre_services.kubernetes.storage import join_claims
+from sre_services.kubernetes.traffic_model import Policy, Route
 from sre_services.kubernetes.usage import join_usage
 from sre_services.kubernetes.workload_model import Claim, Component, Quota, Workload
 from sre_services.kubernetes.workloads import KINDS, Surroundings, join_workload, labels_of, parse_workload, template_of
@@ -35,6 +42,14 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "statefulsets": lambda document: parse_workload("StatefulSet", document),
     "daemonsets": lambda document: parse_workload("DaemonSet", document),
     "cronjobs": lambda document: parse_workload("CronJob", document),
+    "jobs": parse_job,
+    "horizontalpodautoscalers": parse_autoscaler,
+    "limitranges": parse_limit_range,
+    "networkpolicies": parse_policy,
+    "ingresses": parse_ingress,
+    "gateways": key_of,
+    "httproutes": parse_http_route,
+    "namespaces": key_of,
     "serviceaccounts": key_of,
     # Only names: a provider that may not list Secrets leaves them out, and one that may keeps their metadata.
     "secrets": key_of,
@@ -97,7 +112,7 @@ class Cluster:
 
     def workloads(self, namespace: str | None) -> tuple[Workload, ...]:
         around = Surroundings(self._known(), self._list("nodes"), self._list("pods"), self._list("replicasets", namespace))
-        found = ((kind, document) for file, kind in KINDS.items() for document in self._list(file, namespace))
+        found = self._workloads(namespace)
         return tuple(join_workload(parse_workload(kind, document), document, around) for kind, document in found)
 
     def claims(self, namespace: str | None) -> tuple[Claim, ...]:
@@ -108,6 +123,29 @@ class Cluster:
         mismatches = [mismatch for workload in self.workloads(namespace) for mismatch in workload.mismatches]
         missing = {found.object for found in mismatches if found.object and found.relation in {"envHost", "persistentVolumeClaim"}}
         return tuple(join_quotas(self._list("resourcequotas", namespace), sorted(missing | set(self._unexposed(namespace)))))
+
+    def jobs(self, namespace: str | None) -> tuple[Job | CronJob, ...]:
+        jobs = tuple(parse_job(document) for document in self._list("jobs", namespace))
+        return (*(join_cron_job(document, jobs, self.as_of) for document in self._list("cronjobs", namespace)), *jobs)
+
+    def autoscalers(self, namespace: str | None) -> tuple[Autoscaler, ...]:
+        targets = {(kind, *key_of(document)): document for kind, document in self._workloads(namespace)}
+        return tuple(join_autoscaler(document, targets) for document in self._list("horizontalpodautoscalers", namespace))
+
+    def limit_ranges(self, namespace: str | None) -> tuple[LimitRange, ...]:
+        return tuple(join_limit_range(document, self._workloads(namespace)) for document in self._list("limitranges", namespace))
+
+    def policies(self, namespace: str | None) -> tuple[Policy, ...]:
+        if not (policies := self._list("networkpolicies", namespace)):
+            return ()
+        labels = {document["metadata"]["name"]: document["metadata"].get("labels") or {} for document in self._list("namespaces")}
+        network = Network(self._workloads(None), self._list("services"), labels)
+        return tuple(join_policies(policies, network, self._known(), self._list("pods", namespace)))
+
+    def routes(self, namespace: str | None) -> tuple[Route, ...]:
+        services = {(found.namespace, found.name): found for found in self.services(None)}
+        backends = Backends(services, frozenset(map(key_of, self._list("gateways"))))
+        return tuple(join_routes(self._list("ingresses", namespace), self._list("httproutes", namespace), backends))
 
     def components(self) -> tuple[Component, ...]:
         return tuple(list_components(self._list("nodecomponents"), self._list("nodes"), self._list("pods")))
@@ -124,6 +162,10 @@ class Cluster:
         used = {document["metadata"]["name"]: document["usage"] for document in self._list("nodemetrics")}
         names = ((document["metadata"]["name"], document) for document in self._list("nodes"))
         return tuple(objects.parse_node(document, running[name], used.get(name, {})) for name, document in names)
+
+    def _workloads(self, namespace: str | None) -> list[tuple[str, Json]]:
+        """List the workloads of all kinds with their kind."""
+        return [(kind, document) for file, kind in KINDS.items() for document in self._list(file, namespace)]
 
     def _unexposed(self, namespace: str | None) -> Iterator[Ref]:
         """Yield the Services that workloads which listen on a port might have had: none selects their pods."""

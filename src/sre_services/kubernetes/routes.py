@@ -4,72 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from sre_services.answer import Answer, render_answer
-from sre_services.kubernetes import views
-from sre_services.kubernetes.cluster import Cluster
-from sre_services.kubernetes.several import Clusters
-from sre_services.parameters import Namespace, Operation, Since, accept_any_case
-from sre_services.syntax import NAME
+from sre_services.kubernetes import network_routes, views
+from sre_services.kubernetes.parameters import (
+    AutoscalerName,
+    ClaimName,
+    DeploymentName,
+    EventSeverity,
+    JobName,
+    NodeName,
+    PodName,
+    Provider,
+    ResourceType,
+    WorkloadName,
+)
+from sre_services.kubernetes.scaling_model import CronJob, Job
+from sre_services.parameters import Namespace, Operation, Since
 from sre_services.timespan import Span
-
-
-async def _cluster(request: Request) -> Cluster | Clusters:
-    provider = request.app.state.provider
-    return provider if isinstance(provider, Clusters) else Cluster(provider)
-
-
-Provider = Annotated[Cluster | Clusters, Depends(_cluster)]
-PodName = Annotated[
-    str,
-    Query(
-        description="A pod's name or the beginning of it, for example 'payment-service'. Default: all pods.",
-        max_length=253,
-        json_schema_extra=NAME.schema,
-    ),
-    NAME.validator,
-]
-DeploymentName = Annotated[
-    str,
-    Query(
-        description="A deployment's name or the beginning of it. Default: all deployments.", max_length=253, json_schema_extra=NAME.schema
-    ),
-    NAME.validator,
-]
-ServiceName = Annotated[
-    str,
-    Query(description="A Service's name or the beginning of it. Default: all Services.", max_length=253, json_schema_extra=NAME.schema),
-    NAME.validator,
-]
-WorkloadName = Annotated[
-    str,
-    Query(description="A workload's name or the beginning of it. Default: all workloads.", max_length=253, json_schema_extra=NAME.schema),
-    NAME.validator,
-]
-ClaimName = Annotated[
-    str,
-    Query(description="A claim's name or the beginning of it. Default: all claims.", max_length=253, json_schema_extra=NAME.schema),
-    NAME.validator,
-]
-NodeName = Annotated[
-    str,
-    Query(description="A node's name or the beginning of it. Default: all nodes.", max_length=253, json_schema_extra=NAME.schema),
-    NAME.validator,
-]
-EventSeverity = Annotated[
-    Literal["all", "Warning", "Normal"],
-    accept_any_case("all", "Warning", "Normal"),
-    Query(description="The type of events: 'Warning' shows what goes wrong."),
-]
-ResourceType = Annotated[
-    Literal["all", "cpu", "memory"],
-    accept_any_case("all", "cpu", "memory"),
-    Query(description="Which resource to show, and to sort by use of the limit."),
-]
 
 router = APIRouter(route_class=Operation)
 
@@ -143,23 +98,6 @@ def get_resource_usage(cluster: Provider, namespace: Namespace = "", resource_ty
     )
 
 
-@router.get("/services/status", operation_id="get_service_status", summary="Services: selector, ports, endpoints and what does not match")
-def get_service_status(cluster: Provider, namespace: Namespace = "", service_name: ServiceName = "") -> Response:
-    """Services, those with a mismatch first: selector, ports, the pods that the selector matches, endpoints ready and not. A
-    mismatch says where selector, targetPort or protocol lead to no pod or container port, and what was nearest. Services
-    that match are short unless service_name is given."""
-    found = views.match_by_name(cluster.services(views.namespace_filter(namespace)), service_name)
-    summary = {
-        "services": len(found),
-        "mismatched": [item.name for item in found if item.mismatches],
-        "without_ready_endpoints": [item.name for item in found if item.ready_endpoints == 0 and item.selector],
-    }
-    items = [item if service_name or item.mismatches else views.shorten_service(item) for item in views.sort_mismatched_first(found)]
-    note = "" if found else views.describe_no_objects(cluster, "service", namespace, service_name)
-    more = "Give service_name for one Service at a time."
-    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
-
-
 @router.get("/nodes/status", operation_id="get_node_status", summary="Nodes: conditions, capacity and use")
 def get_node_status(cluster: Provider, node_name: NodeName = "") -> Response:
     """Nodes: readiness and pressure conditions, taints, whether cordoned, capacity, allocatable, CPU and memory in use,
@@ -228,3 +166,53 @@ def get_node_components(cluster: Provider, node_name: NodeName = "") -> Response
     items = sorted(found, key=lambda item: (item.running, item.node, item.component))
     note = "" if found else "Nothing is known of the components of nodes."
     return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note))
+
+
+@router.get("/jobs/status", operation_id="get_job_status", summary="Jobs and CronJobs: failures, backoff, missed schedules")
+def get_job_status(cluster: Provider, namespace: Namespace = "", job_name: JobName = "") -> Response:
+    """Jobs and CronJobs, those in trouble first. A Job: state (Running, Complete, Failed, Suspended), the reason of a failure, and how
+    many pods failed of how many may (backoffLimit). A CronJob: schedule, last run and success, Jobs that failed, and how many times of
+    its schedule went by without a Job."""
+    found = views.match_by_name(cluster.jobs(views.namespace_filter(namespace)), job_name)
+    summary = {
+        "by_kind": Counter(item.kind for item in found),
+        "failed": [item.name for item in found if isinstance(item, Job) and item.state == "Failed"],
+        "missed_schedules": [item.name for item in found if isinstance(item, CronJob) and item.missed],
+    }
+    items = sorted(found, key=lambda item: (not views.is_troubled_job(item), item.kind, item.name))
+    note = "" if found else views.describe_no_objects(cluster, "job", namespace, job_name)
+    return render_answer(
+        Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more="Give job_name for one of them at a time.")
+    )
+
+
+@router.get("/autoscalers/status", operation_id="get_autoscaler_status", summary="Autoscalers: at their maximum, or without metrics")
+def get_autoscaler_status(cluster: Provider, namespace: Namespace = "", autoscaler_name: AutoscalerName = "") -> Response:
+    """HorizontalPodAutoscalers, those in trouble first: replicas now, desired, minimum and maximum; limited is one that needs more than
+    its maximum; its metrics with target and value now, those that are unknown, and the conditions that say why. A mismatch says that
+    its target does not exist, or has no request of which a percentage could be known."""
+    found = views.match_by_name(cluster.autoscalers(views.namespace_filter(namespace)), autoscaler_name)
+    summary = {
+        "autoscalers": len(found),
+        "at_maximum": [item.name for item in found if item.at_maximum],
+        "limited": [item.name for item in found if item.limited],
+        "metrics_unknown": [item.name for item in found if item.unknown_metrics],
+    }
+    items = sorted(found, key=lambda item: (not (item.limited or item.unknown_metrics or item.mismatches), not item.at_maximum, item.name))
+    note = "" if found else views.describe_no_objects(cluster, "autoscaler", namespace, autoscaler_name)
+    more = "Give autoscaler_name for one at a time."
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note, more=more))
+
+
+@router.get("/limits/status", operation_id="get_limit_status", summary="Limits of a namespace for its containers and pods")
+def get_limit_status(cluster: Provider, namespace: Namespace = "") -> Response:
+    """LimitRanges, those that refuse pods first: minimum, maximum and defaults of containers, pods and claims, and each workload whose
+    requests or limits are outside of them, so that its pods are not created."""
+    found = cluster.limit_ranges(views.namespace_filter(namespace))
+    summary = {"limit_ranges": len(found), "refusing": [item.name for item in found if item.mismatches]}
+    items = sorted(found, key=lambda item: (not item.mismatches, item.name))
+    note = "" if found else views.describe_no_objects(cluster, "limit range", namespace, "")
+    return render_answer(Answer(as_of=cluster.as_of, items=items, summary=summary, note=note))
+
+
+router.include_router(network_routes.router)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sre_services.kubernetes.cluster import Cluster, ObjectSource
 from sre_services.kubernetes.model import Deployment, Event, Node, Observed, Pod, Service, Usage
+from sre_services.kubernetes.scaling_model import Autoscaler, CronJob, Job, LimitRange
+from sre_services.kubernetes.traffic_model import Policy, Route
 from sre_services.kubernetes.workload_model import Claim, Component, Quota, Workload
 from sre_services.sources.several import Named, Several
 from sre_services.timespan import Window
@@ -44,6 +46,21 @@ class Clusters(Several[ObjectSource]):
 
     def quotas(self, namespace: str | None) -> list[Quota]:
         return self._all(lambda cluster: cluster.quotas(namespace))
+
+    def jobs(self, namespace: str | None) -> list[Job | CronJob]:
+        return self._all(lambda cluster: cluster.jobs(namespace))
+
+    def autoscalers(self, namespace: str | None) -> list[Autoscaler]:
+        return self._all(lambda cluster: cluster.autoscalers(namespace))
+
+    def limit_ranges(self, namespace: str | None) -> list[LimitRange]:
+        return self._all(lambda cluster: cluster.limit_ranges(namespace))
+
+    def policies(self, namespace: str | None) -> list[Policy]:
+        return self._all(lambda cluster: cluster.policies(namespace))
+
+    def routes(self, namespace: str | None) -> list[Route]:
+        return self._all(lambda cluster: cluster.routes(namespace))
 
     def components(self) -> list[Component]:
         return self._all(lambda cluster: cluster.components())

@@ -10,6 +10,7 @@ from typing import Protocol
 from sre_core import clock
 from sre_services.kubernetes.cluster import Cluster
 from sre_services.kubernetes.model import Container, Deployment, Event, Pod, Service, Usage
+from sre_services.kubernetes.scaling_model import CronJob, Job
 from sre_services.kubernetes.several import Clusters
 from sre_services.kubernetes.workload_model import Workload
 from sre_services.timespan import Window
@@ -105,6 +106,13 @@ def sort_troubled_first(workloads: Sequence[Workload]) -> list[Workload]:
 def shorten_workload(workload: Workload) -> Workload:
     """Drop the declarations of a workload that is well; what it calls and where it runs stay."""
     return replace(workload, containers=(), tolerations=(), service_account="", claims=(), node_selector={})
+
+
+def is_troubled_job(item: Job | CronJob) -> bool:
+    """True for a Job that failed or whose pods fail, and for a CronJob that missed its schedule."""
+    if isinstance(item, Job):
+        return item.state == "Failed" or (item.state == "Running" and item.failed > 0)
+    return bool(item.missed or item.failed_jobs or item.mismatches)
 
 
 def limit_percent(item: Usage, resource_type: str) -> float:

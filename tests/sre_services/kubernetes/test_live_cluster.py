@@ -32,6 +32,11 @@ OPERATIONS = {
         "/events",
         "/resources/usage",
         "/nodes/status",
+        "/jobs/status",
+        "/autoscalers/status",
+        "/limits/status",
+        "/routes/status",
+        "/connectivity/status",
     ],
     "logs": ["/logs/errors", "/logs/recent", "/logs/counts", "/logs/patterns", "/logs/search"],
 }
