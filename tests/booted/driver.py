@@ -23,6 +23,8 @@ from booted import imds, network
 from booted.network import METADATA, Network
 
 PORTS = (443, 80, 8011, 8012, 8013, 8014)
+# Beside the console's log: the process whose child is the machine's first.
+PID_FILE = "nspawn.pid"
 # What systemd-nspawn answers for a machine that wants to be started again.
 REBOOT = 133
 _STOP_WITHIN = 20
@@ -103,6 +105,7 @@ async def _keep_booted(root: Path, made: Network, wheels: Path, console: Path) -
                 "--kill-signal=SIGRTMIN+4", f"--bind-ro={wheels}:/opt/wheels",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             )  # fmt: skip
+        console.with_name(PID_FILE).write_text(str(nspawn.pid))
         try:
             code = await nspawn.wait()
         finally:

@@ -26,7 +26,7 @@ from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_
 from sre_agent_deploy.commands.switch import Switch, retire, switch_over
 from sre_agent_deploy.commands.takeover import confirm_takeover
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
-from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove
+from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove, wait_until_started
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.steps import by_hand, leave_out
@@ -248,6 +248,8 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
     elif {("certificate", "update"), ("instance", "keep")} <= {(change.name, str(change.action)) for change in plan.changes}:
         # A machine that was created since has begun with it.
         wait_until_served(here.account.aws, str(outcome.outputs["certificate"]["secret_arn"]), endpoints, user)
+    if any((change.name, change.action) == ("instance", "update") for change in plan.changes):
+        wait_until_started(here.config, endpoints, user)
     user.note("Verifying:")
     report = prove(here.config, fill_in_ids(plan, journal), endpoints, user)
     if report.verified:

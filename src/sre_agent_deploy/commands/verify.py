@@ -12,6 +12,7 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+from sre_agent_deploy.checks.verification.services import health_checks
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
@@ -33,6 +34,8 @@ from sre_core.file_error import file_problem
 from sre_core.problem import Problem, Refused
 
 _MOST_NAMED = 3
+# A boot of Amazon Linux takes about half a minute.
+_STARTED_WITHIN = 180.0
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep": "kept", "delete": "deleted"}
 
 
@@ -103,6 +106,17 @@ def prove(config: Config, plan: Plan, endpoints: Endpoints, user: User) -> Repor
         report = make_report(config, plan, endpoints, observe)
     user.show_report(report)
     return report
+
+
+def wait_until_started(config: Config, endpoints: Endpoints, user: User) -> None:
+    """Wait until a machine that was started again serves: EC2 calls it running before its services are.
+
+    What does not answer to the end is reported by the verification.
+    """
+    user.note(f"Waiting until the machine that was started serves (at most {_STARTED_WITHIN:.0f} s).")
+    checks, deadline = health_checks(on_runtime=config.assistant.on_runtime), clock.elapsed() + _STARTED_WITHIN
+    while any(finding.status != "passed" for finding in run_checks(checks, endpoints)) and clock.elapsed() < deadline:
+        time.sleep(1)
 
 
 def keep_report(report: Report, user: User, files: Sequence[Path] = ()) -> Path | None:

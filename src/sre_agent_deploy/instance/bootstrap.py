@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from sre_agent_deploy.instance.aws import MachineAws
 
 _HEALTHY_WITHIN = 120.0
+# What ends this often will not serve by waiting.
+_MOST_RESTARTS = 3
 _INSTALLED_WITHIN = 600.0
 _UNITS = Path("/etc/systemd/system")
 _NGINX_DROP_IN = Path("/etc/systemd/system/nginx.service.d/restart.conf")
@@ -107,9 +109,24 @@ def start_services(machine: Machine, layout: Layout) -> None:
     run("systemctl", "enable", *names)
     run("systemctl", "restart", *names)
     for service in machine.services:
-        if not health.wait_until(partial(_is_healthy, service, layout), _HEALTHY_WITHIN):
-            journal = run("journalctl", "--no-pager", "--output=cat", "--lines=40", f"--unit={unit_name(service.name)}")
-            raise StepFailed(f"The service {service.name} did not answer {service.health_path} within {_HEALTHY_WITHIN:.0f} s.", journal)
+        await_service(service, layout)
+
+
+def await_service(service: MachineService, layout: Layout) -> None:
+    """Wait until a service is healthy. One that is not, or that ends at each start, is a StepFailed with the end of its journal."""
+    unit, healthy = unit_name(service.name), partial(_is_healthy, service, layout)
+    health.wait_until(lambda: healthy() or count_restarts(unit) >= _MOST_RESTARTS, _HEALTHY_WITHIN)
+    if healthy():
+        return
+    journal = run("journalctl", "--no-pager", "--output=cat", "--lines=40", f"--unit={unit}")
+    if restarts := count_restarts(unit):
+        raise StepFailed(f"The service {service.name} ends at its start; it was started again {restarts} times.", journal)
+    raise StepFailed(f"The service {service.name} did not answer {service.health_path} within {_HEALTHY_WITHIN:.0f} s.", journal)
+
+
+def count_restarts(unit: str) -> int:
+    """Count how often systemd has started a unit again because it had ended."""
+    return int(run("systemctl", "show", "--property=NRestarts", "--value", unit))
 
 
 def start_front_door(machine: Machine, layout: Layout) -> None:

@@ -1,0 +1,109 @@
+"""A machine that has booted, as its owner meets it: commands in it, and its front door."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from behaviours.command_line import Desk
+from booted.driver import PID_FILE
+from sre_core import release
+
+
+@dataclass(frozen=True)
+class BootedMachine:
+    """One machine of `booted.driver`, by the folder of its instance."""
+
+    folder: Path
+
+    @property
+    def instance_id(self) -> str:
+        return self.folder.name
+
+    def run(self, *command: str, longest: float = 120) -> str:
+        """Run a command in the machine as root and return its output. Raises OSError or CalledProcessError while there is no machine."""
+        enter = ("nsenter", "--target", self._first_process(), "--mount", "--uts", "--ipc", "--net", "--pid", "--")
+        done = subprocess.run((*enter, *command), capture_output=True, text=True, timeout=longest, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+        return done.stdout
+
+    def boot_id(self) -> str:
+        """Return the id of this boot; another one after each start."""
+        return self.run("cat", "/proc/sys/kernel/random/boot_id").strip()
+
+    def bootstrap_seconds(self) -> float:
+        """Return how long cloud-init's last stage took, which runs the user data's commands."""
+        names = ("ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic")
+        start, end = (int(self.run("systemctl", "show", f"--property={name}", "--value", "cloud-final.service")) for name in names)
+        return (end - start) / 1e6
+
+    def main_pid(self, unit: str) -> int:
+        return int(self.run("systemctl", "show", "--property=MainPID", "--value", unit))
+
+    def _first_process(self) -> str:
+        pid = (self.folder / PID_FILE).read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if not children:
+            raise FileNotFoundError(f"{self.instance_id} has no first process")
+        return children[0]
+
+
+def find_machines(desk: Desk) -> dict[str, BootedMachine]:
+    """Find the machines that run, by the ids of their instances."""
+    return {pid.parent.name: BootedMachine(pid.parent) for pid in desk.state_dir.glob(f"start-*/instances/*/{PID_FILE}")}
+
+
+@dataclass(frozen=True)
+class Door:
+    """The front door, as a client finds it by the domain's record."""
+
+    find_address: Callable[[], tuple[str, int]]
+    host: str
+    trust: ssl.SSLContext
+
+    def status(self, path: str) -> int:
+        """Return the HTTP status of a path; 0 where there is no answer."""
+        try:
+            with self._connect() as tls:
+                tls.sendall(f"GET {path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n\r\n".encode())
+                answer = http.client.HTTPResponse(tls)
+                answer.begin()
+                return answer.status
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the certificate that is served; empty where none is."""
+        try:
+            with self._connect() as tls:
+                return hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
+        except OSError:
+            return ""
+
+    def _connect(self) -> ssl.SSLSocket:
+        return self.trust.wrap_socket(socket.create_connection(self.find_address(), timeout=10), server_hostname=self.host)
+
+
+def open_door(desk: Desk, domain: str, ca_file: Path) -> Door:
+    """Return the front door of the one deployment of a desk."""
+    ec2 = desk.client("ec2")
+
+    def find_address() -> tuple[str, int]:
+        [address] = [each for each in ec2.describe_addresses()["Addresses"] if "InstanceId" in each]
+        tags = {tag["Key"]: tag["Value"] for tag in address["Tags"]}
+        return address["PublicIp"], int(tags["embedded-aws:port-443"])
+
+    trust = ssl.create_default_context(cafile=str(ca_file))
+    return Door(find_address, domain, trust)
+
+
+def list_health_paths() -> dict[str, str]:
+    """Return the path at which the front door publishes the health of each service."""
+    return {service.name: service.route + service.health_path.lstrip("/") for service in release.services()}

@@ -1,0 +1,67 @@
+"""What a run has shown: one line for each promise, with its time."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+class Broken(Exception):
+    """A promise that was not kept, and what was there instead."""
+
+
+@dataclass
+class Timed:
+    """The time of one promise. It is measured from start to end of its block, unless the block knows better."""
+
+    seconds: float = 0.0
+    facts: str = ""
+
+
+@dataclass
+class Outcomes:
+    """The lines of a run; each is printed when it is known."""
+
+    lines: list[str] = field(default_factory=list)
+    broken: int = 0
+
+    @contextmanager
+    def promise(self, says: str, within: float) -> Iterator[Timed]:
+        """Print if the block has kept the promise within its time. What goes wrong in it does not end the run."""
+        timed, began, because = Timed(), time.monotonic(), ""
+        try:
+            yield timed
+        except Broken as wrong:
+            because = str(wrong)
+        except (OSError, ValueError, LookupError, subprocess.SubprocessError, BotoCoreError, ClientError) as wrong:
+            # What could not be asked is no reason to try nothing else.
+            because = f"{type(wrong).__name__}: {wrong}"
+        timed.seconds = timed.seconds or time.monotonic() - began
+        if not because and timed.seconds > within:
+            because = f"later than {within:.0f} s"
+        self._add(says, timed, because)
+
+    def _add(self, says: str, timed: Timed, because: str) -> None:
+        facts = "; ".join(filter(None, (timed.facts, because)))
+        self.lines.append(f"{'FAIL' if because else 'ok  '} {timed.seconds:6.1f} s  {says}{f' ({facts})' if facts else ''}")
+        self.broken += bool(because)
+        print(self.lines[-1], flush=True)
+
+
+def require(true: object, otherwise: str) -> None:
+    """Raise Broken where something is not true."""
+    if not true:
+        raise Broken(otherwise)
+
+
+def wait_until(true: Callable[[], object], seconds: float, otherwise: str) -> None:
+    """Wait until a condition is true; Broken where it is not within these seconds. A machine that can't be asked yet is waited for."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        require(time.monotonic() < deadline, otherwise)
+        time.sleep(0.2)

@@ -1,0 +1,225 @@
+"""What a machine that has booted must survive, in the order in which it is tried. Each trial prints one line with its time."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from behaviours import certificates
+from behaviours.command_line import ROOT, Desk, Ended
+from booted.machine import BootedMachine, Door, find_machines, list_health_paths
+from booted.outcomes import Outcomes, require, wait_until
+
+# A machine on a busy computer: what takes seconds on an idle one may take minutes there.
+_PATIENCE = 600.0
+# A line of the report such as `  ok   service.logs  …`; the names of resources have no dot.
+_CHECK = re.compile(r"^ *ok +\w+\.\w+ ", re.MULTILINE)
+_BROKEN_LINE = "this release was broken on purpose"
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A deployment whose machine has booted."""
+
+    desk: Desk
+    door: Door
+    settings: Mapping[str, str]
+    outcomes: Outcomes
+    domain: str
+
+    def run(self) -> None:
+        """Try everything, one after the other: each trial leaves a machine that works."""
+        machine = self.machine()
+        with self.outcomes.promise("the bootstrap ends", within=_PATIENCE) as timed:
+            timed.seconds = machine.bootstrap_seconds()
+        self.reboot(machine)
+        self.kill(machine)
+        self.renew()
+        self.stop(machine)
+        self.break_release(machine)
+        self.refuse_reports(machine)
+
+    def machine(self) -> BootedMachine:
+        """Return the one machine that runs."""
+        [machine] = find_machines(self.desk).values()
+        return machine
+
+    def reboot(self, machine: BootedMachine) -> None:
+        """Reboot the machine from inside."""
+        with self.outcomes.promise("after a reboot every service answers through the front door", within=120):
+            before = machine.boot_id()
+            machine.run("systemctl", "--no-block", "reboot")
+            wait_until(lambda: _is_other_boot(machine, before), _PATIENCE, "the machine did not boot again")
+            self._wait_until_healthy()
+        with self.outcomes.promise("after the reboot the deployment is verified", within=_PATIENCE) as timed:
+            timed.facts = count_checks(self._deployer("verify"))
+
+    def kill(self, machine: BootedMachine) -> None:
+        """Kill nginx and each service with SIGKILL."""
+        for name, path in {"nginx": "/ping", **list_health_paths()}.items():
+            unit = "nginx.service" if name == "nginx" else f"sre-agent-{name}.service"
+            with self.outcomes.promise(f"after kill -9 {unit} answers again", within=10):
+                before = machine.main_pid(unit)
+                machine.run("kill", "-9", str(before))
+                wait_until(lambda: machine.main_pid(unit) not in (0, before), 60, "it was not started again")  # noqa: B023  # used at once
+                wait_until(lambda: self.door.status(path) == 200, 60, f"{path} does not answer")  # noqa: B023  # used at once
+
+    def renew(self) -> None:
+        """Deploy another certificate."""
+        before = self.door.fingerprint()
+        certificates.written(self.desk.folder, self.domain)
+        self.door.trust.load_verify_locations(self.desk.folder / "ca.pem")
+        served = _Watch(lambda: self.door.fingerprint() not in ("", before))
+        with self.outcomes.promise("a renewed certificate is served after it was stored", within=60) as timed, served:
+            deployed = self._deployer("deploy", "--yes")
+            require(deployed.code == 0, deployed.text)
+            require(served.at, "it is not served")
+            timed.seconds = served.at - self._certificate_stored()
+
+    def stop(self, machine: BootedMachine) -> None:
+        """Stop the instance as an owner may by hand."""
+        ec2 = self.desk.client("ec2")
+        ec2.stop_instances(InstanceIds=[machine.instance_id])
+        ec2.get_waiter("instance_stopped").wait(InstanceIds=[machine.instance_id])
+        with self.outcomes.promise("plan shows that the instance was stopped", within=120) as timed:
+            planned = self._deployer("plan")
+            line = next((line.strip() for line in planned.text.splitlines() if "stopped" in line), "")
+            require(planned.code == 2 and line, planned.text)
+            timed.facts = line
+        with self.outcomes.promise("deploy starts it again, and the deployment is verified", within=_PATIENCE) as timed:
+            timed.facts = count_checks(self._deployer("deploy", "--yes"))
+
+    def break_release(self, machine: BootedMachine) -> None:
+        """Update to a release whose services end at their start: the third step of its bootstrap fails."""
+        source = self.desk.folder / "broken"
+        shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+        (source / "sre_services" / "__main__.py").write_text(f'raise SystemExit("{_BROKEN_LINE}")\n')
+        reports = _Reports(self.desk, machine.instance_id)
+        with self.outcomes.promise("a third step that fails is reported with its output", within=60) as timed, reports:
+            updated = self._deployer("deploy", "--yes", "--on-failure", "rollback", PYTHONPATH=str(source))
+            require(updated.code == 1 and "INSTANCE-BOOT-FAILED" in updated.err and _BROKEN_LINE in updated.err, updated.text)
+            timed.seconds = reports.seconds("services")
+        with self.outcomes.promise("the machine before serves on, alone", within=60):
+            self._wait_until_healthy()
+            require(list(find_machines(self.desk)) == [machine.instance_id], "the machine that failed is still there")
+
+    def refuse_reports(self, machine: BootedMachine) -> None:
+        """Update while S3 refuses the new machine for its first 30 seconds."""
+        reports = _Reports(self.desk, machine.instance_id)
+        refusal = threading.Thread(target=self._refuse_s3, args=(machine,))
+        refusal.start()
+        with (
+            self.outcomes.promise("a machine that S3 refuses for 30 s reports, and replaces the one before", within=_PATIENCE) as timed,
+            reports,
+        ):
+            updated = self._deployer("deploy", "--yes", SRE_AGENT__DEPLOYMENT__VOLUME_GB="60")
+            refusal.join()
+            timed.facts = count_checks(updated)
+            require("release" in reports.seen, "there was no report of the release")
+        with self.outcomes.promise("after the update the machine before is gone", within=60):
+            require(machine.instance_id not in find_machines(self.desk), "it still runs")
+
+    def _refuse_s3(self, before: BootedMachine) -> None:
+        """Forbid S3 to the instance's role from the first report of a new machine on, for 30 seconds."""
+        iam = self.desk.client("iam")
+        [role] = [each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("instance")]
+        wait_until(lambda: find_machines(self.desk).keys() - {before.instance_id}, _PATIENCE, "no machine was created")
+        [new] = find_machines(self.desk).keys() - {before.instance_id}
+        denied = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+        iam.put_role_policy(RoleName=role, PolicyName="refused", PolicyDocument=json.dumps(denied))
+        report = find_machines(self.desk)[new].folder / "disk/root/opt/sre-agent/status.json"
+        try:
+            wait_until(report.exists, _PATIENCE, "the machine wrote no report")
+            time.sleep(30)
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="refused")
+
+    def _wait_until_healthy(self) -> None:
+        for service, path in list_health_paths().items():
+            wait_until(lambda: self.door.status(path) == 200, _PATIENCE, f"{service} does not answer {path}")  # noqa: B023  # used at once
+
+    def _certificate_stored(self) -> float:
+        secrets = self.desk.client("secretsmanager")
+        [changed] = [each["LastChangedDate"] for each in secrets.list_secrets()["SecretList"] if each["Name"].endswith("/certificate")]
+        return float(changed.timestamp())
+
+    def _deployer(self, *words: str, **changed: str) -> Ended:
+        return run_deployer(self.desk, *words, **{**self.settings, **changed})
+
+
+def run_deployer(desk: Desk, *words: str, **settings: str) -> Ended:
+    """Run the command line to its end, which a machine that boots on a busy computer makes late."""
+    process = desk.started("sre_agent_deploy", *words, **settings)
+    out, err = process.communicate(timeout=1200)
+    return Ended(process.returncode, out, err)
+
+
+def count_checks(ended: Ended) -> str:
+    """Say how many checks of a command that has succeeded have passed."""
+    require(ended.code == 0, ended.text)
+    return f"{len(_CHECK.findall(ended.text))} checks pass"
+
+
+def _is_other_boot(machine: BootedMachine, before: str) -> bool:
+    try:
+        return machine.boot_id() != before
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+class _Watch:
+    """Looks until something is true, beside what the block does; `at` is the time when it was."""
+
+    def __init__(self, true: Callable[[], object]) -> None:
+        self.at = 0.0
+        self._true, self._ending = true, threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        while not self._ending.wait(0.2):
+            if self._true():
+                self.at = time.time()
+                return
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+
+class _Reports(_Watch):
+    """Keeps the reports of machines other than `before`: those of one that has failed are deleted with it."""
+
+    def __init__(self, desk: Desk, before: str) -> None:
+        super().__init__(self._read)
+        self.seen: dict[str, dict[str, dict[str, Any]]] = {}
+        self._before, self._s3 = before, desk.client("s3")
+
+    def seconds(self, step: str) -> float:
+        """Return the seconds from the first report of a step, that it runs, to the one that it has failed."""
+        reports = self.seen.get(step, {})
+        require({"running", "failed"} <= reports.keys(), f"the reports were {self.seen}")
+        times = [datetime.fromisoformat(reports[state]["time"]).timestamp() for state in ("running", "failed")]
+        return times[1] - times[0]
+
+    def _read(self) -> bool:
+        [bucket] = [each["Name"] for each in self._s3.list_buckets()["Buckets"]]
+        listed = self._s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        for key in (each["Key"] for each in listed if "/status/i-" in each["Key"] and self._before not in each["Key"]):
+            try:
+                report = json.loads(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            except (self._s3.exceptions.NoSuchKey, ValueError):
+                continue
+            self.seen.setdefault(report["step"], {}).setdefault(report["state"], report)
+        return False
