@@ -52,7 +52,7 @@ def render_answer(answer: Answer) -> Response:
     if answer.window:
         frame |= {"window": {"start": answer.window.start, "end": answer.window.end}}
     frame |= {"summary": to_json_value(answer.summary), "total": total}
-    kept = _select_fitting([to_json_value(item) for item in answer.items], CAP_BYTES - len(_encode(to_json_value(frame))) - 800)
+    kept = _convert_fitting(answer.items, CAP_BYTES - len(_encode(to_json_value(frame))) - 800)
     if len(kept) < total:
         frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
     failed = list_failures()
@@ -117,13 +117,16 @@ def _is_absent(part: object) -> bool:
     return part is None or (isinstance(part, (str, list, tuple, Mapping)) and not part)
 
 
-def _select_fitting(items: list[Any], budget: int) -> list[Any]:
-    used = 0
-    for count, item in enumerate(items):
-        used += len(_encode(item)) + 1
-        if used > budget:
-            return items[:count]
-    return items
+def _convert_fitting(items: Sequence[object], budget: int) -> list[Any]:
+    """Convert the first items, as many as fit: of ten thousand pods sixty are shown."""
+    kept: list[Any] = []
+    for item in items:
+        converted = to_json_value(item)
+        budget -= len(_encode(converted)) + 1
+        if budget < 0:
+            break
+        kept.append(converted)
+    return kept
 
 
 def _encode(value: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,8 +12,11 @@ from sre_services.logs.model import LogRecord
 _LINE = re.compile(
     r"(?:\[pod/(?P<pod>[^/\]]+)/[^\]]+\] )?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?: (?P<text>.*))?"
 )
-_LEVEL = re.compile(r"\b(FATAL|CRITICAL|PANIC|ERROR|SEVERE|WARN(?:ING)?|INFO|NOTICE|DEBUG|TRACE)\b", re.IGNORECASE)
-_SAME = {"CRITICAL": "FATAL", "PANIC": "FATAL", "SEVERE": "ERROR", "WARNING": "WARN", "NOTICE": "INFO", "TRACE": "DEBUG"}
+_WORDS = {
+    "FATAL": "FATAL", "CRITICAL": "FATAL", "PANIC": "FATAL", "ERROR": "ERROR", "SEVERE": "ERROR", "WARN": "WARN", "WARNING": "WARN",
+    "INFO": "INFO", "NOTICE": "INFO", "DEBUG": "DEBUG", "TRACE": "DEBUG",
+}  # fmt: skip
+_LEVEL = re.compile(rf"\b({'|'.join(_WORDS)})\b", re.IGNORECASE)
 # A level is at the beginning of a record; the word "error" later on is part of its message. JSON and logfmt name it anywhere.
 _LEVEL_WITHIN = 60
 _SEARCHED = 2_000
@@ -73,5 +76,9 @@ def parse_level(message: str) -> str:
     """Parse the level: FATAL, ERROR, WARN, INFO or DEBUG; UNKNOWN when the record has none."""
     named = _NAMED_LEVEL.search(message[:_SEARCHED])
     found = (named and _LEVEL.fullmatch(named[1])) or _LEVEL.search(message[:_LEVEL_WITHIN])
-    word = found[1].upper() if found else "UNKNOWN"
-    return _SAME.get(word, word)
+    return _WORDS[found[1].upper()] if found else "UNKNOWN"
+
+
+def spell_levels(levels: Collection[str]) -> tuple[str, ...]:
+    """Return the words by which programs spell these levels."""
+    return tuple(word for word, level in _WORDS.items() if level in levels)

@@ -20,10 +20,10 @@ _LINE = re.compile(
 _TIMES, _TEXTS, _LEVELS = ("time", "timestamp", "ts", "@timestamp"), ("message", "msg", "log"), ("level", "severity", "lvl")
 
 
-def parse_lines(lines: Iterable[str], service: str, pod: str = "") -> Iterator[LogRecord]:
-    """Parse the records of one service. Lines before the first time are left out."""
+def parse_lines(lines: Iterable[str], service: str, pod: str = "", first: int = 0) -> Iterator[LogRecord]:
+    """Parse the records of one service. Lines before the first time are left out. Ids count from `first`."""
     last: LogRecord | None = None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first + 1):
         record = _parse_json(line, service, pod, number) if line.startswith("{") else _parse_text(line, service, pod, number)
         if record is None:
             last = last and replace(last, message=f"{last.message}\n{line}")

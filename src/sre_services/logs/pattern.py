@@ -32,16 +32,17 @@ class Pattern(QueryText):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.note = ""
+        self.note, self.expression = "", self.text
         try:
-            self._expression = _compile(text)
+            self._compiled = _compile(text)
         except ValueError as fault:
             self.note = f"The pattern was looked for as plain text: {fault}."
-            self._expression = regex.compile(regex.escape(self.text), regex.IGNORECASE)
+            self.expression = re.escape(self.text)
+            self._compiled = regex.compile(self.expression, regex.IGNORECASE)
 
     def search(self) -> Search:
         """Start a search, whose time is limited as a whole."""
-        return Search(self._expression)
+        return Search(self._compiled)
 
 
 def _compile(text: str) -> regex.Pattern[str]:

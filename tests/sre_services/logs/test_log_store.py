@@ -140,9 +140,7 @@ def test_a_recording_is_searched_as_it_is_read(
     assert sum(RECORDED.histogram(where, 24)) == len(plain)
 
 
-@pytest.mark.parametrize(
-    "path", ["/logs/search?start_time=1h", "/logs/errors?since=1h", "/logs/patterns?time_window=1h", "/logs/counts?time_window=1h"]
-)
+@pytest.mark.parametrize("path", ["/logs/search?start_time=1h", "/logs/patterns?time_window=1h"])
 def test_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> None:
     """The answer says that it is of a part only, of which file, and how to ask for less; one that was read whole says nothing."""
     now = clock.now()
@@ -153,6 +151,16 @@ def test_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> No
     assert "payment.log" in cut["note"]
     assert "counts are too low" in cut["note"]
     assert (whole["truncated"], whole.get("note", "")) == (False, "")
+
+
+@pytest.mark.parametrize("path", ["/logs/errors?since=1h", "/logs/counts?time_window=1h", "/logs/search?pattern=charge&start_time=1h"])
+def test_a_search_of_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> None:
+    """What the filter names is looked for in all of the file."""
+    now = clock.now()
+    lines = [f"{clock.stamp(now - timedelta(seconds=60 - second))} ERROR charge {second} failed" for second in range(60)]
+    (tmp_path / "payment.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = ask(LogFiles(tmp_path, most_bytes=1_000), path)
+    assert (found["summary"], found.get("note", "")) == (ask(LogFiles(tmp_path), path)["summary"], "")
 
 
 class SlowSystem(FetchedLogs):
@@ -178,3 +186,56 @@ def test_a_slow_system_is_asked_once() -> None:
     slow, where = SlowSystem(), LogFilter(window=Window(END, END))
     assert (slow.records(where), slow.count(where), slow.describe_unread(where)) == ([], [], "")
     assert slow.fetched == 1
+
+
+LARGE = clock.now().replace(microsecond=0) - timedelta(hours=2)
+_TRACE = "\n".join(f"  at shop.Till.step{depth}(Till.java:{depth})" for depth in range(40))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine megabytes, more than two of the pieces that are searched: mostly requests, and a failure with its trace now and then."""
+    folder = tmp_path_factory.mktemp("large")
+    with (folder / "till.log").open("w", encoding="utf-8") as file:
+        for number in range(60_000):
+            text = f"INFO request {number} of /cart took {number % 97}ms"
+            if number % 1_999 == 3:
+                text = f"ERROR charge {number} declined\n{_TRACE}\nCaused by: shop.Refusal: code E{number % 7}"
+            file.write(f"{(LARGE + timedelta(milliseconds=100 * number)).isoformat(timespec='milliseconds')} {text:<110}\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ({"pattern": Pattern("charge .* declined")}, 31),
+        ({"pattern": Pattern("Refusal: code E3")}, 5),
+        ({"levels": frozenset({"ERROR", "FATAL"})}, 31),
+        ({"pattern": Pattern("step39"), "levels": frozenset({"ERROR"})}, 31),
+        ({"pattern": Pattern("nothing of the kind")}, 0),
+    ],
+)
+def test_a_search_through_a_file_that_is_too_large_to_parse(large: Path, where: dict[str, Any], count: int) -> None:
+    """Each record that matches is found, with its whole trace, also where the match is in the trace or the file is searched in pieces."""
+    asked = LogFilter(window=Window(LARGE, clock.now()), **where)
+    searched, parsed = (LogFiles(large, most_bytes=most) for most in (10_000, 100 * 2**20))
+    found = searched.records(asked)
+    assert len(found) == count
+    assert [(record.time, record.message) for record in found] == [(record.time, record.message) for record in parsed.records(asked)]
+    assert searched.describe_unread(asked) == ""
+
+
+def test_a_short_window_of_a_large_file(large: Path) -> None:
+    """It is found wherever it is, and read whole."""
+    start = LARGE + timedelta(minutes=41)
+    asked = LogFilter(window=Window(start, start + timedelta(seconds=20)))
+    store = LogFiles(large, most_bytes=400_000)
+    assert len(store.records(asked)) == 201
+    assert store.describe_unread(asked) == ""
+
+
+def test_more_matches_than_are_read(large: Path) -> None:
+    """A pattern that nearly every line has gives the newest, and the answer says so."""
+    store, asked = LogFiles(large, most_bytes=10_000), LogFilter(window=Window(LARGE, clock.now()), pattern=Pattern("request"))
+    assert store.records(asked)[-1].message.startswith("INFO request 59999 ")
+    assert "till.log" in store.describe_unread(asked)

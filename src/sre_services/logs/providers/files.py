@@ -9,13 +9,12 @@ from pathlib import Path
 
 from sre_core.problem import Problem
 from sre_services.logs.at_hand import Fetched, FetchedLogs
-from sre_services.logs.lines import parse_lines
-from sre_services.logs.model import LogFilter, LogRecord
+from sre_services.logs.file_search import MOST_MATCHES, Found, read_records
+from sre_services.logs.model import LogFilter
 from sre_services.logs.selection import BY_TIME
 from sre_services.sources.settings import Settings
-from sre_services.timespan import Window
 
-# The newest end of a file is read; a line is cut off at its beginning.
+# More of a file is only searched, for what a filter names.
 _MOST_BYTES = 64 * 2**20
 _PATTERNS = ("*.log", "*.log.[0-9]*", "*.jsonl")
 
@@ -23,7 +22,7 @@ _PATTERNS = ("*.log", "*.log.[0-9]*", "*.jsonl")
 class LogFiles(FetchedLogs):
     """Reads the files that were written to since a window began."""
 
-    MOST = f"{_MOST_BYTES // 2**20} MiB"
+    MOST = f"{_MOST_BYTES // 2**20} MiB, or {MOST_MATCHES:,} matches,"
 
     def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
         super().__init__()
@@ -35,13 +34,18 @@ class LogFiles(FetchedLogs):
 
     def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
         files = self._by_service()
-        read = {path: _read(path, service, where.window, self._most_bytes) for service in services for path in files.get(service, ())}
-        parts = [sorted((record for path in files.get(service, ()) for record in read[path]), key=BY_TIME) for service in services]
-        return Fetched(parts, {str(path) for path, found in read.items() if self._has_more(path, found, where.window)})
+        read = {path: self._read(path, service, where) for service in services for path in files.get(service, ())}
+        parts = [sorted((record for path in files.get(service, ()) for record in read[path].records), key=BY_TIME) for service in services]
+        return Fetched(parts, {str(path) for path, found in read.items() if found.cut})
 
-    def _has_more(self, path: Path, found: Sequence[LogRecord], window: Window) -> bool:
-        """True if the part of a file that was not read may be of this window."""
-        return bool(found) and found[0].time > window.start and path.stat().st_size > self._most_bytes
+    def _read(self, path: Path, service: str, where: LogFilter) -> Found:
+        """Read a file; nothing of one that was last written to before the window."""
+        try:
+            written = path.stat().st_mtime
+            return Found([]) if written < where.window.start.timestamp() else read_records(path, service, where, self._most_bytes)
+        except OSError:
+            # Rotated away meanwhile, or not ours to read: check() and the other files say more.
+            return Found([])
 
     def check(self) -> Problem | None:
         """Explain why there is nothing to read; None where there is."""
@@ -64,21 +68,6 @@ class LogFiles(FetchedLogs):
 def open_provider(settings: Settings) -> LogFiles:
     """Open the folder at `path`."""
     return LogFiles(Path(settings.require("path")).expanduser())
-
-
-def _read(path: Path, service: str, window: Window, most: int) -> list[LogRecord]:
-    """Read the records of a file; none where it was last written to before the window."""
-    try:
-        about = path.stat()
-        if about.st_mtime < window.start.timestamp():
-            return []
-        with path.open("rb") as file:
-            file.seek(max(0, about.st_size - most))
-            text = file.read(most).decode("utf-8", "replace")
-    except OSError:
-        # Rotated away meanwhile, or not ours to read: check() and the other files say more.
-        return []
-    return list(parse_lines(text.splitlines(), service))
 
 
 def _no_files(folder: Path) -> Problem:
