@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import apply, cli, load
+from bench import apply, cli, load, sources
 
-PARTS = (cli, load, apply)
+PARTS = (cli, load, sources, apply)
 
 
 def main() -> int:
