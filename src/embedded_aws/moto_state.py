@@ -176,3 +176,11 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
             secret = secretsmanager_backends[account_id][region].secrets.get(arn)
             return {tag["Key"]: tag["Value"] for tag in (secret.tags or () if secret else ())}
     return {}
+
+
+def kms_key_state(account_id: str, region: str, arn: str) -> str:
+    """Return the state of a KMS key of this region, such as `Enabled`; empty where it is absent."""
+    from moto.kms.models import kms_backends
+
+    found: Any = kms_backends[account_id][region].keys.get(arn.rpartition("/")[2])
+    return str(found.key_state) if found is not None and found.arn == arn else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "greaterthan": operator.gt,
     "greaterthanequals": operator.ge,
 }
-_KINDS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "bool"}) | {
+_KINDS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "bool", "ipaddress"}) | {
     f"numeric{name}" for name in _COMPARISONS
 }
 
@@ -34,7 +35,8 @@ class Verdict(Enum):
 class AccessRequest:
     """One request as a policy sees it; the names of condition keys are in lower case.
 
-    `principal` is an ARN, the name of an AWS service, or empty where the policy is the caller's own and names none.
+    `principal` is an ARN, the name of an AWS service, or empty where the policy is the caller's own and names none, and for a caller
+    who is no principal of IAM.
     """
 
     principal: str
@@ -70,6 +72,8 @@ def _element(statement: Statement, name: str, matches: Callable[[Any], bool]) ->
 
 
 def _principal_is(value: Any, principal: str) -> bool:
+    if not principal:
+        return "*" in (_as_list(value.get("AWS", ())) if isinstance(value, Mapping) else _as_list(value))
     kind = "AWS" if principal.startswith("arn:") else "Service"
     named = _as_list(value.get(kind, ())) if isinstance(value, Mapping) else _as_list(value)
     account = principal.split(":")[4] if principal.count(":") >= 5 else None
@@ -102,6 +106,8 @@ def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping
 
 
 def _matches(kind: str, actual: str, values: tuple[str, ...]) -> bool:
+    if kind == "ipaddress":
+        return any(_in_network(actual, value) for value in values)
     if kind.startswith("numeric"):
         compare = _COMPARISONS[kind.removeprefix("numeric")]
         return any(compare(float(actual), float(value)) for value in values)
@@ -112,6 +118,13 @@ def _matches(kind: str, actual: str, values: tuple[str, ...]) -> bool:
             return actual.lower() in [value.lower() for value in values]
         case _:  # stringequals, bool
             return actual in values
+
+
+def _in_network(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _any_like(patterns: Any, text: str, *, fold: bool = False) -> bool:

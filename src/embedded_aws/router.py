@@ -99,7 +99,7 @@ class Router:
         app = self._apps.get(caller.signature.service)
         if app is None:
             return await self._everything_else(request, caller)
-        return await _collect_response(app(caller.signature.region), scope, request.body)
+        return await _collect_response(app(caller.signature.region), {**scope, "sender": caller.key}, request.body)
 
 
 async def _collect_response(app: AsgiApp, scope: Scope, body: bytes) -> Response:

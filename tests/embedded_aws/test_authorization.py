@@ -117,6 +117,19 @@ RUNTIME = {
     "networkConfiguration": {"networkMode": "PUBLIC"},
 }
 RUNTIMES = [allow(["bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:UpdateAgentRuntime", "iam:PassRole"])]
+AGENTCORE = "bedrock-agentcore-control"
+VAULT = ARN.format("bedrock-agentcore", "token-vault/default")
+CLIENT = {
+    "credentialProviderVendor": "GithubOauth2",
+    "oauth2ProviderConfigInput": {
+        "githubOauth2ProviderConfig": {
+            "clientId": "c",
+            "clientSecretSource": "EXTERNAL",
+            "clientSecretConfig": {"secretId": "s", "jsonKey": "k"},
+        }
+    },
+}
+CREATE_CLIENT = allow("bedrock-agentcore:CreateOauth2CredentialProvider")
 DIRECTORY = ARN.format("bedrock-agentcore", "workload-identity-directory/default")
 IDENTITY = "bedrock-agentcore:CreateWorkloadIdentity"
 PUT = [allow("s3:PutObject")]
@@ -158,6 +171,28 @@ PART = {"UploadId": "u", "PartNumber": 1}
         (
             "bedrock-agentcore-control", "update_agent_runtime", {"agentRuntimeId": "r-0123456789", **RUNTIME}, RUNTIMES,
             "s3:GetObject on resource: arn:aws:s3:::b/p.zip",
+        ),
+        (AGENTCORE, "create_oauth2_credential_provider", {"name": "o", **CLIENT}, [], f"{VAULT} because"),
+        (
+            AGENTCORE, "create_oauth2_credential_provider", {"name": "o", **CLIENT},
+            [allow("bedrock-agentcore:CreateOauth2CredentialProvider", VAULT)], f"{VAULT}/oauth2credentialprovider/o because",
+        ),
+        (
+            AGENTCORE, "create_oauth2_credential_provider", {"name": "o", **CLIENT, "tags": {"a": "b"}}, [CREATE_CLIENT],
+            f"bedrock-agentcore:TagResource on resource: {VAULT}/oauth2credentialprovider/o",
+        ),
+        (
+            AGENTCORE, "create_oauth2_credential_provider", {"name": "o", **CLIENT}, [CREATE_CLIENT],
+            "secretsmanager:GetSecretValue on resource: s",
+        ),
+        (
+            AGENTCORE, "create_workload_identity", {"name": "mine"}, [allow(IDENTITY, DIRECTORY)],
+            f"{DIRECTORY}/workload-identity/mine because",
+        ),
+        (AGENTCORE, "set_token_vault_cmk", {"kmsConfiguration": {"keyType": "ServiceManagedKey"}}, [], f"{VAULT} because"),
+        (
+            AGENTCORE, "put_resource_policy", {"resourceArn": ARN.format("bedrock-agentcore", "gateway/g-0123456789"), "policy": "{}"}, [],
+            "bedrock-agentcore:PutResourcePolicy on resource: arn:aws:bedrock-agentcore:us-east-1:123456789012:gateway/g-0123456789",
         ),
     ],
 )  # fmt: skip

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from embedded_aws.agentcore.records import OutboundKey
+from embedded_aws.agentcore.records import OutboundKey, OutboundToken
 from embedded_aws.agentcore.tools import Tool
 
 
 @dataclass(frozen=True)
 class LiveTarget:
-    """A target that is ready: its tools, its API key, and the certificates that its server may present."""
+    """A target that is ready: its tools, what it authenticates with, and the certificates that its server may present."""
 
     target_id: str
     tools: tuple[Tool, ...]
-    key: OutboundKey
+    outbound: OutboundKey | OutboundToken
     tls: ssl.SSLContext
 
 

@@ -10,31 +10,40 @@ from typing import Any
 from uuid import uuid4
 
 from embedded_aws.account import Account
-from embedded_aws.agentcore import model, operations
+from embedded_aws.agentcore import operations
+from embedded_aws.agentcore.api_key_providers import ApiKeyProviders
 from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle
 from embedded_aws.agentcore.data_plane import DataPlane
 from embedded_aws.agentcore.errors import ApiError, broken_constraints
 from embedded_aws.agentcore.gateways import Gateways
-from embedded_aws.agentcore.identities import Identities
 from embedded_aws.agentcore.invocations import Invocations, runtime_in
-from embedded_aws.agentcore.model import violations
+from embedded_aws.agentcore.oauth2_providers import Oauth2Providers
+from embedded_aws.agentcore.operations import Operation
 from embedded_aws.agentcore.packages import Packages
 from embedded_aws.agentcore.records import Registry
+from embedded_aws.agentcore.resource_policies import ResourcePolicies
 from embedded_aws.agentcore.runtimes import Runtimes
 from embedded_aws.agentcore.tags import Tags
 from embedded_aws.agentcore.target_schema import TargetSchemas
 from embedded_aws.agentcore.targets import Targets
+from embedded_aws.agentcore.token_vault import TokenVaults
+from embedded_aws.agentcore.workload_access import WorkloadAccess
+from embedded_aws.agentcore.workload_identities import WorkloadIdentities
+from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import CutOff, Response, TooLarge, json_response, read_body
 from embedded_aws.world import AsgiApp, Receive, Scope, Send, World
 
 type Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+type DataHandler = Callable[[Mapping[str, Any], AccessKey], Awaitable[dict[str, Any]]]
 
 _BODY_AT_MOST = 6 * 1024 * 1024
 
 
 class ControlPlane:
-    """The `bedrock-agentcore-control` API as an ASGI app; its caller has verified the signature of the request.
+    """The `bedrock-agentcore-control` API as an ASGI app, and the operations of `bedrock-agentcore` that are signed.
+
+    Its caller has verified the signature of a request, and puts the key that signed it into `sender` of the scope.
 
     `change_seconds` is how long a resource stays in CREATING, UPDATING or DELETING. `allowed_hosts` names hosts (`api.example.com`)
     that gateways may send requests to although they do not belong to the local AWS.
@@ -57,7 +66,17 @@ class ControlPlane:
         self._packages = Packages(world)
         self.invocations = Invocations(registry, self._packages, self._data_plane.checker)
         runtimes = Runtimes(world, registry, tokens=tokens, lifecycle=self._lifecycle, retire=self._packages.retire)
-        self._handlers = _handlers(gateways, targets, Identities(world, registry), Tags(registry)) | _runtime_handlers(runtimes)
+        identities = WorkloadIdentities(world, registry)
+        self._handlers: dict[str, Handler] = {
+            **_gateway_handlers(gateways, targets),
+            **_runtime_handlers(runtimes),
+            **_provider_handlers(ApiKeyProviders(world, registry), Oauth2Providers(world, registry)),
+            **_identity_handlers(identities, TokenVaults(world, registry)),
+            **_resource_handlers(Tags(registry), ResourcePolicies(registry)),
+        }
+        self._data_handlers = _data_handlers(
+            WorkloadAccess(world, registry, identities=identities, tokens=self._data_plane.tokens, checker_of=self._data_plane.checker)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,8 +105,7 @@ class ControlPlane:
     async def _perform(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any]]:
         path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("ascii", "replace")
         found = operations.operation_at(scope["method"], path)
-        handler = self._handlers.get(found[0].name) if found else None
-        if found is None or handler is None:
+        if found is None or not (found[0].name in self._handlers or found[0].name in self._data_handlers):
             raise ApiError("UnknownOperationException", 404, f"The local AWS has no operation at {scope['method']} {path[:200]}")
         operation, labels = found
         try:
@@ -95,14 +113,20 @@ class ControlPlane:
         except TooLarge:
             raise ApiError("RequestEntityTooLargeException", 413, "The request is larger than 6 MB.") from None
         request = operations.request_of(operation, labels, scope.get("query_string", b"").decode("latin-1"), body)
-        if broken := tuple(violations(operation.input_shape, request)):
+        if broken := tuple(operation.model.violations(operation.input_shape, request)):
             raise broken_constraints(broken)
+        answer = await self._handle(operation, request, scope)
+        return operation.status, operation.model.project(operation.output_shape, answer) if operation.output_shape else {}
+
+    async def _handle(self, operation: Operation, request: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        if operation.plane == operations.DATA:
+            # It changes nothing, and may wait for another server.
+            return await self._data_handlers[operation.name](request, scope["sender"])
         async with self._one_at_a_time:
-            answer = await handler(request)
-        return operation.status, model.project(operation.output_shape, answer) if operation.output_shape else {}
+            return await self._handlers[operation.name](request)
 
 
-def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags: Tags) -> dict[str, Handler]:
+def _gateway_handlers(gateways: Gateways, targets: Targets) -> dict[str, Handler]:
     return {
         "CreateGateway": gateways.create,
         "GetGateway": gateways.get,
@@ -115,16 +139,54 @@ def _handlers(gateways: Gateways, targets: Targets, identities: Identities, tags
         "ListGatewayTargets": targets.list_all,
         "DeleteGatewayTarget": targets.delete,
         "SynchronizeGatewayTargets": targets.synchronize,
-        "CreateApiKeyCredentialProvider": identities.create,
-        "GetApiKeyCredentialProvider": identities.get,
-        "UpdateApiKeyCredentialProvider": identities.update,
-        "ListApiKeyCredentialProviders": identities.list_all,
-        "DeleteApiKeyCredentialProvider": identities.delete,
-        "GetWorkloadIdentity": identities.get_workload_identity,
-        "ListWorkloadIdentities": identities.list_workload_identities,
+    }
+
+
+def _provider_handlers(keys: ApiKeyProviders, clients: Oauth2Providers) -> dict[str, Handler]:
+    return {
+        "CreateApiKeyCredentialProvider": keys.create,
+        "GetApiKeyCredentialProvider": keys.get,
+        "UpdateApiKeyCredentialProvider": keys.update,
+        "ListApiKeyCredentialProviders": keys.list_all,
+        "DeleteApiKeyCredentialProvider": keys.delete,
+        "CreateOauth2CredentialProvider": clients.create,
+        "GetOauth2CredentialProvider": clients.get,
+        "UpdateOauth2CredentialProvider": clients.update,
+        "ListOauth2CredentialProviders": clients.list_all,
+        "DeleteOauth2CredentialProvider": clients.delete,
+    }
+
+
+def _identity_handlers(identities: WorkloadIdentities, vaults: TokenVaults) -> dict[str, Handler]:
+    return {
+        "CreateWorkloadIdentity": identities.create,
+        "GetWorkloadIdentity": identities.get,
+        "UpdateWorkloadIdentity": identities.update,
+        "ListWorkloadIdentities": identities.list_all,
+        "DeleteWorkloadIdentity": identities.delete,
+        "GetTokenVault": vaults.get,
+        "SetTokenVaultCMK": vaults.set_key,
+    }
+
+
+def _resource_handlers(tags: Tags, policies: ResourcePolicies) -> dict[str, Handler]:
+    return {
         "TagResource": tags.tag,
         "UntagResource": tags.untag,
         "ListTagsForResource": tags.list_all,
+        "PutResourcePolicy": policies.put,
+        "GetResourcePolicy": policies.get,
+        "DeleteResourcePolicy": policies.delete,
+    }
+
+
+def _data_handlers(access: WorkloadAccess) -> dict[str, DataHandler]:
+    return {
+        "GetWorkloadAccessToken": access.token,
+        "GetWorkloadAccessTokenForJWT": access.token_for_jwt,
+        "GetWorkloadAccessTokenForUserId": access.token_for_user_id,
+        "GetResourceApiKey": access.api_key,
+        "GetResourceOauth2Token": access.oauth2_token,
     }
 
 

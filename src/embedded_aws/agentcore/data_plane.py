@@ -11,7 +11,8 @@ from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.gateway_endpoint import GatewayEndpoint
 from embedded_aws.agentcore.jwt_authorizer import SigningKeys, TokenChecker
 from embedded_aws.agentcore.methods import Methods
-from embedded_aws.agentcore.outbound_keys import OutboundKeys
+from embedded_aws.agentcore.oauth2_tokens import Oauth2Tokens
+from embedded_aws.agentcore.outbound_credentials import OutboundCredentials
 from embedded_aws.agentcore.records import Registry
 from embedded_aws.world import Listener, World
 
@@ -24,9 +25,10 @@ class DataPlane:
         self._registry = registry
         self._catalogs = catalogs
         self._targets = Backend(Egress(world, allowed_hosts))
-        # Cognito answers on the endpoint's own host, which no target may address.
+        # Cognito, which issues tokens for both directions, answers on the endpoint's own host, which no target may address.
         self._issuers = Backend(Egress(world, allowed_hosts | {urlsplit(world.endpoint).hostname or ""}))
-        self._methods = Methods(self._targets, OutboundKeys(world, registry))
+        self.tokens = Oauth2Tokens(world, self._issuers, self._trust)
+        self._methods = Methods(self._targets, OutboundCredentials(world, registry, self.tokens))
         self._listeners: dict[str, Listener] = {}
         self._checkers: dict[str, TokenChecker] = {}
         self._issuer_tls: ssl.SSLContext | None = None

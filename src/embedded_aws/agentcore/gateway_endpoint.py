@@ -16,6 +16,7 @@ from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
 from embedded_aws.agentcore.mcp import Era, Message, RpcError
 from embedded_aws.agentcore.methods import Methods
 from embedded_aws.agentcore.records import Gateway, Registry
+from embedded_aws.agentcore.resource_policies import allows_invocation
 from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, json_response, read_body
 from embedded_aws.world import Receive, Scope, Send
 from sre_core import clock, security_event
@@ -27,6 +28,7 @@ _MCP_PATH = "/mcp"
 _METADATA_PATH = "/.well-known/oauth-protected-resource"
 _SESSION_HEADER = "mcp-session-id"
 _REQUEST_ID = "x-amzn-requestid"
+_NOT_AUTHORIZED = "not_authorized"
 
 
 class GatewayEndpoint:
@@ -77,7 +79,8 @@ class GatewayEndpoint:
         except TooLarge:
             request_id = self._report(scope, Denied("body_too_large", 413))
             return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"), (_REQUEST_ID, request_id))
-        if denied := await self._authorize(headers, gateway):
+        denied = await self._authorize(headers, gateway) or self._check_policy(scope, gateway)
+        if denied:
             request_id = self._report(scope, denied)
             return _unauthorized_response(denied, headers, gateway, mcp.id_in(message), request_id)
         return await self._serve(scope["method"], message, headers, gateway)
@@ -90,6 +93,11 @@ class GatewayEndpoint:
         if scheme.lower() != "bearer" or not token.strip():
             return Denied("missing_token")
         return await self._checker_of(authorizer.discovery_url).check(token.strip(), authorizer)
+
+    def _check_policy(self, scope: Scope, gateway: Gateway) -> Denied | None:
+        client = str((scope.get("client") or ("unknown",))[0])
+        allowed = allows_invocation(self._registry, "InvokeGateway", gateway.arn, client)
+        return None if allowed else Denied(_NOT_AUTHORIZED, 403)
 
     def _report(self, scope: Scope, denied: Denied) -> str:
         """Log the security event of a refusal; return the id by which the response names it."""
@@ -170,6 +178,9 @@ def _check_media_types(headers: Headers) -> Response | None:
 
 
 def _unauthorized_response(denied: Denied, headers: Headers, gateway: Gateway, rpc_id: str | int | None, request_id: str) -> Response:
+    if denied.reason == _NOT_AUTHORIZED:
+        # No other token would help, so that there is no challenge.
+        return json_response(403, mcp.error(rpc_id, RpcError(mcp.UNAUTHORIZED, "Access denied")), (_REQUEST_ID, request_id))
     error = "invalid_token" if denied.status == 401 else denied.reason
     message = "Invalid Bearer token" if denied.status == 401 else "Insufficient scope"
     scopes = gateway.authorizer.scopes if gateway.authorizer else ()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from embedded_aws import iam_state, policy
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
-from embedded_aws.agentcore.records import MCP_VERSIONS, Gateway, JwtAuthorizer, Registry, WorkloadIdentity
+from embedded_aws.agentcore.records import MCP_VERSIONS, Gateway, JwtAuthorizer, Registry
 from embedded_aws.world import World
 from sre_core import clock
 
@@ -71,9 +71,7 @@ class Gateways:
         self._registry.gateways[gateway_id] = gateway
         self._registry.targets[gateway_id] = {}
         self._registry.tags[gateway.arn] = dict(request.get("tags", {}))
-        self._registry.identities[gateway_id] = WorkloadIdentity(
-            name=gateway_id, arn=gateway.workload_identity_arn, created_at=gateway.created_at
-        )
+        self._registry.link_identity(gateway_id, gateway.workload_identity_arn)
         self._tokens.remember("CreateGateway", request, gateway_id)
         self._lifecycle.later(self._completion_of(gateway_id))
         return gateway.to_json()
@@ -172,8 +170,8 @@ class Gateways:
         async def step() -> None:
             self._registry.gateways.pop(gateway.gateway_id, None)
             self._registry.targets.pop(gateway.gateway_id, None)
-            self._registry.tags.pop(gateway.arn, None)
-            self._registry.identities.pop(gateway.gateway_id, None)
+            self._registry.forget(gateway.arn)
+            self._registry.unlink_identity(gateway.gateway_id)
             self._tokens.forget(gateway.gateway_id)
             await self._endpoints.close(gateway.gateway_id)
 

@@ -15,7 +15,8 @@ from embedded_aws.agentcore.errors import ApiError, invalid, not_found
 from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
 from embedded_aws.agentcore.packages import Packages
 from embedded_aws.agentcore.records import Registry
-from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeVersion
+from embedded_aws.agentcore.resource_policies import allows_invocation
+from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeEndpoint, RuntimeVersion
 from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, read_body
 from embedded_aws.instances.progress import StepFailed
 from embedded_aws.world import Receive, Scope, Send
@@ -27,7 +28,8 @@ _PATH = re.compile(r"/runtimes/([^/]+)/invocations/?")
 _SESSION = "x-amzn-bedrock-agentcore-runtime-session-id"
 _SESSION_LENGTH = range(33, 257)
 # Of a caller's headers the package gets these, and those that the runtime allows.
-_PASSED = frozenset({"content-type", "accept", _SESSION, "x-amzn-bedrock-agentcore-runtime-user-id", "x-amzn-trace-id", "traceparent"})
+_USER = "x-amzn-bedrock-agentcore-runtime-user-id"
+_PASSED = frozenset({"content-type", "accept", _SESSION, _USER, "x-amzn-trace-id", "traceparent"})
 _ANSWERED = frozenset({"content-type", "cache-control", "mcp-session-id"})
 
 
@@ -65,10 +67,11 @@ class Invocations:
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send, request_id: tuple[str, str]) -> None:
         headers = headers_of(scope)
-        runtime, version = self._find(scope)
+        runtime, endpoint, version = self._find(scope)
         if scope["method"] != "POST":
             raise ApiError("UnknownOperationException", 404, "Invocations are sent with POST.")
-        if denied := await self._authorize(headers, version):
+        denied = await self._authorize(headers, version) or self._check_policies(scope, headers, (runtime.arn, endpoint.arn))
+        if denied:
             _report(scope, denied, runtime, request_id[1])
             await _refuse(denied, request_id).send(send)
             return
@@ -85,15 +88,22 @@ class Invocations:
         call = _Call(_select(headers, version) | {_SESSION: session}, body, request_id)
         await self._pass_on(runtime, version, call, send)
 
-    def _find(self, scope: Scope) -> tuple[Runtime, RuntimeVersion]:
+    def _find(self, scope: Scope) -> tuple[Runtime, RuntimeEndpoint, RuntimeVersion]:
         arn = runtime_in(scope["raw_path"].decode("latin-1"))
         runtime = next((runtime for runtime in self._registry.runtimes.values() if runtime.arn == arn), None)
         name = parse_qs(scope["query_string"].decode("latin-1")).get("qualifier", [DEFAULT_ENDPOINT])[0]
         endpoint = self._registry.endpoints.get(runtime.runtime_id, {}).get(name) if runtime else None
         version = runtime.version(endpoint.live) if runtime and endpoint else None
-        if runtime is None or version is None:
+        if runtime is None or endpoint is None or version is None:
             raise not_found(f"No endpoint or agent found with qualifier '{name}' for agent '{arn}'")
-        return runtime, version
+        return runtime, endpoint, version
+
+    def _check_policies(self, scope: Scope, headers: Mapping[str, str], arns: tuple[str, str]) -> Denied | None:
+        """Ask the policies of the runtime and of its endpoint, where they have one."""
+        action = "InvokeAgentRuntimeForUser" if _USER in headers else "InvokeAgentRuntime"
+        client = str((scope.get("client") or ("unknown",))[0])
+        allowed = all(allows_invocation(self._registry, action, arn, client) for arn in arns)
+        return None if allowed else Denied("not_authorized", 403)
 
     async def _authorize(self, headers: Mapping[str, str], version: RuntimeVersion) -> Denied | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -126,11 +126,19 @@ class TokenChecker:
 
     async def check(self, token: str, authorizer: JwtAuthorizer) -> Denied | None:
         """Return why the token is refused; None where it is accepted."""
+        claims = await self.read(token)
+        if isinstance(claims, Denied):
+            return claims
+        denied = _refusal(claims, authorizer)
+        return replace(denied, subject=_subject(claims)) if denied else None
+
+    async def read(self, token: str) -> Claims | Denied:
+        """Return the claims of a token that this issuer signed and that is valid now, whoever it is for."""
         claims = await self._claims(token)
         if claims is None or claims.get("iss") != self._keys.issuer:
             return Denied("invalid_token")
-        denied = _time_refusal(claims, clock.now().timestamp()) or _refusal(claims, authorizer)
-        return replace(denied, subject=str(claims.get("sub", ""))[:128]) if denied else None
+        denied = _time_refusal(claims, clock.now().timestamp())
+        return replace(denied, subject=_subject(claims)) if denied else claims
 
     async def _claims(self, token: str) -> Claims | None:
         """Return the claims of a token whose signature is valid, else None."""
@@ -154,6 +162,10 @@ class TokenChecker:
             return jwt.decode(token, key, algorithms=["RS256"]).claims
         except (JoseError, ValueError):
             return None
+
+
+def _subject(claims: Claims) -> str:
+    return str(claims.get("sub", ""))[:128]
 
 
 def _time_refusal(claims: Claims, now: float) -> Denied | None:

@@ -11,7 +11,8 @@ from embedded_aws.agentcore import mcp
 from embedded_aws.agentcore.backend import Backend, Unreachable
 from embedded_aws.agentcore.catalog import SEARCH_LISTING, SEARCH_TOOL, Catalog, Offer, search
 from embedded_aws.agentcore.mcp import Era, Message, RpcError
-from embedded_aws.agentcore.outbound_keys import KeyDenied, OutboundKeys, with_key
+from embedded_aws.agentcore.oauth2_tokens import TokenDenied
+from embedded_aws.agentcore.outbound_credentials import OutboundCredentials
 from embedded_aws.agentcore.records import Gateway
 
 type Result = Mapping[str, Any]
@@ -25,9 +26,9 @@ _NOT_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
 class Methods:
     """Answers MCP requests of authorized clients."""
 
-    def __init__(self, backend: Backend, keys: OutboundKeys) -> None:
+    def __init__(self, backend: Backend, credentials: OutboundCredentials) -> None:
         self._backend = backend
-        self._keys = keys
+        self._credentials = credentials
 
     async def perform(self, message: Message, era: Era, gateway: Gateway, catalog: Catalog) -> Result | RpcError:
         """Return the result of one request."""
@@ -59,10 +60,9 @@ class Methods:
 
     async def _send(self, offer: Offer, arguments: Mapping[str, Any], gateway: Gateway) -> Result:
         target = offer.target
-        key = self._keys.key(gateway, target.key.provider_arn)
-        if isinstance(key, KeyDenied):
-            return _internal(key.why, gateway)
-        request = with_key(offer.tool.outbound(arguments), key, target.key)
+        request = await self._credentials.authenticate(offer.tool.outbound(arguments), gateway, target.outbound)
+        if isinstance(request, TokenDenied):
+            return _internal(request.why, gateway)
         headers = {"accept": "application/json", **request.headers}
         if request.body is not None:
             headers["content-type"] = "application/json"

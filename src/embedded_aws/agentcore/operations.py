@@ -8,15 +8,19 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from embedded_aws.agentcore import model
 from embedded_aws.agentcore.errors import unparsable
+from embedded_aws.agentcore.model import Model, members
 from embedded_aws.http_messages import parse_json
+
+CONTROL, DATA = "bedrock-agentcore-control", "bedrock-agentcore"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the service, with its method and path."""
+    """One operation of the control or data plane, with its method and path."""
 
+    plane: str
+    model: Model
     name: str
     method: str
     segments: tuple[str, ...]
@@ -41,6 +45,8 @@ class Operation:
 def _operations() -> tuple[Operation, ...]:
     return tuple(
         Operation(
+            plane=plane,
+            model=model,
             name=name,
             method=parts["http"]["method"],
             segments=_segments(parts["http"]["requestUri"]),
@@ -48,7 +54,8 @@ def _operations() -> tuple[Operation, ...]:
             input_shape=parts["input"]["shape"],
             output_shape=parts["output"]["shape"] if "output" in parts else None,
         )
-        for name, parts in model.service()["operations"].items()
+        for plane, model in ((CONTROL, Model.of(CONTROL)), (DATA, Model.of(DATA)))
+        for name, parts in model.operations.items()
     )
 
 
@@ -67,15 +74,15 @@ def operation_at(method: str, path: str) -> tuple[Operation, dict[str, str]] | N
 
 def request_of(operation: Operation, labels: Mapping[str, str], query: str, body: bytes) -> dict[str, Any]:
     """Collect the members of a request from path, query and body; members that the model does not have are dropped, as on AWS."""
-    structure = model.shape(operation.input_shape)
+    model = operation.model
     in_query = parse_qs(query, keep_blank_values=True)
     in_body = _json_object(body) if body else {}
     request: dict[str, Any] = {}
-    for name, member_shape, location in model.members(structure):
+    for name, member_shape, location in members(model.shapes[operation.input_shape]):
         if location == "uri":
             request[name] = labels[name]
         elif location == "querystring" and name in in_query:
-            request[name] = _from_query(member_shape, in_query[name])
+            request[name] = _from_query(model.shapes[member_shape]["type"], in_query[name])
         elif location == "body" and in_body.get(name) is not None:
             request[name] = in_body[name]
     known: dict[str, Any] = model.project(operation.input_shape, request)
@@ -92,8 +99,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _from_query(shape_name: str, values: list[str]) -> object:
-    kind = model.shape(shape_name)["type"]
+def _from_query(kind: str, values: list[str]) -> object:
     if kind == "list":
         return values
     if kind == "integer":

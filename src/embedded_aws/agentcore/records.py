@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from embedded_aws.agentcore.errors import over_quota
+from embedded_aws.agentcore.identity_records import ApiKeyProvider, Oauth2Provider, TokenVault, WorkloadIdentity
 from sre_core import clock
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 LEGACY_VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS_VERSIONS = ("2026-07-28",)
 MCP_VERSIONS = (*LEGACY_VERSIONS, *STATELESS_VERSIONS)
+_PROVIDERS_AT_MOST = 50
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,28 @@ class OutboundKey:
     name: str
     prefix: str
 
-    @classmethod
-    def of(cls, declared: Mapping[str, Any]) -> OutboundKey:
-        """Return the key of a target whose credential configuration was accepted."""
-        parts = declared["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
-        return cls(
-            provider_arn=parts["providerArn"],
-            location=parts.get("credentialLocation", "HEADER"),
-            name=parts.get("credentialParameterName", "Authorization"),
-            prefix=parts.get("credentialPrefix", ""),
-        )
+
+@dataclass(frozen=True)
+class OutboundToken:
+    """The access token that the requests of a target carry, by the client credentials grant."""
+
+    provider_arn: str
+    scopes: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]
+
+
+def outbound_of(declared: Mapping[str, Any]) -> OutboundKey | OutboundToken:
+    """Return what a target authenticates with, whose credential configuration was accepted."""
+    provider = declared["credentialProviderConfigurations"][0]["credentialProvider"]
+    if parts := provider.get("oauthCredentialProvider"):
+        return OutboundToken(parts["providerArn"], tuple(parts["scopes"]), tuple(parts.get("customParameters", {}).items()))
+    parts = provider["apiKeyCredentialProvider"]
+    return OutboundKey(
+        provider_arn=parts["providerArn"],
+        location=parts.get("credentialLocation", "HEADER"),
+        name=parts.get("credentialParameterName", "Authorization"),
+        prefix=parts.get("credentialPrefix", ""),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,45 +178,6 @@ class Target:
         return answer
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiKeyProvider:
-    """The place where an API key is stored; never the key itself."""
-
-    name: str
-    arn: str
-    secret_arn: str
-    json_key: str
-    source: str
-    created_at: datetime
-    updated_at: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every member of any response about a provider."""
-        return {
-            "name": self.name,
-            "credentialProviderArn": self.arn,
-            "apiKeySecretArn": {"secretArn": self.secret_arn},
-            "apiKeySecretJsonKey": self.json_key,
-            "apiKeySecretSource": self.source,
-            "createdTime": self.created_at.timestamp(),
-            "lastUpdatedTime": self.updated_at.timestamp(),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkloadIdentity:
-    """The identity with which a gateway uses the token vault; created and deleted with the gateway."""
-
-    name: str
-    arn: str
-    created_at: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every member of any response about a workload identity."""
-        moment = self.created_at.timestamp()
-        return {"name": self.name, "workloadIdentityArn": self.arn, "createdTime": moment, "lastUpdatedTime": moment}
-
-
 @dataclass
 class Registry:
     """All AgentCore resources of one account and region."""
@@ -209,11 +185,37 @@ class Registry:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     targets: dict[str, dict[str, Target]] = field(default_factory=dict)
     providers: dict[str, ApiKeyProvider] = field(default_factory=dict)
+    oauth2_providers: dict[str, Oauth2Provider] = field(default_factory=dict)
     identities: dict[str, WorkloadIdentity] = field(default_factory=dict)
+    vault: TokenVault = field(default_factory=lambda: TokenVault("", clock.now()))
     runtimes: dict[str, Runtime] = field(default_factory=dict)
     endpoints: dict[str, dict[str, RuntimeEndpoint]] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
+    """The resource-based policies of gateways, runtimes and endpoints, as they were sent."""
 
-    def provider_of(self, arn: str) -> ApiKeyProvider | None:
+    def provider_of(self, arn: str) -> ApiKeyProvider | Oauth2Provider | None:
         """Return the credential provider of this ARN."""
-        return next((provider for provider in self.providers.values() if provider.arn == arn), None)
+        every: tuple[ApiKeyProvider | Oauth2Provider, ...] = (*self.providers.values(), *self.oauth2_providers.values())
+        return next((provider for provider in every if provider.arn == arn), None)
+
+    def link_identity(self, name: str, arn: str) -> None:
+        """Add the workload identity of a gateway or runtime."""
+        moment = clock.now()
+        self.identities[name] = WorkloadIdentity(name=name, arn=arn, created_at=moment, updated_at=moment, linked=True)
+        self.tags[arn] = {}
+
+    def unlink_identity(self, name: str) -> None:
+        """Remove the workload identity of a gateway or runtime that is gone."""
+        if identity := self.identities.pop(name, None):
+            self.forget(identity.arn)
+
+    def forget(self, arn: str) -> None:
+        """Remove the tags and the policy of a resource that is gone."""
+        self.tags.pop(arn, None)
+        self.policies.pop(arn, None)
+
+    def refuse_another_provider(self) -> None:
+        """Raise ServiceQuotaExceededException where the account has as many credential providers as it may."""
+        if len(self.providers) + len(self.oauth2_providers) >= _PROVIDERS_AT_MOST:
+            raise over_quota(f"An account has at most {_PROVIDERS_AT_MOST} credential providers.")

@@ -11,7 +11,7 @@ from typing import Any
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.gateways import refuse_bad_jwt, refuse_unassumable_role
-from embedded_aws.agentcore.records import Registry, WorkloadIdentity
+from embedded_aws.agentcore.records import Registry
 from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeEndpoint, RuntimeVersion
 from embedded_aws.world import World
 from sre_core import clock
@@ -59,9 +59,7 @@ class Runtimes:
         runtime = self._new_runtime(f"{name}-{''.join(secrets.choice(_ID_LETTERS) for _ in range(10))}", name, request)
         self._registry.runtimes[runtime.runtime_id] = runtime
         self._registry.tags[runtime.arn] = dict(request.get("tags", {}))
-        self._registry.identities[runtime.runtime_id] = WorkloadIdentity(
-            name=runtime.runtime_id, arn=runtime.workload_identity_arn, created_at=runtime.created_at
-        )
+        self._registry.link_identity(runtime.runtime_id, runtime.workload_identity_arn)
         self._registry.endpoints[runtime.runtime_id] = {DEFAULT_ENDPOINT: _new_endpoint(runtime, DEFAULT_ENDPOINT, 1, "")}
         self._tokens.remember("CreateAgentRuntime", request, runtime.runtime_id)
         self._lifecycle.later(self._completion_of(runtime.runtime_id))
@@ -266,8 +264,8 @@ class Runtimes:
         async def step() -> None:
             self._registry.runtimes.pop(runtime.runtime_id, None)
             self._registry.endpoints.pop(runtime.runtime_id, None)
-            self._registry.identities.pop(runtime.runtime_id, None)
-            self._registry.tags.pop(runtime.arn, None)
+            self._registry.unlink_identity(runtime.runtime_id)
+            self._registry.forget(runtime.arn)
             self._tokens.forget(runtime.runtime_id)
             self._retire_unused(runtime.runtime_id)
 
@@ -276,7 +274,7 @@ class Runtimes:
     def _endpoint_removal_of(self, endpoint: RuntimeEndpoint) -> Callable[[], Awaitable[None]]:
         async def step() -> None:
             self._registry.endpoints.get(endpoint.runtime, {}).pop(endpoint.name, None)
-            self._registry.tags.pop(endpoint.arn, None)
+            self._registry.forget(endpoint.arn)
             self._tokens.forget(f"{endpoint.runtime}/{endpoint.name}")
             self._retire_unused(endpoint.runtime)
 

@@ -1,4 +1,4 @@
-"""Tags of gateways, credential providers, runtimes and endpoints; targets and workload identities have none."""
+"""Tags of gateways, credential providers, workload identities, runtimes and endpoints; targets have none."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from embedded_aws.agentcore.catalog import LiveTarget
 from embedded_aws.agentcore.openapi import Unusable, read
-from embedded_aws.agentcore.records import OutboundKey, Target
+from embedded_aws.agentcore.records import Target, outbound_of
 from embedded_aws.agentcore.tools import Tool
 from embedded_aws.world import World
 
@@ -41,7 +41,7 @@ class TargetSchemas:
         if isinstance(tls, Unusable):
             return tls
         tools = tuple(Tool.of(target.name, operation) for operation in operations)
-        return Loaded(LiveTarget(target.target_id, tools, OutboundKey.of(target.declared), tls))
+        return Loaded(LiveTarget(target.target_id, tools, outbound_of(target.declared), tls))
 
     def _document(self, target: Target) -> bytes | Unusable:
         schema = target.openapi_schema

@@ -12,7 +12,8 @@ from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.gateways import Gateways
-from embedded_aws.agentcore.records import Gateway, Registry, Target
+from embedded_aws.agentcore.identity_records import ApiKeyProvider, Oauth2Provider
+from embedded_aws.agentcore.records import Gateway, OutboundKey, Registry, Target, outbound_of
 from embedded_aws.agentcore.target_schema import Loaded, TargetSchemas
 from sre_core import clock
 
@@ -21,6 +22,9 @@ type Answer = dict[str, Any]
 
 _TARGETS_AT_MOST = 100
 _ID_LETTERS = string.ascii_uppercase + string.digits
+_MEMBERS = {"API_KEY": "apiKeyCredentialProvider", "OAUTH": "oauthCredentialProvider"}
+# The other grants are for a user, whose consent no local issuer asks for.
+_GRANT = "CLIENT_CREDENTIALS"
 _IN_MOTION = ("CREATING", "UPDATING", "SYNCHRONIZING", "DELETING")
 _UNSUCCESSFUL = {"CREATING": "FAILED", "UPDATING": "UPDATE_UNSUCCESSFUL", "SYNCHRONIZING": "SYNCHRONIZE_UNSUCCESSFUL"}
 
@@ -136,9 +140,10 @@ class Targets:
     def _validate(self, request: Request) -> dict[str, Any]:
         _refuse_other_kinds(request)
         _refuse_other_credentials(request)
-        provider_arn = request["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]["providerArn"]
-        if self._registry.provider_of(provider_arn) is None:
-            raise not_found(f"Credential provider not found: {provider_arn}")
+        outbound = outbound_of(request)
+        kind = ApiKeyProvider if isinstance(outbound, OutboundKey) else Oauth2Provider
+        if not isinstance(self._registry.provider_of(outbound.provider_arn), kind):
+            raise not_found(f"Credential provider not found: {outbound.provider_arn}")
         return {key: value for key, value in request.items() if key not in ("clientToken", "gatewayIdentifier", "targetId")}
 
     def _loading_of(self, gateway: Gateway, target_id: str) -> Callable[[], Awaitable[None]]:
@@ -182,9 +187,10 @@ def _refuse_other_credentials(request: Request) -> None:
     if not configured:
         message = "An OpenAPI target needs one credential provider configuration."
         raise invalid(message, Violation("credentialProviderConfigurations", message))
-    kind = configured[0]["credentialProviderType"]
-    if kind == "OAUTH":
-        raise unsupported_error("credentialProviderType OAUTH", "Use API_KEY.")
-    if kind != "API_KEY" or "apiKeyCredentialProvider" not in configured[0].get("credentialProvider", {}):
+    kind, provider = configured[0]["credentialProviderType"], configured[0].get("credentialProvider", {})
+    if _MEMBERS.get(kind, "") not in provider:
         message = "OpenAPI targets support the credential provider types API_KEY and OAUTH, each with its own provider."
         raise invalid(message, Violation("credentialProviderConfigurations", message))
+    grant = provider.get("oauthCredentialProvider", {}).get("grantType", _GRANT)
+    if grant != _GRANT:
+        raise unsupported_error(f"grantType {grant}", f"Use {_GRANT}.")

@@ -8,6 +8,7 @@ from embedded_aws import policy, refusals
 from embedded_aws.authorization.call import Call, read_call
 from embedded_aws.authorization.demands import Demand, list_demands
 from embedded_aws.authorization.state import Identity, ResourceState, find_identity
+from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import Request, Response
 from embedded_aws.policy import AccessRequest, Verdict
 from embedded_aws.refusals import Protocol
@@ -106,6 +107,13 @@ def _answer(protocol: Protocol, service: str, denial: Denial) -> Response:
     if protocol in (Protocol.S3, Protocol.QUERY, Protocol.CBOR):
         return refusals.answer(protocol, 403, "AccessDenied", message)
     return refusals.answer(protocol, 403 if protocol is Protocol.REST_JSON else 400, "AccessDeniedException", message)
+
+
+def find_key_denial(key: AccessKey, action: str, resource: str) -> Denial | None:
+    """Return why the owner of a key may not do this one thing; None where it may, as the account root may everything."""
+    if key.arn.endswith(":root"):
+        return None
+    return find_denial(find_identity(key.arn.split(":")[4], key.arn, key.access_key_id), Demand(action, resource))
 
 
 def find_role_denial(account_id: str, role_arn: str, session: str, action: str, resource: str) -> Denial | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from embedded_aws.agentcore.workload_tokens import workload_in
 from embedded_aws.authorization.call import Call
 from embedded_aws.authorization.state import ResourceState
 from sre_core import bedrock
@@ -71,6 +72,10 @@ _S3_ACTIONS = {
 }
 _S3_COPIES = ("CopyObject", "UploadPartCopy")
 _S3_OF_VERSION = {"GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging"}
+# Credential providers, as operations name them; in an ARN the kind is in lower case.
+_PROVIDERS = ("ApiKeyCredentialProvider", "Oauth2CredentialProvider")
+_IN_VAULT = ("GetTokenVault", "SetTokenVaultCMK")
+_AGENT_READS = {"GetResourceApiKey": "apikeycredentialprovider", "GetResourceOauth2Token": "oauth2credentialprovider"}
 _BUDGET_ACTIONS = {"Describe": "ViewBudget", "Create": "ModifyBudget", "Update": "ModifyBudget", "Delete": "ModifyBudget"}
 
 
@@ -312,14 +317,27 @@ def _agentcore(call: Call, state: ResourceState) -> Iterator[Demand]:
         yield from _on(
             call, call.arn(f"runtime/{runtime}"), *((call.arn(f"runtime/{runtime}/runtime-endpoint/{endpoint}"),) if endpoint else ())
         )
-    elif call.operation.endswith(("ApiKeyCredentialProvider", "ApiKeyCredentialProviders")):
-        yield from _on(call, vault, f"{vault}/apikeycredentialprovider/{call.text('name') or ANY}")
+    elif kind := next((kind for kind in _PROVIDERS if kind in call.operation), ""):
+        yield from _on(call, vault, f"{vault}/{kind.lower()}/{call.text('name') or ANY}")
+    elif call.operation in _IN_VAULT:
+        yield from _on(call, call.arn(f"token-vault/{call.text('tokenVaultId') or 'default'}"))
+    elif "Workload" in call.operation:
+        yield from _on(call, *_workload(call, call.text("name", "workloadName") or ANY))
+    elif provider := _AGENT_READS.get(call.operation):
+        name = call.text("resourceCredentialProviderName")
+        yield from _on(call, vault, f"{vault}/{provider}/{name}", *_workload(call, workload_in(call.text("workloadIdentityToken")) or ANY))
     else:
         yield from _on(call, call.text("resourceArn") or ANY)
-    yield from _agentcore_besides(call)
+    yield from _agentcore_besides(call, state)
 
 
-def _agentcore_besides(call: Call) -> Iterator[Demand]:
+def _workload(call: Call, name: str) -> tuple[str, str]:
+    """Return the directory of workload identities, and one in it."""
+    directory = call.arn("workload-identity-directory/default")
+    return directory, f"{directory}/workload-identity/{name}"
+
+
+def _agentcore_besides(call: Call, state: ResourceState) -> Iterator[Demand]:
     """List what AgentCore does as the caller, and not as the gateway's role."""
     if role := call.text("roleArn"):
         yield _pass_role(role, "bedrock-agentcore.amazonaws.com")
@@ -331,11 +349,14 @@ def _agentcore_besides(call: Call) -> Iterator[Demand]:
         yield from _tagging(call, "TagResource", call.arn(f"runtime/{call.text('agentRuntimeName')}-AbCdEfGhIj"))
     if call.operation == "CreateAgentRuntimeEndpoint":
         yield from _tagging(call, "TagResource", call.arn(f"runtime/{call.text('agentRuntimeId')}/runtime-endpoint/{call.text('name')}"))
-    if call.operation == "CreateApiKeyCredentialProvider":
-        provider = call.arn(f"token-vault/default/apikeycredentialprovider/{call.text('name')}")
-        yield from _tagging(call, "TagResource", provider)
-        if secret := (call.parameters.get("apiKeySecretConfig") or {}).get("secretId"):
-            yield Demand("secretsmanager:GetSecretValue", secret)
+    if call.operation.startswith("Create") and (kind := next((kind for kind in _PROVIDERS if kind in call.operation), "")):
+        yield from _tagging(call, "TagResource", call.arn(f"token-vault/default/{kind.lower()}/{call.text('name')}"))
+    if call.operation == "CreateWorkloadIdentity":
+        yield from _tagging(call, "TagResource", _workload(call, call.text("name"))[1])
+    for named in (call.parameters, *(call.parameters.get("oauth2ProviderConfigInput") or {}).values()):
+        for member in ("apiKeySecretConfig", "clientSecretConfig"):
+            if secret := (named.get(member) or {}).get("secretId"):
+                yield Demand("secretsmanager:GetSecretValue", state.secret_arn(secret) or secret)
     target = (call.parameters.get("targetConfiguration") or {}).get("mcp") or {}
     if uri := ((target.get("openApiSchema") or {}).get("s3") or {}).get("uri"):
         yield Demand("s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")
@@ -346,8 +367,7 @@ def _agentcore_besides(call: Call) -> Iterator[Demand]:
 
 
 def _creates_identity(call: Call, name: str) -> Iterator[Demand]:
-    directory = call.arn("workload-identity-directory/default")
-    for resource in (directory, f"{directory}/workload-identity/{name}-AbCdEfGhIj"):
+    for resource in _workload(call, f"{name}-AbCdEfGhIj"):
         yield Demand("bedrock-agentcore:CreateWorkloadIdentity", resource)
 
 

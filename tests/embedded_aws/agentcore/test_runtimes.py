@@ -179,6 +179,28 @@ def test_a_caller_who_is_refused(site: Site, token: str, status: int) -> None:
     assert site.invoke(token=site.issuer.token(**made) if made else token).status_code == status
 
 
+def test_the_policies_of_a_runtime_and_its_endpoint(site: Site) -> None:
+    """Where there are policies, both must allow the invocation, and that for a named user is another action."""
+
+    def put(arn: str, action: str) -> None:
+        statement = {"Effect": "Allow", "Principal": "*", "Action": f"bedrock-agentcore:{action}", "Resource": arn}
+        text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        site.control.put_resource_policy(resourceArn=arn, policy=text)
+
+    arns = (site.arn, f"{site.arn}/runtime-endpoint/DEFAULT")
+    put(arns[0], "InvokeAgentRuntime")
+    assert site.invoke().status_code == 200
+    put(arns[1], "InvokeAgentRuntimeForUser")
+    refused = site.invoke()
+    assert (refused.status_code, refused.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+    put(arns[1], "InvokeAgentRuntime")
+    assert site.invoke().status_code == 200
+    assert site.invoke(**{"X-Amzn-Bedrock-AgentCore-Runtime-User-Id": "u"}).status_code == 403
+    for arn in arns:
+        site.control.delete_resource_policy(resourceArn=arn)
+    assert site.invoke().status_code == 200
+
+
 def test_what_is_wrong_with_an_invocation(site: Site) -> None:
     """A session id that is too short, an endpoint and a runtime that do not exist: AWS's own errors."""
     short, unknown = site.invoke(**{SESSION: "short"}), site.invoke("nowhere")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_aws.agentcore.openapi import ApiOperation, Parameter, RequestBody
-from embedded_aws.agentcore.outbound_keys import with_key
+from embedded_aws.agentcore.outbound_credentials import with_key
 from embedded_aws.agentcore.records import OutboundKey
 from embedded_aws.agentcore.tools import Tool
 from sre_core.secret import Secret

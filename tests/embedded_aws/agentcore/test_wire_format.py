@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded_aws.agentcore import model, operations
+from embedded_aws.agentcore import operations
 from embedded_aws.agentcore.control import ControlPlane
 from embedded_aws.agentcore.errors import ApiError
-from embedded_aws.agentcore.model import violations
+from embedded_aws.agentcore.model import Model
+
+MODEL = Model.of("bedrock-agentcore-control")
 
 
 def send(aws: Any, method: str, path: str, body: bytes = b"", query: str = "") -> tuple[int, dict[str, str], Any]:
@@ -88,7 +90,7 @@ def test_numbers_in_the_query(aws: Any) -> None:
 def test_every_broken_constraint_is_told_at_once() -> None:
     """In AWS's words, with the place of each."""
     request = {"name": "a_b", "description": "", "authorizerType": "X", "authorizerConfiguration": {}}
-    found = {each.name: each.message for each in violations("CreateGatewayRequest", request)}
+    found = {each.name: each.message for each in MODEL.violations("CreateGatewayRequest", request)}
     assert found == {
         "name": "Member must satisfy regular expression pattern: ([0-9a-zA-Z][-]?){1,48}",
         "description": "Member must have length greater than or equal to 1",
@@ -101,7 +103,7 @@ def test_every_broken_constraint_is_told_at_once() -> None:
 @given(st.from_regex(r"([0-9a-zA-Z]-?){1,48}", fullmatch=True))
 def test_names_that_the_pattern_allows(name: str) -> None:
     """Every name that matches AWS's pattern passes."""
-    assert not list(violations("GatewayName", name))
+    assert not list(MODEL.violations("GatewayName", name))
 
 
 JSON = st.recursive(
@@ -123,5 +125,5 @@ def test_any_json_is_judged_and_never_crashes(body: dict[str, Any]) -> None:
     except ApiError as refused:
         assert refused.type == "SerializationException"
         return
-    assert model.project(operation.input_shape, request) == request
-    assert list(violations(operation.input_shape, request))
+    assert MODEL.project(operation.input_shape, request) == request
+    assert list(MODEL.violations(operation.input_shape, request))
