@@ -147,7 +147,7 @@ def _range_violations(described: Shape, value: int, path: str) -> Iterator[Viola
 def _text_violations(described: Shape, value: str, path: str) -> Iterator[Violation]:
     if "enum" in described and value not in described["enum"]:
         yield Violation(path, f"Member must satisfy enum value set: [{', '.join(described['enum'])}]")
-    pattern = described.get("pattern", "")
+    pattern: str = described.get("pattern", "")
     # Longer text is no name, URI or ARN, and could make a pattern very slow.
     if pattern and (len(value) > 65_536 or not re.fullmatch(_CORRECTED.get(pattern, pattern), value)):
         yield Violation(path, f"Member must satisfy regular expression pattern: {pattern}")
