@@ -37,6 +37,15 @@ def put_s3_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
     backend.put_object(bucket, key, body)
 
 
+def zone_of_subnet(subnet_id: str) -> str:
+    """Return the Availability Zone of a subnet, whoever owns it; empty where it is absent."""
+    from moto.ec2.models import ec2_backends
+
+    regions = [backend for account in tuple(ec2_backends.values()) for backend in tuple(account.values())]
+    found = (in_zone[subnet_id] for each in regions for in_zone in tuple(each.subnets.values()) if subnet_id in in_zone)
+    return next((str(subnet.availability_zone) for subnet in found), "")
+
+
 def secret_string(account_id: str, region: str, arn: str) -> str | None:
     """Return the current SecretString, or None where the secret is absent, scheduled for deletion or without text."""
     from moto.secretsmanager.models import secretsmanager_backends

@@ -125,7 +125,7 @@ class _Apply:
         if self.stop.requested:
             return False
         change = self.plan.change(name)
-        wanted = resolve(self.blueprint.item(name).resource, self.outputs)
+        wanted = resolve(self.blueprint.item(name).resource, self.outputs).prefer(change.outputs)
         if change.action is Action.KEEP and self._is_recorded_ready(change):
             self.outputs[name] = change.outputs
             return True

@@ -47,7 +47,7 @@ from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp, MachineAddress
-from sre_agent_deploy.resources.ec2_instance import Ec2Instance
+from sre_agent_deploy.resources.ec2_instance import Ec2Instance, LaunchPlace
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
@@ -295,6 +295,7 @@ def instance(config: Config, facts: AccountFacts, id: str) -> Item:
             image_id=facts.image_id,
             instance_type=config.deployment.instance_type,
             subnet_id=facts.subnet_id,
+            fallbacks=_list_fallbacks(config, facts),
             security_group_id=Ref("security_group", "security_group_id"),
             profile_arn=Ref("instance_profile", "profile_arn"),
             user_data=decode_refs(render_user_data(describe_machine(config, facts, id))),
@@ -303,6 +304,18 @@ def instance(config: Config, facts: AccountFacts, id: str) -> Item:
             status_uri=status_uri,
             operating_system="" if config.deployment.ami_id else config.deployment.operating_system,
         )
+    )
+
+
+def _list_fallbacks(config: Config, facts: AccountFacts) -> tuple[LaunchPlace, ...]:
+    """List where else the instance may be launched, in the order of the configuration."""
+    chosen = config.deployment
+    return tuple(
+        LaunchPlace(
+            each.instance_type or chosen.instance_type,
+            each.subnet_id or facts.zones.get(each.availability_zone, each.availability_zone) or facts.subnet_id,
+        )
+        for each in chosen.fallbacks
     )
 
 

@@ -229,8 +229,7 @@ class _Scopes:
             yield Scope("TagAtCreation", (everything,), {"StringEquals": {**asked["StringEquals"], "ec2:CreateAction": _EC2_CREATES}})
             yield Scope("ManageOwn", (everything,), ours)
         elif name == "RunInstances":
-            chosen = self._config.aws.subnet_id
-            places = (self.place.arn("ec2", f"subnet/{chosen or ANY}"), self.place.arn("ec2", "image/*", account=""))
+            places = (*self._subnets(), self.place.arn("ec2", "image/*", account=""))
             key = self._config.deployment.key_name
             yield self._creating("instance", "volume", "network-interface")
             yield Scope("LaunchInto", (*places, *((self.place.arn("ec2", f"key-pair/{key}"),) if key else ())))
@@ -242,6 +241,13 @@ class _Scopes:
             yield self._creating("elastic-ip")
         else:
             yield Scope("ManageOwn", (everything,), ours)
+
+    def _subnets(self) -> tuple[str, ...]:
+        """List the subnets to launch in; any where one is chosen by its Availability Zone, or is the default."""
+        fallbacks = self._config.deployment.fallbacks
+        chosen = dict.fromkeys((self._config.aws.subnet_id, *(each.subnet_id for each in fallbacks if each.subnet_id)))
+        known = all(chosen) and not any(each.availability_zone for each in fallbacks)
+        return tuple(self.place.arn("ec2", f"subnet/{each}") for each in (chosen if known else (ANY,)))
 
     def _creating(self, *kinds: str) -> Scope:
         asked = {"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": self._id}}

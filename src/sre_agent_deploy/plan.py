@@ -124,7 +124,8 @@ def decide_change(
     if found.owner(deployment) == "stranger":
         return refuse_stranger(wanted, found, deployment)
     generation = record.generation if record else generation_of(found.tags or {})
-    return _compare_with_found(wanted, found, record, Mark(deployment, wanted.name, generation, token="", extra=tags))
+    mark = Mark(deployment, wanted.name, generation, token="", extra=tags)
+    return _compare_with_found(wanted.prefer(found.outputs), found, record, mark)
 
 
 def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | None, mark: Mark) -> Change:
@@ -164,7 +165,8 @@ def leave_as_is(change: Change) -> Change:
 
 def choose_generation(wanted: Resource, candidates: Sequence[Found[Any]]) -> Found[Any] | None:
     """Choose the generation to continue with: the newest that matches what is wanted, else that can be updated to it, else the newest."""
-    differing = [(found, [entry.field for entry in compare(wanted, found.seen) if not entry.stays]) for found in candidates]
+    compared = [(found, compare(wanted.prefer(found.outputs), found.seen)) for found in candidates]
+    differing = [(found, [entry.field for entry in differences if not entry.stays]) for found, differences in compared]
     matching = (found for found, fields in differing if not fields)
     updatable = (found for found, fields in differing if not wanted.FIXED.intersection(fields) and not found.broken)
     return next(matching, None) or next(updatable, candidates[0] if candidates else None)

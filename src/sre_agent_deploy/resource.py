@@ -219,6 +219,8 @@ class Resource(Protocol):
     """True if it exists in one region; else every region of the account shows it."""
     LISTS_KIND: ClassVar[bool]
     """True if this class lists, reads and deletes all of its KIND. If several classes declare one KIND, one of them does."""
+    ELSEWHERE: ClassVar[frozenset[tuple[str, str]]]
+    """The (operation, error code) with which AWS refuses a creation for lack of room, so that what `elsewhere` lists is tried."""
     MOST_TAGS: ClassVar[int]
     """How many tags AWS takes; 0 for what can't be tagged. With more of the user's than that, it gets ours alone."""
     FAILURES: ClassVar[Failures]
@@ -252,6 +254,14 @@ class Resource(Protocol):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         """Create it with one call, and answer its id."""
+        ...
+
+    def elsewhere(self) -> Mapping[str, Self]:
+        """List the declarations that serve as well, by what a person calls them: tried in order where AWS has no room for this one."""
+        ...
+
+    def prefer(self, outputs: Outputs) -> Self:
+        """Return the declaration of `elsewhere` that these outputs of an existing one show; itself where they show none."""
         ...
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -325,11 +335,18 @@ class Defaults:
     CONFIGURED_BY: ClassVar[str] = ""
     REGIONAL: ClassVar[bool] = True
     LISTS_KIND: ClassVar[bool] = True
+    ELSEWHERE: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     MOST_TAGS: ClassVar[int] = 0
     FAILURES: ClassVar[Failures] = MappingProxyType({})
 
     def natural_id(self, aws: Aws) -> str:
         return ""
+
+    def elsewhere(self) -> Mapping[str, Self]:
+        return {}
+
+    def prefer(self, outputs: Outputs) -> Self:
+        return self
 
     @classmethod
     def within(cls, aws: Aws, parent: str, deployment: str) -> tuple[Owned, ...]:

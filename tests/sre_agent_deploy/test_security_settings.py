@@ -319,7 +319,8 @@ def test_how_the_instance_is_locked(calls: Calls) -> None:
     }
     [volume] = started["BlockDeviceMappings"]
     assert volume["Ebs"] == {"VolumeSize": 50, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
-    assert started["SecurityGroupIds"] == ["security_group.security_group_id"]
+    [interface] = started["NetworkInterfaces"]
+    assert interface["Groups"] == ["security_group.security_group_id"]
     assert started["IamInstanceProfile"] == {"Arn": "instance_profile.profile_arn"}
     assert "KeyName" not in started
     key = json.loads(calls["backend_key"]["CreateSecret"]["SecretString"])["api_key"]

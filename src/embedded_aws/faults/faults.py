@@ -16,7 +16,12 @@ from embedded_aws.http_messages import ConnectionCut, Request, Response
 from sre_core import clock, log
 
 type Perform = Callable[[], Awaitable[Response]]
-_INSTEAD = {Kind.THROTTLE: refusal.throttling_error, Kind.QUOTA: refusal.over_quota}
+_INSTEAD = {
+    Kind.THROTTLE: refusal.throttling_error,
+    Kind.QUOTA: refusal.over_quota,
+    Kind.CAPACITY: refusal.no_capacity,
+    Kind.UNSUPPORTED: refusal.unsupported,
+}
 
 
 class Faults:

@@ -79,6 +79,18 @@ def over_quota(call: Call) -> Refused:
     return _EC2_QUOTAS.get(call.operation, usual) if call.service == "ec2" else usual
 
 
+def no_capacity(call: Call) -> Refused:
+    """Return the error for an instance type that is sold out in an Availability Zone. It is a 500, and yet a final answer."""
+    type_ = call.value("InstanceType")
+    return Refused("InsufficientInstanceCapacity", 500, f"We currently do not have sufficient {type_} capacity in the Availability Zone.")
+
+
+def unsupported(call: Call) -> Refused:
+    """Return the error for an instance type that an Availability Zone does not offer."""
+    type_ = call.value("InstanceType")
+    return Refused("Unsupported", 400, f"Your requested instance type ({type_}) is not supported in your requested Availability Zone.")
+
+
 def answer(request: Request, call: Call, refused: Refused) -> Response:
     """Encode the error in the protocol of the request."""
     return refusals.answer(refusals.protocol_of(request, call.service), refused.status, refused.code, refused.message)

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from embedded_aws import moto_state
 from embedded_aws.faults.call import Call
 from sre_core import log
 from sre_core.problem import Problem, Where
@@ -25,6 +26,8 @@ class Kind(StrEnum):
     QUOTA = "quota"  # refused in the service's own words for "limit exceeded"
     PROPAGATION = "propagation"  # a call that uses a role or instance profile younger than `seconds` is refused
     LAG = "lag"  # a resource younger than `seconds` is not shown yet
+    CAPACITY = "capacity"  # EC2 launches no instance: InsufficientInstanceCapacity
+    UNSUPPORTED = "unsupported"  # EC2 launches no instance there: Unsupported
     LINGER = "linger"  # what was deleted less than `seconds` ago still blocks what it used
 
 
@@ -33,7 +36,8 @@ class Rule:
     """One fault, and the calls that it affects. `service` is the name that requests are signed for; patterns take `*` and `?`.
 
     `nth` affects only the nth matching call of this start, `probability` a share of them. With `committed` AWS performs the call
-    before the connection ends or the 5xx is sent. Propagation, lag and linger concern what is created or deleted while the rule is active.
+    before the connection ends or the 5xx is sent. `instance_type` and `zone` limit capacity and unsupported to launches of these types
+    in these Availability Zones. Propagation, lag and linger concern what is created or deleted while the rule is active.
     """
 
     kind: Kind
@@ -43,10 +47,19 @@ class Rule:
     probability: float = 1.0
     seconds: float = 0.0
     committed: bool = False
+    instance_type: str = "*"
+    zone: str = "*"
 
     def concerns(self, call: Call) -> bool:
         """Return whether this rule is about the call."""
-        return fnmatchcase(call.service, self.service) and fnmatchcase(call.operation, self.operation)
+        named = fnmatchcase(call.service, self.service) and fnmatchcase(call.operation, self.operation)
+        return named and (self.kind not in (Kind.CAPACITY, Kind.UNSUPPORTED) or self._concerns_launch(call))
+
+    def _concerns_launch(self, call: Call) -> bool:
+        if (call.service, call.operation) != ("ec2", "RunInstances"):
+            return False
+        zone = moto_state.zone_of_subnet(call.value("NetworkInterface.1.SubnetId", "SubnetId"))
+        return fnmatchcase(call.value("InstanceType"), self.instance_type) and fnmatchcase(zone, self.zone)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ec2.assign_loopback_addresses(addresses)
     ec2.lock_addresses_with_reverse_dns()
     ec2.honour_client_tokens()
+    ec2.show_groups_of_interfaces()
     ec2.filter_by_client_token()
     ec2.add_ubuntu_images()
     ec2.delete_interfaces_with_instance()

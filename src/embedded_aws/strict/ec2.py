@@ -248,6 +248,19 @@ def delete_interfaces_with_instance() -> None:
         return original(self)
 
 
+def show_groups_of_interfaces() -> None:
+    """Show the security groups of its primary network interface on an instance; moto shows only those of the launch itself.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html (groupSet)
+    """
+    from moto.ec2.models.instances import Instance
+
+    @patch(Instance, "prep_nics")
+    def prep_nics(original: Any, self: Any, nic_spec: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, nic_spec, *args, **kwargs)
+        self.security_groups = self.security_groups or list(self.nics[0].group_set)
+
+
 def require_existing_groups() -> None:
     """Refuse unknown security groups on the network interfaces of RunInstances too; moto creates them.
 

@@ -112,6 +112,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         package_sha256=package.sha256,
         zone_name=_find_zone_name(aws, config),
         https_suffix="" if network_found.https_port == "443" else f":{network_found.https_port}",
+        zones=network_found.zones,
     )
 
 
@@ -270,7 +271,7 @@ def _openapi_document(service: release.Service) -> str:
 def _find_network(aws: Aws, config: Config) -> Network:
     vpcs = network.find_vpcs(aws.client("ec2"), config.aws.vpc_id)
     subnets, tables = network.find_subnets(aws.client("ec2"), vpcs), network.find_route_tables(aws.client("ec2"), vpcs)
-    found = network.summarize(aws.region, config.aws.vpc_id, config.aws.subnet_id, vpcs, subnets, tables=tables)
+    found = network.summarize(aws.region, config, vpcs, subnets, tables=tables)
     problem = network.find_problem(found)
     if problem:
         raise Refused(problem)

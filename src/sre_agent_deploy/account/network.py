@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from sre_agent_deploy.config.deployment import Fallback
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.resource import tags_of
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG
 from sre_core.problem import Problem
@@ -16,27 +18,52 @@ if TYPE_CHECKING:
 _DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html"
 
 
+type Route = Literal["internet", "nat", ""]
+"""Where a subnet's route to everywhere leads."""
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """One subnet of the VPC: its Availability Zone, and where its route table leads."""
+
+    id: str
+    zone: str = ""
+    route: Route = ""
+    gives_addresses: bool = False
+    """It gives public addresses at launch. A default subnet does."""
+
+    @property
+    def is_public(self) -> bool:
+        """Say if the instance can be reached there: it asks for a public address itself."""
+        return self.route == "internet"
+
+
 @dataclass(frozen=True)
 class Network:
-    """The wanted VPC and subnet (empty: the default), and what EC2 has: the VPC (empty: none) and its subnets."""
+    """The wanted VPC and subnets (empty: the default), and what EC2 has: the VPC (empty: none) and its subnets."""
 
     region: str
-    vpc_wanted: str
-    subnet_wanted: str
+    vpc_wanted: str = ""
+    subnet_wanted: str = ""
+    fallbacks: tuple[Fallback, ...] = ()
     vpc_id: str = ""
     vpc_cidr: str = ""
-    subnets: tuple[str, ...] = ()
-    public: tuple[str, ...] = ()
-    """Those that give public addresses, by their Availability Zone."""
-    routed: tuple[str, ...] = ()
-    """Those whose route table leads to an internet gateway."""
+    subnets: tuple[Subnet, ...] = ()
+    """Those that give public addresses first, by their Availability Zone."""
     https_port: str = "443"
     """The port that stands for 443 in the local AWS."""
 
     @property
     def subnet_id(self) -> str:
         """Return the subnet for the instance; it exists where `find_problem` finds nothing."""
-        return self.subnet_wanted or next((subnet for subnet in self.public if subnet in self.routed), "")
+        # One that gives addresses is meant to be public.
+        meant = (subnet.id for subnet in self.subnets if subnet.is_public and subnet.gives_addresses)
+        return self.subnet_wanted or next(meant, "")
+
+    @property
+    def zones(self) -> Mapping[str, str]:
+        """Map each Availability Zone to its first public subnet."""
+        return {subnet.zone: subnet.id for subnet in reversed(self.subnets) if subnet.is_public}
 
 
 def find_vpcs(ec2: EC2Client, wanted: str) -> Sequence[Any]:
@@ -54,24 +81,23 @@ def find_route_tables(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
     return ec2.describe_route_tables(Filters=[_is("vpc-id", vpcs[0]["VpcId"])])["RouteTables"] if vpcs else ()
 
 
-def summarize(
-    region: str, vpc_wanted: str, subnet_wanted: str, vpcs: Sequence[Any], subnets: Sequence[Any], *, tables: Sequence[Any]
-) -> Network:
-    """Combine the three listings."""
+def summarize(region: str, config: Config, vpcs: Sequence[Any], subnets: Sequence[Any], *, tables: Sequence[Any]) -> Network:
+    """Combine the three listings with what the configuration names."""
+    wanted = Network(region, config.aws.vpc_id, config.aws.subnet_id, config.deployment.fallbacks)
     if not vpcs:
-        return Network(region, vpc_wanted, subnet_wanted)
-    public = sorted((subnet for subnet in subnets if subnet.get("MapPublicIpOnLaunch")), key=lambda subnet: str(subnet["AvailabilityZone"]))
-    return Network(
-        region,
-        vpc_wanted,
-        subnet_wanted,
-        vpcs[0]["VpcId"],
-        vpcs[0]["CidrBlock"],
-        tuple(subnet["SubnetId"] for subnet in subnets),
-        tuple(subnet["SubnetId"] for subnet in public),
-        tuple(subnet["SubnetId"] for subnet in subnets if _leads_out(_table_of(subnet["SubnetId"], tables))),
-        tags_of(vpcs[0].get("Tags")).get(PORT_TAG, "443"),
+        return wanted
+    return replace(
+        wanted,
+        vpc_id=vpcs[0]["VpcId"],
+        vpc_cidr=vpcs[0]["CidrBlock"],
+        subnets=tuple(sorted((_subnet(each, tables) for each in subnets), key=lambda each: (not each.gives_addresses, each.zone))),
+        https_port=tags_of(vpcs[0].get("Tags")).get(PORT_TAG, "443"),
     )
+
+
+def _subnet(shown: Any, tables: Sequence[Any]) -> Subnet:
+    table = _table_of(shown["SubnetId"], tables)
+    return Subnet(shown["SubnetId"], shown["AvailabilityZone"], _find_route(table), shown.get("MapPublicIpOnLaunch", False))
 
 
 def _table_of(subnet_id: str, tables: Sequence[Any]) -> Any:
@@ -81,27 +107,31 @@ def _table_of(subnet_id: str, tables: Sequence[Any]) -> Any:
     return next(own, next((table for table, association in associated if association.get("Main")), {}))
 
 
-def _leads_out(table: Any) -> bool:
-    """Say if the route to everywhere goes to an internet gateway, and is in force. A NAT lets nobody in."""
-    return any(
-        route.get("DestinationCidrBlock") == "0.0.0.0/0"
-        and route.get("GatewayId", "").startswith("igw-")
-        and route.get("State") == "active"
-        for route in table.get("Routes", ())
-    )
+def _find_route(table: Any) -> Route:
+    """Find where the route to everywhere leads, if it is in force."""
+    routes = [route for route in table.get("Routes", ()) if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route["State"] == "active"]
+    if any(route.get("GatewayId", "").startswith("igw-") for route in routes):
+        return "internet"
+    return "nat" if any(route.get("NatGatewayId") or route.get("InstanceId") for route in routes) else ""
 
 
 def find_problem(network: Network) -> Problem | None:
     """Explain why the instance can't be started there."""
     if not network.vpc_id:
         return _no_vpc(network)
-    if not network.subnet_wanted:
-        return None if network.subnet_id else _no_public_subnet(network)
-    if network.subnet_wanted not in network.subnets:
-        return _no_such_subnet(network)
-    if network.subnet_wanted not in network.routed:
-        return _not_routed(network)
-    return None if network.subnet_wanted in network.public else _no_address(network)
+    if not network.subnet_id:
+        return _no_public_subnet(network)
+    named = [(network.subnet_id, "aws.subnet_id"), *((each.subnet_id, "deployment.fallbacks") for each in network.fallbacks)]
+    problems = (_find_subnet_problem(network, subnet_id, setting) for subnet_id, setting in named if subnet_id)
+    zones = (each.availability_zone for each in network.fallbacks if each.availability_zone not in ("", *network.zones))
+    return next(filter(None, problems), None) or next((_no_subnet_in_zone(network, zone) for zone in zones), None)
+
+
+def _find_subnet_problem(network: Network, subnet_id: str, setting: str) -> Problem | None:
+    found = next((subnet for subnet in network.subnets if subnet.id == subnet_id), None)
+    if found is None:
+        return _no_such_subnet(network, subnet_id, setting)
+    return None if found.is_public else _not_public(found, setting)
 
 
 def _is(name: str, value: str) -> Any:
@@ -125,12 +155,24 @@ def _no_vpc(network: Network) -> Problem:
     )
 
 
-def _no_such_subnet(network: Network) -> Problem:
+def _no_such_subnet(network: Network, subnet_id: str, setting: str) -> Problem:
     return Problem(
         code="SUBNET-NOT-FOUND",
-        what=f"{network.vpc_id} has no subnet {network.subnet_wanted}.",
+        what=f"{network.vpc_id} has no subnet {subnet_id}.",
         why="It is a subnet of another VPC, region or account, was deleted, or its id is misspelled.",
-        do=(f"Correct aws.subnet_id: `aws ec2 describe-subnets --filters Name=vpc-id,Values={network.vpc_id}`.",),
+        do=(f"Correct {setting}: `aws ec2 describe-subnets --filters Name=vpc-id,Values={network.vpc_id}`.",),
+    )
+
+
+def _no_subnet_in_zone(network: Network, zone: str) -> Problem:
+    return Problem(
+        code="SUBNET-NOT-FOUND",
+        what=f"{network.vpc_id} has no public subnet in {zone}.",
+        why="deployment.fallbacks names this Availability Zone, and a fallback must serve as well as the first subnet.",
+        do=(
+            f"Name one of these Availability Zones: {', '.join(network.zones)}.",
+            f"Or create a subnet in {zone} with a route to the VPC's internet gateway.",
+        ),
     )
 
 
@@ -144,28 +186,21 @@ def _no_public_subnet(network: Network) -> Problem:
     )
 
 
-def _not_routed(network: Network) -> Problem:
+def _not_public(subnet: Subnet, setting: str) -> Problem:
+    routed = {
+        "nat": "Its route leads to a NAT: the machine would reach the internet, but nothing would reach the machine. An Elastic IP "
+        "does not help, because the answers would leave through the NAT. People reach the machine from outside, and so does "
+        "AgentCore Gateway, which calls the backends at their public address.",
+        "": "People and the gateway reach the machine from the internet, and it downloads its packages from there while it boots.",
+    }
     return Problem(
         code="SUBNET-NOT-PUBLIC",
-        what=f"Subnet {network.subnet_wanted} has no route to an internet gateway.",
-        why="People and the gateway reach the machine from the internet. Through a NAT it would reach out, but nobody would reach it.",
+        what=f"Subnet {subnet.id} has no route to an internet gateway.",
+        why=routed[subnet.route],
         do=(
-            "Name a public subnet in aws.subnet_id, or leave vpc_id and subnet_id empty to use the default VPC.",
+            f"Name a public subnet in {setting}, or leave vpc_id and subnet_id empty to use the default VPC.",
             "Or add a route to its route table: "
             "`aws ec2 create-route --destination-cidr-block 0.0.0.0/0 --route-table-id RTB --gateway-id IGW`.",
         ),
         aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html",
-    )
-
-
-def _no_address(network: Network) -> Problem:
-    return Problem(
-        code="SUBNET-NOT-PUBLIC",
-        what=f"Subnet {network.subnet_wanted} gives instances no public address at launch.",
-        why="The machine downloads its packages while it boots, and its own address is attached only after that.",
-        do=(
-            f"Let it give them: `aws ec2 modify-subnet-attribute --subnet-id {network.subnet_wanted} --map-public-ip-on-launch`.",
-            "Or name another public subnet in aws.subnet_id.",
-        ),
-        aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html",
     )

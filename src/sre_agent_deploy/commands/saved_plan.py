@@ -97,7 +97,7 @@ def _looked_up(facts: AccountFacts) -> dict[str, str]:
 
 def _sum_wanted(config: Config, facts: AccountFacts) -> str:
     """Sum up what the configuration asks for, whatever the account answers. Secrets print as `***`."""
-    neutral = replace(facts, vpc_id="", vpc_cidr="10.0.0.0/8", subnet_id="", image_id="")
+    neutral = replace(facts, vpc_id="", vpc_cidr="10.0.0.0/8", subnet_id="", image_id="", zones={})
     return hashlib.sha256(repr(blueprint(config, neutral)).encode()).hexdigest()
 
 

@@ -253,9 +253,9 @@ def _no_address(instance_id: str) -> Problem:
     return Problem(
         code="UPDATE-NOT-VERIFIED",
         what=f"The new machine {instance_id} was not verified, so it did not take over.",
-        why="It has no public address of its own: its subnet gives none. An Elastic IP that moves to it before it is verified could fail.",
+        why="It has no public address of its own, as each machine that is launched here asks for: it was made in another way. An Elastic IP that moves to it before it is verified could fail.",
         do=(
-            "Switch on `Auto-assign public IPv4 address` for the subnet (VPC > Subnets > Edit subnet settings).",
+            "Terminate it (EC2 > Instances): the next deployment launches one with an address.",
             "Or set deployment.hosted_zone_id: each machine then has an Elastic IP of its own.",
             "Then run `sre-agent-deploy deploy` again. Until then the machine before serves.",
         ),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
@@ -44,14 +44,33 @@ def _secret_arn_faults(reference: SecretReference, account_id: str, region: str)
         yield replace(fault, correction=f"{reference.store}:{fault.correction}")
 
 
+def zone_faults(aws: AWSConfig, deployment: DeploymentConfig) -> Iterator[Fault]:
+    """Yield a fault for each Availability Zone of another region."""
+    for number, fallback in enumerate(deployment.fallbacks):
+        zone, path = fallback.availability_zone, ("deployment", "fallbacks", number, "availability_zone")
+        if zone and not zone.startswith(aws.region):
+            yield Fault(
+                code="CONFIG-MISMATCH",
+                path=path,
+                what=f"{format_path(path)} is in another region than aws.region.",
+                why="Everything of one deployment is in one region.",
+                do=("Correct the one that is wrong, then check: sre-agent-deploy validate",),
+                correction=f"{aws.region}b",
+            )
+
+
 def instance_type_faults(limits: LimitsConfig, deployment: DeploymentConfig) -> Iterator[Fault]:
-    """Yield a fault where the instance type is not among the allowed ones."""
-    allowed, chosen = limits.instance_types, deployment.instance_type
-    if allowed and chosen not in allowed:
+    """Yield a fault for each instance type that is not among the allowed ones."""
+    allowed = limits.instance_types
+    chosen: list[tuple[FieldPath, str]] = [(("deployment", "instance_type"), deployment.instance_type)]
+    chosen += [
+        (("deployment", "fallbacks", number, "instance_type"), each.instance_type) for number, each in enumerate(deployment.fallbacks)
+    ]
+    for path in (path for path, type_ in chosen if allowed and type_ and type_ not in allowed):
         yield Fault(
             code="CONFIG-LIMIT",
-            path=("deployment", "instance_type"),
-            what="deployment.instance_type is not in limits.instance_types.",
+            path=path,
+            what=f"{format_path(path)} is not in limits.instance_types.",
             why=f"The allowed types are {', '.join(allowed)}.",
             do=(f"Use {allowed[0]}.", "Or ask the owner of the limit to add the type to limits.instance_types."),
             correction=allowed[0],

@@ -10,12 +10,14 @@ from sre_agent_deploy.config.fault import Fault, Mode, required
 from sre_agent_deploy.config.field_syntax import (
     ACME_DIRECTORY,
     AMI_ID,
+    AVAILABILITY_ZONE,
     DOMAIN_NAME,
     DURATION,
     EMAIL,
     HOSTED_ZONE_ID,
     KEY_NAME,
     PEM_PATH,
+    SUBNET_ID,
 )
 from sre_agent_deploy.config.instance_types import size_faults
 from sre_agent_deploy.config.section import Section, setting
@@ -25,11 +27,42 @@ LONGEST_TTL_SECONDS = 3600
 LARGEST_VOLUME_GIB = 65536  # gp3 since 2025
 
 
+class Fallback(Section):
+    """Another place for the machine, if EC2 has no capacity for it in the first."""
+
+    instance_type: str = setting("", "The instance type; empty takes deployment.instance_type.", example="m6i.xlarge")
+    availability_zone: str = setting("", "An Availability Zone in which the VPC has a public subnet.", example="us-east-1b")
+    subnet_id: str = setting("", "A public subnet of the VPC, instead of a zone.", example="subnet-0a1b2c3d4e5f60718")
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for a fallback that names no other place, or two."""
+        yield from AVAILABILITY_ZONE.faults("availability_zone", self.availability_zone)
+        yield from SUBNET_ID.faults("subnet_id", self.subnet_id)
+        if self.instance_type:
+            yield from size_faults(self.instance_type)
+        if not (self.instance_type or self.availability_zone or self.subnet_id):
+            yield required("instance_type", "m6i.xlarge", "A fallback names another type, Availability Zone or subnet.")
+        if self.availability_zone and self.subnet_id:
+            yield Fault(
+                code="CONFIG-MISMATCH",
+                path=("availability_zone",),
+                what="availability_zone and subnet_id both say where.",
+                why="A subnet lies in one Availability Zone already.",
+                do=("Remove one of them.",),
+                correction='""',
+            )
+
+
 class DeploymentConfig(Section):
     """The machine that serves the assistant and its backends."""
 
     instance_type: str = setting(
         "t3.xlarge", "EC2 instance type with at least 4 vCPU and 16 GiB of memory.", example="t3.xlarge", console="EC2 > Instance types"
+    )
+    fallbacks: tuple[Fallback, ...] = setting(
+        (),
+        "Other instance types and Availability Zones, tried in order when EC2 has no capacity: "
+        "[{instance_type: m6i.xlarge}, {availability_zone: us-east-1b}].",
     )
     volume_gb: int = setting(50, "Size of the gp3 root volume in GiB, at least 50.", example="50")
     ami_id: str = setting(
@@ -81,6 +114,9 @@ class DeploymentConfig(Section):
         yield from DURATION.faults("keep_previous", self.keep_previous)
         yield from dns_ttl_faults(self.dns_ttl)
         yield from size_faults(self.instance_type)
+        for number, fallback in enumerate(self.fallbacks):
+            for fault in fallback.faults(mode):
+                yield fault.under("fallbacks", number)
         yield from volume_faults(self.volume_gb)
         for index, cidr in enumerate(self.ssh_cidrs):
             yield from cidr_faults(index, cidr)

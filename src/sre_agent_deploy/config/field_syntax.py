@@ -69,6 +69,13 @@ SUBNET_ID = Syntax(
     example="subnet-0a1b2c3d4e5f60718",
     found="VPC > Subnets > Subnet ID",
 )
+AVAILABILITY_ZONE = Syntax(
+    code="CONFIG-RESOURCE-ID",
+    pattern=r"[a-z]{2}(-[a-z]+)+-[0-9]+([a-z]|-[a-z0-9-]+[a-z])",
+    says="the name of an Availability Zone: the region and a letter",
+    example="us-east-1b",
+    found="VPC > Subnets > Availability Zone",
+)
 AMI_ID = Syntax(
     code="CONFIG-RESOURCE-ID",
     pattern=r"ami-([0-9a-f]{8}|[0-9a-f]{17})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
@@ -12,8 +13,9 @@ from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import compare, refuse_stranger
+from sre_agent_deploy.progress.events import Event
 from sre_agent_deploy.progress.interrupt import run_interrupted
-from sre_agent_deploy.resource import Mark, Resource, Waiting
+from sre_agent_deploy.resource import Found, Mark, Resource, Waiting
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -29,8 +31,9 @@ def create_resource(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) ->
     for tries_left in reversed(range(TRIES)):
         intent = _open_intent(journal, mark)
         if intent:
-            # With a client token, or a name that only one can have, sending it again is itself the lookup.
-            repeatable = wanted.TOKEN or wanted.UNIQUE
+            # With a client token, or a name that only one can have, sending it again is itself the lookup. Each alternative has
+            # a token of its own, and which of them was sent is not recorded.
+            repeatable = (wanted.TOKEN and not wanted.elsewhere()) or wanted.UNIQUE
             earlier = _find_earlier(aws, wanted, mark, timedelta(0) if repeatable else _time_hidden(aws, wanted, intent))
             if isinstance(earlier, Problem):
                 return earlier
@@ -38,7 +41,7 @@ def create_resource(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) ->
                 return journal.record_phase(intent, "born", id=earlier)
         if wanted.ADOPTS_SILENTLY and (taken := _find_stranger(aws, wanted, mark)):
             return taken
-        created = _create_when_free(aws, wanted, journal, mark)
+        created = _create_somewhere(aws, wanted, journal, mark)
         if isinstance(created, Problem):
             return _adopt_or_refuse(aws, wanted, journal, mark, created, again=intent is not None)
         if isinstance(created, Record):
@@ -83,6 +86,21 @@ def _open_intent(journal: Journal, mark: Mark) -> Record | None:
     """Return the record of a creation whose result is not known."""
     record = journal.state.records.get(f"{mark.name}-{mark.generation}")
     return record if record and record.phase == "intended" else None
+
+
+def _create_somewhere(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
+    """Create it, or the first of its alternatives for which AWS has room. Returns the first refusal where there is room for none."""
+    refused = created = _create_when_free(aws, wanted, journal, mark)
+    for label, alternative in wanted.elsewhere().items():
+        if not (isinstance(created, Problem) and _lacks_room(created, wanted)):
+            return created
+        aws.progress.observe(Event("waiting", aws.progress.name, f"{created.what} Trying {label}"))
+        created = _create_when_free(aws, alternative, journal, mark)
+    return refused if isinstance(created, Problem) and _lacks_room(created, wanted) else created
+
+
+def _lacks_room(refused: Problem, wanted: Resource) -> bool:
+    return (refused.context.get("operation", ""), refused.context.get("aws_code", "")) in wanted.ELSEWHERE
 
 
 def _create_when_free(aws: Aws, wanted: Resource, journal: Journal, mark: Mark) -> Record | Problem | Lost:
@@ -159,11 +177,12 @@ def _look_up(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
     ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
     for id in filter(None, (*ids, wanted.natural_id(aws))):
         found = ownership.read(aws, kind, id, mark.name, mark.deployment)
-        if found and not found.broken and found.owner(mark.deployment) == "us" and not _is_of_another_configuration(wanted, found.seen):
+        if found and not found.broken and found.owner(mark.deployment) == "us" and not _is_of_another_configuration(wanted, found):
             return id
     return None
 
 
-def _is_of_another_configuration(wanted: Resource, seen: Resource) -> bool:
+def _is_of_another_configuration(wanted: Resource, found: Found[Any]) -> bool:
     """Check if an interrupted update created it for a configuration that has changed since. The next plan then deletes it."""
-    return wanted.BESIDE and any(difference.field in wanted.FIXED for difference in compare(wanted, seen))
+    differences = compare(wanted.prefer(found.outputs), found.seen)
+    return wanted.BESIDE and any(difference.field in wanted.FIXED for difference in differences)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 STATUS_TAG = "sre-agent:status-uri"
 # An image id does not say which operating system it is of.
 SYSTEM_TAG = "sre-agent:operating-system"
+# Which type and subnet were tried first, if EC2 had no capacity for them.
+INSTEAD_TAG = "sre-agent:instead-of"
 USUAL_ROOT = "/dev/xvda"  # Amazon Linux; Ubuntu calls it /dev/sda1
 _GONE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
 # Where the publisher of an operating system names its newest Amazon Machine Image.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.later import LaterText, Ref, require_known
+from sre_agent_deploy.later import LaterText, Outputs, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_describe import (
+    INSTEAD_TAG,
     STATUS_TAG,
     SYSTEM_TAG,
     USUAL_ROOT,
@@ -39,6 +41,17 @@ _AGAIN = "Run the same command again; it continues."
 _TROUBLE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html"
 
 
+@dataclass(frozen=True)
+class LaunchPlace:
+    """An instance type, and a subnet to launch it in."""
+
+    instance_type: str
+    subnet_id: LaterText
+
+    def __str__(self) -> str:
+        return f"{self.instance_type} in {self.subnet_id}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ec2Instance(Defaults):
     """Runs the assistant and the backends. It is never changed: another configuration is another instance, beside this one."""
@@ -60,6 +73,7 @@ class Ec2Instance(Defaults):
     )
     EXEMPT: ClassVar[Mapping[str, str]] = {
         "instance_state": "a new instance runs; one that was stopped is started again",
+        "fallbacks": "they are tried only where EC2 has no capacity; a template has one instance type and one subnet",
         **dict.fromkeys(
             ("termination_protection", "stop_protection", "keeps_volume"), "a new instance has none; what is set by hand is shown by a plan"
         ),
@@ -73,7 +87,11 @@ class Ec2Instance(Defaults):
     NOT_COMPARED: ClassVar[Mapping[str, str]] = {
         "detailed monitoring, EBS optimization, source/destination check": "the deployment works the same with and without them",
     }
-    UNSEEN: ClassVar[Mapping[str, str]] = {"root_device_name": "it follows from the image, which is compared"}
+    UNSEEN: ClassVar[Mapping[str, str]] = {
+        "root_device_name": "it follows from the image, which is compared",
+        "fallbacks": "they say where else it may be launched; the type and subnet that it has are compared",
+        "instead_of": "it says of which type and subnet EC2 had no capacity; those that it has are compared",
+    }
     BESIDE: ClassVar[bool] = True
     KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
@@ -87,11 +105,25 @@ class Ec2Instance(Defaults):
         {"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "IncorrectInstanceState"}
     )
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
+    ELSEWHERE: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+        ("RunInstances", code)
+        for code in (
+            "InsufficientInstanceCapacity",
+            "InsufficientVolumeCapacity",
+            "InsufficientFreeAddressesInSubnet",
+            "Unsupported",
+            "UnsupportedOperation",
+            "VolumeTypeNotAvailableInZone",
+        )
+    )
 
     name: str
     image_id: str
     instance_type: str
     subnet_id: LaterText
+    fallbacks: tuple[LaunchPlace, ...] = ()
+    instead_of: str = ""
+    """The type and subnet that were tried first, if EC2 had no capacity for them."""
     security_group_id: LaterText
     profile_arn: LaterText
     user_data: LaterText
@@ -147,6 +179,7 @@ class Ec2Instance(Defaults):
             stop_protection=stop_protection,
             key_name=instance.get("KeyName", ""),
             status_uri=status_uri,
+            instead_of=tags.get(INSTEAD_TAG, ""),
             operating_system=tags.get(SYSTEM_TAG, ""),
             instance_state="running" if instance["State"]["Name"] == "pending" else instance["State"]["Name"],
         )
@@ -155,8 +188,25 @@ class Ec2Instance(Defaults):
     def create(self, aws: Aws, mark: Mark) -> str:
         # A volume under any other name than the image's own would be a second one.
         root_device_name = self.root_device_name or read_root_device_name(aws, self.image_id)
-        made = aws.client("ec2").run_instances(**self._request(root_device_name), **_mark_request(mark, self._tags()))
+        made = aws.client("ec2").run_instances(**self._request(root_device_name), **self._mark_request(mark))
         return made["Instances"][0]["InstanceId"]
+
+    def elsewhere(self) -> Mapping[str, Self]:
+        return {str(place): self._move(place) for place in self.fallbacks}
+
+    def prefer(self, outputs: Outputs) -> Self:
+        # An instance that was launched elsewhere for another first choice is of another configuration.
+        there = LaunchPlace(str(outputs.get("instance_type")), str(outputs.get("subnet_id")))
+        first = str(LaunchPlace(self.instance_type, self.subnet_id))
+        return self._move(there) if there in self.fallbacks and outputs.get("instead_of") == first else self
+
+    def _move(self, place: LaunchPlace) -> Self:
+        """Declare it in one of its fallbacks; the place that it leaves becomes one."""
+        own = LaunchPlace(self.instance_type, self.subnet_id)
+        first = self._first()
+        others = tuple(other for other in (own, *self.fallbacks) if other != place)
+        instead_of = "" if str(place) == first else first
+        return replace(self, instance_type=place.instance_type, subnet_id=place.subnet_id, fallbacks=others, instead_of=instead_of)
 
     def configure(self, aws: Aws, id: str) -> None:
         instance = describe_instance(aws, id)
@@ -215,6 +265,7 @@ class Ec2Instance(Defaults):
             *(f"Add tag: {tag['Key']} = {tag['Value']}" for tag in self._tags()),
             f"Application and OS Images: {self.image_id}",
             f"Instance type: {self.instance_type}",
+            *(f"If there is no capacity: {place} (also add tag: {INSTEAD_TAG} = {self._first()})" for place in self.fallbacks),
             f"Key pair: {self.key_name or 'Proceed without a key pair'}",
             f"Network settings > Edit > Subnet: {self.subnet_id}; Auto-assign public IP: Enable",
             f"Firewall: Select existing security group: {self.security_group_id}",
@@ -232,8 +283,15 @@ class Ec2Instance(Defaults):
             {"instance_id": "Ref", "private_ip": "PrivateIp"},
             ImageId=self.image_id,
             InstanceType=self.instance_type,
-            SubnetId=self.subnet_id,
-            SecurityGroupIds=(self.security_group_id,),
+            NetworkInterfaces=(
+                {
+                    "DeviceIndex": "0",
+                    "SubnetId": self.subnet_id,
+                    "GroupSet": (self.security_group_id,),
+                    "AssociatePublicIpAddress": True,
+                    "DeleteOnTermination": True,
+                },
+            ),
             IamInstanceProfile=_profile_name(self.profile_arn),
             KeyName=self.key_name,
             UserData={"Fn::Base64": self.user_data},
@@ -247,17 +305,38 @@ class Ec2Instance(Defaults):
         return key_pair | {
             "ImageId": self.image_id,
             "InstanceType": self.instance_type,
-            "SubnetId": require_known(self.subnet_id),
-            "SecurityGroupIds": [require_known(self.security_group_id)],
+            "NetworkInterfaces": [self._network_interface()],
             "IamInstanceProfile": {"Arn": require_known(self.profile_arn)},
             "UserData": require_known(self.user_data),
             "MetadataOptions": self._metadata(),
             "BlockDeviceMappings": [self._root_volume(root_device_name)],
         }
 
+    def _network_interface(self) -> Any:
+        """Describe its interface. While it boots it downloads through an address of its own: the Elastic IP comes after that."""
+        return {
+            "DeviceIndex": 0,
+            "SubnetId": require_known(self.subnet_id),
+            "Groups": [require_known(self.security_group_id)],
+            "AssociatePublicIpAddress": True,
+            "DeleteOnTermination": True,
+        }
+
+    def _mark_request(self, mark: Mark) -> dict[str, Any]:
+        """Build what identifies this create call: its token, and the tags of the instance and of its volume."""
+        instance, volume = tag_specification("instance", mark), tag_specification("volume", mark)
+        instance[0]["Tags"] += ({**tag, "Value": require_known(tag["Value"])} for tag in self._tags())
+        # EC2 refuses a token with other parameters than before, so that each place has its own.
+        place = f"{self.instance_type}/{self.subnet_id}"
+        token = f"{mark.token}-{sha256(place.encode()).hexdigest()[:8]}" if self.instead_of else mark.token
+        return {"ClientToken": token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}
+
+    def _first(self) -> str:
+        return self.instead_of or str(LaunchPlace(self.instance_type, self.subnet_id))
+
     def _tags(self) -> tuple[Any, ...]:
         """Return the tags from which it is read what EC2 itself does not keep."""
-        tags = {STATUS_TAG: self.status_uri, SYSTEM_TAG: self.operating_system}
+        tags = {STATUS_TAG: self.status_uri, SYSTEM_TAG: self.operating_system, INSTEAD_TAG: self.instead_of}
         return tuple({"Key": key, "Value": value} for key, value in tags.items() if value)
 
     def _metadata(self) -> Any:
@@ -281,8 +360,9 @@ class Ec2Instance(Defaults):
             what=f"No {self.instance_type} was started.",
             why="AWS has no free machine of this type, or no room for its volume, in the subnet's Availability Zone at the moment.",
             do=(
-                "Run the same command again in some minutes; or name a subnet of another Availability Zone in aws.subnet_id, "
-                "or another deployment.instance_type (for example m6i.xlarge).",
+                "Name other types and Availability Zones in deployment.fallbacks, for example [{instance_type: m6i.xlarge}]: "
+                "they are tried by themselves.",
+                "Run the same command again, at once or in some minutes; it continues.",
             ),
             aws_docs=_TROUBLE,
         )
@@ -300,7 +380,7 @@ class Ec2Instance(Defaults):
             code="INSTANCE-TYPE-UNSUPPORTED",
             what=f"No {self.instance_type} was started.",
             why="The subnet's Availability Zone does not offer this instance type or its kind of volume, or the image does not run on it.",
-            do=("Name a subnet of another Availability Zone in aws.subnet_id, or another deployment.instance_type.", _AGAIN),
+            do=("Name another Availability Zone or type in deployment.fallbacks, or another deployment.instance_type.", _AGAIN),
         )
 
     def _no_image(self) -> Problem:
@@ -404,13 +484,6 @@ class Ec2Instance(Defaults):
     }
 
 
-def _mark_request(mark: Mark, tags: tuple[Any, ...]) -> dict[str, Any]:
-    """Build what identifies this create call: its token, and the tags of the instance and of its volume."""
-    instance, volume = tag_specification("instance", mark), tag_specification("volume", mark)
-    instance[0]["Tags"] += ({**tag, "Value": require_known(tag["Value"])} for tag in tags)
-    return {"ClientToken": mark.token, "MinCount": 1, "MaxCount": 1, "TagSpecifications": instance + volume}
-
-
 def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
     outputs = {
         "instance_id": instance["InstanceId"],
@@ -418,6 +491,9 @@ def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
         "public_ip": instance.get("PublicIpAddress", ""),
         "image_id": instance["ImageId"],
         "operating_system": tags_of(instance.get("Tags")).get(SYSTEM_TAG, ""),
+        "instance_type": instance["InstanceType"],
+        "subnet_id": instance.get("SubnetId", ""),
+        "instead_of": tags_of(instance.get("Tags")).get(INSTEAD_TAG, ""),
     }
     url = ec2_boot.private_url(report)
     return outputs | ({"private_url": url} if url else {})

@@ -41,6 +41,8 @@ RULES = [
     rule("cut", "s3", "CreateBucket", nth=2, committed=True),
     rule("cut", "bedrock-agentcore", "ListApiKeyCredentialProviders", nth=1),
     rule("quota", "ec2", "AllocateAddress", nth=1),
+    rule("capacity", "*", "*", instance_type="t9.*", zone="us-east-1a"),
+    rule("unsupported", "*", "*", instance_type="t9.*", zone="us-east-1b"),
     rule("quota", "bedrock-agentcore", "CreateGateway", nth=1),
     rule("delay", "sts", "GetCallerIdentity", nth=1, seconds=0.3),
     rule("propagation", "*", "*", seconds=8.0),

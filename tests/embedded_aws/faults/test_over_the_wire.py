@@ -62,6 +62,20 @@ def test_quotas(faulty: EmbeddedAws) -> None:
     assert ec2.describe_addresses()["Addresses"] == []
 
 
+def test_no_capacity(faulty: EmbeddedAws) -> None:
+    """Only launches of the type in the zone are refused, each in EC2's own words."""
+    ec2 = faulty.client("ec2")
+
+    def launch(type_: str, zone: str) -> Any:
+        [subnet] = ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": [zone]}])["Subnets"]
+        interface = {"DeviceIndex": 0, "SubnetId": subnet["SubnetId"]}
+        return ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, InstanceType=type_, NetworkInterfaces=[interface])
+
+    assert refused(lambda: launch("t9.large", "us-east-1a")) == ("InsufficientInstanceCapacity", 500)
+    assert refused(lambda: launch("t9.large", "us-east-1b")) == ("Unsupported", 400)
+    assert refused(lambda: launch("t3.large", "us-east-1a"))[0].startswith("InvalidAMI")
+
+
 def test_a_connection_cut_before_and_after(faulty: EmbeddedAws) -> None:
     """The client hears nothing either way; only after the commit is there a bucket."""
     s3 = faulty.client("s3")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sre_agent_deploy.account.network import Network, summarize
+from sre_agent_deploy.account.network import Network, Subnet, summarize
 from sre_agent_deploy.checks.check import Finding, Verdict
 from sre_agent_deploy.checks.preflight.account import AGENTCORE_REGIONS, CredentialsFacts, CredentialsHold, RegionFacts, RegionFits
 from sre_agent_deploy.checks.preflight.bucket import BucketFacts, BucketUsable
@@ -19,6 +19,8 @@ from sre_agent_deploy.checks.preflight.instance import InstanceTypeFacts, Instan
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, ElasticIpFacts
 from sre_agent_deploy.checks.preflight.services import ServiceFacts, service_checks
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
+from sre_agent_deploy.config.deployment import Fallback
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import known_regions
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
@@ -97,24 +99,29 @@ def test_services() -> None:
 
 
 CIDR = "10.0.0.0/16"
+PUBLIC = Subnet("subnet-1", "a", "internet", gives_addresses=True)
 
 
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",), ("subnet-1",)), ""),
-        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1", "subnet-2"), ("subnet-1",), ("subnet-1",)), ""),
-        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",), ()), "EC2-NO-NETWORK"),
-        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1",), ("subnet-1",), ()), "SUBNET-NOT-PUBLIC"),
-        (Network("r", "vpc-1", "subnet-1", "vpc-1", CIDR, ("subnet-1",), (), ("subnet-1",)), "SUBNET-NOT-PUBLIC"),
-        (Network("r", "", ""), "EC2-NO-NETWORK"),
-        (Network("r", "", "", "vpc-1", CIDR, ("subnet-1",)), "EC2-NO-NETWORK"),
+        (Network("r", vpc_id="vpc-1", vpc_cidr=CIDR, subnets=(PUBLIC,)), ""),
+        (Network("r", "vpc-1", "subnet-1", (), "vpc-1", CIDR, (PUBLIC, Subnet("subnet-2", "b"))), ""),
+        (Network("r", "vpc-1", "subnet-1", (), "vpc-1", CIDR, (Subnet("subnet-1", "a", "internet"),)), ""),
+        (Network("r", vpc_id="vpc-1", vpc_cidr=CIDR, subnets=(Subnet("subnet-1", "a", gives_addresses=True),)), "EC2-NO-NETWORK"),
+        (Network("r", "vpc-1", "subnet-1", (), "vpc-1", CIDR, (Subnet("subnet-1", "a", gives_addresses=True),)), "SUBNET-NOT-PUBLIC"),
+        (Network("r", "vpc-1", "subnet-1", (), "vpc-1", CIDR, (Subnet("subnet-1", "a", "nat"),)), "SUBNET-NOT-PUBLIC"),
+        (Network("r"), "EC2-NO-NETWORK"),
+        (Network("r", vpc_id="vpc-1", vpc_cidr=CIDR, subnets=(Subnet("subnet-1", "a"),)), "EC2-NO-NETWORK"),
         (Network("r", "vpc-2", "subnet-1"), "VPC-NOT-FOUND"),
-        (Network("r", "vpc-1", "subnet-3", "vpc-1", CIDR, ("subnet-1",)), "SUBNET-NOT-FOUND"),
+        (Network("r", "vpc-1", "subnet-3", (), "vpc-1", CIDR, (PUBLIC,)), "SUBNET-NOT-FOUND"),
+        (Network("r", "", "", (Fallback(availability_zone="a"),), "vpc-1", CIDR, (PUBLIC,)), ""),
+        (Network("r", "", "", (Fallback(availability_zone="b"),), "vpc-1", CIDR, (PUBLIC, Subnet("subnet-2", "b"))), "SUBNET-NOT-FOUND"),
+        (Network("r", "", "", (Fallback(subnet_id="subnet-2"),), "vpc-1", CIDR, (PUBLIC, Subnet("subnet-2", "b"))), "SUBNET-NOT-PUBLIC"),
     ],
 )
 def test_networks(network: Network, expected: str) -> None:
-    """A VPC is there with the named subnet, or with one that gives public addresses; either has a route to an internet gateway."""
+    """A VPC is there with the named subnets, or with one that gives public addresses; each has a route to an internet gateway."""
     assert code(NetworkThere().judge(network)) == expected
 
 
@@ -133,7 +140,8 @@ def test_which_subnets_lead_to_the_internet() -> None:
         table({"SubnetId": "own"}, GatewayId="igw-1"),
     ]
     subnets = [{"SubnetId": id, "AvailabilityZone": "a"} for id in ("nat", "gone", "vpn", "inside", "own", "main")]
-    assert summarize("r", "", "", [{"VpcId": "vpc-1", "CidrBlock": CIDR}], subnets, tables=tables).routed == ("own", "main")
+    found = summarize("r", Config(), [{"VpcId": "vpc-1", "CidrBlock": CIDR}], subnets, tables=tables)
+    assert {subnet.id: subnet.route for subnet in found.subnets if subnet.route} == {"nat": "nat", "own": "internet", "main": "internet"}
 
 
 def test_instance_types() -> None:

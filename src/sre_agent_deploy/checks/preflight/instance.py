@@ -31,7 +31,7 @@ class NetworkThere:
         tables = ask(lambda: network.find_route_tables(ec2, vpcs), "ec2:DescribeRouteTables")
         if isinstance(tables, Problem):
             return tables
-        return network.summarize(world.aws.region, chosen.vpc_id, chosen.subnet_id, vpcs, subnets, tables=tables)
+        return network.summarize(world.aws.region, world.config, vpcs, subnets, tables=tables)
 
     def judge(self, facts: Network) -> Verdict:
         problem = network.find_problem(facts)
