@@ -591,6 +591,7 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("MachineAddress", "tags"): ("address", (_ec2_tags("address"),)),
     ("MachineAddress", "instance_id"): ("address", (_ec2_tag("address", "sre-agent:instance", "i-0123456789abcdef0"),)),
     ("Ec2Instance", "operating_system"): ("instance", (_ec2_tag("instance", "sre-agent:operating-system", "ubuntu-22.04"),)),
+    ("Ec2Instance", "instead_of"): ("instance", (_ec2_tag("instance", "sre-agent:instead-of", "m6i.xlarge in subnet-1"),)),
     ("Ec2Instance", "instance_state"): (
         "instance",
         (lambda engine: engine.client("ec2").stop_instances(InstanceIds=[engine.id_of("instance")]),),

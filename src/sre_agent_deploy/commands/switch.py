@@ -253,7 +253,7 @@ def _no_address(instance_id: str) -> Problem:
     return Problem(
         code="UPDATE-NOT-VERIFIED",
         what=f"The new machine {instance_id} was not verified, so it did not take over.",
-        why="It has no public address of its own, as each machine that is launched here asks for: it was made in another way. An Elastic IP that moves to it before it is verified could fail.",
+        why="It has no public address of its own: it was not launched here. An Elastic IP that moves to it unverified could fail.",
         do=(
             "Terminate it (EC2 > Instances): the next deployment launches one with an address.",
             "Or set deployment.hosted_zone_id: each machine then has an Elastic IP of its own.",

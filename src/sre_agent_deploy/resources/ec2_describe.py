@@ -39,6 +39,11 @@ def change_tags(aws: Aws, ids: list[str], changes: TagChanges) -> None:
         aws.client("ec2").delete_tags(Resources=ids, Tags=[{"Key": key} for key in changes.remove])
 
 
+def set_tag(aws: Aws, id: str, key: str, value: str) -> None:
+    """Set one tag; an empty value removes it."""
+    change_tags(aws, [id], TagChanges({key: value} if value else {}, () if value else (key,)))
+
+
 def of_deployment(deployment: str) -> list[Any]:
     """EC2's `Filters` for what carries this deployment's tag."""
     return [{"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [deployment]}]

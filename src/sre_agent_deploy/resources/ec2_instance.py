@@ -25,6 +25,7 @@ from sre_agent_deploy.resources.ec2_describe import (
     read_root_volume,
     read_user_data,
     serves,
+    set_tag,
     tag_specification,
 )
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
@@ -90,7 +91,6 @@ class Ec2Instance(Defaults):
     UNSEEN: ClassVar[Mapping[str, str]] = {
         "root_device_name": "it follows from the image, which is compared",
         "fallbacks": "they say where else it may be launched; the type and subnet that it has are compared",
-        "instead_of": "it says of which type and subnet EC2 had no capacity; those that it has are compared",
     }
     BESIDE: ClassVar[bool] = True
     KEPT_FOR_ROLLBACK: ClassVar[bool] = True
@@ -219,6 +219,10 @@ class Ec2Instance(Defaults):
         volume = read_root_volume(aws, instance)
         if volume and volume["VolumeType"] != self.volume_type:
             ec2.modify_volume(VolumeId=volume["VolumeId"], VolumeType=self._volume_type())
+        # Another place may have been taken than the one that is declared first.
+        instead_of = self.prefer(_outputs(instance, None)).instead_of
+        if tags_of(instance.get("Tags")).get(INSTEAD_TAG, "") != instead_of:
+            set_tag(aws, id, INSTEAD_TAG, instead_of)
         if instance["State"]["Name"] not in ("pending", "running"):
             ec2.start_instances(InstanceIds=[id])
 
