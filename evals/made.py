@@ -136,6 +136,68 @@ def _share_port(incident: Incident, service: str) -> Incident:
     return _log(incident, service, crashed)
 
 
+def _fail_job(incident: Incident, service: str) -> Incident:
+    ended = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "lastTransitionTime": stamp(incident.end - _SINCE)}
+    status = {"failed": 4, "conditions": [{**ended, "message": "Job has reached the specified backoff limit"}]}
+    return _add(incident, "jobs", service, {"backoffLimit": 3}, status)
+
+
+def _miss_schedule(incident: Incident, service: str) -> Incident:
+    spec = {"schedule": "*/5 * * * *", "concurrencyPolicy": "Forbid", "jobTemplate": {"spec": {"template": {"spec": {"containers": []}}}}}
+    status = {"lastScheduleTime": stamp(incident.end - _SINCE), "active": [{"name": f"{service}-29393"}]}
+    return _add(incident, "cronjobs", service, spec, status)
+
+
+def _deny(incident: Incident, service: str) -> Incident:
+    """A policy that forgets the service that is called for each payment."""
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": "frontend"}}}]}
+    called, caller = "payment-service", "checkout-service"
+    spec = {"podSelector": {"matchLabels": {"app": called}}, "policyTypes": ["Ingress"], "ingress": [rule]}
+    _change_containers(incident, caller, lambda spec: _set_variable(spec, "PAYMENT_ADDR", f"{called}:8080"))
+    denied = _add(incident, "networkpolicies", service, spec)
+    return _log(denied, caller, f"http: POST http://{called}:8080/payments: dial tcp 10.100.166.5:8080: i/o timeout")
+
+
+def _set_variable(spec: Object, name: str, value: str) -> None:
+    spec["containers"][0].setdefault("env", []).append({"name": name, "value": value})
+
+
+def _route_nowhere(incident: Incident, service: str) -> Incident:
+    backend = {"service": {"name": "store-front", "port": {"number": 8080}}}
+    rule = {"host": "shop.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    return _add(incident, "ingresses", service, {"ingressClassName": "nginx", "rules": [rule]})
+
+
+def _refuse_by_limits(incident: Incident, service: str) -> Incident:
+    """Pods that were deleted for a rollout and are not admitted again."""
+    incident = _add(incident, "limitranges", "bounds", {"limits": [{"type": "Container", "max": {"memory": "200Mi"}}]})
+    pods = list(list_owned(incident, service, "pods"))
+    incident.objects["pods"] = [pod for pod in incident.objects["pods"] if pod not in pods]
+    for kind in ("deployments", "replicasets"):
+        for found in list_owned(incident, service, kind):
+            found["status"] |= {"readyReplicas": 0, "availableReplicas": 0, "replicas": 0}
+    (replica_set,) = [found for found in list_owned(incident, service, "replicasets") if found["spec"]["replicas"]][:1]
+    name = replica_set["metadata"]["name"]
+    event = {
+        "metadata": {"name": f"{name}.1", "namespace": incident.namespace},
+        "type": "Warning",
+        "reason": "FailedCreate",
+        "involvedObject": {"kind": "ReplicaSet", "namespace": incident.namespace, "name": name},
+        "message": f'Error creating: pods "{name}-x7k2p" is forbidden: maximum memory usage per Container is 200Mi, but limit is 256Mi',
+        "lastTimestamp": stamp(incident.end - timedelta(minutes=1)),
+        "count": 12,
+    }
+    incident.objects["events"] = [*incident.objects["events"], event]
+    return incident
+
+
+def _add(incident: Incident, kind: str, name: str, spec: Object, status: Object | None = None) -> Incident:
+    created = stamp(incident.end - timedelta(days=2))
+    metadata = {"name": name, "namespace": incident.namespace, "creationTimestamp": created}
+    added = {"metadata": metadata, "spec": spec, "status": status or {}}
+    return replace(incident, objects={**incident.objects, kind: [*incident.objects.get(kind, ()), added]})
+
+
 _USER_OF = {"payments-db": "payment-service", "catalog-db": "catalog-service"}
 _MADE: Mapping[str, tuple[str, Callable[[Incident, str], Incident]]] = {
     "mysql_invalid_credentials": ("payment-service", _refuse_user),
@@ -147,4 +209,9 @@ _MADE: Mapping[str, tuple[str, Callable[[Incident, str], Incident]]] = {
     "gateway_misrouted": ("api-gateway", _misroute),
     "missing_secret_binding": ("shipping-service", _miss_secret),
     "service_sidecar_port_conflict": ("shipping-service", _share_port),
+    "job_failed": ("nightly-export", _fail_job),
+    "cron_schedule_missed": ("stock-sync", _miss_schedule),
+    "network_policy_denied": ("payments-only-from-frontend", _deny),
+    "route_backend_missing": ("shop", _route_nowhere),
+    "limit_range_exceeded": ("shipping-service", _refuse_by_limits),
 }

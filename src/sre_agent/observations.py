@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from sre_agent.evidence import Answer, Excerpt
-from sre_agent.relations import Claim, Component, Exposure, Quota, Requirements
+from sre_agent.relations import Autoscaler, Claim, Component, Denial, Exposure, Job, LimitRange, Quota, Requirements, Route, Schedule
 from sre_agent.report import Gap
 
 
@@ -227,6 +227,12 @@ class Observations:
     claims: tuple[Claim, ...] = ()
     quotas: tuple[Quota, ...] = ()
     components: tuple[Component, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    autoscalers: tuple[Autoscaler, ...] = ()
+    limit_ranges: tuple[LimitRange, ...] = ()
+    routes: tuple[Route, ...] = ()
+    denials: tuple[Denial, ...] = ()
     logs: tuple[LogLine, ...] = ()
     error_counts: tuple[ErrorCount, ...] = ()
     trends: tuple[Trend, ...] = ()

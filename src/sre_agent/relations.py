@@ -110,3 +110,71 @@ class Component:
     state: str
     since: datetime | None
     source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A Job, the CronJob that made it, and why it failed."""
+
+    ref: Ref
+    owner: str
+    failed: bool
+    reason: str
+    message: str
+    ended: datetime | None
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A CronJob: how many times of its schedule went by without a Job, and what keeps the next one from starting."""
+
+    ref: Ref
+    missed: int
+    since: datetime | None
+    succeeded: datetime | None
+    mismatches: tuple[Mismatch, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Autoscaler:
+    """An autoscaler. `limited` needs more replicas than it may have; without its metrics it does not scale at all."""
+
+    ref: Ref
+    target: Ref
+    replicas: int
+    limited: bool
+    unknown_metrics: tuple[str, ...]
+    complaints: tuple[str, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitRange:
+    """The limits of a namespace, and the workloads that they refuse."""
+
+    ref: Ref
+    mismatches: tuple[Mismatch, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """An Ingress or HTTPRoute, and what it names that does not exist."""
+
+    ref: Ref
+    mismatches: tuple[Mismatch, ...]
+    source: Excerpt = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denial:
+    """A connection that network policies deny; `policy` is one of them."""
+
+    policy: Ref
+    direction: str
+    origin: Ref
+    destination: Ref
+    port: int
+    source: Excerpt = field(repr=False)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sre_agent.evidence import Answer, Excerpt
-from sre_agent.observations import Container, LogLine, Observations, Pod, Pulse, Trend
+from sre_agent.observations import Container, LogLine, Observations, Pod, Pulse, Trend, Usage
 from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
-from sre_agent.relations import Component, Exposure, Mismatch, Ref, Requirements
+from sre_agent.relations import Autoscaler, Component, Denial, Exposure, Job, Mismatch, Ref, Requirements, Route, Schedule
 from sre_agent.scope import Scope
 from sre_core import clock
 
@@ -156,3 +156,75 @@ def test_two_causes_at_once() -> None:
         ref=ref("web", "Service"), ports={}, mismatches=(wrong,), pods=(), ready_endpoints=0, source=SOURCE))}  # fmt: skip
     found = judged(**shop, logs=(logged("till", "Access denied for user 'ts'@'10.1.0.7'"),))
     assert {named(found)[0], *(other.kind for other in found.others)} == {"mysql_invalid_credentials", "service_selector_mismatch"}
+
+
+def scaled(*, limited: bool = False, unknown: tuple[str, ...] = ()) -> Autoscaler:
+    return Autoscaler(
+        ref=ref("till", "HorizontalPodAutoscaler"), target=ref("till"), replicas=4, limited=limited, unknown_metrics=unknown,
+        complaints=(), source=SOURCE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("autoscaler", "cause"),
+    [
+        (scaled(limited=True), "autoscaler_at_maximum"),
+        (scaled(unknown=("cpu",)), "autoscaler_without_metrics"),
+        (scaled(), ""),
+    ],
+)
+def test_an_autoscaler_that_can_not_help(autoscaler: Autoscaler, cause: str) -> None:
+    """It is the cause where its workload is at its limit, and none where that is well."""
+    usage = Usage(
+        metric="cpu", service="till", pod="till-0", last=980, highest=990, limit=1000, percent_of_limit=99, source=SOURCE
+    )  # fmt: skip
+    assert named(judged(**SHOP, autoscalers=(autoscaler,), usages=(usage,)))[0] == cause
+    assert judged(**SHOP, autoscalers=(autoscaler,)).cause is None
+
+
+def job(*, failed: bool = True, ended: timedelta = timedelta(minutes=5)) -> Job:
+    return Job(
+        ref=ref("export-1", "Job"), owner="export", failed=failed, reason="DeadlineExceeded", message="", ended=NOW - ended, source=SOURCE
+    )
+
+
+def schedule(*, missed: int = 0, succeeded: timedelta | None = None) -> Schedule:
+    at = NOW - succeeded if succeeded else None
+    return Schedule(ref=ref("export", "CronJob"), missed=missed, since=NOW, succeeded=at, mismatches=(), source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"jobs": (job(),)}, ("job_failed", "Job", "export-1")),
+        ({"jobs": (job(failed=False),)}, ("", "", "")),
+        ({"jobs": (job(ended=timedelta(days=2)),)}, ("", "", "")),
+        ({"jobs": (job(),), "schedules": (schedule(succeeded=timedelta(minutes=1)),)}, ("", "", "")),
+        ({"jobs": (job(),), "schedules": (schedule(succeeded=timedelta(days=1)),)}, ("job_failed", "Job", "export-1")),
+        ({"schedules": (schedule(missed=3),)}, ("cron_schedule_missed", "CronJob", "export")),
+        ({"schedules": (schedule(missed=1),)}, ("", "", "")),
+    ],
+    ids=["failed", "well", "long ago", "succeeded since", "succeeded before", "missed", "late"],
+)
+def test_what_runs_to_an_end(seen: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    """A failure counts while it is new and no later run has made up for it; a single late run does not."""
+    assert named(judged(**SHOP, **seen)) == expected
+
+
+def test_a_connection_that_a_policy_denies() -> None:
+    """Denying is what policies are for: it is a fault where the workload complains of it, also of names that it can't look up."""
+    policy = ref("quiet", "NetworkPolicy")
+    to_till = Denial(policy=policy, direction="ingress", origin=ref("web"), destination=ref("till", "Service"), port=80, source=SOURCE)
+    dns = Denial(policy=policy, direction="egress", origin=ref("web"), destination=ref("kube-dns", "Service"), port=53, source=SOURCE)
+    refused = logged("web", "POST http://till:80/pay: dial tcp 10.0.0.7:80: i/o timeout")
+    unresolved = logged("web", "dial tcp: lookup till: Temporary failure in name resolution")
+    assert judged(**SHOP, denials=(to_till, dns)).cause is None
+    assert named(judged(**SHOP, denials=(to_till,), logs=(refused,))) == ("network_policy_denied", "NetworkPolicy", "quiet")
+    assert named(judged(**SHOP, denials=(dns,), logs=(unresolved,))) == ("network_policy_denied", "NetworkPolicy", "quiet")
+
+
+@pytest.mark.parametrize(("relation", "cause"), [("backendService", "route_backend_missing"), ("backendEndpoints", "")])
+def test_a_route_that_leads_nowhere(relation: str, cause: str) -> None:
+    """A Service that is not there is the route's fault; one without ready pods has another reason."""
+    wrong = Mismatch(relation=relation, message="Service tlil does not exist; the nearest is till", object=ref("tlil", "Service"))
+    assert named(judged(**SHOP, routes=(Route(ref=ref("shop", "Ingress"), mismatches=(wrong,), source=SOURCE),)))[0] == cause

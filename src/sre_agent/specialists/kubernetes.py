@@ -48,18 +48,40 @@ async def observe(tools: Tools, scope: Scope) -> Observations:
 
 
 async def observe_relations(tools: Tools, scope: Scope) -> Observations:
-    """Observe what workloads, Services and claims refer to, the quotas, and the components of the nodes."""
-    workloads, services, claims, quotas, components = await asyncio.gather(
-        tools.call("get_workload_status", namespace=scope.namespace),
-        tools.call("get_service_status", namespace=scope.namespace),
-        tools.call("get_storage_status", namespace=scope.namespace),
-        tools.call("get_quota_status", namespace=scope.namespace),
-        tools.call("get_node_components"),
+    """Observe what workloads, Services and claims refer to, the quotas, and the components of the nodes; then what bounds them."""
+    (workloads, services, claims, quotas, components), bounds = await asyncio.gather(
+        asyncio.gather(
+            tools.call("get_workload_status", namespace=scope.namespace),
+            tools.call("get_service_status", namespace=scope.namespace),
+            tools.call("get_storage_status", namespace=scope.namespace),
+            tools.call("get_quota_status", namespace=scope.namespace),
+            tools.call("get_node_components"),
+        ),
+        observe_bounds(tools, scope),
     )
-    return record_answers(workloads, searches=(services, claims, quotas, components)) + Observations(
-        requirements=tuple(relations.parse_requirements(workloads)),
-        exposures=tuple(relations.parse_exposures(services)),
-        claims=tuple(relations.parse_claims(claims)),
-        quotas=tuple(relations.parse_quotas(quotas)),
-        components=tuple(relations.parse_components(components)),
+    return (
+        record_answers(workloads, searches=(services, claims, quotas, components))
+        + Observations(
+            requirements=tuple(relations.parse_requirements(workloads)),
+            exposures=tuple(relations.parse_exposures(services)),
+            claims=tuple(relations.parse_claims(claims)),
+            quotas=tuple(relations.parse_quotas(quotas)),
+            components=tuple(relations.parse_components(components)),
+        )
+        + bounds
+    )
+
+
+async def observe_bounds(tools: Tools, scope: Scope) -> Observations:
+    """Observe jobs, autoscalers and limits, the routes from outside, and the connections that policies deny."""
+    names = ("get_job_status", "get_autoscaler_status", "get_limit_status", "get_route_status", "get_connectivity_status")
+    answers = await asyncio.gather(*(tools.call(name, namespace=scope.namespace) for name in names))
+    jobs, autoscalers, limits, routes, connectivity = answers
+    return record_answers(searches=tuple(answers)) + Observations(
+        jobs=tuple(relations.parse_jobs(jobs)),
+        schedules=tuple(relations.parse_schedules(jobs)),
+        autoscalers=tuple(relations.parse_autoscalers(autoscalers)),
+        limit_ranges=tuple(relations.parse_limit_ranges(limits)),
+        routes=tuple(relations.parse_routes(routes)),
+        denials=tuple(relations.parse_denials(connectivity)),
     )

@@ -1,4 +1,4 @@
-"""Kubernetes answers about relations, parsed to records: workloads, Services, claims, quotas, components of nodes."""
+"""Kubernetes answers about relations, parsed to records: workloads, Services, claims, bounds, jobs, traffic, components of nodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from collections.abc import Iterator
 
 from sre_agent.evidence import Answer
 from sre_agent.reading import Json, items, moment, objects, part, text, texts, whole
-from sre_agent.relations import Claim, Component, Exposure, Mismatch, Probe, Quota, Ref, Requirements
+from sre_agent.relations import (
+    Autoscaler,
+    Claim,
+    Component,
+    Denial,
+    Exposure,
+    Job,
+    LimitRange,
+    Mismatch,
+    Probe,
+    Quota,
+    Ref,
+    Requirements,
+    Route,
+    Schedule,
+)
 
 
 def parse_requirements(answer: Answer) -> Iterator[Requirements]:
@@ -14,7 +29,7 @@ def parse_requirements(answer: Answer) -> Iterator[Requirements]:
     for item, source in items(answer):
         containers = objects(item, "containers")
         yield Requirements(
-            ref=Ref(kind=text(item, "kind"), namespace=text(item, "namespace"), name=text(item, "name")),
+            ref=_ref(item),
             desired=whole(item, "desired") or 0,
             ready=whole(item, "ready") or 0,
             mismatches=tuple(_mismatches(item)),
@@ -34,7 +49,7 @@ def parse_exposures(answer: Answer) -> Iterator[Exposure]:
     """Parse the Services of `get_service_status`."""
     for item, source in items(answer):
         yield Exposure(
-            ref=Ref(kind="Service", namespace=text(item, "namespace"), name=text(item, "name")),
+            ref=_named("Service", item),
             ports={whole(port, "port") or 0: text(port, "targetPort") for port in objects(item, "ports")},
             mismatches=tuple(_mismatches(item)),
             pods=texts(item, "pods"),
@@ -47,7 +62,7 @@ def parse_claims(answer: Answer) -> Iterator[Claim]:
     """Parse the claims of `get_storage_status`."""
     for item, source in items(answer):
         yield Claim(
-            ref=Ref(kind="PersistentVolumeClaim", namespace=text(item, "namespace"), name=text(item, "name")),
+            ref=_named("PersistentVolumeClaim", item),
             bound=text(item, "phase") == "Bound",
             mismatches=tuple(_mismatches(item)),
             used_by=tuple(_ref(found) for found in objects(item, "usedBy")),
@@ -60,7 +75,7 @@ def parse_quotas(answer: Answer) -> Iterator[Quota]:
     for item, source in items(answer):
         hard = part(item, "hard")
         yield Quota(
-            ref=Ref(kind="ResourceQuota", namespace=text(item, "namespace"), name=text(item, "name")),
+            ref=_named("ResourceQuota", item),
             limited=tuple(map(str, hard)) if isinstance(hard, dict) else (),
             exhausted=texts(item, "exhausted"),
             missing_objects=tuple(_ref(found) for found in objects(item, "missingObjects")),
@@ -79,6 +94,81 @@ def parse_components(answer: Answer) -> Iterator[Component]:
             since=moment(item, "since"),
             source=source,
         )
+
+
+def parse_jobs(answer: Answer) -> Iterator[Job]:
+    """Parse the Jobs of `get_job_status`."""
+    for item, source in items(answer):
+        if text(item, "kind") == "Job":
+            yield Job(
+                ref=_ref(item),
+                owner=text(item, "owner").partition("/")[2],
+                failed=text(item, "state") == "Failed",
+                reason=text(item, "reason"),
+                message=text(item, "message"),
+                ended=moment(item, "endedAt"),
+                source=source,
+            )
+
+
+def parse_schedules(answer: Answer) -> Iterator[Schedule]:
+    """Parse the CronJobs of `get_job_status`."""
+    for item, source in items(answer):
+        if text(item, "kind") == "CronJob":
+            yield Schedule(
+                ref=_ref(item),
+                missed=whole(item, "missed") or 0,
+                since=moment(item, "missedSince"),
+                succeeded=moment(item, "lastSucceededAt"),
+                mismatches=tuple(_mismatches(item)),
+                source=source,
+            )
+
+
+def parse_autoscalers(answer: Answer) -> Iterator[Autoscaler]:
+    """Parse the autoscalers of `get_autoscaler_status`."""
+    for item, source in items(answer):
+        target = part(item, "target")
+        yield Autoscaler(
+            ref=_named("HorizontalPodAutoscaler", item),
+            target=_ref(target if isinstance(target, dict) else {}),
+            replicas=whole(item, "currentReplicas") or 0,
+            limited=part(item, "limited") is True,
+            unknown_metrics=texts(item, "unknownMetrics"),
+            complaints=tuple(f"{text(found, 'reason')}: {text(found, 'message')}" for found in objects(item, "conditions")),
+            source=source,
+        )
+
+
+def parse_limit_ranges(answer: Answer) -> Iterator[LimitRange]:
+    """Parse the limits of `get_limit_status`."""
+    for item, source in items(answer):
+        yield LimitRange(ref=_named("LimitRange", item), mismatches=tuple(_mismatches(item)), source=source)
+
+
+def parse_routes(answer: Answer) -> Iterator[Route]:
+    """Parse the routes of `get_route_status`."""
+    for item, source in items(answer):
+        yield Route(ref=_ref(item), mismatches=tuple(_mismatches(item)), source=source)
+
+
+def parse_denials(answer: Answer) -> Iterator[Denial]:
+    """Parse the denied connections of `get_connectivity_status`."""
+    for item, source in items(answer):
+        for found in objects(item, "denies"):
+            origin, destination = part(found, "source"), part(found, "destination")
+            yield Denial(
+                policy=_named("NetworkPolicy", item),
+                direction=text(found, "direction"),
+                origin=_ref(origin if isinstance(origin, dict) else {}),
+                destination=_ref(destination if isinstance(destination, dict) else {}),
+                port=whole(found, "port") or 0,
+                source=source,
+            )
+
+
+def _named(kind: str, item: Json) -> Ref:
+    return Ref(kind=kind, namespace=text(item, "namespace"), name=text(item, "name"))
 
 
 def _mismatches(item: Json) -> Iterator[Mismatch]:

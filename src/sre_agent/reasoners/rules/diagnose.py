@@ -9,7 +9,19 @@ from datetime import datetime
 
 from sre_agent.observations import Observations
 from sre_agent.reasoners.rules import cluster, logs, metrics, pods, service_graph
-from sre_agent.reasoners.rules.causes import admission, databases, nodes, performance, probes, routes, scheduling, services, startup
+from sre_agent.reasoners.rules.causes import (
+    admission,
+    bounds,
+    databases,
+    nodes,
+    performance,
+    probes,
+    routes,
+    scheduling,
+    services,
+    startup,
+    traffic,
+)
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason, ServiceSignals, find_candidates
 from sre_agent.reasoners.rules.observation_index import ObservationIndex
 from sre_agent.reasoners.rules.service_graph import ServiceGraph
@@ -31,6 +43,8 @@ DETECTORS = (
     nodes.detect,
     performance.detect,
     routes.detect,
+    traffic.detect,
+    bounds.detect,
 )
 # Kinds that say only that something fails; what a detector of a cause found at the same place says more.
 GENERAL = frozenset(

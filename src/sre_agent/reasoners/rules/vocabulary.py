@@ -33,6 +33,7 @@ CAUSES: Mapping[str, Cause] = {
         "admission", "the namespace's quota of storage is used up", "the quota, and a claim that is missing"
     ),
     "missing_service_account": Cause("admission", "its ServiceAccount does not exist", "the reference, and refused creations of pods"),
+    "limit_range_exceeded": Cause("admission", "the namespace's limits refuse its pods", "refused creations of pods, and the limits"),
     "node_cordon_mismatch": Cause("scheduling", "the nodes that its pods may use are cordoned", _SCHEDULED),
     "node_affinity_mismatch": Cause("scheduling", "no node matches its node affinity", _SCHEDULED),
     "node_selector_mismatch": Cause("scheduling", "no node has the labels of its nodeSelector", _SCHEDULED),
@@ -87,7 +88,24 @@ CAUSES: Mapping[str, Cause] = {
         "service", "it is configured with an address that no Service has", "its environment, compared with the Services, and its log"
     ),
     "service_dns_resolution_failure": Cause("service", "names of Services can't be resolved", "logs that say so of a Service that exists"),
+    "route_backend_missing": Cause(
+        "service",
+        "it leads to a Service or port that does not exist",
+        "the route, compared with the Services",
+        "requests from outside fail",
+    ),
+    "network_policy_denied": Cause(
+        "service", "it denies a connection that a workload needs", "the policies' rules, and complaints of the workload"
+    ),
     "gateway_misrouted": Cause("service", "the gateway sends requests to the wrong place", "answers that only a wrong service gives"),
+    "job_failed": Cause("runtime", "it failed", "its status", "what waits for its result fails"),
+    "cron_schedule_missed": Cause("runtime", "its schedule went by without a run", "its schedule, compared with its last run"),
+    "autoscaler_at_maximum": Cause(
+        "performance", "it may not add the replicas that it needs", "its conditions, and its target that is slower or fails"
+    ),
+    "autoscaler_without_metrics": Cause(
+        "performance", "it does not scale, because it knows no metrics", "its conditions, and its target that is slower or fails"
+    ),
     "pod_cpu_overload": Cause("performance", "its CPU use rose and slowed it down", "its CPU and its latency", "its callers become slower"),
     "pod_network_delay": Cause("performance", "its network became slow", "latencies, and who calls whom", "its callers become slower"),
     "containerd_unavailable": Cause(

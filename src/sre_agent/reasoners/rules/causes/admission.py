@@ -1,4 +1,4 @@
-"""Creations that the API server refuses: quotas of a namespace, and accounts that do not exist."""
+"""Creations that the API server refuses: quotas and limits of a namespace, and accounts that do not exist."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sre_agent.relations import Quota, Ref
 
 # "exceeded quota: NAME, requested: requests.cpu=1, used: requests.cpu=10, limited: requests.cpu=10"
 _REFUSED = re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<requested>.*?), used: .*?limited: (?P<limited>\S+)")
+_LIMIT = re.compile(r"(?:maximum|minimum) \S+ usage per \w+ is .*|max limit to request ratio per \w+ is .*")
 _ACCOUNT = re.compile(r'serviceaccount "(?P<name>[^"]+)" not found')
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[^"]+)" not found')
 _RESOURCES = {
@@ -24,8 +25,9 @@ _RESOURCES = {
 
 
 def detect(index: ObservationIndex) -> Iterator[Candidate]:
-    """Detect exhausted quotas and missing accounts."""
+    """Detect exhausted quotas, limits that refuse pods, and missing accounts."""
     yield from _refused_pods(index)
+    yield from _limited_pods(index)
     for quota in index.observations.quotas:
         yield from _missing_service(index, quota)
         yield from _missing_claim(index, quota)
@@ -52,6 +54,28 @@ def _refused_pods(index: ObservationIndex) -> Iterator[Candidate]:
                 Reason(0.1, "nothing is left of the quota", full),
                 explains=frozenset({event.service}),
             )
+
+
+def _limited_pods(index: ObservationIndex) -> Iterator[Candidate]:
+    """Pods that a LimitRange refused, of workloads that lack pods now."""
+    for event in index.observations.events:
+        found = _LIMIT.search(event.message) if event.reason == "FailedCreate" else None
+        if not found or not index.is_lacking(event.service):
+            continue
+        cited = fact(event.service, f"a pod of {event.service} was refused: {event.message}", event.source, at=event.at)
+        known = [
+            fact(event.service, mismatch.message, limits.source)
+            for limits in index.observations.limit_ranges
+            for mismatch in limits.mismatches
+            if mismatch.object and mismatch.object.name == event.service
+        ]
+        yield suspect(
+            "limit_range_exceeded",
+            index.ref(event.service),
+            found[0][:200],
+            Reason(0.75, "the API server refused its pods because of the limits", (cited,)),
+            Reason(0.15, "its requests and limits are outside of them", tuple(known[:2])),
+        )
 
 
 def _missing_service(index: ObservationIndex, quota: Quota) -> Iterator[Candidate]:
