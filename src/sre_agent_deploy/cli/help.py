@@ -8,7 +8,7 @@ from sre_core import exit_codes
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Configure": ("init", "validate", "set", "schema", "doctor", "migrate", "backup", "restore"),
-    "Deploy": ("plan", "deploy", "resume", "rollback", "verify", "rotate", "cleanup"),
+    "Deploy": ("plan", "costs", "deploy", "resume", "rollback", "verify", "rotate", "cleanup"),
     "Look": ("list", "status", "alarms", "output", "logs", "exec", "ssh", "open", "certs", "history", "audit", "readiness", "maintenance"),
     "Repair": ("state", "unlock", "explain"),
     "Hand over": ("guide", "export", "iam-policy", "completion"),
@@ -24,6 +24,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "backup": ("backup", "backup --list"),
     "restore": ("restore BACKUP --dry-run",),
     "plan": ("plan", "plan --out deployment.plan", "plan --target gateway"),
+    "costs": ("costs", "costs --config config.yaml --json"),
     "deploy": (
         "deploy --config config.yaml",
         "deploy deployment.plan",

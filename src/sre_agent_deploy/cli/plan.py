@@ -1,4 +1,4 @@
-"""`plan`, `guide`, `export` and `iam-policy`: show what a configuration means, and change nothing."""
+"""`plan`, `costs`, `guide`, `export` and `iam-policy`: show what a configuration means, and change nothing."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbos
     elif out:
         user.note(f"Saved. To carry out exactly this plan: sre-agent-deploy deploy {out}")
     sys.exit(exit_codes.FAILED if found.problems or found.extras else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
+
+
+@click.command("costs", help="Estimate what a configuration costs a month, line by line, and why. Needs no credentials.")
+@request_options
+@json_option
+def costs(request: Request, *, as_json: bool) -> None:
+    from sre_agent_deploy.cli.render import render_estimate
+    from sre_agent_deploy.commands import plan as commands
+
+    found = commands.estimate_costs(request)
+    click.echo(json.dumps(found.to_json()) if as_json else render_estimate(found))
 
 
 @click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown. Needs no credentials.")

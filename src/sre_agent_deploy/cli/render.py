@@ -15,6 +15,7 @@ from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.costs import Estimate
     from sre_agent_deploy.engine.inventory import Inventory
     from sre_agent_deploy.engine.staleness import Verdict, Verdicts
     from sre_agent_deploy.lifetime import Lifetime
@@ -53,6 +54,19 @@ def _contexts(group: list[Problem]) -> dict[str, str]:
 
 def _join_distinct(values: Iterable[str | None]) -> str:
     return ", ".join(dict.fromkeys(value for value in values if value))
+
+
+def render_estimate(estimate: Estimate) -> str:
+    """Render what a deployment costs: what is charged by the month, then what is charged by use."""
+    from sre_agent_deploy.costs import PRICED
+
+    if not estimate.lines:
+        return "Local mode costs nothing: everything runs on this machine."
+    rows = [f"{line.usd:9.2f}  {line.count} x {line.what} at {line.each:.2f}: {line.why}" for line in estimate.lines]
+    uses = [f"  {use.what}: {use.price}" for use in estimate.usage]
+    lacking = f" without {', '.join(estimate.unknown)}" if estimate.unknown else ""
+    total = f"{estimate.month:9.2f}  together{lacking}"
+    return "\n".join((f"US dollars a month ({PRICED}):", "", *rows, total, "", "And by use:", *uses))
 
 
 def _with_page(problem: Problem) -> str:

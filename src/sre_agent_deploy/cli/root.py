@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("doctor.doctor", "Check variables, programs and credentials that a deployment needs; changes nothing."),
     "schema": ("validate.schema", "Print the JSON Schema of config.yaml."),
     "plan": ("plan.plan", "Show what a deployment would change, and why; changes nothing."),
+    "costs": ("plan.costs", "Estimate what a configuration costs a month, and why; asks nobody."),
     "resume": ("deploy.resume", "Go on with an interrupted deployment."),
     "rollback": ("deploy.rollback", "Return to the machine before the last update."),
     "verify": ("verify.verify", "Prove again that a deployment works, and write the report."),

@@ -1,4 +1,4 @@
-"""`plan`, `validate --account` and `export`: what a configuration means in an account. Makes no mutating call."""
+"""`plan`, `costs`, `validate --account` and `export`: what a configuration means in an account. Makes no mutating call."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sre_agent_deploy.commands.saved_plan import describe_plan, require_replacea
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, load_config, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.costs import Estimate, estimate_cost
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.state import State
@@ -105,6 +106,14 @@ def export_cloudformation(request: Request) -> str:
 
     config = load_config(request)
     return render(blueprint(config, describe_account(config)), account_values(config))
+
+
+def estimate_costs(request: Request) -> Estimate:
+    """Estimate what a configuration costs a month; nothing in local mode. Asks nobody."""
+    config = load_config(request)
+    if config.mode == "local":
+        return Estimate()
+    return estimate_cost(config, blueprint(config, describe_account(config)))
 
 
 def draw_blueprint(config: Config, account: Account, state: State | None, location: str = "") -> Blueprint:
