@@ -11,6 +11,7 @@ from embedded_aws.strict import (
     cloudwatch,
     cognito,
     cognito_custom_domain,
+    cost_explorer,
     ec2,
     logs,
     randomness,
@@ -70,6 +71,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     budgets.show_notification_states()
     budgets.add_subscriber_operations()
     budgets.add_tag_operations()
+    cost_explorer.add_cost_allocation_tags()
     _apply_login()
     _apply_monitoring()
 

@@ -191,3 +191,21 @@ def test_any_region_reaches_the_same_budgets(budgets: Budgets, embedded: Embedde
     """The service is global: clients of every region see what there is."""
     elsewhere = embedded.client("budgets", region_name="eu-central-1")
     assert elsewhere.describe_budget(**budgets.place)["Budget"]["BudgetName"] == budgets.name
+
+
+def test_cost_allocation_tags(embedded: EmbeddedAws) -> None:
+    """A tag is known once something carries it; only then can it be activated, and it stays known."""
+    costs, ec2 = embedded.client("ce"), embedded.client("ec2")
+
+    def activate() -> list[str]:
+        wanted = [{"TagKey": "counted-for", "Status": "Active"}]
+        return [error["Code"] for error in costs.update_cost_allocation_tags_status(CostAllocationTagsStatus=wanted)["Errors"]]
+
+    assert activate() == ["TagKeysNotFoundException"]
+    assert costs.list_cost_allocation_tags(TagKeys=["counted-for"])["CostAllocationTags"] == []
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    ec2.create_tags(Resources=[volume], Tags=[{"Key": "counted-for", "Value": "test"}])
+    assert activate() == []
+    ec2.delete_volume(VolumeId=volume)
+    [shown] = costs.list_cost_allocation_tags(TagKeys=["counted-for"], Status="Active")["CostAllocationTags"]
+    assert shown == {"TagKey": "counted-for", "Type": "UserDefined", "Status": "Active"}
