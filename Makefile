@@ -1,5 +1,5 @@
 # Every target brings up its own environment from nothing; the second time costs nothing.
-.PHONY: demo test test-instance test-containers test-thorough check coverage bench generate format clean help
+.PHONY: demo test test-aws test-instance test-containers test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # Each worker begins with a half in order, so that tests which share a deployment or a server meet in one worker.
@@ -18,6 +18,11 @@ test: ## all tests, on two cores
 	@scripts/bring-up test
 	@scripts/system-packages
 	@$(PYTEST) $(ARGS)
+
+test-aws: ## deploy, kill, update, rotate and clean up in an AWS account of its own; ARGS=--local: in the local AWS
+	@scripts/bring-up test
+	@scripts/system-packages
+	@PYTHONPATH=tests $(BIN)/python -m live $(ARGS)
 
 test-instance: ## deploy in production mode and boot the machine for real with its user data; root on Debian, minutes
 	@scripts/bring-up test

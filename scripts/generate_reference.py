@@ -1,11 +1,11 @@
-"""Write docs/reference/ from the code (commands, configuration, resources, problems), and the IAM actions of each resource type."""
+"""Write docs/reference/ from the code (commands, configuration, costs, resources, problems), and the IAM actions of each resource type."""
 
 from pathlib import Path
 
-from reference import commands, configuration, drift, problems, resources
+from reference import commands, configuration, costs, drift, problems, resources
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"commands": commands, "configuration": configuration, "drift": drift, "problems": problems, "resources": resources}
+PAGES = {"commands": commands, "configuration": configuration, "costs": costs, "drift": drift, "problems": problems, "resources": resources}
 
 
 def main() -> None:

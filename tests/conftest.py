@@ -20,6 +20,8 @@ from hypothesis import HealthCheck, settings
 from fixtures import preloaded, sample
 from fixtures.embedded import embedded
 
+pytest.register_assert_rewrite("behaviours.assertions")
+
 __all__ = ["embedded"]
 
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -127,7 +127,7 @@ def _usages(config: Config, counts: Counter[str]) -> Iterator[Usage]:
     if config.assistant.reasoner != "rules":
         dollars = config.assistant.usd_per_question
         yield Usage("the language model", f"at most {dollars:.2f} USD a question (assistant.usd_per_question); rules alone cost nothing")
-    yield Usage("AgentCore Gateway", f"{TOOL_CALLS_1000} USD for 1,000 calls; an answer needs 10 to 30 calls")
+    yield Usage("AgentCore Gateway", f"{TOOL_CALLS_1000} USD for 1,000 calls; a question makes some tens of them")
     if config.gateway.search:
         yield Usage("AgentCore Gateway, tool search", f"{TOOL_SEARCHES_1000} USD for 1,000 searches")
     yield Usage("Cognito tokens", f"{TOKEN} USD for each; a client that keeps its token needs one an hour (1.64 USD a month)")

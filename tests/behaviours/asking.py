@@ -54,7 +54,8 @@ class Clients:
 def asking(desk: Desk, ca_file: Path, host: str = "", zone: str = "") -> Iterator[Clients]:
     """Ask until the block ends. A name is looked up as a resolver does that keeps it for the record's TTL, a second."""
     route53, address = desk.client("route53"), desk.client("ec2").describe_addresses()["Addresses"][0]
-    port = int(next(tag["Value"] for tag in address["Tags"] if tag["Key"] == "embedded-aws:port-443"))
+    # In the local AWS another port stands for 443, and the address says which.
+    port = int(next((tag["Value"] for tag in address["Tags"] if tag["Key"] == "embedded-aws:port-443"), 443))
     clients = Clients(host or address["PublicIp"], ssl.create_default_context(cafile=str(ca_file)), port, address["PublicIp"])
 
     def resolve() -> None:

@@ -38,6 +38,8 @@ class Desk:
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     opened: ExitStack = field(default_factory=ExitStack)
+    patience: float = 240
+    """Seconds that a command may take."""
 
     @property
     def state_dir(self) -> Path:
@@ -76,7 +78,7 @@ class Desk:
     def run(self, module: str, *words: str, **changed: str) -> Ended:
         """Run a command to its end, forked."""
         process = self.forked(module, *words, **changed)
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=self.patience)
         return Ended(process.returncode, out, err)
 
     def _opened(self, command: list[str], changed: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -10,7 +10,8 @@ type Client = Callable[[str], Any]
 
 def everything(client: Client) -> dict[str, list[str]]:
     """Every resource of the kinds that a deployment could touch, by id."""
-    return {**storage(client), **login(client), **identity(client), **compute(client), **agentcore(client), **billing(client)}
+    parts = (storage, login, identity, compute, agentcore, billing, watching)
+    return {kind: ids for part in parts for kind, ids in part(client).items()}
 
 
 def storage(client: Client) -> dict[str, list[str]]:
@@ -34,7 +35,8 @@ def identity(client: Client) -> dict[str, list[str]]:
     iam = client("iam")
     zones = client("route53").list_hosted_zones()["HostedZones"]
     return {
-        "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"]),
+        # AWS makes service-linked roles by itself when a service is used first, and they stay.
+        "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")),
         "profiles": sorted(profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]),
         "policies": sorted(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
         "zones": sorted(zone["Id"] for zone in zones),
@@ -57,6 +59,16 @@ def compute(client: Client) -> dict[str, list[str]]:
 def billing(client: Client) -> dict[str, list[str]]:
     account = client("sts").get_caller_identity()["Account"]
     return {"budgets": [budget["BudgetName"] for budget in client("budgets").describe_budgets(AccountId=account)["Budgets"]]}
+
+
+def watching(client: Client) -> dict[str, list[str]]:
+    cloudwatch = client("cloudwatch")
+    return {
+        "log groups": sorted(group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]),
+        "topics": sorted(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
+        "alarms": sorted(alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]),
+        "dashboards": sorted(board["DashboardName"] for board in cloudwatch.list_dashboards()["DashboardEntries"]),
+    }
 
 
 def agentcore(client: Client) -> dict[str, list[str]]:

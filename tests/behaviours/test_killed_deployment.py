@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from behaviours import lister
+from behaviours.assertions import ONE_OF_EACH, assert_killed, assert_resumed, phases
 from behaviours.command_line import Desk
 from behaviours.lanes import Lane, lane
 from fixtures.sample import sample
@@ -18,23 +15,16 @@ MOMENTS = ("before", "committed", "answered")
 # The call whose repetition would cost most is always among them. A deployment makes some forty calls.
 BY_COMMAND = [("RunInstances", "committed"), *sample([("7", "answered"), ("21", "before")], 0)]
 BY_ENGINE = sample([(str(nth), moment) for nth in range(1, 40) for moment in MOMENTS], 1)
-ONE_OF_EACH = {"buckets": 1, "pools": 1, "clients": 2, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4, "providers": 1}
-ONE_OF_EACH |= {"roles": 2, "profiles": 1}
 
 
 @pytest.mark.parametrize(("nth", "moment"), BY_COMMAND)
 def test_resume_after_a_kill(desk: Desk, nth: str, moment: str, tried: Callable[[str, int], None]) -> None:
     """One of each resource, all ready, and the deployment is verified."""
     killed = desk.run("behaviours.killed_at", nth, moment, "deploy", PYTHONPATH="/".join(__file__.split("/")[:-2]))
-    assert killed.code == -signal.SIGKILL, killed.text
+    assert_killed(killed)
     tried("kills of a deployment with machines", 1)
 
-    resumed = desk.deploy("--resume", "--state-file", ".deployment_state")
-    assert resumed.code == 0, resumed.text
-    assert "is verified" in resumed.out
-    assert phases(desk.state_file) == {"ready"}
-    there = lister.everything(desk.client)
-    assert {kind: len(there[kind]) for kind in ONE_OF_EACH} == ONE_OF_EACH
+    assert_resumed(desk, desk.deploy("--resume", "--state-file", ".deployment_state"))
 
     cleaned = desk.deploy("cleanup", "--yes")
     assert cleaned.code == 0, cleaned.text
@@ -64,7 +54,3 @@ def test_resume_of_a_killed_engine(whole: Lane, nth: str, moment: str, tried: Ca
     cleaned = whole.engine.cleanup(folder)
     assert cleaned.code == 0, cleaned.said
     assert whole.counted() == before
-
-
-def phases(state_file: Path) -> set[str]:
-    return {record["phase"] for record in json.loads(state_file.read_text())["records"].values()}

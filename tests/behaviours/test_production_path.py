@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 
@@ -10,6 +9,7 @@ import pytest
 
 from behaviours import certificates, lister
 from behaviours.asking import asking
+from behaviours.assertions import addressed, assert_gone, assert_served, assert_unchanged, assert_verified, running
 from behaviours.command_line import ROOT, Desk
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.state import Record, State
@@ -51,8 +51,7 @@ def test_production_mode_against_an_endpoint(desk: Desk, tried: Callable[[str, i
     before = lister.everything(desk.client)
 
     ended = desk.deploy("--config", "config.yaml", "--mode", "production", **settings)
-    assert ended.code == 0, ended.text
-    assert "is verified" in ended.out
+    assert_verified(ended)
     assert f"NOT Amazon's AWS: every call goes to {settings['AWS_ENDPOINT_URL']}" in ended.err
     records = desk.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     [address] = desk.client("ec2").describe_addresses()["Addresses"]
@@ -61,14 +60,10 @@ def test_production_mode_against_an_endpoint(desk: Desk, tried: Callable[[str, i
     assert len(lister.everything(desk.client)["budgets"]) == 1
     assert "So that the budget counts anything, activate the tag sre-agent:deployment-id" in ended.out
 
-    served = json.loads(desk.deploy("certs", "--json", **settings).out)
-    assert (served["names"], served["trusted"], served["problems"]) == ([DOMAIN], True, [])
-    again = desk.deploy("plan", **settings)
-    assert again.code == 0, again.text
+    assert_served(desk, DOMAIN, **settings)
+    assert_unchanged(desk, **settings)
     _updated_without_a_gap(desk, zone, settings, tried)
-    cleaned = desk.deploy("cleanup", "--yes", **settings)
-    assert cleaned.code == 0, cleaned.text
-    assert lister.everything(desk.client) == before
+    assert_gone(desk, desk.deploy("cleanup", "--yes", **settings), before)
 
 
 def _updated_without_a_gap(desk: Desk, zone: str, settings: Mapping[str, str], tried: Callable[[str, int], None]) -> None:
@@ -76,32 +71,22 @@ def _updated_without_a_gap(desk: Desk, zone: str, settings: Mapping[str, str], t
     # On another machine this address may answer, so preflight lets it pass.
     blind = {**settings, "SRE_AGENT__SERVICES__METRICS": '[{"source": "prometheus", "url": "http://127.0.0.1:9"}]'}
     with asking(desk, desk.folder / "ca.pem", DOMAIN, zone) as clients:
-        first = _addressed(desk, zone)
+        first = addressed(desk, zone)
         updated = desk.deploy("deploy", "--yes", **larger)
         assert updated.code == 0, updated.text
-        second = _addressed(desk, zone)
+        second = addressed(desk, zone)
         assert second != first
         assert "kept for `sre-agent-deploy rollback`" in desk.deploy("plan", **larger).text
         returned = desk.deploy("rollback", "--yes", **larger)
         assert returned.code == 0, returned.text
-        assert _addressed(desk, zone) == first
+        assert addressed(desk, zone) == first
         failed = desk.deploy("deploy", "--yes", "--on-failure", "rollback", **blind)
         assert failed.code == 1, failed.text
         assert "UPDATE-NOT-VERIFIED" in failed.err, failed.text
-        assert _addressed(desk, zone) == first
+        assert addressed(desk, zone) == first
     assert clients.failed == []
     tried("requests through an update, a rollback and a failed update", clients.answered)
-    assert len(_running(desk)) == 1
-
-
-def _addressed(desk: Desk, zone: str) -> str:
-    records = desk.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    return next(record["ResourceRecords"][0]["Value"] for record in records if record["Type"] == "A")
-
-
-def _running(desk: Desk) -> list[str]:
-    reservations = desk.client("ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]
-    return [instance["InstanceId"] for reservation in reservations for instance in reservation["Instances"]]
+    assert len(running(desk)) == 1
 
 
 def test_production_mode_in_the_wrong_account(desk: Desk) -> None:
