@@ -16,7 +16,7 @@ from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
 from sre_agent_deploy.login import declare_client_secrets, declare_custom_domain, declare_login
-from sre_agent_deploy.monitoring import declare_monitoring
+from sre_agent_deploy.monitoring import TOPIC, declare_monitoring
 from sre_agent_deploy.names import (
     API_KEY,
     address,
@@ -87,8 +87,8 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *dns(config),
             *declare_custom_domain(config, facts.zone_name),
             *declare_runtime(config, facts, id),
-            *budget(config, id),
             *declare_monitoring(config, facts, id),
+            *budget(config, id),
         ),
         {**config.tags, **lifetime.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
         duration.parse(config.deployment.keep_previous) or timedelta(0),
@@ -352,9 +352,10 @@ def dns(config: Config) -> tuple[Item, ...]:
 
 
 def budget(config: Config, id: str) -> tuple[Item, ...]:
-    """Declare a budget that reports costs by e-mail, if the configuration has a limit."""
+    """Declare a budget that reports costs by e-mail, and to the topic if there is one, if the configuration has a limit."""
     if config.limits.monthly_usd is None:
         return ()
+    topic = Ref(TOPIC, "topic_arn") if config.is_monitored(config.mode) else ""
     thresholds = (("ACTUAL", 80.0), ("ACTUAL", 100.0), ("FORECASTED", 100.0))
     watching = Budget(
         name="budget",
@@ -362,7 +363,8 @@ def budget(config: Config, id: str) -> tuple[Item, ...]:
         limit_amount=f"{config.limits.monthly_usd:.2f}",
         tag_key_value=f"user:{DEPLOYMENT_TAG}${id}",
         notifications=tuple(
-            Notification(notification_type=kind, threshold=threshold, email=config.alerts.email) for kind, threshold in thresholds
+            Notification(notification_type=kind, threshold=threshold, email=config.alerts.email, topic_arn=topic)
+            for kind, threshold in thresholds
         ),
     )
     return (Item(watching),)

@@ -53,6 +53,7 @@ def topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
         display_name=f"SRE assistant {config.name}",
         kms_key=config.monitoring.kms_key_arn,
         recipients=tuple(filter(None, (config.alerts.email, config.alerts.url))),
+        budgets=config.limits.monthly_usd is not None,
     )
 
 

@@ -384,6 +384,13 @@ def _topic(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
     return "alerts_topic", (lambda engine: getattr(engine.client("sns"), method)(**{key: engine.id_of("alerts_topic")}, **wanted),)
 
 
+def _refuse_budgets(engine: Engine) -> object:
+    sns, topic = engine.client("sns"), engine.id_of("alerts_topic")
+    policy = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    policy["Statement"] = [each for each in policy["Statement"] if each["Sid"] != "AllowBudgets"]
+    return sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
+
+
 def _subscribe_another(engine: Engine) -> object:
     sns, topic = engine.client("sns"), engine.id_of("alerts_topic")
     arn = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="other@example.com", ReturnSubscriptionArn=True)["SubscriptionArn"]
@@ -422,6 +429,7 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("SnsTopic", "display_name"): _topic("set_topic_attributes", AttributeName="DisplayName", AttributeValue="by hand"),
     ("SnsTopic", "kms_key"): _topic("set_topic_attributes", AttributeName="KmsMasterKeyId", AttributeValue=_KEY),
     ("SnsTopic", "policy"): _topic("set_topic_attributes", AttributeName="Policy", AttributeValue=json.dumps(POLICY)),
+    ("SnsTopic", "budgets"): ("alerts_topic", (_refuse_budgets,)),
     ("SnsTopic", "recipients"): ("alerts_topic", (_subscribe_another,)),
     ("SnsTopic", "tags"): _topic("untag_resource", TagKeys=["team"]),
 }

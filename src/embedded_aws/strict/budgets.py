@@ -11,6 +11,7 @@ from embedded_aws.strict.patching import add, patch, replace
 
 _NAME = re.compile(r"(?!.*/action/)[^:\\]{1,100}")
 _AMOUNT = re.compile(r"([0-9]*\.)?[0-9]+")
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}")
 _TYPES = ("USAGE", "COST", "RI_UTILIZATION", "RI_COVERAGE", "SAVINGS_PLANS_UTILIZATION", "SAVINGS_PLANS_COVERAGE")
 _UNITS = ("DAILY", "MONTHLY", "QUARTERLY", "ANNUALLY", "CUSTOM")
 
@@ -118,7 +119,7 @@ _ENUMS = {
 
 
 def validate_notifications() -> None:
-    """Allow at most ten different notifications, each with 1-10 e-mail addresses and at most one SNS topic.
+    """Allow at most ten different notifications, each with 1-10 e-mail addresses and at most one SNS topic, which Budgets may publish to.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Notification.html
     """
@@ -247,6 +248,24 @@ def _validate_subscribers(subscribers: Sequence[Mapping[str, str]]) -> None:
             raise invalid_value("subscriber.subscriptionType", f"Member must satisfy enum value set: [{', '.join(_MOST_SUBSCRIBERS)}]")
         if sum(each["SubscriptionType"] == kind for each in subscribers) > _MOST_SUBSCRIBERS[kind]:
             raise refusal("CreationLimitExceededException", f"A notification has at most {_MOST_SUBSCRIBERS[kind]} {kind} subscribers.")
+    for topic in (each["Address"] for each in subscribers if each["SubscriptionType"] == "SNS"):
+        _validate_topic(topic)
+
+
+def _validate_topic(arn: str) -> None:
+    """Require a topic whose policy lets AWS Budgets publish.
+
+    https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    """
+    from moto.sns.models import sns_backends
+
+    if not _TOPIC.fullmatch(arn):
+        raise refusal("InvalidParameterException", "Please comply with SNS topic ARN format.")
+    _, _, _, region, account, _ = arn.split(":")
+    topic = sns_backends[account][region].topics.get(arn)
+    allowed = [each for each in json.loads(topic.policy)["Statement"] if each["Effect"] == "Allow"] if topic else []
+    if not any("budgets.amazonaws.com" in str(each["Principal"]) for each in allowed):
+        raise refusal("InvalidParameterException", f"AWS Budgets may not publish to the topic {arn}.")
 
 
 def add_tag_operations() -> None:

@@ -78,7 +78,9 @@ class AlertsConfig(Section):
         "Where alarms and the budget of limits.monthly_usd send their mails. AWS first asks this address to confirm alarms.",
         example=EMAIL.example,
     )
-    url: str = setting("", "An HTTPS address that alarms are sent to as well; it must confirm the subscription.", example=ALERT_URL.example)
+    url: str = setting(
+        "", "An HTTPS address that alarms and the budget are sent to as well; it must confirm the subscription.", example=ALERT_URL.example
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for an address that AWS would refuse."""
@@ -95,7 +97,8 @@ class MonitoringConfig(Section):
     log_retention_days: int = setting(30, "How many days logs are kept; one of the numbers that CloudWatch Logs accepts.", example="90")
     kms_key_arn: str = setting(
         "",
-        "A KMS key that encrypts logs and alarms; its policy must let CloudWatch and CloudWatch Logs use it. Empty: AWS's own.",
+        "A KMS key that encrypts logs and alarms; its policy must let CloudWatch, CloudWatch Logs and, with limits.monthly_usd, "
+        "AWS Budgets use it. Empty: AWS's own.",
         example=KMS_KEY.example,
         console=KMS_KEY.found,
     )

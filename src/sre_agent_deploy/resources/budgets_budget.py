@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
+from sre_agent_deploy.later import LaterText
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn, tags_of
 from sre_core.problem import Problem
 
@@ -21,11 +22,12 @@ _WRITES = ("CreateBudget", "UpdateBudget", "DeleteBudget", "CreateNotification",
 
 @dataclass(frozen=True, order=True, kw_only=True)
 class Notification:
-    """A mail to one address when the costs, so far or as forecast, pass a share of the limit."""
+    """A mail to one address, and a message to a topic, when the costs, so far or as forecast, pass a share of the limit."""
 
     notification_type: str
     threshold: float
     email: str
+    topic_arn: LaterText = ""
     threshold_type: str = "PERCENTAGE"
     comparison_operator: str = "GREATER_THAN"
 
@@ -38,13 +40,14 @@ class Notification:
             "ThresholdType": self.threshold_type,
         }
 
-    def subscribers(self) -> list[dict[str, str]]:
-        return [{"SubscriptionType": "EMAIL", "Address": self.email}]
+    def subscribers(self) -> list[dict[str, Any]]:
+        topic = [{"SubscriptionType": "SNS", "Address": self.topic_arn}] if self.topic_arn else []
+        return [{"SubscriptionType": "EMAIL", "Address": self.email}, *topic]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget(Defaults):
-    """Reports by e-mail when the resources with a tag cost more than planned. It stops nothing."""
+    """Reports by e-mail, and to a topic, when the resources with a tag cost more than planned. It stops nothing."""
 
     KIND: ClassVar[str] = "AWS::Budgets::Budget"
     UNIQUE: ClassVar[bool] = True
@@ -140,7 +143,7 @@ class Budget(Defaults):
     def console(self) -> Steps:
         alerts = tuple(
             f"Add an alert threshold: {one.notification_type}; {one.comparison_operator} {one.threshold:g} ({one.threshold_type}); "
-            f"Email recipients: {one.email}"
+            f"Email recipients: {one.email}{f'; Amazon SNS ARN: {one.topic_arn}' if one.topic_arn else ''}"
             for one in self.notifications
         )
         return (
@@ -190,9 +193,10 @@ class Budget(Defaults):
             (operation, "InvalidParameterException"): lambda budget: Problem(
                 code="BUDGET-REFUSED",
                 what=f"AWS did not accept the budget {budget.budget_name}.",
-                why=f"It does not accept the amount ({budget.limit_amount} {budget.limit_unit} a month) or the e-mail address.",
+                why=f"It does not accept the amount ({budget.limit_amount} {budget.limit_unit} a month), the e-mail address or the topic.",
                 do=(
                     "Set limits.monthly_usd to an amount above 0, and alerts.email to one valid address.",
+                    "If the topic was changed by hand: `sre-agent-deploy deploy --target alerts_topic` gives it back its policy.",
                     "Run the same command again.",
                 ),
             )
@@ -236,16 +240,22 @@ def _read_notifications(aws: Aws, budget_name: str) -> tuple[Notification, ...]:
 
 
 def _read_notification(aws: Aws, scope: dict[str, str], shown: dict[str, Any]) -> Notification:
-    """Read one notification; several addresses, which we never set, are joined in its `email`."""
+    """Read one notification; several addresses, which we never set, are joined."""
     named = {key: shown[key] for key in ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType") if key in shown}
     answer: Any = or_none(lambda: aws.client("budgets").describe_subscribers_for_notification(**scope, Notification=named), _GONE)
+    subscribers = (answer or {}).get("Subscribers", ())
+
+    def addresses(kind: str) -> str:
+        return ", ".join(sorted(each["Address"] for each in subscribers if each["SubscriptionType"] == kind))
+
     return Notification(
         notification_type=named["NotificationType"],
         comparison_operator=named["ComparisonOperator"],
         threshold=named["Threshold"],
         # AWS leaves out the usual one.
         threshold_type=named.get("ThresholdType", "PERCENTAGE"),
-        email=", ".join(sorted(subscriber["Address"] for subscriber in (answer or {}).get("Subscribers", ()))),
+        email=addresses("EMAIL"),
+        topic_arn=addresses("SNS"),
     )
 
 

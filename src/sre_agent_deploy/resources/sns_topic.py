@@ -37,7 +37,7 @@ _OURS = ("email", "https")
 
 @dataclass(frozen=True, kw_only=True)
 class SnsTopic(Defaults):
-    """Sends alarms to its recipients, by e-mail and HTTPS. Only CloudWatch of this account publishes to it, by TLS."""
+    """Sends alarms to its recipients, by e-mail and HTTPS. Only CloudWatch and AWS Budgets of this account publish to it, by TLS."""
 
     KIND: ClassVar[str] = "AWS::SNS::Topic"
     FIXED: ClassVar[frozenset[str]] = frozenset({"topic_arn"})
@@ -54,6 +54,8 @@ class SnsTopic(Defaults):
     kms_key: str = ""
     recipients: tuple[str, ...] = ()
     """E-mail addresses, and addresses that begin with https://."""
+    budgets: bool = False
+    """Whether AWS Budgets of this account publishes to it as well."""
     policy: str = _AS_DECLARED
 
     def __post_init__(self) -> None:
@@ -79,13 +81,15 @@ class SnsTopic(Defaults):
         if answer is None:
             return None
         seen = answer["Attributes"]
+        budgets = '"budgets.amazonaws.com"' in seen.get("Policy", "")
         topic = cls(
             name=name,
             topic_arn=id,
             display_name=seen.get("DisplayName", ""),
             kms_key=seen.get("KmsMasterKeyId", ""),
             recipients=tuple(endpoint for endpoint, _ in list_subscriptions(aws, id)),
-            policy=_compare_policy(id, seen.get("Policy", "")),
+            budgets=budgets,
+            policy=_compare_policy(_policy(id, budgets=budgets), seen.get("Policy", "")),
         )
         return Found(id, topic, {"topic_arn": id}, _read_tags(aws, id))
 
@@ -94,7 +98,7 @@ class SnsTopic(Defaults):
 
     def configure(self, aws: Aws, id: str) -> None:
         sns = aws.client("sns")
-        policy = json.dumps(_policy(self.topic_arn))
+        policy = json.dumps(_policy(self.topic_arn, budgets=self.budgets))
         for attribute, value in (("Policy", policy), ("DisplayName", self.display_name), ("KmsMasterKeyId", self.kms_key)):
             sns.set_topic_attributes(TopicArn=id, AttributeName=attribute, AttributeValue=value)
         seen = dict(list_subscriptions(aws, id))
@@ -126,7 +130,7 @@ class SnsTopic(Defaults):
             "Amazon SNS > Topics > Create topic; Type: Standard",
             f"Name: {self.topic_name}; Display name: {self.display_name}; {key}",
             f"Access policy > Advanced, for the topic {self.topic_arn}:",
-            policy_document.render_indented(_policy(self.topic_arn)),
+            policy_document.render_indented(_policy(self.topic_arn, budgets=self.budgets)),
             *(f"Create subscription; Protocol: {_protocol(each)}; Endpoint: {each}; then confirm it there" for each in self.recipients),
         )
 
@@ -139,7 +143,7 @@ class SnsTopic(Defaults):
             KmsMasterKeyId=self.kms_key,
             Subscription=tuple({"Protocol": _protocol(each), "Endpoint": each} for each in self.recipients),
         )
-        policy = cfn("AWS::SNS::TopicPolicy", Topics=(self.topic_arn,), PolicyDocument=_policy(self.topic_arn))
+        policy = cfn("AWS::SNS::TopicPolicy", Topics=(self.topic_arn,), PolicyDocument=_policy(self.topic_arn, budgets=self.budgets))
         return replace(topic, also={"Policy": policy})
 
     FAILURES: ClassVar[Failures] = {
@@ -190,30 +194,27 @@ def _protocol(recipient: str) -> str:
     return "https" if recipient.startswith("https://") else "email"
 
 
-def _policy(topic_arn: str) -> dict[str, Any]:
-    """Build the policy: CloudWatch publishes for the topic's own account, and nobody without TLS."""
-    allow = {
-        "Sid": "AllowAlarms",
-        "Effect": "Allow",
-        "Principal": {"Service": "cloudwatch.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": topic_arn,
-        "Condition": {"StringEquals": {"aws:SourceAccount": topic_arn.split(":")[4]}},
-    }
-    refuse = {
-        "Sid": "RefusePlainHttp",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "sns:Publish",
-        "Resource": topic_arn,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return {"Version": policy_document.VERSION, "Statement": [allow, refuse]}
+def _policy(topic_arn: str, *, budgets: bool) -> dict[str, Any]:
+    """Build the policy: CloudWatch, and AWS Budgets where asked, publish for the topic's own account, and nobody without TLS."""
+    partition, account = topic_arn.split(":")[1], topic_arn.split(":")[4]
+    of_account = {"StringEquals": {"aws:SourceAccount": account}}
+    # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    of_budgets = {**of_account, "ArnLike": {"aws:SourceArn": f"arn:{partition}:budgets::{account}:*"}}
+    allow = [_statement(topic_arn, "AllowAlarms", "Allow", {"Service": "cloudwatch.amazonaws.com"}, of_account)]
+    if budgets:
+        allow.append(_statement(topic_arn, "AllowBudgets", "Allow", {"Service": "budgets.amazonaws.com"}, of_budgets))
+    refuse = _statement(topic_arn, "RefusePlainHttp", "Deny", "*", {"Bool": {"aws:SecureTransport": "false"}})
+    return {"Version": policy_document.VERSION, "Statement": [*allow, refuse]}
 
 
-def _compare_policy(topic_arn: str, seen: str) -> str:
+def _statement(topic_arn: str, sid: str, effect: str, principal: Any, condition: Mapping[str, Any]) -> dict[str, Any]:
+    who = {"Sid": sid, "Effect": effect, "Principal": principal}
+    return {**who, "Action": "sns:Publish", "Resource": topic_arn, "Condition": condition}
+
+
+def _compare_policy(wanted: Mapping[str, Any], seen: str) -> str:
     """Return `as declared`, or the text of another policy, which so counts as a difference."""
-    return _AS_DECLARED if seen and json.loads(seen) == _policy(topic_arn) else seen
+    return _AS_DECLARED if seen and json.loads(seen) == wanted else seen
 
 
 def _read_tags(aws: Aws, arn: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.resources.budgets_budget import Budget, Notification
+from sre_agent_deploy.resources.sns_topic import SnsTopic
 
 from .conftest import Marked
 from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
@@ -105,6 +106,23 @@ def test_an_address_that_was_added_by_hand(aws: Aws, marked: Marked, budget: Bud
         configured(aws, budget, id)
     assert calls == ["DeleteNotification", "CreateNotification"]
     assert drift(aws, budget, id) == ()
+
+
+def test_a_topic_beside_the_address(aws: Aws, marked: Marked, budget: Budget, deployment: str) -> None:
+    """It is refused while its policy does not let AWS Budgets publish; then it gets each notification, and is put back."""
+    arn = f"arn:aws:sns:{aws.region}:{aws.account_id}:{deployment}-alerts"
+    topic = SnsTopic(name="alerts_topic", topic_arn=arn, display_name="alerts")
+    told = replace(budget, notifications=tuple(replace(each, topic_arn=arn) for each in budget.notifications))
+    born(aws, topic, marked("alerts_topic"))
+    topic.configure(aws, arn)
+    assert refused(aws, told, marked("budget")).code == "BUDGET-REFUSED"
+    replace(topic, budgets=True).configure(aws, arn)
+    assert [entry.field for entry in drift(aws, topic, arn)] == ["budgets"]
+    id = born(aws, told, marked("budget"))
+    assert drift(aws, told, id) == ()
+    repairs(aws, told, id, notifications=budget.notifications)
+    dies(aws, told, id, deployment)
+    dies(aws, topic, arn, deployment)
 
 
 def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget) -> None:
