@@ -345,10 +345,9 @@ def dns(config: Config) -> tuple[Item, ...]:
         domain=chosen.domain_name,
         address=address("public_ip"),
         ttl=chosen.dns_ttl,
-        # The address answers only once it is the machine's.
-        serves=Ref("address_association", "association_id"),
     )
-    return (Item(record),)
+    # The address answers only once it is the machine's.
+    return (Item(record, after=("address_association",)),)
 
 
 def budget(config: Config, id: str) -> tuple[Item, ...]:

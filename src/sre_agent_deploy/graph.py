@@ -1,4 +1,4 @@
-"""The resources of a deployment and their dependencies, which are derived from their Refs (pure)."""
+"""The resources of a deployment and their dependencies: their Refs, and what each says to come after (pure)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Item:
 
     resource: Resource
     named: str = ""
+    after: tuple[str, ...] = ()
+    """What must exist before it, although it refers to no value of it."""
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Blueprint:
     def needs(self) -> dict[str, frozenset[str]]:
         """Map each resource to the names that it refers to. Raises LookupError on a Ref to nothing: a fault of the blueprint."""
         names = {item.name for item in self.items}
-        edges = {item.name: frozenset(ref.of for ref in refs(item.resource)) for item in self.items}
+        edges = {item.name: frozenset((*(ref.of for ref in refs(item.resource)), *item.after)) for item in self.items}
         if missing := {(name, other) for name, others in edges.items() for other in others - names}:
             raise LookupError(f"refers to what is not in the blueprint: {sorted(missing)}")
         return edges

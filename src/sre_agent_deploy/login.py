@@ -61,13 +61,14 @@ def declare_custom_domain(config: Config, zone_name: str) -> tuple[Item, ...]:
         user_pool_id=Ref("user_pool", "user_pool_id"),
         domain=chosen.custom_domain,
         certificate_arn=chosen.custom_domain_certificate,
-        parent=Ref("dns_record", "domain") if creates_parent(config) else "",
     )
+    # Cognito refuses a domain whose parent has no address.
+    item = Item(domain, after=("dns_record",) if creates_parent(config) else ())
     if not zone or not (zone_name == "" or lies_in(chosen.custom_domain, zone_name)):
-        return (Item(domain),)
+        return (item,)
     address = Ref("custom_domain", "cloudfront_domain")
     record = AliasRecord(name="custom_domain_record", hosted_zone_id=zone, domain=chosen.custom_domain, address=address)
-    return (Item(domain), Item(record))
+    return (item, Item(record))
 
 
 def lies_in(domain: str, zone_name: str) -> bool:

@@ -387,7 +387,7 @@ def _topic(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
 def _refuse_budgets(engine: Engine) -> object:
     sns, topic = engine.client("sns"), engine.id_of("alerts_topic")
     policy = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
-    policy["Statement"] = [each for each in policy["Statement"] if each["Sid"] != "AllowBudgets"]
+    policy["Statement"] = [each for each in policy["Statement"] if each.get("Sid") != "AllowBudgets"]
     return sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
 
 
@@ -779,6 +779,7 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
 ALSO: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Gateway", "authorizer"): ("allowed_clients", "discovery_url"),
     ("S3Bucket", "acl"): ("ownership",),
+    ("SnsTopic", "policy"): ("budgets",),
     ("ApiKeyCredentialProvider", "json_key"): ("secret_arn",),
     ("GeneratedSecret", "json_key"): ("value",),
     ("ClientSecret", "client_id"): ("client_secret",),

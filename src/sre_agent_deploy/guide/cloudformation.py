@@ -21,7 +21,7 @@ def template(blueprint: Blueprint, values: AccountValues) -> dict[str, Any]:
     resources: dict[str, Any] = {}
     for item in blueprint:
         if not item.named and made[item.name].type:
-            resources |= rendering.resources(item.name, made[item.name])
+            resources |= rendering.resources(item, made[item.name])
     parameters = dict(sorted(rendering.parameters.items()))
     by_hand = {item.name: rendering.name_values(made[item.name].note) for item in blueprint if not made[item.name].type}
     document: dict[str, Any] = {
@@ -42,10 +42,15 @@ class _Rendering:
         self.blueprint, self.made, self.values = blueprint, made, values
         self.parameters: dict[str, Any] = {}
 
-    def resources(self, name: str, resource: CfnResource) -> dict[str, Any]:
+    def resources(self, item: Item, resource: CfnResource) -> dict[str, Any]:
         """Render one resource, and its companions after it."""
+        name, after = (
+            item.name,
+            [logical_id(other) for other in item.after if self.made[other].type and not self.blueprint.item(other).named],
+        )
         by_hand = {"Metadata": {"ByHand": self.name_values(resource.note)}} if resource.note else {}
-        rendered = {logical_id(name): {"Type": resource.type, **by_hand, "Properties": self.value(resource.properties)}}
+        depends = {"DependsOn": after} if after else {}
+        rendered = {logical_id(name): {"Type": resource.type, **by_hand, **depends, "Properties": self.value(resource.properties)}}
         for suffix, companion in resource.also.items():
             body = {"Type": companion.type, "DependsOn": logical_id(name), "Properties": self.value(companion.properties)}
             rendered[logical_id(name) + suffix] = body

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import Later, LaterText, require_known
+from sre_agent_deploy.later import Later, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
@@ -137,12 +136,8 @@ class CustomDomain(UserPoolDomain):
 
     LISTS_KIND: ClassVar[bool] = False
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset()
-    UNSEEN: ClassVar[Mapping[str, str]] = {"parent": "Cognito looks for the parent's address once, and keeps nothing of it"}
-    EXEMPT: ClassVar[Mapping[str, str]] = {"parent": "it says only that the domain comes after the record of the name above it"}
 
     certificate_arn: str
-    parent: LaterText = ""
-    """The name above it, where this deployment creates its record: Cognito refuses a domain whose parent has no address."""
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

@@ -47,8 +47,6 @@ class DnsRecord(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     # A name that points to an address which another customer may get next would lead our users to them.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({ElasticIp.KIND, AddressAssociation.KIND, UserPoolDomain.KIND})
-    UNSEEN: ClassVar[Mapping[str, str]] = {"serves": "the record keeps the address alone"}
-    EXEMPT: ClassVar[Mapping[str, str]] = {"serves": "it says only that the record comes after the association"}
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"hosted_zone_id", "domain"})
     MOST_TAGS: ClassVar[int] = 50
     REGIONAL: ClassVar[bool] = False
@@ -59,8 +57,6 @@ class DnsRecord(Defaults):
     address: LaterText
     ttl: int = _TTL
     """How long a resolver may keep an answer, in seconds."""
-    serves: LaterText = ""
-    """The association that makes the address answer, before the record names it."""
 
     def __post_init__(self) -> None:
         # Route 53 keeps and shows names in lower case.
@@ -174,8 +170,8 @@ class AliasRecord(DnsRecord):
     """Points a domain at a CloudFront distribution, whose addresses change. It has no TTL of its own."""
 
     LISTS_KIND: ClassVar[bool] = False
-    UNSEEN: ClassVar[Mapping[str, str]] = {"serves": "the record keeps the target alone", "ttl": "an alias has the TTL of its target"}
-    EXEMPT: ClassVar[Mapping[str, str]] = dict.fromkeys(("serves", "ttl"), "an alias has neither")
+    UNSEEN: ClassVar[Mapping[str, str]] = {"ttl": "an alias has the TTL of its target"}
+    EXEMPT: ClassVar[Mapping[str, str]] = {"ttl": "an alias has none"}
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
