@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import ListToolsResult
 
-EXPECTED = 26
+EXPECTED = 31
 PAGES = EXPECTED  # at worst one for each tool
 # Of each target one read-only tool that needs no arguments.
 CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics": "get_error_rates", "runbooks": "search_runbooks"}
