@@ -20,6 +20,7 @@ GENERATION_TAG = "sre-agent:generation"
 TTL_TAG = "sre-agent:ttl"
 STATE_TAG = "sre-agent:state"
 VERSION_TAG = "sre-agent:version"
+BACKUP_TAG = "sre-agent:backed-up"
 # What AWS itself, this program and its local AWS keep on a resource besides the tags of its declaration.
 _RESERVED_TAGS = ("aws:", "awsApplication", "sre-agent:", "embedded-aws:")
 

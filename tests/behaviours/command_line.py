@@ -95,12 +95,12 @@ class Desk:
         """`sre-agent …`"""
         return self.run("sre_agent", *words, **changed)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "us-east-1") -> Any:
         """A raw boto3 client for the AWS of this desk; it shares no code with src."""
         import boto3
 
         registry = self.registry()
-        return boto3.Session(registry["access_key_id"], registry["secret_access_key"], region_name="us-east-1").client(
+        return boto3.Session(registry["access_key_id"], registry["secret_access_key"], region_name=region).client(
             service, endpoint_url=registry["endpoint"], verify=registry["ca_file"]
         )
 

@@ -11,7 +11,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sre_agent_deploy.config.environment import read_dotenv
@@ -39,11 +39,13 @@ class Archive:
     """That file, with the values of its settings only; a backup of an earlier version has none of it."""
     state: Mapping[str, Any] | None = None
     hidden: tuple[str, ...] = ()
+    opened: str = field(default="", repr=False)
+    """The whole .env file, where the passphrase of a data backup has opened it. It is never packed."""
 
     @property
     def withheld(self) -> tuple[str, ...]:
         """The variables whose values are not in this backup, because they may be secrets."""
-        values = read_dotenv(self.dotenv)[0]
+        values = {**read_dotenv(self.dotenv)[0], **read_dotenv(self.opened)[0]}
         return tuple(name for name in self.environment if values.get(name, HIDDEN) == HIDDEN)
 
 

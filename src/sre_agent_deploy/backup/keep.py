@@ -34,7 +34,7 @@ def collect(original: Original, state_file: Path) -> Archive:
     """Collect everything that a backup of this configuration holds."""
     safe = hide_secrets(original.text)
     body = original.body or b""
-    dotenv = _read_dotenv_beside(original.path)
+    dotenv = read_dotenv_beside(original.path)
     return Archive(
         config_name=original.path.name,
         config=safe.text.encode() if safe.where else body,
@@ -71,7 +71,9 @@ def open_backup(path: Path) -> Archive | Problem:
             body = stream.read(2 * LARGEST + 1)
     except OSError as error:
         return _missing(path, error)
-    return damaged("It is larger than any backup.") if len(body) > 2 * LARGEST else unpack(body)
+    return (
+        damaged("It is larger than any backup of a configuration, and no whole data backup.") if len(body) > 2 * LARGEST else unpack(body)
+    )
 
 
 def backup_folder() -> Path:
@@ -93,10 +95,10 @@ def _save(path: Path, body: bytes) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic_file.write(path, body, mode=0o600)
     except OSError as error:
-        raise Refused(problem_behind(error) or _not_made(path, error)) from error
+        raise Refused(problem_behind(error) or not_made(path, error)) from error
 
 
-def _read_dotenv_beside(config: Path) -> str:
+def read_dotenv_beside(config: Path) -> str:
     """Read the .env file beside a configuration. An unreadable one does not prevent the backup."""
     path = config.parent / ".env"
     text = read_text(path) if path.is_file() else ""
@@ -131,7 +133,7 @@ def _missing(path: Path, error: OSError) -> Problem:
     )
 
 
-def _not_made(path: Path, error: OSError) -> Problem:
+def not_made(path: Path, error: OSError) -> Problem:
     return Problem(
         code="BACKUP-NOT-MADE",
         what=f"The backup {path} was not made.",

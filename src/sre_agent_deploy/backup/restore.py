@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sre_agent_deploy.backup.archive import Archive
@@ -33,6 +33,8 @@ class Restoration:
     dotenv: Original
     their_dotenv: str
     differences: tuple[Difference, ...]
+    opened: str = field(default="", repr=False)
+    """The whole .env file of the backup, if a passphrase has opened it."""
 
     def diff(self) -> str:
         """Return the change of the configuration as a unified diff, without secrets."""
@@ -61,11 +63,17 @@ def prepare(
     merged = merge_dotenv(
         dotenv.text, archive.dotenv, add=set(find_setting_names(theirs, archive.dotenv)), take=read_dotenv(archive.dotenv)[0]
     )
+    merged = _add_secrets(merged, archive.opened)
     faults = find_faults(original.path, theirs, environ, dotenv=merged)
     if faults:
         return (_refused(original.path), *faults)
     differing = (*_compare_configs(original, theirs), *compare_dotenv(dotenv.text, archive.dotenv))
-    return Restoration(original, theirs, dotenv, archive.dotenv, differing)
+    return Restoration(original, theirs, dotenv, archive.dotenv, differing, archive.opened)
+
+
+def _add_secrets(text: str, opened: str) -> str:
+    """Add the variables that are missing; one that is there keeps its value, which is not compared: it may be a secret."""
+    return merge_dotenv(text or "\n", opened, add=set(read_dotenv(opened)[0]), take=()) if opened else text
 
 
 def decide(restoration: Restoration, choose: Chooser) -> Restored:
@@ -79,7 +87,8 @@ def decide(restoration: Restoration, choose: Chooser) -> Restored:
     config = _decide_config(restoration, [each for each in taken if each.field[:1] != (IN_DOTENV,)])
     variables = {each.field[1] for each in taken if each.field[:1] == (IN_DOTENV,)}
     names = set(find_setting_names(config, restoration.their_dotenv))
-    return Restored(config, merge_dotenv(restoration.dotenv.text, restoration.their_dotenv, add=names, take=variables))
+    merged = merge_dotenv(restoration.dotenv.text, restoration.their_dotenv, add=names, take=variables)
+    return Restored(config, _add_secrets(merged, restoration.opened))
 
 
 def _decide_config(restoration: Restoration, taken: list[Difference]) -> str:

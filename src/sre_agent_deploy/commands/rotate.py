@@ -27,6 +27,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.verify import find_endpoints, plan_complete
 from sre_agent_deploy.commands.workspace import Located, find_state, open_workspace, watch
 from sre_agent_deploy.config import duration
+from sre_agent_deploy.journal.state import Result
 from sre_agent_deploy.names import API_KEY
 from sre_agent_deploy.plan import Change, Plan
 from sre_agent_deploy.progress.interrupt import run_interrupted
@@ -107,7 +108,7 @@ def rotate(request: Request, parts: tuple[Part, ...], user: User = UNATTENDED, *
 def _rotate_parts(request: Request, parts: tuple[Part, ...], user: User, overlap: timedelta | None) -> Iterator[str]:
     """Rotate the parts, and say of each what was done."""
     if "api-key" in parts or "client-secret" in parts:
-        with _open(request, user, overlap) as rotation:
+        with open_complete(request, user, overlap) as rotation:
             if "api-key" in parts:
                 yield rotate_api_key(rotation)
             if "client-secret" in parts:
@@ -117,12 +118,15 @@ def _rotate_parts(request: Request, parts: tuple[Part, ...], user: User, overlap
         yield rotate_ca(request, user, overlap)
 
 
-def rotate_api_key(rotation: Rotation) -> str:
-    """Exchange the key that the gateway sends to the backends: both are accepted until the gateway has the new one."""
+def rotate_api_key(rotation: Rotation, new_key: Secret | None = None) -> str:
+    """Exchange the key that the gateway sends to the backends: both are accepted until the gateway has the new one.
+
+    Without a `new_key`, one is generated.
+    """
     secret, provider = rotation.own("backend_key").id, rotation.own("credential_provider").id
     stages = rotation.ask(partial(stored.read_stages, rotation.aws, secret))
     if not stored.has_pending(stages) and "AWSPREVIOUS" not in stages:
-        rotation.ask(partial(stored.put_pending, rotation.aws, secret, {API_KEY: _generate()}))
+        rotation.ask(partial(stored.put_pending, rotation.aws, secret, {API_KEY: new_key or _generate()}))
         stages = rotation.ask(partial(stored.read_stages, rotation.aws, secret))
     if stored.has_pending(stages):
         rotation.user.note("API key: waiting until each backend accepts the new one beside the old one.")
@@ -203,30 +207,32 @@ def _pause(user: User, length: timedelta) -> None:
             raise Refused(run_interrupted())
 
 
-def _locate(request: Request) -> tuple[Located, str]:
+def _locate(request: Request, command: str = "rotate") -> tuple[Located, str]:
     """Find the deployment and its id. Raises Refused where there is no state of it."""
     located = find_state(request).of_deployed()
     if located.state is None:
-        raise Refused(state_not_found(located.store.location, "rotate"))
+        raise Refused(state_not_found(located.store.location, command))
     return located, located.state.deployment
 
 
 @contextmanager
-def _open(request: Request, user: User, overlap: timedelta | None) -> Iterator[Rotation]:
+def open_complete(
+    request: Request, user: User, overlap: timedelta | None, *, command: str = "rotate", result: Result = "rotated"
+) -> Iterator[Rotation]:
     """Lock a deployment that is complete, and record the run. Raises Refused where it has changes to be made first."""
-    located, deployment = _locate(request)
+    located, deployment = _locate(request, command)
     with open_workspace(located, user, start=False) as opened, ExitStack() as locks:
-        locks.enter_context(hold_state(opened.store, opened.account, "rotate"))
+        locks.enter_context(hold_state(opened.store, opened.account, command))
         here = opened.reload_state()
-        locks.enter_context(hold_deployment(deployment, here.account, "rotate"))
+        locks.enter_context(hold_deployment(deployment, here.account, command))
         plan = plan_complete(here, user, _incomplete)
         journal = open_journal(
             plan.deployment, config=here.config, config_file=here.config_file, account=here.account, store=here.store, state=here.state
         )
-        journal.begin_run("rotate")
+        journal.begin_run(command)
         try:
             endpoints = find_endpoints(here.config, here.account, plan.outputs())
-            length = overlap or (_OVERLAP_LOCAL if here.account.registry else _OVERLAP)
+            length = (_OVERLAP_LOCAL if here.account.registry else _OVERLAP) if overlap is None else overlap
             with watch(here.account, user) as account:
                 yield Rotation(account.aws, plan, endpoints, length, user)
             secret = str(plan.change("caller_client_secret").outputs["secret_arn"])
@@ -235,7 +241,7 @@ def _open(request: Request, user: User, overlap: timedelta | None) -> Iterator[R
             stopped = any(problem.code == run_interrupted().code for problem in refused.problems)
             journal.end_run("interrupted" if stopped else "failed")
             raise
-        journal.end_run("rotated")
+        journal.end_run(result)
 
 
 def _add_second(rotation: Rotation, client: str, secret: str, *, pending: bool) -> None:

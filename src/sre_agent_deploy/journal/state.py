@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 type Phase = Literal["intended", "born", "configured", "ready", "dying", "gone"]
 """How far a resource is. The words are those of the state file: `born` is created, `dying` is being deleted."""
 type Result = Literal[
-    "applied", "applied in part", "not verified", "failed", "interrupted", "cleaned up", "rolled back", "rollback failed", "rotated"
+    "applied",
+    "applied in part",
+    "not verified",
+    "failed",
+    "interrupted",
+    "cleaned up",
+    "rolled back",
+    "rollback failed",
+    "rotated",
+    "restored",
 ]
 type Step = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -102,7 +102,7 @@ class S3Object(Defaults):
         answer = or_none(lambda: aws.client("s3").head_object(Bucket=bucket_name, Key=key, ChecksumMode="ENABLED"), _GONE)
         if answer is None:
             return None
-        sha256 = _read_sha256(answer)
+        sha256 = read_sha256(answer)
         seen = cls(
             name=name,
             bucket_name=bucket_name,
@@ -211,7 +211,7 @@ class S3Object(Defaults):
     }
 
 
-def _read_sha256(answer: Any) -> str:
+def read_sha256(answer: Any) -> str:
     """Read the SHA-256 that S3 has computed of the content; empty for an object that was stored without one."""
     try:
         return base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True).hex()

@@ -1,0 +1,125 @@
+"""A backup of all that a deployment holds in AWS becomes the same deployment in an empty account."""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from behaviours.command_line import Desk
+
+PASSPHRASE = {"SRE_AGENT_BACKUP_PASSPHRASE": "correct horse battery staple"}
+ELSEWHERE = "eu-central-1"
+SESSION = b"what was said\n" * 1000
+
+
+@pytest.fixture(scope="module")
+def lived_in(deployed: Desk) -> Iterator[Desk]:
+    """A deployment that people and programs have used."""
+    cognito, s3 = deployed.client("cognito-idp"), deployed.client("s3")
+    pool, bucket = output(deployed, "user_pool_id"), output(deployed, "bucket_name")
+    cognito.add_custom_attributes(UserPoolId=pool, CustomAttributes=[{"Name": "team", "AttributeDataType": "String", "Mutable": True}])
+    for name, number in (("on-call", 1), ("readers", 2)):
+        cognito.create_group(UserPoolId=pool, GroupName=name, Description=f"the {name}", Precedence=number)
+    for name, groups in (("ann", ("on-call", "readers")), ("bob", ("readers",)), ("carol", ())):
+        attributes = {"email": f"{name}@example.com", "email_verified": "true", "custom:team": "platform"}
+        told = [{"Name": key, "Value": value} for key, value in attributes.items()]
+        cognito.admin_create_user(UserPoolId=pool, Username=name, UserAttributes=told, MessageAction="SUPPRESS")
+        for group in groups:
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+    cognito.admin_disable_user(UserPoolId=pool, Username="carol")
+    [id] = [record["id"] for record in states(deployed) if record["name"] == "bucket"]
+    own = json.loads(deployed.state_file.read_text())["deployment"]
+    s3.put_object(Bucket=id, Key=f"{own}/sessions/1.json", Body=SESSION, ContentType="application/json", Metadata={"by": "ann"})
+    s3.put_object(Bucket=id, Key="reports/ünusual name?.md", Body=b"# Report", Tagging="kind=report")
+    yield deployed
+    for key in (f"{own}/sessions/1.json", "reports/ünusual name?.md"):
+        s3.delete_object(Bucket=bucket, Key=key)
+    for name in ("ann", "bob", "carol"):
+        cognito.admin_delete_user(UserPoolId=pool, Username=name)
+
+
+def states(desk: Desk) -> list[dict[str, Any]]:
+    return list(json.loads(desk.state_file.read_text())["records"].values())
+
+
+def output(desk: Desk, name: str) -> str:
+    ended = desk.deploy("output", name)
+    assert ended.code == 0, ended.text
+    return ended.out.strip()
+
+
+def test_into_an_empty_account(lived_in: Desk, tmp_path: Path) -> None:
+    """Users, groups, objects and the API key are there again, in another region; all checks pass; a second restore does nothing."""
+    file = tmp_path / "backup.zip"
+    made = lived_in.deploy("backup", "--data", "--output", str(file), "--json", **PASSPHRASE)
+    assert made.code == 0, made.text
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    key = output(lived_in, "backend_api_key")
+    assert_no_secret(file, key)
+    with elsewhere(tmp_path / "elsewhere") as desk:
+        assert desk.deploy("restore", str(file)).code == 0
+        assert desk.deploy("set", "aws.region", ELSEWHERE).code == 0
+        shown = desk.deploy("restore", str(file), "--data", "--dry-run", **PASSPHRASE)
+        assert shown.code == 0, shown.text
+        assert "3 to put back" in shown.out
+        assert not desk.state_file.exists()
+        restored = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
+        assert restored.code == 0, restored.text
+        print(restored.text)
+        compare(lived_in, desk)
+        assert output(desk, "backend_api_key") == key
+        again = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
+        assert again.code == 0, again.text
+        assert "to put back" not in again.out
+        compare(lived_in, desk)
+
+
+def assert_no_secret(file: Path, *known: str) -> None:
+    with zipfile.ZipFile(file) as archive:
+        everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert [secret for secret in known if secret.encode() in everything] == []
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[Desk]:
+    folder.mkdir()
+    desk = Desk(folder)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def compare(before: Desk, after: Desk) -> None:
+    assert people(after, ELSEWHERE) == people(before, "us-east-1")
+    assert objects(after, ELSEWHERE) == objects(before, "us-east-1")
+
+
+def people(desk: Desk, region: str) -> dict[str, Any]:
+    cognito, pool = desk.client("cognito-idp", region), output(desk, "user_pool_id")
+    found = {}
+    for user in cognito.list_users(UserPoolId=pool)["Users"]:
+        groups = cognito.admin_list_groups_for_user(UserPoolId=pool, Username=user["Username"])["Groups"]
+        attributes = {each["Name"]: each["Value"] for each in user["Attributes"] if each["Name"] != "sub"}
+        found[user["Username"]] = (user["Enabled"], attributes, sorted((each["GroupName"], each["Precedence"]) for each in groups))
+    return found
+
+
+def objects(desk: Desk, region: str) -> dict[str, Any]:
+    s3, bucket = desk.client("s3", region), output(desk, "bucket_name")
+    id = json.loads(desk.state_file.read_text())["deployment"]
+    found = {}
+    for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        answer = s3.get_object(Bucket=bucket, Key=entry["Key"])
+        tags = s3.get_object_tagging(Bucket=bucket, Key=entry["Key"])["TagSet"]
+        if not any(tag["Key"].startswith("sre-agent:") for tag in tags) and "/status/" not in entry["Key"]:
+            key = entry["Key"].replace(id, "ID")
+            found[key] = (answer["Body"].read(), answer["ContentType"], answer["Metadata"], tags)
+    return found
