@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,8 @@ asks for besides an operation's own (tags at creation, passing a role) are inclu
 
 # An IAM action that is not spelled as its operation: https://docs.aws.amazon.com/service-authorization/latest/reference/
 _PREFIXES = {"bedrock-agentcore-control": "bedrock-agentcore"}
+# What lies in a resource: the modules by which a data backup reads it and puts it back.
+_CONTENT = {"AWS::Cognito::UserPool": ("cognito_users",), "AWS::S3::Object": ("s3_content",)}
 _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("s3", "HeadBucket"): ("ListBucket",),
     ("s3", "HeadObject"): ("GetObject",),
@@ -91,9 +94,8 @@ def render_actions() -> str:
 
 
 def _list_actions(kind: type) -> list[str]:
-    module = inspect.getmodule(kind)
-    assert module is not None
-    return sorted(set(_actions(module)))
+    modules = (inspect.getmodule(kind), *(import_module(f"{resources.__name__}.{name}") for name in _CONTENT.get(kind.KIND, ())))  # type: ignore[attr-defined]  # every kind has it
+    return sorted({action for module in modules if module for action in _actions(module)})
 
 
 def _row(kind: type, root: Path) -> str:

@@ -45,6 +45,8 @@ _ALWAYS = (
     "bedrock:GetUseCaseForModelAccess",
     "route53:GetHostedZone",
 )
+# What is of a pool itself, or of its people: a pool of the user's is not changed, and its people are not saved.
+_CHANGES_POOL = re.compile(r"UserPool(?!Client|Domain)|Admin|Group|ListUsers|CustomAttributes")
 _READS = ("Describe", "Get", "Head", "List", "View")
 _UNSCOPED = frozenset(
     {
@@ -282,7 +284,7 @@ class _Scopes:
             yield Scope("ReadPools", (pools,))
         else:
             yield Scope("ManagePool", (pools,), {"StringEquals": tag})
-            if (named := self._named("user_pool")) and "UserPool" not in name.replace("UserPoolClient", "").replace("UserPoolDomain", ""):
+            if (named := self._named("user_pool")) and not _CHANGES_POOL.search(name):
                 yield Scope("InNamedPool", (self.place.arn("cognito-idp", f"userpool/{named}"),))
 
     def _secretsmanager(self, name: str) -> Iterator[Scope]:

@@ -47,8 +47,8 @@ COMMANDS = {
     "export": ("plan.export", "Print the same deployment as a CloudFormation template."),
     "set": ("set.set_values", "Change one setting; comments, order and formatting of the rest stay."),
     "migrate": ("migrate.migrate", "Bring older configurations, and the files of the sample, to the current config.yaml."),
-    "backup": ("backup.backup", "Keep every setting in one portable file, without secrets."),
-    "restore": ("backup.restore", "Take a configuration back out of a backup, after it was validated and shown."),
+    "backup": ("backup.backup", "Keep every setting in one portable file; with --data, also what the deployment holds in AWS."),
+    "restore": ("backup.restore", "Take a configuration, or with --data a whole deployment, back out of a backup."),
     "explain": ("explain.explain", "Explain a problem by its code."),
     "completion": ("explain.completion", "Print the completion script for bash, zsh or fish."),
 }

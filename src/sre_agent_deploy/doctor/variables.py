@@ -75,6 +75,9 @@ VARIABLES = (
     Variable(
         name="XDG_STATE_HOME", purpose="the folder above it, where SRE_AGENT_STATE_DIR is not set", example="~/.local/state", modes=BOTH
     ),
+    Variable(
+        name="SRE_AGENT_BACKUP_PASSPHRASE", purpose="encrypts and opens the secrets of a data backup", example="of openssl rand", modes=BOTH
+    ),
     Variable(name="TERM", purpose="kind of terminal; dumb shows plain lines of progress", example="xterm-256color", modes=BOTH),
     Variable(name="NO_COLOR", purpose="no colours where it is set", example="1", modes=BOTH),
     Variable(name="SRE_LOG", purpose="how much is logged to stderr", example="info", modes=BOTH, rule=_check_log_level),
