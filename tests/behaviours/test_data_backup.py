@@ -72,7 +72,6 @@ def test_into_an_empty_account(lived_in: Desk, tmp_path: Path) -> None:
         assert not desk.state_file.exists()
         restored = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
         assert restored.code == 0, restored.text
-        print(restored.text)
         compare(lived_in, desk)
         assert output(desk, "backend_api_key") == key
         again = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)

@@ -60,11 +60,11 @@ class Directory:
 
 def read_directory(aws: Aws, pool_id: str) -> Directory:
     """Read everybody in a pool."""
-    client: Any = aws.client("cognito-idp")
+    client = aws.client("cognito-idp")
     groups = [group for page in client.get_paginator("list_groups").paginate(UserPoolId=pool_id) for group in page["Groups"]]
-    members = {group["GroupName"]: _list_members(client, pool_id, group["GroupName"]) for group in groups}
+    members = {group["GroupName"]: _list_members(aws, pool_id, group["GroupName"]) for group in groups}
     users = [user for page in client.get_paginator("list_users").paginate(UserPoolId=pool_id) for user in page["Users"]]
-    schema = client.describe_user_pool(UserPoolId=pool_id)["UserPool"].get("SchemaAttributes", [])
+    schema: Any = client.describe_user_pool(UserPoolId=pool_id)["UserPool"].get("SchemaAttributes", [])
     return Directory(
         people=tuple(_person(user, members) for user in users),
         groups=tuple(map(_group, groups)),
@@ -72,8 +72,8 @@ def read_directory(aws: Aws, pool_id: str) -> Directory:
     )
 
 
-def _list_members(client: Any, pool_id: str, group: str) -> frozenset[str]:
-    pages = client.get_paginator("list_users_in_group").paginate(UserPoolId=pool_id, GroupName=group)
+def _list_members(aws: Aws, pool_id: str, group: str) -> frozenset[str]:
+    pages = aws.client("cognito-idp").get_paginator("list_users_in_group").paginate(UserPoolId=pool_id, GroupName=group)
     return frozenset(user["Username"] for page in pages for user in page["Users"])
 
 
