@@ -58,14 +58,22 @@ def redact_line(line: str) -> str:
 # An attacker may have written it, so no repeat is without a bound: one long line must not hold up an investigation.
 _ASSIGNED = re.compile(
     rf"(?P<name>(?:{_NAME}|access[-_]?key[-_]?id|credential)[\w-]{{0,60}})"
-    r"(?P<sign>[\"']?\s*(?:=|:(?!//))\s*)(?P<quote>[\"']?)(?P<value>(?!\*\*\*)[^\s\"',;&}]{3,})",
+    # A quote within JSON within JSON has backslashes before it.
+    r"(?P<sign>\\{0,8}[\"']?\s*(?:=|:(?!//))\s*)(?P<quote>\\{0,8}[\"']?)(?P<value>(?!\*\*\*)[^\s\"',;&}]{3,})",
+    re.IGNORECASE,
+)
+# An option and its value as two arguments of a command: `["--password", "hunter2"]`.
+_OPTION = re.compile(
+    rf"(?P<name>--[\w-]{{0,60}}(?:{_NAME}))(?P<sign>\\{{0,8}}[\"']\s{{0,8}},\s{{0,8}}\\{{0,8}}[\"'])(?P<value>(?!\*\*\*|-)[^\"']{{3,}})",
     re.IGNORECASE,
 )
 _NAME_IN_ANSWERS = re.compile(rf"(?:{_NAME}|pass|access[-_]?key[-_]?id|credentials?|authorization|cookie)$", re.IGNORECASE)
 _CERTAIN_IN_ANSWERS = re.compile(rf"{CERTAIN_SECRET.pattern}|\b(?:AROA|AIDA)[A-Z0-9]{{16}}\b")  # AWS principal IDs as well
 _AUTHORIZATION = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 _EMAIL = re.compile(r"\b[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,}\b")
-_WORTH_A_LOOK = re.compile(r"@|=|:|eyJ|-----|AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat|glpat|xox|sk[-_]|AIza|bearer|basic", re.IGNORECASE)
+_WORTH_A_LOOK = re.compile(
+    r"@|=|:|--|eyJ|-----|AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat|glpat|xox|sk[-_]|AIza|bearer|basic", re.IGNORECASE
+)
 
 
 # Texts in which nothing was hidden, so that the same answer is not searched again. A text with a secret is never kept.
@@ -85,13 +93,23 @@ def redact(text: str) -> str:
     return redacted
 
 
+def redact_secrets(text: str) -> str:
+    """Hide secrets, keys and tokens in a text from outside, and leave e-mail addresses: a runbook names whom to write to."""
+    return _redact_secrets(text) if _WORTH_A_LOOK.search(text) else text
+
+
 def _redact_all(text: str) -> str:
+    return _EMAIL.sub(HIDDEN, _redact_secrets(text))
+
+
+def _redact_secrets(text: str) -> str:
     text = _CERTAIN_IN_ANSWERS.sub(HIDDEN, text)
     text = _AUTHORIZATION.sub(lambda found: f"{found['scheme']} {HIDDEN}", text)
-    return _EMAIL.sub(HIDDEN, _redact_assigned(text))
+    return _redact_assigned(text)
 
 
 def _redact_assigned(text: str) -> str:
+    text = _OPTION.sub(lambda found: f"{found['name']}{found['sign']}{HIDDEN}", text)
     return _ASSIGNED.sub(lambda found: f"{found['name']}{found['sign']}{found['quote']}{HIDDEN}", text)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from sre_core.problem import Problem
+from sre_core.redaction import redact_secrets
 from sre_services.sources.several import list_failures
 from sre_services.timespan import Window
 
@@ -69,7 +70,7 @@ def _describe_failure(problem: Problem, name: str) -> str:
 
 
 def to_json_value(value: Any) -> Any:
-    """Convert a value for JSON: absent fields are left out, times are in UTC, long texts and lists are cut and say by how much."""
+    """Convert a value for JSON: without absent fields and secrets, times in UTC, long texts and lists cut, saying by how much."""
     if is_dataclass(value) and not isinstance(value, type):
         spell = _to_camel_case if isinstance(value, Camel) else str
         parts = {spell(part.name): getattr(value, part.name) for part in fields(value)}
@@ -105,7 +106,13 @@ def _to_json_scalar(value: Any) -> Any:
         return value.value
     if isinstance(value, float):
         return _round(value)
-    return clip_text(value) if isinstance(value, str) else value
+    return _to_json_text(value) if isinstance(value, str) else value
+
+
+def _to_json_text(text: str) -> str:
+    """Hide secrets in a text from outside before it is cut: what is left of a secret may be no pattern."""
+    shown = redact_secrets(text[: 2 * LONGEST_TEXT])
+    return clip_text(shown) if len(text) <= 2 * LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}… [+{len(text) - LONGEST_TEXT} characters]"
 
 
 def _round(number: float) -> float | int:
