@@ -35,6 +35,11 @@ def role_of_profile(account_id: str, profile_arn: str) -> str | None:
     return next((str(role.arn) for profile in profiles if profile.arn == profile_arn for role in profile.roles), None)
 
 
+def user_exists(account_id: str, name: str) -> bool:
+    """Return whether IAM has a user of this name."""
+    return name in _iam(account_id).users
+
+
 def trust_policy(account_id: str, role_arn: str) -> Policy | None:
     """Return the trust policy of a role; None where the role is absent."""
     role = _role(account_id, role_arn)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
+from sre_agent_deploy.checks.preflight.encryption_key import list_keys
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.graph import Blueprint
@@ -113,7 +114,20 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
         *(replace(statement, actions=("bedrock:InvokeModel",)) for statement in models),
         *bucket_key_statements(config.aws.region, bucket_key(config), "kms:GenerateDataKey"),
         *_custom_domain_statements(config),
+        *_named_statements(config, scopes.place),
     )
+
+
+def _named_statements(config: Config, place: Place) -> tuple[Statement, ...]:
+    """Let preflight look at the keys that the user named, and ask what a role that the user named may do."""
+    keys = tuple(dict.fromkeys(list_keys(config).values()))
+    name = config.aws.role_name.rpartition("/")[2]
+    roles = tuple(place.arn("iam", f"role/{path}{name}", region="") for path in ("", "*/") if name)
+    found = (
+        ("ReadNamedKeys", ("kms:DescribeKey", "kms:GetKeyPolicy"), keys),
+        ("AskOfNamedRole", ("iam:SimulatePrincipalPolicy",), roles),
+    )
+    return tuple(Statement(sid, actions, resources) for sid, actions, resources in found if resources)
 
 
 def _custom_domain_statements(config: Config) -> tuple[Statement, ...]:

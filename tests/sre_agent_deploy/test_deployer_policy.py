@@ -116,7 +116,9 @@ def test_what_the_user_named_is_read_only() -> None:
     """An existing role is passed and read, never changed; of an existing bucket only the objects under the prefix are written."""
     named = policies(SRE_AGENT__AWS__ROLE_NAME="team-role", SRE_AGENT__GATEWAY__S3_BUCKET="team-bucket")
     of_role = [each for each in statements(named) if "team-role" in json.dumps(each["Resource"])]
-    assert {action for each in of_role for action in each["Action"] if not re.match(r"iam:(Get|List)", action)} == {"iam:PassRole"}
+    assert {action for each in of_role for action in each["Action"] if not re.match(r"iam:(Get|List|Simulate)", action)} == {"iam:PassRole"}
+    [asked] = [each["Resource"] for each in statements(named) if each["Sid"] == "AskOfNamedRole"]
+    assert asked == [f"arn:aws:iam::{ACCOUNT}:role/{path}team-role" for path in ("", "*/")]
     writes = [
         resource
         for each in statements(named)
@@ -144,5 +146,6 @@ def test_what_a_bucket_key_and_a_custom_domain_need() -> None:
     assert found["UseBucketKey"]["Condition"] == {"StringLike": {"kms:ViaService": "s3.us-east-1.amazonaws.com*"}}
     assert found["ReadLoginCertificate"]["Resource"] == [certificate]
     assert found["ServeCustomDomain"]["Action"] == ["cloudfront:UpdateDistribution"]
+    assert (found["ReadNamedKeys"]["Action"], found["ReadNamedKeys"]["Resource"]) == (["kms:DescribeKey", "kms:GetKeyPolicy"], [key])
     usual = {statement["Sid"] for statement in statements(policies())}
-    assert usual.isdisjoint({"UseBucketKey", "ReadLoginCertificate", "ServeCustomDomain"})
+    assert usual.isdisjoint({"UseBucketKey", "ReadNamedKeys", "AskOfNamedRole", "ReadLoginCertificate", "ServeCustomDomain"})

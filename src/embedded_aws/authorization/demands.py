@@ -138,7 +138,7 @@ def _iam(call: Call, state: ResourceState) -> Iterator[Demand]:
     elif role:
         resource = state.role_arn(role) or call.arn(f"role{path}{role}", region="")
     else:
-        resource = arn or ANY
+        resource = arn or call.text("PolicySourceArn") or ANY
     yield Demand(f"iam:{call.operation}", resource, keys)
     if call.operation == "CreateRole":
         yield from _tagging(call, "TagRole", resource)
@@ -297,6 +297,13 @@ def _route53_keys(change: Mapping[str, Any]) -> dict[str, str]:
     return {f"{key}NormalizedRecordNames": name, f"{key}RecordTypes": record["Type"], f"{key}Actions": change["Action"]}
 
 
+def _kms(call: Call, state: ResourceState) -> Iterator[Demand]:
+    key = call.text("KeyId")
+    if key and not key.startswith("arn:"):
+        key = call.arn(key if key.startswith("alias/") else f"key/{key}")
+    yield from _on(call, key or ANY)
+
+
 def _sqs(call: Call, state: ResourceState) -> Iterator[Demand]:
     name = call.text("QueueName") or call.text("QueueUrl").rpartition("/")[2]
     yield from _on(call, call.arn(name) if name else ANY)
@@ -402,6 +409,7 @@ _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "budgets": _budgets,
     "route53": _route53,
     "ssm": _ssm,
+    "kms": _kms,
     "sqs": _sqs,
     "bedrock-agentcore": _agentcore,
     "bedrock": _bedrock,

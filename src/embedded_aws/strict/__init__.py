@@ -13,6 +13,7 @@ from embedded_aws.strict import (
     cognito_custom_domain,
     cost_explorer,
     ec2,
+    iam,
     logs,
     randomness,
     route53,
@@ -39,6 +40,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     sts.identify_account_root()
     sts.refuse_example_tokens()
     sts.require_existing_roles()
+    iam.simulate_policies()
     ec2.assign_loopback_addresses(addresses)
     ec2.lock_addresses_with_reverse_dns()
     ec2.honour_client_tokens()

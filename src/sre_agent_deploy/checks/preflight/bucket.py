@@ -1,9 +1,11 @@
-"""Check that the bucket's name is free or ours, or that the bucket the user named exists."""
+"""Check that the bucket's name is free or ours, or that the bucket the user named exists and is closed to others."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws.attempt import or_none
@@ -56,6 +58,99 @@ class BucketUsable:
         return Verdict(True, f"bucket {facts.bucket} is this deployment's" if ours else f"the bucket name {facts.bucket} is free")
 
 
+@dataclass(frozen=True)
+class NamedBucketFacts:
+    """The bucket that the user named: its policy, if public access is blocked, and its default encryption; `there` is False without one."""
+
+    bucket: str
+    partition: str
+    there: bool = False
+    policy: Mapping[str, Any] | None = None
+    closed: bool = False
+    encryption: str = ""
+
+
+class BucketProtected:
+    """The named bucket is as closed as one that is created: TLS only, never public, encrypted."""
+
+    id: ClassVar[str] = "s3.bucket_protected"
+    proves: ClassVar[str] = "the named bucket refuses plain HTTP and public access, and encrypts what is stored"
+    requirements: ClassVar[tuple[str, ...]] = ("3.4",)
+    # It is not the deployment's to change, and works as it is.
+    required: ClassVar[bool] = False
+
+    def probe(self, world: Context) -> NamedBucketFacts | Problem:
+        name = world.config.gateway.s3_bucket
+        found = ask(lambda: S3Bucket.read(world.aws, name, "bucket"), "s3:GetBucketPolicy", failures=S3Bucket.FAILURES)
+        if found is None or isinstance(found, Problem):
+            return found or NamedBucketFacts(name, world.aws.partition)
+        s3 = world.aws.client("s3")
+        policy = ask(lambda: or_none(lambda: s3.get_bucket_policy(Bucket=name)["Policy"], ("NoSuchBucketPolicy",)), "s3:GetBucketPolicy")
+        if isinstance(policy, Problem):
+            return policy
+        document = json.loads(policy) if policy else None
+        return NamedBucketFacts(name, world.aws.partition, True, document, found.seen.closed, found.seen.encryption)
+
+    def judge(self, facts: NamedBucketFacts) -> Verdict:
+        if not facts.there:
+            return Verdict(None, _describe(False, facts.bucket), _named_missing(facts.bucket))
+        gaps = list_gaps(facts)
+        if gaps:
+            return Verdict(False, f"bucket {facts.bucket}: {', '.join(gaps)}", _unprotected(facts, gaps))
+        return Verdict(True, f"bucket {facts.bucket} refuses plain HTTP and public access, and encrypts what is stored")
+
+
+def list_gaps(facts: NamedBucketFacts) -> dict[str, str]:
+    """Map what a bucket lacks to what to add (pure)."""
+    arn = f"arn:{facts.partition}:s3:::{facts.bucket}"
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    refuses = any(_refuses_plain_http(each, arn) for each in _statements(facts.policy))
+    algorithm, _, key = facts.encryption.partition(" ")
+    block = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
+    encrypt = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
+    encrypts = (
+        f"Encrypt by default: aws s3api put-bucket-encryption --bucket {facts.bucket} --server-side-encryption-configuration '{encrypt}'"
+    )
+    public = f"aws s3api put-public-access-block --bucket {facts.bucket} --public-access-block-configuration {block}"
+    gaps = {
+        "plain HTTP is not refused": "" if refuses else f"Add to its policy: {json.dumps(deny)}",
+        "public access is not blocked": "" if facts.closed else f"Block public access: {public}",
+        "nothing is encrypted by default": encrypts if algorithm in ("", "none") else "",
+        # The roles of the deployment are allowed to use gateway.kms_key_arn only, which is for a bucket that is created.
+        f"it encrypts with the key {key}": f"The machine may not use this key. {encrypts}" if key.startswith("arn:") else "",
+    }
+    return {gap: addition for gap, addition in gaps.items() if addition}
+
+
+def _statements(policy: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    found = (policy or {}).get("Statement", [])
+    return [found] if isinstance(found, Mapping) else list(found)
+
+
+def _refuses_plain_http(statement: Mapping[str, Any], arn: str) -> bool:
+    """Say if a statement denies every action on all objects over plain HTTP to everybody."""
+    conditions = statement.get("Condition", {})
+    transport = {key.lower(): value for key, value in conditions.get("Bool", {}).items()}
+    return (
+        statement.get("Effect") == "Deny"
+        and statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and _has(statement.get("Action"), "s3:*", "*")
+        and _has(statement.get("Resource"), f"{arn}/*", f"{arn}*", "*")
+        and (list(conditions), list(transport)) == (["Bool"], ["aws:securetransport"])
+        and _has(transport["aws:securetransport"], "false", False)
+    )
+
+
+def _has(value: Any, *wanted: str | bool) -> bool:
+    return any(each in wanted for each in (value if isinstance(value, list) else [value]))
+
+
 def _is_free(world: Context, bucket: str) -> bool:
     """Say if the name is free: S3 answers 404 for a name without a bucket, and 403 for another account's."""
     answer = ask(lambda: or_none(lambda: world.aws.client("s3").head_bucket(Bucket=bucket), ("404",)), "s3:ListBucket")
@@ -96,4 +191,14 @@ def _not_ours(bucket: str) -> Problem:
             f"To use it, name it: gateway.s3_bucket: {bucket}. It is then never changed or deleted.",
             "Or set `name` to another name for this deployment, or delete that bucket if it is not needed.",
         ),
+    )
+
+
+def _unprotected(facts: NamedBucketFacts, gaps: Mapping[str, str]) -> Problem:
+    return Problem(
+        code="S3-NAMED-UNPROTECTED",
+        what=f"The bucket {facts.bucket}, which gateway.s3_bucket names, is less closed than one that is created.",
+        why=f"In it: {', '.join(gaps)}. A bucket that is named is never changed.",
+        do=tuple(gaps.values()),
+        aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
     )

@@ -9,16 +9,19 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Check, Finding, run_checks
 from sre_agent_deploy.checks.preflight.account import CredentialsHold, RegionFits
-from sre_agent_deploy.checks.preflight.bucket import BucketUsable
+from sre_agent_deploy.checks.preflight.bucket import BucketProtected, BucketUsable
 from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
+from sre_agent_deploy.checks.preflight.encryption_key import KeyUsable, list_keys
 from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
 from sre_agent_deploy.checks.preflight.login import LoginCertificateFits
 from sre_agent_deploy.checks.preflight.model import ModelAnswers
+from sre_agent_deploy.checks.preflight.named_role import RoleFits
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
 from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
 from sre_agent_deploy.checks.preflight.sources import source_checks
+from sre_agent_deploy.checks.preflight.user_pool import PoolProtected, PoolUsable
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.events import Observer, ignore_event
@@ -56,6 +59,10 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((LoginCertificateFits(),) if has_custom_domain(config) else ()),
         *((InstancesWithinLimit(),) if config.limits.instances else ()),
         *((BUDGETS,) if config.limits.monthly_usd else ()),
+        *((BucketProtected(),) if config.gateway.s3_bucket else ()),
+        *((RoleFits(),) if config.aws.role_name else ()),
+        *((PoolUsable(), PoolProtected()) if config.credentials.user_pool_id else ()),
+        *(KeyUsable(setting) for setting in list_keys(config)),
         *(ModelAnswers(model) for model in config.assistant.models),
     )
     return (RegionFits(), *service_checks(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)

@@ -1,0 +1,122 @@
+"""Check the user pool that the user named: it and its app client can be used, and it does not let strangers in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.resources.cognito_app_client import AppClient
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_core.problem import Problem
+
+# The least that Cognito's own advice has for people: https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
+_SHORTEST_PASSWORD = 8
+
+
+@dataclass(frozen=True)
+class PoolFacts:
+    """A pool and its app client, as Cognito shows them; None where they do not exist."""
+
+    pool_id: str
+    client_id: str
+    pool: UserPool | None = None
+    client: AppClient | None = None
+
+
+def _look(world: Context) -> PoolFacts | Problem:
+    chosen, aws = world.config.credentials, world.aws
+    pool = ask(lambda: UserPool.read(aws, chosen.user_pool_id, "user_pool"), "cognito-idp:DescribeUserPool")
+    if isinstance(pool, Problem):
+        return pool
+    if pool is None or not chosen.client_id:
+        return PoolFacts(chosen.user_pool_id, chosen.client_id, pool.seen if pool else None)
+    id = f"{chosen.user_pool_id}/{chosen.client_id}"
+    client = ask(lambda: AppClient.read(aws, id, "gateway_client"), "cognito-idp:DescribeUserPoolClient")
+    if isinstance(client, Problem):
+        return client
+    return PoolFacts(chosen.user_pool_id, chosen.client_id, pool.seen, client.seen if client else None)
+
+
+class PoolUsable:
+    """The named pool exists, and its named app client issues tokens to machines."""
+
+    id: ClassVar[str] = "cognito.pool"
+    proves: ClassVar[str] = "the named user pool and app client exist, and the client gets tokens with its secret"
+    requirements: ClassVar[tuple[str, ...]] = ("2.3", "3.5")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Context) -> PoolFacts | Problem:
+        return _look(world)
+
+    def judge(self, facts: PoolFacts) -> Verdict:
+        if facts.pool is None:
+            return Verdict(False, f"there is no user pool {facts.pool_id}", _not_found("user pool", facts.pool_id, "user_pool_id"))
+        if facts.client_id and facts.client is None:
+            return Verdict(False, f"there is no app client {facts.client_id}", _not_found("app client", facts.client_id, "client_id"))
+        if facts.client and "client_credentials" not in facts.client.flows:
+            return Verdict(False, f"app client {facts.client_id} gets no tokens by itself", _no_flow(facts))
+        return Verdict(True, f"user pool {facts.pool_id} can be used")
+
+
+class PoolProtected:
+    """The named pool lets in only whom its owner adds."""
+
+    id: ClassVar[str] = "cognito.pool_protected"
+    proves: ClassVar[str] = "the named user pool has no sign-up, asks for long passwords, and offers a second factor"
+    requirements: ClassVar[tuple[str, ...]] = ("2.3", "3.5")
+    required: ClassVar[bool] = False
+
+    def probe(self, world: Context) -> PoolFacts | Problem:
+        return _look(world)
+
+    def judge(self, facts: PoolFacts) -> Verdict:
+        gaps = list_gaps(facts.pool) if facts.pool else {}
+        if gaps:
+            return Verdict(False, f"user pool {facts.pool_id}: {', '.join(gaps)}", _unprotected(facts, gaps))
+        return Verdict(True, f"user pool {facts.pool_id} lets in only whom its owner adds")
+
+
+def list_gaps(pool: UserPool) -> dict[str, str]:
+    """Map what a pool lacks to what to set (pure)."""
+    gaps = {
+        "people may sign up by themselves": "AdminCreateUserConfig: AllowAdminCreateUserOnly=true" if pool.self_registration else "",
+        "passwords may be short": f"Policies: PasswordPolicy MinimumLength {_SHORTEST_PASSWORD} or more"
+        if pool.password_length < _SHORTEST_PASSWORD
+        else "",
+        "no second factor": "MFA: OPTIONAL or ON, with an authenticator app" if pool.mfa == "OFF" else "",
+    }
+    return {gap: setting for gap, setting in gaps.items() if setting}
+
+
+def _not_found(kind: str, id: str, setting: str) -> Problem:
+    return Problem(
+        code="COGNITO-NAMED-NOT-FOUND",
+        what=f"The {kind} {id}, which credentials.{setting} names, does not exist.",
+        why="What is named is used and never created; its id is misspelled, of another region, or it was deleted.",
+        do=(f"Correct credentials.{setting} (Cognito > User pools), or leave it empty to have one created.",),
+    )
+
+
+def _no_flow(facts: PoolFacts) -> Problem:
+    return Problem(
+        code="COGNITO-NAMED-CLIENT",
+        what=f"The app client {facts.client_id}, which credentials.client_id names, gets no token by itself.",
+        why="Its OAuth flows do not include client_credentials, which needs a client with a secret.",
+        do=(
+            "Allow the client credentials grant: Cognito > User pools > App clients > Login pages > Edit > OAuth grant types.",
+            "Or leave credentials.client_id empty to have a client created in this pool.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints-oauth-grants.html",
+    )
+
+
+def _unprotected(facts: PoolFacts, gaps: dict[str, str]) -> Problem:
+    return Problem(
+        code="COGNITO-NAMED-UNPROTECTED",
+        what=f"The user pool {facts.pool_id}, which credentials.user_pool_id names, is less strict than one that is created.",
+        why=f"In it: {', '.join(gaps)}. A pool that is named is never changed.",
+        do=tuple(f"Set {setting}." for setting in gaps.values()),
+        aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/security_best_practices.html",
+    )
