@@ -143,6 +143,17 @@ class Monitoring:
         return cls(parts["namespace"], dict(parts["log_groups"])) if parts else None
 
 
+@dataclass(frozen=True)
+class Updates:
+    """Security updates that a machine installs each day by itself. It restarts for them in this window only; never where it is empty."""
+
+    reboot_window: str
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any] | None) -> Updates | None:
+        return cls(parts["reboot_window"]) if parts else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """Everything that runs on one machine."""
@@ -158,6 +169,8 @@ class Machine:
     front_door: FrontDoor
     monitoring: Monitoring | None = None
     """None where nothing is shipped."""
+    updates: Updates | None = None
+    """None where people install them."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -171,7 +184,9 @@ class Machine:
             "services": [service.to_json() for service in self.services],
             "front_door": self.front_door.to_json(),
             "timers": [],
-        } | ({"monitoring": self.monitoring.to_json()} if self.monitoring else {})
+            **({"monitoring": self.monitoring.to_json()} if self.monitoring else {}),
+            **({"updates": {"reboot_window": self.updates.reboot_window}} if self.updates else {}),
+        }
 
     def text(self) -> str:
         """Return the text of the file. Nothing is escaped: a value that AWS chooses later is found in it by its spelling."""
@@ -202,6 +217,7 @@ class Machine:
             services=tuple(map(MachineService.from_json, parts["services"])),
             front_door=FrontDoor.from_json(parts["front_door"]),
             monitoring=Monitoring.from_json(parts.get("monitoring")),
+            updates=Updates.from_json(parts.get("updates")),
         )
 
     def _check_routes(self) -> None:

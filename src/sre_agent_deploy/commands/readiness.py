@@ -23,8 +23,11 @@ from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
+from sre_agent_deploy.later import require_known
 from sre_agent_deploy.report.readiness import Item, Task
 from sre_agent_deploy.resources.certificate import read_stored
+from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
+from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.sns_topic import list_subscriptions
 from sre_agent_deploy.tls import expiry
 from sre_core import clock
@@ -32,12 +35,13 @@ from sre_core.problem import Problem, Refused
 
 type Answer[T] = T | Problem
 # What a local deployment has not: a machine to update, an account to protect, and costs.
-_NOT_LOCAL = ("mfa", "patches", "budget")
+_NOT_LOCAL = ("mfa", "updates", "patches", "budget")
 _ROTATED_BY = {
     "backend_key": "sre-agent-deploy rotate api-key",
     **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "sre-agent-deploy rotate client-secret"),
 }
 _SECRET_DAYS = 90
+_UPDATED_WITHIN = timedelta(days=3)
 _EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
 
 
@@ -62,6 +66,8 @@ class Facts:
     """Whether each receiver of the alarms has confirmed."""
     mfa: Answer[bool]
     patches: Answer[int | None]
+    updates: Answer[Status | None] = None
+    """What the instance reported of the updates that it installs by itself; None where it has reported none."""
     ssh_from: Answer[tuple[str, ...] | None]
     private_bucket: Answer[bool | None]
     secrets: Mapping[str, Answer[datetime]]
@@ -92,6 +98,7 @@ def _look(aws: Aws, state: State) -> Facts:
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
+        updates=ask(_read_updates, _id(state, "instance")),
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
         secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
@@ -132,6 +139,11 @@ def _count_missing_patches(aws: Aws, instance: str) -> int | None:
     """Count what Patch Manager misses on the instance; None where it has never looked."""
     states = aws.client("ssm").describe_instance_patch_states(InstanceIds=[instance])["InstancePatchStates"] if instance else []
     return sum(each.get("MissingCount", 0) + each.get("FailedCount", 0) for each in states) if states else None
+
+
+def _read_updates(aws: Aws, instance: str) -> Status | None:
+    found = Ec2Instance.read(aws, instance, "instance") if instance else None
+    return read_report(aws, own_uri(require_known(found.seen.status_uri), instance), "updates") if found else None
 
 
 def _list_ssh_ranges(aws: Aws, group: str) -> tuple[str, ...] | None:
@@ -181,7 +193,8 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
     yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
-    yield _answered(facts.patches, "patches", "No security update is missing", _judge_patches, _PATCH)
+    yield _answered(facts.updates, "updates", "Security updates install themselves", partial(_judge_updates, facts.now), _UPDATE)
+    yield _patches(facts)
     yield Item(
         "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "sre-agent-deploy validate --account"
     )
@@ -198,7 +211,10 @@ _TEST_ALARM = "sre-agent-deploy alarms test"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
 _SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
-_PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --assumeyes'"
+_RESTART = "nothing, or earlier: sre-agent-deploy exec sudo systemctl reboot"
+# Without the newest release named, Amazon Linux 2023 finds no update.
+_PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --releasever=latest --assumeyes'; on Ubuntu 'sudo unattended-upgrade'"
+_UPDATE = "sre-agent-deploy exec journalctl -u sre-agent-updates; if updates.automatic is false, set it and sre-agent-deploy deploy"
 _CLOSE_SSH = "sre-agent-deploy set deployment.ssh_cidrs '[]', then sre-agent-deploy deploy"
 
 
@@ -226,8 +242,24 @@ def _judge_ssh(ranges: tuple[str, ...] | None) -> tuple[bool, str]:
     return not ranges, f"port 22 is open to {', '.join(ranges)}" if ranges else "port 22 is closed"
 
 
-def _judge_patches(missing: int | None) -> tuple[bool, str]:
-    return missing == 0, "Patch Manager has never looked at the instance" if missing is None else f"{missing} missing"
+def _patches(facts: Facts) -> Item:
+    """Judge by Patch Manager; where it has never looked, by what the instance says that it installed."""
+    title = "No security update is missing"
+    if facts.patches is not None:
+        return _answered(facts.patches, "patches", title, lambda missing: (missing == 0, f"{missing} missing"), _PATCH)
+    if isinstance(facts.updates, Status) and _judge_updates(facts.now, facts.updates)[0]:
+        waits = f"; the restart for them waits until {facts.updates.next_window or 'you do it'}" if facts.updates.reboot else ""
+        return Item("patches", title, "open" if waits else "done", f"the instance installed all{waits}", _RESTART if waits else "")
+    return Item("patches", title, "open", "Patch Manager has never looked at the instance, and it reported no update", _PATCH)
+
+
+def _judge_updates(now: datetime, last: Status | None) -> tuple[bool, str]:
+    """Require that the last look succeeded, and that it is no older than two missed ones."""
+    if last is None:
+        return False, "the instance has reported none"
+    evidence = f"{last.time}: {last.what or last.state}"
+    fresh = bool(last.time) and now - clock.parse(last.time) < _UPDATED_WITHIN
+    return fresh and last.state == "ok", evidence
 
 
 def _judge_bucket(private: bool | None) -> tuple[bool, str]:
@@ -279,7 +311,7 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
         Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
     ]
     if facts.state.mode != "local":
-        tasks.append(Task("updates", "Install security updates on the instance", monthly, 30, _PATCH))
+        tasks += _plan_updates(facts, monthly)
     if isinstance(found := facts.certificate, Lifetime):
         due = max(facts.now, expiry.warning_begins(found.begins, found.ends, found.source))
         tasks.append(Task("certificate", "Renew the certificate", due, 0, _RENEW))
@@ -296,6 +328,16 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
                 )
             )
     return tuple(sorted(tasks, key=lambda task: task.due))
+
+
+def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
+    """Plan to install updates by hand, or, where the instance does, to look that it did and to expect its restart."""
+    if not isinstance(facts.updates, Status):
+        yield Task("updates", "Install security updates on the instance", monthly, 30, _PATCH)
+        return
+    yield Task("updates", "See that security updates were installed", monthly, 30, "sre-agent-deploy readiness")
+    if facts.updates.reboot and facts.updates.next_window:
+        yield Task("reboot", "The instance restarts after security updates", clock.parse(facts.updates.next_window), 0, _RESTART)
 
 
 def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:

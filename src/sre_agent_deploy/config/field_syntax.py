@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
+from sre_core import reboot_window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,4 +289,10 @@ DURATION = Syntax(
     pattern=duration.PATTERN,
     says="a whole number and a unit: s, m, h or d",
     example="24h",
+)
+REBOOT_WINDOW = Syntax(
+    code="CONFIG-REBOOT-WINDOW",
+    pattern=reboot_window.PATTERN,
+    says="a day (Mon to Sun) and two times in UTC, or two times alone for each day",
+    example="Sun 03:00-04:00",
 )

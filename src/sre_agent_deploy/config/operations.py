@@ -1,4 +1,4 @@
-"""Settings for operating a deployment: state, limits, alerts, monitoring and retries."""
+"""Settings for operating a deployment: state, limits, alerts, monitoring, updates and retries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Literal
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.field_syntax import ALERT_URL, DURATION, EMAIL, KMS_KEY
+from sre_agent_deploy.config.field_syntax import ALERT_URL, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW
 from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress.progress import RetryLimits
+from sre_core.reboot_window import RebootWindow
 
 # What PutRetentionPolicy accepts: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
@@ -147,6 +148,34 @@ def amount_faults(monthly_usd: float | None) -> Iterator[Fault]:
         do=("Write it like this: 50", "Or leave it empty: then there is no budget."),
         correction="50",
     )
+
+
+class UpdatesConfig(Section):
+    """Security updates of the instance's operating system."""
+
+    automatic: bool = setting(
+        True, "In production: the instance installs security updates each day. false: you do, or you replace it.", example="true"
+    )
+    reboot_window: str = setting(
+        "Sun 03:00-04:00",
+        "When the instance may restart (about a minute without answers) after it installed some, in UTC: a day and two times, or two times "
+        "for each day. Empty: never; updates of the kernel then wait for you.",
+        example=REBOOT_WINDOW.example,
+    )
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for a window that has another form, or that is too short to install updates in."""
+        malformed = tuple(REBOOT_WINDOW.faults("reboot_window", self.reboot_window))
+        yield from malformed
+        if self.reboot_window and not malformed and RebootWindow.parse(self.reboot_window) is None:
+            yield Fault(
+                code=REBOOT_WINDOW.code,
+                path=("reboot_window",),
+                what="reboot_window is too short.",
+                why="It must have 30 minutes at least: updates are installed at its begin, and the instance restarts before its end.",
+                do=(f"Write it like this: {REBOOT_WINDOW.example}",),
+                correction=REBOOT_WINDOW.example,
+            )
 
 
 class RetriesConfig(Section):

@@ -53,6 +53,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
     """Take the machine with its libraries to ready and report each step. Raises StepFailed after the failure is reported."""
     from sre_agent_deploy.instance.aws import MachineAws
     from sre_agent_deploy.instance.credentials import write_credentials
+    from sre_agent_deploy.instance.updates import keep_updated
 
     aws = MachineAws(machine.region)
     progress = BootReport(aws, machine.status_uri)
@@ -69,6 +70,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
     with progress.step("ready") as facts:
         facts["listeners"] = check_front_door(machine, layout)
         keep_certificate(machine, layout)
+        keep_updated(machine, layout)
 
 
 def install_libraries(layout: Layout) -> None:

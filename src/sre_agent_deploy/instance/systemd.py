@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_core.machine import MachineService
+from sre_core.reboot_window import RebootWindow
 
 # A service uses its socket and the network, and reads its release and credentials. Nothing else is allowed.
 _HARDENING = (
@@ -178,6 +180,40 @@ def render_order_units(layout: Layout, region: str, machine_file: str, instance_
             ("Unit", ("Description=sre-agent certificate renewal, four times a day",)),
             # Authorities ask for different times; many machines may have been made at the same one.
             ("Timer", ("OnCalendar=00/6:00:00", "RandomizedDelaySec=5h", "Persistent=yes", f"Unit={CERTIFICATE_ORDER}")),
+            ("Install", ("WantedBy=timers.target",)),
+        ),
+    }
+
+
+UPDATES, UPDATES_TIMER = "sre-agent-updates.service", "sre-agent-updates.timer"
+_USUAL_UPDATES = timedelta(hours=3)
+
+
+def render_update_units(layout: Layout, region: str, machine_file: str, instance_id: str, window: RebootWindow | None) -> dict[str, str]:
+    """Render what installs security updates: a service without limits, because packages change the whole system, and its daily timer."""
+    command = (str(layout.python), "-m", "sre_agent_deploy.instance.updates", machine_file, instance_id)
+    at = (datetime.min + (window.begins if window else _USUAL_UPDATES)).time()
+    return {
+        UPDATES: _file(
+            ("Unit", ("Description=sre-agent security updates", "Wants=network-online.target", "After=network-online.target")),
+            (
+                "Service",
+                (
+                    "Type=oneshot",
+                    "TimeoutStartSec=2h",
+                    "Nice=10",
+                    "IOSchedulingClass=idle",
+                    f"ExecStart={' '.join(map(_quote_argument, command))}",
+                    f"Environment={_quote(f'PYTHONPATH={layout.release}')}",
+                    f"Environment={_quote(f'AWS_REGION={region}')}",
+                    "Environment=DEBIAN_FRONTEND=noninteractive",
+                ),
+            ),
+        ),
+        UPDATES_TIMER: _file(
+            ("Unit", ("Description=sre-agent security updates, each day at the begin of the window for restarts",)),
+            # Soon after a boot, too, but not while a deployment is verified.
+            ("Timer", ("OnBootSec=30min", f"OnCalendar=*-*-* {at:%H:%M}:00 UTC", "RandomizedDelaySec=300", f"Unit={UPDATES}")),
             ("Install", ("WantedBy=timers.target",)),
         ),
     }

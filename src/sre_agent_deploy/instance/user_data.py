@@ -17,7 +17,7 @@ from sre_agent_deploy.instance.sources import ServiceSources, describe_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, log_resource, prefix
 from sre_core import metrics, release
-from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Monitoring, Route, SecretRef
+from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Monitoring, Route, SecretRef, Updates
 
 FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
 # EC2's limit, before base64.
@@ -46,6 +46,8 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
             certificate_source=config.tls.source,
         ),
         monitoring=_describe_monitoring(id) if config.is_monitored(config.mode) else None,
+        # Local mode has no machine of its own to update.
+        updates=Updates(config.updates.reboot_window) if config.updates.automatic and config.mode == "production" else None,
     )
 
 

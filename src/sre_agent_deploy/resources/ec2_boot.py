@@ -34,6 +34,9 @@ class Status:
     output: str = ""
     listeners: tuple[Mapping[str, Any], ...] = ()
     time: str = ""
+    reboot: str = ""
+    """Of `updates`: `now`, or `waiting` for `next_window`; empty where no restart is needed."""
+    next_window: str = ""
 
     @classmethod
     def parse(cls, step: str, text: str) -> Status:
@@ -45,7 +48,8 @@ class Status:
         if not isinstance(parts, dict):
             return cls(step, "running")
         state, what, output, time = (str(parts.get(key, "")) for key in ("state", "what", "output", "time"))
-        return cls(step, state, what, output, tuple(parts.get("listeners") or ()), time)
+        of_updates = {key: str(parts.get(key, "")) for key in ("reboot", "next_window")}
+        return cls(step, state, what, output, tuple(parts.get("listeners") or ()), time, **of_updates)
 
 
 def judge_boot(instance_id: str, status: Status | None) -> Ready | Waiting | Problem:

@@ -12,12 +12,16 @@ from sre_agent_deploy.checks.verification.tls import CertificateLasts, ServedCer
 from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge, plan_maintenance
 from sre_agent_deploy.journal.state import Record, Run, State
 from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
+from sre_agent_deploy.resources.ec2_boot import Status
 from sre_agent_deploy.tls.expiry import Source
 from sre_core import clock
 from sre_core.problem import Problem
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 REFUSED = Problem(code="AWS-ACCESS-DENIED", what="It was refused.", why="A permission is missing.", do=("Add it.",))
+
+
+UPDATED = Status("updates", "ok", "nothing to update", time=clock.stamp(NOW))
 
 
 def facts(**changes: Any) -> Facts:
@@ -33,7 +37,7 @@ def facts(**changes: Any) -> Facts:
     )  # fmt: skip
     well = Facts(
         state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), receivers={"ann@example.com": True},
-        mfa=True, patches=0, ssh_from=(),
+        mfa=True, patches=0, updates=UPDATED, ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
         certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
     )  # fmt: skip
@@ -54,7 +58,11 @@ def test_all_is_well() -> None:
         ("subscriptions", {"receivers": {}}),
         ("mfa", {"mfa": False}),
         ("patches", {"patches": 3}),
-        ("patches", {"patches": None}),
+        ("patches", {"patches": None, "updates": None}),
+        ("patches", {"patches": None, "updates": replace(UPDATED, reboot="waiting", next_window="2026-12-06T03:00:00Z")}),
+        ("updates", {"updates": None}),
+        ("updates", {"updates": replace(UPDATED, state="failed", what="`dnf` ended with exit code 1.")}),
+        ("updates", {"now": NOW + timedelta(days=4)}),
         ("ssh", {"ssh_from": ("203.0.113.0/24",)}),
         ("ssh", {"ssh_from": None}),
         ("bucket", {"private_bucket": False}),
@@ -97,8 +105,20 @@ def test_a_local_deployment() -> None:
     """Nothing is asked for that it does not have: a machine, an account of Amazon's, costs."""
     everywhere = facts()
     here = replace(everywhere, state=replace(everywhere.state, mode="local"))
-    assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "patches", "budget"}
+    assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "updates", "patches", "budget"}
     assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates"}
+
+
+def test_a_machine_that_updates_itself() -> None:
+    """Its own report counts where Patch Manager has never looked, and the calendar expects the restart that it waits for."""
+    known = facts(patches=None)
+    assert [item.status for item in judge(known) if item.id in ("patches", "updates")] == ["done", "done"]
+    waiting = replace(UPDATED, reboot="waiting", next_window="2026-12-06T03:00:00Z")
+    tasks = {task.id: task for task in plan_maintenance(facts(updates=waiting))}
+    assert tasks["reboot"].due == datetime(2026, 12, 6, 3, tzinfo=UTC)
+    assert [task.title for task in plan_maintenance(facts(updates=None)) if task.id == "updates"] == [
+        "Install security updates on the instance"
+    ]
 
 
 def test_the_calendar() -> None:
