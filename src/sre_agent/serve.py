@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import uvicorn
 
@@ -12,6 +13,7 @@ from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import create_reasoner
 from sre_agent.settings import read_settings
+from sre_core import service_manager
 
 
 def serve(socket: str | None, host: str = "", port: int = 0) -> None:
@@ -23,7 +25,6 @@ def serve(socket: str | None, host: str = "", port: int = 0) -> None:
     assistant = assemble(settings, issuer_http, discovery, create_reasoner(settings.reasoner, os.environ))
     config = uvicorn.Config(
         runtime.build_app(assistant, verifier),
-        uds=socket,
         host=host,
         port=port,
         log_level="warning",
@@ -31,5 +32,7 @@ def serve(socket: str | None, host: str = "", port: int = 0) -> None:
         server_header=False,
         proxy_headers=False,  # uvicorn would believe X-Forwarded-For of every local peer
         timeout_graceful_shutdown=4,
+        callback_notify=service_manager.report_alive,
+        timeout_notify=service_manager.ALIVE_EVERY,
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[service_manager.listen(Path(socket))] if socket else None)

@@ -43,13 +43,17 @@ class SecretRef:
 
 @dataclass(frozen=True)
 class MachineService:
-    """A program of the release, what it reads, and the path that answers 200 while it is healthy."""
+    """A program of the release, what it reads, and the path that answers 200 while it is healthy.
+
+    `uses_role` says that it calls AWS with the role of the instance; any other can't get the role's credentials.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     credentials: Mapping[str, SecretRef]
     health_path: str
+    uses_role: bool = False
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -58,7 +62,7 @@ class MachineService:
             "environment": dict(self.environment),
             "credentials": {name: reference.to_json() for name, reference in self.credentials.items()},
             "health_path": self.health_path,
-        }
+        } | ({"uses_role": True} if self.uses_role else {})
 
     @classmethod
     def from_json(cls, parts: Mapping[str, Any]) -> MachineService:
@@ -68,6 +72,7 @@ class MachineService:
             environment=dict(parts["environment"]),
             credentials={_check_name(name): SecretRef.from_json(reference) for name, reference in parts["credentials"].items()},
             health_path=parts["health_path"],
+            uses_role=parts.get("uses_role") is True,
         )
 
 

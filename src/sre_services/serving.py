@@ -9,7 +9,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from sre_core import clock
+from sre_core import clock, service_manager
 from sre_core.problem import Problem, Refused
 
 # systemd kills the process five seconds after SIGTERM; open requests get most of them.
@@ -30,9 +30,12 @@ def serve(app: FastAPI, socket: Path) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
-        uvicorn.run(
+        listening = service_manager.listen(socket)
+    except OSError as fault:
+        raise Refused(_unusable(socket, fault)) from None
+    uvicorn.Server(
+        uvicorn.Config(
             app,
-            uds=str(socket),
             loop="asyncio",  # these answers are small: importing uvloop costs more than it gains
             ws="none",
             lifespan="off",
@@ -40,9 +43,10 @@ def serve(app: FastAPI, socket: Path) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            callback_notify=service_manager.report_alive,
+            timeout_notify=service_manager.ALIVE_EVERY,
         )
-    except OSError as fault:
-        raise Refused(_unusable(socket, fault)) from None
+    ).run(sockets=[listening])
 
 
 def _unusable(socket: Path, fault: OSError) -> Problem:

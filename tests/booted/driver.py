@@ -30,7 +30,7 @@ REBOOT = 133
 _STOP_WITHIN = 20
 
 
-async def drive(image: Path, wheels: Path) -> None:
+async def drive(image: Path) -> None:
     """Read what to boot, boot it, and keep it until standard input closes."""
     commands = await _standard_input()
     instance: dict[str, Any] = json.loads(await commands.readline())
@@ -42,7 +42,7 @@ async def drive(image: Path, wheels: Path) -> None:
         await running.enter_async_context(imds.serve(network.listening_in(made.vpc, METADATA, 80), instance))
         await running.enter_async_context(network.endpoints_relayed(made, _endpoints(instance)))
         ports = await running.enter_async_context(network.ports_relayed(made, instance["private_ip"], PORTS))
-        await running.enter_async_context(_machine(root, made, wheels, folder))
+        await running.enter_async_context(_machine(root, made, folder))
         print(json.dumps({"ports": ports}), flush=True)
         await commands.read()
 
@@ -85,9 +85,9 @@ def _personalise(root: Path, instance: dict[str, Any]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _machine(root: Path, made: Network, wheels: Path, folder: Path) -> AsyncIterator[None]:
+async def _machine(root: Path, made: Network, folder: Path) -> AsyncIterator[None]:
     """Run the machine, again after each reboot; it is stopped in order with the block."""
-    running = asyncio.create_task(_keep_booted(root, made, wheels, folder / "console.log"))
+    running = asyncio.create_task(_keep_booted(root, made, folder / "console.log"))
     try:
         yield
     finally:
@@ -95,14 +95,16 @@ async def _machine(root: Path, made: Network, wheels: Path, folder: Path) -> Asy
         await asyncio.wait([running])
 
 
-async def _keep_booted(root: Path, made: Network, wheels: Path, console: Path) -> None:
+async def _keep_booted(root: Path, made: Network, console: Path) -> None:
     code = REBOOT
     while code == REBOOT:
         with console.open("ab") as log:
             nspawn = await asyncio.create_subprocess_exec(
                 "systemd-nspawn", "--boot", "--quiet", "--directory", str(root), "--machine", made.machine, "--keep-unit", "--register=no",
                 f"--network-namespace-path={made.path}", "--resolv-conf=off", "--timezone=off", "--console=pipe",
-                "--kill-signal=SIGRTMIN+4", f"--bind-ro={wheels}:/opt/wheels",
+                "--kill-signal=SIGRTMIN+4",
+                # systemd enforces IPAddressDeny= by BPF.
+                "--system-call-filter=bpf", "--capability=CAP_BPF",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             )  # fmt: skip
         console.with_name(PID_FILE).write_text(str(nspawn.pid))
@@ -132,4 +134,4 @@ async def _standard_input() -> asyncio.StreamReader:
 if __name__ == "__main__":
     # It ends with its standard input; a Ctrl-C in a terminal must not end the machine before its owner says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(drive(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(drive(Path(sys.argv[1])))

@@ -17,7 +17,7 @@ from pathlib import Path
 SUITE = "bookworm"
 PACKAGES = (
     "awscli", "ca-certificates", "cloud-init", "dbus", "iproute2", "libffi8", "libreadline8", "libsqlite3-0", "libssl3", "netbase",
-    "nginx-light", "procps", "python3", "sudo", "systemd", "systemd-sysv", "udev",
+    "logrotate", "nginx-light", "procps", "python3", "sudo", "systemd", "systemd-sysv", "udev",
 )  # fmt: skip
 OS_RELEASE = 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Test image on Debian 12"\n'
 # The data source that EC2 has, and no network configuration: the network of the machine is there before it boots.

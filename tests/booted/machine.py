@@ -44,8 +44,35 @@ class BootedMachine:
         start, end = (int(self.run("systemctl", "show", f"--property={name}", "--value", "cloud-final.service")) for name in names)
         return (end - start) / 1e6
 
+    def bootstrap_cpu_seconds(self) -> float:
+        """Return what that stage took of the processors, which a busy computer changes least."""
+        return int(self.run("systemctl", "show", "--property=CPUUsageNSec", "--value", "cloud-final.service")) / 1e9
+
     def main_pid(self, unit: str) -> int:
         return int(self.run("systemctl", "show", "--property=MainPID", "--value", unit))
+
+    def list_units(self) -> tuple[str, ...]:
+        """List the services of the deployment that run."""
+        lines = self.run("systemctl", "list-units", "--plain", "--no-legend", "--state=running", "sre-agent-*.service").splitlines()
+        return tuple(line.split()[0] for line in lines)
+
+    def read_exposure(self, unit: str) -> float:
+        """Return systemd's rating of what a service could do if it were taken over: 0 to 10."""
+        judged = self.run("systemd-analyze", "security", "--no-pager", unit)
+        return float(judged.rpartition("Overall exposure level for ")[2].split()[1])
+
+    def reaches_metadata(self, unit: str) -> bool:
+        """Say if a process in the control group of a service can connect to the metadata service."""
+        group = self.run("systemctl", "show", "--property=ControlGroup", "--value", unit).strip()
+        connect = "import socket; socket.create_connection(('169.254.169.254', 80), 3)"
+        script = f'echo $$ > "/sys/fs/cgroup{group}/cgroup.procs" && exec python3.12 -c "{connect}"'
+        try:
+            self.run("sh", "-c", script)
+        except subprocess.CalledProcessError as refused:
+            if "OSError" in refused.stderr or "TimeoutError" in refused.stderr or "PermissionError" in refused.stderr:
+                return False
+            raise
+        return True
 
     def _first_process(self) -> str:
         pid = (self.folder / PID_FILE).read_text()

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from booted.outcomes import Outcomes, require, wait_until
 _PATIENCE = 600.0
 # A line of the report such as `  ok   service.logs  …`; the names of resources have no dot.
 _CHECK = re.compile(r"^ *ok +\w+\.\w+ ", re.MULTILINE)
+_MOST_EXPOSED = 3.0
 _BROKEN_LINE = "this release was broken on purpose"
 
 
@@ -35,22 +36,73 @@ class Trials:
     outcomes: Outcomes
     domain: str
 
-    def run(self) -> None:
-        """Try everything, one after the other: each trial leaves a machine that works."""
+    def run(self, names: Sequence[str] = ()) -> None:
+        """Try everything, or what is named, one after the other: each trial leaves a machine that works."""
         machine = self.machine()
-        with self.outcomes.promise("the bootstrap ends", within=_PATIENCE) as timed:
-            timed.seconds = machine.bootstrap_seconds()
-        self.reboot(machine)
-        self.kill(machine)
-        self.renew()
-        self.stop(machine)
-        self.break_release(machine)
-        self.refuse_reports(machine)
+        trials = (
+            self.boot,
+            self.harden,
+            self.reboot,
+            self.kill,
+            self.rotate_logs,
+            self.renew,
+            self.stop,
+            self.break_release,
+            self.refuse_reports,
+        )
+        for trial in trials:
+            if not names or trial.__name__ in names:
+                trial(machine)
 
     def machine(self) -> BootedMachine:
         """Return the one machine that runs."""
         [machine] = find_machines(self.desk).values()
         return machine
+
+    def boot(self, machine: BootedMachine) -> None:
+        """Measure the first boot."""
+        with self.outcomes.promise("the bootstrap ends", within=_PATIENCE) as timed:
+            timed.seconds = machine.bootstrap_seconds()
+            timed.facts = f"{machine.bootstrap_cpu_seconds():.0f} s of the processors"
+
+    def harden(self, machine: BootedMachine) -> None:
+        """Look from inside at what a service that was taken over could do."""
+        for unit in machine.list_units():
+            with self.outcomes.promise(f"systemd rates {unit}", within=30) as timed:
+                timed.facts = str(exposure := machine.read_exposure(unit))
+                require(exposure <= _MOST_EXPOSED, f"more than {_MOST_EXPOSED}")
+        with self.outcomes.promise("only what calls AWS reaches the metadata service", within=60) as timed:
+            reaching = {unit for unit in machine.list_units() if machine.reaches_metadata(unit)}
+            timed.facts = ", ".join(sorted(reaching))
+            require(
+                reaching == {"sre-agent-assistant.service", "sre-agent-certificate.service"}, "expected the assistant and the certificate's"
+            )
+        with self.outcomes.promise("only the services' group can connect to their sockets", within=30):
+            sockets = {f"/run/sre-agent/{name}/http.sock" for name in list_health_paths()}
+            modes = machine.run("stat", "--format=%A %U %G", *sorted(sockets)).splitlines()
+            require(set(modes) == {"srw-rw---- sre-agent sre-agent"}, str(modes))
+        with self.outcomes.promise("the services keep nothing on the machine that an update would lose", within=60) as timed:
+            kept = machine.run("find", "/", "-xdev", "-user", "sre-agent", "-type", "f").split()
+            timed.facts = f"{len(kept)} files of theirs, all credentials"
+            lost = [file for file in kept if not file.startswith("/etc/sre-agent/credentials/")]
+            require(not lost, f"found {lost[:5]}")
+        with self.outcomes.promise("a service that hangs is started again by its watchdog", within=120):
+            before = machine.main_pid("sre-agent-logs.service")
+            machine.run("kill", "-STOP", str(before))
+            wait_until(lambda: machine.main_pid("sre-agent-logs.service") not in (0, before), 180, "it still hangs")
+            wait_until(lambda: self.door.status("/api/logs/health") == 200, 60, "it does not answer")
+
+    def rotate_logs(self, machine: BootedMachine) -> None:
+        """Rotate nginx's files at once, and find the next request in the new one."""
+        with self.outcomes.promise("nginx writes on after its logs were rotated, and the journal is limited", within=30) as timed:
+            machine.run("logrotate", "--force", "/etc/logrotate.d/nginx")
+            wait_until(lambda: self.door.status("/ping") == 200, 60, "it does not answer")
+            wait_until(lambda: "/ping" in machine.run("cat", "/var/log/nginx/access.log"), 10, "the new file has no line")
+            require("/ping" in machine.run("cat", "/var/log/nginx/access.log.1"), "the old file is lost")
+            timed.facts = (
+                machine.run("journalctl", "--no-pager", "--unit=systemd-journald", "--grep=max ").splitlines()[-1].partition("(")[2]
+            )
+            require("max 1.0G" in timed.facts, "expected max 1.0G")
 
     def reboot(self, machine: BootedMachine) -> None:
         """Reboot the machine from inside."""
@@ -72,7 +124,7 @@ class Trials:
                 wait_until(lambda: machine.main_pid(unit) not in (0, before), 60, "it was not started again")  # noqa: B023  # used at once
                 wait_until(lambda: self.door.status(path) == 200, 60, f"{path} does not answer")  # noqa: B023  # used at once
 
-    def renew(self) -> None:
+    def renew(self, _: BootedMachine) -> None:
         """Deploy another certificate."""
         before = self.door.fingerprint()
         certificates.written(self.desk.folder, self.domain)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
             while not path.exists():
                 assert process.poll() is None
                 time.sleep(0.02)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
             answer = asyncio.run(_ask(str(path), issuer.token()))
             asyncio.run(_ask(str(path), "x.y.z"))
         finally:

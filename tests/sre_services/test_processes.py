@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -126,14 +127,22 @@ def test_a_stranger_leaves_one_security_event(tmp_path: Path) -> None:
     assert "private" not in str(event)
 
 
-def test_a_socket_that_a_killed_process_left(tmp_path: Path) -> None:
-    """The next start takes its place."""
+def test_a_socket_that_a_killed_process_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next start takes its place. Both are for their user and group alone, and the unit's watchdog hears of each."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(str(tmp_path / "notify"))
+    systemd.settimeout(20)
     with started(tmp_path, "-m", "sre_services", "runbooks") as first:
+        assert stat.S_IMODE(first.socket.stat().st_mode) == 0o660
+        assert systemd.recv(100) == b"WATCHDOG=1"
         first.process.kill()
         first.process.wait(20)
         assert first.socket.exists()
     with started(tmp_path, "-m", "sre_services", "runbooks") as second:
         assert second.get("/health")[0] == 200
+        assert systemd.recv(100) == b"WATCHDOG=1"
+    systemd.close()
 
 
 def test_a_start_without_the_key(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from embedded_aws.instances import short_folder
 from embedded_aws.instances.credentials import (
     Credentials,
+    aws_environment,
     keep_credentials,
     role_environment,
     service_environment,
@@ -116,7 +117,8 @@ def _supervised_services(
 ) -> tuple[SupervisedService, ...]:
     disk.logs.mkdir(exist_ok=True)
     trusted = write_trusted(world.authority.ca_file, disk.root / "trusted.pem")
-    role = role_environment(world, disk.profile_arn, disk.root.name, trusted)
+    # On a real machine, the metadata service is closed to what does not use the role.
+    aws = {True: role_environment(world, disk.profile_arn, disk.root.name, trusted), False: aws_environment(world, trusted)}
     return tuple(
         SupervisedService(
             service,
@@ -124,7 +126,12 @@ def _supervised_services(
                 service,
                 socket=sockets[service.name],
                 environment=service_environment(
-                    service, release=disk.release, credentials=credentials.of(service.name), trusted=trusted, home=disk.root, role=role
+                    service,
+                    release=disk.release,
+                    credentials=credentials.of(service.name),
+                    trusted=trusted,
+                    home=disk.root,
+                    aws=aws[service.uses_role],
                 ),
                 folder=disk.root,
                 logs=disk.logs,

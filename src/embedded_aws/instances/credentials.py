@@ -115,17 +115,21 @@ def _write(file: Path, secret: Secret) -> None:
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
-def role_environment(world: World, profile_arn: str, instance_id: str, trusted: Path) -> dict[str, str]:
-    """Return what the AWS clients of an instance need: the local AWS as Bedrock, and the credentials of the instance's role.
-
-    They last as long as the instance may: it has no metadata service that could renew them.
-    """
-    found = {
+def aws_environment(world: World, trusted: Path) -> dict[str, str]:
+    """Return what the AWS clients of an instance need besides credentials: the local AWS as Bedrock."""
+    return {
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": world.endpoint,
         "AWS_CA_BUNDLE": str(trusted),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    role = world.role_of_profile(profile_arn)
+
+
+def role_environment(world: World, profile_arn: str, instance_id: str, trusted: Path) -> dict[str, str]:
+    """Return what the AWS clients of an instance need, with the credentials of the instance's role.
+
+    They last as long as the instance may: it has no metadata service that could renew them.
+    """
+    found, role = aws_environment(world, trusted), world.role_of_profile(profile_arn)
     if role is None:
         return found
     given = world.credentials_for_role(role, instance_id)
@@ -138,14 +142,14 @@ def role_environment(world: World, profile_arn: str, instance_id: str, trusted: 
 
 
 def service_environment(
-    service: MachineService, *, release: Path, credentials: Path, trusted: Path, home: Path, role: Mapping[str, str]
+    service: MachineService, *, release: Path, credentials: Path, trusted: Path, home: Path, aws: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the whole environment of one service; AWS variables, proxies and profiles of this computer are not in it."""
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "HOME": str(home),
-        **role,
+        **aws,
         **service.environment,
         "PYTHONPATH": str(release),
         "CREDENTIALS_DIRECTORY": str(credentials),

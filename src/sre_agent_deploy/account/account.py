@@ -16,7 +16,8 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import ask_or_refuse, or_none
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package
+from sre_agent_deploy.instance.release_archive import REQUIREMENTS as LOCK
+from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_wheels
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.progress import Progress
@@ -91,7 +92,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
     if config.aws.account_id and aws.account_id != config.aws.account_id:
         raise Refused(other_account(aws.account_id, config.aws.account_id))
     network_found = _find_network(aws, config)
-    archive = build_archive(_recording(config))
+    archive = build_archive(_recording(config), _wheels(config))
     package = _package(config)
     certificate, private_ca = _certificate_source(config)
     return AccountFacts(
@@ -130,7 +131,7 @@ def describe_account(config: Config) -> AccountFacts:
 
     Raises Refused where a private certificate authority's certificate can't be read.
     """
-    archive = build_archive(_recording(config))
+    archive = build_archive(_recording(config), _wheels(config))
     package = _package(config)
     certificate, private_ca = _named_certificate(config)
     return AccountFacts(
@@ -217,6 +218,31 @@ def _recording(config: Config) -> Path | None:
     """Return the user's own recording, which is added to the release; one that ships is in it already."""
     chosen = Path(config.services.recording)
     return chosen if chosen.is_dir() else None
+
+
+def _wheels(config: Config) -> tuple[Path, ...]:
+    """Find the libraries that the release brings along, if a folder of them is named. Raises Refused if one is not in it."""
+    folder = config.deployment.libraries
+    if not folder:
+        return ()
+    found = find_wheels(Path(folder))
+    if found.missing:
+        raise Refused(_no_wheels(folder, found.missing))
+    return found.files
+
+
+def _no_wheels(folder: str, missing: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="INSTANCE-LIBRARIES-MISSING",
+        what=f"The release was not built: {folder} has no wheel of {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}.",
+        why="deployment.libraries names a folder that has every library of the machine, as the files that its lock knows by their hashes.",
+        do=(
+            f"Fill it: python3 -m pip download --dest {folder} --python-version 3.12 --only-binary=:all: --require-hashes "
+            f"-r {LOCK} --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 "
+            "(aarch64 for an instance type with Graviton)",
+            "Then run the same command again. Or leave deployment.libraries empty: the machine gets them from PyPI.",
+        ),
+    )
 
 
 def _package(config: Config) -> Archive:

@@ -90,6 +90,12 @@ class DeploymentConfig(Section):
     )
     ssl_key_path: str = setting("", "Private key in PEM.", example="/etc/letsencrypt/live/sre.example.com/privkey.pem")
     ssl_ca_path: str = setting("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
+    libraries: str = setting(
+        "",
+        "A folder with the machine's libraries as wheels, which the release then brings along: for a machine that can't reach PyPI. "
+        "docs/concepts/machine.md fills it.",
+        example="machine-libraries",
+    )
     dns_ttl: int = setting(60, "Seconds for which a resolver may keep the DNS record; an update waits twice as long.", example="60")
     keep_previous: str = setting(
         "",

@@ -20,6 +20,7 @@ from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import USER, Layout
+from sre_agent_deploy.instance.log_limits import limit_logs
 from sre_agent_deploy.instance.monitoring import start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import (
@@ -43,6 +44,8 @@ _HEALTHY_WITHIN = 120.0
 # What ends this often will not serve by waiting.
 _MOST_RESTARTS = 3
 _INSTALLED_WITHIN = 600.0
+# They have more files than all other libraries together, and only an assistant that reasons with one of them imports it.
+_OF_PROVIDERS = frozenset({"anthropic", "openai"})
 _UNITS = Path("/etc/systemd/system")
 _NGINX_DROP_IN = Path("/etc/systemd/system/nginx.service.d/restart.conf")
 _NGINX_CONF = Path("/etc/nginx/nginx.conf")
@@ -73,23 +76,31 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
         keep_updated(machine, layout)
 
 
-def install_libraries(layout: Layout) -> None:
+def install_libraries(layout: Layout, reasoner: str) -> None:
     """Install exactly the locked libraries, each verified by its hash, in an environment of this release."""
     if not _user_exists(USER):
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
-    for command in install_commands(layout):
+    for command in install_commands(layout, reasoner, carried=layout.wheels.is_dir()):
         run(*command, longest=_INSTALLED_WITHIN)
 
 
-def install_commands(layout: Layout) -> tuple[tuple[str, ...], ...]:
+def find_reasoner(machine: Machine) -> str:
+    """Return the name of the engine that the machine's assistant reasons with; empty where it answers by rules."""
+    return next((each.environment["SRE_REASONER"] for each in machine.services if "SRE_REASONER" in each.environment), "")
+
+
+def install_commands(layout: Layout, reasoner: str = "", *, carried: bool = False) -> tuple[tuple[str, ...], ...]:
     """List the commands that install the libraries (pure). A library without its hash, or one that would run a setup script, is refused."""
     python, requirements = str(layout.python), layout.release / "sre_agent_deploy" / "instance" / "requirements.txt"
+    unused = "|".join(sorted({"pip", *_OF_PROVIDERS} - {reasoner}))
     options = ("--quiet", "--no-compile", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
+    # A release that brings its libraries along needs no index.
+    source = ("--no-index", "--find-links", str(layout.wheels)) if carried else ()
     return (
         (sys.executable, "-m", "venv", str(layout.venv)),
-        (python, "-m", "pip", "install", *options, "-r", str(requirements)),
+        (python, "-m", "pip", "install", *options, *source, "-r", str(requirements)),
         # Once, on all processors; pip would compile file by file.
-        (python, "-m", "compileall", "-q", "-j", "0", str(layout.release), str(layout.venv / "lib")),
+        (python, "-m", "compileall", "-q", "-j", "0", "-x", f"/site-packages/({unused})/", str(layout.release), str(layout.venv / "lib")),
     )
 
 
@@ -104,6 +115,7 @@ def write_certificate(aws: MachineAws, machine: Machine, layout: Layout) -> str:
 
 def start_services(machine: Machine, layout: Layout) -> None:
     """Start each service and wait until it is healthy. StepFailed has the end of the journal of the one that is not."""
+    limit_logs(_nginx_user())
     names = [unit_name(service.name) for service in machine.services]
     for service, name in zip(machine.services, names, strict=True):
         (_UNITS / name).write_text(render_unit(service, layout, machine.region), encoding="utf-8")
@@ -133,7 +145,7 @@ def count_restarts(unit: str) -> int:
 
 def start_front_door(machine: Machine, layout: Layout) -> None:
     """Start nginx. Its configuration is tested first, so that a fault is reported with its line."""
-    user = "nginx" if _user_exists("nginx") else "www-data"
+    user = _nginx_user()
     # Only their own group can connect to the services' sockets.
     run("usermod", "--append", "--groups", USER, user)
     _NGINX_TEMPORARY.mkdir(parents=True, exist_ok=True)
@@ -190,6 +202,10 @@ def _published_path(service: MachineService, listener: Listener) -> str:
     return next((path + service.health_path.lstrip("/") for path in routes), "")
 
 
+def _nginx_user() -> str:
+    return "nginx" if _user_exists("nginx") else "www-data"
+
+
 def _user_exists(name: str) -> bool:
     try:
         pwd.getpwnam(name)
@@ -209,7 +225,7 @@ def main(machine_file: str, release: str, instance_id: str) -> int:
     layout = Layout(Path(release))
     try:
         if Path(sys.prefix) != layout.venv:
-            install_libraries(layout)
+            install_libraries(layout, find_reasoner(machine))
             os.execv(layout.python, [str(layout.python), "-m", "sre_agent_deploy.instance.bootstrap", machine_file, release, instance_id])  # noqa: S606
         bootstrap(machine, layout)
     except StepFailed as failed:

@@ -25,10 +25,10 @@ INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
 # Keyed by the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
 PACKAGES = {
-    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "awscli-2", "docker", "git"),),
+    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "logrotate", "awscli-2", "docker", "git"),),
     "ubuntu": (
         (*APT, "update"),
-        (*APT, "install", "-y", "nginx", "python3-venv", "docker.io", "docker-compose-v2"),
+        (*APT, "install", "-y", "nginx", "logrotate", "python3-venv", "docker.io", "docker-compose-v2"),
         ("snap", "install", "aws-cli", "--classic"),
         ("python3", "-m", "venv", "/opt/sre-agent/uv"),
         ("/opt/sre-agent/uv/bin/pip", "install", "-q", "uv==0.13.9"),

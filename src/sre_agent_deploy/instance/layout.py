@@ -27,6 +27,11 @@ class Layout:
         return self.venv / "bin" / "python"
 
     @property
+    def wheels(self) -> Path:
+        """Return the folder of the libraries that a release brings along, if it does."""
+        return self.release / "wheels"
+
+    @property
     def certificate(self) -> Path:
         return self.secrets / "tls" / "certificate.pem"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from pathlib import Path
 # In the form `package[/folder]`. Of the deployer only the parts that run on a machine.
 _PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance", "sre_agent_deploy/tls")
 _OF_ASSISTANT = ("sre_core", "sre_agent")
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+# A library of another system has a marker that names that system; no machine installs it.
+_LOCKED = re.compile(r"^(?P<library>[\w.-]+==\S++)(?! ; sys_platform == )[^\n]*(?P<hashes>(?:\n +--hash=\S+(?: \\)?)+)", re.MULTILINE)
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _LEFT_OUT = frozenset(("__pycache__", "tests"))
 # The earliest time that a zip can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -26,9 +31,26 @@ class Archive:
     sha256: str
 
 
-def build_archive(recording: Path | None = None) -> Archive:
-    """Build the release; `recording` is a folder of the user, which becomes `recording/`."""
-    return _pack(_files(recording))
+def build_archive(recording: Path | None = None, wheels: Iterable[Path] = ()) -> Archive:
+    """Build the release; `recording` is a folder of the user, which becomes `recording/`, and the wheels are in `wheels/`."""
+    return _pack((*_files(recording), *((f"wheels/{file.name}", file) for file in wheels)))
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """The files of a folder that the lock knows by their hashes, and the libraries of which the folder has none."""
+
+    files: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def find_wheels(folder: Path, lock: Path = REQUIREMENTS) -> Wheels:
+    """Find the wheels of a folder that a machine would install. Of which processor they are is seen there, by pip."""
+    hashes = {hashlib.sha256(file.read_bytes()).hexdigest(): file for file in sorted(folder.glob("*.whl"))}
+    locked = {match["library"]: set(_HASH.findall(match["hashes"])) for match in _LOCKED.finditer(lock.read_text(encoding="utf-8"))}
+    known = set().union(*locked.values())
+    missing = tuple(library for library, those in locked.items() if not those & hashes.keys())
+    return Wheels(tuple(file for digest, file in hashes.items() if digest in known), missing)
 
 
 def build_package(libraries: Path | None = None) -> Archive:

@@ -12,6 +12,7 @@ from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.sources import Source, name_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain, prefix_token_endpoint
+from sre_agent_deploy.policies import source_statements
 from sre_core.machine import SecretRef
 
 VARIABLE = "SRE_SOURCES"
@@ -24,6 +25,8 @@ class ServiceSources:
 
     environment: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, SecretRef] = field(default_factory=dict)
+    uses_role: bool = False
+    """It reads systems on AWS, with the role of the instance."""
 
 
 def describe_sources(config: Config) -> dict[str, ServiceSources]:
@@ -36,7 +39,7 @@ def describe_sources(config: Config) -> dict[str, ServiceSources]:
     systems = any(sources for service, sources in live.items() if service != RUNBOOKS)
     found = {service: _describe(service, sources) for service, sources in live.items() if sources or (systems and service != RUNBOOKS)}
     model, login = _describe_model(config), _describe_login(config)
-    assistant = ServiceSources({**login, **model.environment}, model.credentials)
+    assistant = ServiceSources({**login, **model.environment}, model.credentials, model.uses_role)
     return {**found, **({"assistant": assistant} if assistant.environment else {})}
 
 
@@ -67,7 +70,7 @@ def _describe_model(config: Config) -> ServiceSources:
         "SRE_PRIVACY_ADDRESSES": privacy.addresses,
     }
     key = {"model-api-key": SecretRef(encode_ref(Ref(secret_name("assistant"), "secret_arn")), "api_key")} if chosen.api_key else {}
-    return ServiceSources({name: value for name, value in given.items() if value}, key)
+    return ServiceSources({name: value for name, value in given.items() if value}, key, bool(chosen.models))
 
 
 def secret_name(service: str) -> str:
@@ -118,12 +121,19 @@ def _describe(service: str, sources: tuple[Source, ...]) -> ServiceSources:
         for name, source in named
     ]
     keys = [f"{name}-{field}" for name, source in named for field in source.references()]
-    return ServiceSources({VARIABLE: json.dumps(entries)}, {f"source-{key}": SecretRef(arn, key) for key in keys})
+    return ServiceSources({VARIABLE: json.dumps(entries)}, {f"source-{key}": SecretRef(arn, key) for key in keys}, _uses_role(sources))
+
+
+def _uses_role(sources: tuple[Source, ...]) -> bool:
+    """Say if the role of the instance has a permission for one of these sources."""
+    return bool(source_statements("", "", "", sources))
 
 
 def keep_source(sources: ServiceSources, name: str) -> ServiceSources:
     """Keep one of several sources of a service, with its credentials."""
     entry = next(each for each in json.loads(sources.environment[VARIABLE]) if each["name"] == name)
     return ServiceSources(
-        {VARIABLE: json.dumps([entry])}, {file: secret for file, secret in sources.credentials.items() if file in entry.values()}
+        {VARIABLE: json.dumps([entry])},
+        {file: secret for file, secret in sources.credentials.items() if file in entry.values()},
+        sources.uses_role,
     )

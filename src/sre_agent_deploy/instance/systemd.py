@@ -42,6 +42,10 @@ _HARDENING = (
     "UMask=0007",
 )
 
+_WATCHDOG_SECONDS = 60
+# The metadata service gives the role's credentials to any process that asks.
+_NO_METADATA = ("IPAddressDeny=169.254.169.254 fd00:ec2::254",)
+
 
 def unit_name(service: str) -> str:
     """Name the unit of a service."""
@@ -76,9 +80,12 @@ def render_unit(service: MachineService, layout: Layout, region: str) -> str:
                 f"Environment=CREDENTIALS_DIRECTORY={layout.credentials(service.name)}",
                 f"RuntimeDirectory={layout.run.name}/{service.name}",
                 "RuntimeDirectoryMode=0750",
-                "Restart=on-failure",
+                "Restart=always",
                 "RestartSec=2",
                 "TimeoutStopSec=10",
+                # It gives a sign of life every ten seconds; one that hangs is killed and started again.
+                f"WatchdogSec={_WATCHDOG_SECONDS}",
+                *(() if service.uses_role else _NO_METADATA),
                 # One that leaks is killed and restarted before the whole machine is out of memory.
                 "MemoryMax=25%",
                 "TasksMax=512",
@@ -98,10 +105,13 @@ CERTIFICATE_FOLLOW, CERTIFICATE_WATCH = "sre-agent-certificate.service", "sre-ag
 CERTIFICATE_TIMER = "sre-agent-certificate-watch.timer"
 CERTIFICATE_ORDER, CERTIFICATE_ORDER_TIMER = "sre-agent-certificate-order.service", "sre-agent-certificate-order.timer"
 
-# Root, because nginx is reloaded and its private key written; it reads AWS and this folder, and nothing else is changed by it.
+# Root, because nginx is reloaded and its private key written. `nginx -t` binds the ports, and writes into the folders of logs and PID.
 _AS_ROOT = (
     "NoNewPrivileges=yes",
-    "ProtectSystem=full",
+    "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_NET_BIND_SERVICE",
+    "AmbientCapabilities=",
+    "ProtectSystem=strict",
+    "ReadWritePaths=/run /var/log/nginx /var/lib/nginx",
     "ProtectHome=yes",
     "PrivateTmp=yes",
     "PrivateDevices=yes",
@@ -111,13 +121,20 @@ _AS_ROOT = (
     "ProtectKernelModules=yes",
     "ProtectKernelLogs=yes",
     "ProtectControlGroups=yes",
+    "ProtectProc=invisible",
+    "ProcSubset=pid",
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
     "LockPersonality=yes",
     "MemoryDenyWriteExecute=yes",
+    "KeyringMode=private",
     "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallErrorNumber=EPERM",
+    "MemoryMax=25%",
+    "TasksMax=64",
     "UMask=0077",
 )
 

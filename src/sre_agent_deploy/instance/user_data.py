@@ -89,7 +89,7 @@ def add_sources(services: tuple[MachineService, ...], sources: Mapping[str, Serv
 
 def _add_source(service: MachineService, own: ServiceSources) -> MachineService:
     environment, credentials = {**service.environment, **own.environment}, {**service.credentials, **own.credentials}
-    return replace(service, environment=environment, credentials=credentials)
+    return replace(service, environment=environment, credentials=credentials, uses_role=own.uses_role)
 
 
 def plan_listeners(services: tuple[release.Service, ...]) -> tuple[Listener, ...]:

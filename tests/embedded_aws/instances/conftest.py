@@ -231,6 +231,7 @@ def described(names: tuple[str, ...], sha256: str, machine: str) -> dict[str, An
                 "environment": {"SRE_RECORDING": "crash-loop"},
                 "credentials": {"api-key": {"secret_arn": "arn:key", "json_key": "api_key"}},
                 "health_path": "/health",
+                "uses_role": name == "alpha",
             }
             for name in names
         ],

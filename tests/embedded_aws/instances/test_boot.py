@@ -61,19 +61,21 @@ async def test_the_supervisor_is_killed(world, machine, browser: aiohttp.ClientS
 
 
 async def test_environment_of_a_service(world, machine, browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service sees what machine.json says, the role of its instance, and nothing of the person who runs this AWS."""
+    """A service sees what machine.json says, the role of its instance if it uses it, and nothing of the person who runs this AWS."""
     monkeypatch.setenv("AWS_PROFILE", "my-employer")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid")
-    launch = machine("alpha")
+    launch = machine("alpha", "beta")
     ports = await launch.ready()
-    async with browser.get(f"https://{launch.address}:{ports[443]}/environment") as answer:
-        environment = (await answer.json())["environment"]
-    # `LC_CTYPE` is set by Python itself where the locale is C.
-    assert set(environment) - {"LC_CTYPE"} == {
-        "PATH", "LANG", "HOME", "SRE_RECORDING", "PYTHONPATH", "CREDENTIALS_DIRECTORY", "SSL_CERT_FILE",
-        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED",
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
-    }  # fmt: skip
+    role = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    for path, own in {"/api/beta/environment": set(), "/environment": role}.items():
+        async with browser.get(f"https://{launch.address}:{ports[443]}{path}") as answer:
+            environment = (await answer.json())["environment"]
+        # `LC_CTYPE` is set by Python itself where the locale is C.
+        assert set(environment) - {"LC_CTYPE"} - own == {
+            "PATH", "LANG", "HOME", "SRE_RECORDING", "PYTHONPATH", "CREDENTIALS_DIRECTORY", "SSL_CERT_FILE",
+            "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        }  # fmt: skip
+        assert own <= set(environment)
     assert world.authority.ca_file.read_text().strip() in text_of(environment["SSL_CERT_FILE"])
 
 

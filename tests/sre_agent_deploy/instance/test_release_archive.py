@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.instance.release_archive import build_archive
+from sre_agent_deploy.instance.release_archive import REQUIREMENTS, build_archive, find_wheels
 from sre_core import release
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +53,31 @@ def test_a_recording_of_ones_own(tmp_path: Path) -> None:
     recorded = build_archive(tmp_path)
     assert [name for name in names(recorded.bytes) if name.startswith("recording/")] == ["recording/logs/app.log"]
     assert recorded.sha256 != build_archive().sha256
+
+
+def test_libraries_that_travel_along(tmp_path: Path) -> None:
+    """A file counts by its hash alone, in the lock; what the lock does not know stays behind, and what is absent is named."""
+    for name in ("one-1.0-py3-none-any.whl", "two-2.0-cp312-cp312-manylinux2014_x86_64.whl", "other-9.9-py3-none-any.whl"):
+        (tmp_path / name).write_text(name)
+    hashes = {file.name[:3]: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()}
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(
+        f"one==1.0 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{hashes['one']}\n"
+        f"two==2.0 ; sys_platform != 'emscripten' \\\n    --hash=sha256:{hashes['two']}\n"
+        f"win==3.0 ; sys_platform == 'win32' \\\n    --hash=sha256:{'1' * 64}\n"
+        f"absent==4.0 \\\n    --hash=sha256:{'2' * 64}\n"
+    )
+    found = find_wheels(tmp_path, lock)
+    assert ([file.name[:3] for file in found.files], found.missing) == (["one", "two"], ("absent==4.0",))
+    packed = [name for name in names(build_archive(wheels=found.files).bytes) if name.startswith("wheels/")]
+    assert packed == [f"wheels/{file.name}" for file in found.files]
+
+
+def test_the_lock_names_what_a_machine_installs() -> None:
+    """Every library of it but those of other systems, each with its hashes."""
+    found = find_wheels(Path("/nowhere")).missing
+    written = [line for line in REQUIREMENTS.read_text().splitlines() if "==" in line and not line.startswith(" ")]
+    assert len(found) == len([line for line in written if "sys_platform == " not in line]) > 50
 
 
 def test_the_bootstrap_imports_from_it(tmp_path: Path) -> None:

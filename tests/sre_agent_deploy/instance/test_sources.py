@@ -39,6 +39,21 @@ def test_a_recording() -> None:
     assert describe_sources(configured({"recording": "healthy"})) == {}
 
 
+def test_who_uses_the_role() -> None:
+    """A service that reads a system on AWS, and an assistant with a model on Bedrock; no other gets the role's credentials."""
+    services = {"logs": [{"source": "cloudwatch", "log_groups": ["/ecs/c"]}], "metrics": [PROMETHEUS]}
+    config = Config.model_validate({"mode": "production", "name": "test", "services": services})
+    for assistant, users in (
+        (AssistantConfig(reasoner="rules"), {"logs"}),
+        (AssistantConfig(reasoner="bedrock"), {"logs", "assistant"}),
+        (AssistantConfig(reasoner="bedrock", api_key="env:KEY"), {"logs"}),
+        (AssistantConfig(reasoner="anthropic", api_key="env:KEY"), {"logs"}),
+    ):
+        found = describe_sources(config.model_copy(update={"assistant": assistant}))
+        assert {service for service, sources in found.items() if sources.uses_role} == users
+    assert keep_source(describe_sources(config)["logs"], "cloudwatch").uses_role
+
+
 def test_one_system_of_the_users_own() -> None:
     """Its secrets come as files; the other services have no source, so that no recorded incident is mixed with what is real."""
     found = describe_sources(configured({"metrics": [PROMETHEUS]}))
