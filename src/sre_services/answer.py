@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from sre_core.problem import Problem
 from sre_core.redaction import redact_secrets
+from sre_services.cursor import current_cursor
 from sre_services.sources.several import list_failures
 from sre_services.timespan import Window
 
@@ -47,21 +48,29 @@ class Camel:
 
 
 def render_answer(answer: Answer) -> Response:
-    """Render the answer as JSON of at most CAP_BYTES."""
-    total = len(answer.items) if answer.total is None else answer.total
+    """Render the answer as JSON of at most CAP_BYTES, from where the cursor of the question says."""
+    cursor = current_cursor()
+    first, total = cursor.find_next(answer.items), len(answer.items) if answer.total is None else answer.total
     frame: dict[str, object] = {"as_of": answer.as_of}
     if answer.window:
         frame |= {"window": {"start": answer.window.start, "end": answer.window.end}}
     frame |= {"summary": to_json_value(answer.summary), "total": total}
-    kept = _convert_fitting(answer.items, CAP_BYTES - len(_encode(to_json_value(frame))) - 800)
-    if len(kept) < total:
-        frame |= {"truncated": True, "returned": len(kept), "more": answer.more if isinstance(answer.more, str) else answer.more(len(kept))}
+    kept = _convert_fitting(answer.items[first:], CAP_BYTES - len(_encode(to_json_value(frame))) - 900)
+    cut = len(kept) < total - first
+    # An item that is too large for any answer is not asked for again.
+    shown = first + (len(kept) or 1)
+    if cut:
+        more = answer.more if isinstance(answer.more, str) else answer.more(shown)
+        frame |= {"returned": len(kept), "more": more}
+    if shown < total and first < len(answer.items):
+        frame |= {"cursor": cursor.advance(answer.items, shown, answer.as_of)}
+    past = "This is the end of the list." if first >= total > 0 else ""
     failed = list_failures()
     if failed:
         frame["failed_sources"] = {name: problem.code for name, problem in failed.items()}
-    if note := " ".join(filter(None, (answer.note, answer.unread, *map(_describe_failure, failed.values(), failed)))):
+    if note := " ".join(filter(None, (answer.note, past, answer.unread, *map(_describe_failure, failed.values(), failed)))):
         frame["note"] = note
-    truncated = len(kept) < total or bool(answer.unread or failed)
+    truncated = cut or bool(answer.unread or failed)
     return Response(_encode({**to_json_value(frame), "truncated": truncated, "items": kept}), media_type="application/json")
 
 

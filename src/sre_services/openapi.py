@@ -27,6 +27,7 @@ _ANSWER: dict[str, Any] = {
         "truncated": {"type": "boolean"},
         "returned": {"type": "integer", "description": "Items in this answer, where it was cut."},
         "more": {"type": "string", "description": "How to ask for what was cut."},
+        "cursor": {"type": "string", "description": "Ask the same with this cursor for the items that come next."},
         "note": {"type": "string", "description": "What an empty or partial answer means."},
         "failed_sources": {
             "type": "object",

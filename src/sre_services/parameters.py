@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 
+from sre_services.cursor import reading_from
 from sre_services.sources.several import collect_failures
-from sre_services.syntax import NAME, NAMESPACE
+from sre_services.syntax import CURSOR, NAME, NAMESPACE
 from sre_services.timespan import Moment, Span
 
 _TIMES = "a duration until now such as 15m, 2h or 1d; an ISO 8601 time; or start/end in ISO 8601."
@@ -45,19 +47,33 @@ Since = Annotated[Span, Query(description=f"How far to look back: {_TIMES}")]
 TimeWindow = Annotated[Span, Query(description=f"The time to look at: {_TIMES}")]
 StartTime = Annotated[Moment, Query(description="Start: ISO 8601, or a duration before now such as 30m.")]
 EndTime = Annotated[Moment, Query(description="End: ISO 8601, a duration before now, or 'now'.")]
+CursorText = Annotated[
+    str,
+    Query(description="The cursor of the answer before, to continue where that was cut.", json_schema_extra=CURSOR.schema),
+    CURSOR.validator,
+]
+
+
+async def accept_cursor(cursor: CursorText = "") -> None:
+    """Declare the parameter that each list has."""
+
+
+CONTINUES = [Depends(accept_cursor)]
 
 
 class Operation(APIRoute):
-    """A GET route that refuses parameters it does not know: a filter that is silently ignored makes a wrong answer look right."""
+    """A GET route that continues a list from a cursor and refuses parameters it does not know: a filter that is silently ignored makes
+    a wrong answer look right."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        known = [parameter.alias for parameter in self.dependant.query_params]
+        dependants = (self.dependant, *self.dependant.dependencies)
+        known = [parameter.alias for dependant in dependants for parameter in dependant.query_params]
 
         async def strict(request: Request) -> Response:
             unknown = [_unknown(name, known) for name in request.query_params if name not in known]
             try:
-                with collect_failures():
+                with collect_failures(), reading_from(_known_cursor(request)):
                     answer = await handle(request)
             except RequestValidationError as failure:
                 raise RequestValidationError([*failure.errors(), *unknown]) from None
@@ -66,6 +82,12 @@ class Operation(APIRoute):
             return answer
 
         return strict
+
+
+def _known_cursor(request: Request) -> str:
+    """Return the cursor of a request; what is none is refused by its validator."""
+    text = request.query_params.get("cursor", "")
+    return text if re.fullmatch(CURSOR.pattern, text) else ""
 
 
 def _unknown(name: str, known: list[str]) -> dict[str, Any]:

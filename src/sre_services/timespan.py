@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sre_core import clock
 from sre_services import syntax
+from sre_services.cursor import count_back_from
 from sre_services.query_text import QueryText
 
 _DURATION = re.compile(r"(?:-|last )?\s*(\d{1,6})\s*(s|m|h|d|w)[a-z]*", re.IGNORECASE)
@@ -53,8 +54,8 @@ class Moment(QueryText):
         self._point = _parse_point(self.text)
 
     def at(self, as_of: datetime) -> datetime:
-        """Resolve this moment relative to `as_of`."""
-        return as_of - self._point if isinstance(self._point, timedelta) else self._point
+        """Resolve this moment relative to `as_of`, or to that of the answer which this one continues."""
+        return count_back_from(as_of) - self._point if isinstance(self._point, timedelta) else self._point
 
 
 class Span(QueryText):

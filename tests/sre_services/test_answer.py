@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sre_services.answer import CAP_BYTES, LONGEST_LIST, LONGEST_TEXT, Answer, Camel, render_answer, to_json_value
+from sre_services.cursor import reading_from
 
 NOW = datetime(2026, 11, 22, 14, 0, 0, 120_000, tzinfo=UTC)
 
@@ -72,3 +73,37 @@ def test_a_long_list() -> None:
 def test_numbers() -> None:
     """Four digits are enough, and whole numbers stay whole."""
     assert [to_json_value(number) for number in (0.123456, 12.34567, 1234.5678, 2.0, True)] == [0.1235, 12.35, 1235, 2, True]
+
+
+@settings(max_examples=100)
+@given(st.lists(st.text(max_size=2_500), max_size=120, unique=True), st.booleans())
+def test_a_list_of_any_length_is_read_to_its_end(texts: list[str], changing: bool) -> None:
+    """From cursor to cursor, each item is returned once, also where new ones come first meanwhile; each page is counted over all."""
+    found, text, added = list[str](), "", list[str]()
+    for number in range(200):
+        with reading_from(text):
+            page = json.loads(bytes(render_answer(Answer(as_of=NOW, items=[*added, *texts])).body))
+        assert page["total"] == len(added) + len(texts)
+        found += page["items"]
+        text = page.get("cursor", "")
+        if not text:
+            break
+        added = [f"new {number}", *added] if changing else added
+    assert found == [to_json_value(text) for text in texts]
+
+
+def test_a_cursor_past_the_end() -> None:
+    """It is no error: the list is then read."""
+    with reading_from("50-00000000-0"):
+        page = json.loads(bytes(render_answer(Answer(as_of=NOW, items=["one", "two"])).body))
+    assert (page["items"], page["note"], page["truncated"]) == ([], "This is the end of the list.", False)
+
+
+def test_an_item_that_is_too_large() -> None:
+    """It is left out and counted, and the next page continues after it."""
+    large = {str(number): "x" * 1_000 for number in range(30)}
+    with reading_from(""):
+        page = json.loads(bytes(render_answer(Answer(as_of=NOW, items=[large, "two"])).body))
+    assert (page["items"], page["returned"], page["truncated"]) == ([], 0, True)
+    with reading_from(page["cursor"]):
+        assert json.loads(bytes(render_answer(Answer(as_of=NOW, items=[large, "two"])).body))["items"] == ["two"]

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from sre_services.answer import Answer, render_answer
 from sre_services.kubernetes import views
 from sre_services.kubernetes.parameters import PolicyName, Provider, RouteName, ServiceName
-from sre_services.parameters import Namespace, Operation
+from sre_services.parameters import CONTINUES, Namespace, Operation
 
-router = APIRouter(route_class=Operation)
+router = APIRouter(route_class=Operation, dependencies=CONTINUES)
 
 
 @router.get("/services/status", operation_id="get_service_status", summary="Services: selector, ports, endpoints and what does not match")

@@ -23,10 +23,10 @@ from sre_services.kubernetes.parameters import (
     WorkloadName,
 )
 from sre_services.kubernetes.scaling_model import CronJob, Job
-from sre_services.parameters import Namespace, Operation, Since
+from sre_services.parameters import CONTINUES, Namespace, Operation, Since
 from sre_services.timespan import Span
 
-router = APIRouter(route_class=Operation)
+router = APIRouter(route_class=Operation, dependencies=CONTINUES)
 
 
 @router.get("/pods/status", operation_id="get_pod_status", summary="Pods: phase, containers, restarts and why they end")

@@ -13,7 +13,7 @@ from sre_services.error_responses import bad_arguments_response
 from sre_services.logs import counts, templates, views
 from sre_services.logs.model import ERROR_LEVELS, LogFilter, LogStore
 from sre_services.logs.pattern import Pattern, TooSlow
-from sre_services.parameters import EndTime, Operation, Service, Since, StartTime, TimeWindow, accept_any_case, match_names
+from sre_services.parameters import CONTINUES, EndTime, Operation, Service, Since, StartTime, TimeWindow, accept_any_case, match_names
 from sre_services.timespan import Moment, Span, Window
 
 
@@ -43,7 +43,7 @@ GroupBy = Annotated[
     Query(description="What the counts are for; 'time' gives a histogram."),
 ]
 
-router = APIRouter(route_class=Operation)
+router = APIRouter(route_class=Operation, dependencies=CONTINUES)
 
 
 @router.get("/logs/search", operation_id="search_logs", summary="Search the log records of all services")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sre_services.answer import Answer, format_time
+from sre_services.cursor import current_cursor
 from sre_services.logs.counts import total
 from sre_services.logs.model import LogFilter, LogStore
 from sre_services.logs.pattern import Pattern
@@ -14,7 +15,7 @@ from sre_services.parameters import describe_unknown_service, match_names
 from sre_services.timespan import LONGEST, Window
 
 MOST_RECORDS = 200
-"""More records than any answer can hold: an answer is cut by its size."""
+"""More records than any answer can hold: an answer is cut by its size, and the next one continues."""
 
 
 def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> Answer:
@@ -22,7 +23,7 @@ def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> A
 
     `more` is the argument that continues: {start} and {end} are filled in.
     """
-    records = store.records(where, limit=MOST_RECORDS, newest_first=True)
+    records = store.records(where, limit=current_cursor().shown + MOST_RECORDS, newest_first=True)
     groups = store.count(where, ["service", "level", "source"]) if records else ()
     by_service, by_level, by_source = Counter[str](), Counter[str](), Counter[str]()
     for group in groups:

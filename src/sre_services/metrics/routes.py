@@ -14,7 +14,7 @@ from sre_services.metrics import views
 from sre_services.metrics.availability import measure_availability
 from sre_services.metrics.errors import list_calls, measure_error_rates
 from sre_services.metrics.model import MetricStore
-from sre_services.parameters import EndTime, Operation, Service, StartTime, TimeWindow, accept_any_case, match_names
+from sre_services.parameters import CONTINUES, EndTime, Operation, Service, StartTime, TimeWindow, accept_any_case, match_names
 from sre_services.timespan import Moment, Span, Window
 
 
@@ -41,7 +41,7 @@ MetricName = Annotated[
 ]
 Threshold = Annotated[float, Query(ge=1, le=100, description="Standard deviations from which a point or a change counts; 3 is usual.")]
 
-router = APIRouter(route_class=Operation)
+router = APIRouter(route_class=Operation, dependencies=CONTINUES)
 
 
 @router.get("/metrics/performance", operation_id="get_performance_metrics", summary="Latency percentiles and throughput of services")

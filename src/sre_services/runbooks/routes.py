@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from sre_services.answer import Answer, render_answer
-from sre_services.parameters import Operation, Service, accept_any_case
+from sre_services.parameters import CONTINUES, Operation, Service, accept_any_case
 from sre_services.runbooks import views
 from sre_services.runbooks.model import Library
 from sre_services.runbooks.scoring import rank_runbooks
@@ -66,7 +66,7 @@ Issue = Annotated[
     WORDS.validator,
 ]
 
-router = APIRouter(route_class=Operation)
+router = APIRouter(route_class=Operation, dependencies=CONTINUES)
 
 
 @router.get("/runbooks/search", operation_id="search_runbooks", summary="Find runbooks for an incident")
