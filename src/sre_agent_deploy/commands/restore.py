@@ -146,14 +146,19 @@ def restore_data(
     overlap = None if restore.id_of("backend_key") else timedelta(0)
     with open_complete(request, user, overlap, command="restore", result="restored") as rotation:
         restore = replace(restore, plan=rotation.plan, aws=rotation.aws)
-        for step in restore.decide(conflict):
-            if rotation.aws.progress.stop.requested:
-                raise Refused(run_interrupted())
-            if step.action in ("create", "update"):
-                _carry_out(restore, rotation, step)
+        put_back(restore, rotation, conflict)
     user.note("Verifying:")
     verified = verify(request, user)
     return verified.model_copy(update={"message": f"{_summarize(restore)}\n{verified.message}", "next_steps": _next_steps(restore)})
+
+
+def put_back(restore: Restore, rotation: Rotation, conflict: Conflict | None) -> None:
+    """Put back what is missing. Raises Refused if the user stops it, or AWS refuses a step."""
+    for step in restore.decide(conflict):
+        if rotation.aws.progress.stop.requested:
+            raise Refused(run_interrupted())
+        if step.action in ("create", "update"):
+            _carry_out(restore, rotation, step)
 
 
 def _prepare(here: Workspace, backup: DataBackup, secrets: Secrets | None, user: User) -> Restore:

@@ -1,0 +1,159 @@
+"""A data backup as a file: whole or refused, for its owner only, and with no secret that can be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sre_agent_deploy.backup import data
+from sre_agent_deploy.backup.archive import Archive, pack
+from sre_agent_deploy.backup.data import DataBackup, Origin, Secrets, Writer, open_any, open_data, write_data
+from sre_agent_deploy.backup.sealed import judge_passphrase
+from sre_agent_deploy.resources.cognito_users import Directory, Group, Person
+from sre_agent_deploy.resources.s3_content import StoredObject
+from sre_core.problem import Problem, Refused
+from sre_core.secret import Secret
+
+MADE_AT = "2026-11-29T12:00:00Z"
+PASSPHRASE, KEY = Secret("correct horse battery staple"), "planted-0123456789abcdef"
+ORIGIN = Origin(made_at=MADE_AT, account="123456789012", region="us-east-1", deployment="sre-1", name="test", mode="local", release="0.1.0")
+ANN = Person(username="ann", attributes={"email": "ann@example.com"}, groups=("readers",), modified="2026-11-01T00:00:00Z")
+BOB = Person(username="bob", attributes={"email": "bob@example.com"}, enabled=False, modified="2026-11-01T00:00:00Z")
+DIRECTORY = Directory(people=(ANN, BOB), groups=(Group(name="readers", precedence=2),))
+CONTENT = b"what was said\n" * 100
+SECRETS = Secrets(values={"backend_key": {"api_key": Secret(KEY)}}, dotenv=f"TOKEN={KEY}\n")
+
+
+def stored(key: str = "sre-1/sessions/1.json", **changed: Any) -> StoredObject:
+    usual = StoredObject(
+        key=key, size=len(CONTENT), etag="e", modified="2026-11-01T00:00:00Z", part="objects/000000", content_type="text/plain",
+        metadata={"by": "ann"}, tags={"kind": "session"},
+    )  # fmt: skip
+    return replace(usual, **changed)
+
+
+def write(path: Path, *, secrets: Secrets | None = SECRETS, origin: Origin = ORIGIN) -> DataBackup:
+    def fill(writer: Writer) -> None:
+        writer.add(data.CONFIGURATION, pack(Archive(config_name="config.yaml", config=b"version: 1\n")))
+        writer.add(data.STATE, b"{}")
+        writer.add(data.USERS, data.render_part(DIRECTORY))
+        digest = writer.add_file("objects/000000", BytesIO(CONTENT))
+        writer.add(data.OBJECTS, data.render_part((stored(sha256=digest),)))
+        if secrets:
+            writer.add_secrets(secrets, PASSPHRASE)
+        writer.finish(origin, ())
+
+    return write_data(path, fill)
+
+
+def test_a_backup_that_is_written_and_read(tmp_path: Path) -> None:
+    """It comes back as it was, its objects too; the file is its owner's alone, and its secrets open with the passphrase only."""
+    made = write(tmp_path / "backup.zip")
+    assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
+    opened = open_data(made.path)
+    assert isinstance(opened, DataBackup)
+    assert (opened.origin, opened.directory) == (ORIGIN, DIRECTORY)
+    with opened.open_object(opened.objects[0]) as content:
+        assert content.read() == CONTENT
+    assert opened.open_secrets(PASSPHRASE) == SECRETS
+    assert code(opened.open_secrets(Secret("another passphrase"))) == "BACKUP-PASSPHRASE-WRONG"
+
+
+def test_no_secret_can_be_read(tmp_path: Path) -> None:
+    """Neither in the file nor in any part of it, compressed or not."""
+    path = write(tmp_path / "backup.zip").path
+    with zipfile.ZipFile(path) as file:
+        everything = b"".join((path.read_bytes(), *(file.read(name) for name in file.namelist())))
+    assert KEY.encode() not in everything
+    assert KEY not in repr(open_any(path, PASSPHRASE))
+
+
+def test_without_a_passphrase(tmp_path: Path) -> None:
+    """The secrets are left out, which is said, and the rest can be restored."""
+    opened = open_any(write(tmp_path / "backup.zip", secrets=None).path, PASSPHRASE)
+    assert not isinstance(opened, Problem)
+    assert opened.data
+    assert (opened.secrets, opened.data.describe()["secrets"]) == (None, "left out")
+    assert code(judge_passphrase(Secret("short"))) == "BACKUP-PASSPHRASE-SHORT"
+
+
+def code(answer: Any) -> str:
+    assert isinstance(answer, Problem), answer
+    return answer.code
+
+
+def rewritten(path: Path, change: Callable[[dict[str, bytes]], Mapping[str, bytes]]) -> None:
+    """Exchange parts of the zip file, and nothing else of it."""
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, body in change(parts).items():
+            file.writestr(name, body)
+
+
+def manifest(parts: Mapping[str, bytes], **changed: Any) -> bytes:
+    return json.dumps({**json.loads(parts["manifest.json"]), **changed}).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda parts: {**parts, "users.json": parts["users.json"].replace(b"bob", b"eve")}, "BACKUP-DAMAGED"),
+        (lambda parts: {**parts, "objects/000000": b"other"}, "BACKUP-DAMAGED"),
+        (lambda parts: {name: body for name, body in parts.items() if name != "users.json"}, "BACKUP-DAMAGED"),
+        (lambda parts: {**parts, "more": b""}, "BACKUP-DAMAGED"),
+        (lambda parts: {**parts, "manifest.json": b"[]"}, "BACKUP-NO-DATA"),
+        (lambda parts: {**parts, "manifest.json": manifest(parts, files={})}, "BACKUP-DAMAGED"),
+        (lambda parts: {**parts, "manifest.json": manifest(parts, schema=2)}, "BACKUP-TOO-NEW"),
+        (lambda parts: {**parts, "manifest.json": manifest(parts, kind="another")}, "BACKUP-NO-DATA"),
+    ],
+)
+def test_a_file_that_was_changed(tmp_path: Path, change: Callable[[dict[str, bytes]], Mapping[str, bytes]], expected: str) -> None:
+    """It is refused whole, with a problem; `restore` sees nothing of it."""
+    path = write(tmp_path / "backup.zip", secrets=None).path
+    rewritten(path, change)
+    assert code(open_data(path)) == expected
+    assert isinstance(open_any(path), Problem)
+
+
+def test_a_file_that_was_truncated(tmp_path: Path) -> None:
+    """Wherever it ends, it is refused."""
+    body = write(tmp_path / "backup.zip", secrets=None).path.read_bytes()
+    for length in range(0, len(body), len(body) // 20):
+        (tmp_path / "cut.zip").write_bytes(body[:length])
+        assert code(open_data(tmp_path / "cut.zip")) == "BACKUP-DAMAGED"
+        assert code(open_any(tmp_path / "cut.zip")) == "BACKUP-DAMAGED"
+
+
+def test_parts_of_two_backups(tmp_path: Path) -> None:
+    """With the passphrase a part is refused that was exchanged together with its checksum: a backup can't be given another user."""
+    path = write(tmp_path / "backup.zip").path
+
+    def exchange(parts: dict[str, bytes]) -> Mapping[str, bytes]:
+        users = parts["users.json"].replace(b"bob", b"eve")
+        files = json.loads(parts["manifest.json"])["files"]
+        files["users.json"]["sha256"] = hashlib.sha256(users).hexdigest()
+        return {**parts, "users.json": users, "manifest.json": manifest(parts, files=files)}
+
+    rewritten(path, exchange)
+    assert isinstance(open_any(path), data.Opened)
+    assert code(open_any(path, PASSPHRASE)) == "BACKUP-DAMAGED"
+
+
+def test_a_backup_that_could_not_be_finished(tmp_path: Path) -> None:
+    """The one before stays, and nothing is beside it."""
+    path = write(tmp_path / "backup.zip", secrets=None).path
+    before = path.read_bytes()
+    with pytest.raises(Refused):
+        write_data(path, lambda writer: writer.add(data.STATE, b"{}"))
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["backup.zip"]
