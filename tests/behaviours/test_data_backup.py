@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -34,50 +35,64 @@ def lived_in(deployed: Desk) -> Iterator[Desk]:
         for group in groups:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     cognito.admin_disable_user(UserPoolId=pool, Username="carol")
-    [id] = [record["id"] for record in states(deployed) if record["name"] == "bucket"]
-    own = json.loads(deployed.state_file.read_text())["deployment"]
-    s3.put_object(Bucket=id, Key=f"{own}/sessions/1.json", Body=SESSION, ContentType="application/json", Metadata={"by": "ann"})
-    s3.put_object(Bucket=id, Key="reports/ünusual name?.md", Body=b"# Report", Tagging="kind=report")
+    id = json.loads(deployed.state_file.read_text())["deployment"]
+    s3.put_object(Bucket=bucket, Key=f"{id}/sessions/1.json", Body=SESSION, ContentType="application/json", Metadata={"by": "ann"})
+    s3.put_object(Bucket=bucket, Key="reports/ünusual name?.md", Body=b"# Report", Tagging="kind=report")
     yield deployed
-    for key in (f"{own}/sessions/1.json", "reports/ünusual name?.md"):
+    for key in (f"{id}/sessions/1.json", "reports/ünusual name?.md"):
         s3.delete_object(Bucket=bucket, Key=key)
     for name in ("ann", "bob", "carol"):
         cognito.admin_delete_user(UserPoolId=pool, Username=name)
 
 
-def states(desk: Desk) -> list[dict[str, Any]]:
-    return list(json.loads(desk.state_file.read_text())["records"].values())
-
-
 def output(desk: Desk, name: str) -> str:
-    ended = desk.deploy("output", name)
-    assert ended.code == 0, ended.text
-    return ended.out.strip()
+    """What the state says of the deployment."""
+    records = json.loads(desk.state_file.read_text())["records"].values()
+    [value] = [record["outputs"][name] for record in records if name in record["outputs"] and record["phase"] == "ready"]
+    return str(value)
+
+
+def api_key(desk: Desk, region: str = "us-east-1") -> str:
+    id = json.loads(desk.state_file.read_text())["deployment"]
+    answer = desk.client("secretsmanager", region).get_secret_value(SecretId=f"{id}/backend-api-key")
+    return str(json.loads(answer["SecretString"])["api_key"])
 
 
 def test_into_an_empty_account(lived_in: Desk, tmp_path: Path) -> None:
-    """Users, groups, objects and the API key are there again, in another region; all checks pass; a second restore does nothing."""
+    """Users, groups, objects and the API key are there again, in another region, and all checks pass; so is what is lost later."""
     file = tmp_path / "backup.zip"
     made = lived_in.deploy("backup", "--data", "--output", str(file), "--json", **PASSPHRASE)
     assert made.code == 0, made.text
+    assert json.loads(made.out)["left_out"] == []
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    key = output(lived_in, "backend_api_key")
-    assert_no_secret(file, key)
+    assert_no_secret(file, api_key(lived_in))
+    ready = json.loads(lived_in.deploy("readiness", "--json").out)["items"]
+    assert {item["id"]: item["status"] for item in ready}["data-backup"] == "done"
     with elsewhere(tmp_path / "elsewhere") as desk:
         assert desk.deploy("restore", str(file)).code == 0
         assert desk.deploy("set", "aws.region", ELSEWHERE).code == 0
         shown = desk.deploy("restore", str(file), "--data", "--dry-run", **PASSPHRASE)
         assert shown.code == 0, shown.text
         assert "3 to put back" in shown.out
+        assert desk.deploy("restore", str(file), "--data", **PASSPHRASE).code == 1
         assert not desk.state_file.exists()
         restored = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
         assert restored.code == 0, restored.text
-        compare(lived_in, desk)
-        assert output(desk, "backend_api_key") == key
-        again = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
-        assert again.code == 0, again.text
-        assert "to put back" not in again.out
-        compare(lived_in, desk)
+        [passed] = re.findall(r"verified: (\d+) checks passed", restored.out)[-1:]
+        assert int(passed) >= 26
+        assert_the_same(lived_in, desk)
+        lose(desk)
+        assert desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE).code == 0
+        assert_the_same(lived_in, desk)
+
+
+def lose(desk: Desk) -> None:
+    """What a mistake deletes: a person, a group with its members, a document."""
+    pool, bucket = output(desk, "user_pool_id"), output(desk, "bucket_name")
+    cognito, s3 = desk.client("cognito-idp", ELSEWHERE), desk.client("s3", ELSEWHERE)
+    cognito.admin_delete_user(UserPoolId=pool, Username="ann")
+    cognito.delete_group(UserPoolId=pool, GroupName="readers")
+    s3.delete_object(Bucket=bucket, Key="reports/ünusual name?.md")
 
 
 def assert_no_secret(file: Path, *known: str) -> None:
@@ -96,7 +111,8 @@ def elsewhere(folder: Path) -> Iterator[Desk]:
         desk.close()
 
 
-def compare(before: Desk, after: Desk) -> None:
+def assert_the_same(before: Desk, after: Desk) -> None:
+    assert api_key(after, ELSEWHERE) == api_key(before)
     assert people(after, ELSEWHERE) == people(before, "us-east-1")
     assert objects(after, ELSEWHERE) == objects(before, "us-east-1")
 

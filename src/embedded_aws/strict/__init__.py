@@ -88,6 +88,7 @@ def _apply_login() -> None:
     cognito_custom_domain.validate_custom_domains()
     cognito_custom_domain.show_custom_domain_status()
     cognito.validate_pool_settings()
+    cognito.validate_user_attributes()
     cognito.validate_oauth_settings()
     cognito.reset_omitted_client_settings()
     cognito.complete_pool_updates()

@@ -148,6 +148,34 @@ def validate_pool_settings() -> None:
         return original(self, user_pool_id, *config)
 
 
+def validate_user_attributes() -> None:
+    """Refuse attributes that the pool's schema lacks, and `sub`, which Cognito chooses; moto takes any.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
+    """
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "admin_create_user")
+    def admin_create_user(original: Any, self: Any, user_pool_id: str, *given: Any) -> Any:
+        _validate_attributes(self.describe_user_pool(user_pool_id), given[-1] or ())
+        return original(self, user_pool_id, *given)
+
+    @patch(CognitoIdpBackend, "admin_update_user_attributes")
+    def admin_update_user_attributes(original: Any, self: Any, user_pool_id: str, username: str, attributes: Any) -> Any:
+        _validate_attributes(self.describe_user_pool(user_pool_id), attributes)
+        return original(self, user_pool_id, username, attributes)
+
+
+def _validate_attributes(pool: Any, attributes: Any) -> None:
+    from moto.cognitoidp.exceptions import InvalidParameterException
+
+    for name in (each["Name"] for each in attributes):
+        if name == "sub":
+            raise InvalidParameterException("Cannot modify the non-mutable attribute sub")
+        if name not in pool.schema_attributes:
+            raise InvalidParameterException(f"Attributes did not conform to the schema: {name}: Attribute does not exist in the schema.\n")
+
+
 _PASSWORD_LIMITS = {"MinimumLength": (6, 99), "TemporaryPasswordValidityDays": (0, 365), "PasswordHistorySize": (0, 24)}
 
 

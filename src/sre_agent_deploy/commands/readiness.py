@@ -25,6 +25,7 @@ from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
 from sre_agent_deploy.report.readiness import Item, Task
+from sre_agent_deploy.resource import BACKUP_TAG, tags_of
 from sre_agent_deploy.resources.certificate import read_stored
 from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
@@ -42,7 +43,7 @@ _ROTATED_BY = {
 }
 _SECRET_DAYS = 90
 _UPDATED_WITHIN = timedelta(days=3)
-_EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
+_EVERY_WEEK, _EVERY_MONTH, _EVERY_QUARTER = timedelta(days=7), timedelta(days=30), timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Facts:
     state: State
     now: datetime
     backups: tuple[str, ...]
+    data_backup: Answer[datetime | None]
+    """When the last data backup was made; None where the deployment has no record of one."""
     alarms: Answer[tuple[str, ...]]
     receivers: Answer[Mapping[str, bool]]
     """Whether each receiver of the alarms has confirmed."""
@@ -94,6 +97,7 @@ def _look(aws: Aws, state: State) -> Facts:
         state=state,
         now=clock.now(),
         backups=tuple(path.name for path in list_backups(Path(state.config_file))),
+        data_backup=ask(_read_backup_time, _id(state, "security_group")),
         alarms=ask(_list_alarms, state.deployment),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
@@ -146,6 +150,12 @@ def _read_updates(aws: Aws, instance: str) -> Status | None:
     return read_report(aws, own_uri(require_known(found.seen.status_uri), instance), "updates") if found else None
 
 
+def _read_backup_time(aws: Aws, group: str) -> datetime | None:
+    found = aws.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"] if group else []
+    made_at = next((tag for each in found if (tag := tags_of(each.get("Tags")).get(BACKUP_TAG))), "")
+    return clock.parse(made_at) if made_at else None
+
+
 def _list_ssh_ranges(aws: Aws, group: str) -> tuple[str, ...] | None:
     """List from where port 22 can be reached; None where the state has no security group."""
     if not group:
@@ -188,6 +198,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     state = facts.state
     yield _item("verified", "Verified since the last change", state.valid_verified_at, "sre-agent-deploy verify", "no verification")
     yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
+    yield _answered(facts.data_backup, "data-backup", "Data backed up this week", partial(_judge_backup, facts.now), _BACK_UP)
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
@@ -203,9 +214,11 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _answered(facts.ssh_from, "ssh", "SSH is closed", _judge_ssh, _CLOSE_SSH)
     yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "sre-agent-deploy deploy")
     yield _secrets(facts)
-    yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", "sre-agent-deploy restore BACKUP --dry-run")
+    yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", _PRACTISE)
 
 
+_PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
+_BACK_UP = "sre-agent-deploy backup --data"
 _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
 _TEST_ALARM = "sre-agent-deploy alarms test"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
@@ -227,6 +240,12 @@ def _answered[T](answer: Answer[T], id: str, title: str, judge_answer: Callable[
         return Item(id, title, "unknown", f"AWS was asked and did not say: {answer.what} {answer.why}", answer.do[0])
     good, evidence = judge_answer(answer)
     return Item(id, title, "done", evidence) if good else Item(id, title, "open", evidence, do)
+
+
+def _judge_backup(now: datetime, made_at: datetime | None) -> tuple[bool, str]:
+    if made_at is None:
+        return False, "the deployment has no record of a data backup"
+    return now - made_at <= _EVERY_WEEK, f"the last one was made {clock.stamp(made_at)}"
 
 
 def _judge_receivers(receivers: Mapping[str, bool]) -> tuple[bool, str]:
@@ -300,7 +319,8 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
     begun = clock.parse(runs[0].started) if runs else facts.now
     monthly, quarterly = (_next(begun, every, facts.now) for every in (_EVERY_MONTH, _EVERY_QUARTER))
     tasks = [
-        Task("backup", "Back up, and restore on trial", quarterly, 90, "sre-agent-deploy backup"),
+        Task("backup", "Restore a backup on trial", quarterly, 90, _PRACTISE),
+        Task("data-backup", "Back up the data", _when_to_back_up(facts), _EVERY_WEEK.days, _BACK_UP),
         Task(
             "access",
             "Review who has access and who was refused",
@@ -338,6 +358,11 @@ def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
     yield Task("updates", "See that security updates were installed", monthly, 30, "sre-agent-deploy readiness")
     if facts.updates.reboot and facts.updates.next_window:
         yield Task("reboot", "The instance restarts after security updates", clock.parse(facts.updates.next_window), 0, _RESTART)
+
+
+def _when_to_back_up(facts: Facts) -> datetime:
+    made_at = facts.data_backup
+    return max(facts.now, made_at + _EVERY_WEEK) if isinstance(made_at, datetime) else facts.now
 
 
 def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:

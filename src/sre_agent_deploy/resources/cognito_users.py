@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sre_agent_deploy.aws.attempt import or_none
 from sre_core import clock
 
 if TYPE_CHECKING:
@@ -108,16 +109,23 @@ def add_attributes(aws: Aws, pool_id: str, definitions: tuple[Mapping[str, Any],
 
 
 def create_group(aws: Aws, pool_id: str, group: Group) -> None:
-    """Create a group as it was."""
+    """Create a group as it was. One that exists already stays as it is: an answer may have been lost."""
     given: Any = {"Description": group.description, "Precedence": group.precedence, "RoleArn": group.role_arn}
     known = {key: value for key, value in given.items() if value not in ("", None)}
-    aws.client("cognito-idp").create_group(UserPoolId=pool_id, GroupName=group.name, **known)
+    or_none(lambda: aws.client("cognito-idp").create_group(UserPoolId=pool_id, GroupName=group.name, **known), ("GroupExistsException",))
 
 
 def create_person(aws: Aws, pool_id: str, person: Person) -> None:
-    """Create a user without a message. Cognito makes up a password that nobody knows, so a new one must be sent later."""
-    aws.client("cognito-idp").admin_create_user(
-        UserPoolId=pool_id, Username=person.username, UserAttributes=_list_attributes(person), MessageAction="SUPPRESS"
+    """Create a user without a message; one that exists already stays as it is.
+
+    Cognito makes up a password that nobody knows, so a new one must be sent later.
+    """
+    attributes = _list_attributes(person)
+    or_none(
+        lambda: aws.client("cognito-idp").admin_create_user(
+            UserPoolId=pool_id, Username=person.username, UserAttributes=attributes, MessageAction="SUPPRESS"
+        ),
+        ("UsernameExistsException",),
     )
 
 

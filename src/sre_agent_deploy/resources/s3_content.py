@@ -77,16 +77,19 @@ def _describe(aws: Aws, bucket: str, key: str, answer: Any) -> StoredObject:
 
 
 def upload(aws: Aws, bucket: str, stored: StoredObject, content: IO[bytes], *, replace: bool) -> None:
-    """Store an object as it was. Without `replace`, S3 refuses it if there is one by now."""
+    """Store an object as it was. Without `replace`, one that is there by now stays: it is newer, or an answer was lost."""
     content.seek(0)
     settings: Any = {"ContentType": stored.content_type, "Tagging": urlencode(stored.tags), "IfNoneMatch": "" if replace else "*"}
     storage_class: Any = stored.storage_class
-    aws.client("s3").put_object(
-        Bucket=bucket,
-        Key=stored.key,
-        Body=content,
-        StorageClass=storage_class,
-        Metadata=dict(stored.metadata),
-        ChecksumAlgorithm="SHA256",
-        **{name: value for name, value in settings.items() if value},
+    or_none(
+        lambda: aws.client("s3").put_object(
+            Bucket=bucket,
+            Key=stored.key,
+            Body=content,
+            StorageClass=storage_class,
+            Metadata=dict(stored.metadata),
+            ChecksumAlgorithm="SHA256",
+            **{name: value for name, value in settings.items() if value},
+        ),
+        ("PreconditionFailed",),
     )

@@ -145,6 +145,17 @@ def test_a_domain_of_the_owners_own(embedded: EmbeddedAws, cognito: Any, pool_id
     assert (pool["Domain"], pool["CustomDomain"]) == (domain, own)
 
 
+@pytest.mark.parametrize("name", ["sub", "custom:team"])
+def test_an_attribute_that_the_pool_does_not_take(cognito: Any, pool_id: str, name: str) -> None:
+    """The id that Cognito gives, and one that is not in the schema before it is defined."""
+    given = [{"Name": name, "Value": "x"}]
+    with pytest.raises(cognito.exceptions.InvalidParameterException):
+        cognito.admin_create_user(UserPoolId=pool_id, Username="ann", UserAttributes=given)
+    cognito.admin_create_user(UserPoolId=pool_id, Username="ann", UserAttributes=[{"Name": "email", "Value": "ann@example.com"}])
+    with pytest.raises(cognito.exceptions.InvalidParameterException):
+        cognito.admin_update_user_attributes(UserPoolId=pool_id, Username="ann", UserAttributes=given)
+
+
 def test_ids_look_like_awss(cognito: Any, pool_id: str) -> None:
     """What a program takes for an id on AWS is one here: a pool's is its region and nine characters, a client's has 26."""
     assert re.fullmatch(r"us-east-1_[0-9A-Za-z]{9}", pool_id)

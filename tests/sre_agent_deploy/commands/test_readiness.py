@@ -36,7 +36,8 @@ def facts(**changes: Any) -> Facts:
         runs=(Run("deploy", "ann", "host", began, began, "applied"),), verified_at=clock.stamp(NOW),
     )  # fmt: skip
     well = Facts(
-        state=state, now=NOW, backups=("config-1.zip",), alarms=("sre-1-disk",), receivers={"ann@example.com": True},
+        state=state, now=NOW, backups=("config-1.zip",), data_backup=NOW - timedelta(days=1),
+        alarms=("sre-1-disk",), receivers={"ann@example.com": True},
         mfa=True, patches=0, updates=UPDATED, ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
         certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
@@ -53,6 +54,8 @@ def test_all_is_well() -> None:
     ("id", "changes"),
     [
         ("backups", {"backups": ()}),
+        ("data-backup", {"data_backup": None}),
+        ("data-backup", {"data_backup": NOW - timedelta(days=8)}),
         ("alarms", {"alarms": ()}),
         ("subscriptions", {"receivers": {"ann@example.com": False}}),
         ("subscriptions", {"receivers": {}}),
@@ -127,6 +130,7 @@ def test_the_calendar() -> None:
     assert tasks["secret-backend_key"].due == NOW
     assert tasks["certificate"].due == NOW + timedelta(days=60 - 30)
     assert tasks["updates"].due == NOW + timedelta(days=20)
+    assert tasks["data-backup"].due == NOW + timedelta(days=6)
     calendar = render_calendar("sre-1", tuple(tasks.values()), NOW)
     assert all(len(line) <= 75 for line in calendar.split("\r\n"))
     assert "DTSTART;VALUE=DATE:20261129" in calendar
