@@ -30,6 +30,7 @@ from embedded_aws.agentcore.targets import Targets
 from embedded_aws.agentcore.token_vault import TokenVaults
 from embedded_aws.agentcore.workload_access import WorkloadAccess
 from embedded_aws.agentcore.workload_identities import WorkloadIdentities
+from embedded_aws.agentcore.workload_tokens import WorkloadTokens
 from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import CutOff, Response, TooLarge, json_response, read_body
 from embedded_aws.world import AsgiApp, Receive, Scope, Send, World
@@ -64,7 +65,8 @@ class ControlPlane:
             lifecycle=self._lifecycle,
         )
         self._packages = Packages(world)
-        self.invocations = Invocations(registry, self._packages, self._data_plane.checker)
+        workload_tokens = WorkloadTokens()
+        self.invocations = Invocations(registry, self._packages, self._data_plane.checker, workload_tokens)
         runtimes = Runtimes(world, registry, tokens=tokens, lifecycle=self._lifecycle, retire=self._packages.retire)
         identities = WorkloadIdentities(world, registry)
         self._handlers: dict[str, Handler] = {
@@ -75,7 +77,14 @@ class ControlPlane:
             **_resource_handlers(Tags(registry), ResourcePolicies(registry)),
         }
         self._data_handlers = _data_handlers(
-            WorkloadAccess(world, registry, identities=identities, tokens=self._data_plane.tokens, checker_of=self._data_plane.checker)
+            WorkloadAccess(
+                world,
+                registry,
+                identities=identities,
+                workload_tokens=workload_tokens,
+                tokens=self._data_plane.tokens,
+                checker_of=self._data_plane.checker,
+            )
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,6 +17,7 @@ from embedded_aws.agentcore.packages import Packages
 from embedded_aws.agentcore.records import Registry
 from embedded_aws.agentcore.resource_policies import allows_invocation
 from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeEndpoint, RuntimeVersion
+from embedded_aws.agentcore.workload_tokens import WorkloadTokens, decode_object
 from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, read_body
 from embedded_aws.instances.progress import StepFailed
 from embedded_aws.world import Receive, Scope, Send
@@ -26,6 +27,7 @@ from sre_core import security_event
 _BODY_AT_MOST = 100 * 1000 * 1000
 _PATH = re.compile(r"/runtimes/([^/]+)/invocations/?")
 _SESSION = "x-amzn-bedrock-agentcore-runtime-session-id"
+_WORKLOAD_TOKEN = "workloadaccesstoken"  # noqa: S105  # the name of a header
 _SESSION_LENGTH = range(33, 257)
 # Of a caller's headers the package gets these, and those that the runtime allows.
 _USER = "x-amzn-bedrock-agentcore-runtime-user-id"
@@ -51,10 +53,13 @@ class _Call:
 class Invocations:
     """Answers invocations: finds the version behind the endpoint, checks the token by that version's authorizer, and asks its package."""
 
-    def __init__(self, registry: Registry, packages: Packages, checker_of: Callable[[str], TokenChecker]) -> None:
+    def __init__(
+        self, registry: Registry, packages: Packages, checker_of: Callable[[str], TokenChecker], workload_tokens: WorkloadTokens
+    ) -> None:
         self._registry = registry
         self._packages = packages
         self._checker_of = checker_of
+        self._workload_tokens = workload_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = ("x-amzn-requestid", str(uuid.uuid4()))
@@ -85,7 +90,10 @@ class Invocations:
             refused = ApiError("RequestEntityTooLargeException", 413, "The payload is larger than 100 MB.")
             await _answer_error(refused, request_id, ("connection", "close")).send(send)
             return
-        call = _Call(_select(headers, version) | {_SESSION: session}, body, request_id)
+        # A runtime gets its identity's token in no other way: https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/get-workload-access-token.html
+        workload = self._workload_tokens.issue(runtime.runtime_id, _user_in(headers))
+        passed = _select(headers, version) | {_SESSION: session, _WORKLOAD_TOKEN: workload.reveal()}
+        call = _Call(passed, body, request_id)
         await self._pass_on(runtime, version, call, send)
 
     def _find(self, scope: Scope) -> tuple[Runtime, RuntimeEndpoint, RuntimeVersion]:
@@ -133,6 +141,12 @@ class Invocations:
             if not began:
                 what = error.what if isinstance(error, StepFailed) else type(error).__name__
                 raise ApiError("RuntimeClientError", 424, f"An error occurred when starting the runtime. {what}") from error
+
+
+def _user_in(headers: Mapping[str, str]) -> str:
+    """Return who the caller's token, which was accepted, is for."""
+    claims = decode_object(headers["authorization"].split(".")[1])
+    return f"{claims.get('iss', '')}#{claims.get('sub', '')}"
 
 
 def _select(headers: Mapping[str, str], version: RuntimeVersion) -> dict[str, str]:

@@ -30,6 +30,7 @@ class WorkloadAccess:
         registry: Registry,
         *,
         identities: WorkloadIdentities,
+        workload_tokens: WorkloadTokens,
         tokens: Oauth2Tokens,
         checker_of: Callable[[str], TokenChecker],
     ) -> None:
@@ -38,7 +39,7 @@ class WorkloadAccess:
         self._identities = identities
         self._tokens = tokens
         self._checker_of = checker_of
-        self._workload_tokens = WorkloadTokens()
+        self._workload_tokens = workload_tokens
 
     async def token(self, request: Request, sender: AccessKey) -> Answer:
         """Perform GetWorkloadAccessToken."""

@@ -201,6 +201,16 @@ def test_the_policies_of_a_runtime_and_its_endpoint(site: Site) -> None:
     assert site.invoke().status_code == 200
 
 
+def test_what_a_package_gets_with_its_identity(site: Site) -> None:
+    """Each invocation brings a token of the runtime's own workload identity, which a caller can't replace by one of its own."""
+    name = unique("key")
+    site.control.create_api_key_credential_provider(name=name, apiKey="the-key")
+    token = site.invoke(WorkloadAccessToken="mine").json()["headers"]["workloadaccesstoken"]
+    data = site.aws.client("bedrock-agentcore")
+    assert data.get_resource_api_key(workloadIdentityToken=token, resourceCredentialProviderName=name)["apiKey"] == "the-key"
+    site.control.delete_api_key_credential_provider(name=name)
+
+
 def test_what_is_wrong_with_an_invocation(site: Site) -> None:
     """A session id that is too short, an endpoint and a runtime that do not exist: AWS's own errors."""
     short, unknown = site.invoke(**{SESSION: "short"}), site.invoke("nowhere")
