@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from sre_core.problem import Problem, Refused
 from sre_services.sources.background import too_slow
+from sre_services.sources.breaker import Breaker
 
 _AT_ONCE = 16
 _failed: ContextVar[dict[str, Problem] | None] = ContextVar("failed_sources", default=None)
@@ -35,23 +36,42 @@ class Several[P]:
         self.sources = tuple(sources)
         # A source that does not answer holds threads of its own only.
         self._pools = [ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"source-{each.name}") for each in self.sources]
+        self._breakers = {each.name: Breaker() for each in self.sources}
 
     def ask[R](self, question: Callable[[P], R]) -> list[tuple[str, R]]:
         """Ask every source and return the answers with the sources' labels. Raises Refused where all of them fail.
 
-        A source that failed for another part of the same answer is not asked again.
+        A source that failed for another part of the same answer is not asked again, nor for a while one that keeps not answering.
         """
         if len(self.sources) == 1:
-            return [("", question(self.sources[0].provider))]
+            return [("", self._ask_only(question))]
         before = list_failures()
         wanted = [(each, pool) for each, pool in zip(self.sources, self._pools, strict=True) if each.name not in before]
-        asked = [(each.name, pool.submit(question, each.provider)) for each, pool in wanted]
+        failed = {each.name: refused for each, _ in wanted if (refused := self._breakers[each.name].find_refusal())}
+        asked = [(each.name, pool.submit(question, each.provider)) for each, pool in wanted if each.name not in failed]
         until = time.monotonic() + self.SECONDS
-        failed = {name: refused for name, future in asked if (refused := _refusal(future, until, self.SECONDS))}
-        if len(failed) == len(asked):
+        for name, future in asked:
+            refused = _refusal(future, until, self.SECONDS)
+            self._breakers[name].note(refused)
+            failed |= {name: refused} if refused else {}
+        if len(failed) == len(wanted):
             raise Refused(*before.values(), *(problem for refused in failed.values() for problem in refused.problems))
         note_failures({name: refused.problems[0] for name, refused in failed.items()})
         return [(name, future.result()) for name, future in asked if name not in failed]
+
+    def _ask_only[R](self, question: Callable[[P], R]) -> R:
+        """Ask the only source."""
+        (only,) = self.sources
+        breaker = self._breakers[only.name]
+        if refused := breaker.find_refusal():
+            raise refused
+        try:
+            answer = question(only.provider)
+        except Refused as refused:
+            breaker.note(refused)
+            raise
+        breaker.note(None)
+        return answer
 
 
 def check_all(checks: Mapping[str, Callable[[], Problem | None]]) -> Mapping[str, Problem | None]:
