@@ -2,9 +2,8 @@
 .PHONY: demo test test-aws test-instance test-containers test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# Each worker begins with a third in order, so that tests which share a deployment or a server meet in one worker. Three for two cores:
-# a quarter of a test's time is waiting, in which another computes.
-PYTEST := $(BIN)/pytest -q -n 3 --dist worksteal
+# Each worker begins with a half in order, so that tests which share a deployment or a server meet in one worker.
+PYTEST := $(BIN)/pytest -q -n 2 --dist worksteal
 # Debian keeps servers such as nginx where only root looks.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -15,7 +14,7 @@ demo: ## deploy everything on this machine and let it solve an incident
 	@scripts/bring-up demo
 	@scripts/demo
 
-test: ## all tests, in three workers for two cores
+test: ## all tests, on two cores
 	@scripts/bring-up test
 	@scripts/system-packages
 	@$(PYTEST) $(ARGS)
@@ -25,10 +24,10 @@ test-aws: ## deploy, kill, update, rotate and clean up in an AWS account of its 
 	@scripts/system-packages
 	@PYTHONPATH=tests $(BIN)/python -m live $(ARGS)
 
-test-instance: ## deploy in production mode and boot the machine for real with its user data; root on Debian, minutes
+test-instance: ## deploy in production mode, boot the machine for real and try what it must survive; root on Debian, ten minutes
 	@scripts/bring-up test
 	@scripts/system-packages instance
-	@PYTHONPATH=tests $(BIN)/python -m booted
+	@PYTHONPATH=tests $(BIN)/python -m booted $(ARGS)
 
 test-containers: ## build the images of containers/ with buildah and look into them; root on Debian, minutes
 	@scripts/bring-up test

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 type Statement = Mapping[str, Any]
@@ -133,13 +132,8 @@ def _any_like(patterns: Any, text: str, *, fold: bool = False) -> bool:
 
 
 def _like(pattern: str, text: str) -> bool:
-    return _compile(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=4096)
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern once: every request is matched with all patterns of its caller's policies, half of what the local AWS computed."""
-    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL)
+    regex = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(regex, text, re.DOTALL) is not None
 
 
 def _as_list(value: Any) -> list[Any]:

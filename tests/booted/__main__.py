@@ -8,20 +8,24 @@ import shutil
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk
 from booted import image
+from booted.authority import Authority, PublicDns
 from booted.machine import open_door
 from booted.outcomes import Outcomes
 from booted.trials import Trials, count_checks, run_deployer
+from fixtures.pebble import pebble, renewal_info
+from sre_core import clock
 from sre_core.problem import Problem
 
 DOMAIN = "sre.example.com"
 REQUIREMENTS = ROOT / "src/sre_agent_deploy/instance/requirements.txt"
 # What boots a machine, and the Debian package that has it.
-PROGRAMS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount"}
+PROGRAMS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "pebble": "pebble"}
 _STARTED = time.monotonic()
 
 
@@ -64,17 +68,27 @@ def check_deployment(desk: Desk, root: Path, wheels: Path) -> int:
 
     The release brings its libraries along, so that the machine needs no index.
     """
-    environment = f"PYTHONPATH={ROOT / 'tests'}"
-    driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", str(root)))
-    desk.start_aws("--boot-with", driver)
-    say("AWS is up")
-    settings, outcomes = prepared(desk) | {"SRE_AGENT__DEPLOYMENT__LIBRARIES": str(wheels)}, Outcomes()
+    zone, folder = PublicDns(), desk.folder / "pebble"
+    with pebble(folder, zone.read, http_port=80) as root_of, renewal_info(root_of, folder, clock.now() + timedelta(days=30)) as info:
+        authority = Authority(root_of, info)
+        environment = f"PYTHONPATH={ROOT / 'tests'}"
+        driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", str(root), *authority.ports))
+        desk.start_aws("--boot-with", driver)
+        say("AWS is up")
+        settings = prepared(desk) | {"SRE_AGENT__DEPLOYMENT__LIBRARIES": str(wheels)}
+        zone.look_in(desk.client("route53"), settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"])
+        return try_everything(desk, settings, authority)
+
+
+def try_everything(desk: Desk, settings: dict[str, str], authority: Authority) -> int:
+    """Print the outcome of each promise, and all of them again at the end; 0 if every one was kept."""
+    outcomes = Outcomes()
     with outcomes.promise("a new deployment is verified", within=1200) as timed:
         deployed = run_deployer(desk, "--config", "config.yaml", "--mode", "production", **settings)
         print(deployed.text)
         timed.facts = count_checks(deployed)
     if not outcomes.broken:
-        Trials(desk, open_door(desk, DOMAIN, desk.folder / "ca.pem"), settings, outcomes, DOMAIN).run(sys.argv[1:])
+        Trials(desk, open_door(desk, DOMAIN, desk.folder / "ca.pem"), settings, outcomes, DOMAIN, authority).run(sys.argv[1:])
     show_machines(desk, outcomes)
     say("the outcomes")
     print(*outcomes.lines, sep="\n")

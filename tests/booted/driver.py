@@ -30,8 +30,8 @@ REBOOT = 133
 _STOP_WITHIN = 20
 
 
-async def drive(image: Path) -> None:
-    """Read what to boot, boot it, and keep it until standard input closes."""
+async def drive(image: Path, others: set[int]) -> None:
+    """Read what to boot, boot it, and keep it until standard input closes. `others` are further ports that the machine needs here."""
     commands = await _standard_input()
     instance: dict[str, Any] = json.loads(await commands.readline())
     folder = Path(instance["folder"])
@@ -40,7 +40,7 @@ async def drive(image: Path) -> None:
         made = running.enter_context(network.opened(instance["instance_id"][-8:]))
         _personalise(root, instance)
         await running.enter_async_context(imds.serve(network.listening_in(made.vpc, METADATA, 80), instance))
-        await running.enter_async_context(network.endpoints_relayed(made, _endpoints(instance)))
+        await running.enter_async_context(network.endpoints_relayed(made, _endpoints(instance) | others))
         ports = await running.enter_async_context(network.ports_relayed(made, instance["private_ip"], PORTS))
         await running.enter_async_context(_machine(root, made, folder))
         print(json.dumps({"ports": ports}), flush=True)
@@ -134,4 +134,4 @@ async def _standard_input() -> asyncio.StreamReader:
 if __name__ == "__main__":
     # It ends with its standard input; a Ctrl-C in a terminal must not end the machine before its owner says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(drive(Path(sys.argv[1])))
+    asyncio.run(drive(Path(sys.argv[1]), set(map(int, sys.argv[2:]))))

@@ -15,6 +15,7 @@ from typing import Any
 
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk, Ended
+from booted.authority import Authority
 from booted.machine import BootedMachine, Door, find_machines, list_health_paths
 from booted.outcomes import Outcomes, require, wait_until
 
@@ -35,6 +36,7 @@ class Trials:
     settings: Mapping[str, str]
     outcomes: Outcomes
     domain: str
+    authority: Authority
 
     def run(self, names: Sequence[str] = ()) -> None:
         """Try everything, or what is named, one after the other: each trial leaves a machine that works."""
@@ -49,6 +51,7 @@ class Trials:
             self.stop,
             self.break_release,
             self.refuse_reports,
+            self.order,
         )
         for trial in trials:
             if not names or trial.__name__ in names:
@@ -178,6 +181,20 @@ class Trials:
             require("release" in reports.seen, "there was no report of the release")
         with self.outcomes.promise("after the update the machine before is gone", within=60):
             require(machine.instance_id not in find_machines(self.desk), "it still runs")
+
+    def order(self, _: BootedMachine) -> None:
+        """Update to a machine that orders its certificate, and let the authority suggest a renewal."""
+        root = self.desk.folder / "root.pem"
+        root.write_text(self.authority.root)
+        self.door.trust.load_verify_locations(root)
+        settings = {**self.authority.settings(), "SRE_SSL_CA_PATH": str(root)}
+        with self.outcomes.promise("a machine orders its certificate from an ACME authority", within=_PATIENCE) as timed:
+            timed.facts = count_checks(self._deployer("deploy", "--yes", **settings))
+        with self.outcomes.promise("a renewal that the authority suggests is served", within=60):
+            before = self.door.fingerprint()
+            self.authority.suggest_renewal()
+            self.machine().run("systemctl", "start", "sre-agent-certificate-order.service")
+            wait_until(lambda: self.door.fingerprint() not in ("", before), 300, "the former certificate is still served")
 
     def _refuse_s3(self, before: BootedMachine) -> None:
         """Forbid S3 to the instance's role from the first report of a new machine on, for 30 seconds."""
