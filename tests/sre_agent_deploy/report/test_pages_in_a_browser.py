@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sre_agent_deploy.checks.check import Finding
@@ -77,6 +79,19 @@ def test_a_page_on_a_phone(phone: BrowserContext, pages: dict[str, Path], name: 
     assert page.evaluate(small) == 0
     unnamed = "[...document.querySelectorAll('input')].filter(each => !each.labels.length).length"
     assert page.evaluate(unnamed) == 0
+    assert said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["report", "guide"])
+def test_a_page_for_everybody(phone: BrowserContext, pages: dict[str, Path], name: str, scheme: Literal["light", "dark"]) -> None:
+    """axe-core finds nothing serious or critical: contrast, names, roles, order and language are right."""
+    page, said = opened(phone, pages[name])
+    page.emulate_media(color_scheme=scheme)
+    found = Axe().run(page).response
+    assert len(found["passes"]) > 10
+    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["help"], [node["html"][:200] for node in each["nodes"][:3]]) for each in serious] == []
     assert said == []
 
 
