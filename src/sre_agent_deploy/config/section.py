@@ -86,4 +86,7 @@ class VerificationReport(Result):
     overall_status: str
     component_results: tuple[SetupResult, ...] = ()
     connectivity_tests: Mapping[str, bool] = {}
+    """Each hop as the machine sees it that verifies."""
+    connectivity_from_assistant: Mapping[str, bool] = {}
+    """Each hop as the assistant sees it: from the instance, or from AgentCore Runtime."""
     recommendations: tuple[str, ...] = ()

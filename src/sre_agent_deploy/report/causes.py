@@ -107,6 +107,16 @@ def prove_hops(findings: Sequence[Finding]) -> Mapping[str, bool]:
     return MappingProxyType({hop: hop not in failed and any(check.startswith(_PROOFS[hop]) for check in passed) for hop in HOPS})
 
 
+def prove_hops_from_assistant(findings: Sequence[Finding]) -> Mapping[str, bool]:
+    """Say for each hop if the assistant proved it from where it runs: its report cites what the gateway's tools answered.
+
+    It looked up their names, connected, checked certificates and used a token of its own for that. A report that is missing proves nothing.
+    """
+    passed = {finding.check for finding in findings if finding.status == "passed"}
+    investigated = "assistant.investigation" in passed
+    return MappingProxyType({hop: investigated and (hop != "model" or "assistant.model" in passed) for hop in HOPS})
+
+
 def _counts(finding: Finding) -> bool:
     """Leave out what is a warning of another time, such as a certificate that still has some days."""
     return finding.required or (finding.status == "failed" and finding.problem is not None and finding.problem.code != "TLS-EXPIRES-SOON")

@@ -57,7 +57,7 @@ def page(report: Report) -> str:
         report=report,
         when=report.timestamp or clock.stamp(),
         counts=count_findings(report.findings),
-        hops=report.summarize().connectivity_tests,
+        hops=report.hops,
         nodes=nodes,
         edges=(*_EDGES, *((272, 290, node.x + node.width // 2, 326) for node in _backends())),
         description=", ".join(f"{node.label}: {_WORDS[node.status]}" for node in nodes),

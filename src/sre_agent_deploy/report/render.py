@@ -53,8 +53,9 @@ def _list_changes(report: Report) -> list[str]:
 
 
 def _list_hops(report: Report) -> list[str]:
-    rows = [f"| {hop} | {_WORDS[works]} |" for hop, works in report.summarize().connectivity_tests.items()]
-    return ["## Connectivity, hop by hop", "", "| hop | |", "| --- | --- |", *rows, ""]
+    rows = [f"| {hop} | {_WORDS[here]} | {_WORDS[there]} |" for hop, (here, there) in report.hops.items()]
+    title = f"| hop | from here | from {report.assistant_at} |"
+    return ["## Connectivity, hop by hop", "", title, "| --- | --- | --- |", *rows, ""]
 
 
 def _list_checks(report: Report) -> list[str]:

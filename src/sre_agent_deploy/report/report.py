@@ -11,7 +11,7 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Finding, is_complete
 from sre_agent_deploy.config.section import SetupResult, VerificationReport
-from sre_agent_deploy.report.causes import Cause, find_causes, prove_hops
+from sre_agent_deploy.report.causes import Cause, find_causes, prove_hops, prove_hops_from_assistant
 from sre_core import atomic_file, clock
 from sre_core.state_folder import state_folder
 
@@ -67,6 +67,17 @@ class Report:
     def overall_status(self) -> str:
         return "verified" if self.verified else "not verified"
 
+    @property
+    def assistant_at(self) -> str:
+        """Say where the assistant runs; only on the instance does it have a health path."""
+        return "the instance" if any(finding.check == "service.assistant" for finding in self.findings) else "AgentCore Runtime"
+
+    @property
+    def hops(self) -> dict[str, tuple[bool, bool]]:
+        """Pair what was proven of each hop from here and from where the assistant runs."""
+        from_assistant = prove_hops_from_assistant(self.findings)
+        return {hop: (works, from_assistant[hop]) for hop, works in prove_hops(self.findings).items()}
+
     @cached_property
     def causes(self) -> tuple[Cause, ...]:
         """List what is behind everything that did not pass, each cause once."""
@@ -80,6 +91,7 @@ class Report:
             overall_status=self.overall_status,
             component_results=tuple(self._judge_component(name) for name in components),
             connectivity_tests=prove_hops(self.findings),
+            connectivity_from_assistant=prove_hops_from_assistant(self.findings),
             recommendations=tuple(f"{cause.problem.what} {cause.problem.do[0]}" for cause in self.causes),
         )
 

@@ -13,7 +13,7 @@ from architecture.sources import sources
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.report import causes, html
-from sre_agent_deploy.report.causes import find_causes, find_hop, prove_hops
+from sre_agent_deploy.report.causes import find_causes, find_hop, prove_hops, prove_hops_from_assistant
 from sre_agent_deploy.report.render import junit, markdown
 from sre_agent_deploy.report.report import SUFFIXES, Report, ResourceResult, Since, compare_reports, export_report
 from sre_core.problem import Problem
@@ -89,6 +89,21 @@ def test_hops() -> None:
     assert set(prove_hops(WORKS).values()) == {True}
     broken = findings(gateway__tools_listed=problem("GATEWAY-UNREACHABLE"), gateway__tools_called=problem("GATEWAY-UNREACHABLE"))
     assert [hop for hop, works in prove_hops(broken).items() if not works] == ["gateway", "target", "backend"]
+
+
+def test_hops_from_the_instance() -> None:
+    """The assistant proves them with an investigation of its own; what works from here alone is shown as such, in each form."""
+    assert set(prove_hops_from_assistant(WORKS).values()) == {True}
+    alone = report(*findings(assistant__investigation=problem("ASSISTANT-NO-ANSWER"), assistant__model=problem("MODEL-NO-ANSWER")))
+    assert alone.hops["gateway"] == (True, False)
+    assert "| gateway | works | NOT proven |" in markdown(alone)
+    assert "| hop | from here | from the instance |" in markdown(alone)
+    assert html.page(alone).partition("From the instance:")[2].count(" not proven") == len(causes.HOPS)
+    assert not any(json.loads(alone.json())["connectivity_from_assistant"].values())
+    model = prove_hops_from_assistant(findings(assistant__model=problem("MODEL-NO-ANSWER")))
+    assert [hop for hop, works in model.items() if not works] == ["model"]
+    on_runtime = report(*(each for each in WORKS if each.check != "service.assistant"))
+    assert on_runtime.assistant_at == "AgentCore Runtime"
 
 
 def test_the_missions_report() -> None:
