@@ -8,6 +8,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from urllib.parse import quote, unquote
 
 from embedded_aws.http_messages import Request
@@ -44,7 +45,7 @@ class Signature:
     def scope(self) -> str:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
-    @property
+    @cached_property
     def signed_at(self) -> datetime:
         return datetime.strptime(self.amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 

@@ -190,7 +190,7 @@ def _arm(order: Mapping[str, str], calls: Path) -> None:
     from behaviours.killed_at import at, make_changes_one_by_one
 
     if "ratchet" in order:
-        chosen = ratchet(Path(order["ratchet"]), order["moments"].split())
+        chosen = ratchet(Path(order["ratchet"]), order["moments"].split(), one_in=int(order["one_in"]), seed=int(order["seed"]))
     else:
         chosen = at(order["nth"], order["moment"]) if "nth" in order else _unharmed
     if order.get("moment") == "asleep":
@@ -204,15 +204,18 @@ def _arm(order: Mapping[str, str], calls: Path) -> None:
     _doom = noted
 
 
-def ratchet(deaths: Path, moments: list[str]) -> Doom:
+def ratchet(deaths: Path, moments: list[str], *, one_in: int, seed: int) -> Doom:
     """Die at the first call and moment that nobody has died at yet; `deaths` remembers them. No other call is sent meanwhile.
 
-    A birth that AWS has committed is not sent again, so half of them die at another moment first.
+    Of so many calls one is chosen by the seed; the others are never died at. A birth that AWS has committed is not sent again, so half
+    of them die at another moment first.
     """
     tried = set(deaths.read_text().splitlines()) if deaths.exists() else set()
     dying = threading.Lock()
 
     def doom(count: int, operation: str, label: str) -> str:
+        if crc32(f"{seed} {label}".encode()) % one_in:
+            return ""
         later = [moment for moment in moments if moment != "before"][:: 1 if crc32(label.encode()) % 2 else -1]
         order = [*(moment for moment in moments if moment == "before"), *later]
         moment = next((moment for moment in order if f"{moment} {label}" not in tried), "")
