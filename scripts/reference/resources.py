@@ -24,7 +24,8 @@ HEAD = """# Resources
 What a deployment can create, in the order of creation. `blueprint.py` chooses from these by the configuration.
 The actions are those of the identity that deploys, checks and cleans up; they follow from the calls in each file. Actions that AWS
 asks for besides an operation's own (tags at creation, passing a role) are included. A deployment also calls `sts:GetCallerIdentity`,
-`ec2:DescribeVpcs`, `ec2:DescribeSubnets`, `ec2:DescribeRouteTables` and `ssm:GetParameter` to find its account, network and image.
+`ec2:DescribeVpcs`, `ec2:DescribeSubnets`, `ec2:DescribeRouteTables`, `ec2:DescribeAvailabilityZones` and `ssm:GetParameter` to find its
+account, network and image.
 `sre-agent-deploy iam-policy` prints them as policies, narrowed to one deployment.
 
 | AWS type | what it is for | declared in | IAM actions |
@@ -59,6 +60,10 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ec2", "RunInstances"): ("RunInstances", "CreateTags"),
     ("ec2", "AllocateAddress"): ("AllocateAddress", "CreateTags"),
     ("ec2", "CreateSecurityGroup"): ("CreateSecurityGroup", "CreateTags"),
+    ("ec2", "CreateVpc"): ("CreateVpc", "CreateTags"),
+    ("ec2", "CreateSubnet"): ("CreateSubnet", "CreateTags"),
+    ("ec2", "CreateInternetGateway"): ("CreateInternetGateway", "CreateTags"),
+    ("ec2", "CreateRouteTable"): ("CreateRouteTable", "CreateTags"),
     ("iam", "CreateRole"): ("CreateRole", "TagRole", "PassRole"),
     ("iam", "AddRoleToInstanceProfile"): ("AddRoleToInstanceProfile", "PassRole"),
     ("iam", "CreateInstanceProfile"): ("CreateInstanceProfile", "TagInstanceProfile"),

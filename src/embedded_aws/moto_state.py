@@ -155,11 +155,14 @@ def delete_secret(account_id: str, region: str, arn: str) -> None:
 
 
 def associated_address(account_id: str, region: str, association_id: str) -> str:
-    """Return the id of the Elastic IP that has this association; empty where none has it."""
+    """Return the id of the Elastic IP, or of the subnet, that has this association; empty where none has it."""
     from moto.ec2.models import ec2_backends
 
-    addresses = tuple(ec2_backends[account_id][region].addresses)
-    return next((str(address.allocation_id) for address in addresses if address.association_id == association_id), "")
+    backend = ec2_backends[account_id][region]
+    found = {str(address.association_id): str(address.allocation_id) for address in tuple(backend.addresses)}
+    for table in tuple(backend.route_tables.values()):
+        found |= {str(association): str(subnet) for association, subnet in tuple(table._associations.items())}
+    return found.get(association_id, "")
 
 
 def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:

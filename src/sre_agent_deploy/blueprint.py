@@ -28,6 +28,7 @@ from sre_agent_deploy.names import (
     moves_by_name,
     prefix,
 )
+from sre_agent_deploy.network import declare_network, list_places, vpc_cidr, vpc_id
 from sre_agent_deploy.policies import (
     bucket_key_statements,
     gateway_role_statements,
@@ -47,7 +48,7 @@ from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp, MachineAddress
-from sre_agent_deploy.resources.ec2_instance import Ec2Instance, LaunchPlace
+from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
@@ -80,6 +81,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *targets(config, facts, id),
             release_object(config, facts, id),
             *instance_identity(config, facts, id),
+            *declare_network(config, facts),
             security_group(config, facts, id),
             instance(config, facts, id),
             *machine_address(config),
@@ -280,22 +282,28 @@ def security_group(config: Config, facts: AccountFacts, id: str) -> Item:
     ingress = (
         Ingress(443, anyone, "HTTPS"),
         Ingress(80, anyone, "redirect to HTTPS"),
-        *(Ingress(port, facts.vpc_cidr, f"{service.name} inside the VPC") for service in release.backends() if (port := service.port)),
+        *(
+            Ingress(port, vpc_cidr(config, facts), f"{service.name} inside the VPC")
+            for service in release.backends()
+            if (port := service.port)
+        ),
         *(Ingress(22, cidr, "SSH") for cidr in config.deployment.ssh_cidrs),
     )
     description = f"sre-agent {id}: HTTPS in"
-    return Item(SecurityGroup(name="security_group", group_name=id, description=description, vpc_id=facts.vpc_id, ingress=ingress))
+    declared = SecurityGroup(name="security_group", group_name=id, description=description, vpc_id=vpc_id(config, facts), ingress=ingress)
+    return Item(declared, named=config.aws.security_group_id)
 
 
 def instance(config: Config, facts: AccountFacts, id: str) -> Item:
+    place, *fallbacks = list_places(config, facts)
     status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/status/", bucket=Ref("bucket", "bucket_name"))
     return Item(
         Ec2Instance(
             name="instance",
             image_id=facts.image_id,
-            instance_type=config.deployment.instance_type,
-            subnet_id=facts.subnet_id,
-            fallbacks=_list_fallbacks(config, facts),
+            instance_type=place.instance_type,
+            subnet_id=place.subnet_id,
+            fallbacks=tuple(fallbacks),
             security_group_id=Ref("security_group", "security_group_id"),
             profile_arn=Ref("instance_profile", "profile_arn"),
             user_data=decode_refs(render_user_data(describe_machine(config, facts, id))),
@@ -304,18 +312,6 @@ def instance(config: Config, facts: AccountFacts, id: str) -> Item:
             status_uri=status_uri,
             operating_system="" if config.deployment.ami_id else config.deployment.operating_system,
         )
-    )
-
-
-def _list_fallbacks(config: Config, facts: AccountFacts) -> tuple[LaunchPlace, ...]:
-    """List where else the instance may be launched, in the order of the configuration."""
-    chosen = config.deployment
-    return tuple(
-        LaunchPlace(
-            each.instance_type or chosen.instance_type,
-            each.subnet_id or facts.zones.get(each.availability_zone, each.availability_zone) or facts.subnet_id,
-        )
-        for each in chosen.fallbacks
     )
 
 

@@ -38,6 +38,7 @@ _ALWAYS = (
     "ec2:DescribeVpcs",
     "ec2:DescribeSubnets",
     "ec2:DescribeRouteTables",
+    "ec2:DescribeAvailabilityZones",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeAccountAttributes",
     "ec2:DescribeInstanceTypeOfferings",
@@ -73,7 +74,9 @@ _UNSCOPED = frozenset(
     }
 )
 _EC2_READS_ONE = frozenset({"ec2:DescribeInstanceAttribute", "ec2:GetConsoleOutput"})
-_EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances")
+# What each operation creates, and in what, which is the deployment's own too.
+_EC2_PARTS = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "CreateRouteTable": "route-table", "CreateSubnet": "subnet"}
+_EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances", *_EC2_PARTS)
 _PASSED_TO: Conditions = {"StringEquals": {"iam:PassedToService": ("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com")}}
 
 
@@ -246,13 +249,17 @@ class _Scopes:
             yield Scope("ManageOwn", (everything,), ours)
         elif name == "RunInstances":
             places = (*self._subnets(), self.place.arn("ec2", "image/*", account=""))
-            key = self._config.deployment.key_name
+            key, group = self._config.deployment.key_name, self._config.aws.security_group_id
+            places = (*places, *((self.place.arn("ec2", f"security-group/{group}"),) if group else ()))
             yield self._creating("instance", "volume", "network-interface")
             yield Scope("LaunchInto", (*places, *((self.place.arn("ec2", f"key-pair/{key}"),) if key else ())))
             yield Scope("ManageOwn", (everything,), ours)
         elif name == "CreateSecurityGroup":
             yield self._creating("security-group")
             yield Scope("InVpc", (self.place.arn("ec2", f"vpc/{self._config.aws.vpc_id or ANY}"),))
+        elif name in _EC2_PARTS:
+            yield self._creating(_EC2_PARTS[name])
+            yield Scope("ManageOwn", (everything,), ours)
         elif name == "AllocateAddress":
             yield self._creating("elastic-ip")
         else:

@@ -174,7 +174,7 @@ def choose_generation(wanted: Resource, candidates: Sequence[Found[Any]]) -> Fou
 
 def compare(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
     """List the fields whose values in AWS differ. Fields that AWS never shows (`UNSEEN`) are not compared."""
-    fields = [f.name for f in dataclasses.fields(wanted) if f.name != "name" and f.name not in wanted.UNSEEN]  # type: ignore[arg-type]
+    fields = [name for name in _list_settings(type(wanted)) if name not in wanted.UNSEEN]
     pairs = [(name, getattr(seen, name), getattr(wanted, name)) for name in fields]
     return tuple(
         Difference(name, _render(old), _render(new), stays=name in wanted.PROTECTIONS and not new) for name, old, new in pairs if old != new
@@ -193,9 +193,14 @@ class Comparison:
 
 def describe_comparisons(kind: type[Resource]) -> tuple[Comparison, ...]:
     """Describe for each setting of a resource type how it is compared."""
-    fields = tuple(_describe_comparison(kind, f.name) for f in dataclasses.fields(kind) if f.name != "name")  # type: ignore[arg-type]
+    fields = tuple(_describe_comparison(kind, name) for name in _list_settings(kind))
     tags = (Comparison("tags", compared=True, because="repaired"),) if kind.MOST_TAGS else ()
     return (*fields, *tags, *(Comparison(setting, compared=False, because=why) for setting, why in kind.NOT_COMPARED.items()))
+
+
+def _list_settings(kind: type[Resource]) -> tuple[str, ...]:
+    """List the settings of a resource type: not its name, nor what says how it is created (`compare=False`)."""
+    return tuple(f.name for f in dataclasses.fields(kind) if f.compare and f.name != "name")  # type: ignore[arg-type]
 
 
 def _describe_comparison(kind: type[Resource], field: str) -> Comparison:

@@ -62,6 +62,7 @@ def deployer(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Deployer]:
         "SRE_SSL_CA_PATH": str(desk.folder / "ca.pem"),
         "SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID": zone,
         "SRE_AGENT__DEPLOYMENT__DNS_TTL": "1",
+        "SRE_AGENT__AWS__NETWORK": "create",
         # A permission that is missing looks like a role that AWS has not spread yet.
         "SRE_AGENT__RETRIES__PROPAGATING": "3s",
         "SRE_AGENT__LIMITS__MONTHLY_USD": "50",

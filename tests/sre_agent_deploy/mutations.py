@@ -209,6 +209,24 @@ def _ec2_tag(name: str, key: str, value: str) -> Change:
     return lambda engine: engine.client("ec2").create_tags(Resources=[engine.id_of(name)], Tags=[{"Key": key, "Value": value}])
 
 
+def _vpc_attribute(**wanted: Any) -> Change:
+    return lambda engine: engine.client("ec2").modify_vpc_attribute(VpcId=engine.id_of("vpc"), **wanted)
+
+
+def _delete_route(engine: Engine) -> object:
+    return engine.client("ec2").delete_route(RouteTableId=engine.id_of("route_table"), DestinationCidrBlock="0.0.0.0/0")
+
+
+def _give_addresses(engine: Engine) -> object:
+    return engine.client("ec2").modify_subnet_attribute(SubnetId=engine.id_of("subnet"), MapPublicIpOnLaunch={"Value": True})
+
+
+def _use_main_table(engine: Engine) -> object:
+    """Take the subnet's own route table away, so that the main one of the VPC applies."""
+    [table] = engine.client("ec2").describe_route_tables(RouteTableIds=[engine.id_of("route_table")])["RouteTables"]
+    return engine.client("ec2").disassociate_route_table(AssociationId=table["Associations"][0]["RouteTableAssociationId"])
+
+
 def _ec2_tags(name: str) -> Change:
     return lambda engine: engine.client("ec2").create_tags(Resources=[engine.id_of(name)], Tags=[OWNED_BY_OTHERS])
 
@@ -599,6 +617,15 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("MachineAddress", "tags"): ("address", (_ec2_tags("address"),)),
     ("MachineAddress", "instance_id"): ("address", (_ec2_tag("address", "sre-agent:instance", "i-0123456789abcdef0"),)),
     ("Ec2Instance", "operating_system"): ("instance", (_ec2_tag("instance", "sre-agent:operating-system", "ubuntu-22.04"),)),
+    ("Vpc", "dns_support"): ("vpc", (_vpc_attribute(EnableDnsSupport={"Value": False}),)),
+    ("Vpc", "dns_hostnames"): ("vpc", (_vpc_attribute(EnableDnsHostnames={"Value": False}),)),
+    ("Vpc", "tags"): ("vpc", (_ec2_tags("vpc"),)),
+    ("InternetGateway", "tags"): ("internet_gateway", (_ec2_tags("internet_gateway"),)),
+    ("RouteTable", "internet_gateway_id"): ("route_table", (_delete_route,)),
+    ("RouteTable", "tags"): ("route_table", (_ec2_tags("route_table"),)),
+    ("Subnet", "route_table_id"): ("subnet", (_use_main_table,)),
+    ("Subnet", "map_public_ip_on_launch"): ("subnet", (_give_addresses,)),
+    ("Subnet", "tags"): ("subnet", (_ec2_tags("subnet"),)),
     ("Ec2Instance", "instead_of"): ("instance", (_ec2_tag("instance", "sre-agent:instead-of", "m6i.xlarge in subnet-1"),)),
     ("Ec2Instance", "instance_state"): (
         "instance",
@@ -795,6 +822,7 @@ ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("AgentRuntime", "extensions"): "the local AWS refuses a runtime with hooks, files or machines of others, because it has none of them",
     ("Gateway", "extensions"): "the local AWS refuses a gateway with functions or policies of others, because it would not call them",
     ("ElasticIp", "tags"): "this deployment has a hosted zone, so its address is a MachineAddress, of the same AWS type",
+    ("InternetGateway", "vpc_id"): "EC2 detaches none while an instance has a public address; resources/test_ec2_network.py does it",
     ("Ec2Instance", "profile_arn"): "the local AWS always shows the profile with which an instance was launched",
     **{
         (kind, "rotates"): "the local AWS has no functions, and so none that could rotate a secret"

@@ -71,6 +71,7 @@ def test_every_action_of_the_resources_is_there() -> None:
     """What the reference lists for the types of this deployment is in the policy."""
     found = policies(
         SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID="Z0123456789ABCDEFGHIJ",
+        SRE_AGENT__AWS__NETWORK="create",
         SRE_AGENT__LIMITS__MONTHLY_USD="50",
         SRE_AGENT__ALERTS__EMAIL="a@b.example",
     )

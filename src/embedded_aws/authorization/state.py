@@ -42,7 +42,7 @@ class ResourceState:
         return moto_state.secret_arn(self.account_id, self.region, id, deleted=True) or ""
 
     def associated(self, association_id: str) -> str:
-        """Return the id of the Elastic IP of an association; empty where it is absent."""
+        """Return the id of the Elastic IP or subnet of an association; empty where it is absent."""
         return moto_state.associated_address(self.account_id, self.region, association_id)
 
     def tags(self, arn: str) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from embedded_aws.strict import (
     sns,
     ssm,
     sts,
+    vpc,
 )
 from embedded_aws.strict.patching import MotoMoved
 
@@ -45,6 +46,8 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ec2.lock_addresses_with_reverse_dns()
     ec2.honour_client_tokens()
     ec2.show_groups_of_interfaces()
+    vpc.refuse_deleting_used_parts()
+    vpc.refuse_second_association()
     ec2.filter_by_client_token()
     ec2.add_ubuntu_images()
     ec2.delete_interfaces_with_instance()

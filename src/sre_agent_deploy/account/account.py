@@ -114,6 +114,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         zone_name=_find_zone_name(aws, config),
         https_suffix="" if network_found.https_port == "443" else f":{network_found.https_port}",
         zones=network_found.zones,
+        zone=config.aws.availability_zone or next(iter(network_found.zones), ""),
     )
 
 
@@ -150,6 +151,7 @@ def describe_account(config: Config) -> AccountFacts:
         source_secrets=name_source_secrets(config),
         package=package.bytes,
         package_sha256=package.sha256,
+        zone=config.aws.availability_zone or _unknown("availability_zone"),
         state_location=taggable(config.state.location),
     )
 
@@ -296,6 +298,11 @@ def _openapi_document(service: release.Service) -> str:
 
 def _find_network(aws: Aws, config: Config) -> Network:
     vpcs = network.find_vpcs(aws.client("ec2"), config.aws.vpc_id)
+    if config.aws.creates_network:
+        found = network.summarize_new(aws.region, config, vpcs, network.find_zones(aws.client("ec2")))
+        if problem := network.find_problem(found):
+            raise Refused(problem)
+        return found
     subnets, tables = network.find_subnets(aws.client("ec2"), vpcs), network.find_route_tables(aws.client("ec2"), vpcs)
     found = network.summarize(aws.region, config, vpcs, subnets, tables=tables)
     problem = network.find_problem(found)

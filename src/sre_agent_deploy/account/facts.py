@@ -63,6 +63,8 @@ class AccountFacts:
     """The name of the hosted zone, if a custom authentication domain may lie in it; empty if it was not asked."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """A public subnet of the VPC for each Availability Zone that has one."""
+    zone: str = ""
+    """The first Availability Zone, where the network is to be created."""
     state_location: str = ""
     """Where the state is in S3, as the value of a tag; empty if it is on this machine."""
 

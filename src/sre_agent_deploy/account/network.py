@@ -62,8 +62,8 @@ class Network:
 
     @property
     def zones(self) -> Mapping[str, str]:
-        """Map each Availability Zone to its first public subnet."""
-        return {subnet.zone: subnet.id for subnet in reversed(self.subnets) if subnet.is_public}
+        """Map each Availability Zone, by its name, to its first public subnet."""
+        return dict(sorted({subnet.zone: subnet.id for subnet in reversed(self.subnets) if subnet.is_public}.items()))
 
 
 def find_vpcs(ec2: EC2Client, wanted: str) -> Sequence[Any]:
@@ -79,6 +79,20 @@ def find_subnets(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
 def find_route_tables(ec2: EC2Client, vpcs: Sequence[Any]) -> Sequence[Any]:
     """List the route tables of the VPC that was found."""
     return ec2.describe_route_tables(Filters=[_is("vpc-id", vpcs[0]["VpcId"])])["RouteTables"] if vpcs else ()
+
+
+def find_zones(ec2: EC2Client) -> Sequence[str]:
+    """List the Availability Zones that the account can use, by their names. Local Zones and the like are none."""
+    usable: Any = [_is("zone-type", "availability-zone"), _is("state", "available")]
+    return sorted(zone["ZoneName"] for zone in ec2.describe_availability_zones(Filters=usable)["AvailabilityZones"])
+
+
+def summarize_new(region: str, config: Config, vpcs: Sequence[Any], zones: Sequence[str]) -> Network:
+    """Describe the network that is created, as if it were there: a public subnet in each of the zones."""
+    new = tuple(Subnet(f"the new subnet in {zone}", zone, "internet", gives_addresses=True) for zone in zones)
+    port = tags_of(vpcs[0].get("Tags")).get(PORT_TAG, "443") if vpcs else "443"
+    chosen = (Fallback(availability_zone=config.aws.availability_zone), *config.deployment.fallbacks)
+    return Network(region, "", "", chosen, "The new VPC", config.aws.network_cidr, new, port)
 
 
 def summarize(region: str, config: Config, vpcs: Sequence[Any], subnets: Sequence[Any], *, tables: Sequence[Any]) -> Network:
@@ -168,7 +182,7 @@ def _no_subnet_in_zone(network: Network, zone: str) -> Problem:
     return Problem(
         code="SUBNET-NOT-FOUND",
         what=f"{network.vpc_id} has no public subnet in {zone}.",
-        why="deployment.fallbacks names this Availability Zone, and a fallback must serve as well as the first subnet.",
+        why="The configuration names this Availability Zone, and each place must serve as well as the first.",
         do=(
             f"Name one of these Availability Zones: {', '.join(network.zones)}.",
             f"Or create a subnet in {zone} with a route to the VPC's internet gateway.",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required
-from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, ROLE, SUBNET_ID, VPC_ID
+from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, AVAILABILITY_ZONE, ROLE, SECURITY_GROUP_ID, SUBNET_ID, VPC_ID
 from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 from sre_agent_deploy.config.section import Section, setting
 from sre_core.nearest import find_nearest
+
+WIDEST_NETWORK, NARROWEST_NETWORK = 16, 24
 
 
 class AWSConfig(Section):
@@ -34,6 +38,25 @@ class AWSConfig(Section):
         console="VPC > Subnets",
     )
 
+    security_group_id: str = setting(
+        "",
+        "An existing security group of that VPC, which lets in 443 and nothing else but 80 from everywhere; empty creates one.",
+        example="sg-0a1b2c3d4e5f60718",
+        console="EC2 > Security Groups",
+    )
+    network: Literal["existing", "create"] = setting(
+        "existing", "existing: the VPC and subnet above. create: a VPC with public subnets of its own.", example="create"
+    )
+    network_cidr: str = setting("10.20.0.0/16", "Of create: the private IPv4 addresses of the VPC.", example="10.20.0.0/16")
+    availability_zone: str = setting(
+        "", "Of create: the Availability Zone of the machine; empty takes the region's first.", example="us-east-1a"
+    )
+
+    @property
+    def creates_network(self) -> bool:
+        """Return True if the deployment has a VPC of its own."""
+        return self.network == "create"
+
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for each account ID, region or resource ID that AWS would refuse, or that disagrees with another."""
         yield from ACCOUNT_ID.faults("account_id", self.account_id)
@@ -45,10 +68,60 @@ class AWSConfig(Section):
         yield from arn_faults(("role_name",), self.role_name, account_id=self.account_id, region=self.region)
         if mode == "production" and not self.account_id:
             yield required("account_id", ACCOUNT_ID.example, "The deployer changes nothing in any account but the one named here.")
-        if self.vpc_id and not self.subnet_id:
+        yield from SECURITY_GROUP_ID.faults("security_group_id", self.security_group_id)
+        yield from AVAILABILITY_ZONE.faults("availability_zone", self.availability_zone)
+        yield from network_faults(self)
+        if self.vpc_id and not self.subnet_id and not self.creates_network:
             yield required("subnet_id", SUBNET_ID.example, "A VPC of your own has no default subnets to choose from.")
-        if self.subnet_id and not self.vpc_id:
+        if self.subnet_id and not self.vpc_id and not self.creates_network:
             yield required("vpc_id", VPC_ID.example, "A subnet can only be used together with its VPC.")
+
+
+def network_faults(aws: AWSConfig) -> Iterator[Fault]:
+    """Yield a fault for addresses that a VPC can't have, and for parts of another VPC than the one that is created."""
+    if not aws.creates_network:
+        fields = ("network_cidr", "availability_zone")
+        yield from (_no_effect(field) for field in fields if getattr(aws, field) != AWSConfig.model_fields[field].default)
+        return
+    for field in ("vpc_id", "subnet_id", "security_group_id"):
+        if getattr(aws, field):
+            yield Fault(
+                code="CONFIG-MISMATCH",
+                path=(field,),
+                what=f"{field} names something of another VPC than the one that is created.",
+                why="network: create makes a VPC, its subnets and its security group.",
+                do=(f"Leave {field} empty, or remove network: create.",),
+                correction='""',
+            )
+    if not _is_network(aws.network_cidr):
+        yield Fault(
+            code="CONFIG-CIDR",
+            path=("network_cidr",),
+            what="network_cidr is not a range of addresses for the VPC.",
+            why="It must be private IPv4 addresses, a slash and 16 to 24 fixed bits; the other bits are zero.",
+            do=("Write it like this: 10.20.0.0/16",),
+            correction="10.20.0.0/16",
+            aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html",
+        )
+
+
+def _is_network(text: str) -> bool:
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError:
+        return False
+    return network.is_private and WIDEST_NETWORK <= network.prefixlen <= NARROWEST_NETWORK and str(network) == text
+
+
+def _no_effect(field: str) -> Fault:
+    return Fault(
+        code="CONFIG-NO-EFFECT",
+        path=(field,),
+        what=f"{field} has no effect.",
+        why="It is a setting of network: create; without it the VPC and its subnets are there already.",
+        do=(f"Remove {field}, or set network: create.",),
+        warning=True,
+    )
 
 
 def region_faults(region: str) -> Iterator[Fault]:

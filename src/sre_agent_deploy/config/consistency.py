@@ -8,7 +8,7 @@ from dataclasses import replace
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, ignored, required
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
@@ -44,10 +44,25 @@ def _secret_arn_faults(reference: SecretReference, account_id: str, region: str)
         yield replace(fault, correction=f"{reference.store}:{fault.correction}")
 
 
-def zone_faults(aws: AWSConfig, deployment: DeploymentConfig) -> Iterator[Fault]:
-    """Yield a fault for each Availability Zone of another region."""
+def network_faults(aws: AWSConfig, deployment: DeploymentConfig) -> Iterator[Fault]:
+    """Yield a fault for each Availability Zone of another region, and for places outside of a network that is created."""
+    zones: list[tuple[FieldPath, str]] = [(("aws", "availability_zone"), aws.availability_zone)]
     for number, fallback in enumerate(deployment.fallbacks):
-        zone, path = fallback.availability_zone, ("deployment", "fallbacks", number, "availability_zone")
+        zones.append((("deployment", "fallbacks", number, "availability_zone"), fallback.availability_zone))
+        if aws.creates_network and fallback.subnet_id:
+            named: FieldPath = ("deployment", "fallbacks", number, "subnet_id")
+            yield Fault(
+                code="CONFIG-MISMATCH",
+                path=named,
+                what=f"{format_path(named)} names a subnet of another VPC than the one that is created.",
+                why="aws.network: create makes a subnet in each Availability Zone that a fallback names.",
+                do=(f"Name the zone instead, like this: availability_zone: {aws.region}b",),
+            )
+    if aws.security_group_id:
+        yield from (
+            fault.under("deployment") for fault in ignored(deployment, ("ssh_cidrs",), "aws.security_group_id names a security group")
+        )
+    for path, zone in zones:
         if zone and not zone.startswith(aws.region):
             yield Fault(
                 code="CONFIG-MISMATCH",

@@ -70,6 +70,13 @@ SUBNET_ID = Syntax(
     example="subnet-0a1b2c3d4e5f60718",
     found="VPC > Subnets > Subnet ID",
 )
+SECURITY_GROUP_ID = Syntax(
+    code="CONFIG-RESOURCE-ID",
+    pattern=r"sg-([0-9a-f]{8}|[0-9a-f]{17})",
+    says="`sg-` and 8 or 17 hexadecimal digits: the group's ID, not its name",
+    example="sg-0a1b2c3d4e5f60718",
+    found="EC2 > Security Groups > Security group ID",
+)
 AVAILABILITY_ZONE = Syntax(
     code="CONFIG-RESOURCE-ID",
     pattern=r"[a-z]{2}(-[a-z]+)+-[0-9]+([a-z]|-[a-z0-9-]+[a-z])",

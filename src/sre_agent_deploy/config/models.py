@@ -13,8 +13,8 @@ from sre_agent_deploy.config.consistency import (
     budget_faults,
     certificate_faults,
     instance_type_faults,
+    network_faults,
     tag_faults,
-    zone_faults,
 )
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
@@ -240,7 +240,7 @@ class Config(Section):
                 yield fault.under(name)
         yield from account_faults(self.aws, self.gateway, self.credentials, self.monitoring)
         yield from instance_type_faults(self.limits, self.deployment)
-        yield from zone_faults(self.aws, self.deployment)
+        yield from network_faults(self.aws, self.deployment)
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
         yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)

@@ -46,6 +46,10 @@ def account_values(config: Config) -> AccountValues:
             "<the id of a public subnet of your VPC>",
             parameter={"Type": "AWS::EC2::Subnet::Id", "Description": "A public subnet of that VPC"},
         ),
+        "availability_zone": AccountValue(
+            f"<the first Availability Zone of {config.aws.region}>",
+            parameter={"Type": "AWS::EC2::AvailabilityZone::Name", "Description": "The Availability Zone of the machine"},
+        ),
         "image_id": AccountValue(
             f"<the AMI id that Systems Manager > Parameter Store > Public parameters shows as {image}>",
             parameter={

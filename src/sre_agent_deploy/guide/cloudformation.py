@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.guide.account_values import AccountValues
 from sre_agent_deploy.guide.steps import REF
-from sre_agent_deploy.later import ACCOUNT, Ref, Text, decode_refs
+from sre_agent_deploy.later import ACCOUNT, Ref, Text, decode_refs, refs
 from sre_agent_deploy.resource import CfnResource
 
 
@@ -44,17 +44,23 @@ class _Rendering:
 
     def resources(self, item: Item, resource: CfnResource) -> dict[str, Any]:
         """Render one resource, and its companions after it."""
-        name, after = (
-            item.name,
-            [logical_id(other) for other in item.after if self.made[other].type and not self.blueprint.item(other).named],
-        )
+        name, needed = item.name, [*self._made(item.after), *self._companions(item)]
+        after = {"DependsOn": needed} if needed else {}
         by_hand = {"Metadata": {"ByHand": self.name_values(resource.note)}} if resource.note else {}
-        depends = {"DependsOn": after} if after else {}
-        rendered = {logical_id(name): {"Type": resource.type, **by_hand, **depends, "Properties": self.value(resource.properties)}}
+        rendered = {logical_id(name): {"Type": resource.type, **by_hand, **after, "Properties": self.value(resource.properties)}}
         for suffix, companion in resource.also.items():
-            body = {"Type": companion.type, "DependsOn": logical_id(name), "Properties": self.value(companion.properties)}
+            body = {"Type": companion.type, "DependsOn": [logical_id(name), *needed], "Properties": self.value(companion.properties)}
             rendered[logical_id(name) + suffix] = body
         return rendered
+
+    def _made(self, names: Iterable[str]) -> list[str]:
+        """List those that the stack makes, by their logical ids."""
+        return [logical_id(name) for name in names if self.made[name].type and not self.blueprint.item(name).named]
+
+    def _companions(self, item: Item) -> list[str]:
+        """List the companions of what a resource refers to: a route needs the attachment of its gateway, a machine that of its subnet."""
+        others = {ref.of for ref in refs(item.resource) if ref.of != ACCOUNT}
+        return sorted(logical_id(other) + suffix for other in others for suffix in self.made[other].also if self._made((other,)))
 
     def value(self, value: Any) -> Any:
         """Render a property, with every Ref in CloudFormation's own words."""

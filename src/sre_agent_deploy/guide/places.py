@@ -67,6 +67,17 @@ PLACES: Mapping[str, Place] = {
     "AWS::EC2::SecurityGroup": Place(
         "ec2/home?region={region}#CreateSecurityGroup:", "The group shows exactly these inbound and outbound rules."
     ),
+    "AWS::EC2::VPC": Place("vpcconsole/home?region={region}#CreateVpc:", "The VPC is Available, and shows DNS hostnames: Enabled."),
+    "AWS::EC2::InternetGateway": Place(
+        "vpcconsole/home?region={region}#CreateInternetGateway:", "The internet gateway is Attached, and shows the VPC."
+    ),
+    "AWS::EC2::RouteTable": Place(
+        "vpcconsole/home?region={region}#CreateRouteTable:",
+        "Routes shows 0.0.0.0/0 with a target that begins with igw-, Active.",
+    ),
+    "AWS::EC2::Subnet": Place(
+        "vpcconsole/home?region={region}#CreateSubnet:", "The subnet is Available, and its route table is the one of the step before."
+    ),
     "AWS::EC2::Instance": Place(
         "ec2/home?region={region}#LaunchInstances:", "The instance is Running, and both status checks have passed."
     ),

@@ -205,7 +205,7 @@ def _before(config: Config) -> Iterator[Step]:
         f"The top right shows {region} and the account.",
         "aws sts get-caller-identity",
     )
-    if not (config.aws.vpc_id and config.aws.subnet_id):
+    if not (config.aws.creates_network or (config.aws.vpc_id and config.aws.subnet_id)):
         yield Step(
             "network",
             "B. Choose or make a VPC with a public subnet",

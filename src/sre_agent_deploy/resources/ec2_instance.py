@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -29,6 +29,7 @@ from sre_agent_deploy.resources.ec2_describe import (
     tag_specification,
 )
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
+from sre_agent_deploy.resources.ec2_subnet import Subnet
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret
@@ -74,7 +75,6 @@ class Ec2Instance(Defaults):
     )
     EXEMPT: ClassVar[Mapping[str, str]] = {
         "instance_state": "a new instance runs; one that was stopped is started again",
-        "fallbacks": "they are tried only where EC2 has no capacity; a template has one instance type and one subnet",
         **dict.fromkeys(
             ("termination_protection", "stop_protection", "keeps_volume"), "a new instance has none; what is set by hand is shown by a plan"
         ),
@@ -90,12 +90,13 @@ class Ec2Instance(Defaults):
     }
     UNSEEN: ClassVar[Mapping[str, str]] = {
         "root_device_name": "it follows from the image, which is compared",
-        "fallbacks": "they say where else it may be launched; the type and subnet that it has are compared",
     }
     BESIDE: ClassVar[bool] = True
     KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     # Until it is gone it reports into the bucket, reads secrets through its profile, and its network interface uses the group.
-    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({S3Bucket.KIND, GeneratedSecret.KIND, InstanceProfile.KIND, SecurityGroup.KIND})
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset(
+        {S3Bucket.KIND, GeneratedSecret.KIND, InstanceProfile.KIND, SecurityGroup.KIND, Subnet.KIND}
+    )
     TOKEN: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
@@ -121,7 +122,8 @@ class Ec2Instance(Defaults):
     image_id: str
     instance_type: str
     subnet_id: LaterText
-    fallbacks: tuple[LaunchPlace, ...] = ()
+    fallbacks: tuple[LaunchPlace, ...] = field(default=(), compare=False)
+    """Where else it may be launched, in order. They are no setting of an instance that runs."""
     instead_of: str = ""
     """The type and subnet that were tried first, if EC2 had no capacity for them."""
     security_group_id: LaterText

@@ -9,6 +9,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources.ec2_describe import change_tags, describe_instance, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_vpc import Vpc
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class SecurityGroup(Defaults):
 
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
     UNIQUE: ClassVar[bool] = True
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND})
     ID_FROM_AWS: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})
     # EC2 may not know a fresh group yet, nor show the rules that were just changed: reading and saying them again then helps.

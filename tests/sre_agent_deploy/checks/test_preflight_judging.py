@@ -17,6 +17,7 @@ from sre_agent_deploy.checks.preflight.context import Caller, ask
 from sre_agent_deploy.checks.preflight.dns import HostedZoneFacts, HostedZoneFits
 from sre_agent_deploy.checks.preflight.instance import InstanceTypeFacts, InstanceTypeOffered, NetworkThere
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, ElasticIpFacts
+from sre_agent_deploy.checks.preflight.security_group import GroupFacts, SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.services import ServiceFacts, service_checks
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.config.deployment import Fallback
@@ -142,6 +143,36 @@ def test_which_subnets_lead_to_the_internet() -> None:
     subnets = [{"SubnetId": id, "AvailabilityZone": "a"} for id in ("nat", "gone", "vpn", "inside", "own", "main")]
     found = summarize("r", Config(), [{"VpcId": "vpc-1", "CidrBlock": CIDR}], subnets, tables=tables)
     assert {subnet.id: subnet.route for subnet in found.subnets if subnet.route} == {"nat": "nat", "own": "internet", "main": "internet"}
+
+
+def opened(first: int, last: int = 0, cidr: str = "0.0.0.0/0", protocol: str = "tcp") -> dict[str, object]:
+    return {"IpProtocol": protocol, "FromPort": first, "ToPort": last or first, "IpRanges": [{"CidrIp": cidr}]}
+
+
+HTTPS, OUT = opened(443), {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (GroupFacts("sg-1", "vpc-1"), "SECURITY-GROUP-NOT-FOUND"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-2", (HTTPS,), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (opened(80),), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (opened(443, cidr="203.0.113.0/24"),), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS, opened(8000, 9000)), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS, opened(8013)), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS, opened(22)), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (OUT,), (OUT,)), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS,), (opened(443, cidr="10.0.0.0/8"),)), "SECURITY-GROUP-NOT-USABLE"),
+        (
+            GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS, opened(80), opened(8011, 8014, CIDR), opened(22, cidr="203.0.113.0/24")), (OUT,)),
+            "",
+        ),
+    ],
+)
+def test_a_named_security_group(facts: GroupFacts, expected: str) -> None:
+    """It is in the VPC, lets in 443 from the world and nothing else but 80, and lets the machine out."""
+    assert code(SecurityGroupUsable().judge(facts)) == expected
 
 
 def test_instance_types() -> None:

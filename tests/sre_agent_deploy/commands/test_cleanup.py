@@ -110,7 +110,12 @@ BEFORE = {
         "AWS::IAM::InstanceProfile",
         "AWS::S3::Bucket",
         "AWS::SecretsManager::Secret",
+        "AWS::EC2::Subnet",
     },
+    "AWS::EC2::SecurityGroup": {"AWS::EC2::VPC"},
+    "AWS::EC2::InternetGateway": {"AWS::EC2::VPC"},
+    "AWS::EC2::RouteTable": {"AWS::EC2::VPC", "AWS::EC2::InternetGateway"},
+    "AWS::EC2::Subnet": {"AWS::EC2::VPC", "AWS::EC2::RouteTable"},
     "AWS::EC2::EIPAssociation": {"AWS::EC2::Instance", "AWS::EC2::EIP"},
     "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation", "AWS::Cognito::UserPoolDomain"},
     "AWS::Logs::MetricFilter": {"AWS::Logs::LogGroup"},
@@ -129,7 +134,10 @@ def test_the_order_of_deletion() -> None:
 
 def test_the_order_of_deletion_and_the_blueprint(site: AccountFacts) -> None:
     """Nothing that a resource of the blueprint refers to is deleted before it."""
-    settings = {"deployment": {"domain_name": "sre.example.com", "hosted_zone_id": "Z0123456789ABCDEFGHIJ"}}
+    settings = {
+        "aws": {"network": "create"},
+        "deployment": {"domain_name": "sre.example.com", "hosted_zone_id": "Z0123456789ABCDEFGHIJ"},
+    }
     drawn = blueprint(Config.model_validate({"mode": "local", "name": "order", **settings}), site)
     kind_of = {item.name: item.resource.KIND for item in drawn}
     references = {(kind_of[name], kind_of[other]) for name, others in drawn.needs().items() for other in others}

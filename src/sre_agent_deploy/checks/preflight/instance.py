@@ -25,6 +25,9 @@ class NetworkThere:
         vpcs = ask(lambda: network.find_vpcs(ec2, chosen.vpc_id), "ec2:DescribeVpcs")
         if isinstance(vpcs, Problem):
             return vpcs
+        if chosen.creates_network:
+            zones = ask(lambda: network.find_zones(ec2), "ec2:DescribeAvailabilityZones")
+            return zones if isinstance(zones, Problem) else network.summarize_new(world.aws.region, world.config, vpcs, zones)
         subnets = ask(lambda: network.find_subnets(ec2, vpcs), "ec2:DescribeSubnets")
         if isinstance(subnets, Problem):
             return subnets

@@ -1,0 +1,80 @@
+"""Declare the network of a deployment, and choose where its machine is launched (pure)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.graph import Item
+from sre_agent_deploy.later import LaterText, Ref
+from sre_agent_deploy.resources.ec2_instance import LaunchPlace
+from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
+from sre_agent_deploy.resources.ec2_route_table import RouteTable
+from sre_agent_deploy.resources.ec2_subnet import Subnet
+from sre_agent_deploy.resources.ec2_vpc import Vpc
+
+SUBNET_BITS = 4
+"""Each subnet has a sixteenth of the addresses."""
+
+
+def declare_network(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
+    """Declare a VPC with a public subnet in each Availability Zone of the configuration, or nothing where it names an existing one."""
+    if not config.aws.creates_network:
+        return ()
+    vpc = vpc_id(config, facts)
+    return (
+        Item(Vpc(name="vpc", cidr_block=config.aws.network_cidr)),
+        Item(InternetGateway(name="internet_gateway", vpc_id=vpc)),
+        Item(RouteTable(name="route_table", vpc_id=vpc, internet_gateway_id=Ref("internet_gateway", "internet_gateway_id"))),
+        *(Item(subnet) for subnet in _subnets(config, facts)),
+    )
+
+
+def _subnets(config: Config, facts: AccountFacts) -> Iterator[Subnet]:
+    ranges = ipaddress.IPv4Network(config.aws.network_cidr).subnets(prefixlen_diff=SUBNET_BITS)
+    for (zone, name), addresses in zip(_name_subnets(config, facts).items(), ranges, strict=False):
+        yield Subnet(
+            name=name,
+            vpc_id=vpc_id(config, facts),
+            cidr_block=str(addresses),
+            availability_zone=zone,
+            route_table_id=Ref("route_table", "route_table_id"),
+        )
+
+
+def _name_subnets(config: Config, facts: AccountFacts) -> dict[str, str]:
+    """Name a subnet for each Availability Zone: that of the machine first."""
+    zones = dict.fromkeys((facts.zone, *(each.availability_zone for each in config.deployment.fallbacks if each.availability_zone)))
+    return {zone: "subnet" if number == 1 else f"subnet_{number}" for number, zone in enumerate(zones, 1)}
+
+
+def vpc_id(config: Config, facts: AccountFacts) -> LaterText:
+    """Return the VPC of the deployment: the one that it creates, or the one that the account has."""
+    return Ref("vpc", "vpc_id") if config.aws.creates_network else facts.vpc_id
+
+
+def vpc_cidr(config: Config, facts: AccountFacts) -> str:
+    """Return the IPv4 addresses of that VPC."""
+    return config.aws.network_cidr if config.aws.creates_network else facts.vpc_cidr
+
+
+def list_places(config: Config, facts: AccountFacts) -> tuple[LaunchPlace, ...]:
+    """List where the machine may be launched: first as the configuration wants it, then its fallbacks in order."""
+    chosen = config.deployment
+    return (
+        LaunchPlace(chosen.instance_type, _subnet_in(config, facts, "")),
+        *(
+            LaunchPlace(each.instance_type or chosen.instance_type, each.subnet_id or _subnet_in(config, facts, each.availability_zone))
+            for each in chosen.fallbacks
+        ),
+    )
+
+
+def _subnet_in(config: Config, facts: AccountFacts, zone: str) -> LaterText:
+    """Return the subnet in an Availability Zone; the first one if none is named."""
+    if config.aws.creates_network:
+        return Ref(_name_subnets(config, facts)[zone or facts.zone], "subnet_id")
+    # Without an account the zone itself says which subnet is meant.
+    return facts.zones.get(zone, zone) or facts.subnet_id

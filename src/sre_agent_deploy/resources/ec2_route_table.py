@@ -1,0 +1,114 @@
+"""AWS::EC2::RouteTable"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.later import LaterText, Ref, require_known
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
+from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
+from sre_agent_deploy.resources.ec2_network import list_owned, network_in_use, over_quota, refused_deletion
+from sre_agent_deploy.resources.ec2_vpc import Vpc
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("InvalidRouteTableID.NotFound",)
+EVERYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteTable(Defaults):
+    """Leads the traffic of the subnets to the internet gateway. Routes to other places, such as a peered VPC, are for its users to add."""
+
+    KIND: ClassVar[str] = "AWS::EC2::RouteTable"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"vpc_id"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"vpc_id"})
+    ID_FROM_AWS: ClassVar[bool] = True
+    MOST_TAGS: ClassVar[int] = 50
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND, InternetGateway.KIND})
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset({*_GONE, "InvalidVpcID.NotFound", "InvalidInternetGatewayID.NotFound"})
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteRouteTable", "DependencyViolation")})
+
+    name: str
+    vpc_id: LaterText
+    internet_gateway_id: LaterText
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.client("ec2").get_paginator("describe_route_tables").paginate(Filters=of_deployment(deployment))
+        return list_owned(pages, "RouteTables", "RouteTableId")
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        table = _describe(aws, id)
+        if table is None:
+            return None
+        seen = cls(name=name, vpc_id=table["VpcId"], internet_gateway_id=_target(_find_route(table)))
+        return Found(id, seen, {"route_table_id": id}, tags_of(table.get("Tags")))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        tags = tag_specification("route-table", mark)
+        return aws.client("ec2").create_route_table(VpcId=require_known(self.vpc_id), TagSpecifications=tags)["RouteTable"]["RouteTableId"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        route, gateway = _find_route(_describe(aws, id) or {}), require_known(self.internet_gateway_id)
+        wanted: Any = {"RouteTableId": id, "DestinationCidrBlock": EVERYWHERE, "GatewayId": gateway}
+        if not route:
+            aws.client("ec2").create_route(**wanted)
+        elif _target(route) != gateway:
+            aws.client("ec2").replace_route(**wanted)
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        change_tags(aws, [id], changes)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        aws.client("ec2").delete_route_table(RouteTableId=id)
+
+    @classmethod
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        # That of a deleted subnet goes with it.
+        users = [each["SubnetId"] for each in (_describe(aws, id) or {}).get("Associations", ()) if each.get("SubnetId")]
+        return network_in_use(id, f"subnet {', '.join(users)}") if users else Waiting(f"EC2 to release {id}")
+
+    def console(self) -> Steps:
+        return (
+            "VPC > Route tables > Create route table",
+            f"VPC: {self.vpc_id}",
+            f"Routes > Edit routes > Add route: Destination {EVERYWHERE}, Target {self.internet_gateway_id}",
+        )
+
+    def template(self) -> CfnResource:
+        route = {
+            "RouteTableId": Ref(self.name, "route_table_id"),
+            "DestinationCidrBlock": EVERYWHERE,
+            "GatewayId": self.internet_gateway_id,
+        }
+        declared = cfn(self.KIND, {"route_table_id": "Ref"}, VpcId=self.vpc_id)
+        return replace(declared, also={"Route": CfnResource("AWS::EC2::Route", route)})
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateRouteTable", "RouteTableLimitExceeded"): lambda _: over_quota("route table", "Route tables per VPC"),
+        ("DeleteRouteTable", "DependencyViolation"): refused_deletion,
+    }
+
+
+def _describe(aws: Aws, id: str) -> Any:
+    answer = or_none(lambda: aws.client("ec2").describe_route_tables(RouteTableIds=[id]), _GONE)
+    return answer["RouteTables"][0] if answer and answer["RouteTables"] else None
+
+
+def _find_route(table: Any) -> Any:
+    return next((route for route in table.get("Routes", ()) if route.get("DestinationCidrBlock") == EVERYWHERE), {})
+
+
+def _target(route: Any) -> str:
+    """Return where a route leads, whatever kind of target that is."""
+    targets = ("GatewayId", "NatGatewayId", "InstanceId", "NetworkInterfaceId", "TransitGatewayId", "VpcPeeringConnectionId")
+    return next((str(route[target]) for target in targets if route.get(target)), "")

@@ -1,0 +1,114 @@
+"""AWS::EC2::VPC"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
+from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_network import find_interfaces, list_owned, network_in_use, over_quota, refused_deletion
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+_GONE = ("InvalidVpcID.NotFound",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vpc(Defaults):
+    """Is the network of the deployment, where `aws.network: create` asks for one of its own."""
+
+    KIND: ClassVar[str] = "AWS::EC2::VPC"
+    FIXED: ClassVar[frozenset[str]] = frozenset({"cidr_block"})
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"cidr_block"})
+    ID_FROM_AWS: ClassVar[bool] = True
+    MOST_TAGS: ClassVar[int] = 50
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset(_GONE)
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteVpc", "DependencyViolation")})
+
+    name: str
+    cidr_block: str
+    dns_support: bool = True
+    dns_hostnames: bool = True
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        pages = aws.client("ec2").get_paginator("describe_vpcs").paginate(Filters=of_deployment(deployment))
+        return list_owned(pages, "Vpcs", "VpcId")
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        vpc = _describe(aws, id)
+        if vpc is None:
+            return None
+        ec2 = aws.client("ec2")
+        seen = cls(
+            name=name,
+            cidr_block=vpc["CidrBlock"],
+            dns_support=ec2.describe_vpc_attribute(VpcId=id, Attribute="enableDnsSupport")["EnableDnsSupport"].get("Value", False),
+            dns_hostnames=ec2.describe_vpc_attribute(VpcId=id, Attribute="enableDnsHostnames")["EnableDnsHostnames"].get("Value", False),
+        )
+        return Found(id, seen, {"vpc_id": id, "vpc_cidr": vpc["CidrBlock"]}, tags_of(vpc.get("Tags")))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        made = aws.client("ec2").create_vpc(CidrBlock=self.cidr_block, TagSpecifications=tag_specification("vpc", mark))
+        return made["Vpc"]["VpcId"]
+
+    def configure(self, aws: Aws, id: str) -> None:
+        # EC2 takes one attribute in a call, and host names only where names are resolved.
+        aws.client("ec2").modify_vpc_attribute(VpcId=id, EnableDnsSupport={"Value": self.dns_support})
+        aws.client("ec2").modify_vpc_attribute(VpcId=id, EnableDnsHostnames={"Value": self.dns_hostnames})
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        change_tags(aws, [id], changes)
+
+    def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
+        vpc = _describe(aws, id) or {}
+        return Ready() if vpc.get("State") == "available" else Waiting(f"VPC is {vpc.get('State', 'not shown')}")
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        aws.client("ec2").delete_vpc(VpcId=id)
+
+    @classmethod
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        of_vpc: Any = [{"Name": "vpc-id", "Values": [id]}]
+        groups = [
+            each for each in aws.client("ec2").describe_security_groups(Filters=of_vpc)["SecurityGroups"] if each["GroupName"] != "default"
+        ]
+        subnets = aws.client("ec2").describe_subnets(Filters=of_vpc)["Subnets"]
+        others = [f"subnet {each['SubnetId']}" for each in subnets] + [f"security group {each['GroupId']}" for each in groups]
+        return network_in_use(id, ", ".join(others)) if others else find_interfaces(aws, "vpc-id", id)
+
+    def console(self) -> Steps:
+        return (
+            "VPC > Your VPCs > Create VPC",
+            "Resources to create: VPC only",
+            f"IPv4 CIDR: {self.cidr_block}",
+            "Actions > Edit VPC settings",
+            f"Enable DNS resolution: {self.dns_support}",
+            f"Enable DNS hostnames: {self.dns_hostnames}",
+        )
+
+    def template(self) -> CfnResource:
+        return cfn(
+            self.KIND,
+            {"vpc_id": "Ref", "vpc_cidr": "CidrBlock"},
+            CidrBlock=self.cidr_block,
+            EnableDnsSupport=self.dns_support,
+            EnableDnsHostnames=self.dns_hostnames,
+        )
+
+    FAILURES: ClassVar[Failures] = {
+        ("CreateVpc", "VpcLimitExceeded"): lambda _: over_quota("VPC", "VPCs per Region"),
+        ("DeleteVpc", "DependencyViolation"): refused_deletion,
+    }
+
+
+def _describe(aws: Aws, id: str) -> Any:
+    answer = or_none(lambda: aws.client("ec2").describe_vpcs(VpcIds=[id]), _GONE)
+    return answer["Vpcs"][0] if answer and answer["Vpcs"] else None

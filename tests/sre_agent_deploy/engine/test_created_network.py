@@ -1,0 +1,37 @@
+"""`aws.network: create`: the network is part of the deployment, and goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fixtures.engine import Engine
+
+
+def test_a_deployment_with_its_own_network(engine: Engine, faults: Callable[..., None]) -> None:
+    """The machine is in a subnet of the new VPC, in the zone that has capacity; a cleanup without the state leaves nothing of it."""
+    engine.parts = ("instance", "address_association")
+    engine.sections = {"aws": {"network": "create"}, "deployment": {"fallbacks": [{"availability_zone": "us-east-1b"}]}}
+    faults({"kind": "capacity", "zone": "us-east-1a"})
+    engine.deploy()
+    ec2 = engine.client("ec2")
+    mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
+    [vpc] = ec2.describe_vpcs(Filters=mine)["Vpcs"]
+    assert vpc["CidrBlock"] == "10.20.0.0/16"
+    subnets = {
+        subnet["SubnetId"]: (subnet["CidrBlock"], subnet["AvailabilityZone"]) for subnet in ec2.describe_subnets(Filters=mine)["Subnets"]
+    }
+    assert sorted(subnets.values()) == [("10.20.0.0/20", "us-east-1a"), ("10.20.16.0/20", "us-east-1b")]
+    machine = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
+    assert subnets[machine["SubnetId"]][1] == "us-east-1b"
+    assert machine["PublicIpAddress"]
+    group = ec2.describe_security_groups(GroupIds=[engine.id_of("security_group")])["SecurityGroups"][0]
+    inside = {rule["FromPort"] for rule in group["IpPermissions"] for each in rule["IpRanges"] if each["CidrIp"] == "10.20.0.0/16"}
+    assert (group["VpcId"], inside) == (vpc["VpcId"], {8011, 8012, 8013, 8014})
+    [table] = ec2.describe_route_tables(Filters=mine)["RouteTables"]
+    assert {each["SubnetId"] for each in table["Associations"]} == set(subnets)
+
+    cleaned = engine.cleanup(lost=True)
+    assert cleaned.problems == ()
+    left = (ec2.describe_vpcs, ec2.describe_subnets, ec2.describe_route_tables, ec2.describe_internet_gateways)
+    assert [[value for key, value in look(Filters=mine).items() if key != "ResponseMetadata"] for look in left] == [[[]]] * 4

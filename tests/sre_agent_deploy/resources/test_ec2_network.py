@@ -1,0 +1,65 @@
+"""The parts of a VPC: made as declared, repaired, and deleted in the order that EC2 allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resource import Waiting
+from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
+from sre_agent_deploy.resources.ec2_route_table import RouteTable
+from sre_agent_deploy.resources.ec2_subnet import Subnet
+from sre_agent_deploy.resources.ec2_vpc import Vpc
+from sre_core.problem import Problem
+
+from .conftest import Marked
+from .life import born, configured, dies, drift, lives_and_dies, read, refused
+
+
+def test_a_network_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+    """Each part is as declared and repaired; what still uses a part is named where EC2 refuses its deletion."""
+    ec2: Any = aws.client("ec2")
+    vpc = Vpc(name="vpc", cidr_block="10.20.0.0/16")
+    vpc_id = born(aws, vpc, marked("vpc"))
+    assert drift(aws, vpc, vpc_id) == ()
+    gateway = InternetGateway(name="internet_gateway", vpc_id=vpc_id)
+    gateway_id = born(aws, gateway, marked("internet_gateway"))
+    table = RouteTable(name="route_table", vpc_id=vpc_id, internet_gateway_id=gateway_id)
+    table_id = born(aws, table, marked("route_table"))
+    subnet = Subnet(name="subnet", vpc_id=vpc_id, cidr_block="10.20.0.0/20", availability_zone="us-east-1b", route_table_id=table_id)
+    subnet_id = born(aws, subnet, marked("subnet"))
+    assert [drift(aws, part, id) for part, id in ((gateway, gateway_id), (table, table_id), (subnet, subnet_id))] == [(), (), ()]
+
+    ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc_id)
+    assert [entry.field for entry in drift(aws, gateway, gateway_id)] == ["vpc_id"]
+    configured(aws, gateway, gateway_id)
+    other = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.replace_route(RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", GatewayId=other)
+    assert [entry.field for entry in drift(aws, table, table_id)] == ["internet_gateway_id"]
+    configured(aws, table, table_id)
+    ec2.delete_internet_gateway(InternetGatewayId=other)
+    assert drift(aws, gateway, gateway_id) == drift(aws, table, table_id) == ()
+
+    assert refused(aws, subnet, marked("subnet")).code == "SUBNET-CIDR-TAKEN"
+    group = ec2.create_security_group(GroupName="theirs", Description="theirs", VpcId=vpc_id)["GroupId"]
+    interface = ec2.create_network_interface(SubnetId=subnet_id, Groups=[group])["NetworkInterface"]["NetworkInterfaceId"]
+    for kind, id, user in ((Subnet, subnet_id, interface), (Vpc, vpc_id, subnet_id)):
+        with pytest.raises(ClientError, match="DependencyViolation"):
+            kind.delete(aws, id)
+        blocker = kind.blockers(aws, id, "DependencyViolation")
+        assert isinstance(blocker, Problem)
+        assert (blocker.code, user in blocker.why) == ("NETWORK-IN-USE", True)
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
+    ec2.delete_security_group(GroupId=group)
+    assert isinstance(Subnet.blockers(aws, subnet_id, "DependencyViolation"), Waiting)
+    for part, id in ((subnet, subnet_id), (table, table_id), (gateway, gateway_id), (vpc, vpc_id)):
+        assert read(aws, part, id).owner(deployment) == "us"
+        dies(aws, part, id, deployment)
+
+
+def test_settings_of_a_vpc(aws: Aws, marked: Marked) -> None:
+    """Names are resolved, and the machine has one."""
+    lives_and_dies(aws, Vpc(name="vpc", cidr_block="10.21.0.0/24", dns_hostnames=False), marked("vpc"))
