@@ -85,7 +85,7 @@ def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None
     """Deploying, verifying, planning and cleaning up need nothing that the policy does not allow, and leave nothing."""
     desk, settings = deployer.desk, deployer.settings
     before = lister.everything(desk.client)
-    for words, code in ((("deploy", "--yes"), 0), (("verify",), 0), (("plan",), 0), (("cleanup", "--yes"), 0)):
+    for words, code in ((("deploy", "--yes"), 0), (("verify",), 0), (("plan",), 0), (("backup", "--data"), 0), (("cleanup", "--yes"), 0)):
         ended = desk.deploy(*words, **settings)
         assert ended.code == code, f"{words}\n{ended.text}"
         assert "AWS-PERMISSION-MISSING" not in ended.text

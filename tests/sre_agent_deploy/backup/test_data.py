@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.kept_files import Folder
 from sre_agent_deploy.backup import data
 from sre_agent_deploy.backup.archive import Archive, pack
 from sre_agent_deploy.backup.data import DataBackup, Origin, Secrets, Writer, open_any, open_data, write_data
@@ -41,16 +42,17 @@ def stored(key: str = "sre-1/sessions/1.json", **changed: Any) -> StoredObject:
     return replace(usual, **changed)
 
 
-def write(path: Path, *, secrets: Secrets | None = SECRETS, origin: Origin = ORIGIN) -> DataBackup:
+def write(path: Path, *, secrets: Secrets | None = SECRETS, config: bytes = b"version: 1\n") -> DataBackup:
     def fill(writer: Writer) -> None:
-        writer.add(data.CONFIGURATION, pack(Archive(config_name="config.yaml", config=b"version: 1\n")))
+        kept = Archive(config_name="config.yaml", config=config, environment=("TOKEN",), dotenv="TOKEN=***\n")
+        writer.add(data.CONFIGURATION, pack(kept))
         writer.add(data.STATE, b"{}")
         writer.add(data.USERS, data.render_part(DIRECTORY))
         digest = writer.add_file("objects/000000", BytesIO(CONTENT))
         writer.add(data.OBJECTS, data.render_part((stored(sha256=digest),)))
         if secrets:
             writer.add_secrets(secrets, PASSPHRASE)
-        writer.finish(origin, ())
+        writer.finish(ORIGIN, ())
 
     return write_data(path, fill)
 
@@ -157,3 +159,25 @@ def test_a_backup_that_could_not_be_finished(tmp_path: Path) -> None:
         write_data(path, lambda writer: writer.add(data.STATE, b"{}"))
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["backup.zip"]
+
+
+def test_the_secrets_of_a_dotenv_file(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the passphrase an empty folder gets them back, for its owner only; a value that is there stays, and none is shown."""
+    config = b"version: 1\nmode: local\nname: test\n"
+    path = str(write(folder.path / "backup.zip", config=config).path)
+    folder.write("passphrase", f"{PASSPHRASE.reveal()}\n")
+    assert folder.run("restore", path).code == 0
+    assert KEY not in (folder.path / ".env").read_text()
+    restored = folder.run("restore", path, "--passphrase-file", str(folder.path / "passphrase"))
+    assert (restored.code, KEY in restored.text) == (0, False), restored.text
+    dotenv = folder.path / ".env"
+    assert f"TOKEN={KEY}" in dotenv.read_text().splitlines()
+    assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
+    folder.write(".env", "TOKEN=mine\n")
+    monkeypatch.setenv("SRE_AGENT_BACKUP_PASSPHRASE", PASSPHRASE.reveal())
+    assert folder.run("restore", path).code == 0
+    assert dotenv.read_text() == "TOKEN=mine\n"
+    checked = folder.run("backup", "--check", path)
+    assert (checked.code, "can be decrypted" in checked.out, KEY in checked.text) == (0, True, False)
+    monkeypatch.setenv("SRE_AGENT_BACKUP_PASSPHRASE", "another passphrase")
+    assert "BACKUP-PASSPHRASE-WRONG" in folder.run("restore", path, "--data").err
