@@ -65,7 +65,7 @@ class Egress:
     def template(self) -> dict[str, Any]:
         """Build the rule for CloudFormation."""
         key = "CidrIpv6" if ":" in self.cidr else "CidrIp"
-        return self._traffic() | {key: self.cidr}
+        return self._traffic() | {key: self.cidr, "Description": "the internet: AWS, package sources and your systems"}
 
     def _traffic(self) -> dict[str, Any]:
         # Every protocol is also every port.
