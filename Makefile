@@ -1,5 +1,5 @@
 # Every target brings up its own environment from nothing; the second time costs nothing.
-.PHONY: demo test test-aws test-instance test-containers test-thorough check coverage bench generate format clean help
+.PHONY: demo test scan test-aws test-instance test-containers test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # Each worker begins with a half in order, so that tests which share a deployment or a server meet in one worker.
@@ -23,6 +23,11 @@ test-aws: ## deploy, kill, update, rotate and clean up in an AWS account of its 
 	@scripts/bring-up test
 	@scripts/system-packages
 	@PYTHONPATH=tests $(BIN)/python -m live $(ARGS)
+
+scan: ## run security scanners over template, policies, units, locks and a local deployment; write report and SBOM
+	@scripts/bring-up test
+	@scripts/system-packages
+	@$(BIN)/python -m scripts.scan $(ARGS)
 
 test-instance: ## deploy in production mode, boot the machine for real and try what it must survive; root on Debian, ten minutes
 	@scripts/bring-up test

@@ -1,11 +1,19 @@
-"""Write docs/reference/ from the code (commands, configuration, costs, resources, problems), and the IAM actions of each resource type."""
+"""Write docs/reference/ from the code, and the IAM actions of each resource type."""
 
 from pathlib import Path
 
-from reference import commands, configuration, costs, drift, problems, resources
+from reference import commands, configuration, costs, drift, problems, resources, scan
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"commands": commands, "configuration": configuration, "costs": costs, "drift": drift, "problems": problems, "resources": resources}
+PAGES = {
+    "commands": commands,
+    "configuration": configuration,
+    "costs": costs,
+    "drift": drift,
+    "problems": problems,
+    "resources": resources,
+    "scan": scan,
+}
 
 
 def main() -> None:
