@@ -45,13 +45,14 @@ def readiness(request: Request, *, markdown: bool, as_page: bool, as_json: bool)
 @json_option
 def maintenance(request: Request, *, ics: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.commands import readiness as commands
+    from sre_agent_deploy.commands.maintenance import plan_maintenance
+    from sre_agent_deploy.commands.readiness import read_facts
     from sre_agent_deploy.report import readiness as render
 
     if ics and as_json:
         raise click.UsageError("--json and --ics are different outputs; give one.")
-    facts = commands.read_facts(request, Terminal(as_json=as_json, json_events=False))
-    tasks, deployment = commands.plan_maintenance(facts), facts.state.deployment
+    facts = read_facts(request, Terminal(as_json=as_json, json_events=False))
+    tasks, deployment = plan_maintenance(facts), facts.state.deployment
     if ics:
         click.echo(render.render_calendar(deployment, tasks, facts.now), nl=False)
     elif as_json:

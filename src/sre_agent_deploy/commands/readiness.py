@@ -1,6 +1,6 @@
-"""`readiness` and `maintenance`: ask the real deployment whether it is ready for production, and when what is due.
+"""`readiness`: ask the real deployment whether it is ready for production.
 
-`look` asks, `judge` and `plan_maintenance` decide (pure). What nobody did, or what left no trace, is open; what could not be asked is
+`read_facts` asks, `judge` decides (pure). What nobody did, or what left no trace, is open; what could not be asked is
 unknown: a failed look proves nothing.
 """
 
@@ -24,7 +24,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
-from sre_agent_deploy.report.readiness import Item, Task
+from sre_agent_deploy.report.readiness import Item
 from sre_agent_deploy.resource import BACKUP_TAG, tags_of
 from sre_agent_deploy.resources.certificate import read_stored
 from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
@@ -37,13 +37,9 @@ from sre_core.problem import Problem, Refused
 type Answer[T] = T | Problem
 # What a local deployment has not: a machine to update, an account to protect, and costs.
 _NOT_LOCAL = ("mfa", "updates", "patches", "budget")
-_ROTATED_BY = {
-    "backend_key": "sre-agent-deploy rotate api-key",
-    **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "sre-agent-deploy rotate client-secret"),
-}
-_SECRET_DAYS = 90
+SECRET_DAYS = 90
 _UPDATED_WITHIN = timedelta(days=3)
-_EVERY_WEEK, _EVERY_MONTH, _EVERY_QUARTER = timedelta(days=7), timedelta(days=30), timedelta(days=90)
+EVERY_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -198,7 +194,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     state = facts.state
     yield _item("verified", "Verified since the last change", state.valid_verified_at, "sre-agent-deploy verify", "no verification")
     yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
-    yield _answered(facts.data_backup, "data-backup", "Data backed up this week", partial(_judge_backup, facts.now), _BACK_UP)
+    yield _answered(facts.data_backup, "data-backup", "Data backed up this week", partial(_judge_backup, facts.now), BACK_UP)
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
@@ -214,19 +210,19 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _answered(facts.ssh_from, "ssh", "SSH is closed", _judge_ssh, _CLOSE_SSH)
     yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "sre-agent-deploy deploy")
     yield _secrets(facts)
-    yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", _PRACTISE)
+    yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", PRACTISE)
 
 
-_PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
-_BACK_UP = "sre-agent-deploy backup --data"
+PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
+BACK_UP = "sre-agent-deploy backup --data"
 _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
 _TEST_ALARM = "sre-agent-deploy alarms test"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
 _SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
-_RESTART = "nothing, or earlier: sre-agent-deploy exec sudo systemctl reboot"
+RESTART = "nothing, or earlier: sre-agent-deploy exec sudo systemctl reboot"
 # Without the newest release named, Amazon Linux 2023 finds no update.
-_PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --releasever=latest --assumeyes'; on Ubuntu 'sudo unattended-upgrade'"
+PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --releasever=latest --assumeyes'; on Ubuntu 'sudo unattended-upgrade'"
 _UPDATE = "sre-agent-deploy exec journalctl -u sre-agent-updates; if updates.automatic is false, set it and sre-agent-deploy deploy"
 _CLOSE_SSH = "sre-agent-deploy set deployment.ssh_cidrs '[]', then sre-agent-deploy deploy"
 
@@ -245,7 +241,7 @@ def _answered[T](answer: Answer[T], id: str, title: str, judge_answer: Callable[
 def _judge_backup(now: datetime, made_at: datetime | None) -> tuple[bool, str]:
     if made_at is None:
         return False, "the deployment has no record of a data backup"
-    return now - made_at <= _EVERY_WEEK, f"the last one was made {clock.stamp(made_at)}"
+    return now - made_at <= EVERY_WEEK, f"the last one was made {clock.stamp(made_at)}"
 
 
 def _judge_receivers(receivers: Mapping[str, bool]) -> tuple[bool, str]:
@@ -265,11 +261,11 @@ def _patches(facts: Facts) -> Item:
     """Judge by Patch Manager; where it has never looked, by what the instance says that it installed."""
     title = "No security update is missing"
     if facts.patches is not None:
-        return _answered(facts.patches, "patches", title, lambda missing: (missing == 0, f"{missing} missing"), _PATCH)
+        return _answered(facts.patches, "patches", title, lambda missing: (missing == 0, f"{missing} missing"), PATCH)
     if isinstance(facts.updates, Status) and _judge_updates(facts.now, facts.updates)[0]:
         waits = f"; the restart for them waits until {facts.updates.next_window or 'you do it'}" if facts.updates.reboot else ""
-        return Item("patches", title, "open" if waits else "done", f"the instance installed all{waits}", _RESTART if waits else "")
-    return Item("patches", title, "open", "Patch Manager has never looked at the instance, and it reported no update", _PATCH)
+        return Item("patches", title, "open" if waits else "done", f"the instance installed all{waits}", RESTART if waits else "")
+    return Item("patches", title, "open", "Patch Manager has never looked at the instance, and it reported no update", PATCH)
 
 
 def _judge_updates(now: datetime, last: Status | None) -> tuple[bool, str]:
@@ -295,76 +291,19 @@ def _certificate(facts: Facts) -> Item:
     evidence = f"{expiry.days_left(found.ends, facts.now)} days, until {clock.stamp(found.ends)}"
     if expiry.judge_expiry("", found.begins, found.ends, facts.now, found.source) is None:
         return Item("certificate", title, "done", evidence)
-    return Item("certificate", title, "open", evidence, _RENEW)
+    return Item("certificate", title, "open", evidence, RENEW)
 
 
-_RENEW = "sre-agent-deploy certs, which says who renews it and how"
+RENEW = "sre-agent-deploy certs, which says who renews it and how"
 
 
 def _secrets(facts: Facts) -> Item:
     unread = [name for name, answer in facts.secrets.items() if isinstance(answer, Problem)]
     ages = {name: (facts.now - answer).days for name, answer in facts.secrets.items() if not isinstance(answer, Problem)}
-    old = [f"{name} ({days} days)" for name, days in ages.items() if days > _SECRET_DAYS]
-    title = f"No secret is older than {_SECRET_DAYS} days"
+    old = [f"{name} ({days} days)" for name, days in ages.items() if days > SECRET_DAYS]
+    title = f"No secret is older than {SECRET_DAYS} days"
     if old:
         return Item("secrets", title, "open", f"too old: {', '.join(old)}", "docs/how-to/readiness.md says how to replace each")
     if unread or not ages:
         return Item("secrets", title, "unknown", f"not read: {', '.join(unread) or 'the state has none'}", "sre-agent-deploy status")
     return Item("secrets", title, "done", f"the oldest of {len(ages)} is {max(ages.values())} days old")
-
-
-def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
-    """Derive what is due when from what is deployed (pure). Nothing is due before now: what is late is due now."""
-    runs = facts.state.runs
-    begun = clock.parse(runs[0].started) if runs else facts.now
-    monthly, quarterly = (_next(begun, every, facts.now) for every in (_EVERY_MONTH, _EVERY_QUARTER))
-    tasks = [
-        Task("backup", "Restore a backup on trial", quarterly, 90, _PRACTISE),
-        Task("data-backup", "Back up the data", _when_to_back_up(facts), _EVERY_WEEK.days, _BACK_UP),
-        Task(
-            "access",
-            "Review who has access and who was refused",
-            _next(begun, _EVERY_QUARTER, facts.now),
-            90,
-            "sre-agent-deploy audit --since 90d",
-        ),
-        Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
-    ]
-    if facts.state.mode != "local":
-        tasks += _plan_updates(facts, monthly)
-    if isinstance(found := facts.certificate, Lifetime):
-        due = max(facts.now, expiry.warning_begins(found.begins, found.ends, found.source))
-        tasks.append(Task("certificate", "Renew the certificate", due, 0, _RENEW))
-    for name, changed in facts.secrets.items():
-        if isinstance(changed, datetime) and name != "certificate":
-            due = max(facts.now, changed + timedelta(days=_SECRET_DAYS))
-            tasks.append(
-                Task(
-                    f"secret-{name}",
-                    f"Replace the secret {name}",
-                    due,
-                    _SECRET_DAYS,
-                    _ROTATED_BY.get(name, "docs/how-to/rotate.md says how"),
-                )
-            )
-    return tuple(sorted(tasks, key=lambda task: task.due))
-
-
-def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
-    """Plan to install updates by hand, or, where the instance does, to look that it did and to expect its restart."""
-    if not isinstance(facts.updates, Status):
-        yield Task("updates", "Install security updates on the instance", monthly, 30, _PATCH)
-        return
-    yield Task("updates", "See that security updates were installed", monthly, 30, "sre-agent-deploy readiness")
-    if facts.updates.reboot and facts.updates.next_window:
-        yield Task("reboot", "The instance restarts after security updates", clock.parse(facts.updates.next_window), 0, _RESTART)
-
-
-def _when_to_back_up(facts: Facts) -> datetime:
-    made_at = facts.data_backup
-    return max(facts.now, made_at + _EVERY_WEEK) if isinstance(made_at, datetime) else facts.now
-
-
-def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:
-    """Return the first time after now at which something that began then is due again."""
-    return begun + every * ((now - begun) // every + 1)

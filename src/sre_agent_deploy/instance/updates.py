@@ -98,14 +98,14 @@ def _describe(updated: list[str]) -> str:
     return f"{len(updated)} packages updated: {names}{', ...' if len(updated) > 20 else ''}" if updated else "nothing to update"
 
 
-def main(machine_file: str, instance_id: str) -> int:
+def main(machine_file: str, instance_id: str, os_release: Path = _OS_RELEASE) -> int:
     """Install once and restart if that is due; 1 if it failed, which the report says too."""
     machine = Machine.parse(Path(machine_file).read_text(encoding="utf-8"))
     window = RebootWindow.parse(machine.updates.reboot_window) if machine.updates else None
     report = BootReport(MachineAws(machine.region), f"{machine.status_uri}{instance_id}/")
     try:
         with report.step(REPORT) as facts:
-            facts.update(install(find_system(_OS_RELEASE.read_text(encoding="utf-8")), window, clock.now))
+            facts.update(install(find_system(os_release.read_text(encoding="utf-8")), window, clock.now))
     except StepFailed as failed:
         log.get().error("updates.not_installed", because=failed.what, output=failed.output)
         return 1

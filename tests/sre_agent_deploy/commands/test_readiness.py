@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sre_agent_deploy.checks.verification.tls import CertificateLasts, ServedCertificate
-from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge, plan_maintenance
+from sre_agent_deploy.commands.maintenance import plan_maintenance
+from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge
 from sre_agent_deploy.journal.state import Record, Run, State
 from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
 from sre_agent_deploy.resources.ec2_boot import Status

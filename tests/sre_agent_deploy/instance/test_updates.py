@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sre_agent_deploy.instance.commands import StepFailed
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.systemd import UPDATES_TIMER, render_update_units
-from sre_agent_deploy.instance.updates import SYSTEMS, System, find_system, install
+from sre_agent_deploy.instance.updates import REPORT, SYSTEMS, System, find_system, install, main
+from sre_agent_deploy.resources.ec2_boot import Status
 from sre_core.machine import Machine, Updates
 from sre_core.reboot_window import RebootWindow
 
@@ -71,6 +74,19 @@ def test_an_installation_that_fails(tmp_path: Path) -> None:
     with pytest.raises(StepFailed):
         install(System((("false",),), ("true",)), WINDOW, lambda: SUNDAY, tmp_path / "waiting")
     assert not (tmp_path / "waiting").exists()
+
+
+def test_the_report_of_a_failure(client: Callable[[str], Any], machine: Machine, tmp_path: Path) -> None:
+    """The deployer reads in S3 what failed, as it does of a step of the boot."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bucket")
+    files = {"machine.json": dataclasses.replace(machine, updates=Updates("03:00-04:00")).text(), "os-release": "ID=plan9\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert main(str(tmp_path / "machine.json"), "i-1", tmp_path / "os-release") == 1
+    key = f"{machine.status_uri.removeprefix('s3://bucket/')}i-1/{REPORT}.json"
+    status = Status.parse(REPORT, s3.get_object(Bucket="bucket", Key=key)["Body"].read().decode())
+    assert (status.state, status.what) == ("failed", "Nothing is known of updates of plan9.")
 
 
 def test_the_systems() -> None:

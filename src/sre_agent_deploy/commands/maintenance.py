@@ -1,0 +1,75 @@
+"""`maintenance`: when what is due, derived from what is deployed (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sre_agent_deploy.commands.readiness import BACK_UP, EVERY_WEEK, PATCH, PRACTISE, RENEW, RESTART, SECRET_DAYS, Facts, Lifetime
+from sre_agent_deploy.report.readiness import Task
+from sre_agent_deploy.resources.ec2_boot import Status
+from sre_agent_deploy.tls import expiry
+from sre_core import clock
+
+_EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
+_ROTATED_BY = {
+    "backend_key": "sre-agent-deploy rotate api-key",
+    **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "sre-agent-deploy rotate client-secret"),
+}
+
+
+def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
+    """Derive what is due when from what is deployed (pure). Nothing is due before now: what is late is due now."""
+    runs = facts.state.runs
+    begun = clock.parse(runs[0].started) if runs else facts.now
+    monthly, quarterly = (_next(begun, every, facts.now) for every in (_EVERY_MONTH, _EVERY_QUARTER))
+    tasks = [
+        Task("backup", "Restore a backup on trial", quarterly, 90, PRACTISE),
+        Task("data-backup", "Back up the data", _when_to_back_up(facts), EVERY_WEEK.days, BACK_UP),
+        Task(
+            "access",
+            "Review who has access and who was refused",
+            quarterly,
+            90,
+            "sre-agent-deploy audit --since 90d",
+        ),
+        Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
+    ]
+    if facts.state.mode != "local":
+        tasks += _plan_updates(facts, monthly)
+    if isinstance(found := facts.certificate, Lifetime):
+        due = max(facts.now, expiry.warning_begins(found.begins, found.ends, found.source))
+        tasks.append(Task("certificate", "Renew the certificate", due, 0, RENEW))
+    for name, changed in facts.secrets.items():
+        if isinstance(changed, datetime) and name != "certificate":
+            due = max(facts.now, changed + timedelta(days=SECRET_DAYS))
+            tasks.append(
+                Task(
+                    f"secret-{name}",
+                    f"Replace the secret {name}",
+                    due,
+                    SECRET_DAYS,
+                    _ROTATED_BY.get(name, "docs/how-to/rotate.md says how"),
+                )
+            )
+    return tuple(sorted(tasks, key=lambda task: task.due))
+
+
+def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
+    """Plan to install updates by hand, or, where the instance does, to look that it did and to expect its restart."""
+    if not isinstance(facts.updates, Status):
+        yield Task("updates", "Install security updates on the instance", monthly, 30, PATCH)
+        return
+    yield Task("updates", "See that security updates were installed", monthly, 30, "sre-agent-deploy readiness")
+    if facts.updates.reboot and facts.updates.next_window:
+        yield Task("reboot", "The instance restarts after security updates", clock.parse(facts.updates.next_window), 0, RESTART)
+
+
+def _when_to_back_up(facts: Facts) -> datetime:
+    made_at = facts.data_backup
+    return max(facts.now, made_at + EVERY_WEEK) if isinstance(made_at, datetime) else facts.now
+
+
+def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:
+    """Return the first time after now at which something that began then is due again."""
+    return begun + every * ((now - begun) // every + 1)
