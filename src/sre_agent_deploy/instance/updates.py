@@ -116,4 +116,4 @@ def main(machine_file: str, instance_id: str, os_release: Path = _OS_RELEASE) ->
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))
