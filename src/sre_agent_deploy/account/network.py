@@ -164,7 +164,10 @@ def _no_vpc(network: Network) -> Problem:
         code="EC2-NO-NETWORK",
         what=f"{network.region} has no default VPC to put the instance into.",
         why="It was deleted, or the account was set up without one.",
-        do=("Set aws.vpc_id and aws.subnet_id to a public one of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
+        do=(
+            "Set aws.vpc_id and aws.subnet_id to a public one of yours.",
+            "Or set aws.network to create: the deployment then has a VPC of its own.",
+        ),
         aws_docs=_DOCS,
     )
 
@@ -195,7 +198,10 @@ def _no_public_subnet(network: Network) -> Problem:
         code="EC2-NO-NETWORK",
         what=f"{network.vpc_id} has no subnet that gives public addresses and has a route to an internet gateway.",
         why="The instance is reached from the internet, and downloads its packages from there.",
-        do=("Set aws.vpc_id and aws.subnet_id to a public subnet of yours.", "Or create a default VPC: `aws ec2 create-default-vpc`."),
+        do=(
+            "Set aws.vpc_id and aws.subnet_id to a public subnet of yours.",
+            "Or set aws.network to create: the deployment then has a VPC of its own.",
+        ),
         aws_docs=_DOCS,
     )
 

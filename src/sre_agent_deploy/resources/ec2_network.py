@@ -44,9 +44,10 @@ def network_in_use(id: str, what: str) -> Problem:
     return Problem(
         code="NETWORK-IN-USE",
         what=f"{id} was not deleted.",
-        why=f"It is still used by {what}, which this deployment did not create.",
+        why=f"It is still used by {what}.",
         do=(
             "Delete or move what uses it: VPC > Your VPCs > Resource map shows all parts, EC2 > Network Interfaces the interfaces.",
+            "If that is the deployment's own machine: a deployment that runs can't change its network. Clean up, or use another `name:`.",
             "Run the same command again.",
         ),
         aws_docs=VPC_DOCS,
