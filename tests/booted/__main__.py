@@ -18,6 +18,7 @@ from booted.authority import Authority, PublicDns
 from booted.machine import open_door
 from booted.outcomes import Outcomes
 from booted.trials import Trials, count_checks, run_deployer
+from fixtures import preloaded
 from fixtures.pebble import pebble, renewal_info
 from sre_core import clock
 from sre_core.problem import Problem
@@ -43,6 +44,7 @@ def main() -> int:
         return check_deployment(desk, root, wheels)
     finally:
         desk.close()
+        preloaded.end()
         shutil.rmtree(desk.folder, ignore_errors=True)
 
 
