@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 from sre_agent_deploy.aws import Aws
@@ -71,14 +71,14 @@ class Restore:
         change = self.plan.change("bucket")
         return change.id if change.named else self.id_of("bucket")
 
-    def objects(self) -> tuple[StoredObject, ...]:
-        """List the objects under the keys that they have in this deployment. In a bucket of the user's, only ours are put back."""
+    @cached_property
+    def objects(self) -> Mapping[str, StoredObject]:
+        """The objects by the keys that they have in this deployment. In a bucket of the user's, only ours are put back."""
         here, before = self.plan.deployment, self.backup.origin.deployment
-        moved = (
-            replace(each, key="/".join(here if part == before else part for part in each.key.split("/"))) for each in self.backup.objects
-        )
+        keys = ("/".join(here if part == before else part for part in each.key.split("/")) for each in self.backup.objects)
         within = f"{prefix(self.config, here)}/" if self.plan.change("bucket").named else ""
-        return tuple(each for each in moved if each.key.startswith(within))
+        moved = zip(keys, self.backup.objects, strict=True)
+        return {key: replace(each, key=key) for key, each in moved if key.startswith(within)}
 
     def decide(self, conflict: Conflict | None) -> tuple[Step, ...]:
         """Look at what is there, and decide what is done with each thing of the backup. Raises Refused to abort."""
@@ -96,7 +96,8 @@ class Restore:
 
     def _decide_objects(self) -> tuple[Step, ...]:
         bucket, made_at = self.bucket, self.backup.origin.made_at
-        return tuple(decide_object(each, self._ask(read_object, bucket, each.key) if bucket else None, made_at) for each in self.objects())
+        found = ((each, self._ask(read_object, bucket, key) if bucket else None) for key, each in self.objects.items())
+        return tuple(decide_object(each, there, made_at) for each, there in found)
 
     def _decide_secrets(self) -> tuple[Step, ...]:
         values = self.secrets.values if self.secrets else {}
@@ -225,7 +226,7 @@ def _carry_out(restore: Restore, rotation: Rotation, step: Step) -> None:
         case "member":
             rotation.ask(partial(users.add_to_group, aws, pool, step.name, step.of))
         case "object":
-            each = next(each for each in restore.objects() if each.key == step.name)
+            each = restore.objects[step.name]
             with restore.backup.open_object(each) as content:
                 rotation.ask(partial(upload, aws, restore.bucket, each, content, replace=step.action == "update"))
         case "secret":
@@ -257,7 +258,7 @@ def _put_secret(restore: Restore, rotation: Rotation, name: str) -> None:
 
 def _summarize(restore: Restore) -> str:
     people = len(restore.backup.directory.people)
-    return f"Restored: {people} users, {len(restore.objects())} objects." + (
+    return f"Restored: {people} users, {len(restore.objects)} objects." + (
         " No backup has passwords: users need new ones." if people else ""
     )
 
