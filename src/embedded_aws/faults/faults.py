@@ -74,6 +74,8 @@ class Faults:
 
     def _find_refusal(self, call: Call, active: dict[Kind, Rule]) -> refusal.Refused | None:
         """Return the error that replaces the call, if any. Raises ConnectionCut where the client gets no response."""
+        if error := active.get(Kind.ERROR):
+            return refusal.Refused(error.code, error.status, f"The call was refused with {error.code}.")
         for kind, words in _INSTEAD.items():
             if kind in active:
                 return words(call)

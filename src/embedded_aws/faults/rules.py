@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SERVER_ERROR = "server_error"  # the service's own 5xx
     CUT = "cut"  # the connection ends without an answer
     QUOTA = "quota"  # refused in the service's own words for "limit exceeded"
+    ERROR = "error"  # refused with the error `code` and the status `status`
     PROPAGATION = "propagation"  # a call that uses a role or instance profile younger than `seconds` is refused
     LAG = "lag"  # a resource younger than `seconds` is not shown yet
     CAPACITY = "capacity"  # EC2 launches no instance: InsufficientInstanceCapacity
@@ -36,8 +37,9 @@ class Rule:
     """One fault, and the calls that it affects. `service` is the name that requests are signed for; patterns take `*` and `?`.
 
     `nth` affects only the nth matching call of this start, `probability` a share of them. With `committed` AWS performs the call
-    before the connection ends or the 5xx is sent. `instance_type` and `zone` limit capacity and unsupported to launches of these types
-    in these Availability Zones. Propagation, lag and linger concern what is created or deleted while the rule is active.
+    before the connection ends or the 5xx is sent. `code` and `status` are those of an error. `instance_type` and `zone` limit capacity
+    and unsupported to launches of these types in these Availability Zones. Propagation, lag and linger concern what is created or
+    deleted while the rule is active.
     """
 
     kind: Kind
@@ -49,6 +51,8 @@ class Rule:
     committed: bool = False
     instance_type: str = "*"
     zone: str = "*"
+    code: str = "InternalError"
+    status: int = 400
 
     def concerns(self, call: Call) -> bool:
         """Return whether this rule is about the call."""

@@ -1,0 +1,136 @@
+"""AWS refuses every call of a deployment, with errors that it can have: each run says why, and goes on where the last one ended."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from behaviours.engine import Ran
+from behaviours.lanes import Lane, lane
+from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.aws.errors import kind_of
+from sre_core.secret import Secret
+
+from ..resources.samples import kinds
+from .calls import called
+from .table import Row, general, own
+
+ONE_OF_EACH = {
+    "buckets": 1,
+    "pools": 1,
+    "clients": 2,
+    "roles": 3,
+    "profiles": 1,
+    "instances": 1,
+    "addresses": 1,
+    "gateways": 1,
+    "targets": 4,
+}
+# What passes by itself is waited for, and never ends a run; tests of its own show that.
+_PASSING = ("throttled", "busy", "transient")
+_ENDS = ("Delete", "Disassociate", "Release", "Terminate", "Detach", "Remove")
+_READS = ("Get", "List", "Describe", "Head", "Batch", "Simulate")
+
+type Errors = Mapping[str, Row]
+
+
+class Deployment:
+    """A deployment that is made, and cleaned up, in runs of which each refuses what no run of this life has refused before."""
+
+    def __init__(self, here: Lane, rules: Path) -> None:
+        self._here, self._rules = here, rules
+        refuse(rules, {})
+        self._before = here.counted()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._folder, self._refused, self._run = self._here.fresh(), set[str](), self._here.engine.deploy
+
+    def run(self, errors: Errors) -> tuple[Ran, list[Row]]:
+        """Run once, and return what was refused. A run of which nothing was has made, or removed, all of it."""
+        refuse(self._rules, {operation: row for operation, row in errors.items() if operation not in self._refused})
+        ran = self._run(self._folder)
+        met = {label.partition(" ")[0] for label in ran.calls} & set(errors) - self._refused
+        self._refused |= met
+        if ran.code == 0:
+            self._go_on()
+        return ran, [errors[operation] for operation in sorted(met)]
+
+    def _go_on(self) -> None:
+        refuse(self._rules, {})
+        counted = self._here.counted()
+        if self._run == self._here.engine.cleanup:
+            assert counted == self._before
+            self._begin()
+            return
+        assert {kind: counted[kind] for kind in ONE_OF_EACH} == ONE_OF_EACH
+        again = self._here.engine.deploy(self._folder)
+        assert (again.code, again.calls) == (0, ())
+        self._run, self._refused = self._here.engine.cleanup, set()
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("refused")
+    rules = folder / "rules.json"
+    rules.write_text('{"rules": []}')
+    with lane(folder / "lane", "--faults", str(rules)) as here:
+        yield Deployment(here, rules)
+
+
+@pytest.mark.property(5)
+@pytest.mark.timeout(1800)
+# Each example goes on where the last one ended: none can be repeated, or made smaller.
+@settings(deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32))
+def test_any_error_of_any_call(deployment: Deployment, seed: int) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 5: Error Handling and Recovery**
+
+    For any error condition during setup, the system should provide specific error messages with context, suggest alternative
+    approaches, and support resuming from the last successful step.
+
+    Each mutating call of a deployment and of its cleanup is refused with an error that AWS documents for it, over and over with other
+    errors. Each refused run names the call, the error and what to do first, keeps what was done, and the next one goes on. In the end
+    one of each is there and nothing is left to do; after cleanup what was there before.
+    """
+    errors = {operation: Random(seed).choice(rows) for operation, rows in possible_errors().items()}
+    ran, refused = deployment.run(errors)
+    assert bool(ran.code) == bool(refused), ran.said
+    wrong = [f"{row}: {ran.said}" for row in refused if not explains(ran.said, row)]
+    assert not wrong, "\n\n".join(wrong)
+
+
+@cache
+def possible_errors() -> Mapping[str, Sequence[Row]]:
+    """The errors that AWS documents for each mutating operation that our code calls."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    propagates = {code for kind in kinds() for code in kind.PROPAGATES}
+    aws = Aws(region="us-east-1", account_id="123456789012", endpoint=Endpoint("http://127.0.0.1:9", "", "AKIDEXAMPLE", Secret("unused")))
+    for service, operation in sorted(called(aws)):
+        client = aws.client(service)
+        # What is absent has been deleted already.
+        excluded = (*_PASSING, "absent") if operation.startswith(_ENDS) else _PASSING
+        rows = {row for row in (*own(client, operation), *general(client, operation)) if row.code not in propagates}
+        found[operation] += sorted(row for row in rows if kind_of(row.code, row.status) not in excluded)
+    return {operation: rows for operation, rows in found.items() if rows and not operation.startswith(_READS)}
+
+
+def refuse(rules: Path, errors: Errors) -> None:
+    """Let the local AWS refuse these operations with these errors, and no others."""
+    refusals = [{"kind": "error", "operation": operation, "code": row.code, "status": row.status} for operation, row in errors.items()]
+    written = rules.with_suffix(".new")
+    written.write_text(json.dumps({"rules": refusals}))
+    written.replace(rules)
+
+
+def explains(said: str, row: Row) -> bool:
+    """One problem names the call and AWS's error, and says what to do first."""
+    return any(row.operation in problem and row.code in problem and "\n  do:  " in problem for problem in said.split("\n\n"))
