@@ -1,4 +1,4 @@
-"""`aws.network: create`: the network is part of the deployment, and goes with it."""
+"""A network that is created is part of the deployment and goes with it; a security group that is named stays as it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fixtures.engine import Engine
+from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.checks.preflight.security_group import GroupFacts, SecurityGroupUsable
+from sre_agent_deploy.config.models import Config
+from sre_core import clock
 
 
 def test_a_deployment_with_its_own_network(engine: Engine, faults: Callable[..., None]) -> None:
@@ -35,3 +39,32 @@ def test_a_deployment_with_its_own_network(engine: Engine, faults: Callable[...,
     assert cleaned.problems == ()
     left = (ec2.describe_vpcs, ec2.describe_subnets, ec2.describe_route_tables, ec2.describe_internet_gateways)
     assert [[value for key, value in look(Filters=mine).items() if key != "ResponseMetadata"] for look in left] == [[[]]] * 4
+
+
+def test_a_named_security_group(engine: Engine) -> None:
+    """It is read and checked, the machine is in it, and neither a deployment nor a cleanup changes or deletes it."""
+    ec2: Any = engine.client("ec2")
+    group = ec2.create_security_group(GroupName=engine.name, Description="theirs", VpcId=engine.site.vpc_id)["GroupId"]
+    engine.parts, engine.sections = ("instance",), {"aws": {"security_group_id": group}}
+    world = Context(Config.model_validate({"mode": "local", **engine.sections}), engine.aws, clock.now())
+
+    def verdict() -> str:
+        facts = SecurityGroupUsable().probe(world)
+        assert isinstance(facts, GroupFacts)
+        problem = SecurityGroupUsable().judge(facts).problem
+        return problem.code if problem else ""
+
+    assert verdict() == "SECURITY-GROUP-NOT-USABLE"
+    anyone = [{"CidrIp": "0.0.0.0/0"}]
+    ec2.authorize_security_group_ingress(
+        GroupId=group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": anyone}]
+    )
+    assert verdict() == ""
+    before = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    engine.deploy()
+    machine = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
+    assert [each["GroupId"] for each in machine["SecurityGroups"]] == [group]
+    assert engine.cleanup().problems == ()
+    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"] == before
+    ec2.delete_security_group(GroupId=group)
+    assert verdict() == "SECURITY-GROUP-NOT-FOUND"
