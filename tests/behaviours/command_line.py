@@ -78,7 +78,13 @@ class Desk:
     def run(self, module: str, *words: str, **changed: str) -> Ended:
         """Run a command to its end, forked."""
         process = self.forked(module, *words, **changed)
-        out, err = process.communicate(timeout=self.patience)
+        try:
+            out, err = process.communicate(timeout=self.patience)
+        except SystemExit:
+            # `make test-aws` was asked to end: the command ends first, so that a sweep meets nobody who still creates.
+            process.terminate()
+            process.communicate(timeout=self.patience)
+            raise
         return Ended(process.returncode, out, err)
 
     def _opened(self, command: list[str], changed: Mapping[str, str]) -> subprocess.Popen[str]:
