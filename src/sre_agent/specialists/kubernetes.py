@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
+from sre_agent.evidence import Answer
 from sre_agent.observations import Observations
 from sre_agent.scope import Scope
 from sre_agent.specialists import cluster_records as records
@@ -49,15 +51,12 @@ async def observe(tools: Tools, scope: Scope) -> Observations:
 
 async def observe_relations(tools: Tools, scope: Scope) -> Observations:
     """Observe what workloads, Services and claims refer to, the quotas, and the components of the nodes; then what bounds them."""
-    (workloads, services, claims, quotas, components), bounds = await asyncio.gather(
-        asyncio.gather(
-            tools.call("get_workload_status", namespace=scope.namespace),
-            tools.call("get_service_status", namespace=scope.namespace),
-            tools.call("get_storage_status", namespace=scope.namespace),
-            tools.call("get_quota_status", namespace=scope.namespace),
-            tools.call("get_node_components"),
-        ),
-        observe_bounds(tools, scope),
+    workloads, services, claims, quotas, components = await asyncio.gather(
+        tools.call("get_workload_status", namespace=scope.namespace),
+        tools.call("get_service_status", namespace=scope.namespace),
+        tools.call("get_storage_status", namespace=scope.namespace),
+        tools.call("get_quota_status", namespace=scope.namespace),
+        tools.call("get_node_components"),
     )
     return (
         record_answers(workloads, searches=(services, claims, quotas, components))
@@ -68,20 +67,24 @@ async def observe_relations(tools: Tools, scope: Scope) -> Observations:
             quotas=tuple(relations.parse_quotas(quotas)),
             components=tuple(relations.parse_components(components)),
         )
-        + bounds
+        + await observe_bounds(tools, scope, relations.parse_further(workloads))
     )
 
 
-async def observe_bounds(tools: Tools, scope: Scope) -> Observations:
-    """Observe jobs, autoscalers and limits, the routes from outside, and the connections that policies deny."""
-    names = ("get_job_status", "get_autoscaler_status", "get_limit_status", "get_route_status", "get_connectivity_status")
-    answers = await asyncio.gather(*(tools.call(name, namespace=scope.namespace) for name in names))
-    jobs, autoscalers, limits, routes, connectivity = answers
-    return record_answers(searches=tuple(answers)) + Observations(
-        jobs=tuple(relations.parse_jobs(jobs)),
-        schedules=tuple(relations.parse_schedules(jobs)),
-        autoscalers=tuple(relations.parse_autoscalers(autoscalers)),
-        limit_ranges=tuple(relations.parse_limit_ranges(limits)),
-        routes=tuple(relations.parse_routes(routes)),
-        denials=tuple(relations.parse_denials(connectivity)),
-    )
+async def observe_bounds(tools: Tools, scope: Scope, operations: Sequence[str]) -> Observations:
+    """Observe jobs, autoscalers and limits, the routes from outside, and the connections that policies deny: those that there are."""
+    asked = [name for name in operations if name in _BOUNDS]
+    answers = await asyncio.gather(*(tools.call(name, namespace=scope.namespace) for name in asked))
+    observed = (_BOUNDS[name](answer) for name, answer in zip(asked, answers, strict=True))
+    return sum(observed, record_answers(searches=tuple(answers)))
+
+
+_BOUNDS: Mapping[str, Callable[[Answer], Observations]] = {
+    "get_job_status": lambda answer: Observations(
+        jobs=tuple(relations.parse_jobs(answer)), schedules=tuple(relations.parse_schedules(answer))
+    ),
+    "get_autoscaler_status": lambda answer: Observations(autoscalers=tuple(relations.parse_autoscalers(answer))),
+    "get_limit_status": lambda answer: Observations(limit_ranges=tuple(relations.parse_limit_ranges(answer))),
+    "get_route_status": lambda answer: Observations(routes=tuple(relations.parse_routes(answer))),
+    "get_connectivity_status": lambda answer: Observations(denials=tuple(relations.parse_denials(answer))),
+}

@@ -45,6 +45,11 @@ def parse_requirements(answer: Answer) -> Iterator[Requirements]:
         )
 
 
+def parse_further(answer: Answer) -> tuple[str, ...]:
+    """Parse the operations that `get_workload_status` names because there are objects of their kinds."""
+    return texts(part(answer.data, "summary"), "see_also")
+
+
 def parse_exposures(answer: Answer) -> Iterator[Exposure]:
     """Parse the Services of `get_service_status`."""
     for item, source in items(answer):

@@ -64,6 +64,16 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
 """The kinds of objects that are used, by the name of the API's resource, each with what must be possible for one of them."""
 
 
+FURTHER: Mapping[str, tuple[str, ...]] = {
+    "get_job_status": ("jobs", "cronjobs"),
+    "get_autoscaler_status": ("horizontalpodautoscalers",),
+    "get_limit_status": ("limitranges",),
+    "get_route_status": ("ingresses", "httproutes"),
+    "get_connectivity_status": ("networkpolicies",),
+}
+"""The operations about kinds that many applications have none of, with the kinds that they are about."""
+
+
 class ObjectSource(Protocol):
     """A provider of objects. A kind that it can't list is empty."""
 
@@ -123,6 +133,10 @@ class Cluster:
         mismatches = [mismatch for workload in self.workloads(namespace) for mismatch in workload.mismatches]
         missing = {found.object for found in mismatches if found.object and found.relation in {"envHost", "persistentVolumeClaim"}}
         return tuple(join_quotas(self._list("resourcequotas", namespace), sorted(missing | set(self._unexposed(namespace)))))
+
+    def further(self, namespace: str | None) -> tuple[str, ...]:
+        """Return the operations about other kinds of which there are objects."""
+        return tuple(operation for operation, kinds in FURTHER.items() if any(self._list(kind, namespace) for kind in kinds))
 
     def jobs(self, namespace: str | None) -> tuple[Job | CronJob, ...]:
         jobs = tuple(parse_job(document) for document in self._list("jobs", namespace))

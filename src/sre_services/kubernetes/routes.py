@@ -119,12 +119,14 @@ def get_node_status(cluster: Provider, node_name: NodeName = "") -> Response:
 def get_workload_status(cluster: Provider, namespace: Namespace = "", workload_name: WorkloadName = "") -> Response:
     """Deployments, StatefulSets, DaemonSets and CronJobs, those with a mismatch first: ports, probes, requests and constraints, the
     Services that the environment names, and the nodes of their pods. A mismatch names a ServiceAccount, Secret, ConfigMap, claim,
-    Service or port that does not exist, a probe of a port that is not declared, or what keeps waiting pods from the nodes."""
+    Service or port that does not exist, a probe of a port that is not declared, or what keeps waiting pods from the nodes. see_also in
+    the summary names the operations about jobs, autoscalers, limits, routes and policies of which there are any."""
     found = views.match_by_name(cluster.workloads(views.namespace_filter(namespace)), workload_name)
     summary = {
         "workloads": len(found),
         "mismatched": [item.name for item in found if item.mismatches],
         "not_fully_ready": [item.name for item in found if item.ready < item.desired],
+        "see_also": cluster.further(views.namespace_filter(namespace)),
     }
     items = [
         item if workload_name or views.is_troubled(item) else views.shorten_workload(item) for item in views.sort_troubled_first(found)

@@ -47,6 +47,9 @@ class Clusters(Several[ObjectSource]):
     def quotas(self, namespace: str | None) -> list[Quota]:
         return self._all(lambda cluster: cluster.quotas(namespace))
 
+    def further(self, namespace: str | None) -> tuple[str, ...]:
+        return tuple(sorted({name for _, found in self.ask(lambda source: Cluster(source).further(namespace)) for name in found}))
+
     def jobs(self, namespace: str | None) -> list[Job | CronJob]:
         return self._all(lambda cluster: cluster.jobs(namespace))
 

@@ -186,6 +186,14 @@ def test_what_is_in_trouble_comes_first(recorded: TestClient, path: str, summary
     assert recorded.get(path, params={"namespace": "elsewhere"}).json()["items"] == []
 
 
+def test_where_else_to_look(recorded: TestClient) -> None:
+    """The state of workloads names the operations about kinds of which there are objects, so that nobody asks about what there is not."""
+    further = [path.split("/")[1].rstrip("s") for path in PATHS]
+    seen = [recorded.get("/workloads/status", params={"namespace": name}).json()["summary"]["see_also"] for name in ("", "elsewhere")]
+    assert sorted(seen[0]) == sorted(f"get_{name}_status" for name in further)
+    assert seen[1] == []
+
+
 def test_jobs(by_name: dict[str, Json]) -> None:
     """A failure has its reason and its count, and a schedule its missed times with what keeps the next run from starting."""
     failed, running, cron_job = by_name["backup-1"], by_name["import"], by_name["backup"]

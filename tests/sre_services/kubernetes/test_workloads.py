@@ -54,7 +54,7 @@ def mismatches(folder: Path) -> list[Json]:
 def test_no_mismatch_where_all_is_well(ask: Callable[..., Asked], recording: str) -> None:
     """In a system whose references are right, none is reported, and what is well is short."""
     answer = ask("kubernetes", recording).get("/workloads/status")
-    assert answer["summary"] == {"workloads": 9, "mismatched": [], "not_fully_ready": []}
+    assert answer["summary"] == {"workloads": 9, "mismatched": [], "not_fully_ready": [], "see_also": []}
     assert all("containers" not in item for item in answer["items"] if "troubledPods" not in item)
 
 
