@@ -14,7 +14,7 @@ from typing import Any
 from scripts.scan import subject
 from scripts.scan.findings import Finding, Outcome
 
-# The least exposure that systemd rates is 0, the most 10. Services are rated below 2; the two tasks that run as root are higher.
+# The least exposure that systemd rates is 0, the most 10. Services are rated below 2; the tasks that run as root are higher.
 MOST_EXPOSED = 2.0
 
 

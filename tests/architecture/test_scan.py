@@ -6,10 +6,12 @@ import re
 import tomllib
 
 import pytest
+from scripts.scan import subject
 from scripts.scan.findings import ACCEPTED, Accepted, Finding, Outcome, judge, read_accepted
 from scripts.scan.tools import read_cloudsplaining, read_sslyze
 
 from architecture.sources import ROOT
+from sre_agent_deploy.instance import systemd
 
 FOUND = Finding("checkov", "CKV_1", "AWS::S3::Bucket.Bucket", "no log")
 STAYS = Accepted("checkov", "CKV_1", "AWS::S3::*", "it needs a second bucket")
@@ -46,6 +48,13 @@ def test_what_is_read_of_scanners_that_print_text() -> None:
     judged = "  127.0.0.1:443: OK - Compliant.\n\n  127.0.0.1:8443: FAILED - Not compliant.\n      * ciphers: X is supported\n"
     places = {"127.0.0.1:443": "front door", "127.0.0.1:8443": "gateway"}
     assert [(one.rule, one.where) for one in read_sslyze(judged, places)] == [("ciphers", "gateway")]
+
+
+def test_every_unit_is_scanned() -> None:
+    """Whatever renders units of a machine renders them for the scan, too."""
+    renderers = {name for name in vars(systemd) if name.startswith("render_") and name.endswith(("_unit", "_units"))}
+    assert len(renderers) > 3
+    assert renderers <= vars(subject).keys()
 
 
 def test_reasons() -> None:
