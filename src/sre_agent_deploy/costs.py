@@ -35,8 +35,7 @@ GP3_GB_MONTH = 0.08  # https://aws.amazon.com/ebs/pricing/
 ADDRESS_HOUR = 0.005  # https://aws.amazon.com/vpc/pricing/: each public IPv4 address
 SECRET_MONTH = 0.40  # https://aws.amazon.com/secrets-manager/pricing/
 SECRET_CALLS_MONTH = 1.30  # docs/concepts/costs.md: the machine looks every half minute
-# https://aws.amazon.com/cognito/pricing/ has charged clients of programs by number and by token since May 2024.
-APP_CLIENT_MONTH = 6.00
+# Programs' tokens are charged; their app clients are no longer: https://docs.aws.amazon.com/cognito/latest/developerguide/tracking-cost.html
 TOKEN = 0.00225
 ALARM_MONTH, METRIC_MONTH, DASHBOARD_MONTH, LOG_GB = 0.10, 0.30, 3.00, 0.50  # https://aws.amazon.com/cloudwatch/pricing/
 TOOL_CALLS_1000, TOOL_SEARCHES_1000 = 0.005, 0.025  # https://aws.amazon.com/bedrock/agentcore/pricing/
@@ -115,8 +114,6 @@ def _other_lines(counts: Counter[str]) -> Iterator[Line]:
     secrets = counts["AWS::SecretsManager::Secret"]
     yield Line("secret", secrets, SECRET_MONTH, "API key, client secrets, certificate and keys of your systems")
     yield Line("calls of Secrets Manager", 1, SECRET_CALLS_MONTH, "the machine looks for rotated values every half minute")
-    clients = counts["AWS::Cognito::UserPoolClient"]
-    yield Line("Cognito app client of programs", clients, APP_CLIENT_MONTH, "one for the gateway's caller, one for the assistant's callers")
     yield Line("alarm", counts["AWS::CloudWatch::Alarm"], ALARM_MONTH, "monitoring")
     filters = counts["AWS::Logs::MetricFilter"]
     yield Line("custom metric", filters + _METRICS_BY_THE_MACHINE if filters else 1, METRIC_MONTH, "what the alarms watch")

@@ -30,14 +30,14 @@ def month(estimate: Estimate, what: str) -> float:
 
 
 def test_the_production_example(estimated) -> None:  # type: ignore[no-untyped-def]
-    """Each line is the price by hand: 730 hours of the machine, its disk and its address, three secrets, two clients."""
+    """Each line is the price by hand: 730 hours of the machine, its disk and its address, four secrets; app clients cost nothing."""
     found = estimated()
     assert {what: month(found, what) for what in ("EC2", "EBS", "public", "secret", "Cognito", "alarm", "custom")} == {
         "EC2": 121.47,  # 730 x 0.1664
         "EBS": 4.00,  # 50 x 0.08
         "public": 3.65,  # 730 x 0.005
         "secret": 1.60,  # 4 x 0.40
-        "Cognito": 12.00,  # 2 x 6.00
+        "Cognito": 0.00,  # tokens alone are charged
         "alarm": 0.00,  # there is no recipient
         "custom": 0.30,  # the certificate's days
     }
