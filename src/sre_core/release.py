@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,19 @@ def services() -> tuple[Service, ...]:
 def backends() -> tuple[Service, ...]:
     """List the services that the gateway has a target for: those with an OpenAPI document."""
     return tuple(service for service in services() if service.openapi)
+
+
+def read_openapi(service: Service) -> str:
+    """Read the OpenAPI document of a backend, without importing its package. Raises LookupError if that is not installed."""
+    package, _, rest = str(service.openapi).partition("/")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise LookupError(f"{package} is not installed beside sre_core")
+    return (Path(spec.submodule_search_locations[0]) / rest).read_text(encoding="utf-8")
+
+
+@cache
+def count_tools() -> int:
+    """Count the operations of all OpenAPI documents: the gateway makes a tool of each."""
+    documents = (json.loads(read_openapi(service)) for service in backends())
+    return sum(len(operations) for document in documents for operations in document["paths"].values())

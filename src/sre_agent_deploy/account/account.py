@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from sre_agent_deploy.account import local, network
@@ -105,7 +104,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         image_id=config.deployment.ami_id or image_in_use or latest_image(aws, config.deployment.operating_system),
         release=archive.bytes,
         release_sha256=archive.sha256,
-        openapi={service.name: _openapi_document(service) for service in release.backends()},
+        openapi={service.name: release.read_openapi(service) for service in release.backends()},
         certificate=certificate,
         private_ca=private_ca,
         source_secrets=read_source_secrets(config, aws),
@@ -145,7 +144,7 @@ def describe_account(config: Config) -> AccountFacts:
         image_id=config.deployment.ami_id or _unknown("image_id"),
         release=archive.bytes,
         release_sha256=archive.sha256,
-        openapi={service.name: _openapi_document(service) for service in release.backends()},
+        openapi={service.name: release.read_openapi(service) for service in release.backends()},
         certificate=certificate,
         private_ca=private_ca,
         source_secrets=name_source_secrets(config),
@@ -286,14 +285,6 @@ def _package_too_large(size: int) -> Problem:
         ),
         aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
     )
-
-
-def _openapi_document(service: release.Service) -> str:
-    package, _, rest = str(service.openapi).partition("/")
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise LookupError(f"{package} is not installed beside sre_agent_deploy")
-    return (Path(spec.submodule_search_locations[0]) / rest).read_text(encoding="utf-8")
 
 
 def _find_network(aws: Aws, config: Config) -> Network:

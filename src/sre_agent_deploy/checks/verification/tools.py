@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import ListToolsResult
 
-EXPECTED = 31
-PAGES = EXPECTED  # at worst one for each tool
 # Of each target one read-only tool that needs no arguments.
 CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics": "get_error_rates", "runbooks": "search_runbooks"}
 
@@ -53,10 +51,10 @@ async def _list_tools(world: Endpoints) -> tuple[str, ...] | Problem:
 
 
 async def list_every_page(page: Callable[[str | None], Awaitable[ListToolsResult]]) -> tuple[str, ...] | Problem:
-    """List the names on all pages, at most `PAGES`."""
+    """List the names on all pages. At worst there is one page for each tool."""
     names: list[str] = []
     cursor: str | None = None
-    for _ in range(PAGES):
+    for _ in range(release.count_tools()):
         listed = await page(cursor)
         names += [tool.name for tool in listed.tools]
         cursor = listed.next_cursor
@@ -102,7 +100,7 @@ class ToolsListed:
     """The gateway lists all tools of the four targets to the one client that may see them."""
 
     id: ClassVar[str] = "gateway.tools_listed"
-    proves: ClassVar[str] = f"the gateway lists {EXPECTED} tools"
+    proves: ClassVar[str] = "the gateway lists every tool"
     requirements: ClassVar[tuple[str, ...]] = ("4.3",)
     required: ClassVar[bool] = True
 
@@ -111,9 +109,9 @@ class ToolsListed:
 
     def judge(self, facts: tuple[str, ...]) -> Verdict:
         tools = [name for name in facts if "___" in name]
-        if len(tools) == EXPECTED:
-            return Verdict(True, f"the gateway lists {EXPECTED} tools")
-        return Verdict(False, f"the gateway lists {len(tools)} tools, not {EXPECTED}", _incomplete(tools))
+        if len(tools) == release.count_tools():
+            return Verdict(True, f"the gateway lists {len(tools)} tools")
+        return Verdict(False, f"the gateway lists {len(tools)} tools, not {release.count_tools()}", _incomplete(tools))
 
 
 class ToolsCalled:
@@ -138,7 +136,7 @@ def _incomplete(tools: list[str]) -> Problem:
     absent = [service.name for service in release.backends() if not any(tool.startswith(f"{service.name}___") for tool in tools)]
     return Problem(
         code="GATEWAY-TOOLS-MISSING",
-        what=f"The gateway lists {len(tools)} tools, not {EXPECTED}.",
+        what=f"The gateway lists {len(tools)} tools, not {release.count_tools()}.",
         why=f"No tool comes from: {', '.join(absent)}." if absent else "A target read an OpenAPI document of another version.",
         do=("Look at the targets' status reasons (Bedrock AgentCore > Gateways).", "Run `sre-agent-deploy deploy` again; it repairs them."),
     )
@@ -147,8 +145,8 @@ def _incomplete(tools: list[str]) -> Problem:
 def _endless(count: int) -> Problem:
     return Problem(
         code="GATEWAY-LIST-ENDLESS",
-        what=f"The gateway's list of tools did not end within {PAGES} pages.",
-        why=f"After {count} tools it named another page; this deployment has {EXPECTED}.",
+        what=f"The gateway's list of tools did not end within {release.count_tools()} pages.",
+        why=f"After {count} tools it named another page; this deployment has {release.count_tools()}.",
         do=(
             "Delete targets of the gateway that do not belong to this deployment (Bedrock AgentCore > Gateways).",
             "Run `sre-agent-deploy verify` again.",
