@@ -11,9 +11,9 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar
 
@@ -43,6 +43,9 @@ _LARGEST_TEXT = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _READ: Mapping[str, Any] = {"extra": "forbid"}
+
+
+type OpenObject = Callable[[StoredObject], AbstractContextManager[IO[bytes]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +102,32 @@ class DataBackup:
         return Secrets(values=values, dotenv=document["dotenv"])
 
     @contextmanager
-    def open_object(self, stored: StoredObject) -> Iterator[IO[bytes]]:
-        """Open the content of an object in a file without a name. Raises Refused if it is not what was checked."""
-        with zipfile.ZipFile(self.path) as file, file.open(stored.part) as part, tempfile.TemporaryFile() as content:
-            if _copy(part, content) != self.digests[stored.part]:
-                raise Refused(damaged(f"The content of {stored.key} has changed since it was checked."))
+    def open_objects(self) -> Iterator[OpenObject]:
+        """Open the file once, for the content of all objects: its directory is read each time, and may have thousands.
+
+        What opens one object raises Refused if its content is not what was checked.
+        """
+        try:
+            file = zipfile.ZipFile(self.path)
+        except _UNREADABLE as error:
+            raise Refused(_changed(f"{self.path} can't be opened any more ({type(error).__name__}).")) from error
+        with file:
+            yield partial(self._open_object, file)
+
+    @contextmanager
+    def _open_object(self, file: zipfile.ZipFile, stored: StoredObject) -> Iterator[IO[bytes]]:
+        with tempfile.TemporaryFile() as content:
+            if not self._copy_object(file, stored, content):
+                raise Refused(_changed(f"The content of {stored.key} is not what was checked."))
             content.seek(0)
             yield content
+
+    def _copy_object(self, file: zipfile.ZipFile, stored: StoredObject, content: IO[bytes]) -> bool:
+        try:
+            with file.open(stored.part) as part:
+                return _copy(part, content) == self.digests[stored.part]
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+            return False
 
 
 class Writer:
@@ -299,6 +321,15 @@ def no_data(path: Path) -> Problem:
             f"Restore the configuration in it: `sre-agent-deploy restore {path}`, without --data.",
             "A data backup is made by `sre-agent-deploy backup --data`.",
         ),
+    )
+
+
+def _changed(why: str) -> Problem:
+    return Problem(
+        code="BACKUP-DAMAGED",
+        what="The backup was changed while it was restored. What was put back until then stays.",
+        why=why,
+        do=("Run the same command with a whole copy of it, or with another backup: it goes on with what is missing.",),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
-from sre_agent_deploy.backup.data import DataBackup, Secrets
+from sre_agent_deploy.backup.data import DataBackup, OpenObject, Secrets
 from sre_agent_deploy.backup.steps import (
     Step,
     decide_api_key,
@@ -127,7 +127,10 @@ def restore_data(
     dry_run: bool = False,
 ) -> CommandResult:
     """Show what a restore would do, ask, deploy what is missing, put the data back, and verify."""
-    with open_workspace(find_state(request), user, start=True) as here:
+    located = find_state(request)
+    if (name := located.config().name) != backup.origin.name:
+        raise Refused(_foreign(backup, name))
+    with open_workspace(located, user, start=True) as here:
         restore = _prepare(here, backup, secrets, user)
         steps = restore.decide(conflict)
         bring_state = _is_of_here(restore, here)
@@ -145,7 +148,7 @@ def restore_data(
             return deployed
     # Nobody has a key that this run has made, so nobody needs time to take the other one over.
     overlap = None if restore.id_of("backend_key") else timedelta(0)
-    with open_complete(request, user, overlap, command="restore", result="restored") as rotation:
+    with open_complete(request, user, overlap, command="restore", result="restored", incomplete=_incomplete) as rotation:
         restore = replace(restore, plan=rotation.plan, aws=rotation.aws)
         put_back(restore, rotation, conflict)
     user.note("Verifying:")
@@ -155,17 +158,16 @@ def restore_data(
 
 def put_back(restore: Restore, rotation: Rotation, conflict: Conflict | None) -> None:
     """Put back what is missing. Raises Refused if the user stops it, or AWS refuses a step."""
-    for step in restore.decide(conflict):
-        if rotation.aws.progress.stop.requested:
-            raise Refused(run_interrupted())
-        if step.action in ("create", "update"):
-            _carry_out(restore, rotation, step)
+    with restore.backup.open_objects() as open_object:
+        for step in restore.decide(conflict):
+            if rotation.aws.progress.stop.requested:
+                raise Refused(run_interrupted())
+            if step.action in ("create", "update"):
+                _carry_out(restore, rotation, step, open_object)
 
 
 def _prepare(here: Workspace, backup: DataBackup, secrets: Secrets | None, user: User) -> Restore:
-    """Plan the deployment. Raises Refused if the backup is another deployment's, or the plan has problems."""
-    if here.config.name != backup.origin.name:
-        raise Refused(_foreign(backup, here.config.name))
+    """Plan the deployment. Raises Refused if the plan has problems."""
     with watch(here.account, user) as account:
         wanted = blueprint(here.config, look_up_facts(here.config, account, here.state, here.store.location))
         plan = plan_deployment(account, wanted, here.state)
@@ -210,7 +212,7 @@ def _describe(restore: Restore, steps: tuple[Step, ...], *, bring_state: bool) -
     )
 
 
-def _carry_out(restore: Restore, rotation: Rotation, step: Step) -> None:
+def _carry_out(restore: Restore, rotation: Rotation, step: Step, open_object: OpenObject) -> None:
     """Do one step. Each can be repeated."""
     aws, directory, pool = rotation.aws, restore.backup.directory, restore.id_of("user_pool")
     match step.kind:
@@ -227,7 +229,7 @@ def _carry_out(restore: Restore, rotation: Rotation, step: Step) -> None:
             rotation.ask(partial(users.add_to_group, aws, pool, step.name, step.of))
         case "object":
             each = restore.objects[step.name]
-            with restore.backup.open_object(each) as content:
+            with open_object(each) as content:
                 rotation.ask(partial(upload, aws, restore.bucket, each, content, replace=step.action == "update"))
         case "secret":
             _put_secret(restore, rotation, step.name)
@@ -281,6 +283,15 @@ def _foreign(backup: DataBackup, name: str) -> Problem:
             f"Run it where the configuration of {origin.name} is, or in an empty folder: the backup has that configuration.",
             f"If this is to become {origin.name}: `sre-agent-deploy set name {origin.name}`.",
         ),
+    )
+
+
+def _incomplete(why: str) -> Problem:
+    return Problem(
+        code="RESTORE-INCOMPLETE",
+        what="No data was restored: the deployment is not complete.",
+        why=why,
+        do=("Run the same command again: it deploys what is missing first.", "If that fails too: `sre-agent-deploy plan` says what is missing."),
     )
 
 

@@ -7,7 +7,7 @@ that was interrupted at any call is continued by the same command.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -217,7 +217,13 @@ def _locate(request: Request, command: str = "rotate") -> tuple[Located, str]:
 
 @contextmanager
 def open_complete(
-    request: Request, user: User, overlap: timedelta | None, *, command: str = "rotate", result: Result = "rotated"
+    request: Request,
+    user: User,
+    overlap: timedelta | None,
+    *,
+    command: str = "rotate",
+    result: Result = "rotated",
+    incomplete: Callable[[str], Problem] | None = None,
 ) -> Iterator[Rotation]:
     """Lock a deployment that is complete, and record the run. Raises Refused where it has changes to be made first."""
     located, deployment = _locate(request, command)
@@ -225,7 +231,7 @@ def open_complete(
         locks.enter_context(hold_state(opened.store, opened.account, command))
         here = opened.reload_state()
         locks.enter_context(hold_deployment(deployment, here.account, command))
-        plan = plan_complete(here, user, _incomplete)
+        plan = plan_complete(here, user, incomplete or _incomplete)
         journal = open_journal(
             plan.deployment, config=here.config, config_file=here.config_file, account=here.account, store=here.store, state=here.state
         )

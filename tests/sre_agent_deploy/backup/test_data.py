@@ -64,7 +64,7 @@ def test_a_backup_that_is_written_and_read(tmp_path: Path) -> None:
     opened = open_data(made.path)
     assert isinstance(opened, DataBackup)
     assert (opened.origin, opened.directory) == (ORIGIN, DIRECTORY)
-    with opened.open_object(opened.objects[0]) as content:
+    with opened.open_objects() as open_object, open_object(opened.objects[0]) as content:
         assert content.read() == CONTENT
     assert opened.open_secrets(PASSPHRASE) == SECRETS
     assert code(opened.open_secrets(Secret("another passphrase"))) == "BACKUP-PASSPHRASE-WRONG"
@@ -125,6 +125,30 @@ def test_a_file_that_was_changed(tmp_path: Path, change: Callable[[dict[str, byt
     rewritten(path, change)
     assert code(open_data(path)) == expected
     assert isinstance(open_any(path), Problem)
+
+
+@pytest.mark.parametrize("changed", [b"x" * 5000, None, b"other"])
+def test_a_file_that_changes_while_it_is_restored(tmp_path: Path, changed: bytes | None) -> None:
+    """An object whose content is not what was checked is not put back; the answer does not say that nothing was changed."""
+    opened = open_data(write(tmp_path / "backup.zip", secrets=None).path)
+    assert isinstance(opened, DataBackup)
+    if changed is None:
+        opened.path.unlink()
+    elif changed == b"other":
+        rewritten(opened.path, lambda parts: {**parts, "objects/000000": changed})
+    else:
+        opened.path.write_bytes(changed)
+    with pytest.raises(Refused) as refused, opened.open_objects() as open_object, open_object(opened.objects[0]):
+        pass
+    assert (refused.value.problems[0].code, "Nothing was changed" in str(refused.value)) == ("BACKUP-DAMAGED", False)
+
+
+def test_a_backup_of_another_deployment(folder: Folder) -> None:
+    """It is refused before AWS is asked for anything, or the local AWS is started: the data of two would be mixed."""
+    folder.write("config.yaml", "version: 1\nmode: local\nname: another\n")
+    ended = folder.run("restore", str(write(folder.path / "backup.zip").path), "--data", "--yes")
+    assert (ended.code, "BACKUP-FOREIGN" in ended.err, "this configuration is another" in ended.err) == (1, True, True), ended.text
+    assert not list(folder.state.rglob("embedded-aws.json"))
 
 
 def test_a_file_that_was_truncated(tmp_path: Path) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.engine import Engine
-from sre_agent_deploy.backup.data import DataBackup, Origin
+from sre_agent_deploy.backup.data import DataBackup, OpenObject, Origin
 from sre_agent_deploy.backup.steps import Step, decide_api_key, decide_client_secret, decide_object, decide_people, describe_steps
 from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.commands.restore import Restore, put_back
@@ -45,8 +45,8 @@ class Kept(DataBackup):
     """A backup whose objects all have one content."""
 
     @contextmanager
-    def open_object(self, stored: StoredObject) -> Iterator[IO[bytes]]:
-        yield BytesIO(b"kept")
+    def open_objects(self) -> Iterator[OpenObject]:
+        yield lambda stored: nullcontext(BytesIO(b"kept"))
 
 
 @pytest.fixture
