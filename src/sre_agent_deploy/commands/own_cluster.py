@@ -28,7 +28,7 @@ def write_configuration(path: Path, kubeconfig: Path, prometheus: str | None) ->
         raise Refused(_another(path))
     loaded = load_text(path, text, environ=os.environ, mode="local")
     if isinstance(loaded, tuple):
-        raise Refused(*(_name_flag(problem, text) for problem in loaded))
+        raise Refused(*_drop_repeated([_name_flag(problem, text) for problem in loaded]))
     atomic_file.write(path, text.encode(), mode=0o644)
     return True
 
@@ -49,6 +49,11 @@ def _name_flag(problem: Problem, text: str) -> Problem:
     line = text.splitlines()[problem.where.line - 1].strip() if problem.where and problem.where.line else ""
     flag = {"url": "--prometheus", "kubeconfig": "--kubeconfig"}.get(line.partition(":")[0])
     return replace(problem, what=f"{flag} can't have this value.", where=Where(flag)) if flag else problem
+
+
+def _drop_repeated(problems: list[Problem]) -> list[Problem]:
+    """Keep each problem once: one value is written for the cluster and for its logs."""
+    return [problem for at, problem in enumerate(problems) if problem not in problems[:at]]
 
 
 def _another(path: Path) -> Problem:

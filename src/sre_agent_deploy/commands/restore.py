@@ -291,7 +291,10 @@ def _incomplete(why: str) -> Problem:
         code="RESTORE-INCOMPLETE",
         what="No data was restored: the deployment is not complete.",
         why=why,
-        do=("Run the same command again: it deploys what is missing first.", "If that fails too: `sre-agent-deploy plan` says what is missing."),
+        do=(
+            "Run the same command again: it deploys what is missing first.",
+            "If that fails too: `sre-agent-deploy plan` says what is missing.",
+        ),
     )
 
 

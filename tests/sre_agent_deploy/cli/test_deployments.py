@@ -52,6 +52,8 @@ def test_a_deployment_is_found_from_anywhere(
     assert "config-2" in typed("backup", "--state-file", kept)[1]
     code, _, err = typed("--mode", "local", "--kubeconfig", kept, "--prometheus", "prometheus:9090")
     assert (code, "--prometheus can't have this value" in err, "config.yaml" in err) == (1, True, False), err
+    code, _, err = typed("--mode", "local", "--kubeconfig", "${NOT_SET}/config")
+    assert (code, err.count("--kubeconfig can't have this value")) == (1, 1), err
     shown = typed("state", "show", "backend_key", "--deployment", name)[1]
     assert state["records"]["backend_key-1"]["outputs"]["secret_arn"] in shown
     assert "Did you mean backend_key?" in typed("state", "show", "backend-kee", "--deployment", name)[2]
