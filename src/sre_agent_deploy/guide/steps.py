@@ -199,6 +199,7 @@ def _before(config: Config) -> Iterator[Step]:
         _lines(
             f"Sign in to the account of the deployment{f' ({config.aws.account_id})' if config.aws.account_id else ''}.",
             f"Choose the region {region} at the top right. Every step but IAM, Route 53 and Billing is in it.",
+            "Which region is right: docs/how-to/region-and-model.md",
             "Note the account id (top right), and below the values that only your account knows: they appear in the later steps.",
         ),
         deep_link("console/home?region={region}", region),
@@ -214,6 +215,7 @@ def _before(config: Config) -> Iterator[Step]:
                 "Else: VPC > Create VPC > VPC and more; one Availability Zone, one public subnet, no private subnet, no NAT gateway.",
                 "Actions > Edit VPC settings: Enable DNS resolution and Enable DNS hostnames.",
                 "The subnet's route table must have a route 0.0.0.0/0 to an internet gateway.",
+                "More about it, and how the command makes all this: docs/how-to/network.md",
                 "Note the VPC's id, its IPv4 CIDR and the subnet's id: <account.vpc_id>, <account.vpc_cidr>, <account.subnet_id>",
             ),
             deep_link("vpcconsole/home?region={region}#vpcs:", region),
@@ -229,11 +231,32 @@ def _before(config: Config) -> Iterator[Step]:
                 *config.assistant.models,
                 "Anthropic's models ask once for each account for the use case.",
                 "It can be done later: until then the rules answer.",
+                "Which model is right: docs/how-to/region-and-model.md",
             ),
             deep_link("bedrock/home?region={region}#/model-catalog", region),
             "Each of them answers in the playground.",
             f"aws bedrock get-foundation-model-availability --model-id {bedrock.model_of(config.assistant.models[0])}",
         )
+    if domain := config.deployment.domain_name:
+        yield Step(
+            "domain",
+            "D. Have the domain and its certificate",
+            _lines(
+                f"The DNS of {domain} must be yours to change. To register a domain, or to delegate a part of one: docs/how-to/domain.md",
+                *_CERTIFICATES[config.tls.source],
+            ),
+            right="The checks of DNS and certificate say no more than that the A record is not there yet.",
+            verify="sre-agent-deploy validate --account",
+        )
+
+
+_CERTIFICATES: Mapping[str, tuple[str, ...]] = {
+    "files": (
+        "Its certificate and key must be in the files that deployment.ssl_cert_path and ssl_key_path name: docs/how-to/certificates.md",
+    ),
+    "letsencrypt": ("The machine orders its certificate when it boots, and renews it: docs/how-to/certificates.md",),
+    "local_ca": (),
+}
 
 
 def _after() -> Iterator[Step]:
@@ -250,7 +273,10 @@ def _after() -> Iterator[Step]:
     yield Step(
         "verify",
         "Z. Verify the deployment",
-        _lines("Every check runs against the real endpoints; the report names each hop, and what to do where one fails."),
+        _lines(
+            "Every check runs against the real endpoints; the report names each hop, and what to do where one fails.",
+            "To look at the machine itself, by Session Manager or with a key pair: docs/how-to/machine-access.md",
+        ),
         right="The report says: verified.",
         verify="sre-agent-deploy verify --report report.html",
     )

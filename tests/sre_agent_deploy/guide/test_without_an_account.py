@@ -16,6 +16,7 @@ from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.guide import guide
 from sre_agent_deploy.commands.plan import export_cloudformation
 
+ROOT = Path(__file__).parents[3]
 CHINA, GOVCLOUD = "cn-north-1", "us-gov-west-1"
 
 
@@ -66,6 +67,9 @@ def test_a_guide_without_credentials(tmp_path: Path) -> None:
     assert "Subnet: <the id of a public subnet of your VPC>" in written
     assert "/aws/service/ami-amazon-linux-latest" in written
     assert not re.findall(r"<[a-z_]+\.[a-z_]+>|⟦|\\u27e6", written)
+    named = {Path(page) for page in re.findall(r"docs/[a-z/-]+\.md", written)}
+    assert {page.stem for page in named} == {"certificates", "domain", "machine-access", "network", "region-and-model"}
+    assert [page for page in named if not (ROOT / page).is_file()] == []
 
 
 def test_a_guide_for_a_local_deployment(tmp_path: Path) -> None:
