@@ -62,7 +62,8 @@ def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
         return
     yield Task("updates", "See that security updates were installed", monthly, 30, "sre-agent-deploy readiness")
     if facts.updates.reboot and facts.updates.next_window:
-        yield Task("reboot", "The instance restarts after security updates", clock.parse(facts.updates.next_window), 0, RESTART)
+        due = max(facts.now, clock.parse(facts.updates.next_window))
+        yield Task("reboot", "The instance restarts after security updates", due, 0, RESTART)
 
 
 def _when_to_back_up(facts: Facts) -> datetime:

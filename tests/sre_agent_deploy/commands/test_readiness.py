@@ -120,6 +120,8 @@ def test_a_machine_that_updates_itself() -> None:
     waiting = replace(UPDATED, reboot="waiting", next_window="2026-12-06T03:00:00Z")
     tasks = {task.id: task for task in plan_maintenance(facts(updates=waiting))}
     assert tasks["reboot"].due == datetime(2026, 12, 6, 3, tzinfo=UTC)
+    missed = replace(waiting, next_window="2020-01-05T03:00:00Z")
+    assert {task.due for task in plan_maintenance(facts(updates=missed)) if task.id == "reboot"} == {NOW}
     assert [task.title for task in plan_maintenance(facts(updates=None)) if task.id == "updates"] == [
         "Install security updates on the instance"
     ]
