@@ -259,7 +259,8 @@ def _put_secret(restore: Restore, rotation: Rotation, name: str) -> None:
 
 
 def _summarize(restore: Restore) -> str:
-    people = len(restore.backup.directory.people)
+    # A pool that the configuration names is others' to fill.
+    people = len(restore.backup.directory.people) if restore.id_of("user_pool") else 0
     return f"Restored: {people} users, {len(restore.objects)} objects." + (
         " No backup has passwords: users need new ones." if people else ""
     )
