@@ -89,7 +89,9 @@ def _pool(**wanted: Any) -> Change:
     def change(engine: Engine) -> object:
         idp, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
         seen = idp.describe_user_pool(UserPoolId=pool)["UserPool"]
-        kept = {key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "UserPoolTags", "MfaConfiguration")}
+        kept = {
+            key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "AccountRecoverySetting", "UserPoolTags", "MfaConfiguration")
+        }
         return idp.update_user_pool(UserPoolId=pool, **(kept | wanted))
 
     return change
@@ -607,6 +609,10 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("UserPool", "password_kinds"): ("user_pool", (_password(RequireSymbols=False),)),
     ("UserPool", "temporary_days"): ("user_pool", (_password(TemporaryPasswordValidityDays=365),)),
     ("UserPool", "self_registration"): ("user_pool", (_pool(AdminCreateUserConfig={"AllowAdminCreateUserOnly": False}),)),
+    ("UserPool", "recovery"): (
+        "user_pool",
+        (_pool(AccountRecoverySetting={"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_phone_number"}]}),),
+    ),
     ("UserPool", "triggers"): (
         "user_pool",
         (_pool(LambdaConfig={"PreTokenGeneration": "arn:aws:lambda:us-east-1:123456789012:function:f"}),),

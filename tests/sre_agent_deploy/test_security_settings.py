@@ -261,7 +261,7 @@ def test_a_bucket_as_configured() -> None:
 
 
 def test_who_gets_a_login(calls: Calls) -> None:
-    """Only an administrator adds people, with a strong password and an authenticator app; the pool is closed from its first moment."""
+    """Only an administrator adds people, with a strong password, reset by mail alone, and an authenticator app, from its first moment."""
     password = {
         "MinimumLength": 14,
         "TemporaryPasswordValidityDays": 1,
@@ -274,6 +274,7 @@ def test_who_gets_a_login(calls: Calls) -> None:
     for operation in ("CreateUserPool", "UpdateUserPool"):
         assert pool[operation]["Policies"]["PasswordPolicy"] == password
         assert pool[operation]["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+        assert pool[operation]["AccountRecoverySetting"] == {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
     mfa = pool["SetUserPoolMfaConfig"]
     assert mfa["MfaConfiguration"] == "OPTIONAL"
     assert mfa["SoftwareTokenMfaConfiguration"] == {"Enabled": True}

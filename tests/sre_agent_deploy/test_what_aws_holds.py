@@ -68,7 +68,15 @@ def _bucket(engine: Engine) -> Any:
 def _pool(engine: Engine) -> Any:
     cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
     seen = cognito.describe_user_pool(UserPoolId=pool)["UserPool"]
-    kept = ("Policies", "AdminCreateUserConfig", "MfaConfiguration", "DeletionProtection", "UsernameAttributes", "AutoVerifiedAttributes")
+    kept = (
+        "Policies",
+        "AdminCreateUserConfig",
+        "AccountRecoverySetting",
+        "MfaConfiguration",
+        "DeletionProtection",
+        "UsernameAttributes",
+        "AutoVerifiedAttributes",
+    )
     mfa = cognito.get_user_pool_mfa_config(UserPoolId=pool)
     return {**{key: seen[key] for key in kept if key in seen}, "mfa": {k: v for k, v in mfa.items() if k != "ResponseMetadata"}}
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _KINDS = ("Lowercase", "Numbers", "Symbols", "Uppercase")
+_RECOVERY_IN_CONSOLE: Mapping[tuple[str, ...], str] = {
+    ("verified_email",): "Self-service account recovery enabled, delivery method: Email only",
+    ("admin_only",): "Self-service account recovery disabled",
+}
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
@@ -50,6 +54,7 @@ class UserPool(Defaults):
     password_kinds: tuple[str, ...] = ("Lowercase", "Numbers", "Symbols", "Uppercase")
     temporary_days: int = 1
     self_registration: bool = False
+    recovery: tuple[str, ...] = ("verified_email",)
     triggers: tuple[str, ...] = ()
     deletion_protection: bool = False
 
@@ -82,6 +87,7 @@ class UserPool(Defaults):
             temporary_days=int(policy.get("TemporaryPasswordValidityDays", 0)),
             triggers=tuple(sorted(pool.get("LambdaConfig", {}))),
             deletion_protection=pool.get("DeletionProtection") == "ACTIVE",
+            recovery=_recovery(pool),
             self_registration=not pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False),
         )
         outputs = {"user_pool_id": id, "arn": pool["Arn"], "issuer": issuer, "discovery_url": issuer + _DISCOVERY}
@@ -132,6 +138,7 @@ class UserPool(Defaults):
             f"contains {', '.join(self.password_kinds)}; temporary passwords expire in {self.temporary_days} day(s)",
             "Authentication > Sign-in > Multi-factor authentication: "
             + ("OFF" if self.mfa == "OFF" else f"{self.mfa}, methods: Authenticator apps"),
+            f"Authentication > Sign-in > User account recovery: {_RECOVERY_IN_CONSOLE[self.recovery]}",
             f"Authentication > Sign-up > Self-service sign-up: {'Enabled' if self.self_registration else 'Disabled'}",
         )
 
@@ -154,6 +161,7 @@ class UserPool(Defaults):
         return {
             "Policies": {"PasswordPolicy": password},
             "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not self.self_registration},
+            "AccountRecoverySetting": {"RecoveryMechanisms": [{"Priority": at, "Name": name} for at, name in enumerate(self.recovery, 1)]},
         }
 
     FAILURES: ClassVar[Failures] = {
@@ -198,6 +206,11 @@ def _mfa(aws: Aws, id: str) -> str:
     if mode != "OFF" and "SmsMfaConfiguration" in answer:
         return f"{mode} with text messages"
     return mode if app or mode == "OFF" else f"{mode} without authenticator apps"
+
+
+def _recovery(pool: Mapping[str, Any]) -> tuple[str, ...]:
+    ways = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
+    return tuple(way["Name"] for way in sorted(ways, key=lambda way: way["Priority"]))
 
 
 def _protected(pool_id: str, tags: dict[str, str]) -> Problem:

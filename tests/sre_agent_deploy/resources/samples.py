@@ -72,6 +72,7 @@ VALID: Mapping[str, Any] = {
     "metadata_tags": "disabled",
     "ownership": "BucketOwnerEnforced",
     "password_kinds": ("Lowercase",),
+    "recovery": ("admin_only",),
     "permissions_boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess",
     "authorizer": "CUSTOM_JWT",
     "user_existence_errors": "ENABLED",

@@ -86,7 +86,7 @@ def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: Us
 def _as_declared(aws: Aws, id: str) -> Any:
     """What an update by hand must say again."""
     seen = aws.client("cognito-idp").describe_user_pool(UserPoolId=id)["UserPool"]
-    return {key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "UserPoolTags", "MfaConfiguration")}  # type: ignore[literal-required]
+    return {key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "AccountRecoverySetting", "UserPoolTags", "MfaConfiguration")}  # type: ignore[literal-required]
 
 
 def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deployment: str) -> None:
