@@ -31,6 +31,10 @@ passphrase_option = click.option(
 )
 
 
+# A mistyped one would lose the secrets, so this one is asked for twice.
+_ASKED_TWICE = "Passphrase for the secrets (empty: leave them out)"
+
+
 @click.command("backup", help="Keep every setting in one portable file with checksums; with --data, also what the deployment holds in AWS.")
 @config_option
 @state_option
@@ -60,7 +64,7 @@ def backup(
     elif only_list:
         _list(keep.list_backups(find_config_file(request)), as_json=as_json)
     elif with_data:
-        _back_up_data(request, output, _read_passphrase(passphrase_file, "Passphrase for the secrets (empty: leave them out)"), as_json)
+        _back_up_data(request, output, _read_passphrase(passphrase_file, _ASKED_TWICE), as_json)
     else:
         _back_up_configuration(find_config_file(request), state_file, output, as_json=as_json)
 
@@ -131,7 +135,9 @@ def _read_passphrase(path: Path | None, question: str | None) -> Secret | None:
     if known := os.environ.get(PASSPHRASE_VARIABLE):
         return Secret(known)
     if question and sys.stdin.isatty():
-        text = click.prompt(question, hide_input=True, default="", show_default=False, confirmation_prompt=True, err=True)
+        text = click.prompt(
+            question, hide_input=True, default="", show_default=False, confirmation_prompt=question == _ASKED_TWICE, err=True
+        )
         return Secret(text) if text else None
     return None
 
