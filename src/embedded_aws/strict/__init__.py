@@ -14,6 +14,7 @@ from embedded_aws.strict import (
     cost_explorer,
     ec2,
     iam,
+    kms,
     logs,
     randomness,
     route53,
@@ -56,6 +57,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ec2.honour_stop_protection()
     ec2.refuse_deleting_used_groups()
     ec2.keep_omitted_metadata_options()
+    kms.accept_arns_of_keys()
     s3.secure_new_buckets()
     s3.enforce_bucket_ownership()
     s3.redirect_to_bucket_region()

@@ -136,3 +136,23 @@ def test_mfa_delete(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "key", "VersionId": version}]})
     assert s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "key"}]})["Deleted"]
+
+
+def test_a_key_by_its_arn(embedded: EmbeddedAws) -> None:
+    """What changes a KMS key finds it by its ARN as by its id."""
+    kms = embedded.client("kms")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+
+    def state() -> str:
+        return str(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"])
+
+    kms.update_key_description(KeyId=arn, Description="d")
+    assert kms.describe_key(KeyId=arn)["KeyMetadata"]["Description"] == "d"
+    for change, then in (
+        (kms.disable_key, "Disabled"),
+        (kms.enable_key, "Enabled"),
+        (kms.schedule_key_deletion, "PendingDeletion"),
+        (kms.cancel_key_deletion, "Disabled"),
+    ):
+        change(KeyId=arn)
+        assert state() == then

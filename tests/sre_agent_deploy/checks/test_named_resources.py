@@ -125,7 +125,7 @@ def test_what_was_named_and_what_to_add(check: Preflight, embedded: EmbeddedAws,
 def test_what_was_named_and_is_not_there(check: Preflight, embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
     """Each is reported as absent; a key that is disabled can't be used either."""
     kms = embedded.client("kms")
-    kms.disable_key(KeyId=names["key"].rpartition("/")[2])
+    kms.disable_key(KeyId=names["key"])
     absent = f"{names['key'].rpartition('/')[0]}/1234abcd-12ab-34cd-56ef-1234567890ab"
     found = check(
         gateway={"kms_key_arn": names["key"]},
