@@ -27,6 +27,22 @@ def s3_object(account_id: str, bucket: str, key: str) -> bytes | None:
     return bytes(found.value) if found else None
 
 
+def bucket_key(account_id: str, bucket: str, key: str) -> str:
+    """Return the ARN of the KMS key of an object, or without `key` of the bucket's default encryption; empty where there is none."""
+    from moto.kms.models import kms_backends
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends[account_id][_PARTITION]
+    found = backend.buckets.get(bucket)
+    if found is None:
+        return ""
+    default = ((found.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault") or {}
+    named = getattr(backend.get_object(bucket, key), "kms_key_id", "") if key else default.get("KMSMasterKeyID")
+    keys = kms_backends[account_id][found.region_name]
+    known = keys.keys.get(keys.any_id_to_key_id(named)) if named else None
+    return str(known.arn) if known else ""
+
+
 def put_s3_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
     """Store an object; KeyError where the bucket is absent."""
     from moto.s3.models import s3_backends

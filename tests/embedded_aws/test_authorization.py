@@ -101,6 +101,20 @@ def test_a_role_may_do_what_its_policy_says_and_no_more(embedded: EmbeddedAws, r
     assert denied(writer.get_object, Bucket=bucket, Key="status/a")[0] == "AccessDenied"
     assert denied(writer.head_object, Bucket=bucket, Key="status/a")[2] == 403
 
+    key = embedded.client("kms").create_key()["KeyMetadata"]["Arn"]
+    by_key: Any = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]}
+    embedded.client("s3").put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=by_key)
+    embedded.client("s3").put_object(Bucket=bucket, Key="b", Body=b"x")
+    objects = allow(["s3:GetObject", "s3:PutObject"])
+    through = {"StringLike": {"kms:ViaService": "s3.us-east-1.amazonaws.com*"}}
+    keyless = client("s3", objects)
+    assert f"kms:Decrypt on resource: {key} because" in denied(keyless.get_object, Bucket=bucket, Key="b")[1]
+    assert f"kms:GenerateDataKey on resource: {key} because" in denied(keyless.put_object, Bucket=bucket, Key="b", Body=b"y")[1]
+    assert keyless.get_object(Bucket=bucket, Key="status/a")["Body"].read() == b"x"
+    with_key = client("s3", objects, allow(["kms:Decrypt", "kms:GenerateDataKey"], key, Condition=through))
+    with_key.put_object(Bucket=bucket, Key="b", Body=b"y")
+    assert with_key.get_object(Bucket=bucket, Key="b")["Body"].read() == b"y"
+
     metrics = client("cloudwatch", allow("cloudwatch:PutMetricData", Condition={"StringEquals": {"cloudwatch:namespace": "Mine"}}))
     metrics.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "m", "Value": 1}])
     assert denied(metrics.put_metric_data, Namespace="Theirs", MetricData=[{"MetricName": "m", "Value": 1}])[0] == "AccessDeniedException"

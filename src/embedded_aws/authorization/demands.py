@@ -208,6 +208,8 @@ def _s3(call: Call, state: ResourceState) -> Iterator[Demand]:
         return
     keys = {"s3:prefix": call.text("Prefix")} if action.startswith("ListBucket") else {}
     yield Demand(f"s3:{action}", f"{whole}/{key}" if key else whole if bucket else ANY, keys)
+    if key:
+        yield from _bucket_key(call, state, bucket, key)
     if call.operation == "CreateBucket":
         yield from _tagging(call, "TagResource", whole)
     if call.operation == "PutObject" and parse_qsl(call.text("Tagging")):
@@ -215,6 +217,13 @@ def _s3(call: Call, state: ResourceState) -> Iterator[Demand]:
     if call.operation in _S3_COPIES:
         source, _, version = call.text("CopySource").partition("?versionId=")
         yield Demand("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{unquote(source).removeprefix('/')}")
+
+
+def _bucket_key(call: Call, state: ResourceState, bucket: str, key: str) -> Iterator[Demand]:
+    """List what S3 does with a KMS key as the caller: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html."""
+    action = {"GetObject": "Decrypt", "PutObject": "GenerateDataKey", "CopyObject": "GenerateDataKey"}.get(call.operation)
+    if action and (arn := state.bucket_key(bucket, key if action == "Decrypt" else "")):
+        yield Demand(f"kms:{action}", arn, {"kms:ViaService": f"s3.{call.region}.amazonaws.com"})
 
 
 def _secretsmanager(call: Call, state: ResourceState) -> Iterator[Demand]:

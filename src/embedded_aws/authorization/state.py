@@ -41,6 +41,10 @@ class ResourceState:
         """Return the whole ARN of a secret, by its name or ARN; empty where it is absent."""
         return moto_state.secret_arn(self.account_id, self.region, id, deleted=True) or ""
 
+    def bucket_key(self, bucket: str, key: str) -> str:
+        """Return the ARN of the KMS key of an object, or without `key` of the bucket's default encryption; empty where it has none."""
+        return moto_state.bucket_key(self.account_id, bucket, key)
+
     def associated(self, association_id: str) -> str:
         """Return the id of the Elastic IP or subnet of an association; empty where it is absent."""
         return moto_state.associated_address(self.account_id, self.region, association_id)
