@@ -7,7 +7,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.instance.user_data import describe_assistant
 from sre_agent_deploy.later import LaterText, Ref, decode_refs
-from sre_agent_deploy.names import bucket_key, prefix
+from sre_agent_deploy.names import prefix
 from sre_agent_deploy.policies import (
     bucket_key_statements,
     image_statements,
@@ -56,7 +56,7 @@ def _role(config: Config, facts: AccountFacts, id: str) -> IamRole:
         statements=(
             *runtime_role_statements(*where, _name(id)),
             *(image_statements(facts.partition, image) if image else package_statements(Ref("runtime_package", "key"))),
-            *(() if image else bucket_key_statements(facts.region, bucket_key(config))),
+            *(() if image else bucket_key_statements(facts.region, config.gateway.kms_key_arn)),
             *model_statements(*where, config.assistant.models),
         ),
     )

@@ -23,7 +23,6 @@ from sre_agent_deploy.names import (
     api_key,
     authority,
     base_url,
-    bucket_key,
     gateway_name,
     moves_by_name,
     prefix,
@@ -103,7 +102,7 @@ def bucket(config: Config, id: str) -> Item:
     declared = S3Bucket(
         name="bucket",
         bucket_name=name,
-        encryption=f"aws:kms {bucket_key(config)}" if bucket_key(config) else "AES256",
+        encryption=f"aws:kms {config.gateway.kms_key_arn}" if config.gateway.kms_key_arn else "AES256",
         versioning="Enabled" if chosen.versioning else "Off",
         old_version_days=OLD_VERSION_DAYS if chosen.versioning else 0,
         cors_origins=chosen.cors_origins,
@@ -250,7 +249,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         service="ec2.amazonaws.com",
         statements=(
             *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
-            *bucket_key_statements(facts.region, bucket_key(config), "kms:GenerateDataKey"),
+            *bucket_key_statements(facts.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
             *metric_statements(id),
             *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
             *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),

@@ -19,7 +19,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.instance.sources import list_credentials
-from sre_agent_deploy.names import bucket_key, gateway_name, has_custom_domain, prefix
+from sre_agent_deploy.names import gateway_name, has_custom_domain, prefix
 from sre_agent_deploy.policies import bucket_key_statements, model_statements
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
@@ -115,7 +115,7 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
     return (
         *ours,
         *(replace(statement, actions=("bedrock:InvokeModel",)) for statement in models),
-        *bucket_key_statements(config.aws.region, bucket_key(config), "kms:GenerateDataKey"),
+        *bucket_key_statements(config.aws.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
         *_custom_domain_statements(config),
         *_named_statements(config, scopes.place),
     )

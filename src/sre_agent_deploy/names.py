@@ -37,11 +37,6 @@ def prefix(config: Config, id: str) -> str:
     return "/".join(part for part in (config.gateway.s3_path_prefix.strip("/"), id) if part)
 
 
-def bucket_key(config: Config) -> str:
-    """Return the ARN of the KMS key that encrypts the bucket; empty for S3's own keys, and in a bucket of the user's."""
-    return "" if config.gateway.s3_bucket else config.gateway.kms_key_arn
-
-
 def has_custom_domain(config: Config) -> bool:
     """Return True if the user pool gets a name of the user's beside its prefix. A pool of the user's is not changed."""
     return bool(config.credentials.custom_domain and not config.credentials.user_pool_id)

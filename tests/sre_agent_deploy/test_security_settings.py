@@ -256,6 +256,8 @@ def test_a_bucket_as_configured() -> None:
             "Condition": {"StringLike": {"kms:ViaService": "s3.us-east-1.amazonaws.com*"}},
         }
     ]
+    of_theirs = sent(gateway={"s3_bucket": "theirs", "kms_key_arn": key})["instance_role"]
+    assert more[0] in policy(of_theirs, "PutRolePolicy", "PolicyDocument")
     assert statements["gateway_role"] == policy(usual["gateway_role"], "PutRolePolicy", "PolicyDocument")
     assert "kms:" not in str(usual["instance_role"])
 

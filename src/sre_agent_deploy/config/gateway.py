@@ -34,7 +34,7 @@ class GatewayConfig(Section):
     )
     kms_key_arn: str = setting(
         "",
-        "A KMS key that encrypts the bucket that is created; empty uses S3's own keys.",
+        "The KMS key that encrypts the bucket that is created, or by which yours (s3_bucket) encrypts; empty: S3's own keys.",
         example=KMS_KEY.example,
         console="KMS > Customer managed keys",
     )
@@ -66,7 +66,7 @@ class GatewayConfig(Section):
         for index, origin in enumerate(self.cors_origins):
             yield from ORIGIN.faults(("cors_origins", index), origin)
         if self.s3_bucket:
-            settings = ("versioning", "kms_key_arn", "cors_origins", "access_log_bucket")
+            settings = ("versioning", "cors_origins", "access_log_bucket")
             yield from ignored(self, settings, "s3_bucket names a bucket")
         if len(self.description) > LONGEST_DESCRIPTION:
             yield Fault(

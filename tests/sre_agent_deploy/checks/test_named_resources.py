@@ -143,6 +143,27 @@ def test_what_was_named_and_is_not_there(check: Preflight, embedded: EmbeddedAws
     assert "is Disabled" in found["kms.gateway_key"].what and "does not exist" in found["kms.monitoring_key"].what
 
 
+def test_a_named_bucket_that_a_key_encrypts(check: Preflight, embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
+    """Its key must be the one that the roles may use, in whichever way S3 names it; AWS's own key for S3 serves everybody."""
+    s3, kms, alias = embedded.client("s3"), embedded.client("kms"), f"alias/{names['bucket']}"
+    kms.create_alias(AliasName=alias, TargetKeyId=names["key"].rpartition("/")[2])
+
+    def look(set_key: str, kms_key_arn: str) -> Finding:
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": set_key}
+        rules: Any = {"Rules": [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": "/" in set_key}]}
+        s3.put_bucket_encryption(Bucket=names["bucket"], ServerSideEncryptionConfiguration=rules)
+        return check(gateway={"s3_bucket": names["bucket"], "kms_key_arn": kms_key_arn})["s3.bucket"]
+
+    for set_key in (names["key"], names["key"].rpartition("/")[2], alias):
+        refused = look(set_key, "")
+        assert refused.problem and refused.problem.code == "S3-NAMED-KEY"
+        assert stops_deployment((refused,))
+        assert (alias if set_key == alias else f"gateway.kms_key_arn to {names['key']}:") in advice(refused)
+        assert look(set_key, names["key"]).status == "passed"
+        assert look(set_key, names["log_key"]).status == "failed"
+    assert look("alias/aws/s3", "").status == "passed"
+
+
 OURS = {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": GATEWAY.replace("0123456789", "*")}}
 
 

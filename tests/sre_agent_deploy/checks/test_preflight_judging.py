@@ -191,6 +191,10 @@ def test_instance_types() -> None:
         (BucketFacts("b", True, "stranger"), ""),
         (BucketFacts("b", True, "us"), ""),
         (BucketFacts("b", True, "none"), "S3-NAMED-NOT-FOUND"),
+        (BucketFacts("b", True, "stranger", key="k"), "S3-NAMED-KEY"),
+        (BucketFacts("b", True, "stranger", key="k", usable_key="other"), "S3-NAMED-KEY"),
+        (BucketFacts("b", True, "stranger", key="k", usable_key="k"), ""),
+        (BucketFacts("b", True, "stranger", usable_key="k"), ""),
     ],
 )
 def test_buckets(held: BucketFacts, expected: str) -> None:

@@ -19,12 +19,15 @@ type Holder = Literal["none", "us", "stranger"]
 
 @dataclass(frozen=True)
 class BucketFacts:
-    """The owner of the bucket's name. `taken` is set where it is another account."""
+    """The owner of the bucket's name. `taken` is set where it is another account, `key` where a named bucket encrypts with a key of KMS."""
 
     bucket: str
     named: bool
     holder: Holder
     taken: Problem | None = None
+    key: str = ""
+    usable_key: str = ""
+    """The key that the roles of the deployment may use: gateway.kms_key_arn."""
 
 
 class BucketUsable:
@@ -44,11 +47,15 @@ class BucketUsable:
             return BucketFacts(name, named, "stranger", _with_free_names(found, free))
         if isinstance(found, Problem):
             return found
-        return BucketFacts(name, named, found.owner(world.deployment) if found else "none")
+        owner = found.owner(world.deployment) if found else "none"
+        key = _find_key(world, found.seen.encryption) if found and named else ""
+        return key if isinstance(key, Problem) else BucketFacts(name, named, owner, key=key, usable_key=world.config.gateway.kms_key_arn)
 
     def judge(self, facts: BucketFacts) -> Verdict:
         if facts.taken:
             return Verdict(False, f"bucket {facts.bucket} belongs to another account", facts.taken)
+        if facts.key not in ("", facts.usable_key):
+            return Verdict(False, f"bucket {facts.bucket} encrypts with a key that the deployment may not use", _key_of_theirs(facts))
         if facts.named:
             there = facts.holder != "none"
             return Verdict(there, _describe(there, facts.bucket), None if there else _named_missing(facts.bucket))
@@ -111,21 +118,19 @@ def list_gaps(facts: NamedBucketFacts) -> dict[str, str]:
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     refuses = any(_refuses_plain_http(each, arn) for each in _statements(facts.policy))
-    algorithm, _, key = facts.encryption.partition(" ")
     block = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
-    encrypt = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
-    encrypts = (
-        f"Encrypt by default: aws s3api put-bucket-encryption --bucket {facts.bucket} --server-side-encryption-configuration '{encrypt}'"
-    )
     public = f"aws s3api put-public-access-block --bucket {facts.bucket} --public-access-block-configuration {block}"
     gaps = {
         "plain HTTP is not refused": "" if refuses else f"Add to its policy: {json.dumps(deny)}",
         "public access is not blocked": "" if facts.closed else f"Block public access: {public}",
-        "nothing is encrypted by default": encrypts if algorithm in ("", "none") else "",
-        # The roles of the deployment are allowed to use gateway.kms_key_arn only, which is for a bucket that is created.
-        f"it encrypts with the key {key}": f"The machine may not use this key. {encrypts}" if key.startswith("arn:") else "",
+        "nothing is encrypted by default": f"Encrypt by default: {_encrypt(facts.bucket)}" if facts.encryption in ("", "none") else "",
     }
     return {gap: addition for gap, addition in gaps.items() if addition}
+
+
+def _encrypt(bucket: str) -> str:
+    rules = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}'
+    return f"aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration '{rules}'"
 
 
 def _statements(policy: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -149,6 +154,16 @@ def _refuses_plain_http(statement: Mapping[str, Any], arn: str) -> bool:
 
 def _has(value: Any, *wanted: str | bool) -> bool:
     return any(each in wanted for each in (value if isinstance(value, list) else [value]))
+
+
+def _find_key(world: Context, encryption: str) -> str | Problem:
+    """Return the ARN of the KMS key in a bucket's default encryption, which S3 shows as it was set; empty for keys of S3 and AWS."""
+    _, key, *_ = (*encryption.split(), "", "")
+    if not key or key.endswith("alias/aws/s3"):
+        return ""
+    if "alias/" not in key or not world.config.gateway.kms_key_arn:
+        return key if ":" in key or "/" in key else f"arn:{world.aws.partition}:kms:{world.aws.region}:{world.aws.account_id}:key/{key}"
+    return ask(lambda: str(world.aws.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"]), "kms:DescribeKey")
 
 
 def _is_free(world: Context, bucket: str) -> bool:
@@ -179,6 +194,21 @@ def _named_missing(bucket: str) -> Problem:
             "Correct gateway.s3_bucket (`aws s3 ls` lists your buckets), or leave it empty to have one created.",
             f"Or create it: `aws s3 mb s3://{bucket}`.",
         ),
+    )
+
+
+def _key_of_theirs(facts: BucketFacts) -> Problem:
+    named = f"names {facts.usable_key}" if facts.usable_key else "is empty"
+    arn = f"the ARN of {facts.key}" if "alias/" in facts.key else facts.key
+    return Problem(
+        code="S3-NAMED-KEY",
+        what=f"The bucket {facts.bucket}, which gateway.s3_bucket names, encrypts with the KMS key {facts.key}.",
+        why=f"gateway.kms_key_arn {named}, and the machine may use that key only: it could not read its release, nor report.",
+        do=(
+            f"Set gateway.kms_key_arn to {arn}: the roles of the deployment may then use this key, through S3 alone.",
+            f"Or encrypt the bucket with S3's own keys: {_encrypt(facts.bucket)}",
+        ),
+        aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",
     )
 
 

@@ -12,7 +12,6 @@ from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
 from sre_agent_deploy.checks.preflight.named_role import matches
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.names import bucket_key
 from sre_core.problem import Problem
 
 _USE = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -85,7 +84,7 @@ class KeyUsable:
 def list_keys(config: Config) -> dict[str, str]:
     """Map each setting that names a key which is used to the key's ARN (pure)."""
     monitored = config.monitoring.kms_key_arn if config.is_monitored(config.mode) else ""
-    named = {"gateway.kms_key_arn": bucket_key(config), "monitoring.kms_key_arn": monitored}
+    named = {"gateway.kms_key_arn": config.gateway.kms_key_arn, "monitoring.kms_key_arn": monitored}
     return {setting: arn for setting, arn in named.items() if arn}
 
 
