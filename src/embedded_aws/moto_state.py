@@ -29,7 +29,6 @@ def s3_object(account_id: str, bucket: str, key: str) -> bytes | None:
 
 def bucket_key(account_id: str, bucket: str, key: str) -> str:
     """Return the ARN of the KMS key of an object, or without `key` of the bucket's default encryption; empty where there is none."""
-    from moto.kms.models import kms_backends
     from moto.s3.models import s3_backends
 
     backend = s3_backends[account_id][_PARTITION]
@@ -38,9 +37,8 @@ def bucket_key(account_id: str, bucket: str, key: str) -> str:
         return ""
     default = ((found.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault") or {}
     named = getattr(backend.get_object(bucket, key), "kms_key_id", "") if key else default.get("KMSMasterKeyID")
-    keys = kms_backends[account_id][found.region_name]
-    known = keys.keys.get(keys.any_id_to_key_id(named)) if named else None
-    return str(known.arn) if known else ""
+    # AWS's own key lets everybody in the account use it through S3.
+    return kms_key_arn(account_id, str(found.region_name), named) if named and "alias/aws/" not in named else ""
 
 
 def put_s3_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
@@ -204,6 +202,17 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
             secret = secretsmanager_backends[account_id][region].secrets.get(arn)
             return {tag["Key"]: tag["Value"] for tag in (secret.tags or () if secret else ())}
     return {}
+
+
+def kms_key_arn(account_id: str, region: str, id: str) -> str:
+    """Return the ARN of a KMS key of this region by its id, ARN or alias; empty where it is absent."""
+    from moto.kms.models import kms_backends
+
+    backend: Any = kms_backends[account_id][region]
+    alias = backend.get_alias_name(id)
+    known = backend.get_key_id_from_alias(alias) if alias.startswith("alias/") else id
+    found = backend.keys.get(backend.get_key_id(known or ""))
+    return str(found.arn) if found is not None else ""
 
 
 def kms_key_state(account_id: str, region: str, arn: str) -> str:

@@ -91,6 +91,10 @@ def test_a_role_may_do_what_its_policy_says_and_no_more(embedded: EmbeddedAws, r
     assert opened.get_secret_value(SecretId=f"{name}-mine")["ARN"] == mine
     assert f"on resource: {other} because" in denied(opened.get_secret_value, SecretId=other)[1]
     assert denied(opened.put_secret_value, SecretId=mine, SecretString="y")[0] == "AccessDeniedException"
+    several = client("secretsmanager", allow("secretsmanager:GetSecretValue", mine), allow("secretsmanager:BatchGetSecretValue"))
+    assert [each["ARN"] for each in several.batch_get_secret_value(SecretIdList=[f"{name}-mine"])["SecretValues"]] == [mine]
+    assert f"on resource: {other} because" in denied(several.batch_get_secret_value, SecretIdList=[mine, f"{name}-other"])[1]
+    assert "on resource: * because" in denied(several.batch_get_secret_value, Filters=[{"Key": "name", "Values": [name]}])[1]
 
     bucket = f"{name}-bucket"
     embedded.client("s3").create_bucket(Bucket=bucket)
@@ -114,6 +118,8 @@ def test_a_role_may_do_what_its_policy_says_and_no_more(embedded: EmbeddedAws, r
     with_key = client("s3", objects, allow(["kms:Decrypt", "kms:GenerateDataKey"], key, Condition=through))
     with_key.put_object(Bucket=bucket, Key="b", Body=b"y")
     assert with_key.get_object(Bucket=bucket, Key="b")["Body"].read() == b"y"
+    embedded.client("kms").create_alias(AliasName=f"alias/{name}", TargetKeyId=key.rpartition("/")[2])
+    assert client("kms", allow("kms:DescribeKey", key)).describe_key(KeyId=f"alias/{name}")["KeyMetadata"]["Arn"] == key
 
     metrics = client("cloudwatch", allow("cloudwatch:PutMetricData", Condition={"StringEquals": {"cloudwatch:namespace": "Mine"}}))
     metrics.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "m", "Value": 1}])
@@ -165,6 +171,10 @@ PART = {"UploadId": "u", "PartNumber": 1}
         ),
         ("s3", "delete_objects", {"Delete": {"Objects": []}}, PUT, "s3:DeleteObject on resource: arn:aws:s3:::to/*"),
         ("logs", "start_query", {"logGroupName": "/other", **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
+        (
+            "logs", "get_log_events", {"logGroupName": "/mine", "logGroupIdentifier": "/other", "logStreamName": "s"},
+            [allow("logs:GetLogEvents", ARN.format("logs", "log-group:/mine:*"))], ARN.format("logs", "log-group:/other:"),
+        ),
         ("logs", "start_query", {"logGroupNames": ["/mine", "/other"], **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
         (
             "logs", "start_query", {"logGroupIdentifiers": [ARN.format("logs", "log-group:/mine"), "/other"], **SINCE}, GROUPS,
@@ -217,6 +227,32 @@ def test_what_a_call_needs_besides_its_own_action(
     _, client = role
     place = {"Bucket": "to"} | ({} if call == "delete_objects" else {"Key": "k"}) if service == "s3" else {}
     assert missing in denied(getattr(client(service, *statements), call), **place, **parameters)[1]
+
+
+def test_a_role_is_assumed_by_whom_it_trusts(embedded: EmbeddedAws, role: Any) -> None:
+    """Its trust policy decides besides the policy of the caller, who is a role's session: named as such, as its role, or by its account."""
+    name, client = role
+    iam, other = embedded.client("iam"), f"{name}-other"
+    own = iam.get_role(RoleName=name)["Role"]["Arn"]
+    arn = iam.create_role(RoleName=other, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    sts, session = client("sts", allow("sts:AssumeRole", arn)), f"arn:aws:sts::{embedded.account_id}:assumed-role/{name}/i-1"
+    assume = {"RoleArn": arn, "RoleSessionName": "s-1"}
+    for principal, more, trusted in (
+        ({"Service": "ec2.amazonaws.com"}, {}, False),
+        ({"AWS": f"{own}-another"}, {}, False),
+        ({"AWS": own}, {"Condition": {"StringEquals": {"sts:ExternalId": "agreed"}}}, False),
+        ({"AWS": own}, {}, True),
+        ({"AWS": session}, {}, True),
+        ({"AWS": f"arn:aws:iam::{embedded.account_id}:root"}, {}, True),
+    ):
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+        iam.update_assume_role_policy(RoleName=other, PolicyDocument=document(statement))
+        if trusted:
+            assert sts.assume_role(**assume)["AssumedRoleUser"]["Arn"].endswith(f"assumed-role/{other}/s-1")
+        else:
+            assert denied(sts.assume_role, **assume)[0] == "AccessDenied"
+    assert denied(sts.assume_role, **{**assume, "RoleArn": own})[0] == "AccessDenied"
+    iam.delete_role(RoleName=other)
 
 
 def test_an_instance_profile_is_passed_with_its_role(embedded: EmbeddedAws, role: Any) -> None:

@@ -227,6 +227,12 @@ def _bucket_key(call: Call, state: ResourceState, bucket: str, key: str) -> Iter
 
 
 def _secretsmanager(call: Call, state: ResourceState) -> Iterator[Demand]:
+    if call.operation == "BatchGetSecretValue":
+        # AWS lists those that the caller may not read as errors; here one refuses the call.
+        found = [state.secret_arn(id) or id for id in call.texts("SecretIdList")]
+        yield from _on(call)
+        yield from (Demand("secretsmanager:GetSecretValue", each) for each in (found or (ANY,)))
+        return
     if name := call.text("Name"):
         resource = call.arn(f"secret:{name}-AbCdEf")
         yield from _on(call, resource)
@@ -247,7 +253,11 @@ def _cognito(call: Call, state: ResourceState) -> Iterator[Demand]:
 def _logs(call: Call, state: ResourceState) -> Iterator[Demand]:
     group, stream = call.text("logGroupName"), call.text("logStreamName")
     # A log group is authorized as all of its streams: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
-    groups = [name for parameter in ("logGroupName", "logGroupNames", "logGroupIdentifiers") for name in call.texts(parameter)]
+    groups = [
+        name
+        for parameter in ("logGroupName", "logGroupIdentifier", "logGroupNames", "logGroupIdentifiers")
+        for name in call.texts(parameter)
+    ]
     # An identifier is a name or an ARN.
     arns = (name if name.startswith("arn:") else call.arn(f"log-group:{name}") for name in groups)
     yield from _on(call, *([f"{arn}:log-stream:{stream}" for arn in arns] or [call.text("resourceArn") or ANY]))
@@ -308,9 +318,15 @@ def _route53_keys(change: Mapping[str, Any]) -> dict[str, str]:
 
 def _kms(call: Call, state: ResourceState) -> Iterator[Demand]:
     key = call.text("KeyId")
-    if key and not key.startswith("arn:"):
-        key = call.arn(key if key.startswith("alias/") else f"key/{key}")
-    yield from _on(call, key or ANY)
+    # By its alias, too, a key is authorized as its ARN.
+    known = (state.kms_key_arn(key) if key else "") or key
+    if known and not known.startswith("arn:"):
+        known = call.arn(known if known.startswith("alias/") else f"key/{known}")
+    yield from _on(call, known or ANY)
+
+
+def _sts(call: Call, state: ResourceState) -> Iterator[Demand]:
+    yield from _on(call, call.text("RoleArn") or ANY)
 
 
 def _sqs(call: Call, state: ResourceState) -> Iterator[Demand]:
@@ -419,6 +435,7 @@ _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "route53": _route53,
     "ssm": _ssm,
     "kms": _kms,
+    "sts": _sts,
     "sqs": _sqs,
     "bedrock-agentcore": _agentcore,
     "bedrock": _bedrock,

@@ -45,6 +45,10 @@ class ResourceState:
         """Return the ARN of the KMS key of an object, or without `key` of the bucket's default encryption; empty where it has none."""
         return moto_state.bucket_key(self.account_id, bucket, key)
 
+    def kms_key_arn(self, id: str) -> str:
+        """Return the ARN of a KMS key by its id, ARN or alias; empty where it is absent."""
+        return moto_state.kms_key_arn(self.account_id, self.region, id)
+
     def associated(self, association_id: str) -> str:
         """Return the id of the Elastic IP or subnet of an association; empty where it is absent."""
         return moto_state.associated_address(self.account_id, self.region, association_id)

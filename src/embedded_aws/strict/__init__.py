@@ -42,6 +42,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     sts.identify_account_root()
     sts.refuse_example_tokens()
     sts.require_existing_roles()
+    sts.require_trusting_roles()
     iam.simulate_policies()
     ec2.assign_loopback_addresses(addresses)
     ec2.lock_addresses_with_reverse_dns()

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 from xml.etree import ElementTree
 
-from embedded_aws import policy
+from embedded_aws import moto_state, policy
 from embedded_aws.strict.patching import patch
 
 
@@ -211,7 +211,7 @@ def require_usable_keys() -> None:
         default = ((bucket.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault") or {}
         if arn := default.get("KMSMasterKeyID"):
             keys = kms_backends[bucket.account_id][bucket.region_name].keys
-            key = keys.get(arn.rpartition("/")[2])
+            key = keys.get(moto_state.kms_key_arn(bucket.account_id, bucket.region_name, arn).rpartition("/")[2])
             if key is None:
                 raise S3ClientError("KMS.NotFoundException", f"Key '{arn}' does not exist")
             if key.key_state != "Enabled":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from embedded_aws import iam_state, policy
+from embedded_aws.policy import AccessRequest, Verdict
 from embedded_aws.strict.patching import patch, replace
+from embedded_aws.strict.s3 import CALLER_ARN
 
 
 def identify_account_root() -> None:
@@ -43,12 +46,41 @@ def require_existing_roles() -> None:
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
-    from moto.iam.models import iam_backends
     from moto.sts.exceptions import STSClientError
     from moto.sts.models import STSBackend
 
     @patch(STSBackend, "assume_role")
     def assume_role(original: Any, self: Any, region_name: str, role_session_name: str, role_arn: str, **more: Any) -> Any:
-        if all(role.arn != role_arn for role in iam_backends[self.account_id][self.partition].get_roles()):
+        if not iam_state.role_exists(self.account_id, role_arn):
             raise STSClientError("AccessDenied", f"You are not authorized to perform: sts:AssumeRole on resource: {role_arn}")
         return original(self, region_name=region_name, role_session_name=role_session_name, role_arn=role_arn, **more)
+
+
+def require_trusting_roles() -> None:
+    """Refuse to give a caller the session of a role that does not trust it.
+
+    The account root may assume each role: here it stands for the person who tries things out. Services assume theirs in other ways.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+    """
+    from moto.sts.exceptions import STSClientError
+    from moto.sts.responses import TokenResponse
+
+    @patch(TokenResponse, "assume_role")
+    def assume_role(original: Any, self: Any) -> Any:
+        role_arn, caller = self._get_param("RoleArn"), CALLER_ARN.get()
+        trust = iam_state.trust_policy(self.current_account, role_arn)
+        if trust is not None and not _trusts(trust, self.current_account, caller, self._get_param("ExternalId")):
+            message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+            raise STSClientError("AccessDenied", message)
+        return original(self)
+
+
+def _trusts(trust: iam_state.Policy, account_id: str, caller: str, external_id: str | None) -> bool:
+    """Say if a trust policy lets a caller assume the role: as a session, or as the role or user behind it."""
+    if caller.endswith(":root"):
+        return True
+    kind, _, rest = caller.rpartition(":")[2].partition("/")
+    behind = iam_state.role_arn(account_id, rest.partition("/")[0]) if kind == "assumed-role" else caller
+    keys = {"aws:principalarn": behind, "aws:principalaccount": account_id} | ({"sts:externalid": external_id} if external_id else {})
+    verdicts = {policy.evaluate(trust, AccessRequest(each, "sts:AssumeRole", "", keys)) for each in (caller, behind)}
+    return Verdict.ALLOWED in verdicts and Verdict.DENIED not in verdicts
