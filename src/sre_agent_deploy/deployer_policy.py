@@ -248,10 +248,11 @@ class _Scopes:
             yield Scope("TagAtCreation", (everything,), {"StringEquals": {**asked["StringEquals"], "ec2:CreateAction": _EC2_CREATES}})
             yield Scope("ManageOwn", (everything,), ours)
         elif name == "RunInstances":
-            places = (*self._subnets(), self.place.arn("ec2", "image/*", account=""))
+            # The interface of the instance gets no tags, so that a condition on them would refuse it.
+            places = (*self._subnets(), self.place.arn("ec2", "network-interface/*"), self.place.arn("ec2", "image/*", account=""))
             key, group = self._config.deployment.key_name, self._config.aws.security_group_id
             places = (*places, *((self.place.arn("ec2", f"security-group/{group}"),) if group else ()))
-            yield self._creating("instance", "volume", "network-interface")
+            yield self._creating("instance", "volume")
             yield Scope("LaunchInto", (*places, *((self.place.arn("ec2", f"key-pair/{key}"),) if key else ())))
             yield Scope("ManageOwn", (everything,), ours)
         elif name == "CreateSecurityGroup":

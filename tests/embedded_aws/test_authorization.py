@@ -153,6 +153,11 @@ CREATE_CLIENT = allow("bedrock-agentcore:CreateOauth2CredentialProvider")
 DIRECTORY = ARN.format("bedrock-agentcore", "workload-identity-directory/default")
 IDENTITY = "bedrock-agentcore:CreateWorkloadIdentity"
 PUT = [allow("s3:PutObject")]
+LAUNCH = {
+    "ImageId": "ami-1", "MinCount": 1, "MaxCount": 1,
+    "TagSpecifications": [{"ResourceType": kind, "Tags": [{"Key": "a", "Value": "b"}]} for kind in ("instance", "volume")],
+}  # fmt: skip
+TAGGED = {"Condition": {"StringEquals": {"aws:RequestTag/a": "b"}}}
 PART = {"UploadId": "u", "PartNumber": 1}
 
 
@@ -170,6 +175,7 @@ PART = {"UploadId": "u", "PartNumber": 1}
             "s3:PutObject on resource: arn:aws:s3:::to/k",
         ),
         ("s3", "delete_objects", {"Delete": {"Objects": []}}, PUT, "s3:DeleteObject on resource: arn:aws:s3:::to/*"),
+        ("ec2", "run_instances", LAUNCH, [allow("ec2:*", **TAGGED)], ARN.format("ec2", "network-interface/*")),
         ("logs", "start_query", {"logGroupName": "/other", **SINCE}, GROUPS, ARN.format("logs", "log-group:/other:")),
         (
             "logs", "get_log_events", {"logGroupName": "/mine", "logGroupIdentifier": "/other", "logStreamName": "s"},

@@ -90,11 +90,18 @@ class Demand:
 
 def list_demands(call: Call, state: ResourceState) -> Iterator[Demand]:
     """List everything that this call must be allowed; one that is missing refuses it."""
-    tags = {f"aws:RequestTag/{key}": value for key, value in read_tags(call.parameters).items()}
     for demand in _LISTS.get(call.service, _by_name)(call, state):
-        sets = tags if call.service != "ec2" or call.operation == "CreateTags" or demand.resource.endswith("/*") else {}
+        sets = {f"aws:RequestTag/{key}": value for key, value in _read_tags_for(call, demand.resource).items()}
         present = {f"aws:ResourceTag/{key}": value for key, value in state.tags(demand.resource).items()}
         yield Demand(demand.action, demand.resource, {**sets, **present, **demand.keys})
+
+
+def _read_tags_for(call: Call, resource: str) -> dict[str, str]:
+    """Read the tags that a request sets on a resource: one call of EC2 creates several kinds, and each has the tags that it is given."""
+    if call.service != "ec2" or call.operation == "CreateTags":
+        return read_tags(call.parameters)
+    ours = (each for each in call.parameters.get("TagSpecifications") or () if resource.endswith(f":{each['ResourceType']}/*"))
+    return read_tags({"TagSpecifications": list(ours)})
 
 
 def read_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
