@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, ignored, required
+from sre_agent_deploy.config.field_syntax import AVAILABILITY_ZONE
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
@@ -63,7 +65,8 @@ def network_faults(aws: AWSConfig, deployment: DeploymentConfig) -> Iterator[Fau
             fault.under("deployment") for fault in ignored(deployment, ("ssh_cidrs",), "aws.security_group_id names a security group")
         )
     for path, zone in zones:
-        if zone and not zone.startswith(aws.region):
+        # What is no name of a zone has its own fault.
+        if re.fullmatch(AVAILABILITY_ZONE.pattern, zone) and not zone.startswith(aws.region):
             yield Fault(
                 code="CONFIG-MISMATCH",
                 path=path,

@@ -93,8 +93,9 @@ def _explain_list(detail: ErrorDetails) -> tuple[str, str, str | None]:
     *above, last = detail["loc"]
     field = _find_model(tuple(above)).model_fields[str(last)]
     if section := item_model(field.annotation):
-        source = next(iter(section.model_fields.values())).default
-        return "It must be a list of sections, each beginning with `- source:`.", f"[{{source: {source}, ...}}]", None
+        name, first = next(iter(section.model_fields.items()))
+        value = next(iter(first.examples or ()), first.default)
+        return f"It must be a list of sections, such as `- {name}: {value}`.", f"[{{{name}: {value}, ...}}]", None
     return "It must be a list.", '["203.0.113.0/24"]', _suggest_list(detail["input"])
 
 
