@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sre_agent_deploy.instance.commands import run
 
-_JOURNAL = Path("/etc/systemd/journald.conf.d/sre-agent.conf")
-_NGINX = Path("/etc/logrotate.d/nginx")
-_TIMER = Path("/etc/systemd/system/logrotate.timer.d/sre-agent.conf")
+_JOURNAL = "systemd/journald.conf.d/sre-agent.conf"
+_NGINX = "logrotate.d/nginx"
+_TIMER = "systemd/system/logrotate.timer.d/sre-agent.conf"
 
 # Kept on the disk, so that a machine that was started again can say why it had ended.
 JOURNAL = """\
@@ -26,9 +26,10 @@ OnCalendar=hourly
 """
 
 
-def limit_logs(user: str) -> None:
+def limit_logs(user: str, etc: Path = Path("/etc")) -> None:
     """Configure journald and logrotate. nginx's files are `user`'s."""
-    for file, text in {_JOURNAL: JOURNAL, _NGINX: render_rotation(user), _TIMER: HOURLY}.items():
+    for name, text in {_JOURNAL: JOURNAL, _NGINX: render_rotation(user), _TIMER: HOURLY}.items():
+        file = etc / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     run("systemctl", "restart", "systemd-journald")
