@@ -60,7 +60,7 @@ class Oauth2Tokens:
         found = key_in(text, provider.secret.json_key) if text is not None else None
         if found is None:
             return TokenDenied(f"The secret {provider.secret.arn} has no text under the key {provider.secret.json_key}.")
-        form = {"grant_type": "client_credentials", **parameters}
+        form = {**parameters, "grant_type": "client_credentials"}
         if scope := " ".join(scopes):
             form["scope"] = scope
         secret = Secret(found)

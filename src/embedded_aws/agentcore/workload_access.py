@@ -47,7 +47,7 @@ class WorkloadAccess:
 
     async def token_for_jwt(self, request: Request, sender: AccessKey) -> Answer:
         """Perform GetWorkloadAccessTokenForJWT: the user's token must be valid, and of an issuer that can be reached."""
-        issuer = str(decode_object(request["userToken"].split(".")[1]).get("iss", ""))
+        issuer = str(decode_object(request["userToken"].partition(".")[2].partition(".")[0]).get("iss", ""))
         claims = await self._checker_of(f"{issuer}/.well-known/openid-configuration").read(request["userToken"])
         if isinstance(claims, Denied):
             raise invalid(f"The user token was not accepted: {claims.reason}", Violation("userToken", claims.reason))

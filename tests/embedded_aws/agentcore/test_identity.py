@@ -270,6 +270,12 @@ def test_what_an_agent_gets(aws: Aws, control: Any, server: Server, provider: Js
     }  # fmt: skip
     for (operation, code), request in refused.items():
         assert code_of(data, operation, **request) == code, (operation, code)
+    # What the pattern of the API lets through, although it is no token.
+    for made_up in ("no-token", "a.b.c", f"a.{'A' * 43}.c"):
+        assert code_of(data, "get_workload_access_token_for_jwt", workloadName=agent, userToken=made_up) == "ValidationException"
+    other = {"customParameters": {"grant_type": "password"}, "forceAuthentication": True}
+    found = data.get_resource_oauth2_token(workloadIdentityToken=own, **asks, **other)["accessToken"]
+    assert claims_of(found)["client_id"] == server.client_id
     unsigned = data.get_resource_oauth2_token
     with pytest.raises(data.exceptions.ValidationException, match="invalid_client"):
         unsigned(workloadIdentityToken=own, **{**asks, "resourceCredentialProviderName": server.with_wrong_secret["name"]})
