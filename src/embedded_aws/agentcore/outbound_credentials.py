@@ -61,9 +61,11 @@ class OutboundCredentials:
         trust = iam_state.trust_policy(account, gateway.role_arn)
         if trust is None or not policy.trusts_gateway(trust, context):
             return TokenDenied(f"AgentCore can't assume the gateway's role {gateway.role_arn}.")
-        policies = iam_state.role_policies(account, gateway.role_arn)
+        boundary = iam_state.role_boundary(account, gateway.role_arn)
+        groups = (iam_state.role_policies(account, gateway.role_arn), *((boundary,) if boundary is not None else ()))
+        keys = {"aws:SourceAccount": account, "aws:ResourceAccount": account}
         for action, resource in _permissions_for(gateway.workload_identity_arn, provider):
-            if not policy.allows(policies, action, resource, {"aws:SourceAccount": account, "aws:ResourceAccount": account}):
+            if not all(policy.allows(policies, action, resource, keys) for policies in groups):
                 return TokenDenied(f"The gateway's role {gateway.role_arn} is not authorized to perform {action} on {resource}.")
         return None
 

@@ -212,13 +212,17 @@ def test_a_target_with_a_client(
 
 
 def test_the_role_of_a_gateway_with_clients(
-    server: Server, api: Any, make_role: Any, make_gateway: Any, make_target: Any, caller_of: Any
+    aws: Aws, server: Server, api: Any, make_role: Any, make_gateway: Any, make_target: Any, caller_of: Any
 ) -> None:
-    """It needs the action for OAuth tokens; that for API keys does not do."""
-    gateway = make_gateway(roleArn=make_role(), exceptionLevel="DEBUG")
-    make_target(gateway, **oauth(server.provider))
-    failed = caller_of(gateway).call("pods___get_pod_status", pod_name="web")
-    assert "is not authorized to perform bedrock-agentcore:GetResourceOauth2Token" in failed["content"][0]["text"]
+    """It needs the action for OAuth tokens, also within its permissions boundary; that for API keys does not do."""
+    iam, bounded = aws.client("iam"), make_role(permissions=permissions())
+    boundary = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=json.dumps(PERMISSIONS))["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=bounded.rpartition("/")[2], PermissionsBoundary=boundary)
+    for role in (make_role(), bounded):
+        gateway = make_gateway(roleArn=role, exceptionLevel="DEBUG")
+        make_target(gateway, **oauth(server.provider))
+        failed = caller_of(gateway).call("pods___get_pod_status", pod_name="web")
+        assert "is not authorized to perform bedrock-agentcore:GetResourceOauth2Token" in failed["content"][0]["text"]
     assert not api.requests
 
 
