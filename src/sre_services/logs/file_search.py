@@ -9,7 +9,6 @@ import os
 import re
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,18 +19,25 @@ from typing import Any
 import re2
 
 from sre_services.logs.kubectl_lines import spell_levels
-from sre_services.logs.lines import parse_lines
+from sre_services.logs.lines import parse_lines, split_lines
 from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.timespan import Window
 
 MOST_MATCHES = 20_000
-_SECONDS = 4.0
 _PIECE = 4 * 2**20
 # Lines and records that are longer are not followed.
 _LONGEST = 64 * 2**10
 _WORKERS = 2
-# In a JSON text other characters may be escaped.
-_AS_IN_JSON = re.compile(r"[\w |.-]*", re.ASCII)
+# In a JSON text other characters may be escaped, with a backslash.
+_AS_IN_JSON = re.compile(r"[\w |-]*", re.ASCII)
+_JSON_WITH_ESCAPES = r"(?m:^)\x{FEFF}?\{.*\\"
+# Escapes, classes, anchors.
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[\^$]", re.DOTALL)
+_ANCHORS = frozenset({"^", "$", r"\A", r"\b", r"\B", r"\m", r"\M", r"\z", r"\Z"})
+# In RE2 these are of ASCII only.
+_WIDER = {r"\w": r"\w\pL\pM\pN\p{Pc}", r"\d": r"\pN", r"\s": r"\s\pZ\x0b\x1c-\x1f\x{85}"}
+# What RE2 reads otherwise: counts without a minimum, inexact matches, sets of POSIX, and all but what is not a letter.
+_OTHERWISE = re.compile(r"(?<!\\)\{(?![\d\"])[^}\"]*\}|\[:|\[\^[^\]]*\\[WDS]")
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,14 @@ class Found:
     cut: bool = False
 
 
-def read_records(path: str | os.PathLike[str], service: str, where: LogFilter, most: int) -> Found:
+def read_records(path: str | os.PathLike[str], service: str, where: LogFilter, most: int, seconds: float) -> Found:
     """Read what a filter may want of one file. At most `most` bytes are parsed, or MOST_MATCHES lines that match, the newest.
 
-    Raises OSError for a file that can't be read.
+    A search ends after `seconds`, and is then cut. Raises OSError for a file that can't be read.
     """
     file = os.open(path, os.O_RDONLY)
     try:
-        return _LargeFile(file, service).read(where, most)
+        return _LargeFile(file, service).read(where, most, time.monotonic() + seconds)
     finally:
         os.close(file)
 
@@ -58,12 +64,12 @@ class _LargeFile:
     def __init__(self, file: int, service: str) -> None:
         self._file, self._service, self._size = file, service, os.fstat(file).st_size
 
-    def read(self, where: LogFilter, most: int) -> Found:
+    def read(self, where: LogFilter, most: int, deadline: float) -> Found:
         start, end = (0, self._size) if self._size <= most else self._find_window(where.window)
         if end - start <= most:
             return Found(self._parse(start, end))
-        expression = _compile(where, self._service, json=self._read(start, start + 1) == b"{")
-        return Found(self._parse(end - most, end), cut=True) if expression is None else self._search(start, end, expression)
+        expression = _compile(where, self._service)
+        return Found(self._parse(end - most, end), cut=True) if expression is None else self._search(start, end, expression, deadline)
 
     def _read(self, start: int, end: int) -> bytes:
         return os.pread(self._file, end - start, start)
@@ -74,7 +80,7 @@ class _LargeFile:
         return self._parse_lines(data if start == 0 else data.partition(b"\n")[2], start)
 
     def _parse_lines(self, data: bytes, at: int) -> list[LogRecord]:
-        return list(parse_lines(data.decode("utf-8", "replace").splitlines(), self._service, first=at))
+        return list(parse_lines(split_lines(data.decode("utf-8", "replace")), self._service, first=at))
 
     def _find_window(self, window: Window) -> tuple[int, int]:
         """Find where a window is in a file whose records are in order of time, to within the longest record."""
@@ -83,44 +89,51 @@ class _LargeFile:
         return max(first - 1, 0) * _LONGEST, min((last + 1) * _LONGEST, self._size)
 
     def _time_after(self, offset: int) -> datetime:
-        """Return the time of the first record that begins after an offset."""
-        following = self._parse(offset, offset + 2 * _LONGEST)
-        return following[0].time if following else datetime.max.replace(tzinfo=UTC)
+        """Return the time of the first record that begins after an offset, behind the longest trace that is looked through."""
+        for length in (2 * _LONGEST, _PIECE):
+            if following := self._parse(offset, offset + length):
+                return following[0].time
+            if offset + length >= self._size:
+                break
+        return datetime.max.replace(tzinfo=UTC)
 
-    def _search(self, start: int, end: int, expression: Any) -> Found:
+    def _search(self, start: int, end: int, expression: Any, deadline: float) -> Found:
         """Search piece by piece, from the newest, until there are enough matches or the time is over."""
-        deadline = time.monotonic() + _SECONDS
         pieces = [(max(upper - _PIECE, start), upper) for upper in range(end, start, -_PIECE)]
-        found: list[list[LogRecord]] = []
+        found: list[Found] = []
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for records in pool.map(partial(self._search_piece, expression), pieces):
-                found.append(records)
-                if sum(map(len, found)) >= MOST_MATCHES or time.monotonic() > deadline:
+            for piece in pool.map(partial(self._search_piece, expression, deadline), pieces):
+                found.append(piece)
+                if piece.cut or sum(len(each.records) for each in found) >= MOST_MATCHES:
                     pool.shutdown(cancel_futures=True)
                     break
-        return Found([record for records in reversed(found) for record in records], cut=len(found) < len(pieces))
+        records = [record for each in reversed(found) for record in each.records]
+        return Found(records, cut=found[-1].cut or len(found) < len(pieces))
 
-    def _search_piece(self, expression: Any, piece: tuple[int, int]) -> list[LogRecord]:
-        """Return the records with a match in a line that begins in this piece."""
-        return list(self._search_lines(expression, *piece))
+    def _search_piece(self, expression: Any, deadline: float, piece: tuple[int, int]) -> Found:
+        """Find the records that begin in this piece and have a match, also where it is in a line behind the piece."""
+        start, end = piece
+        # A line begins behind the end of another.
+        first = max(start - 1, 0)
+        raw = self._read(first, end + _LONGEST)
+        # RE2 finds nothing in what is not UTF-8.
+        data, size = _to_utf8(raw), len(_to_utf8(raw[: end - first]))
+        at = data.find(b"\n") + 1 if start else 0
+        records: list[LogRecord] = []
+        # After each record the search begins anew: one match may reach over several.
+        while (at or not start) and (match := expression.search(data, at)):
+            if time.monotonic() > deadline:
+                return Found(records, cut=True)
+            begin, at = self._find_record(data, data.rfind(b"\n", 0, match.start()) + 1, at)
+            if begin >= size:
+                break
+            records += self._parse_lines(data[begin:at], first + begin)[:1]
+        return Found(records, cut=time.monotonic() > deadline)
 
-    def _search_lines(self, expression: Any, start: int, end: int) -> Iterator[LogRecord]:
-        first = max(start - _LONGEST, 0)
-        data = self._read(first, end + _LONGEST)
-        done = 0
-        for match in expression.finditer(data, start - first):
-            line = data.rfind(b"\n", 0, match.start()) + 1
-            if line >= end - first:
-                return
-            if line < done or line < start - first:
-                continue
-            begin, done = self._find_record(data, line)
-            yield from self._parse_lines(data[begin:done], first + begin)[:1]
-
-    def _find_record(self, data: bytes, line: int) -> tuple[int, int]:
+    def _find_record(self, data: bytes, line: int, lowest: int) -> tuple[int, int]:
         """Find begin and end of the record that has the line at this offset."""
         begin = line
-        while begin > 0 and not self._begins_record(data, begin):
+        while begin > lowest and not self._begins_record(data, begin):
             begin = data.rfind(b"\n", 0, begin - 1) + 1
         end = _next_line(data, line)
         while end < len(data) and not self._begins_record(data, end):
@@ -136,18 +149,34 @@ def _next_line(data: bytes, line: int) -> int:
     return len(data) if found < 0 else found + 1
 
 
-def _compile(where: LogFilter, service: str, *, json: bool) -> Any:
+def _to_utf8(data: bytes) -> bytes:
+    return data if data.isascii() else data.decode("utf-8", "replace").encode()
+
+
+def _compile(where: LogFilter, service: str) -> Any:
     """Compile what every record that the filter wants has in one of its lines; None where there is no such thing."""
     text = ""
     if where.pattern and not where.pattern.search().matches((service,)):
         text = where.pattern.expression
     elif where.expression or (where.levels and "UNKNOWN" not in where.levels):
         text = where.expression or "|".join(spell_levels(where.levels or ()))
-    if not text or (json and not _AS_IN_JSON.fullmatch(text)):
+    if not text or _OTHERWISE.search(text):
         return None
+    wider = _PARTS.sub(lambda found: _widen(found[0]), text)
     options = re2.Options()
     options.case_sensitive, options.log_errors = False, False
     with suppress(re2.error):
-        compiled = re2.compile(text.encode(), options)
-        return None if compiled.search(b"") else compiled
+        # By itself it must be an expression, and one that needs some text.
+        if re2.compile(wider.encode(), options).search(b""):
+            return None
+        return re2.compile((wider if _AS_IN_JSON.fullmatch(text) else f"(?:{wider})|{_JSON_WITH_ESCAPES}").encode(), options)
     return None
+
+
+def _widen(part: str) -> str:
+    """Write a part of an expression so that RE2 finds what `regex` finds, or more: a message begins within a line."""
+    if part in _ANCHORS:
+        return ""
+    if part.startswith("[") and not part.startswith("[^"):
+        return re.sub(r"\\.", lambda found: _WIDER.get(found[0], found[0]), part, flags=re.DOTALL)
+    return f"[{_WIDER[part]}]" if part in _WIDER else r"(?:\r?\n)" if part == r"\n" else part

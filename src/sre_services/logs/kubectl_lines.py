@@ -30,7 +30,7 @@ _CAUSED_BY = re.compile(r"(?:Caused by:|--->)\s*(?P<type>(?:[\w$]+\.)*[\w$]+)(?:
 def parse_records(text: str, service: str, shift_time: Callable[[str], datetime]) -> Iterator[LogRecord]:
     """Parse the log of one service. A line without a readable time is skipped."""
     last: LogRecord | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         match = _LINE.fullmatch(line)
         if not match:
             continue

@@ -20,6 +20,11 @@ _LINE = re.compile(
 _TIMES, _TEXTS, _LEVELS = ("time", "timestamp", "ts", "@timestamp"), ("message", "msg", "log"), ("level", "severity", "lvl")
 
 
+def split_lines(text: str) -> list[str]:
+    """Split a log at the ends of its lines: other characters that end a line for Python may be within a JSON text."""
+    return [line.removesuffix("\r") for line in text.removeprefix("\ufeff").removesuffix("\n").split("\n")]
+
+
 def parse_lines(lines: Iterable[str], service: str, pod: str = "", first: int = 0) -> Iterator[LogRecord]:
     """Parse the records of one service. Lines before the first time are left out. Ids count from `first`."""
     last: LogRecord | None = None

@@ -213,6 +213,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"levels": frozenset({"ERROR", "FATAL"})}, 31),
         ({"pattern": Pattern("step39"), "levels": frozenset({"ERROR"})}, 31),
         ({"pattern": Pattern("nothing of the kind")}, 0),
+        ({"pattern": Pattern("^ERROR charge")}, 31),
+        ({"pattern": Pattern(r"code E3$")}, 5),
+        ({"pattern": Pattern(r"Caused by:\s[^,]*E3")}, 5),
+        ({"pattern": Pattern("charge[^,]*declined")}, 31),
+        ({"pattern": Pattern(r"step1\(Till.java:1\)\n +at")}, 31),
+        ({"pattern": Pattern("till"), "levels": frozenset({"ERROR"})}, 31),
     ],
 )
 def test_a_search_through_a_file_that_is_too_large_to_parse(large: Path, where: dict[str, Any], count: int) -> None:
@@ -238,4 +244,66 @@ def test_more_matches_than_are_read(large: Path) -> None:
     """A pattern that nearly every line has gives the newest, and the answer says so."""
     store, asked = LogFiles(large, most_bytes=10_000), LogFilter(window=Window(LARGE, clock.now()), pattern=Pattern("request"))
     assert store.records(asked)[-1].message.startswith("INFO request 59999 ")
+    assert "till.log" in store.describe_unread(asked)
+
+
+def _write(folder: Path, lines: Sequence[str], ends: str = "\n", start: str = "", encoding: str = "utf-8") -> None:
+    """A log with these lines, a second apart, after ten thousand others."""
+    texts = [*(f"INFO request {number}" for number in range(10_000)), *lines]
+    stamped = (f"{(LARGE - timedelta(hours=3) + timedelta(seconds=at)).isoformat()} {text}{ends}" for at, text in enumerate(texts))
+    (folder / "till.log").write_bytes(f"{start}{''.join(stamped)}".encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("lines", "how", "pattern", "count"),
+    [
+        (["ERROR a charge"], {"ends": "\r\n"}, "a charge$", 1),
+        (["ERROR caf\u00e9 closed"], {}, r"caf\w closed", 1),
+        (["ERROR caf\u00e9 closed"], {"encoding": "latin-1"}, "caf. closed", 1),
+        (["ERROR 1\u20282", "ERROR 1\x0c2"], {}, "ERROR 1.2", 2),
+        (["ERROR for {id}"], {}, r"for \{id\}", 1),
+        (["ERROR x", "ERROR first\n  at a", "ERROR y"], {}, "first|  at a|y", 2),
+        ([], {"start": "\ufeff"}, "request 0", 1),
+    ],
+)
+def test_what_lines_may_be(tmp_path: Path, lines: list[str], how: dict[str, Any], pattern: str, count: int) -> None:
+    """Ends of lines, encodings and letters of any kind: a search finds what is there where the file is parsed."""
+    _write(tmp_path, lines, **how)
+    asked = LogFilter(window=Window(LARGE - timedelta(days=1), clock.now()), pattern=Pattern(pattern))
+    searched, parsed = (LogFiles(tmp_path, most_bytes=most) for most in (1_000, 10**8))
+    assert [record.message for record in searched.records(asked)] == [record.message for record in parsed.records(asked)]
+    assert (len(searched.records(asked)), searched.describe_unread(asked)) == (count, "")
+
+
+def test_a_pattern_with_what_json_escapes(tmp_path: Path) -> None:
+    """It is found also where the window begins within a line."""
+    line = '{{"time": "{}", "level": "info", "msg": "{} says \\"no\\" to caf\\u00e9\u2028"}}\n'
+    text = "".join(line.format((LARGE + timedelta(seconds=number)).isoformat(), number) for number in range(5_000))
+    (tmp_path / "till.jsonl").write_text(text, encoding="utf-8")
+    asked = LogFilter(window=Window(LARGE + timedelta(minutes=50), clock.now()), pattern=Pattern('99 says "no" to caf\u00e9'))
+    assert len(LogFiles(tmp_path, most_bytes=1_000).records(asked)) == 20
+
+
+def test_a_trace_that_two_pieces_share(tmp_path: Path) -> None:
+    """It is one record, though it matches in both."""
+    trace = "\n".join(f"  at shop.Till.step{depth}" for depth in range(2_000))
+    (tmp_path / "till.log").write_text(
+        "".join(f"{clock.stamp(LARGE)} ERROR {number}\n{trace}\n" for number in range(120)), encoding="utf-8"
+    )
+    asked = LogFilter(window=Window(LARGE, LARGE), pattern=Pattern("at shop"))
+    assert len(LogFiles(tmp_path, most_bytes=1_000).records(asked)) == 120
+
+
+def test_a_window_beyond_a_long_trace(tmp_path: Path) -> None:
+    """A trace of a megabyte does not hide what was logged before and after it."""
+    lines = [f"{clock.stamp(LARGE + timedelta(seconds=number))} INFO {number:<100}" for number in range(2_000)]
+    (tmp_path / "till.log").write_text("\n".join([*lines[:1_000], "  at step" * 2**17, *lines[1_000:]]), encoding="utf-8")
+    store, start = LogFiles(tmp_path, most_bytes=200_000), LARGE + timedelta(seconds=1_900)
+    assert len(store.records(LogFilter(window=Window(start, start + timedelta(seconds=9))))) == 10
+
+
+def test_a_search_that_takes_too_long(large: Path) -> None:
+    """It gives what it has, and says that it is of a part; so do the files for which no time is left."""
+    store, asked = LogFiles(large, 10_000, search_seconds=0.0), LogFilter(window=Window(LARGE, clock.now()), pattern=Pattern("declined"))
+    assert len(store.records(asked)) < 31
     assert "till.log" in store.describe_unread(asked)

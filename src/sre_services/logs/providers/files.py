@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,33 +17,40 @@ from sre_services.sources.settings import Settings
 
 # More of a file is only searched, for what a filter names.
 _MOST_BYTES = 64 * 2**20
+# All files together; the assistant waits ten.
+_SEARCH_SECONDS = 4.0
 _PATTERNS = ("*.log", "*.log.[0-9]*", "*.jsonl")
 
 
 class LogFiles(FetchedLogs):
     """Reads the files that were written to since a window began."""
 
-    MOST = f"{_MOST_BYTES // 2**20} MiB, or {MOST_MATCHES:,} matches,"
+    MOST = f"{_MOST_BYTES // 2**20} MiB, {MOST_MATCHES:,} matches or what {_SEARCH_SECONDS:.0f} seconds find"
 
-    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES, search_seconds: float = _SEARCH_SECONDS) -> None:
         super().__init__()
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._most_bytes, self._search_seconds = most_bytes, search_seconds
 
     def services(self) -> tuple[str, ...]:
         return tuple(sorted(self._by_service()))
 
     def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
         files = self._by_service()
-        read = {path: self._read(path, service, where) for service in services for path in files.get(service, ())}
+        wanted = [(path, service) for service in services for path in files.get(service, ())]
+        read, until = dict[Path, Found](), time.monotonic() + self._search_seconds
+        for number, (path, service) in enumerate(wanted):
+            # What one leaves of its time is for the others.
+            read[path] = self._read(path, service, where, (until - time.monotonic()) / (len(wanted) - number))
         parts = [sorted((record for path in files.get(service, ()) for record in read[path].records), key=BY_TIME) for service in services]
         return Fetched(parts, {str(path) for path, found in read.items() if found.cut})
 
-    def _read(self, path: Path, service: str, where: LogFilter) -> Found:
+    def _read(self, path: Path, service: str, where: LogFilter, seconds: float) -> Found:
         """Read a file; nothing of one that was last written to before the window."""
         try:
-            written = path.stat().st_mtime
-            return Found([]) if written < where.window.start.timestamp() else read_records(path, service, where, self._most_bytes)
+            if path.stat().st_mtime < where.window.start.timestamp():
+                return Found([])
+            return read_records(path, service, where, self._most_bytes, seconds)
         except OSError:
             # Rotated away meanwhile, or not ours to read: check() and the other files say more.
             return Found([])

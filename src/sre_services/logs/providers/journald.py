@@ -60,7 +60,7 @@ class Journal(FetchedLogs):
         # Skipping -3 from the end leads to the fourth entry from the end.
         headers = {"Accept": "application/json", "Range": f"entries=:-{newest}:{newest + 1}"}
         answer = await self._client.get("/entries", {_UNIT: f"{service}.service"}, headers=headers)
-        entries = [json.loads(line) for line in answer.text.splitlines() if line]
+        entries = [json.loads(line) for line in answer.text.split("\n") if line]
         return len(entries), list(_parse(entries, service))
 
 

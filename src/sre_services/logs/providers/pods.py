@@ -114,5 +114,5 @@ def _logs_of(pod: Json) -> Iterator[Written]:
 
 def _parse(log: Written, text: str) -> Iterator[LogRecord]:
     prefix = f"[pod/{log.pod}/{log.container}] "
-    lines = "\n".join(prefix + line for line in text.splitlines())
+    lines = "\n".join(prefix + line for line in text.split("\n"))
     return parse_records(lines, log.service, clock.parse)
