@@ -85,7 +85,7 @@ def to_json_value(value: Any) -> Any:
         parts = {spell(part.name): getattr(value, part.name) for part in fields(value)}
         return {name: to_json_value(part) for name, part in parts.items() if not _is_absent(part)}
     if isinstance(value, Mapping):
-        return {str(key): to_json_value(part) for key, part in value.items()}
+        return {clip_text(str(key)): to_json_value(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         cut = [f"… [+{len(value) - LONGEST_LIST} more]"] if len(value) > LONGEST_LIST else []
         return [to_json_value(part) for part in value[:LONGEST_LIST]] + cut
@@ -99,8 +99,11 @@ def format_time(moment: datetime) -> str:
 
 
 def clip_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Cut a text, and say by how much."""
-    return text if len(text) <= longest else f"{text[:longest]}… [+{len(text) - longest} characters]"
+    """Hide secrets in a text from outside, and cut it, saying by how much. What is left of a secret that is cut may be no pattern."""
+    shown = redact_secrets(text[: 2 * longest])
+    if len(text) <= 2 * longest:
+        return shown if len(shown) <= longest else f"{shown[:longest]}… [+{len(shown) - longest} characters]"
+    return f"{shown[:longest]}… [+{len(text) - longest} characters]"
 
 
 def _to_camel_case(name: str) -> str:
@@ -115,13 +118,7 @@ def _to_json_scalar(value: Any) -> Any:
         return value.value
     if isinstance(value, float):
         return _round(value)
-    return _to_json_text(value) if isinstance(value, str) else value
-
-
-def _to_json_text(text: str) -> str:
-    """Hide secrets in a text from outside before it is cut: what is left of a secret may be no pattern."""
-    shown = redact_secrets(text[: 2 * LONGEST_TEXT])
-    return clip_text(shown) if len(text) <= 2 * LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}… [+{len(text) - LONGEST_TEXT} characters]"
+    return clip_text(value) if isinstance(value, str) else value
 
 
 def _round(number: float) -> float | int:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sre_services.answer import CAP_BYTES, LONGEST_LIST, LONGEST_TEXT, Answer, Camel, render_answer, to_json_value
+from sre_services.answer import CAP_BYTES, LONGEST_LIST, LONGEST_TEXT, Answer, Camel, clip_text, render_answer, to_json_value
 from sre_services.cursor import reading_from
 
 NOW = datetime(2026, 11, 22, 14, 0, 0, 120_000, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_a_list_of_any_length_is_read_to_its_end(texts: list[str], changing: boo
 
 def test_a_cursor_past_the_end() -> None:
     """It is no error: the list is then read."""
-    with reading_from("50-00000000-0"):
+    with reading_from("50-00000000-0-0000"):
         page = json.loads(bytes(render_answer(Answer(as_of=NOW, items=["one", "two"])).body))
     assert (page["items"], page["note"], page["truncated"]) == ([], "This is the end of the list.", False)
 
@@ -107,3 +107,10 @@ def test_an_item_that_is_too_large() -> None:
     assert (page["items"], page["returned"], page["truncated"]) == ([], 0, True)
     with reading_from(page["cursor"]):
         assert json.loads(bytes(render_answer(Answer(as_of=NOW, items=[large, "two"])).body))["items"] == ["two"]
+
+
+def test_a_secret_at_the_end_of_what_is_shown() -> None:
+    """It is hidden before it is cut, since a part of it is no secret to any pattern."""
+    token = f"eyJ{'a' * 40}.{'b' * 40}.{'c' * 40}"
+    assert "aaa" not in clip_text(f"{'x' * 380} {token}", 400)
+    assert to_json_value({token: 1}) == {"***": 1}
