@@ -63,7 +63,9 @@ def _check_requests(target: Ref, about: Json, workload: Json) -> Iterator[Mismat
     """Report containers without a request, of which a percentage can't be known."""
     named = about.get("container")
     for container in template_of(workload).get("containers") or ():
-        requests = (container.get("resources") or {}).get("requests") or (container.get("resources") or {}).get("limits") or {}
+        resources = container.get("resources") or {}
+        # Where a resource has only a limit, that is its request.
+        requests = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
         if about["name"] not in requests and named in {None, container["name"]}:
             text = f"its metric {about['name']} is in percent of the request, and container {container['name']} of {target.name} has none"
             yield Mismatch(relation="resourceRequest", message=text, object=target)

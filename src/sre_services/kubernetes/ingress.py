@@ -76,6 +76,9 @@ def _check_backend(ref: Ref, port: str, backends: Backends) -> Iterator[Mismatch
         hint = f"; the nearest is {near[0]}" if near else ""
         if names:
             yield Mismatch(relation="backendService", message=f"Service {ref.name} does not exist{hint}", object=ref)
+    elif service.type == "ExternalName":
+        # It leads out of the cluster, where its ports and endpoints are.
+        return
     elif port and not any(port in {str(found.port), found.name} for found in service.ports):
         known = ", ".join(f"{found.port}{f' ({found.name})' if found.name else ''}" for found in service.ports) or "none"
         yield Mismatch(relation="backendPort", message=f"Service {ref.name} has no port {port}: it has {known}", object=ref)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
+
 from sre_services.kubernetes.model import Mismatch, Ref
 from sre_services.kubernetes.objects import Json, key_of, parse_conditions, parse_owner, parse_time
 from sre_services.kubernetes.scaling_model import CronJob, Job
@@ -81,12 +83,9 @@ def join_cron_job(document: Json, jobs: Sequence[Job], as_of: datetime) -> CronJ
 
 def _list_due(cron_job: CronJob, since: datetime, until: datetime) -> Iterator[datetime]:
     """Yield the times of a schedule between two moments, as many as Kubernetes itself counts. Raises ValueError."""
-    # Only a cluster with CronJobs needs it.
-    from cronsim import CronSim, CronSimError
-
     zone = ZoneInfo(cron_job.time_zone or "Etc/UTC")
     try:
-        times = CronSim(_MACROS.get(cron_job.schedule.strip(), cron_job.schedule), since.astimezone(zone))
+        times = CronSim(_MACROS.get(cron_job.schedule.strip(), cron_job.schedule.replace("?", "*")), since.astimezone(zone))
         for due in islice(times, _MOST_MISSED):
             if due > until:
                 return

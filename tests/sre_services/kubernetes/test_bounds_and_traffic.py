@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from sre_core import clock
 from sre_core.secret import Secret
 from sre_services import recording
 from sre_services.application import Api, build_app
+from sre_services.kubernetes.autoscalers import join_autoscaler
+from sre_services.kubernetes.ingress import Backends, join_routes
 from sre_services.kubernetes.jobs import join_cron_job
+from sre_services.kubernetes.services import parse_service
 from sre_services.providers import open_provider
 from sre_services.recording import Recording, open_recording
 
@@ -212,6 +216,7 @@ def test_jobs(by_name: dict[str, Json]) -> None:
         ({"schedule": "* * * * *"}, 100),
         ({"schedule": "* * * * *", "suspend": True}, 0),
         ({"schedule": "29 10 * * *"}, 0),
+        ({"schedule": "0 9 ? * *"}, 1),
     ],
 )
 def test_times_of_a_schedule(spec: Json, missed: int) -> None:
@@ -258,6 +263,21 @@ def test_routes(by_name: dict[str, Json]) -> None:
     assert [found["relation"] for found in by_name["api"]["mismatches"]] == ["backendPort", "gateway", "resolvedRefs"]
     assert by_name["api"]["via"] == ["shop/edge", "shop/gone"]
     assert "mismatches" not in by_name["right"]
+
+
+def test_a_route_that_leads_out_of_the_cluster() -> None:
+    """A Service of type ExternalName has neither ports nor endpoints of its own."""
+    service = parse_service(named("legacy", {"type": "ExternalName", "externalName": "shop.example"}))
+    backends = Backends({("shop", "legacy"): replace(service, ready_endpoints=0)}, frozenset())
+    (found,) = join_routes([ingress("old", ("legacy", {"number": 443}))], [], backends)
+    assert (found.rules[0].service.name, found.mismatches) == ("legacy", ())
+
+
+def test_a_request_that_is_the_limit() -> None:
+    """Where only the limit of a resource is set, its percentage is known, whatever else is requested."""
+    workload = named("web", {"template": {"spec": {"containers": [{"name": "web", "resources": {}}]}}})
+    workload["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1"}, "requests": {"memory": "1Gi"}}
+    assert join_autoscaler(autoscaler("web", "web", {}), {("Deployment", "shop", "web"): workload}).mismatches == ()
 
 
 def test_policies(by_name: dict[str, Json]) -> None:
