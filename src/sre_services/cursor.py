@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -19,13 +19,18 @@ _NAMES = (
 )  # fmt: skip
 
 
+class OtherQuestion(Exception):
+    """Raised for a cursor of another operation, or of other arguments: it would leave out what was never shown."""
+
+
 @dataclass(frozen=True)
 class Cursor:
-    """The number of items that were shown, the last of them, and the moment from which durations are counted back."""
+    """The number of items that were shown, the last of them, the moment from which durations are counted back, and the question."""
 
     shown: int = 0
     last: str = ""
     until: datetime | None = None
+    question: str = ""
 
     def find_next(self, items: Sequence[object]) -> int:
         """Find the index of the next item: after the last one where that still is, else after as many."""
@@ -38,7 +43,7 @@ class Cursor:
     def advance(self, items: Sequence[object], shown: int, as_of: datetime) -> str:
         """Write the cursor that continues after the first `shown` items."""
         last = _identify(items[shown - 1]) if 0 < shown <= len(items) else "0" * 8
-        return f"{shown}-{last}-{int((self.until or as_of).timestamp() * 1000)}"
+        return f"{shown}-{last}-{int((self.until or as_of).timestamp() * 1000)}-{self.question or '0' * 4}"
 
 
 _START = Cursor()
@@ -49,8 +54,14 @@ def parse_cursor(text: str) -> Cursor:
     """Parse a cursor; an empty text is the beginning. Raises ValueError."""
     if not (given := CURSOR.check(text)):
         return _START
-    shown, last, until = given.split("-")
-    return Cursor(int(shown), last, datetime.fromtimestamp(int(until) / 1000, UTC))
+    shown, last, until, question = given.split("-")
+    return Cursor(int(shown), last, datetime.fromtimestamp(int(until) / 1000, UTC), question)
+
+
+def identify_question(operation: str, arguments: Mapping[str, str]) -> str:
+    """Identify an operation with its arguments, without the cursor and those that are empty."""
+    given = sorted((name, value.strip(" ")) for name, value in arguments.items() if name != "cursor" and value.strip(" "))
+    return hashlib.blake2b(repr((operation, given)).encode("utf-8", "replace"), digest_size=2).hexdigest()
 
 
 def current_cursor() -> Cursor:
@@ -59,9 +70,12 @@ def current_cursor() -> Cursor:
 
 
 @contextmanager
-def reading_from(text: str) -> Iterator[None]:
-    """Answer one question from this cursor. Raises ValueError."""
-    token = _current.set(parse_cursor(text))
+def reading_from(text: str, question: str = "") -> Iterator[None]:
+    """Answer one question from this cursor. Raises ValueError, and OtherQuestion."""
+    cursor = parse_cursor(text)
+    if cursor != _START and question not in {"", cursor.question}:
+        raise OtherQuestion("is of another question: give it with the arguments of the answer that it is from, or leave it out")
+    token = _current.set(replace(cursor, question=question))
     try:
         yield
     finally:

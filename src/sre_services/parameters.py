@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 
-from sre_services.cursor import reading_from
+from sre_services.cursor import OtherQuestion, identify_question, reading_from
 from sre_services.sources.several import collect_failures
 from sre_services.syntax import CURSOR, NAME, NAMESPACE
 from sre_services.timespan import Moment, Span
@@ -73,7 +74,7 @@ class Operation(APIRoute):
         async def strict(request: Request) -> Response:
             unknown = [_unknown(name, known) for name in request.query_params if name not in known]
             try:
-                with collect_failures(), reading_from(_known_cursor(request)):
+                with collect_failures(), _continue(request):
                     answer = await handle(request)
             except RequestValidationError as failure:
                 raise RequestValidationError([*failure.errors(), *unknown]) from None
@@ -84,10 +85,16 @@ class Operation(APIRoute):
         return strict
 
 
-def _known_cursor(request: Request) -> str:
-    """Return the cursor of a request; what is none is refused by its validator."""
-    text = request.query_params.get("cursor", "")
-    return text if re.fullmatch(CURSOR.pattern, text) else ""
+@contextmanager
+def _continue(request: Request) -> Iterator[None]:
+    """Answer from the cursor of a request. What is none is refused by its validator, one of another question here."""
+    given = request.query_params.get("cursor", "")
+    text = given if re.fullmatch(CURSOR.pattern, given) else ""
+    try:
+        with reading_from(text, identify_question(request.url.path, request.query_params)):
+            yield
+    except OtherQuestion as fault:
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", "cursor"), "msg": str(fault), "input": given}]) from None
 
 
 def _unknown(name: str, known: list[str]) -> dict[str, Any]:

@@ -51,4 +51,4 @@ SPAN = Syntax(f" *{_MOMENT} *(?:/ *(?:{_MOMENT} *)?)?", f"{MOMENT.says}, or two 
 NAME = Syntax(" *[A-Za-z0-9_](?:[A-Za-z0-9_.:@/ -]*[A-Za-z0-9_.:@/-])? *", "a name: letters, digits and . - _ : @ /")
 NAMESPACE = Syntax(" *[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])? *", "a namespace: letters, digits and -")
 WORDS = Syntax(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*", "plain text: it has control characters")
-CURSOR = Syntax(" *[0-9]{1,5}-[0-9a-f]{8}-[0-9]{1,13} *", "a cursor: leave it out, or give the one of the answer before")
+CURSOR = Syntax(" *[0-9]{1,5}-[0-9a-f]{8}-[0-9]{1,13}-[0-9a-f]{4} *", "a cursor: leave it out, or give the one of the answer before")

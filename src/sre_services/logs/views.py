@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sre_services.answer import Answer, format_time
-from sre_services.cursor import current_cursor
+from sre_services.cursor import count_back_from, current_cursor
 from sre_services.logs.counts import total
 from sre_services.logs.model import LogFilter, LogStore
 from sre_services.logs.pattern import Pattern
@@ -52,9 +52,12 @@ def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> A
 
 
 def newest_records(store: LogStore, services: tuple[str, ...], limit: int, note: str) -> Answer:
-    """Return the newest records of these services, however old they are. Counts are over the records of this answer."""
-    where = LogFilter(window=Window(store.as_of - LONGEST, store.as_of), services=services)
+    """Return the newest records of these services, however old they are. Counts are over these records, and the answer says so."""
+    until = count_back_from(store.as_of)
+    where = LogFilter(window=Window(until - LONGEST, until), services=services)
     records = store.records(where, limit=limit, newest_first=True)
+    if len(records) == limit:
+        note = f"The summary counts these {limit} records only: ask search_logs or count_log_events for the counts of a time."
     summary = {
         "records": len(records),
         "by_service": dict(Counter(record.service for record in records).most_common(30)),
@@ -64,8 +67,8 @@ def newest_records(store: LogStore, services: tuple[str, ...], limit: int, note:
         as_of=store.as_of,
         items=records,
         summary=summary,
-        window=Window(records[-1].time if records else store.as_of, store.as_of),
-        note="" if records else note,
+        window=Window(records[-1].time if records else until, until),
+        note="" if 0 < len(records) < limit else note,
         more=lambda kept: f"Ask with limit={kept} for fewer, or narrow the question.",
     )
 
