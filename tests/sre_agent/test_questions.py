@@ -1,10 +1,13 @@
-"""The question decides the answer: thirty questions of every kind, over two recordings, through the real services."""
+"""The question decides the answer: thirty-one questions of every kind, over two recordings, through the real services."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import pytest
 from evals.questions.run import ENDS, FOLDER, RECORDINGS, Asked, ask_all, read_questions, render_answers
@@ -19,6 +22,7 @@ from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.report import Report
 from sre_agent.request import Before, Request
 from sre_agent.tools import Tool
+from sre_services.recording import SHIPPED
 
 QUESTIONS = read_questions()
 NAMES = {"get_workload_status", "get_service_status"}  # the names that exist, where a question names something
@@ -59,9 +63,9 @@ def asked(recording: str) -> list[Asked]:
     return ask_all(recording, QUESTIONS)
 
 
-def test_there_are_thirty_of_every_kind() -> None:
+def test_there_are_some_of_every_kind() -> None:
     """Every kind of look-up has a question, and so have a diagnosis, nonsense and another language."""
-    assert len(QUESTIONS) == 30
+    assert len(QUESTIONS) == 31
     assert {question.kind for question in QUESTIONS} == {*LOOKUPS, "capabilities", "language"}
 
 
@@ -110,6 +114,50 @@ def test_only_the_tools_that_it_needs(prompt: str, operations: set[str]) -> None
     tools = Counted("crash-loop")
     ask(prompt, tools)
     assert tools.operations == operations
+
+
+_DENIED = ", ".join(f"DENIES frontend to {name}-service" for name in ("catalog", "cart", "checkout", "recommendation"))
+QUIET = f"quiet: selects all pods, {_DENIED}"
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording with a job, an autoscaler, routes and a policy."""
+    folder = Path(shutil.copytree(SHIPPED / "healthy", tmp_path_factory.mktemp("bounded") / "bounded"))
+    job = {"status": {"conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}]}}
+    backend = {"name": "cart-service", "port": {"number": 8080}}
+    scaled = {"scaleTargetRef": {"kind": "Deployment", "name": "frontend"}, "minReplicas": 2, "maxReplicas": 4}
+    for kind, found in {
+        "jobs": {"backup-1": job, "import-1": {}},
+        "horizontalpodautoscalers": {"busy": {"spec": scaled}},
+        "ingresses": {"shop": {"spec": {"rules": [{"host": "shop.example", "http": {"paths": [{"backend": {"service": backend}}]}}]}}},
+        "networkpolicies": {"quiet": {"spec": {"podSelector": {}, "policyTypes": ["Egress"]}}},
+    }.items():
+        items = [{"metadata": {"name": name, "namespace": "shop"}, "spec": {}, **item} for name, item in found.items()]
+        (folder / "kubernetes" / f"{kind}.json").write_text(json.dumps({"items": items}))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "headline", "line"),
+    [
+        ("Did the nightly backup job run?", "1 of 2 jobs", "backup-1: Job, Failed: DeadlineExceeded: too long, started never"),
+        ("list the jobs", "2 jobs", "backup-1: Job, Failed: DeadlineExceeded: too long, started never"),
+        ("is frontend autoscaled?", "1 of 1 autoscaler", "busy: Deployment frontend, 0 replicas of 2 to 4"),
+        ("which ingress leads to cart?", "1 of 1 route", "shop: Ingress, shop.example/ to cart-service"),
+        ("what network policies are there", "1 network policy", QUIET),
+    ],
+)
+def test_what_few_applications_have(bounded: str, prompt: str, headline: str, line: str) -> None:
+    """Jobs, autoscalers, routes and policies are found by their names and by what they are about."""
+    report = ask(prompt, Counted(bounded))
+    assert (report.kind, report.headline, report.findings[0].what) == ("objects", headline, line)
+
+
+def test_jobs_that_can_not_be_read() -> None:
+    """That there are none is not said."""
+    report = ask("Did the backup job run?", Counted("crash-loop", "get_job_status"))
+    assert not report.headline.startswith("No job")
 
 
 def test_what_does_not_exist() -> None:
