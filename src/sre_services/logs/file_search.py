@@ -24,10 +24,14 @@ from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.timespan import Window
 
 MOST_MATCHES = 20_000
-_PIECE = 4 * 2**20
+# The time is looked at between two pieces.
+_PIECE = 512 * 2**10
+_LONGEST_TRACE = 4 * 2**20
 # Lines and records that are longer are not followed.
 _LONGEST = 64 * 2**10
 _WORKERS = 2
+# A time, a bracket before it, a JSON object, or the mark of UTF-8: most lines of a trace begin otherwise.
+_BEGINS = frozenset(bytes([byte]) for byte in b"0123456789[{\xef")
 # In a JSON text other characters may be escaped, with a backslash.
 _AS_IN_JSON = re.compile(r"[\w |-]*", re.ASCII)
 _JSON_WITH_ESCAPES = r"(?m:^)\x{FEFF}?\{.*\\"
@@ -90,7 +94,7 @@ class _LargeFile:
 
     def _time_after(self, offset: int) -> datetime:
         """Return the time of the first record that begins after an offset, behind the longest trace that is looked through."""
-        for length in (2 * _LONGEST, _PIECE):
+        for length in (2 * _LONGEST, _LONGEST_TRACE):
             if following := self._parse(offset, offset + length):
                 return following[0].time
             if offset + length >= self._size:
@@ -100,17 +104,16 @@ class _LargeFile:
     def _search(self, start: int, end: int, expression: Any, deadline: float) -> Found:
         """Search piece by piece, from the newest, until there are enough matches or the time is over."""
         pieces = [(max(upper - _PIECE, start), upper) for upper in range(end, start, -_PIECE)]
-        found: list[Found] = []
+        found: list[list[LogRecord]] = []
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for piece in pool.map(partial(self._search_piece, expression, deadline), pieces):
+            for piece in pool.map(partial(self._search_piece, expression), pieces):
                 found.append(piece)
-                if piece.cut or sum(len(each.records) for each in found) >= MOST_MATCHES:
+                if sum(map(len, found)) >= MOST_MATCHES or time.monotonic() > deadline:
                     pool.shutdown(cancel_futures=True)
                     break
-        records = [record for each in reversed(found) for record in each.records]
-        return Found(records, cut=found[-1].cut or len(found) < len(pieces))
+        return Found([record for records in reversed(found) for record in records], cut=len(found) < len(pieces))
 
-    def _search_piece(self, expression: Any, deadline: float, piece: tuple[int, int]) -> Found:
+    def _search_piece(self, expression: Any, piece: tuple[int, int]) -> list[LogRecord]:
         """Find the records that begin in this piece and have a match, also where it is in a line behind the piece."""
         start, end = piece
         # A line begins behind the end of another.
@@ -122,13 +125,11 @@ class _LargeFile:
         records: list[LogRecord] = []
         # After each record the search begins anew: one match may reach over several.
         while (at or not start) and (match := expression.search(data, at)):
-            if time.monotonic() > deadline:
-                return Found(records, cut=True)
             begin, at = self._find_record(data, data.rfind(b"\n", 0, match.start()) + 1, at)
             if begin >= size:
                 break
             records += self._parse_lines(data[begin:at], first + begin)[:1]
-        return Found(records, cut=time.monotonic() > deadline)
+        return records
 
     def _find_record(self, data: bytes, line: int, lowest: int) -> tuple[int, int]:
         """Find begin and end of the record that has the line at this offset."""
@@ -141,7 +142,7 @@ class _LargeFile:
         return begin, end
 
     def _begins_record(self, data: bytes, line: int) -> bool:
-        return bool(self._parse_lines(data[line : _next_line(data, line)], 0))
+        return data[line : line + 1] in _BEGINS and bool(self._parse_lines(data[line : _next_line(data, line)], 0))
 
 
 def _next_line(data: bytes, line: int) -> int:

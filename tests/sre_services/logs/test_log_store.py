@@ -224,7 +224,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_search_through_a_file_that_is_too_large_to_parse(large: Path, where: dict[str, Any], count: int) -> None:
     """Each record that matches is found, with its whole trace, also where the match is in the trace or the file is searched in pieces."""
     asked = LogFilter(window=Window(LARGE, clock.now()), **where)
-    searched, parsed = (LogFiles(large, most_bytes=most) for most in (10_000, 100 * 2**20))
+    searched, parsed = (LogFiles(large, most_bytes=most, search_seconds=60.0) for most in (10_000, 100 * 2**20))
     found = searched.records(asked)
     assert len(found) == count
     assert [(record.time, record.message) for record in found] == [(record.time, record.message) for record in parsed.records(asked)]
@@ -270,7 +270,7 @@ def test_what_lines_may_be(tmp_path: Path, lines: list[str], how: dict[str, Any]
     """Ends of lines, encodings and letters of any kind: a search finds what is there where the file is parsed."""
     _write(tmp_path, lines, **how)
     asked = LogFilter(window=Window(LARGE - timedelta(days=1), clock.now()), pattern=Pattern(pattern))
-    searched, parsed = (LogFiles(tmp_path, most_bytes=most) for most in (1_000, 10**8))
+    searched, parsed = (LogFiles(tmp_path, most_bytes=most, search_seconds=60.0) for most in (1_000, 10**8))
     assert [record.message for record in searched.records(asked)] == [record.message for record in parsed.records(asked)]
     assert (len(searched.records(asked)), searched.describe_unread(asked)) == (count, "")
 
@@ -287,11 +287,9 @@ def test_a_pattern_with_what_json_escapes(tmp_path: Path) -> None:
 def test_a_trace_that_two_pieces_share(tmp_path: Path) -> None:
     """It is one record, though it matches in both."""
     trace = "\n".join(f"  at shop.Till.step{depth}" for depth in range(2_000))
-    (tmp_path / "till.log").write_text(
-        "".join(f"{clock.stamp(LARGE)} ERROR {number}\n{trace}\n" for number in range(120)), encoding="utf-8"
-    )
+    (tmp_path / "till.log").write_text("".join(f"{clock.stamp(LARGE)} ERROR {number}\n{trace}\n" for number in range(30)), encoding="utf-8")
     asked = LogFilter(window=Window(LARGE, LARGE), pattern=Pattern("at shop"))
-    assert len(LogFiles(tmp_path, most_bytes=1_000).records(asked)) == 120
+    assert len(LogFiles(tmp_path, most_bytes=1_000, search_seconds=60.0).records(asked)) == 30
 
 
 def test_a_window_beyond_a_long_trace(tmp_path: Path) -> None:
