@@ -133,6 +133,7 @@ VALID: Mapping[str, Any] = {
 OF_KIND: Mapping[str, Mapping[str, Any]] = {"CustomDomain": {"domain": "auth.example.com"}, "AliasRecord": {"domain": "auth.example.com"}}
 OTHER: Mapping[str, Any] = {
     "mfa": "ON",
+    "recovery": ("verified_email",),
     "instance_type": "t3.large",
     "limit_amount": "60",
     "image_id": "ami-0fedcba9876543210",
