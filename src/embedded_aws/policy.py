@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 type Statement = Mapping[str, Any]
@@ -132,8 +133,13 @@ def _any_like(patterns: Any, text: str, *, fold: bool = False) -> bool:
 
 
 def _like(pattern: str, text: str) -> bool:
-    regex = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-    return re.fullmatch(regex, text, re.DOTALL) is not None
+    return _compile(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern once: every request is matched with all patterns of its caller's policies, half of what the local AWS computed."""
+    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL)
 
 
 def _as_list(value: Any) -> list[Any]:
