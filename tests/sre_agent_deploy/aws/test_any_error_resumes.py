@@ -87,7 +87,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 
 @pytest.mark.property(5)
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3 * 3600)
 # Each example goes on where the last one ended: none can be repeated, or made smaller.
 @settings(deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
