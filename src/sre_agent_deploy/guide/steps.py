@@ -192,8 +192,18 @@ def _lines(*texts: str) -> tuple[Line, ...]:
 
 
 def _before(config: Config) -> Iterator[Step]:
+    yield _sign_in(config)
+    if not (config.aws.creates_network or (config.aws.vpc_id and config.aws.subnet_id)):
+        yield _choose_network(config.aws.region)
+    if config.assistant.models:
+        yield _allow_models(config)
+    if config.deployment.domain_name:
+        yield _have_domain(config)
+
+
+def _sign_in(config: Config) -> Step:
     region = config.aws.region
-    yield Step(
+    return Step(
         "begin",
         "A. Sign in and choose the region",
         _lines(
@@ -206,48 +216,55 @@ def _before(config: Config) -> Iterator[Step]:
         f"The top right shows {region} and the account.",
         "aws sts get-caller-identity",
     )
-    if not (config.aws.creates_network or (config.aws.vpc_id and config.aws.subnet_id)):
-        yield Step(
-            "network",
-            "B. Choose or make a VPC with a public subnet",
-            _lines(
-                "Most accounts have a default VPC with public subnets: VPC > Your VPCs, column Default VPC: Yes. Then make nothing.",
-                "Else: VPC > Create VPC > VPC and more; one Availability Zone, one public subnet, no private subnet, no NAT gateway.",
-                "Actions > Edit VPC settings: Enable DNS resolution and Enable DNS hostnames.",
-                "The subnet's route table must have a route 0.0.0.0/0 to an internet gateway.",
-                "More about it, and how the command makes all this: docs/how-to/network.md",
-                "Note the VPC's id, its IPv4 CIDR and the subnet's id: <account.vpc_id>, <account.vpc_cidr>, <account.subnet_id>",
-            ),
-            deep_link("vpcconsole/home?region={region}#vpcs:", region),
-            "The subnet's route table shows 0.0.0.0/0 with a target that begins with igw-.",
-            "aws ec2 describe-vpcs --filters Name=is-default,Values=true",
-        )
-    if config.assistant.models:
-        yield Step(
-            "models",
-            "C. Allow the language model",
-            _lines(
-                "Bedrock > Model catalog > open each of these, and use it once in the playground, which accepts its Marketplace terms:",
-                *config.assistant.models,
-                "Anthropic's models ask once for each account for the use case.",
-                "It can be done later: until then the rules answer.",
-                "Which model is right: docs/how-to/region-and-model.md",
-            ),
-            deep_link("bedrock/home?region={region}#/model-catalog", region),
-            "Each of them answers in the playground.",
-            f"aws bedrock get-foundation-model-availability --model-id {bedrock.model_of(config.assistant.models[0])}",
-        )
-    if domain := config.deployment.domain_name:
-        yield Step(
-            "domain",
-            "D. Have the domain and its certificate",
-            _lines(
-                f"The DNS of {domain} must be yours to change. To register a domain, or to delegate a part of one: docs/how-to/domain.md",
-                *_CERTIFICATES[config.tls.source],
-            ),
-            right="The checks of DNS and certificate say no more than that the A record is not there yet.",
-            verify="sre-agent-deploy validate --account",
-        )
+
+
+def _choose_network(region: str) -> Step:
+    return Step(
+        "network",
+        "B. Choose or make a VPC with a public subnet",
+        _lines(
+            "Most accounts have a default VPC with public subnets: VPC > Your VPCs, column Default VPC: Yes. Then make nothing.",
+            "Else: VPC > Create VPC > VPC and more; one Availability Zone, one public subnet, no private subnet, no NAT gateway.",
+            "Actions > Edit VPC settings: Enable DNS resolution and Enable DNS hostnames.",
+            "The subnet's route table must have a route 0.0.0.0/0 to an internet gateway.",
+            "More about it, and how the command makes all this: docs/how-to/network.md",
+            "Note the VPC's id, its IPv4 CIDR and the subnet's id: <account.vpc_id>, <account.vpc_cidr>, <account.subnet_id>",
+        ),
+        deep_link("vpcconsole/home?region={region}#vpcs:", region),
+        "The subnet's route table shows 0.0.0.0/0 with a target that begins with igw-.",
+        "aws ec2 describe-vpcs --filters Name=is-default,Values=true",
+    )
+
+
+def _allow_models(config: Config) -> Step:
+    return Step(
+        "models",
+        "C. Allow the language model",
+        _lines(
+            "Bedrock > Model catalog > open each of these, and use it once in the playground, which accepts its Marketplace terms:",
+            *config.assistant.models,
+            "Anthropic's models ask once for each account for the use case.",
+            "It can be done later: until then the rules answer.",
+            "Which model is right: docs/how-to/region-and-model.md",
+        ),
+        deep_link("bedrock/home?region={region}#/model-catalog", config.aws.region),
+        "Each of them answers in the playground.",
+        f"aws bedrock get-foundation-model-availability --model-id {bedrock.model_of(config.assistant.models[0])}",
+    )
+
+
+def _have_domain(config: Config) -> Step:
+    domain = config.deployment.domain_name
+    return Step(
+        "domain",
+        "D. Have the domain and its certificate",
+        _lines(
+            f"The DNS of {domain} must be yours to change. To register a domain, or to delegate a part of one: docs/how-to/domain.md",
+            *_CERTIFICATES[config.tls.source],
+        ),
+        right="The checks of DNS and certificate say no more than that the A record is not there yet.",
+        verify="sre-agent-deploy validate --account",
+    )
 
 
 _CERTIFICATES: Mapping[str, tuple[str, ...]] = {
