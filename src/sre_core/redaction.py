@@ -62,9 +62,10 @@ _ASSIGNED = re.compile(
     r"(?P<sign>\\{0,8}[\"']?\s*(?:=|:(?!//))\s*)(?P<quote>\\{0,8}[\"']?)(?P<value>(?!\*\*\*)[^\s\"',;&}]{3,})",
     re.IGNORECASE,
 )
-# An option and its value as two arguments of a command: `["--password", "hunter2"]`.
+# An option and its value as two arguments of a command: `["--password", "hunter2"]`. A value may begin with a dash; `--verbose` is none.
 _OPTION = re.compile(
-    rf"(?P<name>--[\w-]{{0,60}}(?:{_NAME}))(?P<sign>\\{{0,8}}[\"']\s{{0,8}},\s{{0,8}}\\{{0,8}}[\"'])(?P<value>(?!\*\*\*|-)[^\"']{{3,}})",
+    rf"(?P<name>--[\w-]{{0,60}}(?:{_NAME}))(?P<sign>\\{{0,8}}[\"']\s{{0,8}},\s{{0,8}}\\{{0,8}}[\"'])"
+    r"(?P<value>(?!\*\*\*|(?-i:--?[a-z-]+)\\{0,8}[\"'=])[^\"']{3,})",
     re.IGNORECASE,
 )
 _NAME_IN_ANSWERS = re.compile(rf"(?:{_NAME}|pass|access[-_]?key[-_]?id|credentials?|authorization|cookie)$", re.IGNORECASE)

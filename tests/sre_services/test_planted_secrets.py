@@ -57,9 +57,9 @@ class Planted:
         self.secrets.append(secret)
         return f"planted: {text}"
 
-    def bare(self) -> str:
+    def bare(self, begin: str = "") -> str:
         """A secret alone, for a place whose name says what it is."""
-        self.secrets.append(secrets.token_urlsafe(18))
+        self.secrets.append(begin + secrets.token_urlsafe(18))
         return self.secrets[-1]
 
     def texts(self) -> list[str]:
@@ -83,7 +83,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planted]:
     def in_template(item: Json) -> None:
         annotate(item)
         for container in item["spec"]["template"]["spec"]["containers"]:
-            container["args"] = [*made.texts(), "--redis-password", made.bare(), "--verbose"]
+            container["args"] = [*made.texts(), "--redis-password", made.bare(), "--smtp-password", made.bare("-"), "--verbose"]
             container["env"] = [
                 *container.get("env", ()),
                 *({"name": f"NOTE_{number}", "value": text} for number, text in enumerate(made.texts())),
