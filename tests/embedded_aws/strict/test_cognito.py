@@ -137,7 +137,7 @@ def test_a_domain_that_aws_would_not_take(cognito: Any, pool_id: str, domain: st
 
 def test_a_domain_of_the_owners_own(embedded: EmbeddedAws, cognito: Any, pool_id: str, tmp_path: Path) -> None:
     """It is shown apart from the prefix, and a pool may have both."""
-    own, domain = f"{prefix()}.example.com", prefix()
+    own, domain = f"login.{prefix()}.com", prefix()
     certificate = import_certificate(embedded.client("acm"), own, tmp_path)
     cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=own, CustomDomainConfig={"CertificateArn": certificate})
     cognito.create_user_pool_domain(UserPoolId=pool_id, Domain=domain)
