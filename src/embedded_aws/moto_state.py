@@ -52,7 +52,7 @@ def put_s3_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
 
 
 def zone_of_subnet(subnet_id: str) -> str:
-    """Return the Availability Zone of a subnet, whoever owns it; empty where it is absent."""
+    """Return the Availability Zone of a subnet of any account; empty where it is absent."""
     from moto.ec2.models import ec2_backends
 
     regions = [backend for account in tuple(ec2_backends.values()) for backend in tuple(account.values())]

@@ -133,7 +133,7 @@ class TokenChecker:
         return replace(denied, subject=_subject(claims)) if denied else None
 
     async def read(self, token: str) -> Claims | Denied:
-        """Return the claims of a token that this issuer signed and that is valid now, whoever it is for."""
+        """Return the claims of a token that this issuer signed and that is valid now, for any client."""
         claims = await self._claims(token)
         if claims is None or claims.get("iss") != self._keys.issuer:
             return Denied("invalid_token")

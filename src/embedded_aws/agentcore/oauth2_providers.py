@@ -7,17 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from embedded_aws.agentcore.conventions import select_page
-from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, unsupported_error
+from embedded_aws.agentcore.credential_providers import Answer, CredentialProviders, Request
+from embedded_aws.agentcore.errors import Violation, invalid, unsupported_error
 from embedded_aws.agentcore.identity_records import Oauth2Provider
 from embedded_aws.agentcore.oauth2_vendors import config_member, find_discovery
-from embedded_aws.agentcore.provider_secrets import CLIENT_SECRET, ProviderSecrets
+from embedded_aws.agentcore.provider_secrets import CLIENT_SECRET
 from embedded_aws.agentcore.records import Registry
 from embedded_aws.world import World
 from sre_core import clock
-
-type Request = Mapping[str, Any]
-type Answer = dict[str, Any]
 
 _SECRET_METHODS = ("CLIENT_SECRET_BASIC", "CLIENT_SECRET_POST")
 _NOT_SERVED = (
@@ -31,25 +28,21 @@ _NOT_SERVED = (
 _SHOWN = ("clientId", "clientAuthenticationMethod")
 
 
-class Oauth2Providers:
+class Oauth2Providers(CredentialProviders[Oauth2Provider]):
     """The operations on OAuth2 credential providers."""
 
     def __init__(self, world: World, registry: Registry) -> None:
-        self._world = world
-        self._registry = registry
-        self._secrets = ProviderSecrets(world, CLIENT_SECRET)
+        super().__init__(world, registry, kept=registry.oauth2_providers, members=CLIENT_SECRET, kind="oauth2credentialprovider", page=20)
 
     async def create(self, request: Request) -> Answer:
         """Perform CreateOauth2CredentialProvider: store the client's secret, or refer to a secret of the caller."""
         name = request["name"]
-        if name in self._registry.oauth2_providers:
-            raise conflict(f"Credential provider with name: {name} already exists")
-        self._registry.refuse_another_provider()
+        self.refuse_another(name)
         member, config = _read_config(request)
         moment = clock.now()
         provider = Oauth2Provider(
             name=name,
-            arn=self._arn(name),
+            arn=self.arn(name),
             vendor=request["credentialProviderVendor"],
             config_member=member,
             config=_shown(request, config),
@@ -58,17 +51,11 @@ class Oauth2Providers:
             created_at=moment,
             updated_at=moment,
         )
-        self._registry.oauth2_providers[name] = provider
-        self._registry.tags[provider.arn] = dict(request.get("tags", {}))
-        return provider.to_json()
-
-    async def get(self, request: Request) -> Answer:
-        """Perform GetOauth2CredentialProvider: return where the secret is, never the secret."""
-        return self._provider(request).to_json()
+        return self.add(provider, request.get("tags", {}))
 
     async def update(self, request: Request) -> Answer:
         """Perform UpdateOauth2CredentialProvider: replace the configuration and the secret."""
-        before = self._provider(request)
+        before = self.find(request)
         if request["credentialProviderVendor"] != before.vendor:
             raise _wrong("credentialProviderVendor", "The vendor of a credential provider can't be changed.")
         _, config = _read_config(request)
@@ -78,31 +65,8 @@ class Oauth2Providers:
             secret=self._secrets.replace(before.name, before.secret, config),
             updated_at=clock.now(),
         )
-        self._registry.oauth2_providers[before.name] = after
+        self._kept[before.name] = after
         return after.to_json()
-
-    async def list_all(self, request: Request) -> Answer:
-        """Perform ListOauth2CredentialProviders."""
-        found, following = select_page(list(self._registry.oauth2_providers.values()), request, default=20)
-        return {"credentialProviders": [provider.to_json() for provider in found], **following}
-
-    async def delete(self, request: Request) -> Answer:
-        """Perform DeleteOauth2CredentialProvider: a managed secret is deleted with it, a secret of the caller stays."""
-        provider = self._provider(request)
-        self._secrets.drop(provider.secret)
-        del self._registry.oauth2_providers[provider.name]
-        self._registry.forget(provider.arn)
-        return {}
-
-    def _provider(self, request: Request) -> Oauth2Provider:
-        found = self._registry.oauth2_providers.get(request["name"])
-        if found is None:
-            raise not_found(f"Credential provider not found: {request['name']}")
-        return found
-
-    def _arn(self, name: str) -> str:
-        vault = f"arn:aws:bedrock-agentcore:{self._world.region}:{self._world.account_id}:token-vault/default"
-        return f"{vault}/oauth2credentialprovider/{name}"
 
 
 def _read_config(request: Request) -> tuple[str, Mapping[str, Any]]:

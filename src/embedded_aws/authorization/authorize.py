@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from embedded_aws import policy, refusals
 from embedded_aws.authorization.call import Call, read_call
-from embedded_aws.authorization.demands import Demand, list_demands
+from embedded_aws.authorization.demand import Demand
+from embedded_aws.authorization.demands import list_demands
 from embedded_aws.authorization.state import Identity, ResourceState, find_identity
 from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import Request, Response

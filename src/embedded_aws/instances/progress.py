@@ -57,6 +57,7 @@ class Progress:
         except NotAuthorized as denied:
             self._write(name, "failed", str(denied))
             raise StepFailed(str(denied)) from denied
+        # Every failure of a step is reported, or the deployer would wait for it in vain; then it is raised again.
         except Exception as unexpected:
             self._write(name, "failed", f"The host could not finish this step: {type(unexpected).__name__}: {unexpected}")
             raise

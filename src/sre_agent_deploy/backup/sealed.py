@@ -58,7 +58,7 @@ def _short() -> Problem:
     return Problem(
         code="BACKUP-PASSPHRASE-SHORT",
         what=f"The passphrase has fewer than {SHORTEST} characters. Nothing was written.",
-        why="Whoever gets the file could guess it, and would have every secret in it.",
+        why="Anyone who gets the file could guess it, and would have every secret in it.",
         do=("Let one be generated, and keep it where the backup is not: openssl rand -base64 24",),
     )
 

@@ -106,7 +106,7 @@ def exchange(place: Path) -> None:
     """Let the next authority issue from now on; the key of the one before is gone with this, its certificate is kept."""
     with _lock(place):
         if exchange_stage(place) == "next":
-            # From the moment that this file exists, whoever opens the authority finishes the exchange.
+            # From the moment that this file exists, the next run that opens the authority finishes the exchange.
             atomic_file.write(place / _PREVIOUS, (place / "ca.pem").read_bytes(), mode=0o644)
             _finish_exchange(place)
 
