@@ -39,9 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         generator.add_argument("--check", action="store_true", help="write nothing; exit 1 if the committed files differ")
         generator.set_defaults(run=run)
     check = commands.add_parser(
-        "check", help="print why the sources of a service can't be read, one a line as JSON; nothing where they can"
+        "check", help="print why the sources of services, or their recording, can't be read, one a line as JSON; nothing where they can"
     )
-    check.add_argument("service", choices=SERVICES)
+    check.add_argument("services", nargs="+", choices=SERVICES, metavar="SERVICE")
     check.set_defaults(run=_check)
     rbac = commands.add_parser("rbac", help="print the RBAC manifest that allows what the services read of a cluster")
     rbac.add_argument("--namespace", default="default", help="the namespace of the service account (default: default)")
@@ -51,16 +51,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """Print the Problem of each source in SRE_SOURCES that can't be read, and return 1; print nothing and return 0 where all can."""
+    """Print each Problem of the sources in SRE_SOURCES, or of the recording, and return 1; nothing and 0 where all can be read."""
+    # Several services have the same problem where they have no recording.
+    lines = dict.fromkeys(json.dumps(problem.to_json()) for name in arguments.services for problem in _find_problems(name))
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return 1 if lines else 0
+
+
+def _find_problems(service: str) -> tuple[Problem, ...]:
     from sre_services.providers import check_sources, open_provider
 
     try:
-        problems = [problem for problem in check_sources(open_provider(arguments.service, os.environ)).values() if problem]
+        return tuple(problem for problem in check_sources(open_provider(service, os.environ)).values() if problem)
     except Refused as refused:
-        problems = list(refused.problems)
-    for problem in problems:
-        print(json.dumps(problem.to_json()))
-    return 1 if problems else 0
+        return refused.problems
 
 
 def _rbac(arguments: argparse.Namespace) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,12 +39,15 @@ class Recording:
 
     def files(self, pattern: str) -> list[Path]:
         """Return the files that match, ordered by name; none when the recording holds none."""
+        folder = self.folder / Path(pattern).parent
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            raise Refused(damaged_file_problem(folder, "This user may not list the folder."))
         return sorted(self.folder.glob(pattern))
 
     def json(self, file: str) -> Any:
         """Read a JSON file of the recording and shift its times; None when the file is absent."""
         path = self.folder / file
-        return self._shift_within(_parse(path)) if path.is_file() else None
+        return self._shift_within(_parse(path)) if _is_there(path) else None
 
     def kubernetes_list(self, file: str) -> list[Any]:
         """Read the `items` of a Kubernetes API List; none when the file is absent."""
@@ -66,6 +70,48 @@ class Recording:
         return value
 
 
+def read_each[K, T](keys: Iterable[K], read: Callable[[K], T]) -> dict[K, T]:
+    """Read every file. Raises Refused with the problems of all that can't be read."""
+    found, problems = dict[K, T](), list[Problem]()
+    for key in keys:
+        try:
+            found[key] = read(key)
+        except Refused as refused:
+            problems += refused.problems
+    if problems:
+        raise Refused(*problems)
+    return found
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """Read a file of a recording. Raises Refused, naming it, where that can't be done."""
+    try:
+        return path.read_text(encoding="utf-8", errors=errors)
+    except UnicodeDecodeError as fault:
+        raise Refused(damaged_file_problem(path, f"It is not UTF-8: {fault.reason}.")) from None
+    except OSError as fault:
+        raise Refused(damaged_file_problem(path, f"{fault.strerror or type(fault).__name__}.")) from None
+
+
+def find_line(text: str, array: str, number: int) -> int | None:
+    """Find the line in which an entry of the first array with this name begins; None where the text has no such entry."""
+    decoder, opened = json.JSONDecoder(), re.search(rf'"{array}"\s*:\s*\[', text)
+    at = opened.end() if opened else len(text)
+    try:
+        for _ in range(number):
+            _, at = decoder.raw_decode(text, _skip(text, at))
+    except ValueError:
+        return None
+    return text.count("\n", 0, _skip(text, at)) + 1 if opened else None
+
+
+def _skip(text: str, at: int) -> int:
+    """Return the position of the next entry of an array."""
+    while at < len(text) and text[at] in ", \t\r\n":
+        at += 1
+    return at
+
+
 def recording_from(environment: Mapping[str, str]) -> Recording:
     """Open the recording that SRE_RECORDING names. It ends now, or at SRE_RECORDING_END. Raises Refused."""
     end = _parse_end(environment.get("SRE_RECORDING_END", ""))
@@ -78,7 +124,7 @@ def recording_from(environment: Mapping[str, str]) -> Recording:
 def open_recording(name: str, as_of: datetime) -> Recording | Problem:
     """Open the recording that ships under this name, or the one in this folder (absolute, or relative to the release's root)."""
     folders = (SHIPPED / name, RELEASE_ROOT / name, Path(name))
-    folder = next((folder for folder in folders if name and (folder / "recording.json").is_file()), None)
+    folder = next((folder for folder in folders if name and _is_there(folder / "recording.json")), None)
     if folder is None:
         return _not_found(name)
     path = folder / "recording.json"
@@ -105,13 +151,24 @@ def damaged_file_problem(path: Path, why: str, line: int | None = None, column: 
     )
 
 
+def _is_there(path: Path) -> bool:
+    """Say if there is something under this name. What this user may not look at counts, so that reading it says why."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _parse(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as fault:
         raise Refused(damaged_file_problem(path, f"It is not JSON: {fault.msg}.", fault.lineno, fault.colno)) from None
-    except UnicodeDecodeError as fault:
-        raise Refused(damaged_file_problem(path, f"It is not UTF-8: {fault.reason}.")) from None
+    except RecursionError:
+        raise Refused(damaged_file_problem(path, "It is nested too deeply.")) from None
 
 
 def _parse_end(pinned: str) -> datetime | Problem:

@@ -74,6 +74,30 @@ def test_validation_of_a_good_and_a_bad_configuration(tmp_path: Path) -> None:
     assert "bad.yaml:5:" in ended.stderr
 
 
+def test_validation_of_a_recording(tmp_path: Path) -> None:
+    """Every fault of the user's own recording is shown with its file and line, beside those of other files; offline, and also as JSON."""
+    config, folder = tmp_path / "config.yaml", tmp_path / "incident"
+    config.write_text("version: 1\nmode: local\nservices:\n  recording: ./incident\n")
+    missing = run(tmp_path, "--validate-only", "--config", "config.yaml")
+    assert missing.returncode == 1
+    assert "SVC-RECORDING-NOT-FOUND" in missing.stderr
+    (folder / "logs").mkdir(parents=True)
+    (folder / "recording.json").write_text('{"namespace": "shop", "recorded_end": "2026-11-20T10:30:00Z"}')
+    assert run(tmp_path, "--validate-only", "--config", "config.yaml").returncode == 0
+    for name in ("cart", "frontend"):
+        (folder / "logs" / f"{name}.log").write_text("2026-11-20T10:00:00Z fine\n2026-99-99T00:00:00Z not a day\n")
+    (folder / "kubernetes").mkdir()
+    (folder / "kubernetes" / "pods.json").write_text("{\n]")
+    ended = run(tmp_path, "validate", "--config", "config.yaml")
+    assert ended.returncode == 1
+    for place in ("logs/cart.log:2", "logs/frontend.log:2", "kubernetes/pods.json:2:1"):
+        assert f"at incident/{place}\n" in ended.stderr
+    assert "3 faults in config.yaml" in ended.stderr
+    # Once all systems are the user's own, only runbooks come from the recording.
+    config.write_text(f"{config.read_text()}  logs: [{{source: files, path: /var/log/shop}}]\n")
+    assert run(tmp_path, "validate", "--config", "config.yaml", "--json").returncode == 0
+
+
 def test_places_that_refuse(tmp_path: Path) -> None:
     """A place that can't be written is told with what to do; nothing ends in a traceback. A file stands where a folder must be."""
     (tmp_path / "taken").write_text("")

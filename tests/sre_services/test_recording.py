@@ -11,6 +11,7 @@ import pytest
 
 from sre_core import clock
 from sre_core.problem import Problem, Refused
+from sre_services.cli import main
 from sre_services.providers import open_provider
 from sre_services.recording import Recording, open_recording
 
@@ -102,6 +103,44 @@ def test_damaged_json_shows_the_line(copied: Callable[[str], Path]) -> None:
     with pytest.raises(Refused) as refused:
         open_provider("kubernetes", {"SRE_RECORDING": str(folder)})
     assert str(refused.value.problems[0].where).endswith("pods.json:2:14")
+
+
+# Where the first fault of each file is.
+FAULTY = {
+    "kubernetes/pods.json": ('{"items": [\n{"metadata": }]}', ":2:14"),
+    "kubernetes/deployments.json": ('{"kind": "List", "items": [\n{"metadata": {"name": "a, [b]"}},\n\n{"metadata": 7}]}', ":2"),
+    "kubernetes/events.json": ('{"items": {}}', ""),
+    "logs/cart-service.log": ("2026-11-20T10:00:00Z INFO a\nno time\n2026-99-99T00:00:00Z INFO x\n", ":3"),
+    "metrics/up.json": ('{"status": "success", "data": {"resultType": "matrix", "result": [\n%s,\n%s]}}', ":3"),
+    "metrics/other.json": ('{"status": "error"}', ""),
+    "runbooks/bad-rollout.md": ("---\nid: x\ntitle: y\nseverity: terrible\n---\ntext", ":4"),
+    "runbooks/new.md": ("---\nid: x\ntitle: [y\n---\ntext", ":3"),
+    "runbooks/none.md": ("# no front matter\n", ":1"),
+}
+
+
+def test_every_fault_at_once(copied: Callable[[str], Path], capfd: pytest.CaptureFixture[str]) -> None:
+    """`check` names each file that can't be read, and the line where that has one; a whole recording has no line."""
+    folder = copied("healthy")
+    names = ("kubernetes", "logs", "metrics", "runbooks")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SRE_RECORDING", str(folder))
+        assert main(["check", *names]) == 0
+        assert capfd.readouterr().out == ""
+        series = [json.dumps({"metric": {"__name__": "up", "pod": "a-b-c"}, "values": values}) for values in ([[1, "1"]], [1])]
+        for file, (text, _) in FAULTY.items():
+            (folder / file).write_text(text % tuple(series) if file == "metrics/up.json" else text)
+        (folder / "kubernetes" / "jobs.json").mkdir()
+        (folder / "logs" / "gone.log").symlink_to("nowhere")
+        assert main(["check", *names]) == 1
+        found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+        (folder / "recording.json").unlink()
+        assert main(["check", *names]) == 1
+        missing = [json.loads(line)["code"] for line in capfd.readouterr().out.splitlines()]
+    assert {each["code"] for each in found} == {"SVC-RECORDING-DAMAGED"}
+    expected = {str(folder / file) + place for file, (_, place) in FAULTY.items()}
+    assert {each["where"] for each in found} == expected | {str(folder / "kubernetes/jobs.json"), str(folder / "logs/gone.log")}
+    assert missing == ["SVC-RECORDING-NOT-FOUND"]
 
 
 @pytest.mark.parametrize("text", ["{}", '{"namespace": "n", "recorded_end": "later"}', "[]", "{", "\udcff"])

@@ -29,8 +29,7 @@ def validate(config_file: Path | None, mode: Mode | None, account: bool, as_json
     path = config_file or CONFIG
     located = _locate(config_file, mode) if account else None
     config = located.file.load(mode) if located else _load(path, mode)
-    problems = config if isinstance(config, tuple) else _find_certificate_faults(config)
-    warnings, suggestions = ((), ()) if isinstance(config, tuple) else _hints(config)
+    problems, warnings, suggestions = (config, (), ()) if isinstance(config, tuple) else _judge(config)
     if as_json:
         errors = [problem.to_json() for problem in problems]
         click.echo(json.dumps({"is_valid": not problems, "errors": errors, "warnings": warnings, "suggestions": suggestions}))
@@ -69,9 +68,14 @@ def _account_fits(located: Located, *, as_json: bool) -> bool:
     return not stops_deployment(findings)
 
 
-def _hints(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    result = config.validate()
-    return (*result.warnings, *_find_missing_files(config)), result.suggestions
+def _judge(config: Config) -> tuple[tuple[Problem, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the faults of the files that a configuration names, with its warnings and suggestions."""
+    from sre_agent_deploy.checks.preflight.sources import find_recording_faults
+
+    result, recording = config.validate(), find_recording_faults(config)
+    unseen, faults = ((), recording) if isinstance(recording, tuple) else ((f"{recording.what} {recording.why}",), ())
+    warnings = (*result.warnings, *_find_missing_files(config), *unseen)
+    return (*_find_certificate_faults(config), *faults), warnings, result.suggestions
 
 
 def _find_certificate_faults(config: Config) -> tuple[Problem, ...]:

@@ -17,14 +17,23 @@ _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 
 
+class FrontMatterFault(ValueError):
+    """A fault of the front matter, and the line of the file in which it is."""
+
+    def __init__(self, what: str, line: int = 1) -> None:
+        super().__init__(what)
+        self.line = line
+
+
 def parse_runbook(file: str, text: str) -> Runbook:
     """Parse the text of a file. Raises ValueError with what is wrong."""
     match = _FRONT_MATTER.match(text.replace("\r\n", "\n"))
     if not match:
-        raise ValueError("it does not begin with front matter between two lines of ---")
+        raise FrontMatterFault("it does not begin with front matter between two lines of ---")
     about = _yaml(match[1])
     if about.get("severity") not in SEVERITIES:
-        raise ValueError(f"its severity must be one of {', '.join(SEVERITIES)}")
+        before = match[1].partition("severity:")[0]
+        raise FrontMatterFault(f"its severity must be one of {', '.join(SEVERITIES)}", before.count("\n") + 2)
     return Runbook(
         id=str(about["id"]),
         file=file,
@@ -44,9 +53,13 @@ def _yaml(text: str) -> Mapping[str, Any]:
     try:
         found = _LOADER.load(text)
     except YAMLError as fault:
-        raise ValueError(f"its front matter is not YAML: {' '.join(str(fault).split())[:200]}") from None
+        mark = getattr(fault, "problem_mark", None)
+        # A mark counts from 0, and the front matter begins in the second line.
+        raise FrontMatterFault(
+            f"its front matter is not YAML: {' '.join(str(fault).split())[:200]}", mark.line + 2 if mark else 1
+        ) from None
     if not isinstance(found, dict):
-        raise ValueError("its front matter is not a mapping")
+        raise FrontMatterFault("its front matter is not a mapping", 2)
     return found
 
 

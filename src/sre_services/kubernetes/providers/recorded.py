@@ -8,7 +8,7 @@ from datetime import datetime
 from sre_core.problem import Refused
 from sre_services.kubernetes.cluster import PARSERS
 from sre_services.kubernetes.objects import Json
-from sre_services.recording import Recording, damaged_file_problem, recording_from
+from sre_services.recording import Recording, damaged_file_problem, find_line, read_each, read_text, recording_from
 from sre_services.sources.settings import Settings
 
 
@@ -17,7 +17,7 @@ class Recorded:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._objects = {kind: self._read(kind) for kind in PARSERS}
+        self._objects = read_each(PARSERS, self._read)
 
     @property
     def as_of(self) -> datetime:
@@ -33,12 +33,13 @@ class Recorded:
     def _read(self, kind: str) -> list[Json]:
         """Read a List and try to parse each object. Raises Refused, naming the file, when one has another form."""
         documents = self._recording.kubernetes_list(f"{kind}.json")
-        try:
-            for document in documents:
+        for number, document in enumerate(documents):
+            try:
                 PARSERS[kind](document)
-        except (KeyError, TypeError, ValueError, AttributeError) as fault:
-            path = self._recording.folder / "kubernetes" / f"{kind}.json"
-            raise Refused(damaged_file_problem(path, f"An object in it is not as the Kubernetes API writes it: {fault!r}.")) from None
+            except (KeyError, TypeError, ValueError, AttributeError) as fault:
+                path = self._recording.folder / "kubernetes" / f"{kind}.json"
+                why = f"items[{number}] is not as the Kubernetes API writes it: {fault!r}."
+                raise Refused(damaged_file_problem(path, why, find_line(read_text(path), "items", number))) from None
         return documents
 
 

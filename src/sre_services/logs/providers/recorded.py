@@ -12,7 +12,7 @@ from sre_services.logs.counts import count_buckets, count_groups
 from sre_services.logs.kubectl_lines import parse_records
 from sre_services.logs.model import Attribute, Group, LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME, select_records
-from sre_services.recording import Recording, damaged_file_problem, recording_from
+from sre_services.recording import Recording, damaged_file_problem, read_each, read_text, recording_from
 from sre_services.sources.settings import Settings
 
 
@@ -21,7 +21,7 @@ class Recorded:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._records = {path.stem: self._read(path) for path in recording.files("logs/*.log")}
+        self._records = {path.stem: records for path, records in read_each(recording.files("logs/*.log"), self._read).items()}
 
     @property
     def as_of(self) -> datetime:
@@ -48,11 +48,20 @@ class Recorded:
         return select_records([self._records.get(service, ()) for service in services], where, newest_first=newest_first)
 
     def _read(self, path: Path) -> tuple[LogRecord, ...]:
+        text = read_text(path, errors="replace")
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
             return tuple(sorted(parse_records(text, path.stem, self._recording.shift_time), key=BY_TIME))
         except (ValueError, OverflowError) as fault:
-            raise Refused(damaged_file_problem(path, f"A line does not begin with a time: {fault}.")) from None
+            raise Refused(damaged_file_problem(path, f"A line does not begin with a time: {fault}.", self._find_fault(text))) from None
+
+    def _find_fault(self, text: str) -> int | None:
+        """Find the first line whose time is none."""
+        for number, line in enumerate(text.split("\n"), start=1):
+            try:
+                list(parse_records(line, "", self._recording.shift_time))
+            except (ValueError, OverflowError):
+                return number
+        return None
 
 
 def open_provider(settings: Settings) -> Recorded:

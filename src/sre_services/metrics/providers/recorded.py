@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sre_core.problem import Refused
 from sre_services.metrics import prometheus
 from sre_services.metrics.model import Measure, Series
-from sre_services.recording import Recording, damaged_file_problem, recording_from
+from sre_services.recording import Recording, damaged_file_problem, find_line, read_each, read_text, recording_from
 from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
 
@@ -21,8 +22,7 @@ class Recorded:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._series: dict[Measure, list[Series]] = defaultdict(list)
-        for path in recording.files("metrics/*.json"):
-            self._read(path)
+        read_each(recording.files("metrics/*.json"), self._read)
 
     @property
     def as_of(self) -> datetime:
@@ -37,14 +37,20 @@ class Recorded:
         return [part for part in parts if part.times]
 
     def _read(self, path: Path) -> None:
-        shift = self._recording.shift.total_seconds()
+        done = 0
         try:
-            results = prometheus.read_results(self._recording.json(f"metrics/{path.name}"))
-            for measure in Measure:
-                found = (prometheus.parse_series(result, measure, lambda time: time + shift) for result in results)
-                self._series[measure] += [series for series in found if series is not None]
+            for result in prometheus.read_results(self._recording.json(f"metrics/{path.name}")):
+                self._add(result)
+                done += 1
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
-            raise Refused(damaged_file_problem(path, f"It is not an answer of Prometheus' query_range: {fault}.")) from None
+            line = find_line(read_text(path), "result", done)
+            raise Refused(damaged_file_problem(path, f"It is not an answer of Prometheus' query_range: {fault}.", line)) from None
+
+    def _add(self, result: Mapping[str, Any]) -> None:
+        shift = self._recording.shift.total_seconds()
+        for measure in Measure:
+            series = prometheus.parse_series(result, measure, lambda time: time + shift)
+            self._series[measure] += [series] if series else []
 
 
 def open_provider(settings: Settings) -> Recorded:

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sre_core.problem import Refused
-from sre_services.recording import Recording, damaged_file_problem, recording_from
-from sre_services.runbooks.markdown import parse_runbook
+from sre_services.recording import Recording, damaged_file_problem, read_each, read_text, recording_from
+from sre_services.runbooks.markdown import FrontMatterFault, parse_runbook
 from sre_services.runbooks.model import Runbook
 from sre_services.sources.settings import Settings
 
@@ -17,7 +17,7 @@ class Recorded:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._runbooks = tuple(_read(path) for path in recording.files("runbooks/*.md"))
+        self._runbooks = tuple(read_each(recording.files("runbooks/*.md"), _read).values())
 
     @property
     def as_of(self) -> datetime:
@@ -33,7 +33,9 @@ def open_provider(settings: Settings) -> Recorded:
 
 
 def _read(path: Path) -> Runbook:
+    text = read_text(path)
     try:
-        return parse_runbook(f"runbooks/{path.name}", path.read_text(encoding="utf-8"))
+        return parse_runbook(f"runbooks/{path.name}", text)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise Refused(damaged_file_problem(path, f"It is not a runbook: {fault}.")) from None
+        line = fault.line if isinstance(fault, FrontMatterFault) else None
+        raise Refused(damaged_file_problem(path, f"It is not a runbook: {fault}.", line)) from None
