@@ -16,9 +16,9 @@ from pathlib import Path
 
 from embedded_aws import problems, registry
 from embedded_aws.instances import short_folder
-from embedded_aws.process import Fate
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
+from sre_core.process import Fate
 
 DEFAULT_REGION = "us-east-1"
 READY = b"ready"

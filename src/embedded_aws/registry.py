@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded_aws.process import Fate, Identity
 from sre_core import atomic_file
+from sre_core.process import Fate, Identity
 from sre_core.secret import Secret
 
 SCHEMA = 1

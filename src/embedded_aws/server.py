@@ -22,10 +22,10 @@ from embedded_aws.instances.boot import Boot, boot, report_ready
 from embedded_aws.instances.program import boot_by_program
 from embedded_aws.moto_app import MotoApp, configure_moto
 from embedded_aws.oauth.endpoints import OAuthEndpoints
-from embedded_aws.process import Identity
 from embedded_aws.registry import Registry
 from embedded_aws.router import Router
 from sre_core import clock
+from sre_core.process import Identity
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def test_after_a_reboot_status_says_so(state_dir: Path) -> None:
 
 
 def forge(state_dir: Path, **changed: object) -> None:
-    from embedded_aws.process import Identity
+    from sre_core.process import Identity
 
     mine = Identity.mine()
     document = {

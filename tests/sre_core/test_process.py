@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from embedded_aws.process import Fate, Identity, boot_id
+from sre_core.process import Fate, Identity, boot_id
 
 
 @pytest.fixture

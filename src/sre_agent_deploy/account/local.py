@@ -21,6 +21,7 @@ from typing import IO, Any
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_core import atomic_file
 from sre_core.problem import Problem
+from sre_core.process import Fate, Identity
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 
@@ -106,9 +107,12 @@ def find_running(path: Path | None = None) -> Registry | None:
     Raises PermissionError where another user's registry file may not be read.
     """
     path = path or _registry_path()
-    if not path.exists() or _run_embedded_aws("status", folder=path.parent).returncode != 0:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        process = Identity(int(document["pid"]), document["process_started"], document["boot_id"])
+        return parse_registry(path, document) if process.fate() is Fate.RUNNING else None
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
-    return parse_registry(path, json.loads(path.read_text(encoding="utf-8")))
 
 
 def record_deployment(registry: Registry, deployment: str) -> None:
@@ -214,8 +218,8 @@ def _read_region(path: Path) -> str:
         return ""
 
 
-def _run_embedded_aws(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    folder = folder or state_folder()
+def _run_embedded_aws(*words: str) -> subprocess.CompletedProcess[str]:
+    folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "embedded_aws", *words, "--state-dir", str(folder)]
     longest = LONGEST_START.total_seconds()

@@ -1,6 +1,6 @@
 """The deployments that this machine knows: each run that changes one notes who runs it, and with which state file.
 
-`list` needs nothing else, so nothing heavy is imported here; only a state file that is there costs pydantic.
+`list` needs nothing else, so nothing heavy is imported here; only a state file that was not saved by this version costs pydantic.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands.missing_aws import is_running
 from sre_agent_deploy.journal.lock import user_name
-from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.state import State, read_sealed
 from sre_agent_deploy.journal.store import is_s3, open_store
 from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_core import atomic_file, clock
@@ -112,7 +112,13 @@ def _describe(deployment: str, claim: Claim) -> Row:
 
 
 def _load_file(state_file: str) -> State | Problem | None:
-    return None if is_s3(state_file) else open_store(state_file, _never).load()
+    if is_s3(state_file):
+        return None
+    try:
+        sealed = read_sealed(Path(state_file).read_bytes())
+    except OSError:
+        sealed = None
+    return sealed or open_store(state_file, _never).load()
 
 
 def _never() -> Aws:

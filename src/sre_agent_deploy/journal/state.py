@@ -198,6 +198,22 @@ def parse_state(document: bytes, location: str) -> State | Problem:
         return _damaged(location, f"{type(error).__name__}: {error}")
 
 
+def read_sealed(document: bytes) -> State | None:
+    """Build the state of a document whose checksum is right, without looking at each field; None for any other document.
+
+    It is for what only shows a state, at once: to check the fields costs ten times as much.
+    """
+    try:
+        value = json.loads(document)
+        if value["schema"] != SCHEMA or not checksum.is_intact(document, value.pop(checksum.FIELD)):
+            return None
+        value["records"] = {key: Record(**record) for key, record in value["records"].items()}
+        value["runs"] = tuple(Run(**run) for run in value["runs"])
+        return State(**value)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
 def migrate(document: dict[str, Any], steps: tuple[Step, ...] = STEPS) -> dict[str, Any]:
     """Convert a document to the newest format. Raises ValueError if its format never existed."""
     schema = document["schema"]
