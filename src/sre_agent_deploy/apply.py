@@ -188,7 +188,9 @@ class _Apply:
         return self.journal.state.records.get(f"{change.name}-{change.generation}")
 
     def _delete_each(self, changes: Iterable[Change]) -> None:
-        for change in reversed([*changes]):
+        """Delete in the order that AWS allows: each before what it uses, whether it was replaced or is no longer asked for."""
+        created = sorted(changes, key=lambda change: kinds.position(change.kind))
+        for change in reversed(created):
             if not self.stop.requested:
                 self._report(change, partial(self._delete, change), "delete")
 

@@ -16,7 +16,8 @@ from sre_agent_deploy.resources.ec2_subnet import Subnet
 from sre_agent_deploy.resources.ec2_vpc import Vpc
 
 SUBNET_BITS = 4
-"""Each subnet has a sixteenth of the addresses."""
+"""Each subnet has a sixteenth of the addresses: the one that belongs to the letter of its Availability Zone."""
+_LETTERS = "abcdefghijklmno"
 
 
 def declare_network(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
@@ -33,21 +34,21 @@ def declare_network(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
 
 
 def _subnets(config: Config, facts: AccountFacts) -> Iterator[Subnet]:
-    ranges = ipaddress.IPv4Network(config.aws.network_cidr).subnets(prefixlen_diff=SUBNET_BITS)
-    for (zone, name), addresses in zip(_name_subnets(config, facts).items(), ranges, strict=False):
+    ranges = [*ipaddress.IPv4Network(config.aws.network_cidr).subnets(prefixlen_diff=SUBNET_BITS)]
+    for zone in dict.fromkeys((facts.zone, *(each.availability_zone for each in config.deployment.fallbacks if each.availability_zone))):
         yield Subnet(
-            name=name,
+            name=_subnet_name(zone),
             vpc_id=vpc_id(config, facts),
-            cidr_block=str(addresses),
+            # A zone that only the account knows has the last one.
+            cidr_block=str(ranges[_LETTERS.find(zone[-1:])]),
             availability_zone=zone,
             route_table_id=Ref("route_table", "route_table_id"),
         )
 
 
-def _name_subnets(config: Config, facts: AccountFacts) -> dict[str, str]:
-    """Name a subnet for each Availability Zone: that of the machine first."""
-    zones = dict.fromkeys((facts.zone, *(each.availability_zone for each in config.deployment.fallbacks if each.availability_zone)))
-    return {zone: "subnet" if number == 1 else f"subnet_{number}" for number, zone in enumerate(zones, 1)}
+def _subnet_name(zone: str) -> str:
+    """Name the subnet of an Availability Zone: in another zone there is another subnet, beside the one that is in use."""
+    return f"subnet_{zone[-1]}" if zone and zone[-1] in _LETTERS else "subnet"
 
 
 def vpc_id(config: Config, facts: AccountFacts) -> LaterText:
@@ -75,6 +76,6 @@ def list_places(config: Config, facts: AccountFacts) -> tuple[LaunchPlace, ...]:
 def _subnet_in(config: Config, facts: AccountFacts, zone: str) -> LaterText:
     """Return the subnet in an Availability Zone; the first one if none is named."""
     if config.aws.creates_network:
-        return Ref(_name_subnets(config, facts)[zone or facts.zone], "subnet_id")
+        return Ref(_subnet_name(zone or facts.zone), "subnet_id")
     # Without an account the zone itself says which subnet is meant.
     return facts.zones.get(zone, zone) or facts.subnet_id

@@ -220,7 +220,7 @@ def _delete_route(engine: Engine) -> object:
 
 
 def _give_addresses(engine: Engine) -> object:
-    return engine.client("ec2").modify_subnet_attribute(SubnetId=engine.id_of("subnet"), MapPublicIpOnLaunch={"Value": True})
+    return engine.client("ec2").modify_subnet_attribute(SubnetId=engine.id_of("subnet_a"), MapPublicIpOnLaunch={"Value": True})
 
 
 def _use_main_table(engine: Engine) -> object:
@@ -629,9 +629,9 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("InternetGateway", "tags"): ("internet_gateway", (_ec2_tags("internet_gateway"),)),
     ("RouteTable", "internet_gateway_id"): ("route_table", (_delete_route,)),
     ("RouteTable", "tags"): ("route_table", (_ec2_tags("route_table"),)),
-    ("Subnet", "route_table_id"): ("subnet", (_use_main_table,)),
-    ("Subnet", "map_public_ip_on_launch"): ("subnet", (_give_addresses,)),
-    ("Subnet", "tags"): ("subnet", (_ec2_tags("subnet"),)),
+    ("Subnet", "route_table_id"): ("subnet_a", (_use_main_table,)),
+    ("Subnet", "map_public_ip_on_launch"): ("subnet_a", (_give_addresses,)),
+    ("Subnet", "tags"): ("subnet_a", (_ec2_tags("subnet_a"),)),
     ("Ec2Instance", "instead_of"): ("instance", (_ec2_tag("instance", "sre-agent:instead-of", "m6i.xlarge in subnet-1"),)),
     ("Ec2Instance", "instance_state"): (
         "instance",

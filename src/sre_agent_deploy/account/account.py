@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sre_agent_deploy.account import local, network
-from sre_agent_deploy.account.facts import AccountFacts, other_account
+from sre_agent_deploy.account.facts import AccountFacts, deployment_id, other_account
 from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.account.source_secrets import name_source_secrets, read_source_secrets
 from sre_agent_deploy.aws import Aws, Endpoint
@@ -113,7 +113,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
         zone_name=_find_zone_name(aws, config),
         https_suffix="" if network_found.https_port == "443" else f":{network_found.https_port}",
         zones=network_found.zones,
-        zone=config.aws.availability_zone or next(iter(network_found.zones), ""),
+        zone=_choose_zone(aws, config) or next(iter(network_found.zones), ""),
     )
 
 
@@ -285,6 +285,14 @@ def _package_too_large(size: int) -> Problem:
         ),
         aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
     )
+
+
+def _choose_zone(aws: Aws, config: Config) -> str:
+    """Choose the Availability Zone of a network that is created: a subnet that is there already counts, if the configuration names none."""
+    if config.aws.availability_zone or not config.aws.creates_network:
+        return config.aws.availability_zone
+    others = {each.availability_zone for each in config.deployment.fallbacks}
+    return network.find_zone_in_use(aws.client("ec2"), deployment_id(aws.account_id, aws.region, config.name), others)
 
 
 def _find_network(aws: Aws, config: Config) -> Network:

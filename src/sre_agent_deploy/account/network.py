@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sre_agent_deploy.config.deployment import Fallback
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.resource import tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, generation_of, tags_of
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG
 from sre_core.problem import Problem
 
@@ -85,6 +85,20 @@ def find_zones(ec2: EC2Client) -> Sequence[str]:
     """List the Availability Zones that the account can use, by their names. Local Zones and the like are none."""
     usable: Any = [_is("zone-type", "availability-zone"), _is("state", "available")]
     return sorted(zone["ZoneName"] for zone in ec2.describe_availability_zones(Filters=usable)["AvailabilityZones"])
+
+
+def find_zone_in_use(ec2: EC2Client, deployment: str, others: Collection[str]) -> str:
+    """Find the Availability Zone of a deployment's own subnets: that of its newest machine, unless it is one of `others`.
+
+    Empty where it has no subnet yet.
+    """
+    own = [_is(f"tag:{DEPLOYMENT_TAG}", deployment)]
+    zones = {subnet["AvailabilityZone"] for subnet in ec2.describe_subnets(Filters=own)["Subnets"]}
+    alive: Any = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
+    machines = [each for found in ec2.describe_instances(Filters=[*own, alive])["Reservations"] for each in found["Instances"]]
+    newest = max(machines, key=lambda machine: generation_of(tags_of(machine.get("Tags"))), default=None)
+    used = newest["Placement"]["AvailabilityZone"] if newest else ""
+    return min(zones, key=lambda zone: (zone in others, zone != used, zone), default="")
 
 
 def summarize_new(region: str, config: Config, vpcs: Sequence[Any], zones: Sequence[str]) -> Network:

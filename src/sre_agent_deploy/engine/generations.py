@@ -86,6 +86,24 @@ def keeps_replaced(change: Change, keep_previous: timedelta) -> bool:
     return bool(keep_previous) and kinds.by_kind(change.kind).KEPT_FOR_ROLLBACK
 
 
+def keep_used(changes: Sequence[Change], keep_previous: timedelta) -> tuple[Change, ...]:
+    """Keep what a resource uses that stays for a rollback, such as the network of the machine before, for as long as it stays."""
+    stay = {change.kind for change in changes if _stays(change, keep_previous)}
+    used, because = kinds.used_by(stay), "kept with the machine before, which uses it"
+    return tuple(
+        dataclasses.replace(change, action=Action.KEEP, because=because, loses="", previous=True)
+        if change.action is Action.DELETE and change.id and change.kind in used
+        else change
+        for change in changes
+    )
+
+
+def _stays(change: Change, keep_previous: timedelta) -> bool:
+    if change.previous:
+        return change.action is Action.KEEP
+    return replaces_beside(change) and keeps_replaced(change, keep_previous)
+
+
 def plan_unwanted(records: Sequence[Record]) -> Iterator[Change]:
     """Plan to delete what the configuration no longer asks for. Resources that it named stay."""
     for record in records:

@@ -40,7 +40,7 @@ def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None, *, leave: 
     changes = [planner.changes[name] for name in names if name in planner.changes]
     superseded = [change for name in names for change in planner.superseded.get(name, ())]
     records = [record for record in state.alive() if record.name not in names] if state else []
-    planned = (*changes, *superseded, *generations.plan_unwanted(records))
+    planned = generations.keep_used((*changes, *superseded, *generations.plan_unwanted(records)), blueprint.keep_previous)
     extra = extras.find_extras(aws, blueprint.deployment, listing.result(), state, planned)
     problems = (*planner.problems, *extra.problems)
     return Plan(blueprint.deployment, planned, problems, tuple(map(extras.extra_problem, extra.entries)))

@@ -24,6 +24,10 @@ class InternetGateway(Defaults):
     """Connects the VPC with the internet."""
 
     KIND: ClassVar[str] = "AWS::EC2::InternetGateway"
+    # EC2 detaches none while a machine of its VPC has a public address.
+    FIXED: ClassVar[frozenset[str]] = frozenset({"vpc_id"})
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND})

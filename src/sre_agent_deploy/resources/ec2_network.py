@@ -47,7 +47,6 @@ def network_in_use(id: str, what: str) -> Problem:
         why=f"It is still used by {what}.",
         do=(
             "Delete or move what uses it: VPC > Your VPCs > Resource map shows all parts, EC2 > Network Interfaces the interfaces.",
-            "If that is the deployment's own machine: a deployment that runs can't change its network. Clean up, or use another `name:`.",
             "Run the same command again.",
         ),
         aws_docs=VPC_DOCS,

@@ -28,6 +28,8 @@ class RouteTable(Defaults):
     KIND: ClassVar[str] = "AWS::EC2::RouteTable"
     FIXED: ClassVar[frozenset[str]] = frozenset({"vpc_id"})
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"vpc_id"})
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND, InternetGateway.KIND})

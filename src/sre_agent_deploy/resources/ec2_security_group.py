@@ -88,6 +88,9 @@ class SecurityGroup(Defaults):
 
     KIND: ClassVar[str] = "AWS::EC2::SecurityGroup"
     UNIQUE: ClassVar[bool] = True
+    # Only in another VPC, where its name is free: the machine uses it until its replacement serves.
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND})
     ID_FROM_AWS: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"group_name", "description", "vpc_id"})

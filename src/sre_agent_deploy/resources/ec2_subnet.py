@@ -27,6 +27,8 @@ class Subnet(Defaults):
     KIND: ClassVar[str] = "AWS::EC2::Subnet"
     FIXED: ClassVar[frozenset[str]] = frozenset({"vpc_id", "cidr_block", "availability_zone"})
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"vpc_id", "cidr_block", "availability_zone"})
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND, RouteTable.KIND})

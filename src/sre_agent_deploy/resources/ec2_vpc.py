@@ -24,6 +24,8 @@ class Vpc(Defaults):
     KIND: ClassVar[str] = "AWS::EC2::VPC"
     FIXED: ClassVar[frozenset[str]] = frozenset({"cidr_block"})
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"cidr_block"})
+    BESIDE: ClassVar[bool] = True
+    KEPT_FOR_ROLLBACK: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
     PROPAGATES: ClassVar[frozenset[str]] = frozenset(_GONE)

@@ -56,6 +56,17 @@ def knows(kind: str) -> bool:
     return any(kind == type_.KIND for type_ in ORDER)
 
 
+def position(kind: str) -> int:
+    """Return the place of a kind in the order of creation; deletions go backwards."""
+    return ORDER.index(by_kind(kind))
+
+
+def used_by(names: Iterable[str]) -> frozenset[str]:
+    """Return all kinds that resources of these kinds use, directly or not."""
+    direct = frozenset(used for name in names for used in delete_before(by_kind(name)))
+    return direct | used_by(direct) if direct else direct
+
+
 def inside(kind: type[Resource]) -> tuple[type[Resource], ...]:
     """Return the kinds whose resources lie in one of this kind."""
     return tuple(child for child in ORDER if kind.KIND == child.PARENT)

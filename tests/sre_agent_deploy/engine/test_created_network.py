@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fixtures.engine import Engine
+from sre_agent_deploy.account.account import Account, look_up_account
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.security_group import GroupFacts, SecurityGroupUsable
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.plan import Action
 from sre_core import clock
 
 
@@ -68,3 +71,49 @@ def test_a_named_security_group(engine: Engine) -> None:
     assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"] == before
     ec2.delete_security_group(GroupId=group)
     assert verdict() == "SECURITY-GROUP-NOT-FOUND"
+
+
+def _zones(engine: Engine) -> set[str]:
+    """The Availability Zones of the machines that run."""
+    mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}, {"Name": "instance-state-name", "Values": ["running"]}]
+    found = engine.client("ec2").describe_instances(Filters=mine)["Reservations"]
+    return {each["Placement"]["AvailabilityZone"] for group in found for each in group["Instances"]}
+
+
+def _ranges(engine: Engine) -> set[str]:
+    """The addresses of each VPC of the deployment."""
+    mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
+    return {vpc["CidrBlock"] for vpc in engine.client("ec2").describe_vpcs(Filters=mine)["Vpcs"]}
+
+
+def test_another_network_of_a_deployment_that_runs(engine: Engine) -> None:
+    """The machine is replaced beside the old one, in each direction: the address stays, and the network before goes with its machine.
+
+    Without a zone in the configuration the one in use counts: what EC2 lists first later replaces nothing.
+    """
+    engine.parts = ("instance", "address_association")
+    engine.deploy()
+    first, address, group = engine.id_of("instance"), engine.id_of("address"), engine.id_of("security_group")
+    engine.sections = {"aws": {"network": "create"}}
+    planned = {change.name: change.action for change in engine.plan().changes}
+    assert (planned["instance"], planned["security_group"], planned["address"]) == (Action.REPLACE, Action.REPLACE, Action.KEEP)
+    engine.deploy()
+    assert engine.id_of("instance") != first
+    assert (engine.id_of("address"), _ranges(engine)) == (address, {"10.20.0.0/16"})
+    assert not engine.client("ec2").describe_security_groups(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroups"]
+
+    engine.site = replace(engine.site, zone="us-east-1b")
+    engine.sections = {"aws": {"network": "create", "network_cidr": "10.30.0.0/16"}, "deployment": {"keep_previous": "1h"}}
+    engine.deploy()
+    # The machine before is kept, and so is what it uses.
+    assert (_zones(engine), _ranges(engine)) == ({"us-east-1a", "us-east-1b"}, {"10.20.0.0/16", "10.30.0.0/16"})
+    assert engine.changes() == {}
+
+    engine.sections = {"aws": {"network": "create", "network_cidr": "10.30.0.0/16"}}
+    config = Config.model_validate({"mode": "local", "name": engine.name, **engine.sections})
+    engine.site = replace(engine.site, zone=look_up_account(config, Account(engine.aws)).zone)
+    assert engine.site.zone == "us-east-1b"
+
+    engine.sections = {}
+    engine.deploy()
+    assert (engine.id_of("address"), _ranges(engine)) == (address, set())
