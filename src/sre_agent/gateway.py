@@ -17,7 +17,7 @@ from mcp.types import CallToolResult, TextContent
 from sre_agent.evidence import Answer, Argument
 from sre_agent.pool import Pool
 from sre_agent.tools import Tool
-from sre_agent.transport import is_certificate_error
+from sre_agent.transport import is_certificate_error, name_hop
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact, redact_tree
@@ -119,6 +119,7 @@ def _unusable(url: str, failed: BaseException) -> Problem:
             what=f"The certificate of the gateway at {url} is not trusted.",
             why=redact(str(cause)),
             do=("Set SSL_CERT_FILE to the authority that signed it.", "Never turn verification off."),
+            context=name_hop(cause),
         )
     return Problem(
         code="GATEWAY-UNUSABLE",
@@ -128,4 +129,5 @@ def _unusable(url: str, failed: BaseException) -> Problem:
             "Check gateway, targets and tokens: sre-agent-deploy verify",
             "If a token was refused, the assistant's client is not among the gateway's allowed clients: deploy again.",
         ),
+        context=name_hop(cause),
     )

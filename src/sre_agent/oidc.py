@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from sre_agent.transport import is_certificate_error
+from sre_agent.transport import is_certificate_error, name_hop
 from sre_core.problem import Problem, Refused
 
 
@@ -63,12 +63,14 @@ def unreachable_problem(url: str, error: httpx2.HTTPError) -> Problem:
                 "Set SSL_CERT_FILE, or ca_file in the connection file, to the authority that signed it.",
                 "Never turn verification off: secrets are sent there.",
             ),
+            context=name_hop(error),
         )
     return Problem(
         code="OIDC-UNREACHABLE",
         what=f"The token issuer at {url} did not answer as expected.",
         why=str(error) or type(error).__name__,
         do=("Check that the deployment runs: sre-agent-deploy status", f"Try the address from this machine: curl -sv {url}"),
+        context=name_hop(error),
     )
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from sre_agent.assistant import Assistant
 from sre_agent.brief import render_brief
+from sre_agent.connectivity import Connectivity
 from sre_agent.jwt import Denial, Verifier
 from sre_agent.pool import RETRY_SECONDS, Busy
 from sre_agent.render import render_markdown
@@ -60,7 +61,7 @@ class Question:
         return cls(parse_request(given, prompt), *(str(given.get(name, headers.get(header, "")))[:128] for name, header in _CALLER.items()))
 
 
-def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
+def build_app(assistant: Assistant, verifier: Verifier, connectivity: Connectivity) -> Starlette:
     """Build the ASGI application around one assistant."""
     limit = RefusalLimit()
 
@@ -72,6 +73,8 @@ def build_app(assistant: Assistant, verifier: Verifier) -> Starlette:
         if isinstance(caller, Denial):
             return _deny(request, caller, limit)
         body = await _read_body(request)
+        if body is not None and _asks_for_hops(body):
+            return JSONResponse({"output": {"connectivity": await connectivity.report(), "timestamp": clock.stamp(clock.now())}})
         question = (
             Question.parse(body, request.headers) if body is not None else _bad_request(f"The body is longer than {BODY_LIMIT} bytes.")
         )
@@ -114,6 +117,15 @@ async def _read_body(request: HttpRequest) -> bytes | None:
         if len(body) > BODY_LIMIT:
             return None
     return body
+
+
+def _asks_for_hops(body: bytes) -> bool:
+    """Say if a body is `{"input": {"check": "connectivity"}}`: AgentCore Runtime passes on no other path than that of questions."""
+    try:
+        given: object = json.loads(body)["input"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return given == {"check": "connectivity"}
 
 
 async def _stream(assistant: Assistant, question: Question) -> AsyncGenerator[str]:

@@ -9,6 +9,7 @@ import uvicorn
 
 from sre_agent import runtime, transport
 from sre_agent.assistant import assemble
+from sre_agent.connectivity import Connectivity, plan_way
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import create_reasoner
@@ -24,7 +25,7 @@ def serve(socket: str | None, host: str = "", port: int = 0) -> None:
     verifier = Verifier(Keys(issuer_http, discovery), discovery, client_id=settings.caller_client_id, scope=settings.caller_scope)
     assistant = assemble(settings, issuer_http, discovery, create_reasoner(settings.reasoner, os.environ))
     config = uvicorn.Config(
-        runtime.build_app(assistant, verifier),
+        runtime.build_app(assistant, verifier, Connectivity(plan_way(settings))),
         host=host,
         port=port,
         log_level="warning",

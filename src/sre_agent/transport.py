@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from collections.abc import Iterator
 from functools import cache
 
 import httpx2
@@ -35,13 +37,26 @@ def create_client(
     )
 
 
+def name_hop(error: BaseException) -> dict[str, str]:
+    """Name the hop at which a request failed, for the context of a Problem; nothing where it was answered."""
+    if is_certificate_error(error):
+        return {"hop": "tls"}
+    if any(isinstance(each, socket.gaierror) for each in _list_causes(error)):
+        return {"hop": "dns"}
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return {"hop": "tcp"}
+    return {"hop": "http"} if isinstance(error, httpx2.TransportError) else {}
+
+
+def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def is_certificate_error(error: BaseException | None) -> bool:
     """True when a connection failed because the certificate was not trusted."""
-    while error is not None:
-        if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(isinstance(each, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(each) for each in _list_causes(error))
 
 
 def _unreadable(ca_file: str, reason: str) -> Problem:

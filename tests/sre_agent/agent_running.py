@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from sre_agent import runtime
 from sre_agent.assistant import Assistant
+from sre_agent.connectivity import Connectivity, Way
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
 from sre_agent.reasoners.rules.reasoner import Rules
@@ -15,11 +16,13 @@ from sre_agent.tokens import BearerAuth, Client, TokenSource
 from sre_core.secret import Secret
 
 
-def assistant_app(gateway_url: str, issuer: Issuer, authority: Authority) -> Starlette:
-    """What `sre-agent serve` serves, trusting the test's authority."""
+def assistant_app(gateway_url: str, issuer: Issuer, authority: Authority, *, secret: str = "", discovery_url: str = "") -> Starlette:
+    """What `sre-agent serve` serves, trusting the test's authority; a secret or issuer that is given is its alone, as on a machine."""
     http = connect(authority)
-    discovery = Discovery(http, issuer.discovery_url)
-    client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
+    discovery = Discovery(http, discovery_url or issuer.discovery_url)
+    client = Client(GATEWAY_CLIENT, Secret(secret or issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
     gateway_http = connect(authority, BearerAuth(TokenSource(http, discovery, client)))
     verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
-    return runtime.build_app(Assistant(gateway_url, gateway_http, http, reasoner=Rules(), call_seconds=BUSY), verifier)
+    way = Way(gateway_url, discovery_url or issuer.discovery_url, client, lambda auth: connect(authority, auth), call_seconds=BUSY)
+    assistant = Assistant(gateway_url, gateway_http, http, reasoner=Rules(), call_seconds=BUSY)
+    return runtime.build_app(assistant, verifier, Connectivity(way))

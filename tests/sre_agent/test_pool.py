@@ -72,7 +72,8 @@ def test_more_than_may_wait(gateway: Gateway, authority: Authority, issuer: Issu
         http, asked = connect(authority), assistant(gateway, authority, issuer, Pool(answered=1, waiting=1))
         discovery = Discovery(http, issuer.discovery_url)
         verifier = Verifier(Keys(http, discovery), discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
-        app = runtime.build_app(asked, verifier)
+        unused: Any = None
+        app = runtime.build_app(asked, verifier, unused)
         headers = {"authorization": f"Bearer {issuer.token()}"}
         async with http, AsyncClient(transport=ASGITransport(app), base_url="http://assistant", timeout=BUSY, headers=headers) as caller:
             body = {"input": {"prompt": "How many nodes are there?"}}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks.verification.hops import CHECK as FROM_ASSISTANT
+from sre_agent_deploy.checks.verification.hops import WORKS
 from sre_core import release
+from sre_core.hops import HOPS
 from sre_core.problem import Problem
-
-HOPS = ("dns", "tcp", "tls", "http", "token", "gateway", "target", "backend", "model")
-"""The way of a question, in its order."""
 
 # The hop at which a problem is. Their order is that of explanation: one further up explains those below it that need what it is about.
 _HOP_OF: Mapping[str, str] = {
@@ -37,12 +37,18 @@ _HOP_OF: Mapping[str, str] = {
     "GATEWAY-CALL-FAILED": "backend",
     "ACCESS-NOT-SEEN": "backend",
     "ACCESS-EXPIRY-NOT-SEEN": "token",
+    "ASSISTANT-HOP-BROKEN": "backend",
     "ASSISTANT-NO-ANSWER": "backend",
     "MODEL-NO-ANSWER": "model",
 }
 _RANK = {code: rank for rank, code in enumerate(_HOP_OF)}
 # An open door is never explained by something else.
 _OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON", "ACCESS-EXPIRY-NOT-SEEN"})
+# What is broken where the assistant runs is at the hop that it names. From here, the same hop may work.
+_BROKEN_THERE = "ASSISTANT-HOP-BROKEN"
+_OWN_QUESTIONS = frozenset({"assistant.investigation", "assistant.model", FROM_ASSISTANT})
+_BEFORE = tuple(code for code in _HOP_OF if code not in _OWN and _RANK[code] <= _RANK[_BROKEN_THERE])
+_LAST_OF = {**{_HOP_OF[code]: _RANK[code] for code in _BEFORE}, "model": len(_RANK)}
 _ADDRESSED = frozenset({"ENDPOINT-NAME-UNKNOWN", "ENDPOINT-UNREACHABLE", "ENDPOINT-TLS", "ENDPOINT-SILENT"})
 # What shows that a hop works: one of these has passed, and nothing failed at the hop.
 _PROOFS: Mapping[str, tuple[str, ...]] = {
@@ -97,24 +103,25 @@ def find_causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
 
 def find_hop(problem: Problem) -> str:
     """Return the hop at which a problem is; empty for one that is at none."""
-    return _HOP_OF.get(problem.code, "")
+    hop = _HOP_OF.get(problem.code, "")
+    return problem.context.get("hop", hop) if problem.code == _BROKEN_THERE else hop
 
 
 def prove_hops(findings: Sequence[Finding]) -> Mapping[str, bool]:
     """Say for each hop if it was proven to work. One that could not be tried was not."""
-    failed = {find_hop(finding.problem) for finding in findings if finding.problem and finding.status != "passed" and _counts(finding)}
+    # What the assistant can't do because of a hop there says nothing of the hops from here.
+    there = any(finding.problem and finding.problem.code == _BROKEN_THERE for finding in findings)
+    here = [finding for finding in findings if finding.check not in (_OWN_QUESTIONS if there else {FROM_ASSISTANT})]
+    failed = {find_hop(finding.problem) for finding in here if finding.problem and finding.status != "passed" and _counts(finding)}
     passed = [finding.check for finding in findings if finding.status == "passed"]
     return MappingProxyType({hop: hop not in failed and any(check.startswith(_PROOFS[hop]) for check in passed) for hop in HOPS})
 
 
 def prove_hops_from_assistant(findings: Sequence[Finding]) -> Mapping[str, bool]:
-    """Say for each hop if the assistant proved it from where it runs: its report cites what the gateway's tools answered.
-
-    It looked up their names, connected, checked certificates and used a token of its own for that. A report that is missing proves nothing.
-    """
-    passed = {finding.check for finding in findings if finding.status == "passed"}
-    investigated = "assistant.investigation" in passed
-    return MappingProxyType({hop: investigated and (hop != "model" or "assistant.model" in passed) for hop in HOPS})
+    """Say for each hop if it works from where the assistant runs: it has tried all but the model, which its investigation uses."""
+    works = {hop for finding in findings if finding.check == FROM_ASSISTANT for hop, seen in finding.values.items() if seen == WORKS}
+    works |= {"model" for finding in findings if finding.check == "assistant.model" and finding.status == "passed"}
+    return MappingProxyType({hop: hop in works for hop in HOPS})
 
 
 def _counts(finding: Finding) -> bool:
@@ -146,7 +153,7 @@ def _parts(finding: Finding) -> frozenset[str]:
     problem = finding.problem
     assert problem
     if "part" in problem.context:
-        return frozenset({problem.context["part"]})
+        return frozenset(_split(problem.context["part"]))
     if problem.code.startswith("AUTH-"):
         return frozenset({"login"})
     if problem.code.startswith("GATEWAY-"):
@@ -173,18 +180,22 @@ def _needs(finding: Finding) -> frozenset[str]:
     }
     if finding.check == "gateway.tools_called":
         return frozenset({"front door", "login", "gateway", *services})
-    if finding.check in ("assistant.investigation", "assistant.model"):
+    if finding.check in _OWN_QUESTIONS:
         return frozenset({"front door", "login", "gateway", *services})
     return frozenset(table.get(head, {"front door", head}))
 
 
-def _rank(cause: Cause) -> int:
+def _rank(cause: Cause) -> float:
+    if cause.problem.code == _BROKEN_THERE:
+        return _LAST_OF[cause.hop] + 0.5
     return _RANK.get(cause.problem.code, len(_RANK))
 
 
 def _explains(root: Cause, cause: Cause) -> bool:
     """Say if a cause is only the effect of one further up: everything that found it needs what the other is about."""
     if cause.problem.code in _OWN or root.problem.code in _OWN or not root.required or _rank(root) >= _rank(cause):
+        return False
+    if root.problem.code == _BROKEN_THERE and not all(finding.check.startswith("assistant.") for finding in cause.found_by):
         return False
     if cause.problem.code == "GATEWAY-CALL-FAILED" and root.problem.code.startswith("SERVICE-"):
         return cause.parts - {"gateway"} <= root.parts

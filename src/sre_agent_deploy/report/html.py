@@ -31,7 +31,9 @@ class Node:
 _NODES = (
     Node("Front door", "EC2, HTTPS on 443", 8, 76, 160, ("endpoint.", "certificate.")),
     Node("Amazon Cognito", "tokens", 192, 76, 160, ("token.", "access.")),
-    Node("Assistant", "EC2", 8, 158, 160, ("service.assistant", "assistant.no", "assistant.e", "assistant.w", "assistant.i")),
+    Node(
+        "Assistant", "EC2", 8, 158, 160, ("service.assistant", "assistant.no", "assistant.e", "assistant.w", "assistant.i", "assistant.h")
+    ),
     Node("Language model", "or rules", 192, 158, 160, ("assistant.model",)),
     Node("AgentCore Gateway", "MCP, with a token", 8, 240, 160, ("gateway.no", "gateway.e", "gateway.w", "gateway.tools_listed")),
     Node("Targets", "OpenAPI in Amazon S3", 192, 240, 160, ("gateway.tools_",)),

@@ -166,7 +166,12 @@ def assistant(aws: Aws, issuer: Issuer, folder: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            runtime.build_app(nobody, verifier), uds=str(path), log_level="warning", access_log=False, proxy_headers=False, lifespan="off"
+            runtime.build_app(nobody, verifier, nobody),
+            uds=str(path),
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            lifespan="off",
         )
     )
     aws.loop.run(start(server))

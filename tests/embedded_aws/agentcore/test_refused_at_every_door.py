@@ -103,7 +103,7 @@ def doors(aws: Aws, control: Any, shared_gateway: Any) -> Iterator[Doors]:
         nobody: Any = None  # no attack reaches what is behind
         served = {name: build_app(Api.of(name), nobody, Secret(NEW_KEY)) for name in NAMES}
         url = {name: open_doors.enter_context(aws.https(app)) for name, app in served.items()}
-        url["assistant"] = open_doors.enter_context(aws.https(runtime.build_app(nobody, verifier)))
+        url["assistant"] = open_doors.enter_context(aws.https(runtime.build_app(nobody, verifier, nobody)))
         routes = (Route("/api/logs/", "logs"),)
         url["front-door"] = open_doors.enter_context(aws.https(proxy.proxy(EveryPort(routes), {})))
         made = control.create_gateway(

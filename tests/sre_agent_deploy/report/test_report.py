@@ -19,7 +19,20 @@ from sre_agent_deploy.report.report import SUFFIXES, Report, ResourceResult, Sin
 from sre_core.problem import Problem
 
 CHECKS = verification_checks()
-WORKS = tuple(Finding(check.id, "passed", check.proves, check.requirements, check.required, None, 0.1) for check in CHECKS)
+FROM_ASSISTANT = dict.fromkeys(causes.HOPS[:-1], "works")
+WORKS = tuple(
+    Finding(
+        check.id,
+        "passed",
+        check.proves,
+        check.requirements,
+        check.required,
+        None,
+        0.1,
+        FROM_ASSISTANT if check.id == "assistant.hops" else {},
+    )
+    for check in CHECKS
+)
 MADE = (ResourceResult("bucket", "AWS::S3::Bucket", "sre-1-files", "kept"),)
 
 
@@ -92,9 +105,10 @@ def test_hops() -> None:
 
 
 def test_hops_from_the_instance() -> None:
-    """The assistant proves them with an investigation of its own; what works from here alone is shown as such, in each form."""
+    """The assistant tries them itself; what works from here alone is shown as such, in each form."""
     assert set(prove_hops_from_assistant(WORKS).values()) == {True}
-    alone = report(*findings(assistant__investigation=problem("ASSISTANT-NO-ANSWER"), assistant__model=problem("MODEL-NO-ANSWER")))
+    broken = findings(assistant__hops=problem("ASSISTANT-HOP-BROKEN", hop="dns", part="login"), assistant__model=problem("MODEL-NO-ANSWER"))
+    alone = report(*(replace(each, values={}) for each in broken))
     assert alone.hops["gateway"] == (True, False)
     assert "| gateway | works | NOT proven |" in markdown(alone)
     assert "| hop | from here | from the instance |" in markdown(alone)

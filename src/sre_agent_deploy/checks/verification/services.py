@@ -16,10 +16,16 @@ from sre_core.problem import Problem
 
 @dataclass(frozen=True)
 class ServiceAnswer:
-    """The answer of a service, and how to read its log."""
+    """The answer of a service, how to read its log, and where it runs."""
 
     answer: Answer
     log_command: str
+    on_runtime: bool = False
+
+    @property
+    def place(self) -> str:
+        """Name where it runs."""
+        return "AgentCore Runtime" if self.on_runtime else "the instance"
 
 
 @dataclass(frozen=True)
@@ -112,12 +118,12 @@ class InvestigationAnswers:
         return _investigate(world)
 
     def judge(self, facts: ServiceAnswer) -> Verdict:
-        output = _read_output(facts.answer)
+        output = read_output(facts.answer)
         report = _read_report(facts.answer)
         if facts.answer.status == 200 and output.get("message") and _has_evidence(report):
             seen = (f"the assistant investigated with {len(report['evidence'])} pieces of evidence", *_notes_on_model(report))
             return Verdict(True, "; ".join(seen))
-        return Verdict(False, f"the assistant answered {facts.answer.status}", _no_report(facts))
+        return Verdict(False, f"the assistant answered {facts.answer.status}", no_report(facts))
 
 
 class ModelAnswers:
@@ -134,36 +140,37 @@ class ModelAnswers:
     def judge(self, facts: ServiceAnswer) -> Verdict:
         report = _read_report(facts.answer)
         if facts.answer.status != 200 or not _has_evidence(report):
-            return Verdict(None, "the assistant gave no report", _no_report(facts))
+            return Verdict(None, "the assistant gave no report", no_report(facts))
         if notes := _notes_on_model(report):
-            return Verdict(False, notes[0], _no_model(notes[0], facts.log_command))
+            return Verdict(False, notes[0], _no_model(notes[0], facts))
         return Verdict(True, "the language model answered" if report.get("model") else "no model is configured: the rules answer")
 
 
 def _investigate(world: Endpoints) -> ServiceAnswer | Problem:
     """Let the assistant investigate, once for all checks."""
-    return world.ask_once("investigation", lambda: _ask_assistant(world))
+    question = {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}
+    return world.ask_once("investigation", lambda: ask_assistant(world, question))
 
 
-def _ask_assistant(world: Endpoints) -> ServiceAnswer | Problem:
+def ask_assistant(world: Endpoints, question: Mapping[str, str]) -> ServiceAnswer | Problem:
+    """Ask the assistant with a caller's token, and wait longer than for others."""
     token = tokens.request_token(world, world.caller_client)
     if isinstance(token, Problem):
         return token
     headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
-    body = json.dumps({"input": {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}})
     patient = replace(world, timeout=world.timeout * _LONGER_THAN_OTHERS)
-    answer = patient.http("POST", world.invocations_url, headers=headers, body=body.encode())
-    return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"))
+    answer = patient.http("POST", world.invocations_url, headers=headers, body=json.dumps({"input": question}).encode())
+    return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"), bool(world.runtime_url))
 
 
-def _read_output(answer: Answer) -> dict[str, Any]:
+def read_output(answer: Answer) -> dict[str, Any]:
     document = answer.json()
     output = document.get("output") if isinstance(document, dict) else None
     return output if isinstance(output, dict) else {}
 
 
 def _read_report(answer: Answer) -> dict[str, Any]:
-    report = _read_output(answer).get("report")
+    report = read_output(answer).get("report")
     return report if isinstance(report, dict) else {}
 
 
@@ -176,7 +183,8 @@ def _notes_on_model(report: Mapping[str, Any]) -> list[str]:
     return [note for note in report.get("notes") or () if isinstance(note, str) and note.startswith("The language model")]
 
 
-def _no_report(facts: ServiceAnswer) -> Problem:
+def no_report(facts: ServiceAnswer) -> Problem:
+    """Explain an answer of the assistant that is not what was asked for."""
     return Problem(
         code="ASSISTANT-NO-ANSWER",
         what=f"The assistant answered {facts.answer.status} without a report that cites evidence.",
@@ -185,14 +193,15 @@ def _no_report(facts: ServiceAnswer) -> Problem:
     )
 
 
-def _no_model(note: str, log_command: str) -> Problem:
+def _no_model(note: str, facts: ServiceAnswer) -> Problem:
     return Problem(
         code="MODEL-NO-ANSWER",
-        what="The assistant works without its language model: the rules answered.",
+        what=f"From {facts.place}, hop model does not work: the rules answered without the language model.",
         why=note,
         do=(
             "For Bedrock, see what the account lacks: sre-agent-deploy validate --account",
-            f"For another provider, check its key and its address. {log_command}",
+            "If access is refused and the account lacks nothing, run `sre-agent-deploy deploy`: it repairs the role's policy.",
+            f"For another provider, check its key and its address. {facts.log_command}",
             "Then run `sre-agent-deploy verify` again.",
         ),
         aws_docs="https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html",

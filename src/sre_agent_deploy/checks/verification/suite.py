@@ -6,6 +6,7 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Check
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
 from sre_agent_deploy.checks.verification.name import LoginNameResolves, NameResolves
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, health_checks
@@ -31,6 +32,7 @@ def verification_checks(*, on_runtime: bool = False, custom_domain: bool = False
         ExpiredTokenRefused(),
         ToolsListed(),
         ToolsCalled(),
+        HopsFromAssistant(),
         InvestigationAnswers(),
         ModelAnswers(),
     )

@@ -12,14 +12,12 @@ from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.verification import tokens
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_core import release
+from sre_core.hops import CALLED
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import ListToolsResult
-
-# Of each target one read-only tool that needs no arguments.
-CALLED = {"kubernetes": "get_node_status", "logs": "get_recent_logs", "metrics": "get_error_rates", "runbooks": "search_runbooks"}
 
 
 @asynccontextmanager
