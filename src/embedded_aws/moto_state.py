@@ -7,6 +7,8 @@ of a dictionary's view are one step for Python, a loop over it is many.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -58,6 +60,39 @@ def zone_of_subnet(subnet_id: str) -> str:
     regions = [backend for account in tuple(ec2_backends.values()) for backend in tuple(account.values())]
     found = (in_zone[subnet_id] for each in regions for in_zone in tuple(each.subnets.values()) if subnet_id in in_zone)
     return next((str(subnet.availability_zone) for subnet in found), "")
+
+
+@dataclass(frozen=True)
+class Ec2Place:
+    """The VPC of a subnet or security group, and of a subnet the id of its Availability Zone."""
+
+    vpc_id: str
+    zone_id: str = ""
+
+
+def ec2_places(account_id: str, region: str, ids: Iterable[str]) -> dict[str, Ec2Place | None]:
+    """Map each id of a subnet or security group to its place; None where it is absent."""
+    from moto.ec2.models import ec2_backends
+
+    backend: Any = ec2_backends[account_id][region]
+    subnets = {id: subnet for zone in tuple(backend.subnets.values()) for id, subnet in tuple(zone.items())}
+    groups = {id: group for vpc in tuple(backend.groups.values()) for id, group in tuple(vpc.items())}
+    found: dict[str, Ec2Place | None] = {}
+    for id in ids:
+        subnet, group = subnets.get(id), groups.get(id)
+        found[id] = Ec2Place(subnet.vpc_id, subnet._availability_zone.zone_id) if subnet else Ec2Place(group.vpc_id) if group else None
+    return found
+
+
+def ecr_manifest(account_id: str, region: str, repository: str, tag: str, digest: str) -> str | None:
+    """Return the manifest of an image by its digest, or else by its tag; None where the repository or image is absent."""
+    from moto.ecr.models import ecr_backends
+
+    found: Any = ecr_backends[account_id][region].repositories.get(repository)
+    for image in tuple(found.images) if found else ():
+        if image.get_image_digest() == digest if digest else tag in image.image_tags:
+            return str(image.image_manifest)
+    return None
 
 
 def secret_string(account_id: str, region: str, arn: str) -> str | None:

@@ -18,6 +18,7 @@ from sre_agent_deploy.policies import (
 )
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoint
+from sre_agent_deploy.resources.agentcore_runtime_network import RuntimeNetwork
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 
@@ -77,6 +78,7 @@ def _runtime(config: Config, id: str) -> AgentRuntime:
         discovery_url=Ref("user_pool", "discovery_url"),
         allowed_clients=(Ref("caller_client", "client_id"),),
         environment=tuple(environment.items()),
+        network=RuntimeNetwork(config.assistant.subnet_ids, config.assistant.security_group_ids),
     )
 
 

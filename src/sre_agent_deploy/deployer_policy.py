@@ -77,6 +77,7 @@ _EC2_READS_ONE = frozenset({"ec2:DescribeInstanceAttribute", "ec2:GetConsoleOutp
 # What each operation creates, and in what, which is the deployment's own too.
 _EC2_PARTS = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "CreateRouteTable": "route-table", "CreateSubnet": "subnet"}
 _EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances", *_EC2_PARTS)
+_NETWORK_SERVICE = "network.bedrock-agentcore.amazonaws.com"
 _PASSED_TO: Conditions = {"StringEquals": {"iam:PassedToService": ("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com")}}
 
 
@@ -118,7 +119,20 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
         *bucket_key_statements(config.aws.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
         *_custom_domain_statements(config),
         *_named_statements(config, scopes.place),
+        *_network_statements(config, scopes.place),
     )
+
+
+def _network_statements(config: Config, place: Place) -> tuple[Statement, ...]:
+    """Let AgentCore create its role for network interfaces, with the account's first runtime that is in a VPC.
+
+    Source: https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/agentcore-vpc.html
+    """
+    if not config.assistant.subnet_ids:
+        return ()
+    role = place.arn("iam", f"role/aws-service-role/{_NETWORK_SERVICE}/AWSServiceRoleForBedrockAgentCoreNetwork", region="")
+    only: Conditions = {"StringEquals": {"iam:AWSServiceName": _NETWORK_SERVICE}}
+    return (Statement("CreateNetworkRole", ("iam:CreateServiceLinkedRole",), (role,), only),)
 
 
 def _named_statements(config: Config, place: Place) -> tuple[Statement, ...]:

@@ -22,6 +22,19 @@ DESTINATIONS: Mapping[str, tuple[str, ...]] = {
     "apac": ("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2"),
     "global": (UNSPECIFIED,),
 }
+# The Availability Zones in which AgentCore Runtime can use a subnet; a region that is not here is not judged.
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/agentcore-vpc.html
+RUNTIME_ZONES: Mapping[str, frozenset[str]] = {
+    "us-east-1": frozenset({"use1-az1", "use1-az2", "use1-az4"}),
+    "us-east-2": frozenset({"use2-az1", "use2-az2", "use2-az3"}),
+    "us-west-2": frozenset({"usw2-az1", "usw2-az2", "usw2-az3"}),
+    "ap-south-1": frozenset({"aps1-az1", "aps1-az2", "aps1-az3"}),
+    "ap-southeast-1": frozenset({"apse1-az1", "apse1-az2", "apse1-az3"}),
+    "ap-southeast-2": frozenset({"apse2-az1", "apse2-az2", "apse2-az3"}),
+    "ap-northeast-1": frozenset({"apne1-az1", "apne1-az2", "apne1-az4"}),
+    "eu-central-1": frozenset({"euc1-az1", "euc1-az2", "euc1-az3"}),
+    "eu-west-1": frozenset({"euw1-az1", "euw1-az2", "euw1-az3"}),
+}
 _BY_REGION = (("us-gov-", "us-gov"), ("us-", "us"), ("eu-", "eu"))
 _ANTHROPIC_ASIA = {region: name for name in ("jp", "au") for region in DESTINATIONS[name]}
 

@@ -22,6 +22,7 @@ import pytest
 from behaviours.command_line import ROOT, Desk
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sre_agent:latest"
+OCI = "application/vnd.oci.image.manifest.v1+json"
 RUNTIME = {"assistant": {"runtime": "agentcore"}}
 
 
@@ -137,8 +138,22 @@ def _update(desk: Desk) -> None:
         returned = desk.deploy("rollback", "--yes")
         assert returned.code == 0, returned.text
         assert live_version(desk) == "1 of 3"
+        _run_an_image(desk)
     assert set(callers.statuses) == {400}
     assert callers.statuses.total() > 50
+
+
+def _run_an_image(desk: Desk) -> None:
+    """An image of the account's ECR takes the place of the package, once its role may pull it and it is for arm64."""
+    ecr = desk.client("ecr")
+    ecr.create_repository(repositoryName="sre_agent")
+    manifests = [{"mediaType": OCI, "digest": f"sha256:{'0' * 64}", "size": 1, "platform": {"architecture": "arm64", "os": "linux"}}]
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+    ecr.put_image(repositoryName="sre_agent", imageManifest=json.dumps(index), imageTag="latest")
+    desk.configure(assistant={"runtime": "agentcore", "image": IMAGE})
+    updated = desk.deploy("deploy", "--yes")
+    assert updated.code == 0, updated.text
+    assert live_version(desk) == "4 of 4"
 
 
 @pytest.mark.parametrize("mode", ["guide", "export cloudformation"])

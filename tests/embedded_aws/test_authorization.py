@@ -136,6 +136,9 @@ RUNTIME = {
     "roleArn": "arn:aws:iam::123456789012:role/absent",
     "networkConfiguration": {"networkMode": "PUBLIC"},
 }
+NETWORK = "network.bedrock-agentcore.amazonaws.com"
+VPC = {"subnets": ["subnet-0123456789abcdef0"], "securityGroups": ["sg-0123456789abcdef0"]}
+IN_VPC = {"networkConfiguration": {"networkMode": "VPC", "networkModeConfig": VPC}}
 RUNTIMES = [allow(["bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:UpdateAgentRuntime", "iam:PassRole"])]
 AGENTCORE = "bedrock-agentcore-control"
 VAULT = ARN.format("bedrock-agentcore", "token-vault/default")
@@ -197,6 +200,10 @@ PART = {"UploadId": "u", "PartNumber": 1}
         (
             "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME}, [*RUNTIMES, allow(IDENTITY)],
             "s3:GetObject on resource: arn:aws:s3:::b/p.zip",
+        ),
+        (
+            "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME, **IN_VPC}, [*RUNTIMES, allow(IDENTITY)],
+            f"iam:CreateServiceLinkedRole on resource: arn:aws:iam::123456789012:role/aws-service-role/{NETWORK}/AWSServiceRoleForBedrock",
         ),
         (
             "bedrock-agentcore-control", "update_agent_runtime", {"agentRuntimeId": "r-0123456789", **RUNTIME}, RUNTIMES,

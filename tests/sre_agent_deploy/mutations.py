@@ -16,6 +16,7 @@ from .resources.life import until
 type Change = Callable[[Engine], object]
 
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]}
+DEFAULT_SUBNETS = {"Name": "default-for-az", "Values": ["true"]}
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]}]}
 OWNED_BY_OTHERS = {"Key": "sre-agent:resource", "Value": "another"}
 
@@ -500,6 +501,17 @@ def _other_runtime_role(engine: Engine) -> object:
     return _runtime(lambda runtime: runtime.update(roleArn=arn))[1][0](engine)
 
 
+def _move_into_vpc(engine: Engine) -> object:
+    """Give the runtime network interfaces in the account's default VPC."""
+    ec2 = engine.client("ec2")
+    [subnet] = ec2.describe_subnets(Filters=[{"Name": "availability-zone-id", "Values": ["use1-az1"]}, DEFAULT_SUBNETS])["Subnets"]
+    groups = ec2.describe_security_groups(
+        Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+    )
+    vpc = {"securityGroups": [groups["SecurityGroups"][0]["GroupId"]], "subnets": [subnet["SubnetId"]]}
+    return _runtime(lambda runtime: runtime.update(networkConfiguration={"networkMode": "VPC", "networkModeConfig": vpc}))[1][0](engine)
+
+
 def _untag_runtime(engine: Engine) -> object:
     aws = engine.client("bedrock-agentcore-control")
     arn = aws.get_agent_runtime(agentRuntimeId=engine.id_of("runtime"))["agentRuntimeArn"]
@@ -539,14 +551,7 @@ RUNTIME: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("AgentRuntime", "headers"): _runtime(lambda runtime: runtime.pop("requestHeaderConfiguration")),
     ("AgentRuntime", "entry_point"): _runtime_code(entryPoint=["other.py"]),
     ("AgentRuntime", "python"): _runtime_code(runtime="PYTHON_3_13"),
-    ("AgentRuntime", "network_mode"): _runtime(
-        lambda runtime: runtime.update(
-            networkConfiguration={
-                "networkMode": "VPC",
-                "networkModeConfig": {"securityGroups": ["sg-0123456789abcdef0"], "subnets": ["subnet-0123456789abcdef0"]},
-            }
-        )
-    ),
+    ("AgentRuntime", "network"): ("runtime", (_move_into_vpc,)),
     ("AgentRuntime", "server_protocol"): _runtime(lambda runtime: runtime.update(protocolConfiguration={"serverProtocol": "MCP"})),
     ("AgentRuntime", "tags"): ("runtime", (_untag_runtime,)),
     ("RuntimeEndpoint", "version"): ("runtime_endpoint", (_other_version,)),

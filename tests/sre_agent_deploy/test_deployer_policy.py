@@ -113,6 +113,18 @@ def test_the_workload_identities() -> None:
         assert created == [directory, *(f"{directory}/workload-identity/{name}-*" for name in expected)]
 
 
+def test_the_role_for_network_interfaces() -> None:
+    """Only with a runtime in a VPC AgentCore may create its service-linked role, that one alone."""
+    runtime = {"SRE_AGENT__ASSISTANT__RUNTIME": "agentcore", "SRE_AGENT__ASSISTANT__IMAGE": IMAGE}
+    network = {"SUBNET_IDS": '["subnet-0123456789abcdef0"]', "SECURITY_GROUP_IDS": '["sg-0123456789abcdef0"]'}
+    in_vpc = policies(**runtime, **{f"SRE_AGENT__ASSISTANT__{name}": value for name, value in network.items()})
+    [created] = [each for each in statements(in_vpc) if "iam:CreateServiceLinkedRole" in each["Action"]]
+    service = "network.bedrock-agentcore.amazonaws.com"
+    role = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{service}/AWSServiceRoleForBedrockAgentCoreNetwork"
+    assert (created["Resource"], created["Condition"]) == ([role], {"StringEquals": {"iam:AWSServiceName": service}})
+    assert not [each for each in statements(policies(**runtime)) if "iam:CreateServiceLinkedRole" in each["Action"]]
+
+
 def test_what_the_user_named_is_read_only() -> None:
     """An existing role is passed and read, never changed; of an existing bucket only the objects under the prefix are written."""
     named = policies(SRE_AGENT__AWS__ROLE_NAME="team-role", SRE_AGENT__GATEWAY__S3_BUCKET="team-bucket")

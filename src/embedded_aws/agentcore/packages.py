@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
+from embedded_aws.agentcore.images import find_program
 from embedded_aws.agentcore.runtime_records import Runtime, RuntimeVersion
 from embedded_aws.instances.credentials import write_trusted
 from embedded_aws.instances.release import unpack
@@ -89,12 +90,12 @@ class Packages:
 
     async def _start(self, runtime: Runtime, version: RuntimeVersion, running: AsyncExitStack) -> aiohttp.ClientSession:
         folder = self._world.folder / "runtimes" / f"{runtime.runtime_id}-{version.number}"
-        package, logs = folder / "package", folder / "logs"
+        logs = folder / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await asyncio.to_thread(unpack, version.package, package)
+        package, command = await asyncio.to_thread(_lay_out, version, folder)
         socket = running.enter_context(short_folder_for(folder)) / "http.sock"
         environment = self._environment(runtime, version, folder, package)
-        service = MachineService("runtime", (version.code["entryPoint"][-1],), environment, {}, _HEALTH_PATH)
+        service = MachineService("runtime", command, environment, {}, _HEALTH_PATH)
         supervised = SupervisedService(service, program(service, socket=socket, environment=environment, folder=package, logs=logs), socket)
         await (await running.enter_async_context(RunningServices((supervised,)))).healthy()
         self._log.info("runtime.started", runtime=runtime.runtime_id, version=version.number)
@@ -119,6 +120,14 @@ class Packages:
             "AWS_SECRET_ACCESS_KEY": role.secret_access_key.reveal(),
             "AWS_SESSION_TOKEN": role.session_token.reveal(),
         }
+
+
+def _lay_out(version: RuntimeVersion, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Unpack a package, or find what stands for an image; return the folder of its code and the command."""
+    if version.package is None:
+        return find_program()
+    unpack(version.package, folder / "package")
+    return folder / "package", (version.entry_point,)
 
 
 async def _end(process: _Process) -> None:

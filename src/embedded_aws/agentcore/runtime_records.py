@@ -22,8 +22,8 @@ class RuntimeVersion:
 
     number: int
     declared: Mapping[str, Any]
-    package: bytes
-    """The package, read when the version was created: the role that it runs with need not read it, and it may be deleted."""
+    package: bytes | None
+    """The package, read when the version was created: it may be deleted, and the role need not read it. None for an image."""
     created_at: datetime
 
     @property
@@ -35,10 +35,9 @@ class RuntimeVersion:
         return dict(self.declared.get("environmentVariables", {}))
 
     @property
-    def code(self) -> Mapping[str, Any]:
-        """Return the code configuration: where the package is, and what it starts with."""
-        found: Mapping[str, Any] = self.declared["agentRuntimeArtifact"]["codeConfiguration"]
-        return found
+    def entry_point(self) -> str:
+        """Return the file of the package that is started."""
+        return str(self.declared["agentRuntimeArtifact"]["codeConfiguration"]["entryPoint"][-1])
 
     @property
     def headers(self) -> frozenset[str]:

@@ -11,10 +11,13 @@ from typing import Any
 from embedded_aws.agentcore.conventions import ClientTokens, Lifecycle, select_page
 from embedded_aws.agentcore.errors import Violation, conflict, invalid, not_found, over_quota, unsupported_error
 from embedded_aws.agentcore.gateways import refuse_bad_jwt, refuse_unassumable_role
+from embedded_aws.agentcore.images import refuse_bad_image
 from embedded_aws.agentcore.records import Registry
 from embedded_aws.agentcore.runtime_records import DEFAULT_ENDPOINT, Runtime, RuntimeEndpoint, RuntimeVersion
+from embedded_aws.moto_state import ec2_places
 from embedded_aws.world import World
 from sre_core import clock
+from sre_core.bedrock import RUNTIME_ZONES
 
 type Request = Mapping[str, Any]
 type Answer = dict[str, Any]
@@ -209,14 +212,37 @@ class Runtimes:
         if jwt is None:
             raise unsupported_error("A runtime without customJWTAuthorizer, which is invoked with signatures,", "Give it one.")
         refuse_bad_jwt(jwt)
-        package = self._read_package(request["agentRuntimeArtifact"])
+        package = self._read_package(request["agentRuntimeArtifact"], request["roleArn"])
+        self._refuse_bad_network(request["networkConfiguration"])
         refuse_unassumable_role(self._world.account_id, request["roleArn"], self._arn(runtime_id))
         declared = {key: value for key, value in request.items() if key not in _OF_A_REQUEST}
         return RuntimeVersion(number=number, declared=declared, package=package, created_at=clock.now())
 
-    def _read_package(self, artifact: Mapping[str, Any]) -> bytes:
+    def _refuse_bad_network(self, network: Mapping[str, Any]) -> None:
+        """Refuse subnets and security groups that are absent, of several VPCs, or in a zone without AgentCore. None is really used."""
+        if (network["networkMode"] == "VPC") is not ("networkModeConfig" in network):
+            message = "networkModeConfig is required with network mode VPC, and not allowed with PUBLIC."
+            raise invalid(message, Violation("networkConfiguration.networkModeConfig", message))
+        given = network.get("networkModeConfig", {})
+        places = ec2_places(self._world.account_id, self._world.region, (*given.get("subnets", ()), *given.get("securityGroups", ())))
+        supported = RUNTIME_ZONES.get(self._world.region, frozenset())
+        for id, place in places.items():
+            if place is None:
+                message = f"{id} does not exist in this account and region."
+            elif place.zone_id and supported and place.zone_id not in supported:
+                message = f"{id} is in the Availability Zone {place.zone_id}; supported are {', '.join(sorted(supported))}."
+            else:
+                continue
+            raise invalid(message, Violation("networkConfiguration.networkModeConfig", message))
+        if len({place.vpc_id for place in places.values() if place}) > 1:
+            message = "The subnets and security groups are of more than one VPC."
+            raise invalid(message, Violation("networkConfiguration.networkModeConfig", message))
+
+    def _read_package(self, artifact: Mapping[str, Any], role_arn: str) -> bytes | None:
+        """Read the package of a version; None for an image, which is checked and not pulled."""
         if "containerConfiguration" in artifact:
-            raise unsupported_error("agentRuntimeArtifact.containerConfiguration", "It runs no containers: use codeConfiguration.")
+            refuse_bad_image(self._world, artifact["containerConfiguration"]["containerUri"], role_arn)
+            return None
         code = artifact["codeConfiguration"]
         if "versionId" in code["code"]["s3"]:
             raise unsupported_error("agentRuntimeArtifact.codeConfiguration.code.s3.versionId")

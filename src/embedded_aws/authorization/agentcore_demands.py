@@ -13,6 +13,7 @@ from sre_core import bedrock
 # Credential providers, as operations name them; in an ARN the kind is in lower case.
 _PROVIDERS = ("ApiKeyCredentialProvider", "Oauth2CredentialProvider")
 _IN_VAULT = ("GetTokenVault", "SetTokenVaultCMK")
+_NETWORK_SERVICE = "network.bedrock-agentcore.amazonaws.com"
 _AGENT_READS = {"GetResourceApiKey": "apikeycredentialprovider", "GetResourceOauth2Token": "oauth2credentialprovider"}
 
 
@@ -72,6 +73,10 @@ def _agentcore_besides(call: Call, state: ResourceState) -> Iterator[Demand]:
     target = (call.parameters.get("targetConfiguration") or {}).get("mcp") or {}
     if uri := ((target.get("openApiSchema") or {}).get("s3") or {}).get("uri"):
         yield Demand("s3:GetObject", f"arn:aws:s3:::{uri.removeprefix('s3://')}")
+    if (call.parameters.get("networkConfiguration") or {}).get("networkMode") == "VPC":
+        # The role that AgentCore uses for network interfaces never exists here, so each call creates it.
+        role = f"aws-service-role/{_NETWORK_SERVICE}/AWSServiceRoleForBedrockAgentCoreNetwork"
+        yield Demand("iam:CreateServiceLinkedRole", f"arn:aws:iam::{call.account_id}:role/{role}", {"iam:AWSServiceName": _NETWORK_SERVICE})
     code = ((call.parameters.get("agentRuntimeArtifact") or {}).get("codeConfiguration") or {}).get("code") or {}
     if package := code.get("s3"):
         action = "s3:GetObjectVersion" if package.get("versionId") else "s3:GetObject"

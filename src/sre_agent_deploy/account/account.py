@@ -16,7 +16,7 @@ from sre_agent_deploy.aws.attempt import ask_or_refuse, or_none
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.release_archive import REQUIREMENTS as LOCK
-from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_wheels
+from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_foreign_binaries, find_wheels
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.progress import Progress
@@ -254,10 +254,29 @@ def _package(config: Config) -> Archive:
     libraries = Path(chosen.libraries) if chosen.libraries else None
     if libraries and not libraries.is_dir():
         raise Refused(_no_libraries(chosen.libraries))
+    if libraries and (foreign := find_foreign_binaries(libraries)):
+        raise Refused(_not_for_arm64(chosen.libraries, foreign))
     package = build_package(libraries)
     if len(package.bytes) > LARGEST_PACKAGE:
         raise Refused(_package_too_large(len(package.bytes)))
     return package
+
+
+def _fill(folder: str) -> str:
+    return (
+        f"python3 -m pip install --target {folder} --python-version 3.12 --only-binary=:all: -r {REQUIREMENTS} "
+        "--platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64"
+    )
+
+
+def _not_for_arm64(folder: str, foreign: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="RUNTIME-LIBRARIES-NOT-ARM64",
+        what=f"The package for AgentCore Runtime was not built: {len(foreign)} binaries in {folder} are not for arm64.",
+        why=f"AgentCore Runtime has arm64 processors and could not load {', '.join(foreign[:3])}{' …' if len(foreign) > 3 else ''}.",
+        do=(f"Delete the folder and fill it anew: {_fill(folder)}", "Then run the same command again."),
+        aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-code-deploy.html",
+    )
 
 
 def _no_libraries(folder: str) -> Problem:
@@ -266,8 +285,7 @@ def _no_libraries(folder: str) -> Problem:
         what=f"The package for AgentCore Runtime was not built: {folder} is no folder.",
         why="assistant.libraries names the folder with the libraries for arm64 that the package brings along.",
         do=(
-            f"Fill it: python3 -m pip install --target {folder} --python-version 3.12 --only-binary=:all: -r {REQUIREMENTS} "
-            "--platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64",
+            f"Fill it: {_fill(folder)}",
             "Then run the same command again.",
         ),
         aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-code-deploy.html",

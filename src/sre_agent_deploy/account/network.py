@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html"
 
 
+_PRIVATE_WAYS = ("NatGatewayId", "InstanceId", "NetworkInterfaceId", "TransitGatewayId")
 type Route = Literal["internet", "nat", ""]
 """Where a subnet's route to everywhere leads."""
 
@@ -124,8 +125,8 @@ def summarize(region: str, config: Config, vpcs: Sequence[Any], subnets: Sequenc
 
 
 def _subnet(shown: Any, tables: Sequence[Any]) -> Subnet:
-    table = _table_of(shown["SubnetId"], tables)
-    return Subnet(shown["SubnetId"], shown["AvailabilityZone"], _find_route(table), shown.get("MapPublicIpOnLaunch", False))
+    route = find_route(shown["SubnetId"], tables)
+    return Subnet(shown["SubnetId"], shown["AvailabilityZone"], route, shown.get("MapPublicIpOnLaunch", False))
 
 
 def _table_of(subnet_id: str, tables: Sequence[Any]) -> Any:
@@ -135,12 +136,13 @@ def _table_of(subnet_id: str, tables: Sequence[Any]) -> Any:
     return next(own, next((table for table, association in associated if association.get("Main")), {}))
 
 
-def _find_route(table: Any) -> Route:
-    """Find where the route to everywhere leads, if it is in force."""
+def find_route(subnet_id: str, tables: Sequence[Any]) -> Route:
+    """Find where a subnet's route to everywhere leads, if it is in force."""
+    table = _table_of(subnet_id, tables)
     routes = [route for route in table.get("Routes", ()) if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route["State"] == "active"]
     if any(route.get("GatewayId", "").startswith("igw-") for route in routes):
         return "internet"
-    return "nat" if any(route.get("NatGatewayId") or route.get("InstanceId") for route in routes) else ""
+    return "nat" if any(route.get(key) for route in routes for key in _PRIVATE_WAYS) else ""
 
 
 def find_problem(network: Network) -> Problem | None:
@@ -222,8 +224,8 @@ def _no_public_subnet(network: Network) -> Problem:
 
 def _not_public(subnet: Subnet, setting: str) -> Problem:
     routed = {
-        "nat": "Its route leads to a NAT: the machine would reach the internet, but nothing would reach the machine. An Elastic IP "
-        "does not help, because the answers would leave through the NAT. People reach the machine from outside, and so does "
+        "nat": "Its route leads to a NAT or a transit gateway: the machine would reach the internet, but nothing would reach the machine. "
+        "An Elastic IP does not help, because the answers would leave through the NAT. People reach the machine from outside, and so does "
         "AgentCore Gateway, which calls the backends at their public address.",
         "": "People and the gateway reach the machine from the internet, and it downloads its packages from there while it boots.",
     }

@@ -19,7 +19,7 @@ from sre_agent_deploy.config.consistency import (
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
-from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, ECR_IMAGE, RECORDING, SOURCE_URL
+from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, ECR_IMAGE, RECORDING, SECURITY_GROUP_ID, SOURCE_URL, SUBNET_ID
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig, UpdatesConfig
 from sre_agent_deploy.config.runbook_sources import RunbookSource
@@ -92,6 +92,20 @@ class ModelKey(Source):
     api_key: str = ""
 
 
+MOST_IN_NETWORK = 16
+
+
+def _too_many(field: str) -> Fault:
+    return Fault(
+        code="CONFIG-RESOURCE-ID",
+        path=(field,),
+        what=f"{field} has more than {MOST_IN_NETWORK} entries.",
+        why=f"AgentCore Runtime takes {MOST_IN_NETWORK} at most.",
+        do=("Name two subnets in different Availability Zones, and one security group: that is enough.",),
+        aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/agentcore-vpc.html",
+    )
+
+
 class AssistantConfig(Section):
     """Where the assistant runs, and the engine that it reasons with."""
 
@@ -109,6 +123,19 @@ class AssistantConfig(Section):
         "",
         "Of agentcore without an image: a folder with its libraries for arm64; docs/how-to/agentcore-runtime.md fills it.",
         example="runtime-libraries",
+    )
+    subnet_ids: tuple[str, ...] = setting(
+        (),
+        "Of agentcore: subnets of a VPC in which the assistant gets its network, each with a route to a NAT gateway; "
+        "empty: AgentCore's own network.",
+        example='["subnet-0a1b2c3d4e5f60718"]',
+        console="VPC > Subnets",
+    )
+    security_group_ids: tuple[str, ...] = setting(
+        (),
+        "Of subnet_ids: security groups of that VPC, which let out port 443. They are never changed or deleted.",
+        example='["sg-0a1b2c3d4e5f60718"]',
+        console="EC2 > Security Groups",
     )
     reasoner: Literal["rules", "bedrock", "anthropic", "openai"] = setting(
         "rules",
@@ -144,15 +171,35 @@ class AssistantConfig(Section):
     def _runtime_faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for what AgentCore Runtime could not start."""
         yield from ECR_IMAGE.faults("image", self.image)
+        yield from self._network_faults()
         if not self.on_runtime:
             return
-        if mode == "local" and self.image:
-            yield unavailable("image", "The local AWS runs no containers. Without an image it runs the package.", '""')
         if mode == "production" and not (self.image or self.libraries):
             yield required("libraries", "runtime-libraries", "A package for AgentCore Runtime must bring its libraries along.")
         if self.api_key:
             why = "On AgentCore Runtime the assistant can't read the key of a model. bedrock and rules need none; runtime ec2 reads it."
             yield unavailable("api_key", why, '""')
+
+    def _network_faults(self) -> Iterator[Fault]:
+        """Yield a fault for what is no network of a runtime. AgentCore takes 16 subnets and 16 security groups."""
+        for field, syntax in (("subnet_ids", SUBNET_ID), ("security_group_ids", SECURITY_GROUP_ID)):
+            for number, value in enumerate(getattr(self, field)):
+                yield from syntax.faults((field, number), value)
+            if len(getattr(self, field)) > MOST_IN_NETWORK:
+                yield _too_many(field)
+        if self.subnet_ids and not self.security_group_ids:
+            yield required("security_group_ids", f'["{SECURITY_GROUP_ID.example}"]', "AgentCore needs one for its network interfaces.")
+        if self.security_group_ids and not self.subnet_ids:
+            yield required("subnet_ids", f'["{SUBNET_ID.example}"]', "Security groups belong to network interfaces in subnets.")
+        if self.subnet_ids and not self.on_runtime:
+            yield Fault(
+                code="CONFIG-NO-EFFECT",
+                path=("subnet_ids",),
+                what="subnet_ids has no effect.",
+                why="It is a setting of runtime: agentcore. The instance runs in aws.subnet_id.",
+                do=("Set runtime: agentcore.", "Or remove subnet_ids and security_group_ids here."),
+                warning=True,
+            )
 
     @property
     def on_runtime(self) -> bool:

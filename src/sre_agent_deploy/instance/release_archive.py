@@ -19,6 +19,7 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _LOCKED = re.compile(r"^(?P<library>[\w.-]+==\S++)(?! ; sys_platform == )[^\n]*(?P<hashes>(?:\n +--hash=\S+(?: \\)?)+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _LEFT_OUT = frozenset(("__pycache__", "tests"))
+_AARCH64 = 183  # EM_AARCH64 in the header of an ELF file
 # The earliest time that a zip can hold.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -59,6 +60,19 @@ def build_package(libraries: Path | None = None) -> Archive:
     files += [entry for package in _OF_ASSISTANT for entry in _below(package, _folder(package))]
     files += [(name.removeprefix("/"), file) for name, file in (_below("", libraries) if libraries else ())]
     return _pack(files)
+
+
+def find_foreign_binaries(libraries: Path) -> tuple[str, ...]:
+    """List the binaries in a folder of libraries that do not run on arm64 under Linux, as AgentCore Runtime has it."""
+    return tuple(sorted(name.removeprefix("/") for name, file in _below("", libraries) if _is_foreign(file)))
+
+
+def _is_foreign(file: Path) -> bool:
+    with file.open("rb") as content:
+        head = content.read(20)
+    if head.startswith(b"\x7fELF"):
+        return int.from_bytes(head[18:20], "little") != _AARCH64
+    return file.suffix in (".so", ".dylib", ".pyd")
 
 
 def _pack(files: Iterable[tuple[str, Path]]) -> Archive:

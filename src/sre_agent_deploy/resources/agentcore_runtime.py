@@ -24,6 +24,7 @@ from sre_agent_deploy.resource import (
     Waiting,
     cfn,
 )
+from sre_agent_deploy.resources.agentcore_runtime_network import PUBLIC, RuntimeNetwork
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_core.problem import Problem
@@ -80,7 +81,7 @@ class AgentRuntime(Defaults):
     """The headers of a caller that the package gets besides AgentCore's own."""
     entry_point: tuple[str, ...] = ("main.py",)
     python: str = "PYTHON_3_12"
-    network_mode: str = "PUBLIC"
+    network: RuntimeNetwork = PUBLIC
     server_protocol: str = "HTTP"
     allowed_audience: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
@@ -135,7 +136,7 @@ class AgentRuntime(Defaults):
             # An image says itself what it starts, and with which Python.
             entry_point=tuple(code.get("entryPoint", ["main.py"])),
             python=code.get("runtime", "PYTHON_3_12"),
-            network_mode=runtime.get("networkConfiguration", {}).get("networkMode", ""),
+            network=RuntimeNetwork.parse(runtime.get("networkConfiguration", {})),
             server_protocol=runtime.get("protocolConfiguration", {}).get("serverProtocol", ""),
             extensions=tuple(sorted(key for key in _EXTENSIONS if runtime.get(key))),
         )
@@ -198,7 +199,7 @@ class AgentRuntime(Defaults):
             f"Entry point: {', '.join(self.entry_point)}",
             f"Permissions > Use an existing service role: {self.role_arn}",
             f"Protocol: {self.server_protocol}",
-            f"Network: {self.network_mode}",
+            *self.network.console(),
             "Inbound Auth type: Use JSON Web Tokens (JWT) > Use existing identity provider configurations",
             f"Discovery URL: {self.discovery_url}",
             f"Allowed clients: {', '.join(map(str, self.allowed_clients))}",
@@ -220,7 +221,7 @@ class AgentRuntime(Defaults):
             Description=self.description,
             RoleArn=self.role_arn,
             AgentRuntimeArtifact=code if self.bucket_name else {"ContainerConfiguration": {"ContainerUri": self.artifact}},
-            NetworkConfiguration={"NetworkMode": self.network_mode},
+            NetworkConfiguration=self.network.template(),
             ProtocolConfiguration=self.server_protocol,
             AuthorizerConfiguration={"CustomJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
             RequestHeaderConfiguration={"RequestHeaderAllowlist": self.headers},
@@ -238,7 +239,7 @@ class AgentRuntime(Defaults):
             "description": self.description,
             "roleArn": require_known(self.role_arn),
             "agentRuntimeArtifact": self._artifact(),
-            "networkConfiguration": {"networkMode": self.network_mode},
+            "networkConfiguration": self.network.settings(),
             "protocolConfiguration": {"serverProtocol": self.server_protocol},
             "authorizerConfiguration": {"customJWTAuthorizer": {key: value for key, value in jwt.items() if value}},
             "requestHeaderConfiguration": {"requestHeaderAllowlist": list(self.headers)},

@@ -10,6 +10,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -314,3 +315,86 @@ def test_a_name_that_is_taken(site: Site) -> None:
     with pytest.raises(site.control.exceptions.ResourceNotFoundException):
         while True:
             site.control.get_agent_runtime(agentRuntimeId=first)
+
+
+def test_a_network_in_a_vpc(site: Site) -> None:
+    """Subnets and groups that are absent, of several VPCs or in a zone without AgentCore are refused; those that fit are shown as given."""
+    ec2 = site.aws.client("ec2")
+    subnets = {
+        subnet["AvailabilityZoneId"]: subnet
+        for subnet in ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    }
+    good, elsewhere = subnets["use1-az1"], subnets["use1-az3"]
+    groups = {
+        name: ec2.create_security_group(GroupName=unique("runtime"), Description="r", VpcId=vpc)["GroupId"]
+        for name, vpc in (("good", good["VpcId"]), ("foreign", ec2.create_vpc(CidrBlock="10.88.0.0/16")["Vpc"]["VpcId"]))
+    }
+
+    def refused(**network: Any) -> str:
+        with pytest.raises(ClientError) as error:
+            site.update(1, networkConfiguration=network)
+        assert error.value.response["Error"]["Code"] == "ValidationException"
+        return str(error.value)
+
+    def vpc(subnet: str, group: str) -> dict[str, Any]:
+        return {"networkMode": "VPC", "networkModeConfig": {"subnets": [subnet], "securityGroups": [group]}}
+
+    assert "networkModeConfig is required" in refused(networkMode="VPC")
+    assert "not allowed with PUBLIC" in refused(**vpc(good["SubnetId"], groups["good"]) | {"networkMode": "PUBLIC"})
+    assert "does not exist" in refused(**vpc("subnet-0123456789abcdef0", groups["good"]))
+    assert "does not exist" in refused(**vpc(good["SubnetId"], "sg-0123456789abcdef0"))
+    assert "use1-az3" in refused(**vpc(elsewhere["SubnetId"], groups["good"]))
+    assert "more than one VPC" in refused(**vpc(good["SubnetId"], groups["foreign"]))
+    fits = vpc(good["SubnetId"], groups["good"])
+    site.update(1, networkConfiguration=fits)
+    assert site.settled()["networkConfiguration"] == fits
+    site.update(1)
+    assert site.settled()["networkConfiguration"] == {"networkMode": "PUBLIC"}
+
+
+def manifest_list(architecture: str) -> str:
+    entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": f"sha256:{'0' * 64}", "size": 1}
+    listed = [{**entry, "platform": {"architecture": architecture, "os": "linux"}}]
+    return json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": listed})
+
+
+def test_an_image(site: Site, tmp_path: Path) -> None:
+    """It needs a role that may pull it, a manifest in ECR, and arm64; the assistant of this release stands for what it holds."""
+    ecr, iam, repository = site.aws.client("ecr"), site.aws.client("iam"), unique("agent")
+    registry = f"{site.aws.account.account_id}.dkr.ecr.{site.aws.account.region}.amazonaws.com"
+    (tmp_path / "gateway-client-secret").write_text("not used")
+    names = ("GATEWAY_CLIENT_ID", "GATEWAY_SCOPE", "CALLER_SCOPE")
+    environment = dict.fromkeys(names, "not-used") | {
+        "GATEWAY_URL": "https://gateway.invalid/mcp",
+        "OIDC_DISCOVERY_URL": site.issuer.discovery_url,
+        "CALLER_CLIENT_ID": CLIENT,
+        "CREDENTIALS_DIRECTORY": str(tmp_path),
+    }
+
+    def update(reference: str) -> str:
+        request = {key: value for key, value in site.request.items() if key != "agentRuntimeName"}
+        request["agentRuntimeArtifact"] = {"containerConfiguration": {"containerUri": f"{registry}/{repository}{reference}"}}
+        answer = site.control.update_agent_runtime(agentRuntimeId=site.runtime_id, **request | {"environmentVariables": environment})
+        site.settled()
+        return str(answer["agentRuntimeVersion"])
+
+    def refused(reference: str) -> str:
+        with pytest.raises(site.control.exceptions.ValidationException) as error:
+            update(reference)
+        return str(error.value)
+
+    assert "Access denied while validating ECR URI" in refused(":1")
+    pull = {"Effect": "Allow", "Action": ["ecr:*"], "Resource": "*"}
+    role = site.request["roleArn"].rpartition("/")[2]
+    iam.put_role_policy(RoleName=role, PolicyName="pull", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [pull]}))
+    assert "does not exist" in refused(":1")
+    ecr.create_repository(repositoryName=repository)
+    ecr.put_image(repositoryName=repository, imageManifest=manifest_list("amd64"), imageTag="1")
+    assert "Supported architectures: [arm64]" in refused(":1")
+    pushed = ecr.put_image(repositoryName=repository, imageManifest=manifest_list("arm64"), imageTag="2")["image"]["imageId"]
+    update(f"@{pushed['imageDigest']}")
+    update(":2")
+    answer = site.invoke()
+    assert "x-amzn-errortype" not in answer.headers
+    assert answer.json()["error"]["code"] in {"INVOCATION-INVALID", "insufficient_scope"}
+    site.update(3)

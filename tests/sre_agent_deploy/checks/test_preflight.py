@@ -11,6 +11,7 @@ import pytest
 from behaviours import certificates
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
+from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_core.secret import Secret
@@ -181,3 +182,39 @@ def test_whether_a_budget_may_be_made(check: Preflight) -> None:
     asked = {"limits": {"monthly_usd": 50}, "alerts": {"email": "team@example.com"}}
     assert "service.budgets" not in check()
     assert check(**asked)["service.budgets"].status == "passed"
+
+
+def test_the_network_of_a_runtime(check: Preflight, embedded: EmbeddedAws) -> None:
+    """Private subnets of one VPC in AgentCore's zones pass, with a group that lets out 443; each mistake is named, and all at once."""
+    ec2 = embedded.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName=f"runtime-{secrets.token_hex(4)}", Description="r", VpcId=vpc)["GroupId"]
+    zones = {zone["ZoneId"]: zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+    good, elsewhere = (
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24", AvailabilityZone=zones[zone])["Subnet"]["SubnetId"]
+        for number, zone in enumerate(("use1-az1", "use1-az3"))
+    )
+    table = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"][0]["RouteTableId"]
+    # As of a NAT instance: a NAT gateway would keep an Elastic IP.
+    nat = ec2.create_network_interface(SubnetId=good)["NetworkInterface"]["NetworkInterfaceId"]
+
+    def judge(subnets: list[str], groups: list[str]) -> Finding:
+        return check(assistant={"runtime": "agentcore", "subnet_ids": subnets, "security_group_ids": groups})["agentcore.network"]
+
+    def why(finding: Finding) -> str:
+        assert code(finding) == "RUNTIME-NETWORK-NOT-USABLE"
+        assert finding.problem
+        return finding.problem.why
+
+    assert "has no route to the internet" in why(judge([good], [group]))
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NetworkInterfaceId=nat)
+    assert judge([good], [group]).status == "passed"
+    ec2.revoke_security_group_egress(
+        GroupId=group, IpPermissions=ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissionsEgress"]
+    )
+    public = ec2.describe_subnets(
+        Filters=[{"Name": "availability-zone-id", "Values": ["use1-az1"]}, {"Name": "default-for-az", "Values": ["true"]}]
+    )
+    named = why(judge([elsewhere, public["Subnets"][0]["SubnetId"], "subnet-0123456789abcdef0"], [group]))
+    for gap in ("does not exist", "more than one VPC", "use1-az3, and AgentCore", "is a public subnet", "does not let out port 443"):
+        assert gap in named

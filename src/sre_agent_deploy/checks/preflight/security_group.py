@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -70,8 +70,13 @@ def _list_faults(facts: GroupFacts) -> Iterator[str]:
     for rule in facts.ingress:
         if _is_for_world(rule) and not _is_served(rule):
             yield f"it opens {_describe(rule)} to the world"
-    if not any(_covers(rule, 443) for rule in facts.egress if _is_for_world(rule)):
+    if not lets_out_https(facts.egress):
         yield "it does not let out port 443 to everywhere, where the machine reads its release and its packages"
+
+
+def lets_out_https(egress: Sequence[Any]) -> bool:
+    """Say if outgoing rules let out port 443 to everywhere."""
+    return any(_covers(rule, 443) for rule in egress if _is_for_world(rule))
 
 
 def _is_for_world(rule: Any) -> bool:

@@ -19,6 +19,7 @@ from sre_agent_deploy.checks.preflight.login import LoginCertificateFits
 from sre_agent_deploy.checks.preflight.model import ModelAnswers
 from sre_agent_deploy.checks.preflight.named_role import RoleFits
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
+from sre_agent_deploy.checks.preflight.runtime_network import RuntimeNetworkUsable
 from sre_agent_deploy.checks.preflight.security_group import SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
 from sre_agent_deploy.checks.preflight.sources import source_checks
@@ -55,6 +56,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
     chosen = config.deployment
     named: tuple[Check[Context, Any], ...] = (
         *((SecurityGroupUsable(),) if config.aws.security_group_id else ()),
+        *((RuntimeNetworkUsable(),) if config.assistant.on_runtime and config.assistant.subnet_ids else ()),
         *((KeyPairThere(),) if chosen.key_name else ()),
         *((ImageThere(),) if chosen.ami_id else ()),
         *((HostedZoneFits(),) if chosen.hosted_zone_id else ()),
