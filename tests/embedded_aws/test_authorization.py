@@ -202,7 +202,8 @@ PART = {"UploadId": "u", "PartNumber": 1}
             "s3:GetObject on resource: arn:aws:s3:::b/p.zip",
         ),
         (
-            "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME, **IN_VPC}, [*RUNTIMES, allow(IDENTITY)],
+            "bedrock-agentcore-control", "create_agent_runtime", {"agentRuntimeName": "r", **RUNTIME, **IN_VPC},
+            [*RUNTIMES, allow(IDENTITY)],
             f"iam:CreateServiceLinkedRole on resource: arn:aws:iam::123456789012:role/aws-service-role/{NETWORK}/AWSServiceRoleForBedrock",
         ),
         (
