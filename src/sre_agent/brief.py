@@ -70,6 +70,8 @@ def _incomplete(report: Report) -> Iterator[str]:
         tools = ", ".join(dict.fromkeys(escape_markdown(gap.what.partition("___")[2] or gap.what) for gap in failed))
         calls = "1 call" if len(failed) == 1 else f"{len(failed)} calls"
         yield f"**Incomplete**: {calls} failed, so this rests on less evidence than was asked for: {tools}"
+    if report.unseen:
+        yield f"**Partly seen**, so there may be more: {', '.join(map(escape_markdown, report.unseen))}"
 
 
 def _without_cause(report: Report) -> Iterator[str]:

@@ -84,7 +84,9 @@ def _conclusion(report: Report) -> Iterator[str]:
 
 
 def _notes(report: Report) -> Iterator[str]:
-    """Say first what restricts the answer, such as a language model that failed."""
+    """Say first what restricts the answer: what was not seen, or a language model that failed."""
+    if report.unseen:
+        yield from ("", f"**Partly seen**, so there may be more: {', '.join(map(escape_markdown, report.unseen))}")
     yield from (line for note in report.notes for line in ("", escape_markdown(note)))
 
 

@@ -87,14 +87,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be observed, and why; `failed` where a call failed, so that evidence is missing that was asked for."""
+    """Something that could not be observed, and why; `failed` where a call failed, so that evidence is missing that was asked for.
+
+    `unseen` names in a few words what there is and was not read: a list beyond what a question may call.
+    """
 
     what: str
     why: str
     failed: bool = False
+    unseen: str = ""
 
     def to_json(self) -> dict[str, object]:
-        return {"what": self.what, "why": self.why, "failed": self.failed}
+        return {"what": self.what, "why": self.why, "failed": self.failed, **({"unseen": self.unseen} if self.unseen else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +181,11 @@ class Report:
     def failed(self) -> tuple[Gap, ...]:
         """The calls that failed, without whose answers this one was given."""
         return tuple(gap for gap in self.gaps if gap.failed)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What there is and was not read."""
+        return tuple(gap.unseen for gap in self.gaps if gap.unseen)
 
     def to_json(self) -> dict[str, object]:
         """Return the form of `--json` and of kept reports, for other programs."""

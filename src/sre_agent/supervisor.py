@@ -8,23 +8,28 @@ from dataclasses import replace
 from datetime import datetime
 
 from sre_agent import subjects
-from sre_agent.evidence import EvidenceLog, new_investigation_id
+from sre_agent.calls import Answers, CountedTools
+from sre_agent.evidence import Answer, EvidenceLog, new_investigation_id
 from sre_agent.lookups import write
 from sre_agent.lookups.lookup import View
 from sre_agent.lookups.registry import CUES, LOOKUPS
 from sre_agent.observations import Observations
 from sre_agent.question import times
 from sre_agent.question.intent import CAPABILITIES, LANGUAGE, Intent, parse_intent
-from sre_agent.reading import moment
+from sre_agent.reading import moment, objects
 from sre_agent.reasoner import Inquiry, Reasoner
 from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.scope import BEFORE, Scope, find_service, parse_prompt
-from sre_agent.specialists import kubernetes, logs, metrics, runbooks
+from sre_agent.specialists import gaps, kubernetes, logs, metrics
+from sre_agent.specialists.runbooks import MOST_RUNBOOK_CALLS
 from sre_agent.subjects import Unknown
 from sre_agent.tools import Tools
 from sre_agent.watching import Watch
 from sre_core import clock
+
+# The lists that are read on first: those in which a name that is not seen changes most.
+PAGED = (*kubernetes.PAGED[:3], *logs.PAGED[:1], *metrics.PAGED[:3], *kubernetes.PAGED[3:], *logs.PAGED[1:], *metrics.PAGED[3:])
 
 
 async def investigate(prompt: str, tools: Tools, reasoner: Reasoner) -> Report:
@@ -36,8 +41,9 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
     """Answer a question: the question decides whether it is looked up or investigated. `watch` sees what a model does."""
     started = clock.now()
     intent = _continue(parse_intent(request.prompt, CUES), request)
-    scope = await _parse_scope(request, intent, tools)
-    view = View(request.prompt, intent, scope, tools, EvidenceLog(new_investigation_id()))
+    counted = CountedTools(tools)
+    scope = await _parse_scope(request, intent, counted)
+    view = View(request.prompt, intent, scope, counted, EvidenceLog(new_investigation_id()))
     if intent.kind == LANGUAGE:
         return write.not_understood(view, started, f"This is {intent.language}; the assistant understands English only.")
     if empty := await subjects.find_empty_namespace(view, request):
@@ -94,11 +100,26 @@ async def _read_clock(tools: Tools) -> datetime:
     return moment(answered.data, "as_of") or clock.now()
 
 
-async def _observe(tools: Tools, scope: Scope) -> Observations:
-    """Let all four specialists look. Where the default namespace is empty, look at every namespace."""
-    cluster, logged, measured, written = await asyncio.gather(
-        kubernetes.observe(tools, scope), logs.observe(tools, scope), metrics.observe(tools, scope), runbooks.observe(tools)
-    )
-    if not cluster.pods and not scope.namespace:
-        cluster = await kubernetes.observe(tools, replace(scope, namespace="all"))
-    return cluster + logged + measured + written
+async def _observe(tools: CountedTools, scope: Scope) -> Observations:
+    """Let the specialists look, and look further where their answers give a reason, within the calls of one question."""
+    cluster, others = await asyncio.gather(_ask_cluster(tools, scope), tools.call_all((*logs.plan(scope), *metrics.plan(scope))))
+    scope, answers = cluster[0], {**cluster[1], **others}
+    further = tuple(kubernetes.plan_further(scope, answers))
+    spare = max(0, tools.left - _reserve(answers))
+    answers |= await tools.call_all(further[:spare])
+    answers = await tools.read_on(answers, PAGED, spare - len(further))
+    unasked = Observations(gaps=tuple(gaps.describe_unasked(call) for call in further[spare:]))
+    return sum((parse(answers) for parse in (kubernetes.parse, logs.parse, metrics.parse)), unasked)
+
+
+async def _ask_cluster(tools: CountedTools, scope: Scope) -> tuple[Scope, dict[str, Answer]]:
+    """Ask about the cluster. Where the default namespace has no pods, look at every namespace."""
+    pods = await tools.call("get_pod_status", namespace=scope.namespace)
+    if not scope.namespace and not pods.failure and not objects(pods.data, "items"):
+        scope = replace(scope, namespace="all")
+    return scope, await tools.call_all(kubernetes.plan(scope))
+
+
+def _reserve(answers: Answers) -> int:
+    """Return how many calls the reasoner needs: for runbooks, and for the errors of suspects where not all errors were seen."""
+    return MOST_RUNBOOK_CALLS + (0 if logs.sees_all_errors(answers.values()) else logs.MOST_SUSPECTS)

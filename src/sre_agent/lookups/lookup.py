@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sre_agent.calls import SAMPLES, CountedTools
 from sre_agent.evidence import Answer, Argument, EvidenceLog, Excerpt
 from sre_agent.question.intent import Cue, Intent
 from sre_agent.report import Claim, Proposal
 from sre_agent.scope import Scope
-from sre_agent.tools import Tool, Tools
+from sre_agent.tools import Tool
 
+MOST_PAGES = 8  # of one list, beyond its first
 MOST_LINES = 8  # below a headline; with gaps and a hint an answer has at most twelve lines
 
 
@@ -42,7 +44,7 @@ class View:
     prompt: str
     intent: Intent
     scope: Scope
-    tools: Tools
+    tools: CountedTools
     log: EvidenceLog
     subject: Subject | None = None
     answers: list[Answer] = field(default_factory=list)
@@ -71,8 +73,11 @@ class View:
         return self.tools.offered()
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
-        """Call a tool and keep its answer, with its failure if it has one."""
+        """Call a tool, read on where a list was cut, and keep the answer, with its failure if it has one."""
         answer = await self.tools.call(operation, **arguments)
+        if operation not in SAMPLES:
+            read = await self.tools.read_on({operation: answer}, (operation,), min(MOST_PAGES, self.tools.left))
+            answer = read[operation]
         self.answers.append(answer)
         return answer
 

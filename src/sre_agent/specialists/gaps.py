@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from sre_agent.evidence import Answer
+from sre_agent.calls import MOST_CALLS, SAMPLES, ToolCall
+from sre_agent.evidence import Answer, format_call
 from sre_agent.observations import Observations
 from sre_agent.reading import moment, objects, text
 from sre_agent.report import Gap
@@ -40,9 +41,22 @@ def _gaps(answers: Iterable[Answer]) -> Iterator[Gap]:
         elif not isinstance(answer.data, dict) or "items" not in answer.data:
             yield Gap(answer.tool, "its answer can't be parsed", failed=True)
         elif answer.truncated:
-            yield Gap(
-                answer.call, f"the answer was cut short after {len(objects(answer.data, 'items'))} of {text(answer.data, 'total')} items"
-            )
+            yield _describe_cut(answer)
+
+
+def _describe_cut(answer: Answer) -> Gap:
+    """Describe a list of which only the first items were read. What is missing of a sample is in its counts and patterns."""
+    operation, read = answer.tool.rpartition("___")[2], len(objects(answer.data, "items"))
+    total = text(answer.data, "total")
+    whole = operation in SAMPLES or total == str(read)
+    unseen = "" if whole else f"{read} of {total} items of {operation}"
+    return Gap(answer.call, f"the answer was cut short after {read} of {total} items", unseen=unseen)
+
+
+def describe_unasked(call: ToolCall) -> Gap:
+    """Describe a call for which there was a reason, and no call left."""
+    why = f"a question makes at most {MOST_CALLS} calls, and others mattered more"
+    return Gap(format_call(call.operation, call.arguments), why, unseen=f"{call.operation}, which was not asked")
 
 
 def _empty(answers: Iterable[Answer]) -> Iterator[Gap]:

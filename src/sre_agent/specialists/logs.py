@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from sre_agent.calls import Answers, ToolCall
 from sre_agent.evidence import Answer
 from sre_agent.observations import ErrorCount, LogLine, Observations
 from sre_agent.reading import Json, items, moment, text, whole
@@ -13,19 +14,32 @@ from sre_agent.scope import Scope
 from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
 
+MOST_SUSPECTS = 2  # services whose own errors are read where the list of all errors was cut
+PAGED = ("analyze_log_patterns", "count_log_events")
 
-async def observe(tools: Tools, scope: Scope) -> Observations:
-    """Observe the templates of all records, the errors and warnings themselves, and the number of errors by service."""
-    patterns, errors, warnings, counts = await asyncio.gather(
-        tools.call("analyze_log_patterns", time_window=scope.window, min_occurrences=1),
-        tools.call("get_error_logs", since=scope.window),
-        tools.call("search_logs", start_time=scope.start, end_time=scope.end, log_level="WARN"),
-        tools.call("count_log_events", event_type="error", time_window=scope.recent, group_by="service"),
+
+def plan(scope: Scope) -> Iterator[ToolCall]:
+    """Plan the calls for the templates of all records, the errors and warnings themselves, and the number of errors by service."""
+    yield ToolCall("analyze_log_patterns", {"time_window": scope.window, "min_occurrences": 1})
+    yield ToolCall("get_error_logs", {"since": scope.window})
+    yield ToolCall("search_logs", {"start_time": scope.start, "end_time": scope.end, "log_level": "WARN"})
+    yield ToolCall("count_log_events", {"event_type": "error", "time_window": scope.recent, "group_by": "service"})
+
+
+def parse(answers: Answers) -> Observations:
+    """Parse the answers."""
+    patterns, errors, warnings, counts = (
+        answers[name] for name in ("analyze_log_patterns", "get_error_logs", "search_logs", "count_log_events")
     )
     lines = (*parse_templates(patterns), *parse_records(errors), *parse_records(warnings))
     return record_answers(patterns, searches=(errors, warnings, counts)) + Observations(
         logs=lines, error_counts=tuple(parse_error_counts(counts))
     )
+
+
+def sees_all_errors(answers: Iterable[Answer]) -> bool:
+    """True where the list of all errors was read whole: then a service's own has nothing more."""
+    return any(answer.tool.endswith("get_error_logs") and not answer.failure and not answer.truncated for answer in answers)
 
 
 async def observe_errors(tools: Tools, scope: Scope, services: tuple[str, ...]) -> Observations:

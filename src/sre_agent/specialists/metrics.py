@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sre_agent.calls import Answers, ToolCall
 from sre_agent.evidence import Answer
 from sre_agent.observations import Availability, Call, ErrorRate, Observations, Pulse, Trend, Usage
 from sre_agent.reading import items, moment, number, objects, part, text, whole
 from sre_agent.scope import Scope
 from sre_agent.specialists.gaps import record_answers
-from sre_agent.tools import Tools
+
+PAGED = ("analyze_trends", "get_error_rates", "get_service_graph", "get_resource_metrics", "get_availability_metrics")
 
 
-async def observe(tools: Tools, scope: Scope) -> Observations:
-    """Observe error rates with the calls between services, availability, memory and CPU, and every series that is not steady."""
-    errors, up, resources, changes, graph = await asyncio.gather(
-        tools.call("get_error_rates", time_window=scope.recent),
-        tools.call("get_availability_metrics", time_window=scope.window),
-        tools.call("get_resource_metrics", resource_type="all", time_window=scope.window),
-        tools.call("analyze_trends", metric_name="all", time_window=scope.window),
-        tools.call("get_service_graph", time_window=scope.window),
-    )
+def plan(scope: Scope) -> Iterator[ToolCall]:
+    """Plan the calls for error rates with the calls between services, availability, memory and CPU, and what is not steady."""
+    yield ToolCall("get_error_rates", {"time_window": scope.recent})
+    yield ToolCall("get_availability_metrics", {"time_window": scope.window})
+    yield ToolCall("get_resource_metrics", {"resource_type": "all", "time_window": scope.window})
+    yield ToolCall("analyze_trends", {"metric_name": "all", "time_window": scope.window})
+    yield ToolCall("get_service_graph", {"time_window": scope.window})
+
+
+def parse(answers: Answers) -> Observations:
+    """Parse the answers."""
+    errors, up, resources = (answers[name] for name in ("get_error_rates", "get_availability_metrics", "get_resource_metrics"))
+    changes, graph = answers["analyze_trends"], answers["get_service_graph"]
     return record_answers(errors, up, resources, searches=(changes, graph)) + Observations(
         trends=tuple(parse_trends(changes)),
         usages=tuple(parse_usages(resources)),

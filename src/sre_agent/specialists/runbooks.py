@@ -11,12 +11,8 @@ from sre_agent.reading import items, number, objects, part, text, texts
 from sre_agent.specialists.gaps import record_answers
 from sre_agent.tools import Tools
 
+MOST_RUNBOOK_CALLS = 3  # a search, and the runbooks that are read
 ALMOST_AS_GOOD = 0.75  # of the best score; a second runbook with less only distracts
-
-
-async def observe(tools: Tools) -> Observations:
-    """Observe which runbooks there are. The one that fits is chosen after the diagnosis."""
-    return record_answers(await tools.call("search_runbooks"))
 
 
 async def find_runbooks(tools: Tools, incident: str, words: str) -> Observations:

@@ -15,11 +15,9 @@ from sre_agent.scope import Scope
 from sre_agent.specialists import logs, runbooks
 from sre_agent.tools import Tools
 
-MOST_SUSPECTS = 2  # services whose own errors are read
-
 
 class Rules:
-    """Diagnoses twice: the first diagnosis says whose errors to read, the second one is the answer.
+    """Diagnoses twice where not all errors were seen: the first diagnosis says whose to read, the second one is the answer.
 
     `without` names causes that it does not know: so an evaluation sees what it says of faults of a kind that nobody foresaw.
     """
@@ -31,9 +29,10 @@ class Rules:
 
     async def conclude(self, inquiry: Inquiry, observations: Observations, tools: Tools) -> Report:
         """Read the errors of the suspects, diagnose, find the runbooks that fit, and write the report."""
-        suspects = _suspects(diagnose(observations, inquiry.scope, self._without), inquiry.scope)
-        observations += await logs.observe_errors(tools, inquiry.scope, suspects)
         diagnosis = diagnose(observations, inquiry.scope, self._without)
+        if not logs.sees_all_errors(observations.answers):
+            observations += await logs.observe_errors(tools, inquiry.scope, _suspects(diagnosis, inquiry.scope))
+            diagnosis = diagnose(observations, inquiry.scope, self._without)
         observations += await _find_runbooks(tools, diagnosis)
         report = write_report(inquiry, observations, diagnosis, EvidenceLog(new_investigation_id()))
         return replace(report, reasoner=self.name)
@@ -48,7 +47,7 @@ def _suspects(diagnosis: Diagnosis, scope: Scope) -> tuple[str, ...]:
     """Return the services that look worst, and the one that was asked about."""
     candidates = [found.service for found in (diagnosis.cause, diagnosis.suspicion) if found]
     names = dict.fromkeys([*candidates, scope.service, *(signal.service for signal in diagnosis.symptoms)])
-    return tuple(name for name in names if name)[:MOST_SUSPECTS]
+    return tuple(name for name in names if name)[: logs.MOST_SUSPECTS]
 
 
 async def _find_runbooks(tools: Tools, diagnosis: Diagnosis) -> Observations:
