@@ -54,11 +54,22 @@ def role_policies(account_id: str, role_arn: str) -> tuple[Policy, ...]:
 
 def role_boundary(account_id: str, role_arn: str) -> tuple[Policy, ...] | None:
     """Return the permissions boundary of a role; None where it has none. One that does not exist any more allows nothing."""
-    role = _role(account_id, role_arn)
-    if role is None or not role.permissions_boundary_arn:
+    arn = role_boundary_arn(account_id, role_arn)
+    if not arn:
         return None
-    boundary = _iam(account_id).managed_policies.get(role.permissions_boundary_arn)
+    boundary = _iam(account_id).managed_policies.get(arn)
     return (_default_version(boundary),) if boundary else ()
+
+
+def role_boundary_arn(account_id: str, role_arn: str) -> str:
+    """Return the ARN of the permissions boundary of a role; empty where the role is absent or has none."""
+    role = _role(account_id, role_arn)
+    return (role.permissions_boundary_arn or "") if role is not None else ""
+
+
+def policy_exists(account_id: str, arn: str) -> bool:
+    """Return whether IAM has a managed policy of this ARN, the account's own or Amazon's."""
+    return arn in _iam(account_id).managed_policies
 
 
 def session_policy(account_id: str, access_key_id: str) -> tuple[Policy, ...] | None:

@@ -53,6 +53,7 @@ def _role(config: Config, facts: AccountFacts, id: str) -> IamRole:
         role_name=f"{id}-runtime",
         path=f"/sre-agent/{id}/",
         service="bedrock-agentcore.amazonaws.com",
+        permissions_boundary=config.aws.permissions_boundary,
         trust_conditions=runtime_trust(*where),
         statements=(
             *runtime_role_statements(*where, _name(id)),

@@ -133,6 +133,7 @@ def gateway_role(config: Config, facts: AccountFacts, id: str) -> Item:
             role_name=chosen or name,
             path=f"/sre-agent/{id}/",
             service="bedrock-agentcore.amazonaws.com",
+            permissions_boundary=config.aws.permissions_boundary,
             trust_conditions=gateway_trust(facts.partition, facts.region, facts.account_id, gateway_name(config, id)),
             statements=gateway_role_statements(
                 facts.partition, facts.region, facts.account_id, gateway_name(config, id), api_key(config).secret_arn
@@ -247,6 +248,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         role_name=f"{id}-instance",
         path=path,
         service="ec2.amazonaws.com",
+        permissions_boundary=config.aws.permissions_boundary,
         statements=(
             *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
             *bucket_key_statements(facts.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),

@@ -77,7 +77,12 @@ _EC2_READS_ONE = frozenset({"ec2:DescribeInstanceAttribute", "ec2:GetConsoleOutp
 # What each operation creates, and in what, which is the deployment's own too.
 _EC2_PARTS = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "CreateRouteTable": "route-table", "CreateSubnet": "subnet"}
 _EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances", *_EC2_PARTS)
+<<<<<<< HEAD
 _NETWORK_SERVICE = "network.bedrock-agentcore.amazonaws.com"
+=======
+# What gives a role permissions. The boundary itself is never taken off: iam:DeleteRolePermissionsBoundary is in no statement.
+_LIMITED = frozenset({"CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary"})
+>>>>>>> 30781d5d (Give every role the permissions boundary that an organization asks for, and print policies that widen no role without it: who deploys could put any policy on its roles)
 _PASSED_TO: Conditions = {"StringEquals": {"iam:PassedToService": ("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com")}}
 
 
@@ -140,7 +145,9 @@ def _named_statements(config: Config, place: Place) -> tuple[Statement, ...]:
     keys = tuple(dict.fromkeys(list_keys(config).values()))
     name = config.aws.role_name.rpartition("/")[2]
     roles = tuple(place.arn("iam", f"role/{path}{name}", region="") for path in ("", "*/") if name)
+    boundary = config.aws.permissions_boundary
     found = (
+        ("ReadBoundary", ("iam:GetPolicy", "iam:GetPolicyVersion"), (boundary,) if boundary else ()),
         ("ReadNamedKeys", ("kms:DescribeKey", "kms:GetKeyPolicy"), keys),
         ("AskOfNamedRole", ("iam:SimulatePrincipalPolicy",), roles),
     )
@@ -248,11 +255,18 @@ class _Scopes:
             roles = [item.resource for item in self._plan if isinstance(item.resource, IamRole)]
             managed = tuple(sorted({arn for each in roles for arn in each.managed_policies}))
             limit: Conditions = {"ArnEquals": {"iam:PolicyARN": managed}} if name == "AttachRolePolicy" else NO_CONDITIONS
-            yield Scope("AttachPolicies", (role,), limit)
+            yield Scope("AttachPolicies", (role,), {**limit, **(self._bounded() if limit else {})})
         elif _reads(f"iam:{name}"):
             yield Scope("ReadIdentities", (role, profile, *absent, *named_roles))
+        elif name in _LIMITED:
+            yield Scope("ManageRoles", (role,), self._bounded())
         else:
             yield Scope("ManageIdentities", (role, profile))
+
+    def _bounded(self) -> Conditions:
+        """Allow what widens a role's permissions for roles with the named boundary only; for any role where none is named."""
+        boundary = self._config.aws.permissions_boundary
+        return {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary else NO_CONDITIONS
 
     def _ec2(self, name: str) -> Iterator[Scope]:
         everything = self.place.arn("ec2", ANY)

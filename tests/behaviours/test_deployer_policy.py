@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from behaviours import certificates, lister
 from behaviours.command_line import ROOT, Desk
@@ -19,6 +21,9 @@ from fixtures.sample import THOROUGH
 DOMAIN = "sre.example.com"
 USER = "deployer"
 SAMPLE = 1
+BOUNDARY, OTHER = "boundary", "another-boundary"
+SSM = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,16 @@ def deployer(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Deployer]:
         "SRE_AGENT__LIMITS__MONTHLY_USD": "50",
         "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
     }
+    iam = desk.client("iam")
+    for name in (BOUNDARY, OTHER):
+        limit = {"Effect": "Allow", "NotAction": "organizations:*", "Resource": "*"}
+        arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [limit]}))["Policy"][
+            "Arn"
+        ]
+        settings.setdefault("SRE_AGENT__AWS__PERMISSIONS_BOUNDARY", arn)
     printed = desk.deploy("iam-policy", **settings)
     assert printed.code == 0, printed.text
     policies: dict[str, Any] = json.loads(printed.out)
-    iam = desk.client("iam")
     iam.create_user(UserName=USER)
     for name, policy in policies.items():
         arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
@@ -91,6 +102,35 @@ def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None
         assert "AWS-PERMISSION-MISSING" not in ended.text
         assert "not authorized" not in ended.text
     assert lister.everything(desk.client) == before
+
+
+def test_no_role_is_wider_than_the_boundary(deployer: Deployer) -> None:
+    """Whoever has the printed policy gives no role permissions without the named boundary, and takes it off none."""
+    desk, settings = deployer.desk, deployer.settings
+    admin, registry = desk.client("iam"), desk.registry()
+    deployers = boto3.Session(settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+    iam = deployers.client("iam", endpoint_url=registry["endpoint"], verify=registry["ca_file"])
+    ours = settings["SRE_AGENT__AWS__PERMISSIONS_BOUNDARY"]
+    other = ours.replace(BOUNDARY, OTHER)
+    id = next(iter(deployer.policies)).removesuffix("-1").removesuffix("-deployer")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+    everything = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    names = {"Path": f"/sre-agent/{id}/", "AssumeRolePolicyDocument": document}
+    admin.create_role(RoleName=f"{id}-old", **names)
+    iam.create_role(RoleName=f"{id}-ours", PermissionsBoundary=ours, **names)
+    iam.put_role_policy(RoleName=f"{id}-ours", PolicyName="p", PolicyDocument=everything)
+    for call, given in (
+        ("create_role", {"RoleName": f"{id}-new", **names}),
+        ("create_role", {"RoleName": f"{id}-new", "PermissionsBoundary": other, **names}),
+        ("put_role_policy", {"RoleName": f"{id}-old", "PolicyName": "p", "PolicyDocument": everything}),
+        ("attach_role_policy", {"RoleName": f"{id}-old", "PolicyArn": SSM}),
+        ("put_role_permissions_boundary", {"RoleName": f"{id}-ours", "PermissionsBoundary": other}),
+        ("delete_role_permissions_boundary", {"RoleName": f"{id}-ours"}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(iam, call)(**given)
+    iam.put_role_permissions_boundary(RoleName=f"{id}-old", PermissionsBoundary=ours)
+    iam.attach_role_policy(RoleName=f"{id}-old", PolicyArn=SSM)
 
 
 @pytest.mark.timeout(3600)

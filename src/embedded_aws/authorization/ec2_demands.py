@@ -32,6 +32,18 @@ _EC2_CREATES = {
     "CreateRouteTable": ("route-table",),
     "CreateVpcEndpoint": ("vpc-endpoint",),
 }
+# The calls whose permission can depend on the permissions boundary that the role has, or is given.
+_BOUNDED = frozenset(
+    {
+        "CreateRole",
+        "PutRolePermissionsBoundary",
+        "DeleteRolePermissionsBoundary",
+        "PutRolePolicy",
+        "DeleteRolePolicy",
+        "AttachRolePolicy",
+        "DetachRolePolicy",
+    }
+)
 _EC2_PASS_ROLE = ("RunInstances", "AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation")
 _EC2_WITH_RESOURCE = ("DescribeInstanceAttribute",)
 
@@ -86,6 +98,8 @@ def list_iam(call: Call, state: ResourceState) -> Iterator[Demand]:
     role, profile = call.text("RoleName"), call.text("InstanceProfileName")
     path = call.text("Path") or "/"
     keys = {"iam:PolicyARN": arn} if (arn := call.text("PolicyArn")) else {}
+    if call.operation in _BOUNDED and (boundary := call.text("PermissionsBoundary") or state.role_boundary(role)):
+        keys["iam:PermissionsBoundary"] = boundary
     if profile:
         resource = state.profile_arn(profile) or call.arn(f"instance-profile{path}{profile}", region="")
     elif role:

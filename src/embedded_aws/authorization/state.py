@@ -29,6 +29,10 @@ class ResourceState:
         """Return the ARN of a role, with its path; empty where it is absent."""
         return iam_state.role_arn(self.account_id, name)
 
+    def role_boundary(self, name: str) -> str:
+        """Return the ARN of the permissions boundary of a role; empty where the role is absent or has none."""
+        return iam_state.role_boundary_arn(self.account_id, self.role_arn(name))
+
     def profile_arn(self, name: str) -> str:
         """Return the ARN of an instance profile, with its path; empty where it is absent."""
         return iam_state.profile_arn(self.account_id, name)

@@ -44,6 +44,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     sts.require_existing_roles()
     sts.require_trusting_roles()
     iam.simulate_policies()
+    iam.require_existing_boundaries()
     ec2.assign_loopback_addresses(addresses)
     ec2.lock_addresses_with_reverse_dns()
     ec2.honour_client_tokens()

@@ -7,7 +7,7 @@ from typing import Any
 
 from embedded_aws import iam_state, policy
 from embedded_aws.policy import AccessRequest, Policy, Verdict
-from embedded_aws.strict.patching import add
+from embedded_aws.strict.patching import add, patch
 
 _DECISIONS = {Verdict.ALLOWED: "allowed", Verdict.DENIED: "explicitDeny", Verdict.SILENT: "implicitDeny"}
 
@@ -41,6 +41,24 @@ def simulate_policies() -> None:
         return ActionResult({"EvaluationResults": results, "IsTruncated": False})
 
     add(IamResponse, "simulate_principal_policy", simulate_principal_policy)
+
+
+def require_existing_boundaries() -> None:
+    """Refuse a permissions boundary that is no managed policy.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePermissionsBoundary.html
+    """
+    from moto.iam.exceptions import NoSuchEntity
+    from moto.iam.responses import IamResponse
+
+    def require_boundary(original: Any, self: Any) -> Any:
+        boundary = self._get_param("PermissionsBoundary")
+        if boundary and not iam_state.policy_exists(self.current_account, boundary):
+            raise NoSuchEntity(f"Scope ARN: {boundary} does not exist or is not attachable.")
+        return original(self)
+
+    for operation in ("create_role", "put_role_permissions_boundary"):
+        patch(IamResponse, operation)(require_boundary)
 
 
 def _find_policies(account_id: str, arn: str) -> tuple[tuple[Policy, ...], ...] | None:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required
-from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, AVAILABILITY_ZONE, ROLE, SECURITY_GROUP_ID, SUBNET_ID, VPC_ID
+from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, AVAILABILITY_ZONE, BOUNDARY, ROLE, SECURITY_GROUP_ID, SUBNET_ID, VPC_ID
 from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 from sre_agent_deploy.config.section import Section, setting
 from sre_core.nearest import find_nearest
 
 WIDEST_NETWORK, NARROWEST_NETWORK = 16, 24
+_AMAZON = "aws"  # in place of the account, in the ARNs of policies that every account has
 
 
 class AWSConfig(Section):
@@ -28,6 +29,12 @@ class AWSConfig(Section):
         "Name or ARN of an existing IAM role for the gateway; empty creates one.",
         example="arn:aws:iam::123456789012:role/sre-gateway",
         console="IAM > Roles",
+    )
+    permissions_boundary: str = setting(
+        "",
+        "ARN of a managed policy that limits every role of the deployment; empty sets none.",
+        example="arn:aws:iam::123456789012:policy/workload-boundary",
+        console="IAM > Policies",
     )
     endpoint_url: str = setting("", "An AWS endpoint other than AWS's own; empty for AWS.", example="https://127.0.0.1:4566")
     vpc_id: str = setting("", "An existing VPC; empty uses the default VPC.", example="vpc-0a1b2c3d4e5f60718", console="VPC > Your VPCs")
@@ -61,11 +68,13 @@ class AWSConfig(Section):
         """Yield a fault for each account ID, region or resource ID that AWS would refuse, or that disagrees with another."""
         yield from ACCOUNT_ID.faults("account_id", self.account_id)
         yield from ROLE.faults("role_name", self.role_name)
+        yield from BOUNDARY.faults("permissions_boundary", self.permissions_boundary)
         yield from VPC_ID.faults("vpc_id", self.vpc_id)
         yield from SUBNET_ID.faults("subnet_id", self.subnet_id)
         yield from region_faults(self.region)
         yield from endpoint_faults(self.endpoint_url)
         yield from arn_faults(("role_name",), self.role_name, account_id=self.account_id, region=self.region)
+        yield from arn_faults(("permissions_boundary",), self.permissions_boundary, account_id=self.account_id, region=self.region)
         if mode == "production" and not self.account_id:
             yield required("account_id", ACCOUNT_ID.example, "The deployer changes nothing in any account but the one named here.")
         yield from SECURITY_GROUP_ID.faults("security_group_id", self.security_group_id)
@@ -164,11 +173,12 @@ def arn_faults(path: FieldPath, arn: str, *, account_id: str, region: str) -> It
     if len(parts) < 6 or parts[0] != "arn":
         return
     _, partition, _, arn_region, arn_account, resource = parts
+    owner = arn_account if arn_account == _AMAZON else account_id
     wanted = partition_of(region) if region in known_regions() else partition
-    theirs = {"partition": (partition, wanted), "region": (arn_region, region), "account": (arn_account, account_id)}
+    theirs = {"partition": (partition, wanted), "region": (arn_region, region), "account": (arn_account, owner)}
     differing = [name for name, (has, should) in theirs.items() if has and should and has != should]
     if differing:
-        corrected = ":".join(("arn", wanted, parts[2], arn_region and region, account_id or arn_account, resource))
+        corrected = ":".join(("arn", wanted, parts[2], arn_region and region, owner or arn_account, resource))
         yield Fault(
             code="CONFIG-MISMATCH",
             path=path,

@@ -56,6 +56,14 @@ ROLE = Syntax(
     found="IAM > Roles > (role) > ARN",
     aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
 )
+BOUNDARY = Syntax(
+    code="CONFIG-BOUNDARY",
+    pattern=rf"arn:{_PARTITION}:iam::([0-9]{{12}}|aws):policy/[\w+=,.@/-]{{1,640}}",
+    says="the ARN of a managed policy",
+    example="arn:aws:iam::123456789012:policy/workload-boundary",
+    found="IAM > Policies > (policy) > ARN",
+    aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
+)
 VPC_ID = Syntax(
     code="CONFIG-RESOURCE-ID",
     pattern=r"vpc-([0-9a-f]{8}|[0-9a-f]{17})",

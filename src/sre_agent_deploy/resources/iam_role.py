@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 _GONE = ("NoSuchEntity",)
 
 
+def _boundary_gone(role: Any) -> Problem:
+    return Problem(
+        code="IAM-BOUNDARY-NOT-FOUND",
+        what=f"Role {role.role_name} did not get its permissions boundary.",
+        why=f"There is no policy {role.permissions_boundary}: it was deleted since preflight looked.",
+        do=("Correct aws.permissions_boundary, or make the policy again.", "Run the same command again."),
+        aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class IamRole(Defaults):
     """Allows one AWS service what this deployment needs: a trust policy, one inline policy, and AWS's managed ones named here."""
@@ -105,6 +115,10 @@ class IamRole(Defaults):
         role: Any = aws.client("iam").get_role(RoleName=id)["Role"]
         if (role.get("MaxSessionDuration", 3600), role.get("Description", "")) != (self.session_seconds, self.description):
             aws.client("iam").update_role(RoleName=id, MaxSessionDuration=self.session_seconds, Description=self.description)
+        # First: who deploys may be allowed to change the policies of roles with this boundary only.
+        boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+        if self.permissions_boundary not in ("", boundary):
+            aws.client("iam").put_role_permissions_boundary(RoleName=id, PermissionsBoundary=self.permissions_boundary)
         aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=policy_document.render_json(self._trust()))
         if self.statements:
             permissions = policy_document.render_json(policy_document.permissions_policy(self.statements))
@@ -190,6 +204,8 @@ class IamRole(Defaults):
                 "Run the same command again.",
             ),
         ),
+        ("CreateRole", "NoSuchEntity"): _boundary_gone,
+        ("PutRolePermissionsBoundary", "NoSuchEntity"): _boundary_gone,
         ("CreateRole", "LimitExceeded"): lambda role: Problem(
             code="IAM-QUOTA",
             what=f"Role {role.role_name} was not created.",

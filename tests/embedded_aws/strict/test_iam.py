@@ -51,3 +51,15 @@ def test_what_a_role_may_do(embedded: EmbeddedAws) -> None:
         iam.simulate_principal_policy(PolicySourceArn=f"{role}-absent", ActionNames=["s3:GetObject"])
     with pytest.raises(iam.exceptions.InvalidInputException):
         decide(ResourcePolicy=document())
+
+
+def test_a_boundary_that_is_no_policy(embedded: EmbeddedAws) -> None:
+    """Neither a new role nor one that is there gets it."""
+    iam, name = embedded.client("iam"), f"role-{secrets.token_hex(5)}"
+    absent = {"PermissionsBoundary": f"arn:aws:iam::{embedded.account_id}:policy/absent"}
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}", **absent)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.put_role_permissions_boundary(RoleName=name, **absent)
+    assert "PermissionsBoundary" not in iam.get_role(RoleName=name)["Role"]

@@ -164,6 +164,28 @@ def test_a_named_bucket_that_a_key_encrypts(check: Preflight, embedded: Embedded
     assert look("alias/aws/s3", "").status == "passed"
 
 
+def test_a_named_permissions_boundary(check: Preflight, embedded: EmbeddedAws) -> None:
+    """It must be there, and some statement of it must allow each action that the roles need."""
+    iam = embedded.client("iam")
+
+    def look(*statements: Json) -> Finding:
+        arn = f"arn:aws:iam::{ACCOUNT}:policy/absent"
+        if statements:
+            arn = iam.create_policy(PolicyName=secrets.token_hex(5), PolicyDocument=document(*statements))["Policy"]["Arn"]
+        found = check(aws={"permissions_boundary": arn})["iam.permissions_boundary"]
+        assert stops_deployment((found,)) is (found.status == "failed")
+        return found
+
+    absent, services = look(), ["s3:*", "secretsmanager:Get*", "cloudwatch:*", "bedrock-agentcore:*"]
+    assert absent.problem and absent.problem.code == "IAM-BOUNDARY-NOT-FOUND"
+    narrow = look({"Effect": "Allow", "Action": services, "Resource": "*"})
+    assert narrow.problem and narrow.problem.code == "IAM-BOUNDARY-TOO-NARROW"
+    assert narrow.problem.why.endswith(" allows secretsmanager:DescribeSecret.")
+    assert look({"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}).status == "passed"
+    denied = look({"Effect": "Deny", "NotAction": "iam:*", "Resource": "*"}, {"Effect": "Allow", "Action": "iam:*", "Resource": "*"})
+    assert denied.status == "failed"
+
+
 OURS = {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": GATEWAY.replace("0123456789", "*")}}
 
 

@@ -64,12 +64,13 @@ def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployme
             "managed_policies": ("arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy", MANAGED),
         },
         {"statements": (), "managed_policies": ()},
+        {"permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess"},
     ],
-    ids=["trust", "more", "nothing"],
+    ids=["trust", "more", "nothing", "boundary"],
 )
 def test_a_role_that_differs(aws: Aws, marked: Marked, deployment: str, changed: dict[str, Any]) -> None:
-    """Trust, inline policy and managed policies become what is declared, more or less than before."""
-    declared = role(deployment)
+    """Trust, boundary, inline policy and managed policies become what is declared, more or less than before."""
+    declared = role(deployment, permissions_boundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
     id = born(aws, declared, marked(declared.name))
     repairs(aws, declared, id, **changed)
     dies(aws, declared, id, deployment)
@@ -98,6 +99,13 @@ def test_a_trust_policy_that_somebody_widened(aws: Aws, marked: Marked, deployme
     configured(aws, declared, id)
     assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
+
+
+def test_a_boundary_that_is_gone(aws: Aws, marked: Marked, deployment: str) -> None:
+    """A role is not made without the boundary that was asked for."""
+    gone = role(deployment, permissions_boundary="arn:aws:iam::123456789012:policy/gone")
+    assert refused(aws, gone, marked(gone.name)).code == "IAM-BOUNDARY-NOT-FOUND"
+    assert IamRole.read(aws, gone.role_name, gone.name) is None
 
 
 def test_a_name_that_is_taken(aws: Aws, marked: Marked, deployment: str) -> None:

@@ -114,7 +114,7 @@ def find_gaps(policy: Mapping[str, Any], principal: str, actions: tuple[str, ...
     statements = policy.get("Statement", ())
     listed = [statements] if isinstance(statements, Mapping) else list(statements)
     ours = [each for each in listed if each.get("Effect") == "Allow" and _names(each.get("Principal"), principal)]
-    return tuple(action for action in actions if not any(_covers(each, action) for each in ours))
+    return tuple(action for action in actions if not any(covers(each.get("Action", ()), action) for each in ours))
 
 
 def _names(principal: Any, wanted: str) -> bool:
@@ -127,8 +127,8 @@ def _names(principal: Any, wanted: str) -> bool:
     return any(each == "*" or each == wanted.split(":")[4] or each.split(":")[4:5] == wanted.split(":")[4:5] for each in named)
 
 
-def _covers(statement: Mapping[str, Any], action: str) -> bool:
-    actions = statement.get("Action", ())
+def covers(actions: Any, action: str) -> bool:
+    """Say if the Action of a statement, one pattern or several, names an action (pure)."""
     return any(matches(each, action) for each in ([actions] if isinstance(actions, str) else actions))
 
 

@@ -18,6 +18,7 @@ from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeO
 from sre_agent_deploy.checks.preflight.login import LoginCertificateFits
 from sre_agent_deploy.checks.preflight.model import ModelAnswers
 from sre_agent_deploy.checks.preflight.named_role import RoleFits
+from sre_agent_deploy.checks.preflight.permissions_boundary import BoundaryFits
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
 from sre_agent_deploy.checks.preflight.runtime_network import RuntimeNetworkUsable
 from sre_agent_deploy.checks.preflight.security_group import SecurityGroupUsable
@@ -65,6 +66,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((BUDGETS,) if config.limits.monthly_usd else ()),
         *((BucketProtected(),) if config.gateway.s3_bucket else ()),
         *((RoleFits(),) if config.aws.role_name else ()),
+        *((BoundaryFits(),) if config.aws.permissions_boundary else ()),
         *((PoolUsable(), PoolProtected()) if config.credentials.user_pool_id else ()),
         *(KeyUsable(setting) for setting in list_keys(config)),
         *(ModelAnswers(model) for model in config.assistant.models),
