@@ -77,12 +77,9 @@ _EC2_READS_ONE = frozenset({"ec2:DescribeInstanceAttribute", "ec2:GetConsoleOutp
 # What each operation creates, and in what, which is the deployment's own too.
 _EC2_PARTS = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "CreateRouteTable": "route-table", "CreateSubnet": "subnet"}
 _EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances", *_EC2_PARTS)
-<<<<<<< HEAD
 _NETWORK_SERVICE = "network.bedrock-agentcore.amazonaws.com"
-=======
 # What gives a role permissions. The boundary itself is never taken off: iam:DeleteRolePermissionsBoundary is in no statement.
 _LIMITED = frozenset({"CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary"})
->>>>>>> 30781d5d (Give every role the permissions boundary that an organization asks for, and print policies that widen no role without it: who deploys could put any policy on its roles)
 _PASSED_TO: Conditions = {"StringEquals": {"iam:PassedToService": ("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com")}}
 
 
