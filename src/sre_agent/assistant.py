@@ -15,6 +15,7 @@ from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.settings import Settings
 from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_agent.usage import UsageLog
 from sre_agent.watching import Watch, WatchedTools
 from sre_core.problem import Problem, Refused
 
@@ -31,6 +32,7 @@ class Assistant:
         reasoner: Reasoner,
         call_seconds: float = CALL_SECONDS,
         pool: Pool | None = None,
+        usage: UsageLog | None = None,
     ) -> None:
         self._gateway_url = gateway_url
         self._gateway_http = gateway_http
@@ -38,6 +40,7 @@ class Assistant:
         self._reasoner = reasoner
         self._call_seconds = call_seconds
         self._pool = pool or Pool()
+        self._usage = usage or UsageLog()
 
     async def investigate(self, prompt: str) -> Report:
         """Answer a question that comes without options."""
@@ -49,11 +52,13 @@ class Assistant:
         Raises Refused when no tool can be reached at all, and Busy when too many wait.
         """
         reasoner = self._choose(request.reasoner)
-        async with (
-            self._pool.enter() as turn,
-            open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools,
-        ):
-            report = await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, reasoner, watch)
+        with self._usage.record(self._pool.waiting) as usage:
+            async with (
+                self._pool.enter() as turn,
+                open_tools(self._gateway_url, self._gateway_http, self._call_seconds, self._pool) as tools,
+            ):
+                report = await supervisor.answer(request, WatchedTools(tools, watch) if watch else tools, reasoner, watch)
+            usage.finish(report, tools.calls, tools.failed_calls)
         return replace(report, notes=(*report.notes, turn.note)) if turn.queued else report
 
     def _choose(self, name: str) -> Reasoner:
@@ -75,7 +80,7 @@ def assemble(settings: Settings, issuer_http: httpx2.AsyncClient, discovery: Dis
     client = Client(settings.gateway_client_id, settings.gateway_client_secret, settings.gateway_scope)
     tokens = TokenSource(issuer_http, discovery, client, settings.prefix_token_endpoint)
     gateway_http = transport.create_client(auth=BearerAuth(tokens), seconds=15.0)
-    return Assistant(settings.gateway_url, gateway_http, issuer_http, reasoner=reasoner)
+    return Assistant(settings.gateway_url, gateway_http, issuer_http, reasoner=reasoner, usage=UsageLog(settings.usage_file))
 
 
 def _unknown(name: str, configured: str) -> Problem:

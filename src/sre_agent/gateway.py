@@ -34,6 +34,7 @@ class GatewayTools:
         self._offered = offered
         self._call_seconds = call_seconds
         self._slots = (pool or Pool()).calls
+        self.calls = self.failed_calls = 0
 
     def offered(self) -> Mapping[str, Tool]:
         """Return the tools by operation."""
@@ -41,6 +42,12 @@ class GatewayTools:
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Call one tool. A failure is part of the answer and never raised."""
+        answer = await self._call(operation, arguments)
+        self.calls += 1
+        self.failed_calls += bool(answer.failure)
+        return answer
+
+    async def _call(self, operation: str, arguments: Mapping[str, Argument]) -> Answer:
         tool = self._offered.get(operation)
         if tool is None:
             return Answer(tool=operation, arguments=arguments, at=clock.now(), failure="the gateway offers no such tool")

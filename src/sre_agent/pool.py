@@ -37,8 +37,14 @@ class Pool:
     def __init__(self, *, calls: int = MOST_CALLS, answered: int = MOST_ANSWERED, waiting: int = MOST_WAITING) -> None:
         self.calls = asyncio.Semaphore(calls)
         self._answered = asyncio.Semaphore(answered)
+        self._most_answered = answered
         self._most = answered + waiting
         self._inside = 0
+
+    @property
+    def waiting(self) -> int:
+        """Return how many questions wait for their turn now."""
+        return max(0, self._inside - self._most_answered)
 
     @asynccontextmanager
     async def enter(self) -> AsyncGenerator[Turn]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sre_agent.reasoner import DEFAULT, REASONERS
 from sre_agent.tokens import SecretFile
+from sre_core import metrics
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -26,6 +27,8 @@ class Settings:
     reasoner: str
     prefix_token_endpoint: str = ""
     """The token endpoint at the pool's prefix, where the pool has a custom domain too."""
+    usage_file: Path | None = None
+    """Where it is written down what each question used; None where no folder for logs is given."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -44,7 +47,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     secret = secret or _read_from_aws(arn)
     values = {name.lower(): environment[name] for name in _NAMES}
     prefix_endpoint = environment.get(_PREFIX, "")
-    return Settings(**values, gateway_client_secret=secret, reasoner=reasoner, prefix_token_endpoint=prefix_endpoint)
+    logs = environment.get("LOGS_DIRECTORY", "")
+    usage_file = Path(logs) / metrics.USAGE_FILE if logs else None
+    return Settings(**values, gateway_client_secret=secret, reasoner=reasoner, prefix_token_endpoint=prefix_endpoint, usage_file=usage_file)
 
 
 _PREFIX = "PREFIX_TOKEN_ENDPOINT"

@@ -1,9 +1,10 @@
-"""Declare what watches a deployment: the topic, log groups, metrics from the front door's log, alarms and one dashboard (pure)."""
+"""Declare what watches a deployment: the topic, log groups, metrics from lines of logs, alarms and one dashboard (pure)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
@@ -19,15 +20,50 @@ from sre_core import metrics
 from sre_core.problem import Problem
 
 TOPIC = "alerts_topic"
-PERIOD = 300
+PERIOD, DAY = 300, 86_400
 CERTIFICATE_DAYS = 14
 INSTANCE: tuple[tuple[str, LaterText], ...] = (("InstanceId", Ref("instance", "instance_id")),)
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
-FILTERS = (
-    (metrics.REQUESTS, '{ $.status = "*" }', "1"),
-    (metrics.SERVER_ERRORS, '{ $.status = "5*" }', "1"),
-    (metrics.UNAUTHORIZED, '{ ($.status = "401") || ($.status = "403") || ($.status = "429") }', "1"),
-    (metrics.REQUEST_SECONDS, "{ $.seconds >= 0 }", "$.seconds"),
+
+
+@dataclass(frozen=True)
+class Count:
+    """One metric from the lines of a log that match a pattern: `value` is a number or a field, `by` a dimension with its field.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+    """
+
+    metric: str
+    pattern: str
+    value: str = "1"
+    by: tuple[str, str] | None = None
+
+    @property
+    def filter_name(self) -> str:
+        return f"{self.metric}By{self.by[0]}" if self.by else self.metric
+
+
+# nginx writes one JSON line for each request.
+REQUESTS = (
+    Count(metrics.REQUESTS, '{ $.status = "*" }'),
+    Count(metrics.SERVER_ERRORS, '{ $.status = "5*" }'),
+    Count(metrics.UNAUTHORIZED, '{ ($.status = "401") || ($.status = "403") || ($.status = "429") }'),
+    Count(metrics.REQUEST_SECONDS, "{ $.seconds >= 0 }", "$.seconds"),
+)
+_FINISHED, _USED = (f'{{ $.event = "{event}" }}' for event in (metrics.FINISHED, metrics.MODEL_USED))
+# The assistant writes one line for each question, and one for each model that it was put to.
+QUESTIONS = (
+    Count(metrics.INVESTIGATIONS, _FINISHED, by=("Outcome", "$.outcome")),
+    Count(metrics.INVESTIGATION_SECONDS, _FINISHED, "$.seconds"),
+    Count(metrics.WAITING, _FINISHED, "$.waiting"),
+    Count(metrics.TOOL_CALLS, _FINISHED, "$.calls"),
+    Count(metrics.TOOL_FAILURES, _FINISHED, "$.failed_calls"),
+)
+_MODEL = ("Model", "$.model")
+MODELS = (
+    Count(metrics.INPUT_TOKENS, _USED, "$.input_tokens", _MODEL),
+    Count(metrics.OUTPUT_TOKENS, _USED, "$.output_tokens", _MODEL),
+    Count(metrics.MODEL_USD, "{ $.dollars >= 0 }", "$.dollars", _MODEL),
+    Count(metrics.MODEL_USD, "{ $.dollars >= 0 }", "$.dollars"),
 )
 
 
@@ -39,9 +75,9 @@ def declare_monitoring(config: Config, facts: AccountFacts, id: str) -> tuple[It
     return (
         Item(topic(config, facts, id)),
         *(Item(group) for group in log_groups(config, id)),
-        *(Item(each) for each in metric_filters(id)),
+        *(Item(each) for each in metric_filters(config, id)),
         *(Item(alarm) for alarm in watching),
-        Item(Dashboard(name="dashboard", dashboard_name=id, dashboard_body=dashboard_body(watching, facts.region, id))),
+        Item(Dashboard(name="dashboard", dashboard_name=id, dashboard_body=dashboard_body(config, watching, facts.region, id))),
     )
 
 
@@ -69,19 +105,33 @@ def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     )
 
 
-def metric_filters(id: str) -> tuple[MetricFilter, ...]:
-    """Declare the metrics of requests. nginx writes one JSON line for each, so the machine needs no program that counts."""
+def counts(config: Config) -> Mapping[str, tuple[Count, ...]]:
+    """Return the metrics by the log that they are made from. On AgentCore Runtime the assistant writes into a log of AWS's own."""
+    models = MODELS if asks_model(config) else ()
+    usage = () if config.assistant.on_runtime else (*QUESTIONS, *models)
+    return {metrics.FRONT_DOOR: REQUESTS, metrics.USAGE: usage}
+
+
+def asks_model(config: Config) -> bool:
+    """Say if a language model costs money that metrics of the deployment can see."""
+    return config.assistant.reasoner != "rules" and not config.assistant.on_runtime
+
+
+def metric_filters(config: Config, id: str) -> tuple[MetricFilter, ...]:
+    """Declare the metrics that are made from lines of logs, so that the machine needs no program that counts."""
     return tuple(
         MetricFilter(
-            name=f"metric_{metric.lower()}",
-            log_group_name=Ref(log_resource(metrics.FRONT_DOOR), "log_group_name"),
-            filter_name=metric,
-            filter_pattern=pattern,
+            name=f"metric_{count.filter_name.lower()}",
+            log_group_name=Ref(log_resource(log), "log_group_name"),
+            filter_name=count.filter_name,
+            filter_pattern=count.pattern,
             metric_namespace=metrics.namespace(id),
-            metric_name=metric,
-            metric_value=value,
+            metric_name=count.metric,
+            metric_value=count.value,
+            dimensions=(count.by,) if count.by else (),
         )
-        for metric, pattern, value in FILTERS
+        for log, made in counts(config).items()
+        for count in made
     )
 
 
@@ -106,10 +156,11 @@ def alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm, ...]:
             metrics.CERTIFICATE_DAYS,
             CERTIFICATE_DAYS,
             statistic="Minimum",
-            period=86400,
+            period=DAY,
             comparison="LessThanThreshold",
             missing_data="ignore",
         ),
+        *((_alarm(id, "money", ours, metrics.MODEL_USD, config.monitoring.model_usd_per_day, period=DAY),) if asks_model(config) else ()),
     )
 
 
@@ -146,31 +197,63 @@ def describe_alarm(problem: Problem) -> str:
     return f"{problem.what} {problem.why} First: {problem.do[0]} More: sre-agent-deploy explain {problem.code}"
 
 
-def dashboard_body(watching: tuple[Alarm, ...], region: str, id: str) -> LaterText:
-    """Render the widgets: the alarms above, requests, times and the machine below them."""
+def dashboard_body(config: Config, watching: tuple[Alarm, ...], region: str, id: str) -> LaterText:
+    """Render the widgets: the alarms above; requests, times and the machine below them; then services, questions and models."""
     ours, instance = metrics.namespace(id), encode_ref(Ref("instance", "instance_id"))
     arns = [encode_ref(Ref(alarm.name, "alarm_arn")) for alarm in watching]
     counted = [[ours, metric, {"stat": "Sum"}] for metric in (metrics.REQUESTS, metrics.SERVER_ERRORS, metrics.UNAUTHORIZED)]
     times = [[ours, metrics.REQUEST_SECONDS, {"stat": stat}] for stat in ("p50", "p95", "p99")]
     used = [[ours, metrics.MEMORY_USED, "InstanceId", instance], [ours, metrics.DISK_USED, "InstanceId", instance, "path", "/"]]
-    days = [[ours, metrics.CERTIFICATE_DAYS, {"stat": "Minimum", "period": 86400}]]
+    days = [[ours, metrics.CERTIFICATE_DAYS, {"stat": "Minimum", "period": DAY}]]
     graphs: tuple[tuple[str, Sequence[object]], ...] = (
         ("Requests", counted),
         ("Seconds per request", times),
         ("Memory and disk, %", used),
         ("Days of the certificate", days),
+        *_usage_graphs(config, ours),
     )
-    places = [(0, 4), (12, 4), (0, 10), (12, 10)]
+    below = 4 + 6 * ((len(graphs) + 1) // 2)
     widgets = [
         {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 4, "properties": {"title": f"Alarms of {id}", "alarms": arns}},
-        *(_graph(title, lines, region, *place) for (title, lines), place in zip(graphs, places, strict=True)),
+        *(_graph(title, lines, region, 12 * (number % 2), 4 + 6 * (number // 2)) for number, (title, lines) in enumerate(graphs)),
+        *(_table(title, query, region, 12 * number, below) for number, (title, query) in enumerate(_service_tables(id))),
     ]
     return decode_refs(json.dumps({"widgets": widgets}, sort_keys=True, ensure_ascii=False))
+
+
+def _usage_graphs(config: Config, ours: str) -> Iterator[tuple[str, Sequence[object]]]:
+    """Yield the graphs of questions and models. Which outcomes and models there are is known only when they are shown."""
+    if config.assistant.on_runtime:
+        return
+    calls = [[ours, metric, {"stat": "Sum"}] for metric in (metrics.TOOL_CALLS, metrics.TOOL_FAILURES)]
+    seconds = [[ours, metrics.INVESTIGATION_SECONDS, {"stat": stat}] for stat in ("p50", "p95")]
+    yield "Questions by outcome", [_search(ours, "Outcome", metrics.INVESTIGATIONS)]
+    yield "Seconds of a question, and questions that waited", [*seconds, [ours, metrics.WAITING, {"stat": "Maximum"}]]
+    yield "Calls of tools", calls
+    if asks_model(config):
+        yield "Tokens by model", [_search(ours, "Model", metric) for metric in (metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS)]
+        yield "US dollars a day, by model", [_search(ours, "Model", metrics.MODEL_USD, DAY)]
+
+
+def _search(namespace: str, dimension: str, metric: str, period: int = PERIOD) -> list[dict[str, str]]:
+    return [{"expression": f"SEARCH('{{\"{namespace}\",{dimension}}} MetricName=\"{metric}\"', 'Sum', {period})", "id": metric.lower()}]
+
+
+def _service_tables(id: str) -> Iterator[tuple[str, str]]:
+    """Yield the tables of services, as queries of the front door's log: as metrics they would cost four US dollars a month."""
+    lines = f"SOURCE '{metrics.log_group(id, metrics.FRONT_DOOR)}' | filter service != \"\""
+    yield "Requests by service", f"{lines} | stats count(*) as requests, pct(seconds, 95) as p95_seconds by service"
+    yield "Server errors by service", f"{lines} and status like /^5/ | stats count(*) as errors by service"
 
 
 def _graph(title: str, lines: Sequence[object], region: str, x: int, y: int) -> dict[str, object]:
     properties = {"title": title, "metrics": lines, "region": region, "period": PERIOD, "view": "timeSeries"}
     return {"type": "metric", "x": x, "y": y, "width": 12, "height": 6, "properties": properties}
+
+
+def _table(title: str, query: str, region: str, x: int, y: int) -> dict[str, object]:
+    properties = {"title": title, "query": query, "region": region, "view": "table"}
+    return {"type": "log", "x": x, "y": y, "width": 12, "height": 6, "properties": properties}
 
 
 def problem_of(alarm_name: str) -> Problem | None:
@@ -235,6 +318,15 @@ ALARMS: Mapping[str, Problem] = {
         what=f"The front door's certificate expires in less than {CERTIFICATE_DAYS} days.",
         why="It was not renewed in time. Once it has expired, every client refuses the connection.",
         do=("Renew it, then `sre-agent-deploy deploy`.", "`sre-agent-deploy explain TLS-EXPIRES-SOON` says how."),
+    ),
+    "money": Problem(
+        code="ALARM-MONEY",
+        what="The language model has cost monitoring.model_usd_per_day or more since midnight (UTC).",
+        why="More was asked than usual, questions need more tokens, or a stranger asks with a client's secret.",
+        do=(
+            "See which questions: `input_tokens` and `dollars` in the log group ending in -usage.",
+            "Lower assistant.usd_per_question, or raise monitoring.model_usd_per_day.",
+        ),
     ),
 }
 """What each alarm means, and what to do first, by the last part of its name."""

@@ -14,6 +14,18 @@ REQUEST_SECONDS = "RequestSeconds"
 # From the CloudWatch agent, which chooses these names.
 DISK_USED = "disk_used_percent"
 MEMORY_USED = "mem_used_percent"
+# From the assistant's log of usage, by metric filters: two lines with these events for each question.
+FINISHED, MODEL_USED = "investigation.finished", "model.used"
+INVESTIGATIONS = "Investigations"
+"""One for each question, with the dimension `Outcome`: the verdict of its report, `failed`, `busy` or `cancelled`."""
+INVESTIGATION_SECONDS = "InvestigationSeconds"
+WAITING = "WaitingQuestions"
+TOOL_CALLS = "ToolCalls"
+TOOL_FAILURES = "ToolFailures"
+INPUT_TOKENS, OUTPUT_TOKENS = "InputTokens", "OutputTokens"
+"""With the dimension `Model`."""
+MODEL_USD = "ModelDollars"
+"""With the dimension `Model`, and once more without any, for the alarm. A model without a known price has none."""
 CERTIFICATE_DAYS = "CertificateDaysLeft"
 """Whole days until the front door's certificate expires; negative after that. No dimensions, the unit is None, once a day or more often."""
 
@@ -21,11 +33,15 @@ SERVICES = "services"
 FRONT_DOOR = "front-door"
 BOOT = "boot"
 SECURITY = "security"
+USAGE = "usage"
+USAGE_FILE = "usage.log"
+"""The file below a service's folder for logs (systemd's `$LOGS_DIRECTORY`) in which the assistant writes down what questions used."""
 LOG_GROUPS = {
     SERVICES: "what the services log",
     FRONT_DOOR: "every request to the front door",
     BOOT: "what cloud-init and the bootstrap of a machine print",
     SECURITY: "security events: every refused access",
+    USAGE: "what each question used: outcome, seconds, calls of tools, tokens and money",
 }
 
 

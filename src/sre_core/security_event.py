@@ -134,7 +134,10 @@ def read_denial(line: str) -> dict[str, Any] | None:
         return None
     try:
         event = json.loads(line[line.index("{") :])
-    except (ValueError, RecursionError):
+        # The CloudWatch agent ships a line of the journal as one field of its own record.
+        if isinstance(event, dict) and "body" in event:
+            event = json.loads(event["body"]["MESSAGE"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     known = isinstance(event, dict) and isinstance(event.get("unmapped"), dict) and event["unmapped"].get("event") == EVENT
     return event if known and isinstance(event.get("time"), int) else None

@@ -113,6 +113,11 @@ def test_the_tool_loop(asked: Callable[..., Report], provider: str) -> None:
     cited = next(record for record in report.evidence if record.id == report.findings[0].evidence[0])
     assert cited.tool == "kubernetes___get_pod_status"
     assert report.model["requests"] == 4
+    [used] = report.model["models"]
+    tokens = ("input_tokens", "cached_tokens", "output_tokens")
+    assert {name: used[name] for name in tokens} == {name: report.model[name] for name in tokens}
+    # Nobody has a price of the scripted model: it has tokens, and no money.
+    assert used.get("dollars") == pytest.approx(report.model["dollars"])
     assert report.notes == ()
 
 
@@ -188,6 +193,10 @@ def test_the_second_model(asked: Callable[..., Report], models: Models) -> None:
     report = asked("bedrock", {"model": "us.anthropic.*", **THROTTLED}, *({"model": "us.amazon.nova-pro*", **rule} for rule in GOOD))
     assert models.aws.region.startswith("us-")
     assert report.model["answered"], report.model["why"]
+    [used] = report.model["models"]
+    assert "nova-pro" in used["model"]
+    assert used["requests"] == report.model["requests"]
+    assert used["dollars"] == pytest.approx(report.model["dollars"])
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -198,6 +207,7 @@ def test_progress(models: Models, provider: str) -> None:
     tools = RecordedTools("crash-loop")
     report = asyncio.run(supervisor.answer(Request(prompt="What is wrong?"), tools, models.reasoner(provider), shown.append))
     assert report.model["answered"], report.model["why"]
+    assert report.model["models"][0]["output_tokens"] == report.model["output_tokens"]
     assert shown == ["ask_kubernetes"]
 
 

@@ -21,15 +21,16 @@ from sre_agent.pool import Busy, Pool
 from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.request import Request
 from sre_agent.tokens import BearerAuth, Client, TokenSource
+from sre_agent.usage import UsageLog
 from sre_core.problem import Refused
 from sre_core.secret import Secret
 
 
-def assistant(gateway: Gateway, authority: Authority, issuer: Issuer, pool: Pool) -> Assistant:
+def assistant(gateway: Gateway, authority: Authority, issuer: Issuer, pool: Pool, usage: UsageLog | None = None) -> Assistant:
     http = connect(authority)
     client = Client(GATEWAY_CLIENT, Secret(issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)
     gateway_http = connect(authority, BearerAuth(TokenSource(http, Discovery(http, issuer.discovery_url), client)))
-    return Assistant(gateway.url, gateway_http, http, reasoner=Rules(), call_seconds=BUSY, pool=pool)
+    return Assistant(gateway.url, gateway_http, http, reasoner=Rules(), call_seconds=BUSY, pool=pool, usage=usage)
 
 
 def test_load_costs_no_evidence(gateway: Gateway, authority: Authority, issuer: Issuer) -> None:

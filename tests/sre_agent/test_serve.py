@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -43,7 +44,7 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
     path = tmp_path / "a.sock"
     tools, backend = tools_and_backend("healthy")
     with Gateway.running(tools, backend, issuer, authority) as gateway:
-        told = environment(gateway.url, issuer, authority, tmp_path / "credentials")
+        told = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "LOGS_DIRECTORY": str(tmp_path)}
         process = subprocess.Popen([*COMMAND, str(path)], env=told, stderr=subprocess.PIPE)
         try:
             while not path.exists():
@@ -59,6 +60,16 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
     assert process.returncode in (0, -signal.SIGTERM)
     assert b"Traceback" not in errors
     assert b'"ip": "203.0.113.9"' in errors
+    [line] = (tmp_path / "usage.log").read_text().splitlines()
+    used = json.loads(line)
+    assert (used["event"], used["outcome"], used["kind"], used["failed_calls"]) == (
+        "investigation.finished",
+        "nothing_wrong",
+        "diagnosis",
+        0,
+    )
+    assert used["calls"] >= 10
+    assert used["investigation"] == answer["output"]["report"]["investigation_id"]
 
 
 def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:

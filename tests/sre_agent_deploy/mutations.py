@@ -447,6 +447,7 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("MetricFilter", "metric_namespace"): _filter(metricNamespace="Other"),
     ("MetricFilter", "metric_name"): _filter(metricName="Other"),
     ("MetricFilter", "metric_value"): _filter(metricValue="2"),
+    ("MetricFilter", "dimensions"): _filter(dimensions={"Client": "$.client"}),
     ("SnsTopic", "display_name"): _topic("set_topic_attributes", AttributeName="DisplayName", AttributeValue="by hand"),
     ("SnsTopic", "kms_key"): _topic("set_topic_attributes", AttributeName="KmsMasterKeyId", AttributeValue=_KEY),
     ("SnsTopic", "policy"): _topic("set_topic_attributes", AttributeName="Policy", AttributeValue=json.dumps(POLICY)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,24 +12,26 @@ import pytest
 from ruamel.yaml import YAML
 
 from fixtures.engine import Engine
+from sre_agent.usage import Usage
 from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
-from sre_agent_deploy.monitoring import ALARMS, TOPIC
+from sre_agent_deploy.monitoring import ALARMS, MODELS, QUESTIONS, REQUESTS, TOPIC
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resources.sns_topic import create_test_queue
 from sre_core import clock, metrics
 from sre_core.machine import Machine
 
 HOOK, TEAM = "https://hooks.example.com/sre", "team@example.com"
+MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9/v1"}
 
 
 @pytest.fixture
 def monitored(engine: Engine) -> Engine:
     """A deployment that is watched."""
-    engine.sections = {"monitoring": {"enabled": "always"}, "alerts": {"email": TEAM, "url": HOOK}}
+    engine.sections = {"monitoring": {"enabled": "always"}, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL}
     return engine
 
 
@@ -51,12 +54,21 @@ class Inbox:
 
 def log_requests(engine: Engine, *statuses: str, seconds: float = 0.1, minutes_ago: int = 0) -> None:
     """Write lines of the front door's log, as the machine ships them."""
-    logs, group = engine.client("logs"), metrics.log_group(engine.id, metrics.FRONT_DOOR)
-    at = int((clock.now() - timedelta(minutes=minutes_ago)).timestamp() * 1000)
-    lines = [json.dumps({"client": "192.0.2.9", "path": "/", "status": status, "seconds": seconds}) for status in statuses]
-    logs.create_log_stream(logGroupName=group, logStreamName=f"{at}-{seconds}")
-    events = [{"timestamp": at, "message": line} for line in lines]
-    logs.put_log_events(logGroupName=group, logStreamName=f"{at}-{seconds}", logEvents=events)
+    common = {"client": "192.0.2.9", "path": "/", "seconds": seconds, "service": "logs"}
+    ship(engine, metrics.FRONT_DOOR, [json.dumps({**common, "status": status}) for status in statuses], minutes_ago)
+
+
+def ship(engine: Engine, log: str, lines: list[str], minutes_ago: int = 0) -> None:
+    """Put lines into one of the deployment's log groups."""
+    logs, group = engine.client("logs"), metrics.log_group(engine.id, log)
+    at, stream = int((clock.now() - timedelta(minutes=minutes_ago)).timestamp() * 1000), secrets.token_hex(4)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": at, "message": line} for line in lines])
+
+
+def used(**facts: Any) -> str:
+    """One line of the assistant's log of usage for a model."""
+    return json.dumps({"event": metrics.MODEL_USED, "model": "m-1", "input_tokens": 900, "output_tokens": 100, **facts})
 
 
 def put(engine: Engine, metric: str, *values: float, every: int = 300, **dimensions: str) -> None:
@@ -77,6 +89,7 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
         "errors": lambda: log_requests(monitored, *["502"] * 5, "200"),
         "refusals": lambda: log_requests(monitored, *["401"] * 49, "403"),
         "certificate": lambda: put(monitored, metrics.CERTIFICATE_DAYS, 13),
+        "money": lambda: ship(monitored, metrics.USAGE, [used(dollars=12.5), used(), used(dollars=7.5)]),
         "disk": lambda: put(monitored, metrics.DISK_USED, 91, 92, 93, InstanceId=machine, path="/"),
         "memory": lambda: put(monitored, metrics.MEMORY_USED, 97, 98, 99, InstanceId=machine),
         "system": lambda: put(monitored, "StatusCheckFailed_System", 1, 1, every=60, InstanceId=machine),
@@ -92,10 +105,66 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
     put(monitored, metrics.CERTIFICATE_DAYS, 80)
     put(monitored, metrics.DISK_USED, 20, InstanceId=machine, path="/")
     assert {(each["AlarmName"], each["NewStateValue"]) for each in inbox.read()} == {(f"{monitored.id}-disk", "OK")}
+    _judge_usage(monitored)
+    _judge_dashboard(monitored)
     _judge_commands(monitored)
     _judge_machine(monitored)
     _judge_drift(monitored)
     _judge_end(monitored)
+
+
+def _judge_usage(monitored: Engine) -> None:
+    """What the assistant writes down becomes metrics by outcome and by model. Tokens without a price cost nothing that is known."""
+    usage = Usage(
+        waiting=3, outcome="answered", calls=28, failed_calls=1, models=({"model": "m-2", "input_tokens": 5, "output_tokens": 7},)
+    )
+    ship(monitored, metrics.USAGE, [json.dumps(line) for line in usage.lines(2.5)])
+    assert _sums(monitored, metrics.INVESTIGATIONS) == {"answered": 1}
+    assert _sums(monitored, metrics.INPUT_TOKENS) == {"m-1": 2700, "m-2": 5}
+    assert _sums(monitored, metrics.OUTPUT_TOKENS) == {"m-1": 300, "m-2": 7}
+    assert _sums(monitored, metrics.MODEL_USD) == {"m-1": 20, "": 20}
+    single = (metrics.INVESTIGATION_SECONDS, metrics.WAITING, metrics.TOOL_CALLS, metrics.TOOL_FAILURES)
+    assert [_sums(monitored, metric) for metric in single] == [{"": 2.5}, {"": 3}, {"": 28}, {"": 1}]
+
+
+def _sums(monitored: Engine, metric: str) -> dict[str, float]:
+    """Return the sums of a metric by the value of its dimension."""
+    cloudwatch, namespace, now = monitored.client("cloudwatch"), metrics.namespace(monitored.id), clock.now()
+    found = cloudwatch.list_metrics(Namespace=namespace, MetricName=metric)["Metrics"]
+    period = {"StartTime": now - timedelta(days=1), "EndTime": now + timedelta(days=1)}
+
+    def read(dimensions: list[dict[str, str]]) -> float:
+        stat = {"Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}, "Period": 86400, "Stat": "Sum"}
+        (answer,) = cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": stat}], **period)["MetricDataResults"]
+        return sum(answer["Values"])
+
+    return {"".join(each["Value"] for each in one["Dimensions"]): read(one["Dimensions"]) for one in found}
+
+
+def _judge_dashboard(monitored: Engine) -> None:
+    """Every metric from a log is on it, and its tables of services are queries that this log answers."""
+    body = monitored.client("cloudwatch").get_dashboard(DashboardName=monitored.id)["DashboardBody"]
+    filters = monitored.client("logs").describe_metric_filters()["metricFilters"]
+    made = {
+        metric["metricName"] for each in filters for metric in each["metricTransformations"] if monitored.id in metric["metricNamespace"]
+    }
+    assert len(made) == len({count.metric for count in (*REQUESTS, *QUESTIONS, *MODELS)})
+    assert not [metric for metric in made if metric not in body]
+    queries = [widget["properties"]["query"] for widget in json.loads(body)["widgets"] if widget["type"] == "log"]
+    requests, errors = (_query(monitored, query) for query in queries)
+    assert requests == [{"service": "logs", "requests": "59", "p95_seconds": "45.5"}]
+    assert errors == [{"service": "logs", "errors": "5"}]
+
+
+def _query(monitored: Engine, query: str) -> list[dict[str, str]]:
+    """Answer the query of a dashboard, which begins with its log group."""
+    logs, now = monitored.client("logs"), int(clock.now().timestamp())
+    source, _, commands = query.removeprefix("SOURCE '").partition("' | ")
+    asked = {"logGroupName": source, "queryString": commands, "startTime": now - 3600, "endTime": now + 60}
+    query_id = logs.start_query(**asked)["queryId"]
+    while (answer := logs.get_query_results(queryId=query_id))["status"] == "Running":
+        pass
+    return [{field["field"]: field["value"] for field in row if field["field"] != "@ptr"} for row in answer["results"]]
 
 
 def _judge_commands(monitored: Engine) -> None:

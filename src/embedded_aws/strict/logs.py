@@ -53,6 +53,9 @@ def replace_metric_filters() -> None:
                 compile_pattern(filter_pattern.strip())
         except PatternUnknown as unknown:
             raise InvalidParameterException("Invalid metric filter pattern") from unknown
+        for metric in args[0]:
+            if why := _refuse_dimensions(metric):
+                raise InvalidParameterException(why)
         self.filters.delete_filter(filter_name, log_group_name)
         original(self, filter_name, filter_pattern, log_group_name, *args)
 
@@ -144,13 +147,34 @@ def _run_query(log_groups: Any, query: str, start_time: int, end_time: int) -> l
     return compile_query(query).run(events)
 
 
-def _measure(pattern: str, metric: Mapping[str, str], event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the value that a line puts into a metric, if it matches."""
+_MOST_DIMENSIONS = 3
+
+
+def _refuse_dimensions(metric: Mapping[str, Any]) -> str:
+    """Say what AWS does not accept of the dimensions of a metric.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html
+    """
+    dimensions = metric.get("dimensions") or {}
+    if len(dimensions) > _MOST_DIMENSIONS:
+        return f"A metric filter has at most {_MOST_DIMENSIONS} dimensions"
+    if dimensions and metric.get("defaultValue") is not None:
+        return "Invalid metric transformation: dimensions and default value are mutually exclusive properties"
+    return "" if all(field.startswith("$") for field in dimensions.values()) else "Invalid dimension value"
+
+
+def _measure(pattern: str, metric: Mapping[str, Any], event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the value that a line puts into a metric, if it matches and has every field that is a dimension."""
     value = _value(metric["metricValue"], event["message"]) if matches(pattern, event["message"]) else None
-    if value is not None:
+    if value is None:
+        return
+    wanted = metric.get("dimensions") or {}
+    found = {name: read_field(field, json.loads(event["message"])) for name, field in wanted.items()}
+    if None not in found.values():
         # moto keeps times without a zone.
         at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).replace(tzinfo=None)
-        yield {"MetricName": metric["metricName"], "Value": value, "Timestamp": at}
+        named = [{"Name": name, "Value": str(each)} for name, each in found.items()]
+        yield {"MetricName": metric["metricName"], "Value": value, "Timestamp": at, "Dimensions": named}
 
 
 def _value(declared: str, line: str) -> float | None:

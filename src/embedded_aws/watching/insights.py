@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from embedded_aws.watching.insights_expressions import QueryMalformed, Tokens, compile_regex, read_condition, read_value
@@ -206,12 +207,13 @@ def _read_measure(tokens: Tokens) -> tuple[str, Callable[[Rows], str]]:
     function = tokens.take()[1]
     tokens.expect("(")
     field = "*" if tokens.skip("*") else tokens.take()[1].strip("`") if tokens.peek() != ")" else "*"
+    percent = float(tokens.take()[1]) if function.lower() == "pct" and tokens.skip(",") else 0.0
     tokens.expect(")")
     name = tokens.take()[1] if tokens.skip("as") else f"{function}({field})"
-    return name, _measure(function.lower(), field)
+    return name, _measure(function.lower(), field, percent)
 
 
-def _measure(function: str, field: str) -> Callable[[Rows], str]:
+def _measure(function: str, field: str, percent: float) -> Callable[[Rows], str]:
     def texts(rows: Rows) -> list[str]:
         return [row[field] for row in rows if field in row]
 
@@ -223,6 +225,7 @@ def _measure(function: str, field: str) -> Callable[[Rows], str]:
         "count_distinct": lambda rows: len(set(texts(rows))),
         "sum": lambda rows: sum(numbers(rows)),
         "avg": lambda rows: sum(numbers(rows)) / max(len(numbers(rows)), 1),
+        "pct": lambda rows: sorted(numbers(rows))[max(0, ceil(len(numbers(rows)) * percent / 100) - 1)] if numbers(rows) else "",
         "min": lambda rows: min(texts(rows), key=_ordered, default=""),
         "max": lambda rows: max(texts(rows), key=_ordered, default=""),
         "earliest": lambda rows: texts(rows[::-1])[0] if texts(rows) else "",

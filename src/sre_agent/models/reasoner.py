@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pydantic_ai import RunUsage
     from pydantic_ai.models import Model
 
+    from sre_agent.models.metering import Meter
     from sre_agent.models.toolbox import Desk
 
 type Connect = Callable[[ModelSettings], AbstractAsyncContextManager[tuple[Model, RequestSettings]]]
@@ -45,27 +46,29 @@ class ModelReasoner:
         """Let the rules answer, then the model look further. Whatever happens to the model, there is an answer."""
         from pydantic_ai import RunUsage
 
+        from sre_agent.models.metering import Meter
         from sre_agent.models.toolbox import Desk
 
         rules = await Rules().conclude(inquiry, observations, tools)
         evidence = EvidenceLog.resume(rules.investigation_id, rules.evidence)
-        desk, usage = Desk(tools, evidence, self._settings.privacy, inquiry.watch), RunUsage()
-        said = await self._ask_model(inquiry, rules, desk, usage)
+        desk, usage, meter = Desk(tools, evidence, self._settings.privacy, inquiry.watch), RunUsage(), Meter()
+        said = await self._ask_model(inquiry, rules, desk, usage, meter)
         report = self._without_model(rules, said) if isinstance(said, str) else await _combine(rules, said, desk)
-        return replace(report, finished_at=clock.now(), model=self._account(usage, said))
+        return replace(report, finished_at=clock.now(), model={**self._account(usage, said), "models": meter.to_json()})
 
-    async def _ask_model(self, inquiry: Inquiry, rules: Report, desk: Desk, usage: RunUsage) -> Conclusion | str:
+    async def _ask_model(self, inquiry: Inquiry, rules: Report, desk: Desk, usage: RunUsage, meter: Meter) -> Conclusion | str:
         """Return the model's conclusion, or why there is none."""
         from pydantic_ai.exceptions import AgentRunError, FallbackExceptionGroup, UserError
 
         from sre_agent.models.agents import Team, run_agents
         from sre_agent.models.failures import explain
+        from sre_agent.models.metering import Metered
 
         budget = self._settings.budget
         expected: tuple[type[BaseException], ...] = (AgentRunError, FallbackExceptionGroup, UserError, TimeoutError, *aws.client_errors())
         try:
             async with asyncio.timeout(budget.seconds), self._connect(self._settings) as (model, settings):
-                return await run_agents(Team(model, settings, desk, budget, usage), inquiry, rules)
+                return await run_agents(Team(Metered(model, meter), settings, desk, budget, usage), inquiry, rules)
         except expected as error:
             why = explain(error, budget)
             log.get().warning("model.failed", reasoner=self.name, why=why)

@@ -90,7 +90,7 @@ class AlertsConfig(Section):
 
 
 class MonitoringConfig(Section):
-    """Logs, metrics, alarms and a dashboard in Amazon CloudWatch, for at most about 6 US dollars a month."""
+    """Logs, metrics, alarms and a dashboard in Amazon CloudWatch, for about 6 to 10 US dollars a month."""
 
     enabled: Literal["auto", "always", "never"] = setting(
         "auto", "auto: in production, if alerts.email or alerts.url is set. always: in local mode, too. never: nothing.", example="auto"
@@ -105,13 +105,19 @@ class MonitoringConfig(Section):
     )
     p95_seconds: float = setting(30.0, "An alarm is raised if 5 % of the requests take longer than this, for 15 minutes.", example="30")
     refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
+    model_usd_per_day: float = setting(
+        20.0,
+        "An alarm is raised if the language model costs this many US dollars a day (UTC), as far as its price is known. It stops nothing.",
+        example="20",
+    )
 
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a retention that AWS does not have, a key that is no ARN, and thresholds that are always or never passed."""
         yield from KMS_KEY.faults("kms_key_arn", self.kms_key_arn)
         if self.log_retention_days not in RETENTION_DAYS:
             yield _retention_fault(self.log_retention_days)
-        for field, value, example in (("p95_seconds", self.p95_seconds, "30"), ("refusals", self.refusals, "50")):
+        for field, example in (("p95_seconds", "30"), ("refusals", "50"), ("model_usd_per_day", "20")):
+            value = getattr(self, field)
             if not 0 < value < math.inf:
                 yield Fault(
                     code="CONFIG-ALARM-THRESHOLD",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USER = "sre-agent"
+LOGS = "sre-agent"
+"""The folder of the services' own log files, below /var/log; systemd makes one in it for each."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.instance.commands import run
+from sre_agent_deploy.instance.layout import LOGS
 from sre_agent_deploy.instance.systemd import unit_name
 from sre_core import metrics
 from sre_core.machine import Machine, Monitoring
@@ -24,8 +25,8 @@ _PACKAGE = "/tmp/amazon-cloudwatch-agent"  # noqa: S108  # root's, and written b
 # apt-get waits for the lock, which Ubuntu's own upgrades hold for minutes after a boot; dpkg does not.
 _INSTALL_DEB = ("apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300", "install", "--yes")
 _INSTALL_RPM = ("rpm", "--upgrade", "--replacepkgs")
-# What marks a security event among the lines of a service.
-_SECURITY = EVENT.replace(".", r"\.")
+# What marks a security event among the lines of a service. The agent puts it between quotes, in which a backslash would be an escape.
+_SECURITY = EVENT.replace(".", "[.]")
 _INSTALLED_WITHIN = 600.0
 
 
@@ -68,6 +69,7 @@ def render_agent_config(monitoring: Monitoring, services: list[str]) -> str:
         (metrics.FRONT_DOOR, "/var/log/nginx/access.log"),
         (metrics.SECURITY, "/var/log/nginx/security.log"),
         (metrics.BOOT, "/var/log/cloud-init-output.log"),
+        (metrics.USAGE, f"/var/log/{LOGS}/assistant/{metrics.USAGE_FILE}"),
     )
     collected = {
         "files": {"collect_list": [_entry(groups[name], file_path=path) for name, path in files]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sre_agent_deploy.instance.layout import USER, Layout
+from sre_agent_deploy.instance.layout import LOGS, USER, Layout
 from sre_core.machine import MachineService
 from sre_core.reboot_window import RebootWindow
 
@@ -80,6 +80,9 @@ def render_unit(service: MachineService, layout: Layout, region: str) -> str:
                 f"Environment=CREDENTIALS_DIRECTORY={layout.credentials(service.name)}",
                 f"RuntimeDirectory={layout.run.name}/{service.name}",
                 "RuntimeDirectoryMode=0750",
+                # It may write there and nowhere else; $LOGS_DIRECTORY names it.
+                f"LogsDirectory={LOGS}/{service.name}",
+                "LogsDirectoryMode=0750",
                 "Restart=always",
                 "RestartSec=2",
                 "TimeoutStopSec=10",

@@ -36,6 +36,8 @@ class MetricFilter(Defaults):
     metric_namespace: str
     metric_name: str
     metric_value: str = "1"
+    dimensions: tuple[tuple[str, str], ...] = ()
+    """Names, each with the field of the line that has its value; a line without that field counts nothing."""
 
     def natural_id(self, aws: Aws) -> str:
         return f"{self.log_group_name}/{self.filter_name}" if isinstance(self.log_group_name, str) else ""
@@ -59,6 +61,7 @@ class MetricFilter(Defaults):
             metric_namespace=metric["metricNamespace"],
             metric_name=metric["metricName"],
             metric_value=metric["metricValue"],
+            dimensions=tuple(sorted(metric.get("dimensions", {}).items())),
         )
         return Found(id, seen)
 
@@ -82,6 +85,7 @@ class MetricFilter(Defaults):
             f"Filter pattern: {self.filter_pattern}",
             f"Filter name: {self.filter_name}; Metric namespace: {self.metric_namespace}; Metric name: {self.metric_name}; "
             f"Metric value: {self.metric_value}",
+            *(f"Dimension name: {name}; Dimension value: {field}" for name, field in self.dimensions),
         )
 
     def template(self) -> CfnResource:
@@ -90,7 +94,7 @@ class MetricFilter(Defaults):
             LogGroupName=self.log_group_name,
             FilterName=self.filter_name,
             FilterPattern=self.filter_pattern,
-            MetricTransformations=({name[0].upper() + name[1:]: value for name, value in self._metric().items()},),
+            MetricTransformations=(self._metric_property(),),
         )
 
     def _put(self, aws: Aws) -> None:
@@ -102,8 +106,15 @@ class MetricFilter(Defaults):
             metricTransformations=[metric],
         )
 
-    def _metric(self) -> dict[str, str]:
-        return {"metricNamespace": self.metric_namespace, "metricName": self.metric_name, "metricValue": self.metric_value}
+    def _metric(self) -> dict[str, str | dict[str, str]]:
+        metric = {"metricNamespace": self.metric_namespace, "metricName": self.metric_name, "metricValue": self.metric_value}
+        return {**metric, **({"dimensions": dict(self.dimensions)} if self.dimensions else {})}
+
+    def _metric_property(self) -> dict[str, object]:
+        """Return the same for CloudFormation, which has dimensions as pairs."""
+        renamed = {name[0].upper() + name[1:]: value for name, value in self._metric().items()}
+        pairs = [{"Key": name, "Value": field} for name, field in self.dimensions]
+        return {**renamed, **({"Dimensions": pairs} if pairs else {})}
 
     FAILURES: ClassVar[Failures] = {
         ("PutMetricFilter", "LimitExceededException"): lambda each: Problem(

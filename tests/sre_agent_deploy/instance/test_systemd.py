@@ -71,6 +71,8 @@ BindReadOnlyPaths=/etc/sre-agent/credentials/kubernetes
 Environment=CREDENTIALS_DIRECTORY=/etc/sre-agent/credentials/kubernetes
 RuntimeDirectory=sre-agent/kubernetes
 RuntimeDirectoryMode=0750
+LogsDirectory=sre-agent/kubernetes
+LogsDirectoryMode=0750
 Restart=always
 RestartSec=2
 TimeoutStopSec=10
