@@ -49,7 +49,7 @@ def test_the_production_example(estimated) -> None:  # type: ignore[no-untyped-d
 def test_what_the_configuration_asks_for(estimated) -> None:  # type: ignore[no-untyped-def]
     """Monitoring is charged, what exists already is not, and a type without a price is named instead of guessed."""
     watched = estimated(SRE_AGENT__ALERTS__EMAIL="team@example.com")
-    assert [month(watched, what) for what in ("alarm", "custom", "dashboard")] == [0.80, 2.40, 3.00]
+    assert [month(watched, what) for what in ("alarm", "custom", "dashboard")] == [0.90, 5.10, 3.00]
     unknown = estimated(SRE_AGENT__DEPLOYMENT__INSTANCE_TYPE="x1e.32xlarge")
     assert month(unknown, "EC2") == 0
     assert unknown.unknown == ("the price of x1e.32xlarge",)
