@@ -78,7 +78,7 @@ generate: ## what is derived and committed: OpenAPI documents, recordings, table
 	@$(BIN)/python -m sre_services openapi
 	@$(BIN)/python -m sre_services recordings
 	@for script in scripts/generate_*.py; do $(BIN)/python $$script || exit 1; done
-	@$$(scripts/get-uv $(BIN)/python) export --quiet --frozen --extra services --extra agent --extra machine --no-dev --no-emit-project \
+	@$$(scripts/get-uv $(BIN)/python) export --quiet --frozen --extra services --extra agent --extra machine --extra traces --no-dev --no-emit-project \
 		--no-header --no-annotate --output-file src/sre_agent_deploy/instance/requirements.txt
 
 clean: ## back to a fresh clone: environment, tools, caches

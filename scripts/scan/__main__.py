@@ -102,7 +102,7 @@ def lock() -> int:
 
 def write_sbom(target: Path) -> str:
     """Write the CycloneDX bill of materials of what a machine installs, from uv.lock; return why not, or nothing."""
-    extras = [word for extra in ("services", "agent", "machine") for word in ("--extra", extra)]
+    extras = [word for extra in ("services", "agent", "machine", "traces") for word in ("--extra", extra)]
     words = ["export", "--quiet", "--frozen", "--format", "cyclonedx1.5", *extras, "--no-dev", "-o", str(target)]
     done = subprocess.run([find_uv(), *words], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else ""

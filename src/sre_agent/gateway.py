@@ -18,7 +18,7 @@ from sre_agent.evidence import Answer, Argument
 from sre_agent.pool import Pool
 from sre_agent.tools import Tool
 from sre_agent.transport import is_certificate_error, name_hop
-from sre_core import clock
+from sre_core import clock, tracing
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact, redact_tree
 
@@ -42,7 +42,9 @@ class GatewayTools:
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Call one tool. A failure is part of the answer and never raised."""
-        answer = await self._call(operation, arguments)
+        with tracing.span("call_tool", "client", facts={"sre.tool": operation}) as step:
+            answer = await self._call(operation, arguments)
+            step.note("sre.failed", bool(answer.failure))
         self.calls += 1
         self.failed_calls += bool(answer.failure)
         return answer

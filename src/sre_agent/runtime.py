@@ -21,7 +21,7 @@ from sre_agent.pool import RETRY_SECONDS, Busy
 from sre_agent.render import render_markdown
 from sre_agent.request import Request, parse_request
 from sre_agent.watching import Watch
-from sre_core import clock, log, security_event
+from sre_core import clock, log, security_event, tracing
 from sre_core.problem import Problem, Refused
 from sre_core.refusal_limit import RefusalLimit
 
@@ -42,6 +42,8 @@ class Question:
     request: Request
     session_id: str
     user_id: str
+    trace: str = ""
+    """The step of the caller's trace, if it has one."""
 
     @classmethod
     def parse(cls, body: bytes, headers: Mapping[str, str]) -> Question | Problem:
@@ -58,7 +60,8 @@ class Question:
             return _bad_request("`input.prompt` is missing or is not a text.")
         if len(prompt) > PROMPT_LIMIT:
             return _bad_request(f"`input.prompt` is longer than {PROMPT_LIMIT} characters.")
-        return cls(parse_request(given, prompt), *(str(given.get(name, headers.get(header, "")))[:128] for name, header in _CALLER.items()))
+        caller = {name: str(given.get(name, headers.get(header, "")))[:128] for name, header in _CALLER.items()}
+        return cls(parse_request(given, prompt), **caller, trace=headers.get(tracing.HEADER, ""))
 
 
 def build_app(assistant: Assistant, verifier: Verifier, connectivity: Connectivity) -> Starlette:
@@ -146,7 +149,11 @@ async def _stream(assistant: Assistant, question: Question) -> AsyncGenerator[st
 async def _answer(assistant: Assistant, question: Question, watch: Watch | None = None) -> JSONResponse:
     events = log.get(session=question.session_id)
     try:
-        report = await assistant.answer(question.request, watch)
+        with tracing.span("investigation", "server", parent=question.trace) as step:
+            report = await assistant.answer(question.request, watch)
+            step.note("sre.investigation", report.investigation_id)
+            step.note("sre.kind", report.kind)
+            step.note("sre.outcome", report.verdict)
     except Busy:
         events.warning("investigation.refused", reason="busy")
         return _failure(429, (_busy(),), {"retry-after": str(RETRY_SECONDS)})

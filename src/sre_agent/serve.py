@@ -14,12 +14,14 @@ from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import create_reasoner
 from sre_agent.settings import read_settings
-from sre_core import service_manager
+from sre_core import log, service_manager, tracing
 
 
 def serve(socket: str | None, host: str = "", port: int = 0) -> None:
     """Answer on `socket`, or else on `host` and `port`; connections that are still open five seconds after SIGTERM are cut."""
     settings = read_settings(os.environ)
+    if problem := tracing.start("assistant", os.environ):
+        log.get().warning("traces.off", **problem.to_json())
     issuer_http = transport.create_client()
     discovery = Discovery(issuer_http, settings.oidc_discovery_url)
     verifier = Verifier(Keys(issuer_http, discovery), discovery, client_id=settings.caller_client_id, scope=settings.caller_scope)

@@ -9,6 +9,7 @@ from functools import cache
 
 import httpx2
 
+from sre_core import tracing
 from sre_core.problem import Problem, Refused
 
 
@@ -25,16 +26,30 @@ def load_trust(ca_file: str = "") -> ssl.SSLContext:
 
 
 def create_client(
-    *, ca_file: str = "", auth: httpx2.Auth | None = None, seconds: float = 10.0, connect_seconds: float = 5.0, proxies: bool = True
+    *,
+    ca_file: str = "",
+    auth: httpx2.Auth | None = None,
+    seconds: float = 10.0,
+    connect_seconds: float = 5.0,
+    proxies: bool = True,
+    traced: bool = False,
 ) -> httpx2.AsyncClient:
-    """Create an HTTP client with connection reuse; `proxies=False` ignores proxy settings of the environment."""
+    """Create an HTTP client with connection reuse; `proxies=False` ignores proxy settings of the environment.
+
+    With `traced` each request names the step of the trace that sends it.
+    """
     return httpx2.AsyncClient(
         auth=auth,
         verify=load_trust(ca_file),
         timeout=httpx2.Timeout(seconds, connect=min(seconds, connect_seconds)),
         limits=httpx2.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30.0),
         trust_env=proxies,
+        event_hooks={"request": [_name_step]} if traced else None,
     )
+
+
+async def _name_step(request: httpx2.Request) -> None:
+    request.headers.update(tracing.headers())
 
 
 def name_hop(error: BaseException) -> dict[str, str]:

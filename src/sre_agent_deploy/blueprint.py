@@ -11,6 +11,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.assistant_runtime import declare_runtime
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
@@ -38,6 +39,7 @@ from sre_agent_deploy.policies import (
     model_statements,
     order_statements,
     source_statements,
+    trace_statements,
 )
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
@@ -58,7 +60,7 @@ from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
 from sre_agent_deploy.state_tag import state_tags
-from sre_core import release
+from sre_core import release, tracing
 
 
 def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
@@ -220,6 +222,7 @@ def target(config: Config, facts: AccountFacts, id: str, service: release.Servic
                 schema_uri=Ref(name, "uri"),
                 provider_arn=Ref("credential_provider", "provider_arn"),
                 ca_uri=Ref("private_ca", "uri") if facts.private_ca else "",
+                passed_headers=(tracing.HEADER,) if config.monitoring.traces else (),
             )
         ),
     )
@@ -257,6 +260,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
             *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),
             *source_statements(*where, chain.from_iterable(config.services.live().values())),
             *(log_statements() if config.is_monitored(config.mode) else ()),
+            *(trace_statements() if config.monitoring.traces == XRAY else ()),
         ),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )

@@ -199,6 +199,15 @@ def metric_statements(id: str) -> tuple[Statement, ...]:
     return (Statement("PutMetrics", ("cloudwatch:PutMetricData",), ("*",), namespace, any_resource_because=because),)
 
 
+def trace_statements() -> tuple[Statement, ...]:
+    """Allow the instance's agent to send traces to X-Ray.
+
+    Source: https://docs.aws.amazon.com/xray/latest/devguide/security_iam_id-based-policy-examples.html
+    """
+    because = "these actions of X-Ray have no resources"
+    return (Statement("SendTraces", ("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",), any_resource_because=because),)
+
+
 def log_statements() -> tuple[Statement, ...]:
     """Allow the instance to write into its own log groups."""
     groups = tuple(Ref(log_resource(name), "arn") for name in metrics.LOG_GROUPS)

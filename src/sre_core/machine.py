@@ -139,13 +139,15 @@ class Monitoring:
 
     namespace: str
     log_groups: Mapping[str, str]
+    xray: bool = False
+    """The machine's agent receives the spans of traces, too, and sends them to AWS X-Ray."""
 
     def to_json(self) -> dict[str, object]:
-        return {"namespace": self.namespace, "log_groups": dict(self.log_groups)}
+        return {"namespace": self.namespace, "log_groups": dict(self.log_groups), **({"xray": True} if self.xray else {})}
 
     @classmethod
     def from_json(cls, parts: Mapping[str, Any] | None) -> Monitoring | None:
-        return cls(parts["namespace"], dict(parts["log_groups"])) if parts else None
+        return cls(parts["namespace"], dict(parts["log_groups"]), parts.get("xray") is True) if parts else None
 
 
 @dataclass(frozen=True)

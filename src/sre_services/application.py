@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
+from sre_core import tracing
 from sre_core.problem import Problem
 from sre_core.secret import Secret
 from sre_services import error_responses, openapi
@@ -16,6 +17,7 @@ from sre_services.at_once import MOST_AT_ONCE, LimitAtOnce
 from sre_services.auth import HEALTH_PATH, ApiKeyAuth, KeyFile
 from sre_services.providers import check_sources
 from sre_services.sources.health import remember_checks
+from sre_services.traced import Traced
 
 TITLES = {
     "kubernetes": "Kubernetes: the state of pods, deployments, nodes, and recent events",
@@ -51,6 +53,9 @@ def build_app(api: Api, provider: object, key: Secret | KeyFile) -> FastAPI:
     app.add_api_route(HEALTH_PATH, _health_route(api.name, provider), methods=["GET"])
     app.add_api_route("/openapi.json", _document_route(api), methods=["GET"])
     error_responses.install_handlers(app)
+    if tracing.is_on():
+        # Innermost: a stranger's request begins no step.
+        app.add_middleware(Traced)
     app.add_middleware(LimitAtOnce, most=MOST_AT_ONCE, free=HEALTH_PATH)
     app.add_middleware(ApiKeyAuth, service=api.name, key=key)
     return app
@@ -66,7 +71,8 @@ def _health_route(name: str, provider: object) -> Any:
         """
         found = check()
         sources = {"sources": {source: _describe_state(problem) for source, problem in found.items()}} if found else {}
-        return JSONResponse({"status": "degraded" if any(found.values()) else "ok", "service": name, **sources})
+        traces = {"traces": tracing.state()} if tracing.is_on() else {}
+        return JSONResponse({"status": "degraded" if any(found.values()) else "ok", "service": name, **sources, **traces})
 
     return health
 

@@ -78,10 +78,13 @@ def _rbac(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     # Everything that is made here stays for good: collecting garbage meanwhile costs a sixth of the start.
     gc.disable()
+    from sre_core import tracing
     from sre_services import application, auth, serving
     from sre_services.providers import open_provider
 
     name = arguments.service
+    if off := tracing.start(name, os.environ):
+        log.get(service=name).warning("traces.off", **off.to_json())
     key = auth.read_api_key(os.environ)
     if isinstance(key, Problem):
         raise Refused(key)

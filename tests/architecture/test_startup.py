@@ -13,7 +13,7 @@ from sre_agent_deploy.commands.claims import record_claim
 from sre_agent_deploy.journal.state import Record, State, render_state
 
 HEAVY = {"boto3", "botocore", "pydantic", "rich", "ruamel", "moto", "mcp", "fastapi", "aiohttp", "numpy", "structlog", "cryptography"}
-HEAVY |= {"pydantic_ai", "anthropic", "openai", "uvicorn", "jinja2"}
+HEAVY |= {"pydantic_ai", "anthropic", "openai", "uvicorn", "jinja2", "opentelemetry"}
 
 SHOW_HELP = """
 import json, sys
@@ -72,6 +72,34 @@ def _know_deployment(folder: Path) -> None:
     state = State("sre-0123456789", "111122223333", "eu-west-1", "local", "config.yaml", records={record.key: record})
     (folder / "state").write_bytes(render_state(state))
     record_claim("sre-0123456789", str(folder / "state"), "local", name="shop")
+
+
+LOAD_SERVICE = """
+import sys
+from sre_core import tracing
+from sre_services.application import Api, build_app
+from sre_services.providers import open_provider
+{hide}
+problem = tracing.start("logs", {environment})
+build_app(Api.of("logs"), open_provider("logs", {{"SRE_RECORDING": "healthy"}}), None)
+print(problem and problem.code, any(name.startswith("opentelemetry.sdk.") for name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("hide", "environment", "says"),
+    [
+        ("", {}, "None False"),
+        ("", {"SRE_TRACES": "http://127.0.0.1:9/v1/traces"}, "None True"),
+        ("sys.modules['opentelemetry.sdk'] = None", {"SRE_TRACES": "http://127.0.0.1:9/v1/traces"}, "TRACES-LIBRARY-MISSING False"),
+    ],
+    ids=["off", "on", "without the library"],
+)
+def test_traces_cost_nothing_where_they_are_off(hide: str, environment: dict[str, str], says: str) -> None:
+    """A service loads OpenTelemetry's SDK only for an address, and starts without it. FastAPI itself loads the small API."""
+    code = LOAD_SERVICE.format(hide=hide, environment=environment)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.stdout.strip() == says, ended.stderr
 
 
 def test_reading_a_configuration_does_not_import_boto3() -> None:

@@ -576,6 +576,10 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("GatewayTarget", "target_name"): ("target_logs", (_target(lambda target: target.update(name="another")),)),
     ("GatewayTarget", "description"): ("target_logs", (_target(lambda target: target.update(description="changed")),)),
     ("GatewayTarget", "header"): ("target_logs", (_key(credentialParameterName="X-Other"),)),
+    ("GatewayTarget", "passed_headers"): (
+        "target_logs",
+        (_target(lambda target: target.update(metadataConfiguration={"allowedRequestHeaders": ["x-other"]})),),
+    ),
     ("GatewayTarget", "prefix"): ("target_logs", (_key(credentialPrefix="Bearer"),)),
     ("GatewayTarget", "schema_uri"): ("target_logs", (_other_schema,)),
     ("GatewayTarget", "ca_uri"): ("target_logs", (_target(lambda target: target.pop("certificateConfigurations")),)),

@@ -25,6 +25,7 @@ class LiveTarget:
     tools: tuple[Tool, ...]
     outbound: OutboundKey | OutboundToken
     tls: ssl.SSLContext
+    passed_headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class GatewayEndpoint:
             return lost
         if message.is_notification or message.is_answer:
             return Response(202)
-        outcome = await self._methods.perform(message, era, gateway, self._catalogs.of(self._gateway_id))
+        outcome = await self._methods.perform(message, era, gateway, self._catalogs.of(self._gateway_id), headers)
         if isinstance(outcome, RpcError):
             return json_response(mcp.status_of(outcome, era), mcp.error(message.id, outcome))
         begun = ((_SESSION_HEADER, self._sessions.begin(timeout)),) if timeout and message.method == "initialize" else ()

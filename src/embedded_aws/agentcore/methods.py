@@ -30,10 +30,12 @@ class Methods:
         self._backend = backend
         self._credentials = credentials
 
-    async def perform(self, message: Message, era: Era, gateway: Gateway, catalog: Catalog) -> Result | RpcError:
-        """Return the result of one request."""
+    async def perform(
+        self, message: Message, era: Era, gateway: Gateway, catalog: Catalog, headers: Mapping[str, str]
+    ) -> Result | RpcError:
+        """Return the result of one request. A target's server gets those of its headers that the target allows."""
         if message.method == "tools/call":
-            return await self._call(message.params, gateway, catalog)
+            return await self._call(message.params, gateway, catalog, headers)
         if message.method == "tools/list":
             return _page(message.params, gateway, catalog, era)
         if era is Era.LEGACY and message.method == "initialize":
@@ -44,7 +46,7 @@ class Methods:
             return _discover(gateway)
         return RpcError(mcp.METHOD_NOT_FOUND, "Method not found")
 
-    async def _call(self, params: Mapping[str, Any], gateway: Gateway, catalog: Catalog) -> Result | RpcError:
+    async def _call(self, params: Mapping[str, Any], gateway: Gateway, catalog: Catalog, headers: Mapping[str, str]) -> Result | RpcError:
         name, arguments = params.get("name"), params.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
             return RpcError(mcp.INVALID_PARAMS, "A tool call needs a name and an object of arguments")
@@ -56,14 +58,15 @@ class Methods:
             return RpcError(mcp.INVALID_PARAMS, f"Unknown tool: {name[:200]}")
         if refused := offer.tool.refusal(arguments):
             return _error_result(refused)
-        return await self._send(offer, arguments, gateway)
+        passed = {name: headers[name.lower()] for name in offer.target.passed_headers if name.lower() in headers}
+        return await self._send(offer, arguments, gateway, passed)
 
-    async def _send(self, offer: Offer, arguments: Mapping[str, Any], gateway: Gateway) -> Result:
+    async def _send(self, offer: Offer, arguments: Mapping[str, Any], gateway: Gateway, passed: Mapping[str, str]) -> Result:
         target = offer.target
         request = await self._credentials.authenticate(offer.tool.outbound(arguments), gateway, target.outbound)
         if isinstance(request, TokenDenied):
             return _internal(request.why, gateway)
-        headers = {"accept": "application/json", **request.headers}
+        headers = {"accept": "application/json", **passed, **request.headers}
         if request.body is not None:
             headers["content-type"] = "application/json"
         reply = await self._backend.send(request.method, request.url, tls=target.tls, headers=headers, body=request.body)

@@ -158,6 +158,11 @@ class Target:
         return found
 
     @property
+    def passed_headers(self) -> tuple[str, ...]:
+        """Return the headers of a client's request that the target's server gets, too."""
+        return tuple(self.declared.get("metadataConfiguration", {}).get("allowedRequestHeaders", ()))
+
+    @property
     def certificate_configurations(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(self.declared.get("certificateConfigurations", ()))
 

@@ -41,7 +41,7 @@ class TargetSchemas:
         if isinstance(tls, Unusable):
             return tls
         tools = tuple(Tool.of(target.name, operation) for operation in operations)
-        return Loaded(LiveTarget(target.target_id, tools, outbound_of(target.declared), tls))
+        return Loaded(LiveTarget(target.target_id, tools, outbound_of(target.declared), tls, target.passed_headers))
 
     def _document(self, target: Target) -> bytes | Unusable:
         schema = target.openapi_schema

@@ -174,12 +174,32 @@ class Targets:
 def _refuse_other_kinds(request: Request) -> None:
     if not request.get("name"):
         raise invalid("A target needs a name.", Violation("name", "Member must not be null"))
-    if "metadataConfiguration" in request:
-        raise unsupported_error("metadataConfiguration")
+    _refuse_metadata(request.get("metadataConfiguration") or {})
     configuration = request["targetConfiguration"]
     if "openApiSchema" not in configuration.get("mcp", {}):
         kind = next(iter(configuration.get("mcp", configuration)))
         raise unsupported_error(f"targetConfiguration {kind}", "Use mcp.openApiSchema.")
+
+
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-headers.html
+_RESTRICTED = """
+authorization proxy-authorization www-authenticate accept accept-charset accept-encoding accept-language content-type
+content-length content-encoding content-language content-location content-range cache-control etag expires if-match
+if-modified-since if-none-match if-range if-unmodified-since last-modified pragma vary connection keep-alive
+proxy-connection upgrade host user-agent referer from range accept-ranges transfer-encoding te trailer server date
+location retry-after set-cookie cookie content-security-policy content-security-policy-report-only
+strict-transport-security x-content-type-options x-frame-options x-xss-protection referrer-policy permissions-policy
+"""
+
+
+def _refuse_metadata(metadata: Request) -> None:
+    """Refuse what this gateway does not pass on: headers that AWS restricts, headers of responses, and parameters of the URL."""
+    if unknown := metadata.keys() - {"allowedRequestHeaders"}:
+        raise unsupported_error(f"metadataConfiguration {min(unknown)}", "Use allowedRequestHeaders.")
+    for name in metadata.get("allowedRequestHeaders", ()):
+        if name.lower() in _RESTRICTED.split():
+            message = f"Header {name} is restricted and can't be propagated."
+            raise invalid(message, Violation("metadataConfiguration.allowedRequestHeaders", message))
 
 
 def _refuse_other_credentials(request: Request) -> None:

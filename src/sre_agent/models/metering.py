@@ -16,6 +16,8 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 
+from sre_core import tracing
+
 
 class Meter:
     """The answers of all models to one question."""
@@ -56,8 +58,9 @@ class Metered(WrapperModel):
     async def request(
         self, messages: list[ModelMessage], model_settings: ModelSettings | None, model_request_parameters: ModelRequestParameters
     ) -> ModelResponse:
-        answer = await super().request(messages, model_settings, model_request_parameters)
-        self._meter.add(answer)
+        with tracing.span("ask_model", "client", facts={"gen_ai.request.model": self.model_name}) as step:
+            answer = await super().request(messages, model_settings, model_request_parameters)
+            self._count(answer, step)
         return answer
 
     @asynccontextmanager
@@ -68,9 +71,16 @@ class Metered(WrapperModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        async with super().request_stream(messages, model_settings, model_request_parameters, run_context) as stream:
-            yield stream
-            self._meter.add(stream.get())
+        with tracing.span("ask_model", "client", facts={"gen_ai.request.model": self.model_name}) as step:
+            async with super().request_stream(messages, model_settings, model_request_parameters, run_context) as stream:
+                yield stream
+                self._count(stream.get(), step)
+
+    def _count(self, answer: ModelResponse, step: tracing.Span) -> None:
+        self._meter.add(answer)
+        step.note("gen_ai.response.model", answer.model_name or "unknown")
+        step.note("gen_ai.usage.input_tokens", answer.usage.input_tokens)
+        step.note("gen_ai.usage.output_tokens", answer.usage.output_tokens)
 
 
 def _price(answer: ModelResponse) -> Decimal | None:

@@ -138,7 +138,8 @@ def keep_report(report: Report, user: User, files: Sequence[Path] = ()) -> Path 
 def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Observer) -> Report:
     """Run every verification check and report the findings."""
     custom_domain = bool(endpoints.custom_domain and endpoints.public_names)
-    checks = verification_checks(on_runtime=config.assistant.on_runtime, custom_domain=custom_domain)
+    traced = bool(config.monitoring.traces)
+    checks = verification_checks(on_runtime=config.assistant.on_runtime, custom_domain=custom_domain, traced=traced)
     findings = run_checks(checks, endpoints, observe)
     made = tuple(
         ResourceResult(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes

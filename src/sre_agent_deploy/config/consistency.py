@@ -12,7 +12,7 @@ from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, ignored, required
 from sre_agent_deploy.config.field_syntax import AVAILABILITY_ZONE
 from sre_agent_deploy.config.gateway import GatewayConfig
-from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig
+from sre_agent_deploy.config.operations import XRAY, AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
 from sre_agent_deploy.config.secret_reference import SecretReference
 
@@ -125,6 +125,22 @@ def alert_faults(limits: LimitsConfig, alerts: AlertsConfig, monitored: bool) ->
         what=f"Nothing is sent to alerts.{field}.",
         why="There are no alarms: monitoring.enabled is never, or it is auto and this is local mode.",
         do=("Set monitoring.enabled to always: then alarms are sent there.", *budget, f"Or leave alerts.{field} empty."),
+    )
+
+
+def trace_faults(monitoring: MonitoringConfig, mode: Mode, monitored: bool) -> Iterator[Fault]:
+    """Yield a fault for traces that no agent would send to X-Ray."""
+    if monitoring.traces != XRAY or monitored or mode == "local":
+        return
+    yield Fault(
+        code="CONFIG-TRACES",
+        path=("monitoring", "traces"),
+        what="monitoring.traces is xray, and the deployment is not monitored.",
+        why="The CloudWatch agent sends them to X-Ray. It is installed where monitoring.enabled is always, or alarms have a recipient.",
+        do=(
+            "Set monitoring.enabled to always, or alerts.email.",
+            "Or write the address of a receiver: https://collector.example.com/v1/traces",
+        ),
     )
 
 

@@ -287,6 +287,12 @@ SOURCE_URL = Syntax(
     says="an address with http:// or https://, without user, password and query: those have fields of their own",
     example="https://prometheus.example.com",
 )
+TRACES = Syntax(
+    code="CONFIG-TRACES",
+    pattern=r"xray|https://[^\s/@?#]+/[^\s?#]+|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?/[^\s?#]+",
+    says="xray, or the https:// address of a receiver with its path, http:// only on the machine itself",
+    example="https://collector.example.com/v1/traces",
+)
 SOURCE_PATH = Syntax(
     code="CONFIG-SOURCE-PATH",
     pattern=r"/[^\x00\n]*",

@@ -15,6 +15,7 @@ from sre_agent_deploy.config.consistency import (
     instance_type_faults,
     network_faults,
     tag_faults,
+    trace_faults,
 )
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
@@ -290,6 +291,7 @@ class Config(Section):
         yield from network_faults(self.aws, self.deployment)
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
         yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
+        yield from trace_faults(self.monitoring, mode, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)
         yield from tag_faults(self.tags)
 

@@ -9,14 +9,16 @@ from dataclasses import replace
 from typing import Literal
 
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.field_syntax import ALERT_URL, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW
+from sre_agent_deploy.config.fault import Fault, Mode, unavailable
+from sre_agent_deploy.config.field_syntax import ALERT_URL, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES
 from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress.progress import RetryLimits
+from sre_core import tracing
 from sre_core.reboot_window import RebootWindow
 
 # What PutRetentionPolicy accepts: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+XRAY = "xray"
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 
@@ -105,6 +107,12 @@ class MonitoringConfig(Section):
     )
     p95_seconds: float = setting(30.0, "An alarm is raised if 5 % of the requests take longer than this, for 15 minutes.", example="30")
     refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
+    traces: str = setting(
+        "",
+        "Where the traces of questions are sent, from the assistant over the gateway to the services: xray (AWS X-Ray, by the agent of the "
+        "instance), or the address of any receiver of OTLP over HTTP. They hold no question, answer or log line. Empty: nowhere.",
+        example=TRACES.example,
+    )
     model_usd_per_day: float = setting(
         20.0,
         "An alarm is raised if the language model costs this many US dollars a day (UTC), as far as its price is known. It stops nothing.",
@@ -114,6 +122,9 @@ class MonitoringConfig(Section):
     def faults(self, mode: Mode) -> Iterator[Fault]:
         """Yield a fault for a retention that AWS does not have, a key that is no ARN, and thresholds that are always or never passed."""
         yield from KMS_KEY.faults("kms_key_arn", self.kms_key_arn)
+        yield from TRACES.faults("traces", self.traces)
+        if self.traces == XRAY and mode == "local":
+            yield unavailable("traces", "The local AWS has no X-Ray.", f"http://{tracing.RECEIVER}/v1/traces")
         if self.log_retention_days not in RETENTION_DAYS:
             yield _retention_fault(self.log_retention_days)
         for field, example in (("p95_seconds", "30"), ("refusals", "50"), ("model_usd_per_day", "20")):
@@ -127,6 +138,11 @@ class MonitoringConfig(Section):
                     do=(f"Write it like this: {example}",),
                     correction=example,
                 )
+
+    @property
+    def traces_address(self) -> str:
+        """Return where programs send their spans; empty for nowhere."""
+        return f"http://{tracing.RECEIVER}/v1/traces" if self.traces == XRAY else self.traces
 
 
 def _retention_fault(days: int) -> Fault:

@@ -15,7 +15,7 @@ from typing import Any
 from sre_agent_deploy.instance.commands import run
 from sre_agent_deploy.instance.layout import LOGS
 from sre_agent_deploy.instance.systemd import unit_name
-from sre_core import metrics
+from sre_core import metrics, tracing
 from sre_core.machine import Machine, Monitoring
 from sre_core.security_event import EVENT
 
@@ -28,6 +28,8 @@ _INSTALL_RPM = ("rpm", "--upgrade", "--replacepkgs")
 # What marks a security event among the lines of a service. The agent puts it between quotes, in which a backslash would be an escape.
 _SECURITY = EVENT.replace(".", "[.]")
 _INSTALLED_WITHIN = 600.0
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-OpenTelemetry-metrics.html
+_TRACES = {"traces_collected": {"otlp": {"http_endpoint": tracing.RECEIVER}}}
 
 
 def start_agent(machine: Machine, monitoring: Monitoring) -> None:
@@ -79,6 +81,7 @@ def render_agent_config(monitoring: Monitoring, services: list[str]) -> str:
         "agent": {"metrics_collection_interval": 60, "omit_hostname": True},
         "metrics": _metrics(monitoring.namespace),
         "logs": {"logs_collected": collected},
+        **({"traces": _TRACES} if monitoring.xray else {}),
     }
     return json.dumps(config, indent=1)
 

@@ -13,10 +13,11 @@ from textwrap import indent
 
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.instance.sources import ServiceSources, describe_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, log_resource, prefix
-from sre_core import metrics, release
+from sre_core import metrics, release, tracing
 from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Monitoring, Route, SecretRef, Updates
 
 FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
@@ -35,8 +36,11 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
         release_uri=encode_ref(Ref("release", "uri")),
         release_sha256=account.release_sha256,
         status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
-        services=add_sources(
-            select_services(_environment(config), _credentials(config), services=list_services(config)), describe_sources(config)
+        services=add_traces(
+            add_sources(
+                select_services(_environment(config), _credentials(config), services=list_services(config)), describe_sources(config)
+            ),
+            config.monitoring.traces_address,
         ),
         front_door=FrontDoor(
             domain=config.deployment.domain_name,
@@ -45,7 +49,7 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
             redirect_port=REDIRECT_PORT,
             certificate_source=config.tls.source,
         ),
-        monitoring=_describe_monitoring(id) if config.is_monitored(config.mode) else None,
+        monitoring=_describe_monitoring(config, id) if config.is_monitored(config.mode) else None,
         # Local mode has no machine of its own to update.
         updates=Updates(config.updates.reboot_window) if config.updates.automatic and config.mode == "production" else None,
     )
@@ -60,7 +64,10 @@ def describe_assistant(config: Config) -> dict[str, str]:
     """Describe the assistant's environment where it runs on AgentCore Runtime. Values that AWS has yet to choose are encoded Refs."""
     assistant, environment = next(service for service in release.services() if service.name == "assistant"), _environment(config)
     model = describe_sources(config).get("assistant", ServiceSources())
-    return {**{name: environment[name] for name in assistant.environment}, **model.environment}
+    address = config.monitoring.traces_address
+    # On AgentCore Runtime no agent listens on a port of the machine.
+    traces = {tracing.VARIABLE: address} if address.startswith("https://") else {}
+    return {**{name: environment[name] for name in assistant.environment}, **model.environment, **traces}
 
 
 def select_services(
@@ -85,6 +92,13 @@ def select_services(
 def add_sources(services: tuple[MachineService, ...], sources: Mapping[str, ServiceSources]) -> tuple[MachineService, ...]:
     """Add to each service what it reads about its sources."""
     return tuple(_add_source(service, sources.get(service.name, ServiceSources())) for service in services)
+
+
+def add_traces(services: tuple[MachineService, ...], address: str) -> tuple[MachineService, ...]:
+    """Tell each service where it sends its spans; nothing without an address."""
+    if not address:
+        return services
+    return tuple(replace(service, environment={**service.environment, tracing.VARIABLE: address}) for service in services)
 
 
 def _add_source(service: MachineService, own: ServiceSources) -> MachineService:
@@ -115,9 +129,9 @@ def render_user_data(machine: Machine) -> str:
     )
 
 
-def _describe_monitoring(id: str) -> Monitoring:
+def _describe_monitoring(config: Config, id: str) -> Monitoring:
     groups = {name: encode_ref(Ref(log_resource(name), "log_group_name")) for name in metrics.LOG_GROUPS}
-    return Monitoring(metrics.namespace(id), groups)
+    return Monitoring(metrics.namespace(id), groups, xray=config.monitoring.traces == XRAY)
 
 
 def _environment(config: Config) -> dict[str, str]:

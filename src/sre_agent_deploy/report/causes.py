@@ -40,15 +40,18 @@ _HOP_OF: Mapping[str, str] = {
     "ASSISTANT-HOP-BROKEN": "backend",
     "ASSISTANT-NO-ANSWER": "backend",
     "MODEL-NO-ANSWER": "model",
+    "TRACES-NOT-ACCEPTED": "backend",
 }
 _RANK = {code: rank for rank, code in enumerate(_HOP_OF)}
 # An open door is never explained by something else.
-_OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON", "ACCESS-EXPIRY-NOT-SEEN"})
+_OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON", "ACCESS-EXPIRY-NOT-SEEN", "TRACES-NOT-ACCEPTED"})
 # What is broken where the assistant runs is at the hop that it names. From here, the same hop may work.
 _BROKEN_THERE = "ASSISTANT-HOP-BROKEN"
 _OWN_QUESTIONS = frozenset({"assistant.investigation", "assistant.model", FROM_ASSISTANT})
 _BEFORE = tuple(code for code in _HOP_OF if code not in _OWN and _RANK[code] <= _RANK[_BROKEN_THERE])
 _LAST_OF = {**{_HOP_OF[code]: _RANK[code] for code in _BEFORE}, "model": len(_RANK)}
+# What does not show that the way of a question is broken.
+_ASIDE = frozenset({"TLS-EXPIRES-SOON", "TRACES-NOT-ACCEPTED"})
 _ADDRESSED = frozenset({"ENDPOINT-NAME-UNKNOWN", "ENDPOINT-UNREACHABLE", "ENDPOINT-TLS", "ENDPOINT-SILENT"})
 # What shows that a hop works: one of these has passed, and nothing failed at the hop.
 _PROOFS: Mapping[str, tuple[str, ...]] = {
@@ -126,7 +129,7 @@ def prove_hops_from_assistant(findings: Sequence[Finding]) -> Mapping[str, bool]
 
 def _counts(finding: Finding) -> bool:
     """Leave out what is a warning of another time, such as a certificate that still has some days."""
-    return finding.required or (finding.status == "failed" and finding.problem is not None and finding.problem.code != "TLS-EXPIRES-SOON")
+    return finding.required or (finding.status == "failed" and finding.problem is not None and finding.problem.code not in _ASIDE)
 
 
 def _key(problem: Problem) -> object:

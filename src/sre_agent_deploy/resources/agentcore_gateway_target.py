@@ -48,6 +48,8 @@ class GatewayTarget(Defaults):
     header: str = "X-API-Key"
     ca_uri: LaterText = ""
     prefix: str = ""
+    passed_headers: tuple[str, ...] = ()
+    """The headers of a client's request that its backend gets, too."""
 
     def natural_id(self, aws: Aws) -> str:
         if not isinstance(self.gateway_id, str):
@@ -78,6 +80,7 @@ class GatewayTarget(Defaults):
             header=key.get("credentialParameterName", "") if key.get("credentialLocation") == "HEADER" else "",
             prefix=key.get("credentialPrefix", ""),
             ca_uri=next((entry["s3"]["uri"] for entry in target.get("certificateConfigurations", []) if "s3" in entry), ""),
+            passed_headers=tuple(target.get("metadataConfiguration", {}).get("allowedRequestHeaders", ())),
         )
         return Found(id, seen, {"target_id": target["targetId"]}, broken=going)
 
@@ -95,7 +98,9 @@ class GatewayTarget(Defaults):
             return
         gateway, _, target = id.partition("/")
         seen = update_fields(aws.client("bedrock-agentcore-control"), "UpdateGatewayTarget", _get_target(aws, id))
-        kept = {key: value for key, value in seen.items() if key not in {"description", "certificateConfigurations"}}
+        kept = {
+            key: value for key, value in seen.items() if key not in {"description", "certificateConfigurations", "metadataConfiguration"}
+        }
         aws.client("bedrock-agentcore-control").update_gateway_target(
             **(kept | {"gatewayIdentifier": gateway, "targetId": target} | self._settings())
         )
@@ -127,6 +132,7 @@ class GatewayTarget(Defaults):
             f"Outbound Auth configurations > API key: {self.provider_arn}",
             f"Additional configuration > Location: Header; Parameter name: {self.header}",
             *ca,
+            *(f"Additional configuration > Header propagation > Allowed request headers: {name}" for name in self.passed_headers),
             "Add target",
         )
 
@@ -142,6 +148,7 @@ class GatewayTarget(Defaults):
             CredentialProviderConfigurations=[
                 {"CredentialProviderType": "API_KEY", "CredentialProvider": {"ApiKeyCredentialProvider": key}}
             ],
+            **({"MetadataConfiguration": {"AllowedRequestHeaders": list(self.passed_headers)}} if self.passed_headers else {}),
         )
         # CloudFormation's type has no property for it, unlike the API.
         note = f"CloudFormation can't set a target's private CA: afterwards give it {self.ca_uri} with UpdateGatewayTarget."
@@ -157,6 +164,7 @@ class GatewayTarget(Defaults):
                 {"credentialProviderType": "API_KEY", "credentialProvider": {"apiKeyCredentialProvider": key}}
             ],
             "certificateConfigurations": [{"s3": {"uri": require_known(self.ca_uri)}}] if self.ca_uri else [],
+            "metadataConfiguration": {"allowedRequestHeaders": list(self.passed_headers)} if self.passed_headers else {},
         }
         return {key: value for key, value in wanted.items() if value}
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sre_core import tracing
 from sre_core.problem import Problem, Refused
 from sre_services.sources import failures
 from sre_services.sources.settings import Settings
@@ -36,14 +37,17 @@ class AwsClient:
 
     def call(self, operation: str, action: str, /, **parameters: Any) -> Any:
         """Call an operation (`start_query`). Raises Refused; `action` is what a role that may not call it lacks (`logs:StartQuery`)."""
-        with self._refuse_errors(action):
+        with self._refuse_errors(action), self._step(operation):
             return getattr(self._client, operation)(**parameters)
 
     def read(self, operation: str, action: str, /, **parameters: Any) -> bytes:
         """Call an operation (`get_object`) and read the Body of its answer. Raises Refused as `call` does."""
-        with self._refuse_errors(action):
+        with self._refuse_errors(action), self._step(operation):
             body: bytes = getattr(self._client, operation)(**parameters)["Body"].read()
             return body
+
+    def _step(self, operation: str) -> AbstractContextManager[tracing.Span]:
+        return tracing.span("read_source", "client", facts={"sre.source": self.name, "rpc.method": operation})
 
     def _refuse_errors(self, action: str) -> AbstractContextManager[None]:
         return _refuse_errors(_Asked(self.name, str(self._client.meta.endpoint_url), self.region, action))

@@ -10,6 +10,8 @@ from typing import Any
 
 from sre_core.problem import Problem, Refused
 
+# Two sources that are asked at once for the first time must not start a loop each: a connection belongs to one.
+_STARTING = threading.Lock()
 LONGEST_SECONDS = 20.0
 """No answer of a source takes longer: the client would have given up by then."""
 
@@ -17,7 +19,9 @@ LONGEST_SECONDS = 20.0
 def wait_for[T](work: Coroutine[Any, Any, T], seconds: float = LONGEST_SECONDS) -> T:
     """Run a coroutine on the loop of the sources and return its result. Raises Refused after `seconds`."""
     try:
-        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), _loop()).result()
+        with _STARTING:
+            loop = _loop()
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), loop).result()
     except TimeoutError:
         raise Refused(too_slow(seconds)) from None
 

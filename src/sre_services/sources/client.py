@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from sre_core import tracing
 from sre_core.problem import Refused
 from sre_services.sources import failures
 from sre_services.sources.settings import Settings
@@ -37,8 +38,10 @@ class SourceClient:
 
     async def _send(self, method: str, path: str, permission: str, **content: Any) -> httpx2.Response:
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                answer = await self.http.request(method, path, **content)
+            with tracing.span("read_source", "client", facts={"sre.source": self.name, "http.request.method": method}) as step:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    answer = await self.http.request(method, path, **content)
+                step.note("http.response.status_code", answer.status_code)
         except (httpx2.HTTPError, OSError, TimeoutError) as fault:
             raise Refused(failures.explain_no_answer(self.name, self.url, fault)) from None
         if answer.status_code >= 400:

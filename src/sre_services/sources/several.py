@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -48,7 +48,7 @@ class Several[P]:
         before = list_failures()
         wanted = [(each, pool) for each, pool in zip(self.sources, self._pools, strict=True) if each.name not in before]
         failed = {each.name: refused for each, _ in wanted if (refused := self._breakers[each.name].find_refusal())}
-        asked = [(each.name, pool.submit(question, each.provider)) for each, pool in wanted if each.name not in failed]
+        asked = [(each.name, pool.submit(copy_context().run, question, each.provider)) for each, pool in wanted if each.name not in failed]
         until = time.monotonic() + self.SECONDS
         for name, future in asked:
             refused = _refusal(future, until, self.SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Aws, credentials, jwt_authorizer, openapi, unique
+from .conftest import API_KEY, Aws, credentials, jwt_authorizer, openapi, unique
 
 SERVER = "https://127.0.0.1:9"
 
@@ -97,7 +97,9 @@ def test_a_gateway_that_is_not_ready(slow_control: Any, young_gateway: Any, requ
             "ResourceNotFoundException",
         ),
         ({"targetConfiguration": {"mcp": {"mcpServer": {"endpoint": "https://x"}}}}, "ValidationException"),
-        ({"metadataConfiguration": {"allowedRequestHeaders": ["x-a"]}}, "ValidationException"),
+        ({"metadataConfiguration": {"allowedRequestHeaders": ["Authorization"]}}, "ValidationException"),
+        ({"metadataConfiguration": {"allowedRequestHeaders": []}}, "ValidationException"),
+        ({"metadataConfiguration": {"allowedResponseHeaders": ["x-a"]}}, "ValidationException"),
     ],
 )
 def test_what_is_refused_at_once(control: Any, request_for: Any, changes: Any, code: str) -> None:
@@ -183,6 +185,18 @@ def test_a_private_ca_from_secrets_manager(aws: Any, gateway: Any, make_target: 
     secret = aws.client("secretsmanager").create_secret(Name=unique("ca"), SecretString=api.ca_file.read_text())
     make_target(gateway, certificateConfigurations=[{"secretsManager": {"secretArn": secret["ARN"]}}])
     assert caller_of(gateway).call("pods___search_logs")["isError"] is False
+
+
+def test_headers_that_a_target_allows(gateway: Any, make_target: Any, caller_of: Any, api: Any) -> None:
+    """Its server gets exactly those of the client's headers, and no client can replace the key."""
+    make_target(gateway, metadataConfiguration={"allowedRequestHeaders": ["Traceparent", "X-API-Key"]})
+    given = {"traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "x-other": "kept out", "x-api-key": "a stranger's"}
+    answer = caller_of(gateway).rpc("tools/call", {"name": "pods___search_logs", "arguments": {}}, **given)
+    assert answer["result"]["isError"] is False
+    seen = api.requests[-1]["headers"]
+    assert seen["traceparent"] == given["traceparent"]
+    assert "x-other" not in seen
+    assert seen["x-api-key"] == API_KEY
 
 
 def test_an_update_reads_the_schema_again(*, aws: Any, control: Any, gateway: Any, make_target: Any, caller_of: Any, api: Any) -> None:

@@ -115,7 +115,7 @@ class InvestigationAnswers:
     required: ClassVar[bool] = True
 
     def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
-        return _investigate(world)
+        return investigate(world)
 
     def judge(self, facts: ServiceAnswer) -> Verdict:
         output = read_output(facts.answer)
@@ -135,7 +135,7 @@ class ModelAnswers:
     required: ClassVar[bool] = False
 
     def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
-        return _investigate(world)
+        return investigate(world)
 
     def judge(self, facts: ServiceAnswer) -> Verdict:
         report = _read_report(facts.answer)
@@ -146,7 +146,7 @@ class ModelAnswers:
         return Verdict(True, "the language model answered" if report.get("model") else "no model is configured: the rules answer")
 
 
-def _investigate(world: Endpoints) -> ServiceAnswer | Problem:
+def investigate(world: Endpoints) -> ServiceAnswer | Problem:
     """Let the assistant investigate, once for all checks."""
     question = {"prompt": PROMPT, "session_id": "verification-of-the-deployment-000000", "user_id": "sre-agent-deploy"}
     return world.ask_once("investigation", lambda: ask_assistant(world, question))

@@ -13,9 +13,12 @@ from sre_agent_deploy.checks.verification.services import InvestigationAnswers, 
 from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused
 from sre_agent_deploy.checks.verification.tokens import TokenIssued
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
+from sre_agent_deploy.checks.verification.traces import TracesAccepted
 
 
-def verification_checks(*, on_runtime: bool = False, custom_domain: bool = False) -> tuple[Check[Endpoints, Any], ...]:
+def verification_checks(
+    *, on_runtime: bool = False, custom_domain: bool = False, traced: bool = False
+) -> tuple[Check[Endpoints, Any], ...]:
     """List every verification check. A deployment is complete only when every required one passes (Property 4).
 
     `on_runtime` leaves out what does not apply where the assistant runs on AgentCore Runtime: its health path, which nobody can call.
@@ -35,4 +38,5 @@ def verification_checks(*, on_runtime: bool = False, custom_domain: bool = False
         HopsFromAssistant(),
         InvestigationAnswers(),
         ModelAnswers(),
+        *((TracesAccepted(),) if traced else ()),
     )
