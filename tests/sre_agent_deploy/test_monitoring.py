@@ -31,7 +31,8 @@ MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9
 @pytest.fixture
 def monitored(engine: Engine) -> Engine:
     """A deployment that is watched."""
-    engine.sections = {"monitoring": {"enabled": "always"}, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL}
+    watched = {"enabled": "always", "traces": "xray"}
+    engine.sections = {"monitoring": watched, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL}
     return engine
 
 
@@ -221,6 +222,9 @@ def _judge_machine(monitored: Engine) -> None:
     arn = f"arn:aws:logs:{monitored.aws.region}:{monitored.aws.account_id}:log-group"
     assert set(allowed["WriteLogs"]["Resource"]) == {f"{arn}:{group}:*" for group in groups}
     assert allowed["WriteLogs"]["Action"] == ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    assert allowed["SendTraces"]["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    receiver = config["traces"]["traces_collected"]["otlp"]["http_endpoint"]
+    assert {service.environment["SRE_TRACES"] for service in machine.services} == {f"http://{receiver}/v1/traces"}
     assert allowed["PutMetrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": put["namespace"]}}
 
 
