@@ -215,7 +215,7 @@ def associated_address(account_id: str, region: str, association_id: str) -> str
 
 
 def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
-    """Return the tags of a resource of EC2, Cognito or Secrets Manager; none for any other, or one that is absent."""
+    """Return the tags of a resource of EC2, Cognito, Secrets Manager or EKS; none for any other, or one that is absent."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return {}
@@ -236,7 +236,27 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
 
             secret = secretsmanager_backends[account_id][region].secrets.get(arn)
             return {tag["Key"]: tag["Value"] for tag in (secret.tags or () if secret else ())}
+        case "eks":
+            return dict(access_entry(account_id, region, arn).get("tags", {}))
     return {}
+
+
+def access_entry(account_id: str, region: str, arn: str) -> dict[str, Any]:
+    """Return an access entry of a cluster of EKS by its ARN, as the local AWS keeps it; empty where it is absent."""
+    entries = (entry for cluster in _clusters(account_id, region) for entry in tuple(cluster.access_entries.values()))
+    return next((entry for entry in entries if entry["accessEntryArn"] == arn), {})
+
+
+def access_entry_arn(account_id: str, region: str, cluster: str, principal: str) -> str:
+    """Return the ARN of the access entry of a principal in a cluster; empty where it is absent."""
+    found = next((each for each in _clusters(account_id, region) if each.name == cluster), None)
+    return str(found.access_entries.get(principal, {}).get("accessEntryArn", "")) if found else ""
+
+
+def _clusters(account_id: str, region: str) -> tuple[Any, ...]:
+    from moto.eks.models import eks_backends
+
+    return tuple(eks_backends[account_id][region].clusters.values())
 
 
 def kms_key_arn(account_id: str, region: str, id: str) -> str:

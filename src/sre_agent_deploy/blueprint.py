@@ -12,6 +12,7 @@ from sre_agent_deploy.assistant_runtime import declare_runtime
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
+from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
@@ -51,6 +52,7 @@ from sre_agent_deploy.resources.ec2_address_association import AddressAssociatio
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp, MachineAddress
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
+from sre_agent_deploy.resources.eks_access_entry import READERS, AccessEntry
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import Statement
@@ -82,6 +84,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *targets(config, facts, id),
             release_object(config, facts, id),
             *instance_identity(config, facts, id),
+            *access_entries(config),
             *declare_network(config, facts),
             security_group(config, facts, id),
             instance(config, facts, id),
@@ -268,6 +271,15 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         name="instance_profile", profile_name=f"{id}-instance", path=path, role_name=Ref("instance_role", "role_name")
     )
     return Item(role), Item(profile)
+
+
+def access_entries(config: Config) -> tuple[Item, ...]:
+    """Declare that the role of the instance may enter the clusters for which the configuration asks for it."""
+    role, groups = Ref("instance_role", "role_arn"), (READERS,)
+    return tuple(
+        Item(AccessEntry(name=f"access_entry_{cluster}", cluster_name=cluster, principal_arn=role, kubernetes_groups=groups))
+        for cluster in list_entered_clusters(config.services.live())
+    )
 
 
 def _order_statements(config: Config, facts: AccountFacts) -> tuple[Statement, ...]:

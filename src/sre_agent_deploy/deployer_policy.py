@@ -23,6 +23,7 @@ from sre_agent_deploy.names import gateway_name, has_custom_domain, prefix
 from sre_agent_deploy.policies import bucket_key_statements, model_statements
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
+from sre_agent_deploy.resources.eks_access_entry import READERS, AccessEntry
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement, permissions_policy, render_json
 from sre_agent_deploy.resources.route53_record import DnsRecord
@@ -64,6 +65,7 @@ _UNSCOPED = frozenset(
         "sns:ListTopics",
         "sns:Unsubscribe",
         "route53:ListHostedZones",
+        "eks:ListClusters",
         "bedrock-agentcore:ListGateways",
         "bedrock-agentcore:ListAgentRuntimes",
         "bedrock-agentcore:ListAgentRuntimeEndpoints",
@@ -217,6 +219,7 @@ class _Scopes:
             "secretsmanager": self._secretsmanager,
             "bedrock-agentcore": self._agentcore,
             "route53": self._route53,
+            "eks": self._eks,
         }.get(service, self._by_name)(name)
 
     def _by_name(self, name: str) -> Iterator[Scope]:
@@ -366,6 +369,29 @@ class _Scopes:
         else:
             names = (f"{vault}/apikeycredentialprovider/{self._id}-backends", self.place.arn("bedrock-agentcore", f"gateway/{gateway}-*"))
             yield Scope("ManageGateway", (vault, *names, *(self.place.arn("bedrock-agentcore", f"runtime/{each}-*") for each in runtimes)))
+
+    def _eks(self, name: str) -> Iterator[Scope]:
+        entries = self.place.arn("eks", "access-entry/*")
+        asked = {f"aws:RequestTag/{DEPLOYMENT_TAG}": self._id}
+        if name in ("DescribeCluster", "ListAccessEntries"):
+            yield Scope("ReadClusters", (self.place.arn("eks", "cluster/*"),))
+        elif name == "CreateAccessEntry":
+            # Who may create entries could otherwise let anyone into the cluster, as a member of any group.
+            limits: Conditions = {
+                "StringEquals": asked,
+                "ArnLike": {"eks:principalArn": self.place.arn("iam", f"role/sre-agent/{self._id}/*", region="")},
+                "ForAllValues:StringEquals": {"eks:kubernetesGroups": READERS},
+            }
+            yield Scope("EnterClusters", tuple(self.place.arn("eks", f"cluster/{each}") for each in self._entered()), limits)
+        elif _reads(f"eks:{name}"):
+            yield Scope("ReadEntries", (entries,))
+        else:
+            if name == "TagResource":
+                yield Scope("TagEntry", (entries,), {"StringEquals": asked})
+            yield Scope("ManageEntries", (entries,), {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self._id}})
+
+    def _entered(self) -> tuple[str, ...]:
+        return tuple(item.resource.cluster_name for item in self._plan if isinstance(item.resource, AccessEntry))
 
     def _route53(self, name: str) -> Iterator[Scope]:
         zones = dict.fromkeys(item.resource.hosted_zone_id for item in self._plan if isinstance(item.resource, DnsRecord))

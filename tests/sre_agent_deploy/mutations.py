@@ -18,6 +18,7 @@ type Change = Callable[[Engine], object]
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]}
 DEFAULT_SUBNETS = {"Name": "default-for-az", "Values": ["true"]}
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]}]}
+ENTRY = "access_entry_drift"
 OWNED_BY_OTHERS = {"Key": "sre-agent:resource", "Value": "another"}
 
 
@@ -250,6 +251,21 @@ def _pool_tags(engine: Engine) -> object:
     idp = engine.client("cognito-idp")
     arn = idp.describe_user_pool(UserPoolId=engine.id_of("user_pool"))["UserPool"]["Arn"]
     return idp.untag_resource(ResourceArn=arn, TagKeys=["team"])
+
+
+def _entry(method: str, **wanted: Any) -> Change:
+    def change(engine: Engine) -> object:
+        cluster, _, principal = engine.id_of(ENTRY).partition("/")
+        return getattr(engine.client("eks"), method)(clusterName=cluster, principalArn=principal, **wanted)
+
+    return change
+
+
+def _entry_tags(engine: Engine) -> object:
+    cluster, _, principal = engine.id_of(ENTRY).partition("/")
+    eks = engine.client("eks")
+    arn = eks.describe_access_entry(clusterName=cluster, principalArn=principal)["accessEntry"]["accessEntryArn"]
+    return eks.untag_resource(resourceArn=arn, tagKeys=["team"])
 
 
 def _budget_tags(engine: Engine) -> object:
@@ -587,6 +603,18 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("ApiKeyCredentialProvider", "secret_arn"): ("credential_provider", (_provider("api_key"),)),
     ("ApiKeyCredentialProvider", "json_key"): ("credential_provider", (_provider("other"),)),
     ("ApiKeyCredentialProvider", "tags"): ("credential_provider", (_agentcore_tags("provider"),)),
+    ("AccessEntry", "kubernetes_groups"): (ENTRY, (_entry("update_access_entry", kubernetesGroups=["others"]),)),
+    ("AccessEntry", "access_policies"): (
+        ENTRY,
+        (
+            _entry(
+                "associate_access_policy",
+                policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+                accessScope={"type": "cluster"},
+            ),
+        ),
+    ),
+    ("AccessEntry", "tags"): (ENTRY, (_entry_tags,)),
     ("Budget", "limit_amount"): ("budget", (_budget(BudgetLimit={"Amount": "9999", "Unit": "USD"}),)),
     ("Budget", "limit_unit"): ("budget", (_budget(BudgetLimit={"Amount": "50", "Unit": "EUR"}),)),
     ("Budget", "time_unit"): ("budget", (_budget(TimeUnit="ANNUALLY"),)),

@@ -14,7 +14,8 @@ from typing import Any
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.load import load
-from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.models import Config, ServicesConfig
+from sre_agent_deploy.config.sources import ClusterSource
 from sre_agent_deploy.deployer_policy import LONGEST_POLICY, list_statements, name_policies, split_policies
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
@@ -31,6 +32,7 @@ FOR_ALL = {
     "cloudwatch:ListDashboards",
     "cognito-idp:DescribeUserPoolDomain",
     "cognito-idp:ListUserPools",
+    "eks:ListClusters",
     "iam:ListInstanceProfiles",
     "iam:ListRoles",
     "logs:DescribeLogGroups",
@@ -45,10 +47,14 @@ FOR_ALL = {
 CREATED_WITH_TAG = {"bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:CreateGateway", "cognito-idp:CreateUserPool"}
 
 
-def policies(**changed: str) -> tuple[dict[str, Any], ...]:
+ENTERED = ServicesConfig(kubernetes=(ClusterSource(source="eks", cluster="prod", access_entry=True),))
+
+
+def policies(services: ServicesConfig | None = None, **changed: str) -> tuple[dict[str, Any], ...]:
     environ = {"AWS_ACCOUNT_ID": ACCOUNT, "SRE_DOMAIN_NAME": "sre.example.com", **changed}
     config = load(EXAMPLE, environ=environ, mode="production")
     assert isinstance(config, Config), config
+    config = config.model_copy(update={"services": services}) if services else config
     facts = replace(describe_account(config), account_id=ACCOUNT, partition="aws")
     return split_policies(list_statements(config, blueprint(config, facts), ACCOUNT))
 
@@ -70,6 +76,7 @@ def test_each_policy_fits_aws() -> None:
 def test_every_action_of_the_resources_is_there() -> None:
     """What the reference lists for the types of this deployment is in the policy."""
     found = policies(
+        ENTERED,
         SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID="Z0123456789ABCDEFGHIJ",
         SRE_AGENT__AWS__NETWORK="create",
         SRE_AGENT__LIMITS__MONTHLY_USD="50",
@@ -91,7 +98,7 @@ def test_the_actions_are_those_of_the_calls() -> None:
 
 def test_what_it_narrows() -> None:
     """What changes anything is narrowed by the deployment's names or tag; `*` is left to listings and what AWS can't narrow."""
-    for statement in statements(policies()):
+    for statement in statements(policies(ENTERED)):
         if "*" in statement["Resource"]:
             changing = {action for action in statement["Action"] if not action.startswith("ec2:Describe")}
             assert changing <= FOR_ALL or (changing <= CREATED_WITH_TAG and ID in json.dumps(statement["Condition"]))
@@ -123,6 +130,22 @@ def test_the_role_for_network_interfaces() -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{service}/AWSServiceRoleForBedrockAgentCoreNetwork"
     assert (created["Resource"], created["Condition"]) == ([role], {"StringEquals": {"iam:AWSServiceName": service}})
     assert not [each for each in statements(policies(**runtime)) if "iam:CreateServiceLinkedRole" in each["Action"]]
+
+
+def test_who_may_be_let_into_a_cluster() -> None:
+    """Only roles of this deployment, only into the named cluster, and only as members of the group that reads; no policy is associated."""
+    found = {statement["Sid"].rstrip("0123456789"): statement for statement in statements(policies(ENTERED))}
+    entering = found["EnterClusters"]
+    assert (entering["Action"], entering["Resource"]) == (["eks:CreateAccessEntry"], [f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/prod"])
+    assert entering["Condition"] == {
+        "StringEquals": {"aws:RequestTag/sre-agent:deployment-id": ID},
+        "ArnLike": {"eks:principalArn": f"arn:aws:iam::{ACCOUNT}:role/sre-agent/{ID}/*"},
+        "ForAllValues:StringEquals": {"eks:kubernetesGroups": "sre-agent-readers"},
+    }
+    every = {action for statement in statements(policies(ENTERED)) for action in statement["Action"]}
+    assert not {"eks:AssociateAccessPolicy", "eks:UpdateClusterConfig"} & every
+    usual = {action for statement in statements(policies()) for action in statement["Action"] if action.startswith("eks:")}
+    assert all(action.startswith(("eks:Describe", "eks:List")) for action in usual)
 
 
 def test_what_the_user_named_is_read_only() -> None:

@@ -62,7 +62,14 @@ def whole(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.Te
         "alerts": {"email": "team@example.com"},
         "monitoring": {"enabled": "always"},
         "assistant": {"runtime": "agentcore"},
+        "services": {"kubernetes": [{"source": "eks", "cluster": "drift", "access_entry": True}]},
     }
+    unbooted.client("eks").create_cluster(
+        name="drift",
+        roleArn=f"arn:aws:iam::{unbooted.account_id}:role/cluster",
+        resourcesVpcConfig={"subnetIds": ["subnet-1"]},
+        accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"},
+    )
     engine = Engine(unbooted, site, tmp_path_factory.mktemp("whole"), sections=sections)
     engine.deploy()
     yield Whole(engine, _outputs(engine))

@@ -138,6 +138,34 @@ def _kms(call: Call, state: ResourceState) -> Iterator[Demand]:
     yield from demand_on(call, known or ANY)
 
 
+def _eks(call: Call, state: ResourceState) -> Iterator[Demand]:
+    cluster, principal = call.text("clusterName", "name"), call.text("principalArn")
+    if call.operation == "CreateAccessEntry":
+        # Each group is authorized by itself, which is what ForAllValues means for keys of several values.
+        for group in call.texts("kubernetesGroups") or ("",):
+            yield from _on(call, call.arn(f"cluster/{cluster}"), **_eks_keys(call, group))
+        yield from _tagging(call, "TagResource", call.arn(f"access-entry/{cluster}/{_eks_identity(principal)}"))
+    elif principal:
+        # For one that does not exist AWS has no ARN to authorize.
+        entry = state.access_entry_arn(cluster, principal) or call.arn(f"access-entry/{cluster}/{_eks_identity(principal)}")
+        yield from _on(call, entry)
+    elif cluster:
+        yield from _on(call, call.arn(f"cluster/{cluster}"))
+    else:
+        yield from _on(call, call.text("resourceArn") or ANY)
+
+
+def _eks_identity(principal: str) -> str:
+    """Write a principal as the ARN of its entry has it: kind, account and name, without the path."""
+    parts = principal.split(":")
+    return f"{parts[-1].partition('/')[0]}/{parts[4]}/{principal.rpartition('/')[2]}/AbCdEfGh" if len(parts) == 6 else ANY
+
+
+def _eks_keys(call: Call, group: str) -> dict[str, str]:
+    keys = {"eks:principalArn": call.text("principalArn"), "eks:kubernetesGroups": group, "eks:accessEntryType": call.text("type")}
+    return {key: value for key, value in keys.items() if value}
+
+
 def _sts(call: Call, state: ResourceState) -> Iterator[Demand]:
     yield from demand_on(call, call.text("RoleArn") or ANY)
 
@@ -166,6 +194,7 @@ _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "route53": _route53,
     "ssm": _ssm,
     "kms": _kms,
+    "eks": _eks,
     "sts": _sts,
     "sqs": _sqs,
     "bedrock-agentcore": list_agentcore,

@@ -53,12 +53,16 @@ class ResourceState:
         """Return the ARN of a KMS key by its id, ARN or alias; empty where it is absent."""
         return moto_state.kms_key_arn(self.account_id, self.region, id)
 
+    def access_entry_arn(self, cluster: str, principal: str) -> str:
+        """Return the ARN of an access entry of a cluster; empty where it is absent."""
+        return moto_state.access_entry_arn(self.account_id, self.region, cluster, principal)
+
     def associated(self, association_id: str) -> str:
         """Return the id of the Elastic IP or subnet of an association; empty where it is absent."""
         return moto_state.associated_address(self.account_id, self.region, association_id)
 
     def tags(self, arn: str) -> Mapping[str, str]:
-        """Return the tags of a resource of EC2, Cognito or Secrets Manager; the policies of a deployment ask for those of no other."""
+        """Return the tags of a resource of EC2, Cognito, Secrets Manager or EKS; the policies of a deployment ask for those of no other."""
         return moto_state.tags_by_arn(self.account_id, arn)
 
 

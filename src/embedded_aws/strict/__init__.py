@@ -13,6 +13,7 @@ from embedded_aws.strict import (
     cognito_custom_domain,
     cost_explorer,
     ec2,
+    eks,
     iam,
     kms,
     logs,
@@ -60,6 +61,9 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ec2.refuse_deleting_used_groups()
     ec2.keep_omitted_metadata_options()
     kms.accept_arns_of_keys()
+    eks.keep_authentication_mode()
+    eks.add_access_entries()
+    eks.tag_access_entries()
     s3.secure_new_buckets()
     s3.enforce_bucket_ownership()
     s3.redirect_to_bucket_region()

@@ -25,7 +25,7 @@ from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig, UpdatesConfig
 from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
-from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, list_faults
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, entry_faults, list_faults
 from sre_core import bedrock
 
 __all__ = [
@@ -58,13 +58,14 @@ class ServicesConfig(Section):
     recording: str = setting("crash-loop", "crash-loop, memory-leak, healthy, or a folder of your own.", example="crash-loop")
     kubernetes: tuple[ClusterSource, ...] = setting(
         (),
-        'Clusters of your own, which are only read: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod}]. '
+        'Clusters of your own, which are only read: [{source: kubeconfig, kubeconfig: "file:~/.kube/config", context: prod}] or '
+        "[{source: eks, cluster: prod, access_entry: true}]. "
         "With one system of your own, nothing is answered from a recording but runbooks.",
     )
     logs: tuple[LogSource, ...] = setting(
         (),
-        'Logs of your own: [{source: kubeconfig, kubeconfig: "file:~/.kube/config"}], [{source: files, path: /var/log/shop}] '
-        'or [{source: journald, url: "http://host.example.com:19531"}].',
+        'Logs of your own: [{source: kubeconfig, kubeconfig: "file:~/.kube/config"}], [{source: files, path: /var/log/shop}], '
+        '[{source: journald, url: "http://host.example.com:19531"}] or [{source: cloudwatch, log_groups: [/aws/lambda/checkout]}].',
     )
     metrics: tuple[MetricSource, ...] = setting(
         (), 'Metrics of your own: [{source: prometheus, url: "https://prometheus.example.com", token: "env:PROMETHEUS_TOKEN"}].'
@@ -289,6 +290,7 @@ class Config(Section):
         yield from account_faults(self.aws, self.gateway, self.credentials, self.monitoring)
         yield from instance_type_faults(self.limits, self.deployment)
         yield from network_faults(self.aws, self.deployment)
+        yield from entry_faults(self.services.live(), self.aws.region)
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
         yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
         yield from trace_faults(self.monitoring, mode, self.is_monitored(mode))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.aws import region_faults
@@ -28,6 +28,8 @@ class Source(Section):
     """One system. Its secrets are references, and the deployment keeps their values in Secrets Manager."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
+    FOR_DEPLOYMENT: ClassVar[tuple[str, ...]] = ()
+    """The settings that the deployment acts on, and of which the services know nothing."""
 
     @property
     def kind(self) -> str:
@@ -47,8 +49,8 @@ class Source(Section):
         return {field: reference for field, reference in found.items() if reference}
 
     def plain_values(self) -> dict[str, str]:
-        """Return the values that are no secrets."""
-        values = {name: value for name, value in self.model_dump().items() if value and name not in self.SECRETS}
+        """Return the values that are no secrets, for the services."""
+        values = {name: value for name, value in self.model_dump().items() if value and name not in (*self.SECRETS, *self.FOR_DEPLOYMENT)}
         return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
 
@@ -56,6 +58,10 @@ NAME = "What answers call it; empty takes the kind of source, with a number from
 
 
 CLUSTER = "Of eks: the name of the cluster."
+ACCESS_ENTRY = (
+    "Of eks: true creates an access entry in the cluster, for the instance role in the group sre-agent-readers, and deletes it with the "
+    "deployment; the cluster's authentication mode must be API or API_AND_CONFIG_MAP. false changes nothing of the cluster."
+)
 REGION = "Of a source on AWS: its region; empty takes that of the deployment."
 
 
@@ -63,6 +69,7 @@ class ClusterSource(Source):
     """A cluster, by a kubeconfig, or by its name in Amazon EKS."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig",)
+    FOR_DEPLOYMENT: ClassVar[tuple[str, ...]] = ("access_entry",)
 
     source: Literal["kubeconfig", "eks"] = setting(
         "kubeconfig",
@@ -70,6 +77,7 @@ class ClusterSource(Source):
         example="kubeconfig",
     )
     cluster: str = setting("", CLUSTER, example="prod")
+    access_entry: bool = setting(False, ACCESS_ENTRY, example="true")
     region: str = setting("", REGION, example="eu-west-1")
     name: str = setting("", NAME, example="prod")
     kubeconfig: str = setting(
@@ -85,6 +93,7 @@ class ClusterSource(Source):
             yield from eks_faults(self.cluster, self.region, mode)
         elif not self.kubeconfig:
             yield required("kubeconfig", KUBECONFIG, "A cluster is reached by a kubeconfig.")
+        yield from access_entry_faults(self.source, access_entry=self.access_entry)
         yield from NAMESPACE.faults("namespace", self.namespace)
 
     def references(self) -> dict[str, SecretReference]:
@@ -115,6 +124,7 @@ class LogSource(RemoteSource):
     """Logs: of a cluster's pods, of files, of a journal, or of Loki."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("kubeconfig", "token", "password", "ca")
+    FOR_DEPLOYMENT: ClassVar[tuple[str, ...]] = ("access_entry",)
 
     source: Literal["kubeconfig", "eks", "files", "journald", "loki", "opensearch", "cloudwatch"] = setting(
         "kubeconfig",
@@ -135,6 +145,7 @@ class LogSource(RemoteSource):
     )
     index: str = setting("", "Of opensearch: the index, or a pattern of several.", example="logs-*")
     cluster: str = setting("", CLUSTER, example="prod")
+    access_entry: bool = setting(False, ACCESS_ENTRY, example="true")
     log_groups: tuple[str, ...] = setting((), "Of CloudWatch: the log groups.", example='["/aws/lambda/checkout"]')
     region: str = setting("", REGION, example="eu-west-1")
     path: str = setting("", "Of files: the folder, which is read where the services run.", example="/var/log/shop")
@@ -157,6 +168,7 @@ class LogSource(RemoteSource):
         if self.source == "cloudwatch":
             yield from aws_faults(self.region, mode, "files")
             yield from self._log_group_faults()
+        yield from access_entry_faults(self.source, access_entry=self.access_entry)
         yield from NAMESPACE.faults("namespace", self.namespace)
 
     def _index_faults(self) -> Iterator[Fault]:
@@ -222,6 +234,41 @@ def eks_faults(cluster: str, region: str, mode: Mode) -> Iterator[Fault]:
     if not cluster:
         yield required("cluster", "prod", "A cluster of EKS is found by its name.")
     yield from EKS_CLUSTER.faults("cluster", cluster)
+
+
+def access_entry_faults(source: str, *, access_entry: bool) -> Iterator[Fault]:
+    """Yield a fault for an access entry of what is no cluster of EKS."""
+    if access_entry and source != "eks":
+        yield Fault(
+            code="CONFIG-NO-EFFECT",
+            path=("access_entry",),
+            what="access_entry has no effect.",
+            why=f"Only a cluster of Amazon EKS has access entries, and this source is {source}.",
+            do=("Remove access_entry, or set source to eks.",),
+            correction="false",
+        )
+
+
+def list_entered_clusters(services: Mapping[str, Sequence[Source]]) -> tuple[str, ...]:
+    """List the clusters in which the deployment creates an access entry, each once."""
+    sources = (source for sources in services.values() for source in sources)
+    entered = (source for source in sources if isinstance(source, ClusterSource | LogSource) and source.access_entry)
+    return tuple(dict.fromkeys(source.cluster for source in entered))
+
+
+def entry_faults(services: Mapping[str, Sequence[Source]], region: str) -> Iterator[Fault]:
+    """Yield a fault for each access entry in another region than the deployment's."""
+    for service, sources in services.items():
+        for number, source in enumerate(sources):
+            if isinstance(source, ClusterSource | LogSource) and source.access_entry and source.region not in ("", region):
+                yield Fault(
+                    code="CONFIG-MISMATCH",
+                    path=("services", service, number, "access_entry"),
+                    what=f"services.{service}[{number}].access_entry is for a cluster of another region than aws.region.",
+                    why="A deployment creates resources in one region only. The cluster can be read all the same.",
+                    do=("Set access_entry to false, and create the entry by hand: docs/how-to/use-your-own-systems.md shows it.",),
+                    correction="false",
+                )
 
 
 def aws_faults(region: str, mode: Mode, instead: str) -> Iterator[Fault]:

@@ -62,6 +62,9 @@ PLACES: Mapping[str, Place] = {
     "AWS::IAM::InstanceProfile": Place(
         "cloudshell/home?region={region}", "Both commands ended without an error; the role's page shows the profile."
     ),
+    "AWS::EKS::AccessEntry": Place(
+        "eks/clusters?region={region}", "The cluster's Access tab lists the role, with the group of this step and no access policy."
+    ),
     "AWS::EC2::EIP": Place("ec2/home?region={region}#AllocateAddress:", "The list shows the address with its allocation ID."),
     "AWS::EC2::EIPAssociation": Place("ec2/home?region={region}#Addresses:", "The address shows the instance as associated."),
     "AWS::EC2::SecurityGroup": Place(

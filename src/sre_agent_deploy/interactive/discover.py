@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,10 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
-from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Subnet, Vpc, Zone
+from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Subnet, Vpc, Workspace, Zone
 from sre_agent_deploy.progress.progress import Progress, RetryLimits
 from sre_core.problem import Problem
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SubnetTypeDef, VpcTypeDef
 
 LONGEST_WAIT = 4.0
+# A longer list helps nobody: then the name is typed.
+_MOST_OFFERED = 50
+_OWN_LOGS = re.compile(f"{DEPLOYMENT_ID_PATTERN}-")
 ONCE = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 
 
@@ -73,6 +78,9 @@ class Discovery:
         self._found = replace(self._found, subnets=_try_once(self._subnets) or ())
         self._found = replace(self._found, zones=_try_once(self._zones) or ())
         self._found = replace(self._found, key_pairs=_try_once(self._key_pairs) or ())
+        self._found = replace(self._found, clusters=_try_once(self._clusters) or ())
+        self._found = replace(self._found, log_groups=_try_once(self._log_groups) or ())
+        self._found = replace(self._found, workspaces=_try_once(self._workspaces) or ())
 
     def _vpcs(self) -> tuple[Vpc, ...]:
         return tuple(map(_describe_vpc, self._aws.client("ec2").describe_vpcs()["Vpcs"]))
@@ -87,6 +95,20 @@ class Discovery:
 
     def _key_pairs(self) -> tuple[str, ...]:
         return tuple(pair["KeyName"] for pair in self._aws.client("ec2").describe_key_pairs()["KeyPairs"])
+
+    def _clusters(self) -> tuple[str, ...]:
+        return tuple(self._aws.client("eks").list_clusters(maxResults=_MOST_OFFERED)["clusters"])
+
+    def _log_groups(self) -> tuple[str, ...]:
+        groups = self._aws.client("logs").describe_log_groups(limit=_MOST_OFFERED)["logGroups"]
+        # Those of deployments hold the assistant's own logs.
+        return tuple(name for group in groups if not _OWN_LOGS.match(name := group["logGroupName"]))
+
+    def _workspaces(self) -> tuple[Workspace, ...]:
+        found = self._aws.client("amp").list_workspaces(maxResults=_MOST_OFFERED)["workspaces"]
+        domain = "amazonaws.com.cn" if self._aws.partition == "aws-cn" else "amazonaws.com"
+        host = f"https://aps-workspaces.{self._aws.region}.{domain}"
+        return tuple(Workspace(f"{host}/workspaces/{each['workspaceId']}", each.get("alias", "")) for each in found)
 
 
 def _try_once[T](call: Callable[[], T]) -> T | None:

@@ -15,6 +15,7 @@ from sre_agent_deploy.config.syntax_errors import explain_yaml_error
 from sre_agent_deploy.config.template import render_template
 from sre_agent_deploy.edit.values import render_value
 from sre_agent_deploy.interactive.question import Question
+from sre_agent_deploy.interactive.sources import parse_sources
 from sre_core.problem import Problem
 
 
@@ -118,6 +119,8 @@ def _parse_template(template: str) -> Tree:
 def parse_answer(question: Question, answer: str) -> Plain:
     """Parse an answer: `a, b` is a list, `key=value, key=value` are pairs, with brackets or without."""
     match question.kind:
+        case "sources":
+            return parse_sources(answer)
         case "list":
             return [part.strip("\"'") for part in _split(answer, "[]")]
         case "mapping":

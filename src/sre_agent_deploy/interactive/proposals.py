@@ -40,6 +40,14 @@ class Zone:
 
 
 @dataclass(frozen=True)
+class Workspace:
+    """A workspace of Amazon Managed Service for Prometheus."""
+
+    url: str
+    alias: str
+
+
+@dataclass(frozen=True)
 class AccountContents:
     """The resources that were found in time; empty without credentials."""
 
@@ -48,6 +56,9 @@ class AccountContents:
     subnets: tuple[Subnet, ...] = ()
     zones: tuple[Zone, ...] = ()
     key_pairs: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    log_groups: tuple[str, ...] = ()
+    workspaces: tuple[Workspace, ...] = ()
 
     def zone_of(self, domain: str) -> str:
         """Find the hosted zone of a domain; of several, the closest."""
@@ -72,6 +83,20 @@ def list_choices(question: Question, answers: Answers, account: AccountContents)
             return tuple(Choice(zone.id, zone.domain) for zone in account.zones)
         case "deployment.key_name":
             return tuple(map(Choice, account.key_pairs))
+    return _list_source_choices(question.key, account)
+
+
+def _list_source_choices(key: str, account: AccountContents) -> tuple[Choice, ...]:
+    """List what the account has that a service could answer from."""
+    match key:
+        case "services.kubernetes":
+            return tuple(Choice(f"eks:{name}", "a cluster of Amazon EKS") for name in account.clusters)
+        case "services.logs":
+            pods = (Choice(f"eks:{name}", "the logs of its pods") for name in account.clusters)
+            return (*pods, *(Choice(f"cloudwatch:{name}", "a log group") for name in account.log_groups))
+        case "services.metrics" if account.account_id:
+            workspaces = (Choice(f"amp:{each.url}", each.alias) for each in account.workspaces)
+            return (*workspaces, Choice("cloudwatch", "load balancers, Lambda, API Gateway, Container Insights"))
     return ()
 
 

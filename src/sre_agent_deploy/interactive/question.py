@@ -12,8 +12,10 @@ from pydantic.fields import FieldInfo
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.section import Section, item_model
+from sre_agent_deploy.config.sources import Source
+from sre_agent_deploy.interactive.sources import EXAMPLES, HOW
 
-type Kind = Literal["text", "list", "mapping", "gate"]
+type Kind = Literal["text", "list", "mapping", "sources", "gate"]
 type Answers = Mapping[str, str]
 
 # The version of the format is no choice of the user.
@@ -61,14 +63,22 @@ def list_questions() -> tuple[Question, ...]:
 def _walk_settings() -> Iterator[Question]:
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            # A list of sections is written in the file: one line can't answer it.
-            settings = ((below, inner) for below, inner in field.annotation.model_fields.items() if not item_model(inner.annotation))
+            # Other lists of sections are written in the file: one line can't answer them.
+            settings = ((below, inner) for below, inner in field.annotation.model_fields.items() if _is_asked(inner))
             yield from (_build_question((name, below), inner) for below, inner in settings)
         elif name not in NOT_ASKED:
             yield _build_question((name,), field)
 
 
+def _is_asked(field: FieldInfo) -> bool:
+    items = item_model(field.annotation)
+    return items is None or issubclass(items, Source)
+
+
 def _build_question(path: FieldPath, field: FieldInfo) -> Question:
+    if item_model(field.annotation):
+        about = f"{(field.description or '').partition(':')[0]}. {HOW}"
+        return Question(path=path, about=about, kind="sources", example=EXAMPLES[str(path[-1])])
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     return Question(
         path=path,

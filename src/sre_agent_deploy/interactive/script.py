@@ -28,6 +28,7 @@ ONLY_AFTER = {
     **{f"tls.{field}": ("tls.source", "letsencrypt") for field in ("challenge", "email", "staging", "directory_url", "directory_ca_path")},
 }
 MORE = "optional settings"
+OWN = "systems of your own"
 
 
 def find_mode(answers: Answers) -> Mode:
@@ -51,12 +52,18 @@ def select_settings(asked: tuple[Question, ...], answers: Answers) -> dict[Quest
 def _plan_questions(answers: Answers) -> Iterator[Question]:
     by_key = {question.key: question for question in list_questions()}
     first = [by_key[key] for key in FIRST[find_mode(answers)]]
+    sources = [question for question in list_questions() if question.kind == "sources"]
     yield from first
+    yield build_gate(
+        OWN, "Answer about clusters, logs and metrics of your own? They are only read. no: about an incident that was recorded."
+    )
+    if answers.get(OWN) == "yes":
+        yield from sources
     if find_mode(answers) == "local":
         return
     yield build_gate(MORE, "Everything else has a default. Look at the optional settings as well?")
     if answers.get(MORE) == "yes":
-        yield from _plan_optional([question for question in list_questions() if question not in first], answers)
+        yield from _plan_optional([question for question in list_questions() if question not in (*first, *sources)], answers)
 
 
 def _plan_optional(rest: list[Question], answers: Answers) -> Iterator[Question]:

@@ -30,7 +30,8 @@ class Said:
 
 def introduce(target: str) -> None:
     click.echo(f"Questions for {target}. Enter takes the value in [brackets].")
-    click.echo(f"  {EMPTY} leaves a setting empty, a number picks from a list, back goes to the question before, quit keeps your answers.")
+    click.echo(f"  {EMPTY} leaves a setting empty, a number picks from a list (1, 3: several), back goes to the question before,")
+    click.echo("  quit keeps your answers.")
 
 
 def explain(question: Question, number: int, total: int, offered: Sequence[Choice]) -> None:
@@ -51,8 +52,9 @@ def read_answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
     line = _read_line(f"  [{shorten(proposed) or 'empty'}] >")
     if line in ("back", "quit"):
         return "back" if line == "back" else "quit"
-    if line.isdecimal() and 1 <= int(line) <= len(offered):
-        return Said(offered[int(line) - 1].value)
+    numbers = [part.strip() for part in line.split(",")]
+    if all(number.isdecimal() and 1 <= int(number) <= len(offered) for number in numbers):
+        return Said(", ".join(offered[int(number) - 1].value for number in numbers))
     return Said(proposed if not line else "" if line == EMPTY else line)
 
 

@@ -19,6 +19,7 @@ from sre_core.problem import Problem
 # Questions that the account helps to answer; only these wait for the discovery.
 _FROM_ACCOUNT = {
     "aws.account_id", "aws.vpc_id", "aws.subnet_id", "deployment.domain_name", "deployment.hosted_zone_id", "deployment.key_name",
+    "services.kubernetes", "services.logs", "services.metrics",
 }  # fmt: skip
 YES_OR_NO = {"y": "yes", "n": "no"}
 # The next step: on, back, or to the question of that number.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from sre_services.kubernetes.limits import complete_requests, parse_limit_range
 from sre_services.kubernetes.model import Mismatch, Ref
 from sre_services.kubernetes.objects import Json, key_of, parse_conditions, parse_time
-from sre_services.kubernetes.scaling_model import Autoscaler, MetricTarget
+from sre_services.kubernetes.scaling_model import Autoscaler, Limit, MetricTarget
 from sre_services.kubernetes.workloads import template_of
 
 type Targets = Mapping[tuple[str, str, str], Json]
@@ -42,13 +43,15 @@ def parse_autoscaler(document: Json) -> Autoscaler:
     )
 
 
-def join_autoscaler(document: Json, targets: Targets) -> Autoscaler:
-    """Add to an autoscaler what does not fit between it and its target."""
+def join_autoscaler(document: Json, targets: Targets, limit_ranges: Sequence[Json] = ()) -> Autoscaler:
+    """Add to an autoscaler what does not fit between it and its target. LimitRanges of its namespace give requests by default."""
     found = parse_autoscaler(document)
-    return replace(found, mismatches=tuple(_check_target(found, document, targets)))
+    ranges = [each for each in map(parse_limit_range, limit_ranges) if each.namespace == found.namespace]
+    defaults = tuple(limit for each in ranges for limit in each.limits if limit.type == "Container")
+    return replace(found, mismatches=tuple(_check_target(found, document, targets, defaults)))
 
 
-def _check_target(found: Autoscaler, document: Json, targets: Targets) -> Iterator[Mismatch]:
+def _check_target(found: Autoscaler, document: Json, targets: Targets, defaults: Sequence[Limit]) -> Iterator[Mismatch]:
     key = (found.target.kind, found.namespace, found.target.name)
     # Where no workload of the kind is known in the namespace, the target may be of a kind that is not read.
     if key not in targets and any(known[:2] == key[:2] for known in targets):
@@ -56,17 +59,14 @@ def _check_target(found: Autoscaler, document: Json, targets: Targets) -> Iterat
     for metric in document["spec"].get("metrics") or ():
         about = metric.get("resource") or metric.get("containerResource") or {}
         if "averageUtilization" in (about.get("target") or {}) and key in targets:
-            yield from _check_requests(found.target, about, targets[key])
+            yield from _check_requests(found.target, about, targets[key], defaults)
 
 
-def _check_requests(target: Ref, about: Json, workload: Json) -> Iterator[Mismatch]:
+def _check_requests(target: Ref, about: Json, workload: Json, defaults: Sequence[Limit]) -> Iterator[Mismatch]:
     """Report containers without a request, of which a percentage can't be known."""
     named = about.get("container")
     for container in template_of(workload).get("containers") or ():
-        resources = container.get("resources") or {}
-        # Where a resource has only a limit, that is its request.
-        requests = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-        if about["name"] not in requests and named in {None, container["name"]}:
+        if about["name"] not in complete_requests(container, defaults) and named in {None, container["name"]}:
             text = f"its metric {about['name']} is in percent of the request, and container {container['name']} of {target.name} has none"
             yield Mismatch(relation="resourceRequest", message=text, object=target)
 

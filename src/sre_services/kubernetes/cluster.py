@@ -144,7 +144,8 @@ class Cluster:
 
     def autoscalers(self, namespace: str | None) -> tuple[Autoscaler, ...]:
         targets = {(kind, *key_of(document)): document for kind, document in self._workloads(namespace)}
-        return tuple(join_autoscaler(document, targets) for document in self._list("horizontalpodautoscalers", namespace))
+        ranges = self._list("limitranges", namespace)
+        return tuple(join_autoscaler(document, targets, ranges) for document in self._list("horizontalpodautoscalers", namespace))
 
     def limit_ranges(self, namespace: str | None) -> tuple[LimitRange, ...]:
         return tuple(join_limit_range(document, self._workloads(namespace)) for document in self._list("limitranges", namespace))

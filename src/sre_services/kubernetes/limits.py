@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sre_services.kubernetes.model import Mismatch, Ref
@@ -45,13 +45,18 @@ def _list_faults(limits: Sequence[Limit], containers: Sequence[Json]) -> Iterato
         yield from (f"the pod {fault}" for fault in _compare(bounds, requests, limited))
 
 
-def _effective(container: Json, defaults: Limit | None) -> tuple[Amounts, Amounts]:
-    """Return the requests and limits of a container after defaults: the API sets a request to the limit before a LimitRange does."""
+def complete_requests(container: Json, defaults: Iterable[Limit]) -> dict[str, str]:
+    """Return the requests of a container after defaults: the API sets a request to the limit before a LimitRange does."""
     resources = container.get("resources") or {}
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    by_limit = {**(defaults.default if defaults else {}), **limits}
-    by_request = {**(defaults.default_request if defaults else {}), **limits, **requests}
-    return _amounts(by_request), _amounts(by_limit)
+    by_default = {name: amount for limit in defaults for name, amount in limit.default_request.items()}
+    return {**by_default, **(resources.get("limits") or {}), **(resources.get("requests") or {})}
+
+
+def _effective(container: Json, defaults: Limit | None) -> tuple[Amounts, Amounts]:
+    """Return the requests and limits of a container after defaults."""
+    limits = (container.get("resources") or {}).get("limits") or {}
+    requests = complete_requests(container, (defaults,) if defaults else ())
+    return _amounts(requests), _amounts({**(defaults.default if defaults else {}), **limits})
 
 
 def _compare(bounds: Limit, requests: Amounts, limits: Amounts) -> Iterator[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import ClassVar
@@ -18,10 +18,11 @@ from sre_services.logs.selection import select_records
 
 @dataclass(frozen=True)
 class Fetched:
-    """Records in parts that are ordered by time, and the names of the logs that have more in the window."""
+    """Records in parts that are ordered by time, the names of the logs that have more in the window, and why others can't be read."""
 
     parts: Sequence[Sequence[LogRecord]]
     cut: Collection[str] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 class FetchedLogs(ABC):
@@ -61,10 +62,13 @@ class FetchedLogs(ABC):
         return count_buckets(self._select(where), where.window, buckets)
 
     def describe_unread(self, where: LogFilter) -> str:
-        cut = sorted(self._fetch(where, self._services(where), None).cut)
-        if not cut:
-            return ""
-        return f"Only the newest {self.MOST} were read of {', '.join(cut)}, so counts are too low: ask for a shorter time or one service."
+        fetched = self._fetch(where, self._services(where), None)
+        cut, unreadable = ", ".join(sorted(fetched.cut)), ", ".join(f"{name} ({why})" for name, why in sorted(fetched.unreadable.items()))
+        parts = (
+            f"Only the newest {self.MOST} were read of {cut}, so counts are too low: ask for a shorter time or one service." if cut else "",
+            f"What these have is missing, because they can't be read: {unreadable}." if unreadable else "",
+        )
+        return " ".join(filter(None, parts))
 
     def _services(self, where: LogFilter) -> tuple[str, ...]:
         return tuple(self.services()) if where.services is None else where.services

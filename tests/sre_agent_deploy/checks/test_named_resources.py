@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 
 from fixtures.embedded import EmbeddedAws
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.checks.check import Finding, run_checks
 from sre_agent_deploy.checks.preflight.bucket import NamedBucketFacts, list_gaps
+from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.checks.preflight.eks_cluster import ClusterEnterable
 from sre_agent_deploy.checks.preflight.encryption_key import find_gaps
 from sre_agent_deploy.checks.preflight.named_role import SERVICE, trusts
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
+from sre_agent_deploy.config.models import Config
+from sre_core import clock
 
 from .conftest import Preflight
 
@@ -39,6 +44,26 @@ def codes(findings: Mapping[str, Finding]) -> dict[str, str]:
 def advice(finding: Finding) -> str:
     assert finding.problem
     return " ".join(finding.problem.do)
+
+
+def test_a_cluster_for_an_access_entry(aws: Aws, embedded: EmbeddedAws) -> None:
+    """It exists and its mode knows entries; else the deployment stops before anything is changed, with a way that changes no cluster."""
+    name = f"cluster-{secrets.token_hex(5)}"
+    config = Config.model_validate({"mode": "production", "name": "x"})
+
+    def look() -> tuple[str, Finding]:
+        (found,) = run_checks((ClusterEnterable(name),), Context(config, aws, clock.now()))
+        return found.problem.code if found.problem else "", found
+
+    assert look()[0] == "EKS-CLUSTER-NOT-FOUND"
+    eks = embedded.client("eks")
+    eks.create_cluster(name=name, roleArn=f"arn:aws:iam::{ACCOUNT}:role/c", resourcesVpcConfig={"subnetIds": ["subnet-1"]})
+    code, found = look()
+    assert (code, stops_deployment((found,))) == ("EKS-AUTHENTICATION-MODE", True)
+    assert "access_entry of this cluster to false" in advice(found)
+    eks.update_cluster_config(name=name, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    assert look()[1].status == "passed"
+    eks.delete_cluster(name=name)
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
         ("name", "shop"), ("aws.region", "eu-west-1"), ("aws.account_id", "123456789012"), ("aws.vpc_id", ""),
         ("deployment.domain_name", "sre.example.org"), ("deployment.hosted_zone_id", ""), ("tls.source", ""),
         ("deployment.ssl_cert_path", "/opt/ssl/chain.pem"), ("deployment.ssl_key_path", "/opt/ssl/key.pem"),
-        ("deployment.ssl_ca_path", ""), ("optional settings", "yes"), ("optional aws", ""), ("optional credentials", "no"),
+        ("deployment.ssl_ca_path", ""), ("systems of your own", ""), ("optional settings", "yes"),
+        ("optional aws", ""), ("optional credentials", "no"),
         ("optional gateway", "yes"), ("gateway.gateway_name", "shop-gateway"), ("gateway.description", ""), ("gateway.s3_bucket", ""),
         ("gateway.s3_path_prefix", ""), ("gateway.versioning", ""), ("gateway.kms_key_arn", ""), ("gateway.cors_origins", ""),
             ("gateway.access_log_bucket", ""), ("gateway.provider_arn", ""), ("gateway.search", "1"), ("gateway.debug", ""),
@@ -91,7 +92,7 @@ def test_control_c_keeps_what_was_entered(tmp_path: Path, sits_at: Sits) -> None
     second.answers(
         ("aws.account_id", "123456789012"), ("aws.vpc_id", ""), ("deployment.domain_name", "sre.example.org"),
         ("deployment.hosted_zone_id", ""), ("tls.source", "files"), ("deployment.ssl_cert_path", "c.pem"),
-        ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("optional settings", "no"),
+        ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("systems of your own", "no"), ("optional settings", "no"),
     )  # fmt: skip
     second.answers_review("save")
     assert second.leaves() == 0, second.seen
@@ -109,7 +110,7 @@ def test_a_killed_conversation(tmp_path: Path, sits_at: Sits) -> None:
     second = sits_at("init", "--interactive", "--mode", "local")
     second.reads("There are 2 answers of an earlier time")
     second.types("no")
-    second.reads("[1/2] name")
+    second.reads("[1/3] name")
 
 
 def test_back_and_the_review(tmp_path: Path, sits_at: Sits) -> None:
@@ -117,14 +118,20 @@ def test_back_and_the_review(tmp_path: Path, sits_at: Sits) -> None:
     person = sits_at("init", "--interactive")
     person.answers(("mode", "back"))
     person.answers(("mode", "local"), ("name", "one"), ("services.recording", "back"), ("name", "two"), ("services.recording", ""))
+    person.answers(
+        ("systems of your own", "yes"), ("services.kubernetes", "kubeconfig"), ("services.logs", "kubeconfig, files:/var/log/shop")
+    )
+    person.answers(("services.metrics", "prometheus:https://prometheus.example.com"), ("services.runbooks", ""))
     assert "two" in person.answers_review("9")
-    person.reads("Not one of: save, back, quit, 1-3.")
+    person.reads("Not one of: save, back, quit, 1-8.")
     person.types("3")
     person.answers(("services.recording", "memory-leak"))
     person.answers_review("save")
     assert person.leaves() == 0, person.seen
     config = loaded(tmp_path / "config.yaml")
     assert (config.mode, config.name, config.services.recording) == ("local", "two", "memory-leak")
+    kinds = {service: [each.kind for each in sources] for service, sources in config.services.live().items()}
+    assert kinds == {"kubernetes": ["kubeconfig"], "logs": ["kubeconfig", "files"], "metrics": ["prometheus"], "runbooks": []}
 
 
 def test_a_secret_is_refused_and_not_kept(tmp_path: Path, sits_at: Sits) -> None:

@@ -43,6 +43,11 @@ def test_what_the_account_has_is_proposed(account: EmbeddedAws, tmp_path: Path, 
     ec2.modify_subnet_attribute(SubnetId=public, MapPublicIpOnLaunch={"Value": True})
     zone = account.client("route53").create_hosted_zone(Name="shop.example.org", CallerReference="interactive")["HostedZone"]["Id"]
 
+    account.client("eks").create_cluster(name="shop-prod", roleArn="arn:aws:iam::123456789012:role/c", resourcesVpcConfig={})
+    for group in ("/aws/lambda/checkout", "sre-0123456789-nginx"):
+        account.client("logs").create_log_group(logGroupName=group)
+    workspace = account.client("amp").create_workspace(alias="shop")["workspaceId"]
+
     person = sits_at("init", "--interactive", "--mode", "production", **environ_of(account))
     person.answers(("name", "shop"), ("aws.region", ""))
     person.comes_to("aws.account_id", account.account_id)
@@ -55,8 +60,15 @@ def test_what_the_account_has_is_proposed(account: EmbeddedAws, tmp_path: Path, 
     person.types("")
     person.answers(
         ("deployment.hosted_zone_id", ""), ("tls.source", ""), ("deployment.ssl_cert_path", "c.pem"),
-        ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("optional settings", "n"),
+        ("deployment.ssl_key_path", "k.pem"), ("deployment.ssl_ca_path", ""), ("systems of your own", "y"),
     )  # fmt: skip
+    person.comes_to("services.kubernetes", "eks:shop-prod")
+    person.types("1")
+    person.comes_to("services.logs", "cloudwatch:/aws/lambda/checkout")
+    person.types("1, 2")
+    person.comes_to("services.metrics", workspace)
+    person.types("1")
+    person.answers(("services.runbooks", ""), ("optional settings", "n"))
     person.answers_review("")
     assert person.leaves() == 0, person.seen
     config = load(tmp_path / "config.yaml", environ={}, mode=None)
@@ -64,6 +76,9 @@ def test_what_the_account_has_is_proposed(account: EmbeddedAws, tmp_path: Path, 
     assert (config.aws.account_id, config.aws.vpc_id, config.aws.subnet_id) == (account.account_id, vpc, public)
     assert config.deployment.domain_name == "sre.shop.example.org"
     assert config.deployment.hosted_zone_id == zone.removeprefix("/hostedzone/")
+    [metrics], (pods, groups) = config.services.metrics, config.services.logs
+    assert (config.services.kubernetes[0].cluster, pods.cluster, groups.log_groups) == ("shop-prod", "shop-prod", ("/aws/lambda/checkout",))
+    assert metrics.url.endswith(f"/workspaces/{workspace}")
     assert account.registry["secret_access_key"] not in person.seen + (tmp_path / "config.yaml").read_text()
 
 

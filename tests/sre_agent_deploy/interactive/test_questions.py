@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from sre_agent_deploy.config.document import Mapping, Plain, to_plain
-from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.models import Config, ServicesConfig
 from sre_agent_deploy.config.parse import parse
+from sre_agent_deploy.config.section import item_model
 from sre_agent_deploy.config.template import render_template
 from sre_agent_deploy.interactive.judge import fill_template, find_unwritable, judge_answers, parse_answer
-from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Choice, Subnet, Vpc, Zone, list_choices, propose
+from sre_agent_deploy.interactive.proposals import (
+    NOTHING,
+    AccountContents,
+    Choice,
+    Subnet,
+    Vpc,
+    Workspace,
+    Zone,
+    list_choices,
+    propose,
+)
 from sre_agent_deploy.interactive.question import Question, list_questions
-from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, select_questions, select_settings
+from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, OWN, select_questions, select_settings
+from sre_agent_deploy.interactive.sources import PLACES
 
 BY_KEY = {question.key: question for question in list_questions()}
 
@@ -25,7 +39,7 @@ def keys(answers: dict[str, str]) -> list[str]:
 
 def test_every_setting_can_be_asked_for() -> None:
     """With every door open and every condition met, only what has no choice is never asked."""
-    doors = {f"optional {name}": "yes" for name in Config.model_fields} | {MORE: "yes"}
+    doors = {f"optional {name}": "yes" for name in Config.model_fields} | {MORE: "yes", OWN: "yes"}
     answers = doors | {
         "tls.source": "files",
         "aws.vpc_id": "vpc-0a1b2c3d",
@@ -70,6 +84,9 @@ ACCOUNT = AccountContents(
     ),
     zones=(Zone("Z1", "example.org"), Zone("Z2", "eu.example.org")),
     key_pairs=("ops",),
+    clusters=("prod",),
+    log_groups=("/aws/lambda/checkout",),
+    workspaces=(Workspace("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1", "shop"),),
 )
 
 
@@ -107,6 +124,17 @@ def test_choices() -> None:
     assert [choice.value for choice in list_choices(BY_KEY["aws.subnet_id"], {"aws.vpc_id": "vpc-1"}, ACCOUNT)] == ["subnet-2"]
     assert list_choices(BY_KEY["deployment.key_name"], {}, ACCOUNT) == (Choice("ops"),)
     assert not list_choices(BY_KEY["name"], {}, ACCOUNT)
+    for key in ("kubernetes", "logs", "metrics", "runbooks"):
+        assert not list_choices(BY_KEY[f"services.{key}"], {}, NOTHING)
+    assert [
+        choice.value for key in ("kubernetes", "logs", "metrics") for choice in list_choices(BY_KEY[f"services.{key}"], {}, ACCOUNT)
+    ] == [
+        "eks:prod",
+        "eks:prod",
+        "cloudwatch:/aws/lambda/checkout",
+        "amp:https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1",
+        "cloudwatch",
+    ]
 
 
 def put(question: Question, answer: str) -> tuple[str, Plain | None]:
@@ -136,11 +164,46 @@ def test_any_answer_is_written_as_it_was_typed(answer: str) -> None:
         ("deployment.ssh_cidrs", "203.0.113.0/24, 2001:db8::/48", ["203.0.113.0/24", "2001:db8::/48"]),
         ("deployment.ssh_cidrs", '["203.0.113.0/24"]', ["203.0.113.0/24"]),
         ("aws.account_id", "012345678901", "012345678901"),
+        ("services.kubernetes", "eks:prod, kubeconfig", [{"source": "eks", "cluster": "prod"}, {"source": "kubeconfig"}]),
+        ("services.kubernetes", "kubeconfig:~/.kube/c", [{"source": "kubeconfig", "kubeconfig": "file:~/.kube/c"}]),
+        ("services.kubernetes", "kubeconfig:env:KUBE", [{"source": "kubeconfig", "kubeconfig": "env:KUBE"}]),
+        (
+            "services.logs",
+            "cloudwatch:/a/b, loki:https://loki.example.com:3100, cloudwatch:/c",
+            [{"source": "cloudwatch", "log_groups": ["/a/b", "/c"]}, {"source": "loki", "url": "https://loki.example.com:3100"}],
+        ),
+        ("services.metrics", "cloudwatch", [{"source": "cloudwatch"}]),
+        ("services.runbooks", "git:git@git.example.com:team/r.git", [{"source": "git", "url": "git@git.example.com:team/r.git"}]),
+        ("services.logs", "", []),
     ],
 )
 def test_lists_and_pairs(key: str, answer: str, expected: Plain) -> None:
     """Lists and tags can be typed bare, or as in the file."""
     assert put(BY_KEY[key], answer)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "code"),
+    [
+        ("services.kubernetes", "cluster:prod", "CONFIG-CHOICE"),
+        ("services.kubernetes", "eks", "CONFIG-REQUIRED"),
+        ("services.logs", "loki:loki.example.com", "CONFIG-SOURCE-URL"),
+        ("services.metrics", "amp:ws-1", "CONFIG-AMP-WORKSPACE"),
+    ],
+)
+def test_a_source_that_is_none(key: str, answer: str, code: str) -> None:
+    """The rules of the configuration apply to each source of the line."""
+    assert {fault.code for fault in judge_answers("production", {BY_KEY[key]: answer}, {}).at(BY_KEY[key])} == {code}
+
+
+@pytest.mark.parametrize("example", ["kubernetes", "logs", "metrics", "runbooks"])
+def test_the_example_of_a_source(example: str) -> None:
+    """What is shown as an example can be typed; each kind of source of a service has a place in the line."""
+    question = BY_KEY[f"services.{example}"]
+    typed = question.example.replace("ws-…", "ws-12345678-1234-1234-1234-123456789012")
+    assert judge_answers("production", {question: typed}, {}).at(question) == ()
+    kinds = get_args(item_model(ServicesConfig.model_fields[example].annotation).model_fields["source"].annotation)
+    assert set(kinds) <= set(PLACES)
 
 
 @pytest.mark.parametrize("key", [key for key, question in BY_KEY.items() if question.choices])

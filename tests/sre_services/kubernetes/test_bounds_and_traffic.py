@@ -239,7 +239,8 @@ def test_autoscalers(by_name: dict[str, Json]) -> None:
     assert (busy["limited"], busy["currentReplicas"], busy["maxReplicas"]) == (True, 4, 4)
     assert busy["metrics"] == [{"name": "cpu", "target": "80%", "current": "97%"}]
     assert (blind["unknownMetrics"], blind["conditions"][0]["reason"]) == (["cpu"], "FailedGetResourceMetric")
-    assert [found["relation"] for found in blind["mismatches"]] == ["resourceRequest"]
+    # The minimum of a LimitRange is what a container requests by default.
+    assert "mismatches" not in blind
     assert [found["message"] for found in lost["mismatches"]] == ["Deployment cart does not exist"]
     assert not {"mismatches", "unknownMetrics", "conditions"} & set(fine)
 
@@ -278,6 +279,24 @@ def test_a_request_that_is_the_limit() -> None:
     workload = named("web", {"template": {"spec": {"containers": [{"name": "web", "resources": {}}]}}})
     workload["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1"}, "requests": {"memory": "1Gi"}}
     assert join_autoscaler(autoscaler("web", "web", {}), {("Deployment", "shop", "web"): workload}).mismatches == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "known"),
+    [
+        ({"type": "Container", "defaultRequest": {"cpu": "100m"}}, True),
+        ({"type": "Container", "default": {"cpu": "500m"}}, True),
+        ({"type": "Container", "defaultRequest": {"memory": "1Gi"}}, False),
+        ({"type": "Pod", "max": {"cpu": "4"}}, False),
+    ],
+)
+def test_a_request_that_a_limit_range_gives(limits: Json, known: bool) -> None:
+    """Admission gives a container the request that its template lacks, so the percentage is known; not in another namespace."""
+    workload = named("web", {"template": {"spec": {"containers": [{"name": "web"}]}}})
+    targets = {("Deployment", "shop", "web"): workload}
+    found = join_autoscaler(autoscaler("web", "web", {}), targets, [named("defaults", {"limits": [limits]})])
+    assert bool(found.mismatches) is not known
+    assert join_autoscaler(autoscaler("web", "web", {}), targets, [named("x", {"limits": [limits]}, namespace="other")]).mismatches
 
 
 def test_policies(by_name: dict[str, Json]) -> None:

@@ -140,18 +140,6 @@ def test_what_is_asked_is_what_the_manifest_allows(
     assert not {name for _, _, name in allowed if "secret" in name or "exec" in name or "portforward" in name or "*" in name}
 
 
-@pytest.mark.parametrize("kind", sorted(RESOURCES))
-def test_one_permission_less(cluster: Cluster, service: Callable[..., TestClient], kind: str) -> None:
-    """The health path names the permission that is missing."""
-    taken = RESOURCES[kind]
-    cluster.rules = [
-        {**rule, "resources": [name for name in rule["resources"] if (taken.group in rule["apiGroups"], name) != (True, taken.name)]}
-        for rule in reader_rules()
-    ]
-    found = service("kubernetes", cluster.client_certificate()).get("/health").json()
-    assert found["sources"]["kubeconfig"] == {"status": "failed", "code": "SVC-SOURCE-PERMISSION", "permission": taken.permission}
-
-
 def test_without_what_is_optional(cluster: Cluster, service: Callable[..., TestClient]) -> None:
     """A cluster whose ConfigMaps and metrics we may not read is answered from the rest."""
     needed = {(each.group, each.name) for each in RESOURCES.values() if not each.optional}

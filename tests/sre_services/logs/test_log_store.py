@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from sre_core import clock
+from sre_core.problem import Refused
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.logs.at_hand import Fetched, FetchedLogs
@@ -161,6 +165,58 @@ def test_a_search_of_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path
     (tmp_path / "payment.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
     found = ask(LogFiles(tmp_path, most_bytes=1_000), path)
     assert (found["summary"], found.get("note", "")) == (ask(LogFiles(tmp_path), path)["summary"], "")
+
+
+@contextmanager
+def not_readable(path: Path) -> Iterator[None]:
+    """A file or folder that its reader may not read, also where tests run as root: whoever is not its owner may not."""
+    mode, user = path.stat().st_mode, os.geteuid()
+    path.chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        path.chmod(mode)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("place", ["payment.log", "payment/payment.log"])
+def test_a_log_that_can_not_be_read(open_folder: Path, place: str) -> None:
+    """It is named by the check and by each answer that lacks it; alone, it is a failure. What was rotated away is none."""
+    for name in ("shop.log", place):
+        (open_folder / name).parent.mkdir(exist_ok=True)
+        (open_folder / name).write_text(f"{clock.stamp(clock.now())} ERROR {name} failed\n", encoding="utf-8")
+    path = "/logs/search?start_time=1h"
+    with not_readable(open_folder / place):
+        answer, problem = ask(LogFiles(open_folder), path), LogFiles(open_folder).check()
+        with pytest.raises(Refused) as refused:
+            LogFiles(open_folder).records(LogFilter(window=Window(clock.now() - timedelta(hours=1), clock.now()), services=("payment",)))
+    assert [item["message"] for item in answer["items"]] == ["ERROR shop.log failed"]
+    assert answer["truncated"] is True
+    assert f"{open_folder / place} (Permission denied)" in answer["note"]
+    assert problem
+    assert (problem.code, refused.value.problems[0]) == ("SVC-SOURCE-UNREADABLE", problem)
+    assert place in problem.what
+    assert LogFiles(open_folder).check() is None
+
+
+def test_a_folder_of_logs_that_can_not_be_read(open_folder: Path) -> None:
+    """A folder whose files can't be listed looks empty: the check names it."""
+    (open_folder / "shop.log").write_text(f"{clock.stamp(clock.now())} ERROR failed\n", encoding="utf-8")
+    (open_folder / "payment").mkdir()
+    with not_readable(open_folder / "payment"):
+        problem = LogFiles(open_folder).check()
+    assert problem
+    assert (problem.code, str(open_folder / "payment") in problem.what) == ("SVC-SOURCE-UNREADABLE", True)
 
 
 class SlowSystem(FetchedLogs):

@@ -13,6 +13,7 @@ from sre_agent_deploy.checks.preflight.bucket import BucketProtected, BucketUsab
 from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
+from sre_agent_deploy.checks.preflight.eks_cluster import ClusterEnterable
 from sre_agent_deploy.checks.preflight.encryption_key import KeyUsable, list_keys
 from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
 from sre_agent_deploy.checks.preflight.login import LoginCertificateFits
@@ -26,6 +27,7 @@ from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
 from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.checks.preflight.user_pool import PoolProtected, PoolUsable
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.events import Observer, ignore_event
 
@@ -69,6 +71,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((BoundaryFits(),) if config.aws.permissions_boundary else ()),
         *((PoolUsable(), PoolProtected()) if config.credentials.user_pool_id else ()),
         *(KeyUsable(setting) for setting in list_keys(config)),
+        *(ClusterEnterable(cluster) for cluster in list_entered_clusters(config.services.live())),
         *(ModelAnswers(model) for model in config.assistant.models),
     )
     return (RegionFits(), *service_checks(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)

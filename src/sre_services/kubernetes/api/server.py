@@ -22,6 +22,8 @@ from sre_services.sources.settings import Settings
 
 # As kubectl asks: a long list comes in parts, so that the server need not hold all of it at once.
 PART = 500
+# Each connection begins with a handshake, of which a busy server makes few in a second: a check opens no more than it needs.
+CHECKED_AT_ONCE = 4
 EKS = "eks"
 
 
@@ -62,12 +64,14 @@ class ApiServer:
 
     async def check(self) -> Problem | None:
         """Explain which of the needed requests is not possible; None where all are."""
-        found = await asyncio.gather(*(self._check(resource) for resource in RESOURCES.values()))
+        few = asyncio.Semaphore(CHECKED_AT_ONCE)
+        found = await asyncio.gather(*(self._check(resource, few) for resource in RESOURCES.values()))
         return next((problem for problem in found if problem), None)
 
-    async def _check(self, resource: Resource) -> Problem | None:
+    async def _check(self, resource: Resource, few: asyncio.Semaphore) -> Problem | None:
         try:
-            await self._client.get(resource.path(None), {"limit": 1}, permission=resource.permission)
+            async with few:
+                await self._client.get(resource.path(None), {"limit": 1}, permission=resource.permission)
         except Refused as refused:
             return None if resource.optional and refused.problems[0].code == "SVC-SOURCE-ABSENT" else refused.problems[0]
         return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from sre_core.problem import Problem
+from sre_core.problem import Problem, Refused
 from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.file_search import MOST_MATCHES, Found, read_records
 from sre_services.logs.model import LogFilter
@@ -38,26 +39,42 @@ class LogFiles(FetchedLogs):
     def fetch(self, where: LogFilter, services: Sequence[str], newest: int | None) -> Fetched:
         files = self._by_service()
         wanted = [(path, service) for service in services for path in files.get(service, ())]
-        read, until = dict[Path, Found](), time.monotonic() + self._search_seconds
+        read, unreadable = dict[Path, Found](), dict[Path, OSError]()
+        until = time.monotonic() + self._search_seconds
         for number, (path, service) in enumerate(wanted):
-            # What one leaves of its time is for the others.
-            read[path] = self._read(path, service, where, (until - time.monotonic()) / (len(wanted) - number))
-        parts = [sorted((record for path in files.get(service, ()) for record in read[path].records), key=BY_TIME) for service in services]
-        return Fetched(parts, {str(path) for path, found in read.items() if found.cut})
+            try:
+                # What one leaves of its time is for the others.
+                read[path] = self._read(path, service, where, (until - time.monotonic()) / (len(wanted) - number))
+            except OSError as fault:
+                unreadable[path] = fault
+        if unreadable and not read:
+            raise Refused(_unreadable(*next(iter(unreadable.items()))))
+        parts = [
+            sorted((record for path in files.get(service, ()) if path in read for record in read[path].records), key=BY_TIME)
+            for service in services
+        ]
+        cut = {str(path) for path, found in read.items() if found.cut}
+        return Fetched(parts, cut, {str(path): _reason(fault) for path, fault in unreadable.items()})
 
     def _read(self, path: Path, service: str, where: LogFilter, seconds: float) -> Found:
-        """Read a file; nothing of one that was last written to before the window."""
+        """Read a file; nothing of one that was last written to before the window, or was rotated away meanwhile. Raises OSError."""
         try:
             if path.stat().st_mtime < where.window.start.timestamp():
                 return Found([])
             return read_records(path, service, where, self._most_bytes, seconds)
-        except OSError:
-            # Rotated away meanwhile, or not ours to read: check() and the other files say more.
+        except FileNotFoundError:
             return Found([])
 
     def check(self) -> Problem | None:
-        """Explain why there is nothing to read; None where there is."""
-        return None if any(self._files()) else _no_files(self._folder)
+        """Explain why there is nothing to read, or which file or folder can't be read; None where all can."""
+        closed: list[OSError] = []
+        for _ in os.walk(self._folder, onerror=closed.append):
+            pass  # a folder that can't be listed looks empty
+        files = list(self._files())
+        if not files:
+            return _no_files(self._folder)
+        closed += [fault for path in files if (fault := _find_fault(path))]
+        return _unreadable(Path(closed[0].filename), closed[0]) if closed else None
 
     def _by_service(self) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = defaultdict(list)
@@ -70,12 +87,47 @@ class LogFiles(FetchedLogs):
         return found
 
     def _files(self) -> Iterator[Path]:
-        return (path for pattern in _PATTERNS for path in self._folder.rglob(pattern) if path.is_file())
+        return (path for pattern in _PATTERNS for path in self._folder.rglob(pattern) if _is_file(path))
 
 
 def open_provider(settings: Settings) -> LogFiles:
     """Open the folder at `path`."""
     return LogFiles(Path(settings.require("path")).expanduser())
+
+
+def _is_file(path: Path) -> bool:
+    """Say if it is a file. One of which not even that can be seen counts as a file, and is then named as one that can't be read."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+
+
+def _find_fault(path: Path) -> OSError | None:
+    """Return why a file can't be opened; None where it can, or was rotated away meanwhile."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        return fault
+    return None
+
+
+def _reason(fault: OSError) -> str:
+    return fault.strerror or type(fault).__name__
+
+
+def _unreadable(path: Path, fault: OSError) -> Problem:
+    return Problem(
+        code="SVC-SOURCE-UNREADABLE",
+        what=f"The log {path} can't be read.",
+        why=f"{_reason(fault)}.",
+        do=(
+            f"Look who may read it: namei -l {path}",
+            f"Let the user of the service read it; on an instance that is sre-agent: setfacl -m u:sre-agent:rX {path}",
+        ),
+    )
 
 
 def _no_files(folder: Path) -> Problem:
