@@ -94,7 +94,7 @@ def tag_access_entries() -> None:
     def untag_resource(original: Any, self: Any) -> Any:
         if (tags := _tags_of_request(self)) is None:
             return original(self)
-        for key in self._get_param("tagKeys"):
+        for key in self.querystring.get("tagKeys", ()):
             tags.pop(key, None)
         return ActionResult({})
 

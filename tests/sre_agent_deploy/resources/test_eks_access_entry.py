@@ -146,7 +146,9 @@ def test_under_the_printed_policy(deployer: Aws, marked: Marked, deployment: str
     id = born(deployer, entry, mark)
     configured(deployer, replace(entry, kubernetes_groups=(READERS,)), id)
     AccessEntry.set_tags(deployer, id, TagChanges({"team": "red"}, ()))
-    AccessEntry.set_tags(deployer, id, TagChanges({}, ("team",)))
+    assert dict(read(deployer, entry, id).tags or {})["team"] == "red"
+    AccessEntry.set_tags(deployer, id, TagChanges({}, ("team", "stage")))
+    assert "team" not in dict(read(deployer, entry, id).tags or {})
     assert [owned.id for owned in AccessEntry.owned(deployer, deployment)] == [id]
     dies(deployer, entry, id, deployment)
     theirs = str(entry.principal_arn).replace(f"/sre-agent/{deployment}/", "/")
