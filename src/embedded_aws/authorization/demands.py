@@ -143,16 +143,16 @@ def _eks(call: Call, state: ResourceState) -> Iterator[Demand]:
     if call.operation == "CreateAccessEntry":
         # Each group is authorized by itself, which is what ForAllValues means for keys of several values.
         for group in call.texts("kubernetesGroups") or ("",):
-            yield from _on(call, call.arn(f"cluster/{cluster}"), **_eks_keys(call, group))
-        yield from _tagging(call, "TagResource", call.arn(f"access-entry/{cluster}/{_eks_identity(principal)}"))
+            yield from demand_on(call, call.arn(f"cluster/{cluster}"), **_eks_keys(call, group))
+        yield from demand_tagging(call, "TagResource", call.arn(f"access-entry/{cluster}/{_eks_identity(principal)}"))
     elif principal:
         # For one that does not exist AWS has no ARN to authorize.
         entry = state.access_entry_arn(cluster, principal) or call.arn(f"access-entry/{cluster}/{_eks_identity(principal)}")
-        yield from _on(call, entry)
+        yield from demand_on(call, entry)
     elif cluster:
-        yield from _on(call, call.arn(f"cluster/{cluster}"))
+        yield from demand_on(call, call.arn(f"cluster/{cluster}"))
     else:
-        yield from _on(call, call.text("resourceArn") or ANY)
+        yield from demand_on(call, call.text("resourceArn") or ANY)
 
 
 def _eks_identity(principal: str) -> str:
