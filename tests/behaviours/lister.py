@@ -10,7 +10,7 @@ type Client = Callable[[str], Any]
 
 def everything(client: Client) -> dict[str, list[str]]:
     """Every resource of the kinds that a deployment could touch, by id."""
-    parts = (storage, login, identity, compute, agentcore, billing, watching)
+    parts = (storage, login, identity, clusters, compute, agentcore, billing, watching)
     return {kind: ids for part in parts for kind, ids in part(client).items()}
 
 
@@ -41,6 +41,14 @@ def identity(client: Client) -> dict[str, list[str]]:
         "policies": sorted(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
         "zones": sorted(zone["Id"] for zone in zones),
     }
+
+
+def clusters(client: Client) -> dict[str, list[str]]:
+    eks, entries = client("eks"), []
+    for name in (names := eks.list_clusters()["clusters"]):
+        if eks.describe_cluster(name=name)["cluster"].get("accessConfig", {}).get("authenticationMode") in ("API", "API_AND_CONFIG_MAP"):
+            entries += [f"{name} {principal}" for principal in eks.list_access_entries(clusterName=name)["accessEntries"]]
+    return {"clusters": names, "access entries": entries}
 
 
 def compute(client: Client) -> dict[str, list[str]]:

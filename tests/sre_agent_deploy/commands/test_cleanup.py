@@ -105,6 +105,7 @@ BEFORE = {
     "AWS::BedrockAgentCore::RuntimeEndpoint": {"AWS::BedrockAgentCore::Runtime"},
     "AWS::BedrockAgentCore::ApiKeyCredentialProvider": {"AWS::SecretsManager::Secret"},
     "AWS::IAM::InstanceProfile": {"AWS::IAM::Role"},
+    "AWS::EKS::AccessEntry": {"AWS::IAM::Role"},
     "AWS::EC2::Instance": {
         "AWS::EC2::SecurityGroup",
         "AWS::IAM::InstanceProfile",
