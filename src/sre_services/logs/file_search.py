@@ -41,7 +41,18 @@ _ANCHORS = frozenset({"^", "$", r"\A", r"\b", r"\B", r"\m", r"\M", r"\z", r"\Z"}
 # In RE2 these are of ASCII only.
 _WIDER = {r"\w": r"\w\pL\pM\pN\p{Pc}", r"\d": r"\pN", r"\s": r"\s\pZ\x0b\x1c-\x1f\x{85}"}
 # What RE2 reads otherwise: counts without a minimum, inexact matches, sets of POSIX, and all but what is not a letter.
+_BRANCHES = re.compile(r"[|()]")
+# What may be absent from a match, and what is plain text in an expression and in JSON alike.
+_OPTIONAL, _PLAIN = re.compile(r".(?:[*?]|\{[^}]*\})", re.DOTALL), re.compile(r"[\w -]{4,}", re.ASCII)
 _OTHERWISE = re.compile(r"(?<!\\)\{(?![\d\"])[^}\"]*\}|\[:|\[\^[^\]]*\\[WDS]")
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """An expression, and a text that each of its matches has and that is found sooner; None where there is no such text."""
+
+    whole: Any
+    needle: Any = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class _LargeFile:
                 break
         return datetime.max.replace(tzinfo=UTC)
 
-    def _search(self, start: int, end: int, expression: Any, deadline: float) -> Found:
+    def _search(self, start: int, end: int, expression: _Searched, deadline: float) -> Found:
         """Search piece by piece, from the newest, until there are enough matches or the time is over."""
         pieces = [(max(upper - _PIECE, start), upper) for upper in range(end, start, -_PIECE)]
         found: list[list[LogRecord]] = []
@@ -113,18 +124,21 @@ class _LargeFile:
                     break
         return Found([record for records in reversed(found) for record in records], cut=len(found) < len(pieces))
 
-    def _search_piece(self, expression: Any, piece: tuple[int, int]) -> list[LogRecord]:
+    def _search_piece(self, expression: _Searched, piece: tuple[int, int]) -> list[LogRecord]:
         """Find the records that begin in this piece and have a match, also where it is in a line behind the piece."""
         start, end = piece
         # A line begins behind the end of another.
         first = max(start - 1, 0)
         raw = self._read(first, end + _LONGEST)
         # RE2 finds nothing in what is not UTF-8.
-        data, size = _to_utf8(raw), len(_to_utf8(raw[: end - first]))
+        data = _to_utf8(raw)
+        if expression.needle and not expression.needle.search(data):
+            return []
+        size = len(_to_utf8(raw[: end - first]))
         at = data.find(b"\n") + 1 if start else 0
         records: list[LogRecord] = []
         # After each record the search begins anew: one match may reach over several.
-        while (at or not start) and (match := expression.search(data, at)):
+        while (at or not start) and (match := expression.whole.search(data, at)):
             begin, at = self._find_record(data, data.rfind(b"\n", 0, match.start()) + 1, at)
             if begin >= size:
                 break
@@ -154,7 +168,7 @@ def _to_utf8(data: bytes) -> bytes:
     return data if data.isascii() else data.decode("utf-8", "replace").encode()
 
 
-def _compile(where: LogFilter, service: str) -> Any:
+def _compile(where: LogFilter, service: str) -> _Searched | None:
     """Compile what every record that the filter wants has in one of its lines; None where there is no such thing."""
     text = ""
     if where.pattern and not where.pattern.search().matches((service,)):
@@ -170,8 +184,19 @@ def _compile(where: LogFilter, service: str) -> Any:
         # By itself it must be an expression, and one that needs some text.
         if re2.compile(wider.encode(), options).search(b""):
             return None
-        return re2.compile((wider if _AS_IN_JSON.fullmatch(text) else f"(?:{wider})|{_JSON_WITH_ESCAPES}").encode(), options)
+        whole = re2.compile((wider if _AS_IN_JSON.fullmatch(text) else f"(?:{wider})|{_JSON_WITH_ESCAPES}").encode(), options)
+        needle = find_needle(text)
+        return _Searched(whole, re2.compile(needle.encode(), options) if needle else None)
     return None
+
+
+def find_needle(text: str) -> str:
+    """Find the longest text that every match of an expression has as it is; empty where none is known, or where it is all of it."""
+    if _BRANCHES.search(text):
+        return ""
+    plain = _OPTIONAL.sub("\0", _PARTS.sub("\0", text))
+    found = max(_PLAIN.findall(plain), key=len, default="")
+    return "" if found == text else found
 
 
 def _widen(part: str) -> str:

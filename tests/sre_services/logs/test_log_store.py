@@ -21,6 +21,7 @@ from sre_core.problem import Refused
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.logs.at_hand import Fetched, FetchedLogs
+from sre_services.logs.file_search import find_needle
 from sre_services.logs.model import ERROR_LEVELS, LEVELS, Attribute, Group, LogFilter, LogRecord, LogStore
 from sre_services.logs.pattern import Pattern
 from sre_services.logs.providers.files import LogFiles
@@ -285,6 +286,33 @@ def test_a_search_through_a_file_that_is_too_large_to_parse(large: Path, where: 
     assert len(found) == count
     assert [(record.time, record.message) for record in found] == [(record.time, record.message) for record in parsed.records(asked)]
     assert searched.describe_unread(asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("expression", "needle"),
+    [
+        (r"declined.*code=E\d+", "declined"),
+        (r"payment declined", ""),
+        (r"^ERROR +charge", "ERROR "),
+        (r"colou?r of charges*", "r of charge"),
+        (r"x{2,4}timeouts{2}", "timeout"),
+        (r"time.?out[a-f]{4}after", "after"),
+        (r"declined|refused", ""),
+        (r"(declined)? by acquirer", ""),
+        (r"\w+\s\d{4}", ""),
+        (r"id=\{abcd\}", "abcd"),
+    ],
+)
+def test_the_text_that_every_match_has(expression: str, needle: str) -> None:
+    """What may be absent, is one of several, or is written in another way in JSON, is no part of it."""
+    assert find_needle(expression) == needle
+
+
+@given(st.from_regex(r"\A(?:[abc -]{1,6}[*?+.]?|\\d|[ab]{4,8}|\[ab\]\+?|x\{1,2\}){1,5}\Z"), st.data())
+def test_every_match_has_the_text(expression: str, data: st.DataObject) -> None:
+    """Whatever an expression matches, the text is in it."""
+    matching = data.draw(st.from_regex(expression, fullmatch=True))
+    assert find_needle(expression) in matching
 
 
 def test_a_short_window_of_a_large_file(large: Path) -> None:
