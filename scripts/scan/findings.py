@@ -54,8 +54,13 @@ class Judgement:
     not_run: tuple[Outcome, ...]
 
     @property
+    def exit_code(self) -> int:
+        """Return 1 where something must be done, 2 where a scanner could not look, else 0."""
+        return 1 if self.new or self.outdated else 2 if self.not_run else 0
+
+    @property
     def passed(self) -> bool:
-        return not (self.new or self.outdated or self.not_run)
+        return self.exit_code == 0
 
 
 def judge(outcomes: Sequence[Outcome], accepted: Sequence[Accepted], without: Iterable[str] = ()) -> Judgement:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from scripts.scan.findings import Judgement, Outcome
 
+_VERDICTS = ("passed", "FAILED", "INCOMPLETE")
+
 
 def render(outcomes: Sequence[Outcome], judgement: Judgement, sbom_problem: str, without: Sequence[str]) -> str:
     """Render what each scanner looked at, and what must be done."""
@@ -16,9 +18,10 @@ def render(outcomes: Sequence[Outcome], judgement: Judgement, sbom_problem: str,
     new = [f"- {one.tool} {one.rule} at {one.where}: {one.what}" for one in judgement.new]
     accepted = [f"- {one.tool} {one.rule} at {one.where}: {entry.why}" for one, entry in judgement.accepted]
     outdated = [f"- {entry.tool} {entry.rule} at {entry.where} is found no more: delete it" for entry in judgement.outdated]
+    unknown = [f"- {one.tool}: {one.not_run}" for one in judgement.not_run]
     return "\n".join(
         (
-            f"# Scan: {'passed' if judgement.passed and not sbom_problem else 'FAILED'}",
+            f"# Scan: {_VERDICTS[1 if sbom_problem else judgement.exit_code]}",
             "",
             "| scanner | looked at | findings |",
             "| --- | --- | ---: |",
@@ -27,6 +30,7 @@ def render(outcomes: Sequence[Outcome], judgement: Judgement, sbom_problem: str,
             f"| SBOM | {sbom_problem or 'sbom.cdx.json, CycloneDX 1.5'} | |",
             *_section("To fix, or to justify in scripts/scan/accepted.toml", new),
             *_section("Entries that accept nothing any more", outdated),
+            *_section("Could not look: what these would find is not known", unknown),
             *_section("Accepted", accepted),
             "",
         )

@@ -75,10 +75,9 @@ def pip_audit(bin: Path, _folder: Path) -> Outcome:
         asked = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         return Outcome("pip-audit", not_run=last_line(done))
-    if skipped := [one["name"] for one in asked if "skip_reason" in one]:
-        return Outcome(
-            "pip-audit", not_run=f"no advisories could be read for {len(skipped)} of {len(asked)} dependencies, such as {skipped[0]}"
-        )
+    if skipped := [one for one in asked if "skip_reason" in one]:
+        why = f"{skipped[0]['name']}: {skipped[0]['skip_reason']}"
+        return Outcome("pip-audit", not_run=f"no advisories could be read for {len(skipped)} of {len(asked)} dependencies ({why[:200]})")
     findings = [Finding("pip-audit", vuln["id"], one["name"], vuln.get("description", "")[:200]) for one in asked for vuln in one["vulns"]]
     return Outcome("pip-audit", tuple(findings), looked_at=f"{len(asked)} locked dependencies of a machine")
 

@@ -8,6 +8,7 @@ import tomllib
 import pytest
 from scripts.scan import subject
 from scripts.scan.findings import ACCEPTED, Accepted, Finding, Outcome, judge, read_accepted
+from scripts.scan.report import render
 from scripts.scan.tools import read_cloudsplaining, read_sslyze
 
 from architecture.sources import ROOT
@@ -18,20 +19,24 @@ STAYS = Accepted("checkov", "CKV_1", "AWS::S3::*", "it needs a second bucket")
 
 
 @pytest.mark.parametrize(
-    ("outcome", "accepted", "passed"),
+    ("outcome", "accepted", "code"),
     [
-        (Outcome("checkov"), (), True),
-        (Outcome("checkov", (FOUND,)), (), False),
-        (Outcome("checkov", (FOUND,)), (STAYS,), True),
-        (Outcome("checkov"), (STAYS,), False),
-        (Outcome("checkov", not_run="no network"), (), False),
-        (Outcome("checkov", (FOUND, Finding("checkov", "CKV_1", "AWS::SNS::Topic.Topic", "no log"))), (STAYS,), False),
-        (Outcome("cfn-lint", (Finding("cfn-lint", "CKV_1", "AWS::S3::Bucket.Bucket", "no log"),)), (), False),
+        (Outcome("checkov"), (), 0),
+        (Outcome("checkov", (FOUND,)), (), 1),
+        (Outcome("checkov", (FOUND,)), (STAYS,), 0),
+        (Outcome("checkov"), (STAYS,), 1),
+        (Outcome("checkov", not_run="no network"), (), 2),
+        (Outcome("checkov", (FOUND, Finding("checkov", "CKV_1", "AWS::SNS::Topic.Topic", "no log"))), (STAYS,), 1),
+        (Outcome("cfn-lint", (Finding("cfn-lint", "CKV_1", "AWS::S3::Bucket.Bucket", "no log"),)), (), 1),
     ],
 )
-def test_judgement(outcome: Outcome, accepted: tuple[Accepted, ...], passed: bool) -> None:
-    """Only findings with a reason, and reasons with a finding, pass; a scanner that did not run proves nothing."""
-    assert judge((outcome,), accepted).passed is passed
+def test_judgement(outcome: Outcome, accepted: tuple[Accepted, ...], code: int) -> None:
+    """Only findings with a reason, and reasons with a finding, pass; a scanner that did not run has a code of its own, and is named."""
+    judgement = judge((outcome,), accepted)
+    assert (judgement.exit_code, judgement.passed) == (code, code == 0)
+    text = render((outcome,), judgement, "", ())
+    assert text.startswith(f"# Scan: {('passed', 'FAILED', 'INCOMPLETE')[code]}")
+    assert ("- checkov: no network" in text) is (code == 2)
 
 
 def test_a_scanner_that_did_not_run_makes_no_entry_outdated() -> None:
