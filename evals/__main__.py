@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from evals import left_out, observations, recordings, results
+from evals import calibration, left_out, observations, recordings, results
 from evals.cases import run as cases
 from evals.questions import run as questions
 from evals.score import table
@@ -61,6 +61,20 @@ def _left_out(folder: Path, workers: int, plot: Path | None, keep: bool) -> None
     if plot:
         known = list(cases.run(folder, "", workers))
         plot.write_text(left_out.plot({"cause known": known, "cause left out": unknown}), encoding="utf-8")
+
+
+@command.command("calibrate")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--workers", default=1, show_default=True, help="How many cases are asked about at the same time.")
+def _calibrate(folder: Path, workers: int) -> None:
+    """Fit the confidence of the rules, to be written into reasoners/rules/calibration.py, and say how well it is stated."""
+    scored = [one for leave_out in (False, True) for one in cases.run(folder, "", workers, leave_out=leave_out)]
+    outcomes = calibration.list_outcomes(scored)
+    bands = calibration.fit(outcomes)
+    stated = {"scores": outcomes, "fitted": calibration.state(outcomes, bands), "cross-validated": calibration.cross_validate(outcomes)}
+    click.echo(f"BANDS: Bands = {bands}")
+    for name, found in stated.items():
+        click.echo(f"\n{name}:\n{calibration.table(found)}")
 
 
 def _compare(name: str, figures: Mapping[str, float], *, keep: bool) -> None:

@@ -40,6 +40,7 @@ class Scored:
     confidence: float
     seconds: float
     calls: int
+    score: float = 0.0
 
     @property
     def right(self) -> bool:
@@ -107,6 +108,7 @@ def _ask(case: Case, rules: Rules) -> Scored:
         confidence=confidence,
         seconds=seconds,
         calls=tools.calls,
+        score=report.root_cause.score if report.root_cause else 0.0,
     )
 
 

@@ -6,6 +6,7 @@ import uuid
 from enum import Enum
 from xml.sax.saxutils import escape
 
+from embedded_aws import api_key
 from embedded_aws.http_messages import Request, Response
 from embedded_aws.verifier import Refusal
 
@@ -64,6 +65,10 @@ _JSON_CODES = {
 def of_signature(request: Request, service: str, refusal: Refusal) -> Response:
     """Return the response of `service` to a request whose signature was not accepted."""
     protocol = protocol_of(request, service)
+    if api_key.is_carried(request):
+        expired = refusal in (Refusal.EXPIRED_URL, Refusal.EXPIRED_TOKEN)
+        message = "Bearer Token has expired" if expired else "Authentication failed: Please make sure your API Key is valid."
+        return answer(Protocol.REST_JSON, 403, "AccessDeniedException", message)
     if protocol is Protocol.EC2:
         code, status = "IncompleteSignature" if refusal is Refusal.INCOMPLETE else "AuthFailure", 401
     elif protocol is Protocol.S3:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from embedded_aws import chunked, sigv4
+from embedded_aws import api_key, chunked, sigv4
 from embedded_aws.credentials import AccessKey, Keyring
 from embedded_aws.http_messages import Request
 
@@ -41,11 +41,13 @@ class Caller:
 def read_claim(request: Request, keyring: Keyring) -> tuple[sigv4.Signature, AccessKey] | Refusal:
     """Return the claim of a request and the key that it names, from the head alone: no body is read for a stranger."""
     try:
-        claim = sigv4.read(request)
+        claim = sigv4.read(api_key.read_signed(request))
     except sigv4.Incomplete:
         return Refusal.INCOMPLETE
     if claim is None:
         return Refusal.UNSIGNED
+    if api_key.is_carried(request) and not api_key.is_of_bedrock(claim):
+        return Refusal.INCOMPLETE
     key = keyring.find(claim.access_key_id)
     return (claim, key) if key else Refusal.UNKNOWN_KEY
 
@@ -56,6 +58,8 @@ def verify(request: Request, keyring: Keyring, now: datetime) -> Caller | Refusa
     if isinstance(read, Refusal):
         return read
     claim, key = read
+    # An API key signs none of the request that it is sent with.
+    request = api_key.read_signed(request)
     # The signature first: a client without the key must not learn which of the other checks would pass.
     computed = sigv4.expected_signature(request, claim, key.secret_access_key.reveal())
     if not hmac.compare_digest(computed.encode(), claim.signature.encode()):

@@ -17,13 +17,13 @@ type Role = Literal["first", "further", "second_best"]
 
 @dataclass(frozen=True)
 class Confidence:
-    """The reasoner's confidence: a number between 0 and 1, and the word for it."""
+    """The reasoner's confidence: the share of such conclusions that are right, and the word for it."""
 
     score: float
 
     @property
     def word(self) -> str:
-        """`high` needs several independent kinds of evidence; below `low` nothing is concluded."""
+        """`high` is a confidence with which no wrong object was ever named; `low` is a suspicion."""
         if self.score >= 0.8:
             return "high"
         return "medium" if self.score >= 0.6 else "low"
@@ -50,6 +50,8 @@ class RootCause:
     evidence: tuple[str, ...]
     role: Role = "first"
     against: str = ""
+    score: float = 0.0
+    """The sum of the points of its evidence, by which explanations are compared; 0 where a language model named the cause."""
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -60,6 +62,7 @@ class RootCause:
             "service": self.service,
             "summary": self.summary,
             "confidence": self.confidence.to_json(),
+            "score": round(self.score, 2),
             "reasons": list(self.reasons),
             "affected": list(self.affected),
             "evidence": list(self.evidence),

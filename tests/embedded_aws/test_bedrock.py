@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 from collections.abc import Iterator
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from fixtures.api_key import make_api_key
 from fixtures.embedded import EmbeddedAws, served
 from sre_core.bedrock import list_destinations
 
@@ -110,3 +115,41 @@ def test_the_models_of_a_role(aws: EmbeddedAws) -> None:
         client.converse_stream(**ASKED)
     with pytest.raises(client.exceptions.AccessDeniedException, match="foundation-model"):
         client.converse(**{**ASKED, "modelId": model})
+
+
+def ask_with_key(aws: EmbeddedAws, key: str, monkeypatch: pytest.MonkeyPatch, service: str = "bedrock-runtime") -> Any:
+    """Return a client of unmodified boto3 that has this key and no other credentials."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", key)
+    return boto3.session.Session().client(service, region_name=aws.region, endpoint_url=aws.endpoint, verify=aws.ca_file)
+
+
+def test_an_api_key(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short-term API key is all that a client needs for models."""
+    write_script(aws, {"text": "Hello."})
+    answer = ask_with_key(aws, make_api_key(aws), monkeypatch).converse(**ASKED)
+    assert answer["output"]["message"]["content"] == [{"text": "Hello."}]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"secret": "another"}, {"service": "sts"}, {"action": "GetCallerIdentity"}, None],
+    ids=["forged", "of another service", "of another action", "no key"],
+)
+def test_what_is_no_api_key(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str] | None) -> None:
+    """A presigned request of anything else opens nothing, nor does a forged one."""
+    key = "ABSK" + base64.b64encode(b"BedrockAPIKey-x:y").decode() if changed is None else make_api_key(aws, **changed)
+    client = ask_with_key(aws, key, monkeypatch)
+    with pytest.raises(client.exceptions.AccessDeniedException, match="API Key is valid"):
+        client.converse(**ASKED)
+
+
+def test_an_api_key_is_for_bedrock_only(aws: EmbeddedAws) -> None:
+    """No other service takes it."""
+    request = Request(f"{aws.endpoint}/bucket", headers={"Authorization": f"Bearer {make_api_key(aws)}"})
+    context = ssl.create_default_context(cafile=aws.ca_file)
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request, context=context)  # https
+    assert refused.value.code in (403, 404)
+    refused.value.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sre_agent.evidence import Answer, Excerpt
-from sre_agent.observations import Container, LogLine, Observations, Pod, Pulse, Trend, Usage
+from sre_agent.observations import Change, Container, LogLine, Observations, Pod, Pulse, Trend, Usage
 from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
 from sre_agent.relations import Autoscaler, Component, Denial, Exposure, Job, Mismatch, Ref, Requirements, Route, Schedule
 from sre_agent.scope import Scope
@@ -133,6 +133,20 @@ def test_a_network_that_is_slow() -> None:
     }
     both = (*chain, rose("cart", "latency", 3, 700, "0.5"))
     assert named(judged(**shop, trends=both)) == ("node_network_delay", "Node", "node-1")
+
+
+@pytest.mark.parametrize(
+    ("changed", "minutes", "cause"),
+    [("ads", 12, "pod_network_delay"), ("till", 1, "pod_network_delay"), ("till", 12, "")],
+    ids=["another service", "after it began", "before it began"],
+)
+def test_a_change_and_a_network_that_is_slow(changed: str, minutes: int, cause: str) -> None:
+    """A change explains what became slow after it, there and at those that call it, and nothing else."""
+    change = Change(service=changed, at=NOW - timedelta(minutes=minutes), revision="2", differences=("image",), source=SOURCE)
+    slow = (rose("till", "latency", 5, 900, "0.5"), rose("web", "latency", 20, 2000, "0.5"), rose("ads", "latency", 5, 60, "0.95"))
+    shop = {**SHOP, "requirements": (needs("web", "till", "ads"), needs("till"), needs("ads"))}
+    slow = slow if changed == "ads" else slow[:2]
+    assert named(judged(**shop, trends=slow, changes=(change,)))[0] == cause
 
 
 def test_packets_that_are_sent_again() -> None:

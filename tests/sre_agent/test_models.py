@@ -12,6 +12,7 @@ from agent_asking import Investigate
 from evals.recorded_tools import RecordedTools
 from scripted_models import Scripted
 
+from fixtures.api_key import make_api_key
 from fixtures.embedded import EmbeddedAws, served
 from sre_agent import supervisor
 from sre_agent.brief import render_brief
@@ -224,3 +225,16 @@ def test_secrets_and_what_the_settings_hide(asked: Callable[..., Report], models
     assert not [text for text in (secret, "hunter2", "customer-4711", "10.1.2.3", "payments-db", KEY) if text in sent]
     assert all(KEY in str(headers) for headers in models.scripted.headers)
     assert '"cache_control"' in sent
+
+
+def test_bedrock_with_an_api_key(asked: Callable[..., Report], models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key alone opens the models: in local mode, and where nobody gives the assistant a role. No other credential is sent."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", models.aws.ca_file)
+    settings = {"AWS_BEARER_TOKEN_BEDROCK": make_api_key(models.aws), "SRE_MODEL_URL": models.aws.endpoint}
+    none = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"), "")
+    report = asked("bedrock", *GOOD, **none, **settings)
+    assert report.model["answered"], report.model["why"]
+    assert report.findings[0].what == "The pods of the payment service were looked at"
+    refused = asked("bedrock", *GOOD, **none, **{**settings, "AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key-forged"})
+    assert "refuses access" in str(refused.model["why"])
+    assert refused.root_cause

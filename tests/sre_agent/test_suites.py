@@ -6,10 +6,12 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
-from evals import left_out, observations, results  # noqa: E402
+from evals import calibration, left_out, observations, results  # noqa: E402
 from evals.cases.run import Scored, to_verdict  # noqa: E402
 from evals.made import make_incidents  # noqa: E402
 from evals.recorded_tools import RecordedTools  # noqa: E402
@@ -20,6 +22,7 @@ from evals.suites.incident import Incident, cut_before, first_measured, move_to,
 
 from sre_agent import supervisor  # noqa: E402
 from sre_agent.brief import render_brief  # noqa: E402
+from sre_agent.reasoners.rules.calibration import calibrate  # noqa: E402
 from sre_agent.reasoners.rules.reasoner import Rules  # noqa: E402
 from sre_agent.render import render_markdown  # noqa: E402
 from sre_agent.report import Report  # noqa: E402
@@ -116,3 +119,18 @@ def test_the_operation_that_decides() -> None:
     assert found.seen
     assert found.decisive == {"get_pod_status"}
     assert "| `missing_secret_binding` | 1 of 1 | `get_pod_status` |" in observations.table([found])
+
+
+def test_confidence_is_fitted() -> None:
+    """It never falls with the score, is high only where no wrong object was named, and the fit of other causes states it as well."""
+    right = [calibration.Outcome("a", score, score, right=True) for score in (0.75, 0.9, 0.93, 0.97) for _ in range(20)]
+    wrong = [calibration.Outcome("b", score, score, right=False) for score in (0.65, 0.75)]
+    bands = calibration.fit([*right, *wrong])
+    assert bands == ((0.0, 0.0, 0.33), (0.6, 0.33, 0.33), (0.7, 0.79, 0.79), (0.9, 0.9, 0.97))
+    stated = [calibrate(number / 100, bands) for number in range(98)]
+    assert stated == sorted(stated)
+    assert "highest confidence of a wrong object 0.79" in calibration.table(calibration.state(wrong, bands))
+    assert max(one.stated for one in calibration.cross_validate([*right, *wrong]) if not one.right) < 0.97
+    committed = [calibrate(number / 100) for number in range(98)]
+    assert committed == sorted(committed)
+    assert [calibrate(score) for score in (0.5, 0.69, 0.79, 0.8, 0.97)] == [pytest.approx(0.2417, abs=1e-3), 0.29, 0.79, 0.9, 0.97]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from embedded_aws import policy, refusals
+from embedded_aws import api_key, policy, refusals
 from embedded_aws.authorization.call import Call, read_call
 from embedded_aws.authorization.demand import Demand
 from embedded_aws.authorization.demands import list_demands
@@ -45,6 +45,8 @@ def _authorize(request: Request, caller: Caller, account_id: str) -> Denial | No
     call = read_call(request, service, account_id=account_id, region=region)
     identity = find_identity(account_id, caller.key.arn, caller.key.access_key_id)
     demands = _read_demands(call, ResourceState(account_id, region)) or (Demand(f"{service}:Unknown"),)
+    if api_key.is_carried(request):
+        demands = (Demand("bedrock:CallWithBearerToken"), *demands)
     keys = {"aws:sourceip": request.client, "aws:requestedregion": region}
     return next(filter(None, (find_denial(identity, _with_keys(demand, keys)) for demand in demands)), None)
 

@@ -11,6 +11,7 @@ from sre_agent.finding import Finding, Rejected, accept
 from sre_agent.observations import Observations, Runbook
 from sre_agent.reading import part, text
 from sre_agent.reasoner import Inquiry
+from sre_agent.reasoners.rules.calibration import calibrate
 from sre_agent.reasoners.rules.diagnose import Diagnosis, RuledOut
 from sre_agent.reasoners.rules.hypotheses import Candidate
 from sre_agent.reasoners.rules.signals import Kind, Signal
@@ -62,7 +63,7 @@ def _second_best(second: Candidate, first: RootCause, observations: Observations
     elif second.vague:
         against = "it names no mechanism"
     else:
-        against = f"it explains less ({second.score:.2f} against {first.confidence.score:.2f})"
+        against = f"its evidence weighs less ({second.score:.2f} against {first.score:.2f})"
     return replace(found, against=against) if found else None
 
 
@@ -77,7 +78,8 @@ def _root_cause(
         service=cause.service,
         ref=cause.object or _find_object(cause.service, observations),
         summary=cause.summary,
-        confidence=Confidence(cause.score),
+        confidence=Confidence(calibrate(cause.score)),
+        score=cause.score,
         reasons=tuple(f"{reason.because} ({reason.points:+.2f})" for reason in cause.reasons),
         affected=affected,
         evidence=cited,
@@ -111,7 +113,8 @@ def _findings(diagnosis: Diagnosis, log: EvidenceLog) -> list[Claim]:
     claims = [Claim(what=signal.what, evidence=_cite((signal,), log), at=signal.at) for signal in _keep_few_of_each(found)]
     if diagnosis.suspicion:
         suspicion = diagnosis.suspicion
-        what = f"Suspected, not concluded: {suspicion.summary} (confidence {Confidence(suspicion.score).word}, {suspicion.score:.2f})"
+        confidence = Confidence(calibrate(suspicion.score))
+        what = f"Suspected, not concluded: {suspicion.summary} (confidence {confidence.word}, {confidence.score:.2f})"
         claims.insert(0, Claim(what=what, why=suspicion.missing, evidence=_cite(suspicion.signals, log)))
     return claims[:MOST_FINDINGS]
 

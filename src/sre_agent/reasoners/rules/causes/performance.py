@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sre_agent.observations import Trend
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
@@ -39,11 +40,16 @@ class Rise:
     def factor(self) -> float:
         return self.level / max(self.normal, 1e-3)
 
+    @property
+    def began(self) -> datetime | None:
+        """Return when it rose."""
+        return self.trend.pulse.start if self.trend.pulse else self.trend.changed_at
+
     def signal(self, at: str) -> Signal:
         """State the rise as evidence about a service or a node."""
         percentile = f" (quantile {self.trend.quantile})" if self.trend.quantile else ""
         what = f"{self.trend.metric}{percentile} of {self.trend.service} rose from {self.normal:.4g} to {self.level:.4g} {self.trend.unit}"
-        return fact(at, what, self.trend.source, at=self.trend.pulse.start if self.trend.pulse else self.trend.changed_at)
+        return fact(at, what, self.trend.source, at=self.began)
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,23 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _is_explained(index: ObservationIndex, slow: Slowness) -> bool:
-    """True where something else explains slowness: what is at its limit or was changed, and a node that fails."""
-    limited = {signal.service for signal in index.signals if signal.kind in {Kind.CPU_SATURATED, Kind.CHANGED}}
-    near = {signal.service for signal in index.signals if signal.kind is Kind.MEMORY_RISING and float(signal.subject or 0) >= _NEAR}
-    return bool((limited | near) & slow.all) or any(signal.kind is Kind.NODE_PROBLEM for signal in index.signals)
+    """True where something else explains all slowness: a node that fails, or what is at its limit or was changed, and calls it.
+
+    What happens at one service says nothing of services that do not call it, and a change nothing of what began before it.
+    """
+    if any(signal.kind is Kind.NODE_PROBLEM for signal in index.signals):
+        return True
+    reasons = frozenset(signal.service for signal in index.signals if signal.service in slow.all and _slows(signal, slow))
+    return bool(reasons) and slow.all <= reasons.union(*(index.graph.dependents_of(service) for service in reasons))
+
+
+def _slows(signal: Signal, slow: Slowness) -> bool:
+    """True for a signal that is a reason why its own service became slow."""
+    if signal.kind is Kind.CHANGED:
+        began = slow.of(signal.service).began
+        return signal.at is None or began is None or signal.at <= began
+    near = signal.kind is Kind.MEMORY_RISING and float(signal.subject or 0) >= _NEAR
+    return near or signal.kind is Kind.CPU_SATURATED
 
 
 def _waiting(index: ObservationIndex) -> frozenset[str]:
