@@ -178,7 +178,7 @@ def _lossy_nodes(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]
 def _delayed(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     """The service at the end of the slow calls; the node where several such services run."""
     heads = _deepest(index, frozenset(slow.middle)) or _deepest(index, frozenset(slow.tail))
-    nodes = {service: node for pod in index.observations.pods if (node := pod.node) for service in [pod.service]}
+    nodes = _find_places(index)
     places = {nodes.get(service, "") for service in heads}
     if common := _find_common_caller(index, slow, nodes):
         yield _slow_pod(index, slow, common)
@@ -193,6 +193,12 @@ def _delayed(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     complaining = {signal.service for signal in index.signals if signal.peer}
     for service in sorted(_follow_tails(index, slow, heads) - complaining, key=lambda name: -slow.of(name).level)[:1]:
         yield _slow_pod(index, slow, service)
+
+
+def _find_places(index: ObservationIndex) -> dict[str, str]:
+    """Find the node of each service. Of a large system not every pod is seen, and workloads name the nodes of theirs, too."""
+    named = {service: required.nodes[-1] for service, required in index.requirements.items() if required.nodes}
+    return named | {pod.service: pod.node for pod in index.observations.pods if pod.node}
 
 
 def _slow_pod(index: ObservationIndex, slow: Slowness, service: str) -> Candidate:
