@@ -107,6 +107,29 @@ def test_what_it_narrows() -> None:
         assert narrowed or writes in ([], ["ec2:RunInstances"], ["ec2:CreateSecurityGroup"], ["bedrock:InvokeModel"]), statement
 
 
+def test_what_it_may_pass_attach_and_tag() -> None:
+    """A role of the deployment is passed to these two services only, gets no other managed policy, and a tag only what is being created."""
+    roles, ours = f"arn:aws:iam::{ACCOUNT}:role/sre-agent/{ID}/*", {"aws:RequestTag/sre-agent:deployment-id": ID}
+    creates = ["AllocateAddress", "CreateSecurityGroup", "RunInstances"]
+    creates += ["CreateVpc", "CreateInternetGateway", "CreateRouteTable", "CreateSubnet"]
+    expected = {
+        "iam:PassRole": ([roles], {"StringEquals": {"iam:PassedToService": ["bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com"]}}),
+        "iam:AttachRolePolicy": (
+            [roles], {"ArnEquals": {"iam:PolicyARN": ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]}},
+        ),
+        "ec2:AllocateAddress": ([f"arn:aws:ec2:us-east-1:{ACCOUNT}:elastic-ip/*"], {"StringEquals": ours}),
+        "ec2:TerminateInstances": (
+            [f"arn:aws:ec2:us-east-1:{ACCOUNT}:*"], {"StringEquals": {"aws:ResourceTag/sre-agent:deployment-id": ID}},
+        ),
+    }  # fmt: skip
+    found = json.loads(json.dumps(list(statements(policies()))))
+    for action, (resources, condition) in expected.items():
+        assert [(each["Resource"], each.get("Condition")) for each in found if action in each["Action"]] == [(resources, condition)], action
+    tagging = [each["Condition"]["StringEquals"] for each in found if "ec2:CreateTags" in each["Action"]]
+    assert {**ours, "ec2:CreateAction": creates} in tagging
+    assert ours not in tagging
+
+
 def test_the_workload_identities() -> None:
     """A gateway and a runtime each create an identity of their own name; AgentCore has no other that may be created."""
     names = {"ec2": (ID,), "agentcore": (ID, ID.replace("-", "_"))}

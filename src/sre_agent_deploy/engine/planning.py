@@ -128,10 +128,9 @@ class _Planner:
         return found and ownership.attribute_owner(kind, found, self.blueprint.deployment, parent)
 
     def _list_owned(self, wanted: Resource) -> Iterator[Owned]:
-        """List the generations of this resource, newest first. Each kind is listed once."""
+        """List the generations of this resource. Each kind is listed once."""
         kind = type(wanted)
         with self._listing:
             if kind.KIND not in self._listings:
                 self._listings[kind.KIND] = kind.owned(self.aws, self.blueprint.deployment)
-        mine = [owned for owned in self._listings[kind.KIND] if owned.name == wanted.name]
-        return iter(sorted(mine, key=lambda owned: -owned.generation))
+        return (owned for owned in self._listings[kind.KIND] if owned.name == wanted.name)

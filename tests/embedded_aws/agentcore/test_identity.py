@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+from embedded_aws.agentcore.workload_tokens import WorkloadTokens
 
 from .conftest import ACCOUNT_ID, PERMISSIONS, REGION, Aws, Json, unique
 from .test_credential_providers import code_of
@@ -274,6 +278,13 @@ def test_what_an_agent_gets(aws: Aws, control: Any, server: Server, provider: Js
     }  # fmt: skip
     for (operation, code), request in refused.items():
         assert code_of(data, operation, **request) == code, (operation, code)
+    gone = unique("agent")
+    control.create_workload_identity(name=gone)
+    token = data.get_workload_access_token(workloadName=gone)["workloadAccessToken"]
+    control.delete_workload_identity(name=gone)
+    assert code_of(data, "get_resource_api_key", workloadIdentityToken=token, resourceCredentialProviderName=provider["name"]) == (
+        "UnauthorizedException"
+    )
     # What the pattern of the API lets through, although it is no token.
     for made_up in ("no-token", "a.b.c", f"a.{'A' * 43}.c"):
         assert code_of(data, "get_workload_access_token_for_jwt", workloadName=agent, userToken=made_up) == "ValidationException"
@@ -283,6 +294,18 @@ def test_what_an_agent_gets(aws: Aws, control: Any, server: Server, provider: Js
     unsigned = data.get_resource_oauth2_token
     with pytest.raises(data.exceptions.ValidationException, match="invalid_client"):
         unsigned(workloadIdentityToken=own, **{**asks, "resourceCredentialProviderName": server.with_wrong_secret["name"]})
+
+
+def test_a_token_that_has_expired() -> None:
+    """The token of an identity is good for a quarter of an hour; its time is within what is signed."""
+    tokens = WorkloadTokens()
+    payload, _, signature = tokens.issue("agent", "").reveal().partition(".")
+    assert tokens.verify(f"{payload}.{signature}") == "agent"
+    for seconds, expected in ((60, "agent"), (-1, "")):
+        parts = {"workload": "agent", "user": "", "expires": time.time() + seconds}
+        payload = base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
+        assert tokens.verify(f"{payload}.{signature}") == ""
+        assert tokens.verify(f"{payload}.{tokens._sign(payload)}") == expected
 
 
 def test_what_an_agent_must_be_allowed(aws: Aws, provider: Json, agent: str) -> None:

@@ -18,7 +18,7 @@ from fixtures.kept_files import Folder
 from sre_agent_deploy.backup import data
 from sre_agent_deploy.backup.archive import Archive, pack
 from sre_agent_deploy.backup.data import DataBackup, Origin, Secrets, Writer, open_any, open_data, write_data
-from sre_agent_deploy.backup.sealed import judge_passphrase
+from sre_agent_deploy.backup.sealed import judge_passphrase, unseal
 from sre_agent_deploy.resources.cognito_users import Directory, Group, Person
 from sre_agent_deploy.resources.s3_content import StoredObject
 from sre_core.problem import Problem, Refused
@@ -86,6 +86,16 @@ def test_without_a_passphrase(tmp_path: Path) -> None:
     assert opened.data
     assert (opened.secrets, opened.data.describe()["secrets"]) == (None, "left out")
     assert code(judge_passphrase(Secret("short"))) == "BACKUP-PASSPHRASE-SHORT"
+
+
+def test_how_the_key_is_made(tmp_path: Path) -> None:
+    """The passphrase is slow to guess, each file has a salt of its own, and a file can't ask for more memory than a key needs."""
+    sealed = [write(tmp_path / f"{name}.zip").sealed.partition(b"\n") for name in "ab"]
+    how = [json.loads(line) for line, _, _ in sealed]
+    assert [(each["kdf"], each["cost"]) for each in how] == [("scrypt", 131072)] * 2
+    assert how[0]["salt"] != how[1]["salt"]
+    asking = json.dumps({**how[0], "cost": 2**40}).encode() + b"\n" + sealed[0][2]
+    assert code(unseal(asking, PASSPHRASE)) == "BACKUP-PASSPHRASE-WRONG"
 
 
 def code(answer: Any) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.engine import Engine
+from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.backup.data import DataBackup, OpenObject, Origin
 from sre_agent_deploy.backup.steps import Step, decide_api_key, decide_client_secret, decide_object, decide_people, describe_steps
 from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
@@ -23,11 +24,15 @@ from sre_agent_deploy.commands.restore import Restore, put_back
 from sre_agent_deploy.commands.rotate import Rotation
 from sre_agent_deploy.commands.user import UNATTENDED
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.plan import Action, Change, Plan
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.cognito_users import NEVER_SIGNED_IN, Directory, Group, Person, read_directory
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_content import StoredObject
 from sre_core.problem import Refused
 from sre_core.secret import Secret
 
+ROLE = "arn:aws:iam::123456789012:role/on-call"
 BEFORE, MADE_AT, AFTER = "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z"
 OLD = {"created": BEFORE, "modified": BEFORE}
 ANN = Person(username="ann", attributes={"email": "ann@example.com", "custom:team": "sre"}, groups=("on-call",), **OLD)
@@ -105,6 +110,30 @@ def test_a_restore_that_is_cut(engine: Engine, moment: str) -> None:
             return
 
 
+def _check_roles_of_groups(engine: Engine, restore: Restore, rotation: Rotation) -> None:
+    """A group gets its role back in the account of the backup alone: in another account the role is another one, or none."""
+    cognito, where = engine.client("cognito-idp"), {"UserPoolId": engine.id_of("user_pool"), "GroupName": GROUP.name}
+    directory = replace(SAVED, groups=(replace(GROUP, role_arn=ROLE),))
+    for account, expected in (("999999999999", ""), ("123456789012", ROLE)):
+        cognito.delete_group(**where)
+        origin = replace(restore.backup.origin, account=account)
+        put_back(replace(restore, backup=replace(restore.backup, origin=origin, directory=directory)), rotation, None)
+        assert cognito.get_group(**where)["Group"].get("RoleArn", "") == expected
+
+
+def test_what_the_configuration_names() -> None:
+    """Nobody is put back into a pool of the user's, and into a bucket of the user's only what is below the prefix of the deployment."""
+    kinds = {"bucket": S3Bucket.KIND, "user_pool": UserPool.KIND}
+    plan = Plan("sre-new", tuple(Change(name, kind, Action.KEEP, "", id=f"team-{name}", named=True) for name, kind in kinds.items()))
+    origin = Origin(made_at=MADE_AT, account="123456789012", region="us-east-1", deployment="sre-old", name="a", mode="local", release="1")
+    others = replace(KEPT, key="sre-older/1.json")
+    backup = Kept(path=Path("kept.zip"), origin=origin, configuration=b"", directory=SAVED, objects=(KEPT, others))
+    config = Config.model_validate({"mode": "local", "name": "a", "gateway": {"s3_bucket": "team-bucket", "s3_path_prefix": ""}})
+    restore = Restore(backup, None, config, plan, Aws(region="us-east-1", account_id="123456789012"))
+    assert list(restore.objects) == ["sre-new/sessions/1.json"]
+    assert restore._decide_people() == ()
+
+
 def decided(**changed: Any) -> dict[str, str]:
     """What is done with Ann and her membership where she is there as `changed` says."""
     there = replace(SAVED, people=(replace(ANN, **changed), BOB), groups=changed.pop("in_groups", (GROUP,))) if changed else Directory()
@@ -156,4 +185,5 @@ def test_a_conflict_that_aborts(engine: Engine) -> None:
     assert s3.get_object(**where)["Body"].read() == b"newer"
     put_back(restore, rotation, "theirs")
     assert s3.get_object(**where)["Body"].read() == b"kept"
+    _check_roles_of_groups(engine, restore, rotation)
     assert Step("object", where["Key"], "keep", "it is the same") in restore.decide(None)
