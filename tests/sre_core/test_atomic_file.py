@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -144,3 +147,50 @@ def test_a_writer_that_begins_again_while_another_looks_for_leftovers(tmp_path: 
         assert other.wait() == 0
         file.write(b"second")
     assert (path.read_text(), names(tmp_path)) == ("second", ["file"])
+
+
+def test_mode_and_owner_of_a_whole_file(tmp_path: Path) -> None:
+    """`write` takes both over from its caller, in place of those of the old file."""
+    file = tmp_path / "file"
+    file.touch(0o644)
+    atomic_file.write(file, b"new", mode=0o640)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    if os.getuid() == 0:
+        atomic_file.write(file, b"new", owner=(1, 2))
+        assert (file.stat().st_uid, file.stat().st_gid) == (1, 2)
+    else:
+        with pytest.raises(PermissionError):
+            atomic_file.write(file, b"new", owner=(0, 0))
+
+
+def test_what_killed_writers_left(tmp_path: Path) -> None:
+    """All of it goes, also beside what a killed writer with this process's number left, of which nothing stays in the file."""
+    file, own = tmp_path / "file", tmp_path / f".file.{os.getpid()}.new"
+    for number in range(10):
+        (tmp_path / f".file.{number}.new").write_text("left")
+        own.write_text("left")
+    atomic_file.write(file, b"")
+    assert (names(tmp_path), file.read_bytes()) == (["file"], b"")
+    atomic_file.write(file, b"")
+    assert file.read_bytes() == b""
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux shows who waits for a lock")
+def test_a_writer_that_waited_for_another_of_its_process(tmp_path: Path) -> None:
+    """The file that it waited for was renamed or removed meanwhile: it begins another one."""
+    file, begun = tmp_path / "file", tmp_path / f".file.{os.getpid()}.new"
+    with begun.open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        writer = threading.Thread(target=atomic_file.write, args=(file, b"mine"))
+        writer.start()
+        while f" {os.fstat(other.fileno()).st_ino} " not in _waited_for():
+            time.sleep(0.01)
+        begun.unlink()
+    writer.join(60)
+    assert (names(tmp_path), file.read_bytes()) == (["file"], b"mine")
+
+
+def _waited_for() -> str:
+    """The inodes of the files whose locks are waited for, as proc(5) shows them."""
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+    return " ".join(["", *(line.split()[6].rpartition(":")[2] for line in waiting), ""])
