@@ -21,9 +21,11 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.later import refs, resolve
+from sre_agent_deploy.plan import Action, Change, decide_change
 from sre_agent_deploy.resource import Mark
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
@@ -90,7 +92,8 @@ def test_exactly_the_permissions_and_ports(there: Account, facts: AccountFacts, 
 
     For any valid configuration, as AWS then has it: the world reaches 443, and 80 for the redirect, and nothing else; the backends'
     ports only the VPC, 22 only the ranges that were named. Each role may do what is really done with it, and nothing else of what
-    it could be tried for. The bucket is closed to the public and to plain HTTP, and the pool takes nobody who signs up.
+    it could be tried for. The bucket is closed to the public and to plain HTTP, and the pool takes nobody who signs up. What was
+    created is read back, and a plan finds nothing to change.
     """
     with tempfile.TemporaryDirectory(prefix="configuration-") as folder:
         config = loaded(data.draw(sections(there.theirs)), Path(folder))
@@ -116,19 +119,16 @@ def make(item: Item, made: Made, there: Account) -> None:
     for ref in refs(resource):
         made.outputs[ref.of].setdefault(ref.output, made_up(ref.of, ref.output))
     resource = resolve(resource, made.outputs)
-    id = item.named or resource.create(aws, Mark(made.plan.deployment, item.name, 1, f"{made.plan.deployment}-{item.name}"))
+    mark = Mark(made.plan.deployment, item.name, 1, f"{made.plan.deployment}-{item.name}", made.plan.tags)
+    id = item.named or resource.create(aws, mark)
     made.ids[item.name] = id
     if not item.named:
         resource.configure(aws, id)
-    made.outputs[item.name] |= known(resource, id)
-    if isinstance(resource, UserPool | ResourceServer):
-        found = type(resource).read(aws, id, item.name)
-        assert found is not None
-        made.outputs[item.name] |= {name: str(value) for name, value in found.outputs.items()}
-
-
-def known(resource: Any, id: str) -> dict[str, str]:
-    return {"arn": f"arn:aws:s3:::{id}", "bucket_name": id} if isinstance(resource, S3Bucket) else {}
+    found = ownership.read(aws, type(resource), id, item.name, made.plan.deployment)
+    change = decide_change(item, resource, found, None, made.plan.deployment, tags=made.plan.tags)
+    assert isinstance(change, Change)
+    assert (change.action, change.differences) == (Action.KEEP, ())
+    made.outputs[item.name] |= {name: str(value) for name, value in change.outputs.items()}
 
 
 def made_up(of: str, output: str) -> str:
