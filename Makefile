@@ -80,6 +80,8 @@ generate: ## what is derived and committed: OpenAPI documents, recordings, table
 	@for script in scripts/generate_*.py; do $(BIN)/python $$script || exit 1; done
 	@$$(scripts/get-uv $(BIN)/python) export --quiet --frozen --extra services --extra agent --extra machine --extra traces --no-dev --no-emit-project \
 		--no-header --no-annotate --output-file src/sre_agent_deploy/instance/requirements.txt
+	@$$(scripts/get-uv $(BIN)/python) export --quiet --frozen --only-group installer --no-header --no-annotate \
+		--output-file src/sre_agent_deploy/instance/installer.txt
 
 clean: ## back to a fresh clone: environment, tools, caches
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist .find-python-says tests/contracts/.venv-mcp1*

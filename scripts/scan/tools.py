@@ -69,8 +69,8 @@ def read_cloudsplaining(policy: str, text: str) -> Iterable[Finding]:
 
 def pip_audit(bin: Path, _folder: Path) -> Outcome:
     """Ask for known vulnerabilities of every locked dependency of a machine. A dependency that was not looked up is not audited."""
-    lock = subject.ROOT / "src/sre_agent_deploy/instance/requirements.txt"
-    done = run([str(bin / "pip-audit"), "-r", str(lock), "--disable-pip", "--require-hashes", "-f", "json"])
+    locks = [str(subject.ROOT / "src/sre_agent_deploy/instance" / name) for name in ("requirements.txt", "installer.txt")]
+    done = run([str(bin / "pip-audit"), "-r", locks[0], "-r", locks[1], "--disable-pip", "--require-hashes", "-f", "json"])
     try:
         asked = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk
 from booted import image
+from booted.archive import archive_of_debian
 from booted.authority import Authority, PublicDns
 from booted.machine import open_door
 from booted.outcomes import Outcomes
@@ -24,7 +25,6 @@ from sre_core import clock
 from sre_core.problem import Problem
 
 DOMAIN = "sre.example.com"
-REQUIREMENTS = ROOT / "src/sre_agent_deploy/instance/requirements.txt"
 # What boots a machine, and the Debian package that has it.
 PROGRAMS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "pebble": "pebble"}
 _STARTED = time.monotonic()
@@ -38,7 +38,7 @@ def main() -> int:
     say("look for the image")
     root = image.find_or_build()
     say(f"the image is {root}")
-    wheels = image.find_or_download_wheels(REQUIREMENTS)
+    wheels = image.find_or_download_wheels()
     desk = Desk(Path(tempfile.mkdtemp(prefix="sre-instance-")))
     try:
         return check_deployment(desk, root, wheels)
@@ -71,18 +71,22 @@ def check_deployment(desk: Desk, root: Path, wheels: Path) -> int:
     The release brings its libraries along, so that the machine needs no index.
     """
     zone, folder = PublicDns(), desk.folder / "pebble"
-    with pebble(folder, zone.read, http_port=80) as root_of, renewal_info(root_of, folder, clock.now() + timedelta(days=30)) as info:
+    with (
+        pebble(folder, zone.read, http_port=80) as root_of,
+        renewal_info(root_of, folder, clock.now() + timedelta(days=30)) as info,
+        archive_of_debian() as archive,
+    ):
         authority = Authority(root_of, info)
         environment = f"PYTHONPATH={ROOT / 'tests'}"
-        driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", str(root), *authority.ports))
+        driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", str(root), *authority.ports, str(archive)))
         desk.start_aws("--boot-with", driver)
         say("AWS is up")
         settings = prepared(desk) | {"SRE_AGENT__DEPLOYMENT__LIBRARIES": str(wheels)}
         zone.look_in(desk.client("route53"), settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"])
-        return try_everything(desk, settings, authority)
+        return try_everything(desk, settings, authority, archive)
 
 
-def try_everything(desk: Desk, settings: dict[str, str], authority: Authority) -> int:
+def try_everything(desk: Desk, settings: dict[str, str], authority: Authority, archive: int) -> int:
     """Print the outcome of each promise, and all of them again at the end; 0 if every one was kept."""
     outcomes = Outcomes()
     with outcomes.promise("a new deployment is verified", within=1200) as timed:
@@ -90,7 +94,7 @@ def try_everything(desk: Desk, settings: dict[str, str], authority: Authority) -
         print(deployed.text)
         timed.facts = count_checks(deployed)
     if not outcomes.broken:
-        Trials(desk, open_door(desk, DOMAIN, desk.folder / "ca.pem"), settings, outcomes, DOMAIN, authority).run(sys.argv[1:])
+        Trials(desk, open_door(desk, DOMAIN, desk.folder / "ca.pem"), settings, outcomes, DOMAIN, authority, archive).run(sys.argv[1:])
     show_machines(desk, outcomes)
     say("the outcomes")
     print(*outcomes.lines, sep="\n")

@@ -15,7 +15,6 @@ from sre_agent_deploy.instance.release_archive import build_archive
 from sre_core.problem import Problem
 
 ROOT = Path(__file__).parents[2]
-REQUIREMENTS = ROOT / "src/sre_agent_deploy/instance/requirements.txt"
 PROGRAMS = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
 # What the base image of a registry has, and nginx with what it needs, so that the build needs no index.
 PACKAGES = ("ca-certificates", "libffi8", "libreadline8", "libsqlite3-0", "libssl3", "netbase")
@@ -42,7 +41,7 @@ class Buildah:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.wheels = image.find_or_download_wheels(REQUIREMENTS)
+        self.wheels = image.find_or_download_wheels()
 
     @staticmethod
     def options(folder: Path) -> list[str]:

@@ -14,10 +14,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sre_agent_deploy.instance.interpreter import LOCK
+from sre_agent_deploy.instance.release_archive import REQUIREMENTS
+
+LOCKS = (REQUIREMENTS, LOCK)
 SUITE = "bookworm"
+# The image is built from Debian as it was released, so that a machine has security updates to install.
+RELEASED = f"deb http://deb.debian.org/debian {SUITE} main\n"
+SECURITY = f"deb http://deb.debian.org/debian-security {SUITE}-security main\n"
 PACKAGES = (
     "awscli", "ca-certificates", "cloud-init", "dbus", "iproute2", "libffi8", "libreadline8", "libsqlite3-0", "libssl3", "netbase",
-    "logrotate", "nginx-light", "procps", "python3", "sudo", "systemd", "systemd-sysv", "udev",
+    "logrotate", "nginx-light", "procps", "python3", "sudo", "systemd", "systemd-sysv", "udev", "unattended-upgrades",
 )  # fmt: skip
 OS_RELEASE = 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Test image on Debian 12"\n'
 # The data source that EC2 has, and no network configuration: the network of the machine is there before it boots.
@@ -51,14 +58,14 @@ def find_or_build() -> Path:
     return image
 
 
-def find_or_download_wheels(requirements: Path) -> Path:
-    """Return a folder with the locked libraries of a machine; download them where they are not kept yet."""
-    wheels = cache_folder() / f"wheels-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]}"
+def find_or_download_wheels() -> Path:
+    """Return a folder with uv and the locked libraries of a machine; download them where they are not kept yet."""
+    wheels = cache_folder() / f"wheels-{hashlib.sha256(b''.join(lock.read_bytes() for lock in LOCKS)).hexdigest()[:16]}"
     if not wheels.is_dir():
         cache_folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="building-") as folder:
-            into = ("--require-hashes", "--only-binary", ":all:", "--quiet", "-r", str(requirements), "-d", f"{folder}/wheels")
-            _run(_base_python(), "-m", "pip", "download", *into)
+            into = ("--require-hashes", "--only-binary", ":all:", "--quiet", "-d", f"{folder}/wheels")
+            _run(_base_python(), "-m", "pip", "download", *into, *(word for lock in LOCKS for word in ("-r", str(lock))))
             Path(folder, "wheels").rename(wheels)
     return wheels
 
@@ -71,7 +78,7 @@ def _recipe() -> str:
 
 def _install_packages(root: Path) -> None:
     options = ("--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(PACKAGES)}")
-    _run("mmdebstrap", *options, SUITE, str(root))
+    _run("mmdebstrap", *options, SUITE, str(root), RELEASED)
 
 
 def install_python(root: Path) -> None:
@@ -95,8 +102,6 @@ def _configure(root: Path) -> None:
         (root / name).write_text(text)
         (root / name).chmod(0o755)
     (root / "etc/cloud/cloud.cfg.d/99-ec2.cfg").write_text(CLOUD_INIT)
-    (root / "etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /opt/wheels\ndisable-pip-version-check = true\n")
-    (root / "opt/wheels").mkdir()
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     (root / "etc/machine-id").write_text("")
     (root / "etc/resolv.conf").unlink(missing_ok=True)

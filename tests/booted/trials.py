@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk, Ended
 from booted.authority import Authority
+from booted.image import RELEASED, SECURITY, SUITE
 from booted.machine import BootedMachine, Door, find_machines, list_health_paths
 from booted.outcomes import Outcomes, require, wait_until
 
@@ -24,6 +25,7 @@ _PATIENCE = 600.0
 # A line of the report such as `  ok   service.logs  …`; the names of resources have no dot.
 _CHECK = re.compile(r"^ *ok +\w+\.\w+ ", re.MULTILINE)
 _MOST_EXPOSED = 3.0
+_MOST_COMPUTED = 30.0
 _BROKEN_LINE = "this release was broken on purpose"
 
 
@@ -37,6 +39,8 @@ class Trials:
     outcomes: Outcomes
     domain: str
     authority: Authority
+    archive: int
+    """The port of a proxy that leads to Debian's archive."""
 
     def run(self, names: Sequence[str] = ()) -> None:
         """Try everything, or what is named, one after the other: each trial leaves a machine that works."""
@@ -49,6 +53,7 @@ class Trials:
             self.rotate_logs,
             self.renew,
             self.stop,
+            self.update,
             self.break_release,
             self.refuse_reports,
             self.order,
@@ -63,10 +68,12 @@ class Trials:
         return machine
 
     def boot(self, machine: BootedMachine) -> None:
-        """Measure the first boot."""
+        """Measure the first boot: what it computed is less than the 30 s of its promise, so that two idle cores keep that."""
         with self.outcomes.promise("the bootstrap ends", within=_PATIENCE) as timed:
             timed.seconds = machine.bootstrap_seconds()
-            timed.facts = f"{machine.bootstrap_cpu_seconds():.0f} s of the processors"
+            used = machine.cpu_seconds()
+            timed.facts = f"{used:.0f} s of the processors, with what the services and their verification took"
+            require(used <= _MOST_COMPUTED, f"more than {_MOST_COMPUTED:.0f} s")
 
     def harden(self, machine: BootedMachine) -> None:
         """Look from inside at what a service that was taken over could do."""
@@ -152,6 +159,33 @@ class Trials:
         with self.outcomes.promise("deploy starts it again, and the deployment is verified", within=_PATIENCE) as timed:
             timed.facts = count_checks(self._deployer("deploy", "--yes"))
 
+    def update(self, machine: BootedMachine) -> None:
+        """Install Debian's own security updates as Ubuntu's are, with its program, and restart in the window."""
+        settings = json.loads(machine.run("cat", "/etc/sre-agent/machine.json"))
+        system = machine.run("cat", "/usr/lib/os-release")
+        machine.write("/usr/lib/os-release", f"ID=ubuntu\nVERSION_CODENAME={SUITE}\n")
+        machine.write("/etc/apt/apt.conf.d/99proxy", f'Acquire::http::Proxy "http://127.0.0.1:{self.archive}";\n')
+        machine.write("/etc/apt/sources.list", RELEASED + SECURITY)
+        with self.outcomes.promise("security updates are installed and reported, and the restart waits", within=_PATIENCE) as timed:
+            machine.run("systemctl", "start", "sre-agent-updates.service", longest=1200)
+            report = self._read_report(machine, "updates")
+            timed.facts = str(report.get("what"))[:70]
+            require((report["state"], report["reboot"]) == ("ok", "waiting") and "packages updated" in report["what"], str(report))
+            require(not machine.run("dpkg", "--audit"), "dpkg is not content")
+        with self.outcomes.promise("in its window the machine restarts, and every service answers", within=_PATIENCE):
+            now, before = datetime.now(UTC), machine.boot_id()
+            window = f"{now - timedelta(minutes=5):%H:%M}-{now + timedelta(minutes=55):%H:%M}"
+            machine.write("/etc/sre-agent/machine.json", json.dumps({**settings, "updates": {"reboot_window": window}}))
+            machine.run("systemctl", "start", "--no-block", "sre-agent-updates.service")
+            wait_until(lambda: _is_other_boot(machine, before), _PATIENCE, "it did not restart")
+            self._wait_until_healthy()
+        with self.outcomes.promise("after the restart nothing is left to update, and no restart waits", within=_PATIENCE):
+            machine.run("systemctl", "start", "sre-agent-updates.service", longest=1200)
+            report = self._read_report(machine, "updates")
+            require((report["what"], report["reboot"]) == ("nothing to update", ""), str(report))
+        machine.write("/etc/sre-agent/machine.json", json.dumps(settings))
+        machine.write("/usr/lib/os-release", system)
+
     def break_release(self, machine: BootedMachine) -> None:
         """Update to a release whose services end at their start: the third step of its bootstrap fails."""
         source = self.desk.folder / "broken"
@@ -214,6 +248,13 @@ class Trials:
     def _wait_until_healthy(self) -> None:
         for service, path in list_health_paths().items():
             wait_until(lambda: self.door.status(path) == 200, _PATIENCE, f"{service} does not answer {path}")  # noqa: B023  # used at once
+
+    def _read_report(self, machine: BootedMachine, step: str) -> dict[str, Any]:
+        s3 = self.desk.client("s3")
+        [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+        keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+        [key] = [key for key in keys if key.endswith(f"/status/{machine.instance_id}/{step}.json")]
+        return dict(json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
 
     def _certificate_stored(self) -> float:
         secrets = self.desk.client("secretsmanager")

@@ -15,8 +15,10 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import ask_or_refuse, or_none
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.instance.interpreter import BUILD, PYTHON
+from sre_agent_deploy.instance.interpreter import LOCK as UV_LOCK
 from sre_agent_deploy.instance.release_archive import REQUIREMENTS as LOCK
-from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_foreign_binaries, find_wheels
+from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_carried, find_foreign_binaries
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress.progress import Progress
@@ -91,7 +93,7 @@ def _look_up(config: Config, account: Account, image_in_use: str) -> AccountFact
     if config.aws.account_id and aws.account_id != config.aws.account_id:
         raise Refused(other_account(aws.account_id, config.aws.account_id))
     network_found = _find_network(aws, config)
-    archive = build_archive(_recording(config), _wheels(config))
+    archive = build_archive(_recording(config), _carried(config))
     package = _package(config)
     certificate, private_ca = _certificate_source(config)
     return AccountFacts(
@@ -131,7 +133,7 @@ def describe_account(config: Config) -> AccountFacts:
 
     Raises Refused where a private certificate authority's certificate can't be read.
     """
-    archive = build_archive(_recording(config), _wheels(config))
+    archive = build_archive(_recording(config), _carried(config))
     package = _package(config)
     certificate, private_ca = _named_certificate(config)
     return AccountFacts(
@@ -221,29 +223,37 @@ def _recording(config: Config) -> Path | None:
     return chosen if chosen.is_dir() else None
 
 
-def _wheels(config: Config) -> tuple[Path, ...]:
-    """Find the libraries that the release brings along, if a folder of them is named. Raises Refused if one is not in it."""
+def _carried(config: Config) -> tuple[Path, ...]:
+    """Find what the release brings along, if a folder of it is named. Raises Refused if something is not in it."""
     folder = config.deployment.libraries
     if not folder:
         return ()
-    found = find_wheels(Path(folder))
+    found = find_carried(Path(folder), python=config.deployment.operating_system == "ubuntu-22.04")
     if found.missing:
-        raise Refused(_no_wheels(folder, found.missing))
+        raise Refused(_not_carried(folder, found.missing))
     return found.files
 
 
-def _no_wheels(folder: str, missing: tuple[str, ...]) -> Problem:
+def _not_carried(folder: str, missing: tuple[str, ...]) -> Problem:
     return Problem(
         code="INSTANCE-LIBRARIES-MISSING",
-        what=f"The release was not built: {folder} has no wheel of {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}.",
-        why="deployment.libraries names a folder that has every library of the machine, as the files that its lock knows by their hashes.",
+        what=f"The release was not built: {folder} lacks {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}.",
+        why="deployment.libraries names a folder that has every library of the machine, as the files that its locks know by their hashes, "
+        "and for Ubuntu 22.04 its Python.",
         do=(
             f"Fill it: python3 -m pip download --dest {folder} --python-version 3.12 --only-binary=:all: --require-hashes "
-            f"-r {LOCK} --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 "
+            f"-r {LOCK} -r {UV_LOCK} --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 "
             "(aarch64 for an instance type with Graviton)",
+            *((_download_python(folder),) if f"Python {PYTHON}" in missing else ()),
             "Then run the same command again. Or leave deployment.libraries empty: the machine gets them from PyPI.",
         ),
     )
+
+
+def _download_python(folder: str) -> str:
+    build = f"cpython-{PYTHON}+{BUILD}-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz"
+    url = f"https://github.com/astral-sh/python-build-standalone/releases/download/{BUILD}/{build.replace('+', '%2B')}"
+    return f"Download Python for Ubuntu 22.04: curl --location --output {folder}/{build} {url}"
 
 
 def _package(config: Config) -> Archive:

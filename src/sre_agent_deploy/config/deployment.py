@@ -92,7 +92,8 @@ class DeploymentConfig(Section):
     ssl_ca_path: str = setting("", "CA certificate in PEM, for a private certificate authority.", example="/opt/ssl/ca.pem")
     libraries: str = setting(
         "",
-        "A folder with the machine's libraries as wheels, which the release then brings along: for a machine that can't reach PyPI. "
+        "A folder with the machine's libraries as wheels, uv and, for Ubuntu 22.04, Python, which the release then brings along: for a "
+        "machine that can't reach PyPI and GitHub. "
         "docs/concepts/machine.md fills it.",
         example="machine-libraries",
     )

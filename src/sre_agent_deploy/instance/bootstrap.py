@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import socket
 import sys
 from dataclasses import replace
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.interpreter import UV
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.log_limits import limit_logs
 from sre_agent_deploy.instance.monitoring import start_agent
@@ -44,8 +46,10 @@ _HEALTHY_WITHIN = 120.0
 # What ends this often will not serve by waiting.
 _MOST_RESTARTS = 3
 _INSTALLED_WITHIN = 600.0
-# They have more files than all other libraries together, and only an assistant that reasons with one of them imports it.
+# To compile takes longest of all. These are imported only by an assistant that reasons with a model, of the providers by one with theirs.
+_OF_MODELS = frozenset({"genai_prices", "griffe", "pydantic_ai", "pydantic_graph"})
 _OF_PROVIDERS = frozenset({"anthropic", "openai"})
+_OF_TERMINALS = frozenset({"markdown_it", "pygments", "rich"})
 _UNITS = Path("/etc/systemd/system")
 _NGINX_DROP_IN = Path("/etc/systemd/system/nginx.service.d/restart.conf")
 _NGINX_CONF = Path("/etc/nginx/nginx.conf")
@@ -82,6 +86,8 @@ def install_libraries(layout: Layout, reasoner: str) -> None:
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
     for command in install_commands(layout, reasoner, carried=layout.wheels.is_dir()):
         run(*command, longest=_INSTALLED_WITHIN)
+    # The libraries are links to its files.
+    shutil.rmtree(layout.cache, ignore_errors=True)
 
 
 def find_reasoner(machine: Machine) -> str:
@@ -91,16 +97,31 @@ def find_reasoner(machine: Machine) -> str:
 
 def install_commands(layout: Layout, reasoner: str = "", *, carried: bool = False) -> tuple[tuple[str, ...], ...]:
     """List the commands that install the libraries (pure). A library without its hash, or one that would run a setup script, is refused."""
-    python, requirements = str(layout.python), layout.release / "sre_agent_deploy" / "instance" / "requirements.txt"
-    unused = "|".join(sorted({"pip", *_OF_PROVIDERS} - {reasoner}))
-    options = ("--quiet", "--no-compile", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
+    python, requirements, cache = (
+        str(layout.python),
+        layout.release / "sre_agent_deploy" / "instance" / "requirements.txt",
+        str(layout.cache),
+    )
+    unused = "|".join(sorted(_OF_TERMINALS | (_OF_PROVIDERS - {reasoner}) | (frozenset() if reasoner else _OF_MODELS)))
     # A release that brings its libraries along needs no index.
     source = ("--no-index", "--find-links", str(layout.wheels)) if carried else ()
+    options = ("--require-hashes", "--only-binary", ":all:", *source)
     return (
-        (sys.executable, "-m", "venv", str(layout.venv)),
-        (python, "-m", "pip", "install", *options, *source, "-r", str(requirements)),
-        # Once, on all processors; pip would compile file by file.
-        (python, "-m", "compileall", "-q", "-j", "0", "-x", f"/site-packages/({unused})/", str(layout.release), str(layout.venv / "lib")),
+        (str(UV), "venv", "--quiet", "--cache-dir", cache, "--python", sys.executable, str(layout.venv)),
+        (str(UV), "pip", "install", "--quiet", "--cache-dir", cache, "--python", python, *options, "-r", str(requirements)),
+        # uv would compile everything, and no service can write what it compiles.
+        (
+            python,
+            "-m",
+            "compileall",
+            "-q",
+            "-j",
+            "0",
+            "-x",
+            f"/site-packages/({unused})/|/tests/",
+            str(layout.release),
+            str(layout.venv / "lib"),
+        ),
     )
 
 

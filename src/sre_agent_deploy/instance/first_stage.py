@@ -1,4 +1,4 @@
-"""Prepare a new machine for the bootstrap: Python 3.12, the AWS CLI, and the verified release.
+"""Prepare a new machine for the bootstrap: what the image lacks, the verified release, and the Python that runs it.
 
 It is part of the user data and runs on the image's own Python (3.9 and later), with the standard library only.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 import zipfile
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,19 @@ INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
 # Ubuntu runs its own upgrades after the first boot, and these hold the lock for minutes.
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-# Keyed by the ID of /etc/os-release. Ubuntu 22.04 packages neither Python 3.12 nor version 2 of the AWS CLI.
+# Keyed by the ID of /etc/os-release. Ubuntu does not package version 2 of the AWS CLI.
 PACKAGES = {
     "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "logrotate", "awscli-2", "docker", "git"),),
     "ubuntu": (
         (*APT, "update"),
-        (*APT, "install", "-y", "nginx", "logrotate", "python3-venv", "docker.io", "docker-compose-v2"),
+        (*APT, "install", "-y", "nginx", "logrotate", "docker.io", "docker-compose-v2"),
         ("snap", "install", "aws-cli", "--classic"),
-        ("python3", "-m", "venv", "/opt/sre-agent/uv"),
-        ("/opt/sre-agent/uv/bin/pip", "install", "-q", "uv==0.13.9"),
-        ("/opt/sre-agent/uv/bin/uv", "python", "install", "-q", "--install-dir", "/opt/sre-agent/python", "3.12.16"),
     ),
 }
 # Seconds that a program may take, and a call of AWS.
 LONGEST, LONGEST_CALL = 600, 60
-# The waits before a report is sent again: S3 may refuse a new instance profile for some minutes.
-REPORT_WAITS = (2, 5, 10, 20, 30, 60, 60, 60)
+# The waits before S3 is asked again: it may refuse a new instance profile for some minutes.
+S3_WAITS = (2, 5, 10, 20, 30, 60, 60, 60)
 
 
 class Failed(Exception):
@@ -81,7 +78,7 @@ def write_report(machine: dict[str, Any], root: Path, status: dict[str, Any]) ->
     file.write_text(json.dumps({**status, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}))
     copy = ("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", str(file), uri)
     try:
-        run_with_retries(*copy, waits=REPORT_WAITS, longest=LONGEST_CALL)
+        run_with_retries(*copy, waits=S3_WAITS, longest=LONGEST_CALL)
     except Failed as refused:
         print(f"No report could be written: {refused}", refused.output, file=sys.stderr, sep="\n")
 
@@ -91,7 +88,7 @@ def fetch_release(machine: dict[str, Any], root: Path) -> Path:
     uri: str = machine["release"]["uri"]
     wanted: str = machine["release"]["sha256"]
     archive, folder = root / f"{wanted}.zip", root / "releases" / wanted
-    run_with_retries("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive))
+    run_with_retries("aws", "--region", machine["region"], "s3", "cp", "--only-show-errors", uri, str(archive), waits=S3_WAITS)
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != wanted:
         raise Failed(f"The release {uri} has SHA-256 {found}, but machine.json asks for {wanted}.")
@@ -119,13 +116,10 @@ def find_status(lines: list[str]) -> dict[str, Any]:
     return dict(reports[-1]) if reports else {"step": "release", "state": "running"}
 
 
-def find_python(root: Path) -> str:
-    """Find the Python 3.12 that runs the release."""
-    installed = sorted(root.glob("python/cpython-3.12*/bin/python3.12"))
-    found = str(installed[-1]) if installed else shutil.which("python3.12")
-    if not found:
-        raise Failed("Python 3.12 was not installed.")
-    return found
+def find_python(folder: Path, root: Path) -> str:
+    """Let the release find or install the Python 3.12 that runs it."""
+    program = folder / "sre_agent_deploy" / "instance" / "interpreter.py"
+    return run(sys.executable, str(program), str(folder), str(root)).split()[-1]
 
 
 def install_packages(os_release: Path) -> None:
@@ -151,8 +145,10 @@ def main(
     root.mkdir(parents=True, exist_ok=True)
     try:
         install_packages(os_release)
-        write_report(machine, root, {"step": "release", "state": "running"})
-        folder, interpreter = fetch_release(machine, root), find_python(root)
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(write_report, machine, root, {"step": "release", "state": "running"})
+            folder = fetch_release(machine, root)
+            interpreter = find_python(folder, root)
     except Exception as failed:
         output = getattr(failed, "output", "")
         print(failed, output, file=sys.stderr, sep="\n")

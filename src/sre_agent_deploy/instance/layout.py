@@ -29,6 +29,11 @@ class Layout:
         return self.venv / "bin" / "python"
 
     @property
+    def cache(self) -> Path:
+        """Return the folder into which uv unpacks libraries; on the same file system they are linked, not copied."""
+        return self.root / "cache"
+
+    @property
     def wheels(self) -> Path:
         """Return the folder of the libraries that a release brings along, if it does."""
         return self.release / "wheels"

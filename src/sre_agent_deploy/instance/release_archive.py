@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from sre_agent_deploy.instance.interpreter import BUILD, LOCK, PYTHON
+
 # In the form `package[/folder]`. Of the deployer only the parts that run on a machine.
 _PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance", "sre_agent_deploy/tls")
 _OF_ASSISTANT = ("sre_core", "sre_agent")
@@ -32,26 +34,40 @@ class Archive:
     sha256: str
 
 
-def build_archive(recording: Path | None = None, wheels: Iterable[Path] = ()) -> Archive:
-    """Build the release; `recording` is a folder of the user, which becomes `recording/`, and the wheels are in `wheels/`."""
-    return _pack((*_files(recording), *((f"wheels/{file.name}", file) for file in wheels)))
+def build_archive(recording: Path | None = None, carried: Iterable[Path] = ()) -> Archive:
+    """Build the release; `recording` is a folder of the user, which becomes `recording/`. What is carried is in `wheels/` and `python/`."""
+    return _pack((*_files(recording), *((_place(file), file) for file in carried)))
+
+
+def _place(file: Path) -> str:
+    """Name the place of a wheel, or of Python's archive: where uv looks for it in a mirror."""
+    return f"wheels/{file.name}" if file.suffix == ".whl" else f"python/{BUILD}/{file.name}"
 
 
 @dataclass(frozen=True)
-class Wheels:
-    """The files of a folder that the lock knows by their hashes, and the libraries of which the folder has none."""
+class Carried:
+    """The files of a folder that a release brings along, and what the folder lacks."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
 
 
-def find_wheels(folder: Path, lock: Path = REQUIREMENTS) -> Wheels:
-    """Find the wheels of a folder that a machine would install. Of which processor they are is seen there, by pip."""
+def find_carried(folder: Path, *, python: bool = False, locks: tuple[Path, ...] = (REQUIREMENTS, LOCK)) -> Carried:
+    """Find the wheels of a folder whose hashes the locks know and, for an image without Python 3.12, the archive of one.
+
+    Of which processor they are is seen on the machine, by uv, which also knows the hash of the archive.
+    """
     hashes = {hashlib.sha256(file.read_bytes()).hexdigest(): file for file in sorted(folder.glob("*.whl"))}
-    locked = {match["library"]: set(_HASH.findall(match["hashes"])) for match in _LOCKED.finditer(lock.read_text(encoding="utf-8"))}
+    text = "".join(lock.read_text(encoding="utf-8") for lock in locks)
+    locked = {match["library"]: set(_HASH.findall(match["hashes"])) for match in _LOCKED.finditer(text)}
     known = set().union(*locked.values())
-    missing = tuple(library for library, those in locked.items() if not those & hashes.keys())
-    return Wheels(tuple(file for digest, file in hashes.items() if digest in known), missing)
+    missing = [library for library, those in locked.items() if not those & hashes.keys()]
+    files = [file for digest, file in hashes.items() if digest in known]
+    if python:
+        archives = sorted(folder.glob(f"cpython-{PYTHON}+{BUILD}-*-install_only_stripped.tar.gz"))
+        files += archives
+        missing += [] if archives else [f"Python {PYTHON}"]
+    return Carried(tuple(files), tuple(missing))
 
 
 def build_package(libraries: Path | None = None) -> Archive:

@@ -207,10 +207,23 @@ def render_order_units(layout: Layout, region: str, machine_file: str, instance_
 
 UPDATES, UPDATES_TIMER = "sre-agent-updates.service", "sre-agent-updates.timer"
 _USUAL_UPDATES = timedelta(hours=3)
+# Packages write everywhere, with any owner and mode, restart services and install kernels and boot loaders: that stays open, and so does
+# what their scripts may do to devices and mounts. Closed is what none needs.
+_FOR_PACKAGES = (
+    "CapabilityBoundingSet=~CAP_SYS_TIME CAP_SYS_RAWIO CAP_SYS_PACCT CAP_SYS_BOOT CAP_SYSLOG CAP_LEASE CAP_WAKE_ALARM CAP_BLOCK_SUSPEND "
+    "CAP_NET_RAW CAP_NET_BROADCAST CAP_BPF CAP_PERFMON CAP_CHECKPOINT_RESTORE",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "RestrictRealtime=yes",
+    "LockPersonality=yes",
+    "KeyringMode=private",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=~@clock @cpu-emulation @debug @obsolete @raw-io @reboot @swap",
+    "SystemCallErrorNumber=EPERM",
+)
 
 
 def render_update_units(layout: Layout, region: str, machine_file: str, instance_id: str, window: RebootWindow | None) -> dict[str, str]:
-    """Render what installs security updates: a service without limits, because packages change the whole system, and its daily timer."""
+    """Render what installs security updates, and its daily timer."""
     command = (str(layout.python), "-m", "sre_agent_deploy.instance.updates", machine_file, instance_id)
     at = (datetime.min + (window.begins if window else _USUAL_UPDATES)).time()
     return {
@@ -227,6 +240,7 @@ def render_update_units(layout: Layout, region: str, machine_file: str, instance
                     f"Environment={_quote(f'PYTHONPATH={layout.release}')}",
                     f"Environment={_quote(f'AWS_REGION={region}')}",
                     "Environment=DEBIAN_FRONTEND=noninteractive",
+                    *_FOR_PACKAGES,
                 ),
             ),
         ),

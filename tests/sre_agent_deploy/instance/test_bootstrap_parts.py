@@ -55,28 +55,19 @@ def with_secrets(client: Callable[[str], Any]) -> Machine:
 
 
 def test_what_installs_the_libraries() -> None:
-    """pip takes a library only with its hash, and only where it need not be built; all that is imported is compiled once."""
+    """A library is taken only with its hash, and only where it need not be built; all that is imported is compiled once."""
     release, python = "/opt/sre-agent/releases/abc", "/opt/sre-agent/venvs/abc/bin/python"
-    requirements = f"{release}/sre_agent_deploy/instance/requirements.txt"
-    options = ("--quiet", "--no-compile", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
+    uv, cache = "/usr/local/bin/uv", ("--quiet", "--cache-dir", "/opt/sre-agent/cache", "--python")
+    options = ("--require-hashes", "--only-binary", ":all:", "-r", f"{release}/sre_agent_deploy/instance/requirements.txt")
+    unused = "/site-packages/(anthropic|genai_prices|griffe|markdown_it|openai|pydantic_ai|pydantic_graph|pygments|rich)/|/tests/"
+    folders = (release, "/opt/sre-agent/venvs/abc/lib")
     assert install_commands(Layout(Path(release))) == (
-        (sys.executable, "-m", "venv", "/opt/sre-agent/venvs/abc"),
-        (python, "-m", "pip", "install", *options, "-r", requirements),
-        (
-            python,
-            "-m",
-            "compileall",
-            "-q",
-            "-j",
-            "0",
-            "-x",
-            "/site-packages/(anthropic|openai|pip)/",
-            release,
-            "/opt/sre-agent/venvs/abc/lib",
-        ),
+        (uv, "venv", *cache, sys.executable, "/opt/sre-agent/venvs/abc"),
+        (uv, "pip", "install", *cache, python, *options),
+        (python, "-m", "compileall", "-q", "-j", "0", "-x", unused, *folders),
     )
     assert ("--no-index", "--find-links", f"{release}/wheels") == install_commands(Layout(Path(release)), carried=True)[1][-5:-2]
-    assert "/site-packages/(openai|pip)/" in install_commands(Layout(Path(release)), "anthropic")[-1]
+    assert "/site-packages/(markdown_it|openai|pygments|rich)/|/tests/" in install_commands(Layout(Path(release)), "anthropic")[-1]
 
 
 def test_credentials(aws: MachineAws, with_secrets: Machine, tmp_path: Path) -> None:

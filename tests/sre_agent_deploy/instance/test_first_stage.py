@@ -15,6 +15,13 @@ import pytest
 from sre_agent_deploy.instance import first_stage
 from sre_agent_deploy.instance.first_stage import main
 
+# As the release does, it prints more than the path where something is noteworthy.
+_INTERPRETER = """
+import shutil, sys
+print("a remark", file=sys.stderr, flush=True)
+print(shutil.which("python3.12") or sys.exit("no PYTHON"))
+"""
+
 
 @pytest.fixture
 def fresh(tmp_path: Path, aws_cli: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -39,6 +46,7 @@ def boot(s3, fresh: Path) -> Callable[[str], int]:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("sre_core/__init__.py", "")
+        archive.writestr("sre_agent_deploy/instance/interpreter.py", _INTERPRETER)
     s3.put_object(Bucket="bucket", Key="release.zip", Body=out.getvalue())
 
     def run(sha256: str = "") -> int:
@@ -79,6 +87,14 @@ def test_an_image_that_is_not_supported(s3, boot, fresh: Path) -> None:
     (fresh / "os-release").write_text("ID=arch\n")
     assert boot() == 1
     assert "arch; Amazon Linux 2023 and Ubuntu 22.04" in status(s3)["what"]
+
+
+def test_a_release_for_which_there_is_no_python(s3, boot, fresh: Path) -> None:
+    """The report has what its program printed."""
+    (fresh / "bin/python3.12").unlink()
+    assert boot() == 1
+    assert status(s3)["state"] == "failed"
+    assert "PYTHON" in status(s3)["output"]
 
 
 def replace_python(fresh: Path, text: str) -> None:
