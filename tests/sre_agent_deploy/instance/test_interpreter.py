@@ -15,12 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from sre_agent_deploy.account.account import describe_account
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance import interpreter
 from sre_agent_deploy.instance.bootstrap import install_commands
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.interpreter import BUILD, PYTHON, find_python, install_uv
 from sre_agent_deploy.instance.layout import Layout
+from sre_core.problem import Refused
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "production.yaml"
 UV = Path(sys.prefix, "bin", "uv")
 WHEEL = f"uv-1.2.3-py3-none-manylinux_2_17_{platform.machine()}.manylinux2014_{platform.machine()}.whl"
 
@@ -89,6 +94,20 @@ def test_a_python_of_the_release_that_is_another(tmp_path: Path, monkeypatch: py
     with pytest.raises(SystemExit, match=f"(?s)Python {PYTHON}.*[Hh]ash mismatch.*{digest(archive)}"):
         find_python(tmp_path, UV, tmp_path / "installed")
     assert not list(tmp_path.glob("installed/cpython*"))
+
+
+@pytest.mark.parametrize(("system", "downloads"), [("ubuntu-22.04", 1), ("amazon-linux-2023", 0)])
+def test_a_folder_that_lacks_them(tmp_path: Path, system: str, downloads: int) -> None:
+    """It is refused before anything is made, with the command that fills it; Python is asked for where the image has none."""
+    config = load(EXAMPLE, environ={"AWS_ACCOUNT_ID": "123456789012", "AWS_REGION": "us-east-1"}, mode="production")
+    assert isinstance(config, Config)
+    chosen = config.deployment.model_copy(update={"libraries": str(tmp_path), "operating_system": system})
+    with pytest.raises(Refused) as refused:
+        describe_account(config.model_copy(update={"deployment": chosen}))
+    [problem] = refused.value.problems
+    assert f"{tmp_path} lacks acme==" in problem.what
+    assert str(interpreter.LOCK) in problem.do[0]
+    assert [f"/{BUILD}/cpython-{PYTHON}%2B{BUILD}-" in step for step in problem.do].count(True) == downloads
 
 
 @pytest.fixture
