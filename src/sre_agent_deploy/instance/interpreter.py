@@ -25,7 +25,8 @@ LOCK = Path(__file__).with_name("installer.txt")
 # https://docs.pypi.org/api/json/
 INDEX = "https://pypi.org/pypi/uv/{version}/json"
 _WAITS = (5, 15, 30)
-_ANSWER_WITHIN = 60
+# Four tries end before the first stage ends them.
+_ANSWER_WITHIN, _INSTALLED_WITHIN = 60, 120
 
 
 def install_uv(wheels: Path, uv: Path) -> None:
@@ -50,13 +51,25 @@ def find_python(release: Path, uv: Path, folder: Path) -> str:
     mirror = ("--mirror", carried.as_uri()) if carried.is_dir() else ()
     command = (str(uv), "python", "install", "--no-bin", "--no-progress", "--no-cache", "--install-dir", str(folder), *mirror, PYTHON)
     for seconds in (*_WAITS, 0):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True)  # noqa: S603
-        if not done.returncode or mirror:
+        failed = _run(command)
+        # What is in the release is the same at the next try.
+        if not failed or mirror:
             break
         time.sleep(seconds)
-    if done.returncode:
-        raise SystemExit(f"uv could not install Python {PYTHON}:\n{done.stdout}")
+    if failed:
+        raise SystemExit(f"uv could not install Python {PYTHON}:\n{failed}")
     return str(sorted(folder.glob("cpython-3.12*/bin/python3.12"))[-1])
+
+
+def _run(command: tuple[str, ...]) -> str:
+    """Run a program within its time; return why it failed, or nothing."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True, timeout=_INSTALLED_WITHIN
+        )
+    except subprocess.TimeoutExpired:
+        return f"It did not end within {_INSTALLED_WITHIN} s."
+    return f"It ended with exit code {done.returncode}.\n{done.stdout}" if done.returncode else ""
 
 
 def _download(version: str) -> bytes:
