@@ -29,12 +29,12 @@ _WAITS = (5, 15, 30)
 _ANSWER_WITHIN, _INSTALLED_WITHIN = 60, 120
 
 
-def install_uv(wheels: Path, uv: Path) -> None:
+def install_uv(wheels: Path, uv: Path, lock: Path = LOCK, index: str = INDEX) -> None:
     """Install uv from the wheel that the release brings along, or from PyPI. A file without a hash of the lock is refused."""
-    text = LOCK.read_text(encoding="utf-8")
+    text = lock.read_text(encoding="utf-8")
     version, hashes = re.findall(r"^uv==(\S+)", text, re.MULTILINE)[0], re.findall(r"sha256:(\w{64})", text)
     carried = sorted(wheels.glob(f"uv-{version}-*_{platform.machine()}*.whl"))
-    body = carried[0].read_bytes() if carried else _download(version)
+    body = carried[0].read_bytes() if carried else _download(index.format(version=version))
     found = hashlib.sha256(body).hexdigest()
     if found not in hashes:
         raise SystemExit(f"uv {version} has SHA-256 {found}, which is not in the lock of the release.")
@@ -72,10 +72,10 @@ def _run(command: tuple[str, ...]) -> str:
     return f"It ended with exit code {done.returncode}.\n{done.stdout}" if done.returncode else ""
 
 
-def _download(version: str) -> bytes:
-    """Download the wheel of uv for this processor from PyPI."""
-    description = json.loads(_read(INDEX.format(version=version)))
-    return _read(next(each["url"] for each in description["urls"] if f"manylinux2014_{platform.machine()}" in each["filename"]))
+def _download(description: str) -> bytes:
+    """Download the wheel of uv for this processor, by PyPI's description of its version."""
+    urls = json.loads(_read(description))["urls"]
+    return _read(next(each["url"] for each in urls if f"manylinux2014_{platform.machine()}" in each["filename"]))
 
 
 def _read(url: str) -> bytes:

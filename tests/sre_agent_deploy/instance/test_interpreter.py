@@ -31,8 +31,8 @@ WHEEL = f"uv-1.2.3-py3-none-manylinux_2_17_{platform.machine()}.manylinux2014_{p
 
 
 @pytest.fixture
-def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock that knows the wheel in `wheels/`, and PyPI where the same file can be had."""
+def lock(tmp_path: Path) -> Path:
+    """A lock that knows the wheel in `wheels/`, and beside it PyPI's description, by which the same file can be had."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     with zipfile.ZipFile(wheels / WHEEL, "w") as wheel:
@@ -41,9 +41,11 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lock.write_text(f"uv==1.2.3 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{digest(wheels / WHEEL)}\n")
     index = {"urls": [{"filename": name, "url": (wheels / name).as_uri()} for name in ("uv-1.2.3.tar.gz", WHEEL)]}
     (tmp_path / "1.2.3.json").write_text(json.dumps(index))
-    monkeypatch.setattr(interpreter, "LOCK", lock)
-    monkeypatch.setattr(interpreter, "INDEX", f"file://{tmp_path}/{{version}}.json")
     return lock
+
+
+def index_beside(lock: Path) -> str:
+    return lock.with_name("{version}.json").as_uri().replace("%7B", "{").replace("%7D", "}")
 
 
 def digest(file: Path) -> str:
@@ -56,7 +58,7 @@ def test_uv(lock: Path, carried: bool) -> None:
     uv = lock.with_name("uv")
     if carried:
         lock.with_name("1.2.3.json").unlink()
-    install_uv(lock.with_name("wheels" if carried else "nothing"), uv)
+    install_uv(lock.with_name("wheels" if carried else "nothing"), uv, lock, index_beside(lock))
     assert subprocess.run([uv], capture_output=True, text=True, check=True).stdout == "I am uv\n"
 
 
@@ -66,7 +68,7 @@ def test_uv_that_is_another(lock: Path, carried: bool) -> None:
     with zipfile.ZipFile(lock.parent / "wheels" / WHEEL, "a") as wheel:
         wheel.writestr("more", "")
     with pytest.raises(SystemExit, match="not in the lock"):
-        install_uv(lock.with_name("wheels" if carried else "nothing"), lock.with_name("uv"))
+        install_uv(lock.with_name("wheels" if carried else "nothing"), lock.with_name("uv"), lock, index_beside(lock))
     assert not lock.with_name("uv").exists()
 
 
@@ -85,7 +87,7 @@ def test_the_python_of_the_image(tmp_path: Path) -> None:
 def test_a_python_of_the_release_that_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """uv takes it from the release, without a network, and refuses it, because it knows the hash of this build."""
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
     name = f"cpython-{PYTHON}+{BUILD}-{platform.machine()}-unknown-linux-gnu-install_only_stripped.tar.gz"
     archive = tmp_path / "python" / BUILD / name
     archive.parent.mkdir(parents=True)
