@@ -50,19 +50,11 @@ def test_binaries_of_another_processor(tmp_path: Path) -> None:
 def test_the_real_package(tmp_path: Path) -> None:
     """The documented command fills the folder; its zip has wheels for arm64 or for all, no foreign binary, and the imports."""
     libraries = tmp_path / "libraries"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--target",
-        str(libraries),
-        "--python-version",
-        "3.12",
-        "--only-binary=:all:",
-    ]
-    command += ["-r", str(REQUIREMENTS), *(word for platform in PLATFORMS for word in ("--platform", platform))]
+    # A virtual environment of uv has no pip; the Python that it was made from has one.
+    python = str(Path(sys.base_prefix, "bin", "python3"))
+    command = [python, "-m", "pip", "install", "--quiet", "--target", str(libraries), "--python-version", "3.12"]
+    command += ["--only-binary=:all:", "-r", str(REQUIREMENTS)]
+    command += [word for platform in PLATFORMS for word in ("--platform", platform)]
     subprocess.run(command, check=True, timeout=290)
     package = build_package(libraries)
     assert len(package.bytes) < 250_000_000
