@@ -93,7 +93,13 @@ def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
     report = json.loads(next(desk.state_dir.glob("reports/sre-*/verification.json")).read_text())
     checks = {finding["check"]: finding["status"] for finding in report["findings"]}
     assert {name for name, status in checks.items() if status != "passed"} == {"access.expired_token"}
-    assert {"assistant.hops", "assistant.investigation", "assistant.no_token", "assistant.edited_token", "assistant.wrong_client"} <= checks.keys()
+    assert {
+        "assistant.hops",
+        "assistant.investigation",
+        "assistant.no_token",
+        "assistant.edited_token",
+        "assistant.wrong_client",
+    } <= checks.keys()
     assert "service.assistant" not in checks
     assert "/runtimes/" in report["assistant_url"]
     assert live_version(desk) == "1 of 1"
