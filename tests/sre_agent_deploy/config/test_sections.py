@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sre_agent_deploy.config.models import AWSConfig, Config, CredentialConfig, DeploymentConfig, GatewayConfig, ValidationResult
+from sre_agent_deploy.config.models import (
+    AssistantConfig,
+    AWSConfig,
+    Config,
+    CredentialConfig,
+    DeploymentConfig,
+    GatewayConfig,
+    ValidationResult,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +85,14 @@ def test_a_secret_of_another_account() -> None:
     credentials = CredentialConfig(user_pool_id="us-east-1_a1B2c3D4e", client_id="abc", client_secret=reference)
     result = Config(mode="local", aws=AWSConfig(account_id="123456789012"), credentials=credentials).validate()
     assert any("another account" in error for error in result.errors)
+
+
+def test_the_network_of_a_runtime() -> None:
+    """Without the runtime it has no effect, which is a warning; of subnets and security groups AgentCore takes sixteen each."""
+    groups = ("sg-0a1b2c3d4e5f60718",)
+    unused = AssistantConfig(subnet_ids=("subnet-0a1b2c3d4e5f60718",), security_group_ids=groups).validate()
+    assert (unused.is_valid, "no effect" in unused.warnings[0]) == (True, True)
+    many = tuple(f"subnet-0a1b2c3d4e5f607{number}" for number in range(10, 27))
+    production = {"runtime": "agentcore", "libraries": "libraries", "security_group_ids": groups}
+    assert AssistantConfig.model_validate({**production, "subnet_ids": many[:16]}).validate() == ValidationResult(is_valid=True)
+    assert "more than 16 entries" in AssistantConfig.model_validate({**production, "subnet_ids": many}).validate().errors[0]
