@@ -198,6 +198,8 @@ def _explains(root: Cause, cause: Cause) -> bool:
     """Say if a cause is only the effect of one further up: everything that found it needs what the other is about."""
     if cause.problem.code in _OWN or root.problem.code in _OWN or not root.required or _rank(root) >= _rank(cause):
         return False
+    if cause.problem.code == _BROKEN_THERE and root.hop in HOPS[HOPS.index(cause.hop) + 1 :]:
+        return False
     if root.problem.code == _BROKEN_THERE and not all(finding.check.startswith("assistant.") for finding in cause.found_by):
         return False
     if cause.problem.code == "GATEWAY-CALL-FAILED" and root.problem.code.startswith("SERVICE-"):

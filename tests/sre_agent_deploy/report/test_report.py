@@ -89,6 +89,14 @@ def test_two_causes_stay_two() -> None:
     assert [(cause.hop, cause.checks) for cause in found] == [("token", ("token.gateway_client",)), ("backend", ("service.logs",))]
 
 
+def test_a_hop_there_before_a_failure_here() -> None:
+    """A service that is down explains no hop before it from the instance; it explains that calls of its tools fail there."""
+    down = {"service__logs": problem("SERVICE-UNHEALTHY")}
+    for hop, expected in (("target", {"target", "backend"}), ("backend", {"backend"})):
+        broken = problem("ASSISTANT-HOP-BROKEN", hop=hop, part="logs")
+        assert {cause.hop for cause in find_causes(findings(**down, assistant__hops=broken))} == expected
+
+
 def test_a_call_that_fails_for_another_service() -> None:
     """A service that is down explains the calls that reach it, and no other."""
     both = {"service__logs": problem("SERVICE-UNHEALTHY")}
