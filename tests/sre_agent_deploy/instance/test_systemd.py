@@ -25,6 +25,7 @@ from sre_agent_deploy.instance.systemd import (
 from sre_core.machine import Machine, MachineService
 
 LAYOUT = Layout(Path("/opt/sre-agent/releases/abc"))
+UNITS = Path(__file__).with_name("units.txt")
 
 
 @pytest.fixture
@@ -45,6 +46,17 @@ def test_what_a_unit_says(kubernetes: MachineService) -> None:
 def test_the_whole_unit(kubernetes: MachineService) -> None:
     """Written by hand: a service is no root, sees no other service, and can neither write nor load code."""
     assert render_unit(kubernetes, LAYOUT, "us-east-1") == UNIT
+
+
+def test_the_whole_units_of_certificates_and_updates() -> None:
+    """They are as they were reviewed: the order runs without root, what reloads nginx has four capabilities, updates have no limits."""
+    layout, place = Layout(Path("/opt/sre-agent/releases/1")), ("eu-west-1", "/etc/sre-agent/machine.json")
+    units = {
+        **render_certificate_units(layout, *place),
+        **render_order_units(layout, *place, "i-1"),
+        **render_update_units(layout, *place, "i-1", None),
+    }
+    assert "\n".join(f"## {name}\n{text}" for name, text in units.items()) == UNITS.read_text(encoding="utf-8")
 
 
 def test_who_gets_the_credentials_of_the_role(kubernetes: MachineService) -> None:
